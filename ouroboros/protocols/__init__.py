@@ -1,0 +1,1 @@
+"""Records, ports, messages and errors: the borders between parts. No I/O."""

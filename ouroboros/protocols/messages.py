@@ -1,0 +1,133 @@
+"""Requests and replies of the roles: what travels as JSON-RPC params and results."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ouroboros.protocols.records import Frozen, RewardSpec
+
+
+class FindingText(Frozen):
+    """A `Finding` on the wire."""
+
+    name: str
+    weight: float
+    evidence: str
+
+
+class DiagnosisText(Frozen):
+    """A `Diagnosis` on the wire; see `records.Diagnosis` for the fields."""
+
+    games: int
+    score: float
+    score_low: float
+    score_high: float
+    utility: float
+    win_rate: float
+    deaths: dict[str, float]
+    regret: dict[str, float]
+    avoidable: float
+    training: dict[str, float] = {}
+    findings: tuple[FindingText, ...] = ()
+    transcripts: tuple[str, ...] = ()
+
+
+class Tried(Frozen):
+    """An earlier candidate and what became of it: what a role learns from."""
+
+    round: int
+    kind: Literal["reward", "patch", "both"]
+    role: str
+    outcome: Literal["accepted", "rejected", "rolled_back"]
+    layer: str
+    reason: str
+    effect: float | None = None
+    reward: RewardSpec | None = None
+    diff: str | None = None
+    source: str | None = None
+    """The whole controller after the patch, where it applied."""
+
+
+class Tool(Frozen):
+    """A `ToolkitFunction` on the wire."""
+
+    name: str
+    signature: str
+    doc: str
+    kind: Literal["moves", "move", "test", "measure", "other"]
+
+
+class RewardRequest(Frozen):
+    """Params of `reward.design`."""
+
+    task: str
+    mode: Literal["reward_refresh", "bug_fix", "reward_patch", "meta_learn"]
+    count: int = Field(ge=1, le=64)
+    seed: int
+    diagnosis: DiagnosisText
+    incumbent: RewardSpec
+    features: dict[str, str]
+    tried: tuple[Tried, ...] = ()
+
+
+class RewardProposal(Frozen):
+    """One proposed spec. `spec` is unchecked text on purpose: the screen parses it and gives the reason."""
+
+    spec: str
+    rationale: str = Field(max_length=2000)
+
+
+class RewardReply(Frozen):
+    """Result of `reward.design`."""
+
+    proposals: tuple[RewardProposal, ...] = Field(max_length=64)
+
+
+class PatchRequest(Frozen):
+    """Params of `patch.propose`."""
+
+    task: str
+    mode: Literal["reward_refresh", "bug_fix", "reward_patch", "meta_learn"]
+    count: int = Field(ge=1, le=64)
+    seed: int
+    diagnosis: DiagnosisText
+    source: str
+    actions: tuple[str, ...]
+    toolkit: tuple[Tool, ...]
+    tried: tuple[Tried, ...] = ()
+
+
+class PatchProposal(Frozen):
+    """One proposed patch: a unified diff, or a model's whole reply that contains one; the screen reads it."""
+
+    text: str
+    rationale: str = Field(max_length=2000)
+
+
+class PatchReply(Frozen):
+    """Result of `patch.propose`."""
+
+    proposals: tuple[PatchProposal, ...] = Field(max_length=64)
+
+
+class DiagnoseRequest(Frozen):
+    """Params of `critic.diagnose`: measured facts, findings still empty."""
+
+    task: str
+    facts: DiagnosisText
+
+
+class DiagnoseReply(Frozen):
+    """Result of `critic.diagnose`: findings, heaviest first."""
+
+    findings: tuple[FindingText, ...]
+
+
+METHODS = {
+    "reward.design": (RewardRequest, RewardReply),
+    "patch.propose": (PatchRequest, PatchReply),
+    "critic.diagnose": (DiagnoseRequest, DiagnoseReply),
+}
+"""Methods that a role may answer: name -> (params, result)."""

@@ -1,0 +1,192 @@
+"""The ledger: one SQLite file that holds every step of a run, once.
+
+A *step* is a JSON-RPC call under a key such as `2/gate/c5`: its method, params and result (or error). `once` runs a step
+the first time and gives the recorded result ever after, so a process that is killed at any moment and started again
+repeats at most the step it died in. The digest is the hash of all steps, without times.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ouroboros.protocols.canonical import canonical, content_hash, sha256
+from ouroboros.protocols.errors import LedgerError, SurroundingsError
+
+SCHEMA_VERSION = "1"
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS steps (
+    seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, method TEXT NOT NULL, params TEXT NOT NULL,
+    result TEXT, error TEXT, at REAL NOT NULL, wall_s REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One recorded call; exactly one of `result` and `error` is set."""
+
+    key: str
+    method: str
+    params: dict[str, Any]
+    result: Any
+    error: dict[str, Any] | None
+    wall_s: float
+
+
+class StepFailed(Exception):  # noqa: N818  (a control-flow signal with recorded data)
+    """A step that is recorded as failed, now or at an earlier time."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        """Keep the JSON-RPC error object."""
+        super().__init__(error["message"])
+        self.error = error
+
+
+class Ledger:
+    """The open ledger of one run; one writer at a time."""
+
+    def __init__(self, path: Path, create: bool = False) -> None:
+        """Open (or create) the file.
+
+        Raises:
+            LedgerError: there is none, it is damaged, or another version wrote it.
+        """
+        self.path = path
+        if not create and not path.is_file():
+            raise LedgerError(f"{path.parent} is not a run directory: it holds no ledger.sqlite; `ouroboros list` shows the runs")
+        try:
+            self._db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            if create:
+                self._db.executescript(SCHEMA)
+                self.set_meta("schema", SCHEMA_VERSION)
+            self._verify()
+        except sqlite3.DatabaseError as error:
+            if "full" in str(error):
+                raise disk_full(path) from error
+            raise damaged(path, error) from error
+
+    def _verify(self) -> None:
+        problem = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if problem != "ok":
+            raise damaged(self.path, problem)
+        version = self.meta("schema")
+        if version != SCHEMA_VERSION:
+            raise LedgerError(f"{self.path} has ledger version {version}, this program reads {SCHEMA_VERSION}; use the one that wrote it")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def meta(self, key: str) -> str | None:
+        """Return a value of the run's header, or None."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Set a value of the run's header."""
+        self._write("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value))
+
+    def step(self, key: str) -> Step | None:
+        """Return the recorded step of that key, or None."""
+        row = self._db.execute("SELECT key, method, params, result, error, wall_s FROM steps WHERE key = ?", (key,)).fetchone()
+        return _step(row) if row else None
+
+    def steps(self, prefix: str = "") -> Iterator[Step]:
+        """Yield recorded steps whose key starts with `prefix`, in the order they were recorded."""
+        rows = self._db.execute("SELECT key, method, params, result, error, wall_s FROM steps ORDER BY seq")
+        return (_step(row) for row in rows if row[0].startswith(prefix))
+
+    def record(self, key: str, method: str, params: Any, result: Any, error: dict[str, Any] | None, wall_s: float) -> None:
+        """Record a finished step; a step that is there already stays as it is."""
+        self._write(
+            "INSERT INTO steps (key, method, params, result, error, at, wall_s) VALUES (?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING",
+            (key, method, _dump(params), None if error else _dump(result), _dump(error) if error else None, time.time(), wall_s),
+        )
+
+    def once(self, key: str, method: str, params: Any, work: Callable[[], Any]) -> Any:
+        """Return the recorded result of a step, or do the work and record what it returns (a JSON value).
+
+        Raises:
+            StepFailed: the step is recorded as failed.
+        """
+        known = self.step(key)
+        if known is None:
+            start = time.perf_counter()
+            result = work()
+            self.record(key, method, params, result, None, time.perf_counter() - start)
+            known = self.step(key)
+            assert known is not None
+        if known.error is not None:
+            raise StepFailed(known.error)
+        return known.result
+
+    def event(self, name: str, body: dict[str, Any]) -> None:
+        """Append a `run.event`: for people, outside the digest."""
+        self._write("INSERT INTO events (at, name, body) VALUES (?, ?, ?)", (time.time(), name, _dump(body)))
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Return the bodies of the events of that name, oldest first."""
+        rows = self._db.execute("SELECT body FROM events WHERE name = ? ORDER BY seq", (name,))
+        return [json.loads(row[0]) for row in rows]
+
+    def wall_s(self) -> float:
+        """Return the seconds that all recorded steps took."""
+        return float(self._db.execute("SELECT coalesce(sum(wall_s), 0) FROM steps").fetchone()[0])
+
+    def digest(self) -> str:
+        """Return the SHA-256 over all steps in the order of their keys, times left out."""
+        rows = self._db.execute("SELECT key, method, params, result, error FROM steps ORDER BY key")
+        return content_hash([[key, method, sha256(params), sha256(result or ""), sha256(error or "")] for key, method, params, result, error in rows])
+
+    def _write(self, sql: str, values: tuple[Any, ...]) -> None:
+        try:
+            self._db.execute(sql, values)
+        except sqlite3.OperationalError as error:
+            if "full" in str(error) or "disk I/O" in str(error):
+                raise disk_full(self.path) from error
+            if "locked" in str(error):
+                raise LedgerError(f"{self.path} is in use by another process; wait for it or end it") from error
+            raise
+        except sqlite3.DatabaseError as error:
+            raise damaged(self.path, error) from error
+
+
+def _dump(value: Any) -> str:
+    return canonical(value).decode()
+
+
+def _step(row: tuple[Any, ...]) -> Step:
+    key, method, params, result, error, wall_s = row
+    return Step(key, method, json.loads(params), json.loads(result) if result else None, json.loads(error) if error else None, wall_s)
+
+
+def damaged(path: Path, problem: object) -> LedgerError:
+    """Return the error for a file that SQLite cannot read."""
+    return LedgerError(f"{path} is damaged ({problem}): restore it from a copy, or start anew with another --run-dir")
+
+
+def disk_full(path: Path) -> SurroundingsError:
+    """Return the error for a write that found no room."""
+    return SurroundingsError(f"no room left on the disk of {path.parent}: free some, then `ouroboros resume {path.parent}`")
+
+
+def require_room(folder: Path, need_mb: int) -> None:
+    """Refuse to begin where the disk has less than `need_mb` MB free.
+
+    Raises:
+        SurroundingsError: too little room.
+    """
+    there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    free_mb = shutil.disk_usage(there).free // 2**20
+    if free_mb < need_mb:
+        raise SurroundingsError(f"the disk of {there} has {free_mb} MB free, a run needs {need_mb} MB: free some or choose another --run-dir")

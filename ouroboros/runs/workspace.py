@@ -1,0 +1,110 @@
+"""The run's git workspace: one editable file, one commit per accepted candidate, a revert per rollback.
+
+Commits are reproducible: author, dates and messages come from the step, so equal runs have equal commit ids.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from ouroboros.protocols.errors import LedgerError, SurroundingsError
+
+FILES = ("controller.py", "reward.json", "policy")
+"""The incumbent as files: the controller, the reward spec, the policy's content hash."""
+
+
+class Workspace:
+    """A git repository that only this class writes to."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use `folder`; `create` makes it."""
+        self.folder = folder
+
+    def create(self, controller: str, reward: str, policy: str) -> str:
+        """Make the repository with the start incumbent, where it is not there yet; return the first commit."""
+        if not (self.folder / ".git").is_dir():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._git("init", "-q", "-b", "main")
+        if not self._has_commits():
+            return self.commit(controller, reward, policy, "Start", 0)
+        return self._git("rev-list", "--max-parents=0", "HEAD").strip()
+
+    def commit(self, controller: str, reward: str, policy: str, subject: str, clock: int) -> str:
+        """Write the three files and commit them; return the commit id. Done already: the same id.
+
+        Args:
+            controller: source of `controller.py`.
+            reward: the spec as JSON text.
+            policy: content hash of the weights.
+            subject: the commit's message.
+            clock: counter of the run, becomes the commit's date.
+        """
+        for name, text in zip(FILES, (controller, reward + "\n", policy + "\n"), strict=True):
+            (self.folder / name).write_text(text, encoding="utf-8")
+        self._git("add", "--", *FILES)
+        if self._has_commits() and not self._git("status", "--porcelain").strip():
+            return self.head()
+        self._git("commit", "-q", "--no-verify", "--no-gpg-sign", "-m", subject, clock=clock)
+        return self.head()
+
+    def revert(self, commit: str, clock: int) -> str | None:
+        """Revert one commit on top of the present state; return the new id, or None where it conflicts."""
+        self._git("reset", "-q", "--hard", "HEAD")
+        done = self._run("revert", "--no-edit", "--no-gpg-sign", commit, clock=clock)
+        if done.returncode != 0:
+            self._run("revert", "--abort")
+            self._git("reset", "-q", "--hard", "HEAD")
+            return None
+        return self.head()
+
+    def head(self) -> str:
+        """Return the newest commit's id."""
+        return self._git("rev-parse", "HEAD").strip()
+
+    def read(self, name: str, commit: str = "HEAD") -> str:
+        """Return a file as of a commit."""
+        return self._git("show", f"{commit}:{name}")
+
+    def diff(self, old: str, new: str) -> str:
+        """Return the unified diff between two commits."""
+        return self._git("diff", "--no-color", old, new)
+
+    def reset_to(self, commit: str) -> None:
+        """Put the branch back to a commit: what a killed process did beyond its last recorded step is undone."""
+        self._git("reset", "-q", "--hard", commit)
+
+    def _has_commits(self) -> bool:
+        return self._run("rev-parse", "-q", "--verify", "HEAD").returncode == 0
+
+    def _git(self, *args: str, clock: int = 0) -> str:
+        done = self._run(*args, clock=clock)
+        if done.returncode != 0:
+            raise LedgerError(f"git {args[0]} failed in {self.folder}: {done.stderr.strip()[:200]}; the workspace may be damaged")
+        return done.stdout
+
+    def _run(self, *args: str, clock: int = 0) -> subprocess.CompletedProcess[str]:
+        date = f"{1_700_000_000 + clock} +0000"
+        environment = {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "HOME": str(self.folder),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CEILING_DIRECTORIES": str(self.folder.parent),
+            **{f"GIT_{who}_NAME": "Ouroboros" for who in ("AUTHOR", "COMMITTER")},
+            **{f"GIT_{who}_EMAIL": "run@ouroboros.invalid" for who in ("AUTHOR", "COMMITTER")},
+            **{f"GIT_{who}_DATE": date for who in ("AUTHOR", "COMMITTER")},
+        }
+        try:
+            return subprocess.run(
+                ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false", *args],
+                cwd=self.folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+        except FileNotFoundError:
+            raise SurroundingsError("git is not installed; install it (Debian: `apt-get install git`)") from None
