@@ -32,7 +32,7 @@ def board_size(task: Task) -> int:
 def label(observations: Observations) -> NDArray[np.uint8]:
     """Return the class of each cell of each board: (B, size*size) uint8."""
     size = observations.constants["size"]
-    classes = _FROM_BOARD[observations.columns["board"]]
+    classes: NDArray[np.uint8] = _FROM_BOARD[observations.columns["board"]]
     snake = observations.columns["snake"].astype(np.int64)
     nearer, body = snake[:, :-1], snake[:, 1:]
     within = np.arange(1, snake.shape[1]) < observations.lengths["snake"].astype(np.int64)[:, None]

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
+from ouroboros.envs.state import Array, kernel, neighbours
 from ouroboros.perception.cells import BODY, CLASSES, EMPTY, FOOD, HEAD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from ouroboros.protocols.records import Observations
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class ReadBoards:
 
     Args:
         board: (B, C) uint8, values of an observation's `board`.
-        snake: (B, C) int16, cell indices, head first, -1 after the tail.
+        snake: (B, C) int16, cell indices, head first, 0 after the tail.
         lengths: (B,) int16, cells of the snake.
         food: (B,) int16, the food's cell, -1 where none was seen.
         confidence: (B,) float32 in [0, 1], the least probability among the classes that the cells were given.
@@ -44,6 +46,16 @@ class ReadBoards:
         return len(self.board)
 
 
+def exact_rows(read: ReadBoards, truth: Observations) -> NDArray[np.bool_]:
+    """Return (B,) bool: boards of which every cell, the food, and the snake in its order were read as they are."""
+    lengths = truth.lengths["snake"].astype(np.int64)
+    beyond = np.arange(read.snake.shape[1]) >= lengths[:, None]
+    same: NDArray[np.bool_] = (read.board == truth.columns["board"]).all(1)
+    same &= ((read.snake == truth.columns["snake"]) | beyond).all(1)
+    same &= (read.lengths == lengths) & (read.food == truth.columns["food"])
+    return same
+
+
 def decode(probabilities: NDArray[np.float32], size: int) -> ReadBoards:
     """Return the boards that class probabilities stand for.
 
@@ -54,22 +66,30 @@ def decode(probabilities: NDArray[np.float32], size: int) -> ReadBoards:
     batch, cells, _ = probabilities.shape
     out = ReadBoards(
         np.zeros((batch, cells), np.uint8),
-        np.full((batch, cells), -1, np.int16),
+        np.zeros((batch, cells), np.int16),
         np.zeros(batch, np.int16),
         np.full(batch, -1, np.int16),
         np.zeros(batch, np.float32),
         np.zeros(batch, np.bool_),
     )
-    _decode(np.ascontiguousarray(probabilities), size, out.board, out.snake, out.lengths, out.food, out.confidence, out.repaired)
+    chances, near = np.ascontiguousarray(probabilities), neighbours(size)
+    _decode(chances, near, out.board, out.snake, out.lengths, out.food, out.confidence, out.repaired)
     return out
 
 
-@njit(cache=True, nogil=True)
-def _decode(  # type: ignore[no-untyped-def]
-    probabilities, size, board, snake, lengths, food, confidence, repaired
+@kernel
+def _decode(
+    probabilities: Array,
+    near: Array,
+    board: Array,
+    snake: Array,
+    lengths: Array,
+    food: Array,
+    confidence: Array,
+    repaired: Array,
 ) -> None:
     """Fill the six result arrays, one board after another."""
-    cells = size * size
+    cells = probabilities.shape[1]
     classes = np.empty(cells, np.int64)
     used = np.empty(cells, np.bool_)
     for row in range(len(probabilities)):
@@ -78,7 +98,7 @@ def _decode(  # type: ignore[no-untyped-def]
             classes[cell] = _likeliest(p[cell], EMPTY, CLASSES, -1, -1)
         fixed = _settle_head(p, classes)
         fixed |= _settle_food(p, classes)
-        lengths[row], mended = _trace(p, classes, size, used, snake[row])
+        lengths[row], mended = _trace(p, classes, near, used, snake[row])
         fixed |= mended
         fixed |= _drop_loose(p, classes, used)
         least = 1.0
@@ -92,8 +112,8 @@ def _decode(  # type: ignore[no-untyped-def]
         repaired[row] = fixed
 
 
-@njit(cache=True, nogil=True)
-def _likeliest(p, first, end, not_this, nor_this) -> int:  # type: ignore[no-untyped-def]
+@kernel
+def _likeliest(p: Array, first: int, end: int, not_this: int, nor_this: int) -> int:
     """Return the most probable class of one cell in first..end-1, two classes excepted."""
     best = -1
     for kind in range(first, end):
@@ -102,8 +122,8 @@ def _likeliest(p, first, end, not_this, nor_this) -> int:  # type: ignore[no-unt
     return best
 
 
-@njit(cache=True, nogil=True)
-def _settle_head(p, classes) -> bool:  # type: ignore[no-untyped-def]
+@kernel
+def _settle_head(p: Array, classes: Array) -> bool:
     """Leave exactly one head, the most probable; return whether anything had to change."""
     head, heads = 0, 0
     for cell in range(len(classes)):
@@ -119,8 +139,8 @@ def _settle_head(p, classes) -> bool:  # type: ignore[no-untyped-def]
     return fixed
 
 
-@njit(cache=True, nogil=True)
-def _settle_food(p, classes) -> bool:  # type: ignore[no-untyped-def]
+@kernel
+def _settle_food(p: Array, classes: Array) -> bool:
     """Leave one food, the most probable, or none where no cell is free; return whether anything had to change."""
     best, foods, spare = -1, 0, -1
     for cell in range(len(classes)):
@@ -140,31 +160,18 @@ def _settle_food(p, classes) -> bool:  # type: ignore[no-untyped-def]
     return foods > 1
 
 
-@njit(cache=True, nogil=True)
-def _neighbour(cell, direction, size) -> int:  # type: ignore[no-untyped-def]
-    """Return the cell next to this one (0 up, 1 down, 2 left, 3 right), or -1 beyond the border."""
-    row, column = cell // size, cell % size
-    if direction == 0:
-        return cell - size if row > 0 else -1
-    if direction == 1:
-        return cell + size if row < size - 1 else -1
-    if direction == 2:
-        return cell - 1 if column > 0 else -1
-    return cell + 1 if column < size - 1 else -1
-
-
-@njit(cache=True, nogil=True)
-def _pointed_at(classes, used, cell, size) -> bool:  # type: ignore[no-untyped-def]
+@kernel
+def _pointed_at(classes: Array, used: Array, cell: int, near: Array) -> bool:
     """Return whether a body cell that is not in the chain yet points at this cell."""
     for direction in range(4):
-        other = _neighbour(cell, direction, size)
+        other = near[cell * 4 + direction]
         if other >= 0 and not used[other] and classes[other] == BODY + (direction ^ 1):
             return True
     return False
 
 
-@njit(cache=True, nogil=True)
-def _follow(p, classes, used, cell, size):  # type: ignore[no-untyped-def]  # noqa: ANN202
+@kernel
+def _follow(p: Array, classes: Array, used: Array, cell: int, near: Array) -> tuple[int, int, bool]:
     """Return the next cell towards the tail (-1: none), its class, and whether the choice was beyond doubt.
 
     A neighbour that points here comes first. Failing that, what may have been misread: a body cell that points
@@ -173,7 +180,7 @@ def _follow(p, classes, used, cell, size):  # type: ignore[no-untyped-def]  # no
     """
     best, best_kind, best_rank, sure = -1, 0, 0, 0
     for direction in range(4):
-        other = _neighbour(cell, direction, size)
+        other = near[cell * 4 + direction]
         if other < 0 or used[other]:
             continue
         kind = BODY + (direction ^ 1)
@@ -181,15 +188,15 @@ def _follow(p, classes, used, cell, size):  # type: ignore[no-untyped-def]  # no
         if classes[other] == kind:
             rank = 2
             sure += 1
-        elif classes[other] >= BODY or (classes[other] == EMPTY and _pointed_at(classes, used, other, size)):
+        elif classes[other] >= BODY or (classes[other] == EMPTY and _pointed_at(classes, used, other, near)):
             rank = 1
         if rank > best_rank or (0 < rank == best_rank and p[other, kind] > p[best, best_kind]):
             best, best_kind, best_rank = other, kind, rank
     return best, best_kind, sure == 1
 
 
-@njit(cache=True, nogil=True)
-def _trace(p, classes, size, used, snake):  # type: ignore[no-untyped-def]  # noqa: ANN202
+@kernel
+def _trace(p: Array, classes: Array, near: Array, used: Array, snake: Array) -> tuple[int, bool]:
     """Write the snake, head first; return its length and whether a link had to be guessed.
 
     The chain ends when no body cell is left over, or when none can be reached.
@@ -204,7 +211,7 @@ def _trace(p, classes, size, used, snake):  # type: ignore[no-untyped-def]  # no
     used[cell] = True
     length, mended = 1, False
     while left > 0:
-        other, kind, sure = _follow(p, classes, used, cell, size)
+        other, kind, sure = _follow(p, classes, used, cell, near)
         if other < 0:
             break
         mended |= not sure
@@ -217,8 +224,8 @@ def _trace(p, classes, size, used, snake):  # type: ignore[no-untyped-def]  # no
     return length, mended
 
 
-@njit(cache=True, nogil=True)
-def _drop_loose(p, classes, used) -> bool:  # type: ignore[no-untyped-def]
+@kernel
+def _drop_loose(p: Array, classes: Array, used: Array) -> bool:
     """Turn body cells that the chain did not reach into what else they may be; return whether there were any."""
     loose = False
     for cell in range(len(classes)):

@@ -1,4 +1,4 @@
-"""The built-in encoder: a small vision transformer (Dosovitskiy et al. 2021) with one patch per cell and one answer per patch."""
+"""The built-in encoder: a small vision transformer (Dosovitskiy et al. 2021) with a patch and an answer per cell."""
 
 from __future__ import annotations
 

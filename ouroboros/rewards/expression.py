@@ -107,7 +107,7 @@ def _check(node: ast.expr, depth: int) -> None:
         raise CandidateFault("schema", f"expression is nested deeper than {MAX_DEPTH}")
     match node:
         case ast.Constant(value=bool()):
-            raise CandidateFault("schema", f"{node.value} is not a number; write 1 or 0")
+            raise CandidateFault("schema", f"{ast.unparse(node)} is not a number; write 1 or 0")
         case ast.Constant(value=int() | float() as value) if abs(value) <= 1e6:
             return
         case ast.Constant():

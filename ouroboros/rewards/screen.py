@@ -1,8 +1,14 @@
 """The layers that a reward spec passes before training: schema, finite, bounded, complexity, gameable.
 
 All of them look at recorded transitions of real episodes, none at the spec's text beyond its grammar. The last one asks
-what a learner would be paid for: a return that grows with an episode's length at equal utility pays for stalling; one
-that falls with utility, in sum and per step, pays for losing; one that never changes pays for nothing.
+what a learner would be paid for. Episodes are cut into spans at every progress event, and three kinds of pay are refused:
+
+- pay for going round in circles: what the reward sums to between two moments of a span that look alike. A difference of
+  potentials sums to 0 there (Ng, Harada, Russell 1999), a bonus for living on does not;
+- pay for losing: more on the last move of an episode than on any usual one;
+- pay against progress: less on moves that bring progress than on others.
+
+The progress event is found in the data: the 0-or-1 feature whose count explains utility best.
 """
 
 from __future__ import annotations
@@ -25,7 +31,8 @@ class Recorded:
     """Transitions of E real episodes.
 
     Args:
-        features: (N, F) float32, columns in the task's order.
+        features: (N, F) float32, columns in the task's order; the transitions of an episode stand in order of time, those of
+            different episodes may be mixed. Play that explores shows more: nobody can stall who never wastes a move.
         episode: (N,) int64 in 0..E-1.
         utility: (E,) float64 in [0, 1].
         steps: (E,) int64, moves made.
@@ -45,15 +52,19 @@ class RewardLimits:
         bound: largest |r_spec| per step that the clips may allow.
         saturated: largest share of transitions on which a term may lie beyond its clip.
         nodes: largest complexity.
-        stalling: how far the standardised weight of length may exceed that of utility (see `stalling_weights`).
-        against: correlation with utility below which a return pays for losing.
+        circling: largest pay per step of going round in circles, as a share of the mean absolute reward.
+        returns: alike moments below which the circles tell nothing; an always positive reward is refused then.
+        losing: how many standard deviations above the others the pay of a lost episode's last move may be.
+        against: how many standard deviations below the others the pay of progress may be.
     """
 
     bound: float = 20.0
     saturated: float = 0.9
     nodes: int = 160
-    stalling: float = 0.25
-    against: float = -0.25
+    circling: float = 0.1
+    returns: int = 30
+    losing: float = 0.5
+    against: float = 0.25
 
 
 DEFAULT_LIMITS = RewardLimits()
@@ -76,25 +87,36 @@ def screen_spec(spec: RewardSpec, features: Iterable[str], recorded: Recorded, l
     _check_gameable(reward, recorded, limits)
 
 
-def returns(reward: NDArray[np.float64], recorded: Recorded) -> NDArray[np.float64]:
-    """Return the sum of (N,) rewards over each episode: (E,)."""
-    total: NDArray[np.float64] = np.bincount(recorded.episode, weights=reward, minlength=len(recorded.utility)).astype(
-        np.float64
-    )
-    return total
+def progress_column(recorded: Recorded) -> int | None:
+    """Return the column of the 0-or-1 feature whose count per episode explains utility best, None where none does (0.8)."""
+    best, column = 0.8, None
+    for index in range(recorded.features.shape[1]):
+        values = recorded.features[:, index].astype(np.float64)
+        if np.isin(values, (0.0, 1.0)).all():
+            count = np.bincount(recorded.episode, weights=values, minlength=len(recorded.utility))
+            if (explained := _correlation(count, recorded.utility)) > best:
+                best, column = explained, index
+    return column
 
 
-def stalling_weights(total: NDArray[np.float64], recorded: Recorded) -> tuple[float, float]:
-    """Return the standardised regression weights of (utility, length) in an episode's return.
+def circling_pay(reward: NDArray[np.float64], features: NDArray[np.float32], span: NDArray[np.int64]) -> tuple[float, int]:
+    """Return the mean reward per step between consecutive alike moments of a span, and how many such pairs there were.
 
-    Longer life and higher utility go together in real play, so a plain correlation with length would refuse every honest
-    reward; the regression separates them.
+    Args:
+        reward: (N,), in order of time within each span.
+        features: (N, F). Columns that only ever grow within a span (a clock) do not count towards likeness.
+        span: (N,), growing.
     """
-    columns = np.stack([_standard(recorded.utility), _standard(recorded.steps.astype(np.float64))], axis=1)
-    # A little ridge: where the two are nearly collinear, their weights share the effect instead of cancelling.
-    gram = columns.T @ columns / len(total) + 0.05 * np.eye(2)
-    utility, length = np.linalg.solve(gram, columns.T @ _standard(total) / len(total))
-    return float(utility), float(length)
+    change = np.diff(features, axis=0)[span[1:] == span[:-1]]
+    clock = (change >= 0).all(axis=0) & (change > 0).any(axis=0)
+    look = np.column_stack([span, np.round(features[:, ~clock].astype(np.float64), 4)])
+    alike = np.unique(look, axis=0, return_inverse=True)[1].ravel()
+    order = np.argsort(alike, kind="stable")
+    pair = alike[order][1:] == alike[order][:-1]
+    first, again = order[:-1][pair], order[1:][pair]
+    paid = np.cumsum(reward)
+    steps = int((again - first).sum())
+    return (float((paid[again] - paid[first]).sum()) / steps if steps else 0.0), len(first)
 
 
 def _check_recorded(recorded: Recorded, width: int) -> None:
@@ -135,22 +157,45 @@ def _check_terms(spec: RewardSpec, names: tuple[str, ...], recorded: Recorded, l
 def _check_gameable(reward: NDArray[np.float64], recorded: Recorded, limits: RewardLimits) -> None:
     if reward.std() < 1e-6:
         raise CandidateFault("gameable", f"reward is {reward.mean():.3g} on every recorded transition: no signal")
-    total = returns(reward, recorded)
-    rate = total / np.maximum(recorded.steps, 1)
-    if (with_utility := _correlation(total, recorded.utility)) < limits.against:
-        per_step = _correlation(rate, recorded.utility)
-        if per_step < limits.against:
-            raise CandidateFault(
-                "gameable",
-                f"return falls with utility: correlation {with_utility:+.2f} per episode and {per_step:+.2f} per step",
-            )
-    utility, length = stalling_weights(total, recorded)
-    if reward.mean() > 0 and length - max(utility, 0.0) > limits.stalling:
+    order = np.argsort(recorded.episode, kind="stable")
+    reward, features, episode = reward[order], recorded.features[order], recorded.episode[order]
+    last = np.append(episode[1:] != episode[:-1], True)
+    column = progress_column(recorded)
+    progress = features[:, column] > 0 if column is not None else np.zeros(len(reward), bool)
+    span = np.cumsum(np.concatenate([[0], (last | progress)[:-1]]))
+    _check_circling(reward, features, span, limits)
+    _check_ends(reward, last & ~progress, progress, limits)
+
+
+def _check_circling(
+    reward: NDArray[np.float64], features: NDArray[np.float32], span: NDArray[np.int64], limits: RewardLimits
+) -> None:
+    pay, pairs = circling_pay(reward, features, span)
+    usual = float(np.abs(reward).mean())
+    if pairs >= limits.returns and pay > limits.circling * usual:
         raise CandidateFault(
             "gameable",
-            f"return grows with length ({length:+.2f}) rather than with utility ({utility:+.2f}): "
-            f"stalling earns {reward.mean():.3g} a step",
+            f"going round in circles earns {pay:.3g} a step ({pairs} returns to alike states; mean |reward| {usual:.3g})",
         )
+    if pairs < limits.returns and (reward > 0).mean() > 0.95:
+        raise CandidateFault(
+            "gameable", f"{_percent(reward > 0)} of all transitions are paid for, whatever they bring: living on earns it"
+        )
+
+
+def _check_ends(
+    reward: NDArray[np.float64], lost: NDArray[np.bool_], progress: NDArray[np.bool_], limits: RewardLimits
+) -> None:
+    usual = reward[~lost & ~progress]
+    spread = float(reward.std())
+    if lost.any() and len(usual):
+        end = float(reward[lost].mean())
+        if end > 0 and end - usual.mean() > limits.losing * spread:
+            raise CandidateFault("gameable", f"losing earns {end:.3g} on the last move, a usual move {usual.mean():.3g}")
+    if progress.any() and len(usual):
+        gain = float(reward[progress].mean())
+        if gain - usual.mean() < -limits.against * spread:
+            raise CandidateFault("gameable", f"progress earns {gain:.3g}, a move without it {usual.mean():.3g}")
 
 
 def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

@@ -140,8 +140,13 @@ class Ledger:
         return [json.loads(row[0]) for row in rows]
 
     def wall_s(self) -> float:
-        """Return the seconds that all recorded steps took."""
-        return float(self._db.execute("SELECT coalesce(sum(wall_s), 0) FROM steps").fetchone()[0])
+        """Return the seconds that the run was at work: from each opening to the last step recorded before the next one."""
+        opened = [row[0] for row in self._db.execute("SELECT at FROM events WHERE name = 'run.opened' ORDER BY seq")]
+        total = 0.0
+        for begin, end in zip(opened, [*opened[1:], float("inf")], strict=True):
+            last = self._db.execute("SELECT max(at) FROM steps WHERE at >= ? AND at < ?", (begin, end)).fetchone()[0]
+            total += (last - begin) if last is not None else 0.0
+        return total
 
     def digest(self) -> str:
         """Return the SHA-256 over all steps in the order of their keys, times left out."""

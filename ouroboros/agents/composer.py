@@ -1,0 +1,177 @@
+"""Controllers as plans: what the search mutates, rendered to readable Python and read back from it by its syntax tree.
+
+A plan narrows the moves by ordered tests (one that would leave none is skipped), takes the first proposal that is still
+among them and passes its guard, and otherwise ranks what is left. The plain argmax of the logits is the empty plan.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+LOGITS = "logits"
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """One criterion of a ranking: a measure's name (or `logits`) and its factor; a negative one prefers small values."""
+
+    measure: str
+    factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A tool that proposes one move or None, and the test that the move must pass, if any."""
+
+    move: str
+    guard: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A composed controller.
+
+    Args:
+        start: tool that lists the moves to choose from; None for all of them.
+        filters: tests in order.
+        proposals: in order.
+        ranking: at least one criterion.
+        mixed: rank by the sum of factor * measure instead of one criterion after the other.
+    """
+
+    start: str | None = None
+    filters: tuple[str, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
+    ranking: tuple[Rank, ...] = (Rank(LOGITS),)
+    mixed: bool = False
+
+
+ARGMAX = Plan()
+
+
+def tools(plan: Plan) -> list[str]:
+    """Return the toolkit functions that a plan uses, sorted."""
+    names = {plan.start, *plan.filters, *(p.move for p in plan.proposals), *(p.guard for p in plan.proposals)}
+    names |= {r.measure for r in plan.ranking}
+    return sorted(name for name in names if name is not None and name != LOGITS)
+
+
+def parts(plan: Plan) -> Iterator[str]:
+    """Yield the plan's parts as keys, for attributing what became of it."""
+    if plan.start:
+        yield f"start {plan.start}"
+    yield from (f"filter {name}" for name in plan.filters)
+    for proposal in plan.proposals:
+        yield f"move {proposal.move}"
+        if proposal.guard:
+            yield f"guard {proposal.guard}"
+    if plan.ranking != ARGMAX.ranking:
+        yield from (f"rank {'+' if r.factor > 0 else '-'}{r.measure}" for r in plan.ranking)
+
+
+def render(plan: Plan, actions: int) -> str:
+    """Return a plan as the source of `controller.py`."""
+    lines = []
+    if used := tools(plan):
+        lines += [f"from toolkit import {', '.join(used)}", "", ""]
+    if plan.filters:
+        lines += [
+            "def keep(observation, moves, test):",
+            "    kept = [move for move in moves if test(observation, move)]",
+            "    return kept or moves",
+            "",
+            "",
+        ]
+    every = f"list(range({actions}))"
+    lines += ["def act(observation, logits):"]
+    lines += [f"    moves = {plan.start}(observation) or {every}" if plan.start else f"    moves = {every}"]
+    lines += [f"    moves = keep(observation, moves, {name})" for name in plan.filters]
+    for proposal in plan.proposals:
+        guard = f" and {proposal.guard}(observation, choice)" if proposal.guard else ""
+        lines += [f"    choice = {proposal.move}(observation)", f"    if choice in moves{guard}:", "        return choice"]
+    lines += [f"    return max(moves, key=lambda move: {_ranking(plan)})"]
+    return "\n".join(lines) + "\n"
+
+
+def read(source: str, actions: int) -> Plan | None:
+    """Return the plan that a source was rendered from, or None where it was written otherwise."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    act = next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "act"), None)
+    plan = _plan(act.body) if act else None
+    return plan if plan is not None and render(plan, actions) == source else None
+
+
+def diff(old: str, new: str) -> str:
+    """Return the unified diff of two controllers."""
+    lines = difflib.unified_diff(old.splitlines(True), new.splitlines(True), "a/controller.py", "b/controller.py")
+    return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines)
+
+
+def _ranking(plan: Plan) -> str:
+    if plan.mixed:
+        text = " + ".join(f"{rank.factor:g} * {_value(rank.measure)}" for rank in plan.ranking)
+        return text.replace("+ -", "- ")
+    values = [("-" if rank.factor < 0 else "") + _value(rank.measure) for rank in plan.ranking]
+    return values[0] if len(values) == 1 else f"({', '.join(values)})"
+
+
+def _value(measure: str) -> str:
+    return "logits[move]" if measure == LOGITS else f"{measure}(observation, move)"
+
+
+def _plan(body: list[ast.stmt]) -> Plan | None:
+    """Read the statements of `act`; `read` compares the rendering, so a loose match does no harm."""
+    start, filters, proposals = None, [], []
+    for statement in body:
+        match statement:
+            case ast.Assign(value=ast.BoolOp(values=[ast.Call(func=ast.Name(id=name)), _])):
+                start = name
+            case ast.Assign(value=ast.Call(func=ast.Name(id="keep"), args=[_, _, ast.Name(id=name)])):
+                filters.append(name)
+            case ast.Assign(value=ast.Call(func=ast.Name(id=name), args=[ast.Name()])):
+                proposals.append(Proposal(name))
+            case ast.If(test=ast.BoolOp(values=[_, ast.Call(func=ast.Name(id=name))])) if proposals:
+                proposals[-1] = Proposal(proposals[-1].move, name)
+            case ast.Return(value=ast.Call(keywords=[ast.keyword(value=ast.Lambda(body=key))])):
+                ranking, mixed = _read_ranking(key)
+                return Plan(start, tuple(filters), tuple(proposals), ranking, mixed) if ranking else None
+            case _:
+                pass
+    return None
+
+
+def _read_ranking(key: ast.expr) -> tuple[tuple[Rank, ...], bool]:
+    if isinstance(key, ast.BinOp):
+        return tuple(_summands(key, 1.0)), True
+    return tuple(rank for part in (key.elts if isinstance(key, ast.Tuple) else [key]) for rank in _rank(part, 1.0)), False
+
+
+def _summands(node: ast.expr, sign: float) -> Iterator[Rank]:
+    match node:
+        case ast.BinOp(op=ast.Add() | ast.Sub()):
+            yield from _summands(node.left, sign)
+            yield from _summands(node.right, -1.0 if isinstance(node.op, ast.Sub) else 1.0)
+        case ast.BinOp(op=ast.Mult(), left=ast.Constant(value=int() | float() as factor)):
+            yield from _rank(node.right, sign * factor)
+        case ast.BinOp(op=ast.Mult(), left=ast.UnaryOp(operand=ast.Constant(value=int() | float() as factor))):
+            yield from _rank(node.right, -factor)
+        case _:
+            return
+
+
+def _rank(node: ast.expr, factor: float) -> Iterator[Rank]:
+    match node:
+        case ast.UnaryOp(op=ast.USub()):
+            yield from _rank(node.operand, -factor)
+        case ast.Subscript(value=ast.Name(id="logits")):
+            yield Rank(LOGITS, factor)
+        case ast.Call(func=ast.Name(id=name)):
+            yield Rank(name, factor)
+        case _:
+            return

@@ -1,0 +1,45 @@
+"""Prompts: the `.md` files beside the roles, filled with diagnosis and history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.resources import files
+from string import Template
+
+from ouroboros.protocols.messages import DiagnosisText, Tried
+
+
+def conversation(name: str, values: dict[str, str]) -> list[dict[str, str]]:
+    """Return system and user message from `<name>.md`, whose two halves are parted by a line of `---`.
+
+    Raises:
+        KeyError: the prompt names a value that is not given.
+    """
+    text = (files("ouroboros.agents") / f"{name}.md").read_text(encoding="utf-8")
+    system, _, user = text.partition("\n---\n")
+    return [
+        {"role": "system", "content": Template(system).substitute(values).strip()},
+        {"role": "user", "content": Template(user).substitute(values).strip()},
+    ]
+
+
+def diagnosis_text(diagnosis: DiagnosisText) -> str:
+    """Return a diagnosis as lines."""
+    lines = [
+        f"{diagnosis.games} games: mean score {diagnosis.score:.2f} [{diagnosis.score_low:.2f}, {diagnosis.score_high:.2f}], "
+        f"utility {diagnosis.utility:.3f}, won {diagnosis.win_rate:.0%}",
+        *(f"- {f.name} ({f.weight:.2f}): {f.evidence}" for f in diagnosis.findings),
+    ]
+    if diagnosis.transcripts:
+        lines += ["How a game was lost:", diagnosis.transcripts[0]]
+    return "\n".join(lines)
+
+
+def history_text(tried: Iterable[Tried], last: int = 8) -> str:
+    """Return the last tries as blocks: verdict, effect, what it was."""
+    blocks = []
+    for t in list(tried)[-last:]:
+        effect = f", effect on utility {t.effect:+.4f}" if t.effect is not None else ""
+        what = t.diff or (t.reward.model_dump_json() if t.reward else "")
+        blocks.append(f"Round {t.round}: {t.outcome} at {t.layer} ({t.reason}){effect}\n{what}".strip())
+    return "\n\n".join(blocks) or "Nothing yet."

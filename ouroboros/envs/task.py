@@ -1,0 +1,148 @@
+"""`SnakeTask`: what Snake supplies behind `protocols.ports.Task`."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Final, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ouroboros.envs import oracle, render, teachers
+from ouroboros.envs.engine import SnakeEngine
+from ouroboros.envs.features import FEATURES
+from ouroboros.envs.state import CAUSES, START_LENGTH
+from ouroboros.protocols.errors import UsageError
+from ouroboros.protocols.records import Observations, ToolkitFunction
+
+MAX_WALLS: Final = 0.25
+EFFORT: Final = 1_000_000_000
+"""Moves times cells that one call of `positions` may play."""
+NOISE: Final = 0.1
+"""Share of random moves that leads the positions' snakes off the teacher's ways."""
+
+START_CONTROLLER: Final = '''"""Turns the policy's logits into a move."""
+
+
+def act(observation, logits):
+    """Return the move that the policy rates highest."""
+    return max(range(4), key=lambda move: logits[move])
+'''
+
+Kind = Literal["moves", "move", "test", "measure", "other"]
+KINDS: Final[dict[str, Kind]] = {"list[int]": "moves", "int | None": "move", "bool": "test", "int": "measure"}
+"""What a toolkit function is for, by what it returns."""
+
+
+@cache
+def toolkit_source() -> str:
+    """Return the source of `toolkit`, as it ships with the sandbox's worker."""
+    return resources.files("ouroboros.envs").joinpath("toolkit.py").read_text(encoding="utf-8")
+
+
+@cache
+def toolkit_functions() -> tuple[ToolkitFunction, ...]:
+    """Return what the source says about its public functions."""
+    return tuple(
+        ToolkitFunction(
+            name=node.name,
+            signature=f"({', '.join(arg.arg for arg in node.args.args)}) -> {ast.unparse(cast(ast.expr, node.returns))}",
+            doc=cast(str, ast.get_docstring(node)).splitlines()[0],
+            kind=KINDS[ast.unparse(cast(ast.expr, node.returns))],
+        )
+        for node in ast.parse(toolkit_source()).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    )
+
+
+class SnakeTask:
+    """Snake on `size` x `size` boards.
+
+    Args:
+        size: side of the board, 4 to 128.
+        walls: share of the cells that become walls, 0 to 0.25; fewer where more would cut the board.
+
+    Raises:
+        UsageError: a size or a share of walls outside these bounds.
+    """
+
+    def __init__(self, size: int = 6, walls: float = 0.0) -> None:
+        """Check the board and describe the game."""
+        if isinstance(size, bool) or not isinstance(size, int) or not 4 <= size <= 128:
+            raise UsageError(f"board size {size!r} is not playable: choose a whole number from 4 to 128")
+        if not (isinstance(walls, int | float) and math.isfinite(walls) and 0 <= walls <= MAX_WALLS):
+            raise UsageError(f"share of walls {walls!r} is not possible: choose a number from 0 to {MAX_WALLS}")
+        self.size = size
+        self.walls = float(walls)
+        self.name: str = "snake"
+        self.actions: tuple[str, ...] = ("up", "down", "left", "right")
+        self.causes: tuple[str, ...] = CAUSES
+        self.features: Mapping[str, str] = FEATURES
+        self.toolkit: tuple[ToolkitFunction, ...] = toolkit_functions()
+        self.toolkit_source: str = toolkit_source()
+        self.start_controller: str = START_CONTROLLER
+
+    def engine(self, seeds: NDArray[np.uint64]) -> SnakeEngine:
+        """Return fresh games, one per seed: (B,) uint64."""
+        return SnakeEngine(seeds, self.size, self.walls)
+
+    def positions(self, seed: int, count: int) -> SnakeEngine:
+        """Return `count` unfinished positions from a noisy teacher's games, snake lengths spread evenly.
+
+        Each game has its own target length and gives its last position, some moves after a meal, that is not longer; a
+        game that ends before its target gives one from before its end. `EFFORT` bounds the play, so that on boards too
+        large to fill within it the late phase is thin.
+        """
+        cells = self.size * self.size
+        rng = np.random.default_rng(seed % 2**64)
+        games = self.engine(rng.integers(0, 2**64, count, dtype=np.uint64))
+        goals = START_LENGTH + np.arange(count) * (games.room - START_LENGTH) // max(1, count)
+        kept, rows = games.clone(np.arange(count)), np.arange(count)
+        wait = rng.integers(0, 2 * self.size, count)
+        for _ in range(min(40 * cells, EFFORT // (cells * max(1, count)))):
+            lengths = games.lengths
+            ripe = ~games.done & (lengths <= goals[rows]) & (games.idle == wait[rows])
+            kept.overwrite(rows[ripe], games.clone(np.flatnonzero(ripe)))
+            wait[rows[ripe]] = rng.integers(0, 2 * self.size, int(ripe.sum()))
+            over = games.done | (lengths > goals[rows]) | (ripe & (lengths == goals[rows]))
+            goals[rows[over]] = 0
+            if 2 * over.sum() >= len(over):  # go on with the others alone
+                left = np.flatnonzero(~over)
+                games, rows = games.clone(left), rows[left]
+            if not len(rows):
+                break
+            games.step(self._noisy(games, rng))
+        return kept
+
+    def _noisy(self, games: SnakeEngine, rng: np.random.Generator) -> NDArray[np.int8]:
+        """Return the best teacher's moves, a share `NOISE` of them replaced by any that the oracle does not call deadly."""
+        moves = self.teach("best", games)
+        stray = np.flatnonzero(rng.random(games.games) < NOISE)
+        rating = rng.random((len(stray), 4)) + 9 * (self.regret(games.clone(stray)) >= oracle.TRAPPED)
+        moves[stray] = rating.argmin(axis=1)
+        return moves
+
+    def regret(self, engine: SnakeEngine) -> NDArray[np.float32]:
+        """Return the oracle's regret of each move: (B, 4) float32; see `oracle.regret`."""
+        return oracle.regret(engine)
+
+    def phase(self, engine: SnakeEngine) -> NDArray[np.int8]:
+        """Return (B,) int8: 0, 1 or 2, the third of the way from the start length to a full board."""
+        grown, most = engine.lengths - START_LENGTH, engine.room - START_LENGTH
+        return np.minimum(2, 3 * grown // most).astype(np.int8)
+
+    def teach(self, name: str, engine: SnakeEngine) -> NDArray[np.int8]:
+        """Return the named teacher's moves: (B,) int8. Raises UsageError for an unknown teacher."""
+        return teachers.teach(name, engine)
+
+    def render(self, observations: Observations, cell_px: int = 8) -> NDArray[np.uint8]:
+        """Return RGB pictures: (B, size * cell_px, size * cell_px, 3) uint8."""
+        return render.render(observations, cell_px)
+
+    def ansi(self, observations: Observations, row: int) -> str:
+        """Return one observation as text."""
+        return render.ansi(observations, row)

@@ -1,0 +1,131 @@
+"""Players to learn from, batched: the reference document's A*, a safe greedy one, and one along a Hamiltonian cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ouroboros.envs.cycle import positions_on_cycle
+from ouroboros.envs.engine import SnakeEngine
+from ouroboros.envs.oracle import TRAPPED, rate_moves, shortest_paths, snake_cell, try_move
+from ouroboros.envs.state import CAUSE, IDLE, LENGTH, MEAL, ROOM, RUNNING, Array, State, kernel
+from ouroboros.protocols.errors import UsageError
+
+
+@kernel
+def fill_legal(state: State, size: int, moves: Array) -> None:
+    """Replace every -1 in `moves`: (B,) by the first move that is no death, 0 where each is one."""
+    for game in range(state.keys.size):
+        if moves[game] < 0:
+            moves[game] = 0
+            for move in range(3, -1, -1):
+                if state.table[game, CAUSE] == RUNNING and try_move(state, size * size, game, move) >= 0:
+                    moves[game] = move
+
+
+@kernel
+def greedy_move(state: State, size: int, game: int, rating: Array) -> int:
+    """Return the least regretted move; the longest way to the tail can circle for ever, so it varies once that takes long.
+
+    `rating`: (4,) float32, scratch.
+    """
+    idle = state.table[game, IDLE]
+    fed = rate_moves(state, size, game, rating)
+    choice = int(rating.argmin())
+    if not fed and 2 * idle > size * size:
+        start = (idle * 2654435761 >> 7) % 4
+        for turn in range(4):
+            if rating[(start + turn) % 4] < TRAPPED:
+                return (start + turn) % 4  # type: ignore[no-any-return]
+    return choice
+
+
+@kernel
+def greedy_all(state: State, size: int, moves: Array) -> None:
+    """Fill `moves`: (B,) for every running game."""
+    rating = np.zeros(4, np.float32)
+    for game in range(state.keys.size):
+        if state.table[game, CAUSE] == RUNNING:
+            moves[game] = greedy_move(state, size, game, rating)
+
+
+@kernel
+def cycle_move(state: State, size: int, game: int, order: Array) -> int:
+    """Return the move that goes furthest along the cycle, past neither the food nor any part of the snake; -1 if none.
+
+    While the whole snake lies behind its head on the cycle, the next cell is free or is left by the tail, so the snake can
+    follow the cycle for ever; shortcuts keep that order, and never pass the food.
+    """
+    cells = size * size
+    length = state.table[game, LENGTH]
+    head = snake_cell(state, cells, game, 0)
+    here = order[head]
+    limit = (order[state.table[game, MEAL]] - here) % cells
+    for index in range(1, length):
+        gap = (order[snake_cell(state, cells, game, index)] - here) % cells
+        limit = min(limit, gap if index == length - 1 else gap - 1)
+    best, choice = 0, -1
+    for move in range(4):
+        target = state.near[4 * head + move]
+        if target >= 0:
+            gap = (order[target] - here) % cells
+            if best < gap <= limit:
+                best, choice = gap, move
+    return choice
+
+
+@kernel
+def cycle_all(state: State, size: int, order: Array, moves: Array) -> None:
+    """Fill `moves`: (B,) with the cycle's, or where it has none (walls, a start against it) the least regretted move."""
+    rating = np.zeros(4, np.float32)
+    for game in range(state.keys.size):
+        if state.table[game, CAUSE] == RUNNING:
+            choice = cycle_move(state, size, game, order) if state.table[game, ROOM] == order.size else -1
+            if choice < 0:
+                choice = greedy_move(state, size, game, rating)
+            moves[game] = choice
+
+
+def astar(engine: SnakeEngine) -> NDArray[np.int8]:
+    """Play the reference document's teacher: along A*'s path; where there is none, the first move that is no death."""
+    _, moves = shortest_paths(engine)
+    fill_legal(engine.state, engine.size, moves)
+    return moves
+
+
+def greedy(engine: SnakeEngine) -> NDArray[np.int8]:
+    """Play the shortest way to the food after which the tail can be reached, else the longest way to the tail."""
+    moves = np.zeros(engine.games, np.int8)
+    greedy_all(engine.state, engine.size, moves)
+    return moves
+
+
+def cycle(engine: SnakeEngine) -> NDArray[np.int8]:
+    """Play along a Hamiltonian cycle with shortcuts; `greedy` on odd boards and among walls."""
+    order = positions_on_cycle(engine.size)
+    moves = np.zeros(engine.games, np.int8)
+    cycle_all(engine.state, engine.size, order, moves)
+    return moves
+
+
+TEACHERS: Final[dict[str, Callable[[SnakeEngine], NDArray[np.int8]]]] = {
+    "astar": astar,
+    "greedy": greedy,
+    "cycle": cycle,
+    "best": cycle,
+}
+"""Teachers by name; `best` is the strongest there is for every board."""
+
+
+def teach(name: str, engine: SnakeEngine) -> NDArray[np.int8]:
+    """Return the named teacher's moves: (B,) int8, 0 for finished games.
+
+    Raises:
+        UsageError: there is no such teacher.
+    """
+    if name not in TEACHERS:
+        raise UsageError(f"teacher {name!r} is not known: choose one of {', '.join(TEACHERS)}")
+    return TEACHERS[name](engine)

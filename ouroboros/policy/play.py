@@ -1,0 +1,207 @@
+"""Games from start to end: scores for the gate and traces for the diagnosis.
+
+Games advance together in fixed batches in the order of their seeds. What comes out depends on the seeds, the policy, the
+controller and the batch size (which decides the shapes that a model's arithmetic runs in), and on nothing else. No torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from ouroboros.protocols.records import Estimate, Observations, Outcomes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ouroboros.protocols.ports import Engine, Policy, Session, Task
+
+Perceive: TypeAlias = Callable[[Observations], Observations]
+"""What stands between the game and the player: true observations in, perceived ones out."""
+Watch: TypeAlias = "Callable[[Engine, NDArray[np.int64], NDArray[np.int8]], None]"
+"""Called before each step with the engine, the unfinished rows (R,) and their actions (R,)."""
+
+PHASES = ("early", "middle", "late")
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What a diagnosis is made of.
+
+    Args:
+        outcomes: how the games ended.
+        regret: phase of the game -> mean oracle regret per decision; phases that no game reached are absent.
+        avoidable: share of lost games whose last move the oracle would not have made; 0 where none was lost.
+        transcripts: the last moves of some lost games, as text.
+        decisions: moves made in all games.
+    """
+
+    outcomes: Outcomes
+    regret: dict[str, float]
+    avoidable: float
+    transcripts: tuple[str, ...]
+    decisions: int
+
+
+def play(
+    task: Task,
+    policy: Policy,
+    seeds: NDArray[np.uint64],
+    *,
+    session: Session | None = None,
+    batch: int = 64,
+    perceive: Perceive | None = None,
+    on_batch: Callable[[int, int], None] | None = None,
+) -> Outcomes:
+    """Play one game per seed to its end.
+
+    Args:
+        task: the game.
+        policy: rates the actions.
+        seeds: (G,) uint64.
+        session: a controller that turns logits into moves; without one the highest logit is played.
+        batch: games that advance together.
+        perceive: replaces the observations before policy and controller see them.
+        on_batch: called with the games finished and the games asked for.
+
+    Returns:
+        The outcomes in the order of the seeds.
+
+    Raises:
+        CandidateFault: the controller failed.
+    """
+    seeds = np.asarray(seeds, dtype=np.uint64)
+    done: list[Outcomes] = []
+    for start in range(0, len(seeds), batch):
+        engine = task.engine(seeds[start : start + batch])
+        run(engine, policy, session=session, perceive=perceive)
+        done.append(engine.outcomes())
+        if on_batch is not None:
+            on_batch(min(start + batch, len(seeds)), len(seeds))
+    return join_outcomes(done) if done else task.engine(seeds).outcomes()
+
+
+def run(
+    engine: Engine,
+    policy: Policy,
+    *,
+    session: Session | None = None,
+    perceive: Perceive | None = None,
+    watch: Watch | None = None,
+) -> None:
+    """Advance every game of a batch to its end; see `play` for the arguments."""
+    actions = np.zeros(engine.games, dtype=np.int8)
+    while len(rows := np.flatnonzero(~engine.done)):
+        observations = engine.observations(rows)
+        if perceive is not None:
+            observations = perceive(observations)
+        logits = policy.logits(observations)
+        chosen = session.act(observations, logits) if session is not None else logits.argmax(axis=1).astype(np.int8)
+        if watch is not None:
+            watch(engine, rows, chosen)
+        actions[rows] = chosen
+        engine.step(actions)
+
+
+def play_traced(
+    task: Task,
+    policy: Policy,
+    seeds: NDArray[np.uint64],
+    *,
+    session: Session | None = None,
+    batch: int = 64,
+    perceive: Perceive | None = None,
+    failures: int = 3,
+    moves: int = 4,
+) -> Trace:
+    """Play like `play`, and hold every move against the oracle.
+
+    Args:
+        task, policy, seeds, session, batch, perceive: as for `play`.
+        failures: transcripts of so many lost games, the first by seed order.
+        moves: last moves that a transcript shows.
+    """
+    seeds = np.asarray(seeds, dtype=np.uint64)
+    recorders = []
+    for start in range(0, len(seeds), batch):
+        recorder = Recorder(task, task.engine(seeds[start : start + batch]), moves)
+        run(recorder.engine, policy, session=session, perceive=perceive, watch=recorder.watch)
+        recorders.append(recorder)
+    return _trace(recorders, failures)
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Watches one batch: sums of regret by phase, each game's last regret, and its last positions."""
+
+    task: Task
+    engine: Engine
+    moves: int
+    sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
+    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(3, dtype=np.int64))
+    last: NDArray[np.float32] = field(init=False)
+    tails: list[list[tuple[Observations, int]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make room for one entry per game."""
+        self.last = np.zeros(self.engine.games, dtype=np.float32)
+        self.tails = [[] for _ in range(self.engine.games)]
+
+    def watch(self, engine: Engine, rows: NDArray[np.int64], actions: NDArray[np.int8]) -> None:
+        """Take down one decision of every unfinished game; a `Watch`."""
+        before = engine.clone(rows)
+        regret = self.task.regret(before)[np.arange(len(rows)), actions]
+        phase = self.task.phase(before)
+        self.sums += np.bincount(phase, weights=regret, minlength=3)
+        self.counts += np.bincount(phase, minlength=3)
+        self.last[rows] = regret
+        observations = engine.observations(rows)
+        for index, row in enumerate(rows):
+            self.tails[row] = [*self.tails[row][-self.moves + 1 :], (observations.take([index]), int(actions[index]))]
+
+    def transcript(self, row: int, cause: int) -> str:
+        """Return the last moves of one game as text: each position with the move that was made in it."""
+        parts = [f"{self.task.ansi(seen, 0)}\n-> {self.task.actions[action]}" for seen, action in self.tails[row]]
+        return "\n".join((*parts, f"ended: {self.task.causes[cause]}"))
+
+
+def _trace(recorders: Sequence[Recorder], failures: int) -> Trace:
+    """Put the batches' records together."""
+    outcomes = join_outcomes([r.engine.outcomes() for r in recorders])
+    lost = ~outcomes.won
+    last = np.concatenate([r.last for r in recorders])
+    sums, counts = sum(r.sums for r in recorders), sum(r.counts for r in recorders)
+    where = [(recorder, row) for recorder in recorders for row in range(recorder.engine.games)]
+    shown = [(*where[game], int(outcomes.cause[game])) for game in np.flatnonzero(lost)[:failures]]
+    return Trace(
+        outcomes=outcomes,
+        regret={name: float(s / c) for name, s, c in zip(PHASES, np.atleast_1d(sums), np.atleast_1d(counts), strict=True) if c},
+        avoidable=float((last[lost] > 0).mean()) if lost.any() else 0.0,
+        transcripts=tuple(recorder.transcript(row, cause) for recorder, row, cause in shown),
+        decisions=int(outcomes.steps.sum()),
+    )
+
+
+def join_outcomes(parts: Sequence[Outcomes]) -> Outcomes:
+    """Return the outcomes of several batches as one, in order."""
+    return Outcomes(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Outcomes)})
+
+
+def estimate(
+    values: NDArray[np.generic] | Sequence[float], generator: np.random.Generator, *, level: float = 0.95, resamples: int = 2000
+) -> Estimate:
+    """Return a mean and its percentile bootstrap interval (Efron 1979).
+
+    Args:
+        values: (N,) numbers, at least one.
+        generator: the randomness of the resampling.
+        level: coverage.
+        resamples: bootstrap samples.
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    means = np.array([sample[generator.integers(0, len(sample), len(sample))].mean() for _ in range(resamples)])
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(float(sample.mean()), float(low), float(high))

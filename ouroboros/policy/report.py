@@ -1,0 +1,32 @@
+"""What a training leaves behind beside the weights, and how it tells of its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+Progress: TypeAlias = Callable[[str, float, dict[str, float]], None]
+"""Called with the name of the training (`sft`, `grpo`), its progress in [0, 1] and the step's figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingReport:
+    """How a training went.
+
+    Args:
+        steps: optimizer steps made.
+        loss: the loss of each step.
+        health: monitors over the last tenth of the steps (SFT: `accuracy`, `entropy`, `grad_norm`; GRPO: `kl`, `entropy`,
+            `clip_fraction`, `zero_variance`, `grad_norm`, `return_env`, `return_spec`, `gain`).
+        seconds: wall time; no part of equality, and to be left out of every hash.
+    """
+
+    steps: int
+    loss: tuple[float, ...]
+    health: Mapping[str, float]
+    seconds: float = field(default=0.0, compare=False)
+
+
+def silent(stage: str, progress: float, figures: dict[str, float]) -> None:
+    """Be a `Progress` that says nothing."""

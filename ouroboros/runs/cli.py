@@ -1,0 +1,348 @@
+"""The command line. Results go to stdout, progress and notes to stderr; heavy parts are imported by the command that needs them.
+
+Exit codes: 0 done, 1 the thing asked about failed or fell short, 2 usage or bad input, 3 the surroundings are missing.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ouroboros import __version__
+from ouroboros.protocols.errors import OuroborosError, SurroundingsError, UsageError
+
+FOLDER = click.Path(path_type=Path)
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(call(sys.argv[1:]))
+
+
+def call(arguments: list[str]) -> int:
+    """Run one command; return its exit code. Errors are one line on stderr that names the thing and the remedy."""
+    try:
+        code = cli.main(args=arguments, prog_name="ouroboros", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except click.exceptions.Abort:
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except OuroborosError as error:
+        return _complain(str(error), error.exit_code)
+    except (OSError, sqlite3.OperationalError) as error:
+        if getattr(error, "errno", None) != errno.ENOSPC and "full" not in str(error):
+            raise
+        return _complain(f"no room left on the disk ({error}): free some, then go on with `ouroboros resume DIR`", SurroundingsError.exit_code)
+
+
+def _complain(text: str, code: int) -> int:
+    click.echo(f"ouroboros: error: {text}", err=True)
+    return code
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ouroboros")
+def cli() -> None:
+    """A self-improving loop for game-playing policies: design rewards, patch the controller, keep what is truly better."""
+    logging.basicConfig(level=os.environ.get("OUROBOROS_LOG", "ERROR").upper(), format="%(name)s: %(message)s")
+
+
+@cli.command()
+@click.argument("recipe", type=FOLDER)
+@click.option("--run-dir", type=FOLDER, help="Where the run is to lie; runs/<name>-NNN by default.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe, e.g. task.size=8.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON document.")
+def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Launch a run of RECIPE."""
+    from ouroboros.runs.lifecycle import create, next_folder
+    from ouroboros.runs.progress import progress
+    from ouroboros.runs.recipe import load_recipe
+
+    settings = load_recipe(recipe, overrides)
+    with progress() as shown:
+        folder = run_dir or next_folder(settings.name)
+        create(settings, folder, shown)
+        _work(folder, shown, ())
+    _report(folder, as_json)
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option("--set", "overrides", multiple=True, metavar="budget.KEY=VALUE", help="Give the run more, e.g. budget.rounds=8.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON document.")
+def resume(folder: Path, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Go on with a run that was stopped or killed; nothing is done twice."""
+    from ouroboros.runs.progress import progress
+
+    with progress() as shown:
+        _work(folder, shown, overrides)
+    _report(folder, as_json)
+
+
+def _work(folder: Path, shown: Any, overrides: tuple[str, ...]) -> None:
+    from ouroboros.runs.lifecycle import work
+
+    try:
+        work(folder, shown, overrides)
+    except KeyboardInterrupt:
+        shown.note(f"stopped; go on with `ouroboros resume {folder}`")
+        raise
+
+
+def _report(folder: Path, as_json: bool) -> None:
+    """Print what a run came to: the JSON document, or the table, where it lies and what to type next."""
+    from ouroboros.runs.show import Report, attribution_lines, rounds_table
+
+    report = Report(folder)
+    document = report.document()
+    report.close()
+    if as_json:
+        click.echo(json.dumps(document))
+        return
+    _print(rounds_table(document))
+    for line in attribution_lines(document):
+        click.echo(f"who gets the credit: {line}")
+    used = document["totals"]
+    click.echo(f"{used['games']} games, {used['tokens']} tokens, {used['wall_s']:.0f} s; digest {document['digest'][:16]}")
+    click.echo(f"run directory: {folder}")
+    click.echo(f"next: ouroboros show {folder} --candidate {_example(document)}")
+
+
+def _example(document: dict[str, Any]) -> str:
+    """Return the candidate that one would look at first: the last accepted, else the last."""
+    candidates = [c for r in document["rounds"] for c in r["candidates"]]
+    accepted = [c for c in candidates if c["verdict"] == "accepted"]
+    return str((accepted or candidates or [{"id": "ID"}])[-1]["id"])
+
+
+def _print(renderable: object) -> None:
+    from rich.console import Console
+
+    wide = None if sys.stdout.isatty() else 160
+    Console(width=wide).print(renderable)
+
+
+@cli.command(name="list")
+@click.argument("home", type=FOLDER, default=Path("runs"))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(home: Path, as_json: bool) -> None:
+    """List the runs below HOME (runs/ by default)."""
+    from rich.table import Table
+
+    from ouroboros.runs.show import Report
+
+    rows: list[dict[str, Any]] = []
+    for path in sorted(home.glob("*/ledger.sqlite")) if home.is_dir() else []:
+        try:
+            report = Report(path.parent)
+            document = report.document()
+            report.close()
+        except OuroborosError as error:
+            rows.append({"run": path.parent.name, "status": f"unreadable: {error}", "rounds": 0, "accepted": 0, "score": None})
+            continue
+        accepted = sum(c["verdict"] == "accepted" for r in document["rounds"] for c in r["candidates"])
+        last = next((r["incumbent"] for r in reversed(document["rounds"]) if r["incumbent"]), document["start"])
+        row = {"run": document["run"], "status": document["status"], "rounds": len(document["rounds"]), "accepted": accepted}
+        rows.append({**row, "score": last["score"]["mean"] if last else None})
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    if not rows:
+        click.echo(f"no runs below {home}; start one with `ouroboros run recipes/quickstart.toml`")
+        return
+    table = Table("run", "status", "rounds", "accepted", "score", pad_edge=False)
+    for r in rows:
+        score = "" if r["score"] is None else f"{r['score']:.1f}"
+        table.add_row(r["run"], r["status"], str(r["rounds"]), str(r["accepted"]), score)
+    _print(table)
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option("--round", "round_", type=int, help="Show one round (from 0, as in the JSON).")
+@click.option("--candidate", help="Show one candidate by id.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(folder: Path, round_: int | None, candidate: str | None, as_json: bool) -> None:
+    """Show a run: its rounds, or one candidate with its diff or reward, verdict and evidence."""
+    from ouroboros.runs.show import Report
+
+    if candidate is None and round_ is None:
+        _report(folder, as_json)
+        return
+    report = Report(folder)
+    try:
+        if candidate is not None:
+            _show_candidate(report.candidate(candidate), as_json)
+            return
+        assert round_ is not None
+        if not 0 <= round_ < report.rounds():
+            raise UsageError(f"run {folder} has rounds 0..{report.rounds() - 1}, asked for {round_}")
+        _show_round(report.document(), round_, as_json)
+    finally:
+        report.close()
+
+
+def _show_round(document: dict[str, Any], index: int, as_json: bool) -> None:
+    from ouroboros.runs.show import rounds_table
+
+    if as_json:
+        click.echo(json.dumps(document["rounds"][index]))
+        return
+    click.echo(f"round {index + 1}, {document['rounds'][index]['mode']}: {document['rounds'][index]['why']}")
+    _print(rounds_table({**document, "start": None, "rounds": [document["rounds"][index]]}))
+
+
+def _show_candidate(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    click.echo(f"{found['id']} ({found['kind']} by {found['role']}, round {found['round'] + 1}): {found['rationale']}")
+    click.secho(f"{found['verdict']} at {found['layer']}: {found['reason']}", bold=True)
+    if found["effect"]:
+        e = found["effect"]
+        click.echo(f"utility {e['utility']:+.4f}, 95 % interval [{e['low']:+.3f}, {e['high']:+.3f}], {e['games']} pairs of games")
+        click.echo(f"e-value {found['e_value']:.4g}, needed {1 / found['alpha']:.4g} (alpha {found['alpha']:.3g} of the run's budget)")
+    if found["diff"]:
+        click.echo(found["diff"])
+    if found["reward"]:
+        click.echo(json.dumps(found["reward"], indent=2))
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.argument("a")
+@click.argument("b")
+def diff(folder: Path, a: str, b: str) -> None:
+    """Compare the controllers (or rewards) of two candidates A and B of a run; `start` is the first controller."""
+    import difflib
+
+    from ouroboros.runs.show import Report
+
+    report = Report(folder)
+    try:
+        old, new = report.controller_of(a), report.controller_of(b)
+    finally:
+        report.close()
+    lines = difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), a, b)
+    click.echo("".join(lines) or f"{a} and {b} are equal", nl=False)
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.argument("candidate")
+@click.option("--reason", default="by hand", help="Why; kept in the ledger.")
+def rollback(folder: Path, candidate: str, reason: str) -> None:
+    """Undo an accepted CANDIDATE of a run: its commit is reverted and what stood without it plays again."""
+    from ouroboros.runs.lifecycle import opened
+    from ouroboros.runs.phases.watch import roll_back
+    from ouroboros.runs.progress import Quiet
+
+    with opened(folder, Quiet(notes=False)) as open_run:
+        count = sum(s.method == "patch.rollback" for s in open_run.ledger.steps())
+        result = roll_back(open_run, f"manual/{count}/rollback", candidate, reason)
+    click.echo(f"rolled back {candidate}; the workspace stands at {result['commit'][:12]}")
+
+
+@cli.command()
+@click.argument("recipe", type=FOLDER)
+@click.option("--vary", required=True, metavar="KEY=A,B,...", help="The key to vary and its values, e.g. perception=json,vision.")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1, 1000), help="Seeds per value; pairs share a seed.")
+@click.option("--out", type=FOLDER, help="Where the ablation is to lie; ablations/<name>-NNN by default.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def ablate(recipe: Path, vary: str, seeds: int, out: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Run RECIPE once per value and seed, and compare the values in pairs: a table, a plot, JSON."""
+    from ouroboros.runs.ablate import ablate as compare
+    from ouroboros.runs.ablate import ablation_table
+    from ouroboros.runs.lifecycle import next_folder
+    from ouroboros.runs.progress import progress
+    from ouroboros.runs.recipe import load_recipe
+
+    name = load_recipe(recipe, overrides).name
+    folder = out or next_folder(name, Path("ablations"))
+    with progress() as shown:
+        document = compare(recipe, overrides, vary, seeds, folder, shown)
+    if as_json:
+        click.echo(json.dumps(document))
+        return
+    _print(ablation_table(document))
+    click.echo(f"plot: {folder / 'ablation.png'}; runs below {folder}")
+    click.echo(f"next: ouroboros show {folder / document['runs'][0]['run']}")
+
+
+@cli.command()
+@click.argument("file", type=FOLDER)
+@click.option("--against", type=FOLDER, help="The controller that a diff is against; the game's start controller by default.")
+@click.option("--sandbox", type=click.Choice(["auto", "docker", "wasm"]), default="auto", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def screen(file: Path, against: Path | None, sandbox: str, as_json: bool) -> int:
+    """Take a controller, a diff or a model's whole reply in FILE through every layer before the gate."""
+    from ouroboros.runs.screening import screen_file
+
+    document = screen_file(file, against, sandbox)
+    if as_json:
+        click.echo(json.dumps(document))
+    else:
+        times = ", ".join(f"{layer} {ms:.1f} ms" for layer, ms in document["ms"].items())
+        click.echo(f"{document['outcome']} at {document['layer']}: {document['reason']}\n{times}; sandbox {document['sandbox']}")
+    return 0 if document["outcome"] == "passed" else 1
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def roles(as_json: bool) -> None:
+    """List the roles that are installed (entry points `ouroboros.roles`)."""
+    from ouroboros.runs.roles import find_role, installed_roles
+
+    rows = [{"name": name, "method": find_role(name).method, "where": where} for name, where in sorted(installed_roles().items())]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for row in rows:
+        click.echo(f"{row['name']:18} {row['method']:18} {row['where']}")
+
+
+@cli.command()
+def protocol() -> None:
+    """Print the OpenRPC document of the roles' methods."""
+    from ouroboros.protocols.openrpc import document
+
+    click.echo(json.dumps(document(), indent=2))
+
+
+@cli.command()
+@click.option("--prepare", is_flag=True, help="Build what a first run would build: the WASM worker and the compiled engine.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(prepare: bool, as_json: bool) -> int:
+    """Check the surroundings: interpreter, git, sandboxes, disk, roles. Exit 3 where a run could not begin."""
+    from ouroboros.runs.doctor import examine
+    from ouroboros.runs.doctor import prepare as build
+
+    if prepare:
+        build()
+    checks = examine()
+    if as_json:
+        click.echo(json.dumps({"ok": not any(c["needed"] and not c["ok"] for c in checks), "checks": checks}))
+    else:
+        for c in checks:
+            mark = click.style("ok  ", fg="green") if c["ok"] else click.style("MISS" if c["needed"] else "no  ", fg="red" if c["needed"] else "yellow")
+            click.echo(f"{mark} {c['name']:14} {c['found']}" + ("" if c["ok"] else f"  -> {c['remedy']}"))
+    return 3 if any(c["needed"] and not c["ok"] for c in checks) else 0
+
+
+if __name__ == "__main__":
+    main()

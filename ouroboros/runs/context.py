@@ -1,0 +1,116 @@
+"""An open run: its recipe, its records, its parts. What the phases work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ouroboros.protocols.records import Candidate, Incumbent, RewardSpec
+from ouroboros.protocols.seeds import derived_seed
+
+if TYPE_CHECKING:
+    from ouroboros.protocols.ports import Role, Task
+    from ouroboros.runs.ledger import Ledger
+    from ouroboros.runs.players import Players
+    from ouroboros.runs.progress import Progress
+    from ouroboros.runs.recipe import Recipe
+    from ouroboros.runs.store import Store
+    from ouroboros.runs.training import Trainers
+    from ouroboros.runs.workspace import Workspace
+
+INCUMBENT_METHODS = ("run.start", "patch.apply", "patch.rollback")
+"""Steps whose result names the incumbent from then on."""
+
+
+@dataclass(slots=True)
+class Run:
+    """Everything that a phase needs."""
+
+    recipe: Recipe
+    folder: Path
+    task: Task
+    ledger: Ledger
+    store: Store
+    workspace: Workspace
+    players: Players
+    trainers: Trainers
+    roles: dict[str, Role]
+    progress: Progress
+
+    def step(self, key: str, method: str, params: dict[str, Any], work: Callable[[], Any]) -> Any:
+        """Do a step once; see `Ledger.once`."""
+        return self.ledger.once(key, method, params, work)
+
+    def result(self, key: str) -> Any:
+        """Return a recorded step's result; a missing one is a broken invariant."""
+        step = self.ledger.step(key)
+        assert step is not None, f"step {key} is not recorded"
+        return step.result
+
+    def incumbent(self) -> Incumbent:
+        """Return what plays now."""
+        return Incumbent(**standing(self.ledger)[-1]["incumbent"])
+
+    def seed(self, *path: str | int) -> int:
+        """Return a 31-bit seed for a part's own generator."""
+        return derived_seed(self.recipe.seed, *path)
+
+    def reward(self, incumbent: Incumbent) -> RewardSpec:
+        """Return an incumbent's reward spec."""
+        return RewardSpec.model_validate_json(self.store.text(incumbent.reward))
+
+    def candidates(self, round: int) -> list[Proposed]:
+        """Return the round's candidates in the order they were proposed."""
+        return [Proposed(**item) for item in self.result(f"{round}/propose/all")]
+
+    def undecided(self, round: int) -> list[Proposed]:
+        """Return the round's candidates that have no verdict yet."""
+        return [c for c in self.candidates(round) if self.ledger.step(f"{round}/verdict/{c.id}") is None]
+
+    def reject(self, round: int, candidate: Proposed, layer: str, reason: str, **more: Any) -> None:
+        """Record a rejection."""
+        self.decide(round, candidate, {"outcome": "rejected", "layer": layer, "reason": reason, **more})
+
+    def decide(self, round: int, candidate: Proposed, verdict: dict[str, Any]) -> None:
+        """Record a verdict."""
+        self.step(f"{round}/verdict/{candidate.id}", "run.verdict", {"candidate": candidate.id}, lambda: verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A candidate as proposed: the text is not checked yet.
+
+    Args:
+        id: unique in the run, e.g. `r2-patch3`.
+        kind: `reward` or `patch`.
+        role: who proposed it.
+        rationale: the role's one line.
+        text: a reward spec as JSON, or a diff, or a model's whole reply.
+    """
+
+    id: str
+    kind: str
+    role: str
+    rationale: str
+    text: str
+
+
+def standing(ledger: Ledger) -> list[dict[str, Any]]:
+    """Return the results of the steps that set the incumbent, oldest first."""
+    return [s.result for s in ledger.steps() if s.method in INCUMBENT_METHODS]
+
+
+def as_dict(incumbent: Incumbent) -> dict[str, str]:
+    """Return an incumbent as JSON."""
+    return asdict(incumbent)
+
+
+def mean(values: Iterable[float]) -> float:
+    """Return the arithmetic mean; 0 of nothing."""
+    items = list(values)
+    return sum(items) / len(items) if items else 0.0
+
+
+__all__ = ["Candidate", "Proposed", "Run", "as_dict", "mean", "standing"]

@@ -1,0 +1,105 @@
+"""The round as a LangGraph state machine. Its state is a round number; everything else lies in the ledger.
+
+`observe -> decide -> propose -> screen -> train -> gate -> settle -> watch`, then the next round or the end. LangGraph's
+checkpoints lie in the same SQLite file. Every node may be repeated: its steps are recorded once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any, TypedDict
+
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.graph import END, START, StateGraph
+
+from ouroboros.runs.budget import spent_up
+from ouroboros.runs.context import Run
+from ouroboros.runs.phases.gate import gate
+from ouroboros.runs.phases.observe import decide, observe
+from ouroboros.runs.phases.propose import propose
+from ouroboros.runs.phases.screen import screen
+from ouroboros.runs.phases.settle import attribute
+from ouroboros.runs.phases.start import start
+from ouroboros.runs.phases.train import train
+from ouroboros.runs.phases.watch import watch
+
+
+class State(TypedDict):
+    """What LangGraph checkpoints: the round at hand, and why the run stopped (empty while it goes on)."""
+
+    round: int
+    stopped: str
+
+
+PHASES: dict[str, Callable[[Run, int], Any]] = {
+    "observe": observe,
+    "decide": decide,
+    "propose": propose,
+    "screen": screen,
+    "train": train,
+    "gate": gate,
+    "settle": attribute,
+    "watch": watch,
+}
+
+
+def run_rounds(run: Run) -> State:
+    """Run (or go on with) the graph until the budget is spent; return its last state."""
+    connection = sqlite3.connect(run.ledger.path, timeout=10, check_same_thread=False)
+    try:
+        graph = _build(run).compile(checkpointer=SqliteSaver(connection))
+        config: Any = {"configurable": {"thread_id": "run"}, "recursion_limit": 12 * run.recipe.budget.rounds + 12}
+        known = graph.get_state(config)
+        if known.values and not known.next:  # finished earlier; a larger budget may let it go on
+            round = max(known.values["round"], 0)
+            graph.update_state(config, {"round": round, "stopped": ""}, as_node="start")
+        begin: Any = None if known.values else {"round": 0, "stopped": ""}
+        return graph.invoke(begin, config, durability="sync")  # type: ignore[return-value]
+    finally:
+        connection.close()
+
+
+def _build(run: Run) -> StateGraph[State]:
+    graph: StateGraph[State] = StateGraph(State)
+    graph.add_node("start", _start(run))
+    graph.add_edge(START, "start")
+    names = list(PHASES)
+    for name in names:
+        graph.add_node(name, _node(run, name))
+    graph.add_node("next", _next(run))
+    graph.add_conditional_edges("start", _goes_on(run), {"on": names[0], "end": END})
+    for before, after in zip(names, [*names[1:], "next"], strict=True):
+        graph.add_edge(before, after)
+    graph.add_conditional_edges("next", _goes_on(run), {"on": names[0], "end": END})
+    return graph
+
+
+def _start(run: Run) -> Any:
+    def node(state: State) -> dict[str, Any]:
+        run.progress.phase(0, run.recipe.budget.rounds, "start")
+        start(run)
+        return {"stopped": spent_up(run, state["round"])}
+
+    return node
+
+
+def _node(run: Run, name: str) -> Any:
+    def node(state: State) -> dict[str, Any]:
+        run.progress.phase(state["round"], run.recipe.budget.rounds, name)
+        PHASES[name](run, state["round"])
+        return {}
+
+    return node
+
+
+def _next(run: Run) -> Any:
+    def node(state: State) -> dict[str, Any]:
+        round = state["round"] + 1
+        return {"round": round, "stopped": spent_up(run, round)}
+
+    return node
+
+
+def _goes_on(run: Run) -> Callable[[State], str]:
+    return lambda state: "end" if spent_up(run, state["round"]) else "on"

@@ -1,0 +1,130 @@
+"""Gate: the A* screen on a bank of positions, then paired games on seeds that nobody used before.
+
+Candidates come in the order of their regret on the bank, rewards before patches (a patch is written against the policy
+that it drives). Each meets the incumbent of that moment, so what an earlier one won counts for the next.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ouroboros.protocols.errors import CandidateFault
+from ouroboros.protocols.records import Incumbent
+from ouroboros.runs.context import as_dict
+from ouroboros.runs.gate.oracle import BankScore, score_bank
+from ouroboros.runs.gate.paired import judge
+from ouroboros.runs.gate.spending import summable_share
+from ouroboros.runs.phases.settle import settle
+from ouroboros.runs.phases.train import trained
+from ouroboros.runs.players import utilities_or_loss
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ouroboros.runs.context import Proposed, Run
+
+
+def gate(run: Run, round: int) -> None:
+    """Judge all candidates that are still without a verdict; settle each accepted one before the next is judged."""
+    ranked = run.step(f"{round}/gate/order", "gate.screen", {}, lambda: _order(run, round))
+    by_id = {c.id: c for c in run.candidates(round)}
+    for entry in ranked:
+        candidate = by_id[entry["candidate"]]
+        if run.ledger.step(f"{round}/verdict/{candidate.id}") is None:
+            _judge(run, round, candidate, entry)
+        settle(run, round, candidate)
+
+
+def combined(run: Run, round: int, candidate: Proposed, base: Incumbent) -> Incumbent:
+    """Return the incumbent with the candidate's part put in."""
+    screened = run.result(f"{round}/screen/{candidate.id}")
+    if candidate.kind == "patch":
+        return Incumbent(base.policy, base.reward, screened["controller"])
+    return Incumbent(trained(run, round, candidate)["policy"], screened["reward"], base.controller)
+
+
+def _order(run: Run, round: int) -> list[dict[str, Any]]:
+    """Score every candidate on the bank; return rewards before patches, least regret first."""
+    pending, incumbent = run.undecided(round), run.incumbent()
+    if not pending:
+        return []
+    bank = run.task.positions(run.seed("bank", round), run.recipe.gate.positions)
+    regret, observations = run.task.regret(bank), bank.observations()
+    base = _moves(run, incumbent, observations)
+    out: list[dict[str, Any]] = []
+    for i, candidate in enumerate(pending):
+        run.progress.advance("A* screen", i / len(pending), candidate.id)
+        entry: dict[str, Any] = {"candidate": candidate.id, "kind": candidate.kind}
+        try:
+            moves = _moves(run, combined(run, round, candidate, incumbent), observations)
+        except CandidateFault as fault:
+            entry |= {"fault": {"layer": fault.layer, "reason": fault.reason}}
+        else:
+            score = score_bank(regret, moves, base)
+            entry |= {"score": asdict(score), "objection": score.objection}
+        out.append(entry)
+    return sorted(out, key=lambda e: (e["kind"] == "patch", e.get("score", {}).get("regret", 9.0), e["candidate"]))
+
+
+def _moves(run: Run, incumbent: Incumbent, observations: Any) -> NDArray[np.int8]:
+    player = run.players.open(incumbent)
+    try:
+        return player.moves(observations)
+    finally:
+        player.close()
+
+
+def _judge(run: Run, round: int, candidate: Proposed, entry: dict[str, Any]) -> None:
+    if "fault" in entry:
+        run.reject(round, candidate, entry["fault"]["layer"], entry["fault"]["reason"])
+        return
+    if entry["objection"] is not None:
+        run.reject(round, candidate, "oracle", entry["objection"])
+        return
+    key = f"{round}/gate/{candidate.id}"
+    test = 1 + sum(s.method == "gate.judge" and s.key != key for s in run.ledger.steps())
+    params = {"candidate": candidate.id, "test": test, "stream": "gate"}
+    verdict = run.step(key, "gate.judge", params, lambda: _play(run, round, candidate, test))
+    if candidate.kind == "reward":
+        verdict = {**verdict, "training": trained(run, round, candidate)["health"]}
+    score = BankScore(**entry["score"])
+    run.decide(round, candidate, {**verdict, "bank": {"regret": score.regret, "incumbent": score.incumbent_regret}})
+
+
+def _play(run: Run, round: int, candidate: Proposed, test: int) -> dict[str, Any]:
+    """Play the sequential test; any failure of the candidate in a game rejects it."""
+    settings, incumbent = run.recipe.gate, run.incumbent()
+    alpha = summable_share(settings.alpha, test)
+    first = (test - 1) * settings.games
+    there = {"incumbent": as_dict(incumbent), "test": test, "alpha": alpha}
+    try:
+        challenger = run.players.open(combined(run, round, candidate, incumbent))
+    except CandidateFault as fault:
+        return {"outcome": "rejected", "layer": fault.layer, "reason": fault.reason, **there}
+    defender = run.players.open(incumbent)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+
+            def pairs(start: int, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+                seeds = run.players.seeds("gate", first + start, count)
+                mine = pool.submit(challenger.play, run.task, seeds, settings.batch)
+                theirs = pool.submit(utilities_or_loss, defender, run.task, seeds, settings.batch)
+                run.progress.games(2 * count)
+                run.progress.advance("paired games", (start + count) / settings.games, f"{candidate.id} {start + count}")
+                return mine.result().utility, theirs.result()
+
+            found = judge(pairs, alpha=alpha, games=settings.games, batch=settings.batch, futility=settings.futility)
+    except CandidateFault as fault:
+        return {"outcome": "rejected", "layer": fault.layer, "reason": f"in a game: {fault.reason}", **there}
+    finally:
+        challenger.close()
+        defender.close()
+    outcome = "accepted" if found.better else "rejected"
+    return {
+        "outcome": outcome, "layer": "gate", "reason": found.reason, "effect": asdict(found.effect),
+        "e_value": found.e_value, "played": 2 * found.effect.games, **there,
+    }  # fmt: skip

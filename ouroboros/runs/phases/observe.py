@@ -1,0 +1,147 @@
+"""Observe and decide: the incumbent plays on search seeds, the critic says what is wrong, a mode follows from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ouroboros.protocols.errors import CandidateFault
+from ouroboros.protocols.messages import DiagnoseRequest, DiagnosisText, FindingText
+from ouroboros.runs.roles import Asked, ask
+
+if TYPE_CHECKING:
+    from ouroboros.runs.context import Run
+
+MODES = {
+    "training_stalled": "reward_refresh",
+    "zero_variance": "reward_refresh",
+    "kl_high": "reward_refresh",
+    "entropy_low": "reward_refresh",
+    "hits_wall": "bug_fix",
+    "hits_body": "bug_fix",
+    "avoidable_deaths": "bug_fix",
+    "trapped": "bug_fix",
+    "controller_errors": "bug_fix",
+    "starves": "reward_patch",
+    "detours": "reward_patch",
+}
+"""Which mode answers which finding (reference document, section 20.4)."""
+KINDS = {
+    "reward_refresh": ("reward",),
+    "bug_fix": ("patch",),
+    "reward_patch": ("reward",),
+    "meta_learn": ("reward", "patch"),
+}
+"""What a mode asks for."""
+FATIGUE = 0.5
+"""A mode's weight is multiplied by this for every round of it since it last got something accepted."""
+
+
+def observe(run: Run, round: int) -> None:
+    """Play traced games on search seeds and have the critic find what is wrong."""
+    facts = run.step(f"{round}/observe/play", "policy.evaluate", {"stream": "search"}, lambda: _facts(run, round))
+    known = DiagnosisText.model_validate(facts)
+    request = DiagnoseRequest(task=run.task.name, facts=known)
+    answer = ask(run.ledger, [Asked(f"{round}/observe/diagnose", run.roles["critic"], request)])[0]
+    if answer.reply is None:
+        run.progress.note(f"the critic gave no diagnosis ({answer.error}); the round goes on with the measured facts alone")
+
+
+def diagnosis(run: Run, round: int) -> DiagnosisText:
+    """Return the round's diagnosis: facts and the critic's findings."""
+    facts = DiagnosisText.model_validate(run.result(f"{round}/observe/play"))
+    reply = run.ledger.step(f"{round}/observe/diagnose")
+    findings = reply.result["findings"] if reply is not None and reply.result else []
+    return facts.model_copy(update={"findings": tuple(FindingText.model_validate(f) for f in findings)})
+
+
+def _facts(run: Run, round: int) -> dict[str, Any]:
+    """Play and measure; a controller that fails shows as such in the facts."""
+    from ouroboros.policy.play import estimate, play_traced
+
+    incumbent, settings = run.incumbent(), run.recipe.gate
+    seeds = run.players.seeds("search", round * SEARCH_SPAN, settings.search_games)
+    try:
+        player = run.players.open(incumbent)
+    except CandidateFault as fault:
+        return _broken(run, settings.search_games, fault)
+    try:
+        numbers = np.array(seeds, dtype=np.uint64)
+        trace = play_traced(run.task, player.policy, numbers, session=player.session, perceive=player.perceive)
+    except CandidateFault as fault:
+        return _broken(run, settings.search_games, fault)
+    finally:
+        player.close()
+    run.progress.games(len(seeds))
+    outcomes = trace.outcomes
+    score = estimate(outcomes.score, np.random.default_rng(run.seed("bootstrap", round)))
+    deaths = {name: float((outcomes.cause == i).mean()) for i, name in enumerate(run.task.causes)}
+    return DiagnosisText(
+        games=len(seeds),
+        score=score.mean,
+        score_low=score.low,
+        score_high=score.high,
+        utility=float(outcomes.utility.mean()),
+        win_rate=float(outcomes.won.mean()),
+        deaths=deaths,
+        regret=dict(trace.regret),
+        avoidable=trace.avoidable,
+        training=_last_training(run, round),
+        transcripts=trace.transcripts,
+    ).model_dump(mode="json")
+
+
+SEARCH_SPAN = 1 << 20
+"""Search seeds set aside for one round: observation first, then halving."""
+
+
+def _broken(run: Run, games: int, fault: CandidateFault) -> dict[str, Any]:
+    facts = DiagnosisText(
+        games=games, score=0, score_low=0, score_high=0, utility=0, win_rate=0, deaths={"controller_error": 1.0},
+        regret={}, avoidable=1.0, transcripts=(str(fault),),
+    )  # fmt: skip
+    run.progress.note(f"the incumbent's controller failed: {fault}")
+    return facts.model_dump(mode="json")
+
+
+def _last_training(run: Run, round: int) -> dict[str, float]:
+    """Return the health figures of the last GRPO training whose reward was accepted; empty before any."""
+    for earlier in range(round - 1, -1, -1):
+        for candidate in run.candidates(earlier):
+            verdict = run.result(f"{earlier}/verdict/{candidate.id}")
+            if candidate.kind == "reward" and verdict["outcome"] == "accepted":
+                return dict(verdict["training"])
+    return {}
+
+
+def decide(run: Run, round: int) -> str:
+    """Choose the round's mode from the diagnosis and from what each mode brought so far; return it."""
+    return str(run.step(f"{round}/decide", "run.decide", {}, lambda: _decide(run, round))["mode"])
+
+
+def _decide(run: Run, round: int) -> dict[str, Any]:
+    start = run.recipe.start
+    if round == 0 and (start.controller or start.reward):
+        return {"mode": "meta_learn", "why": "a start from earlier results on a new board"}
+    tired = _fatigue(run, round)
+    weights: dict[str, float] = {}
+    for finding in diagnosis(run, round).findings:
+        mode = MODES.get(finding.name)
+        if mode is not None:
+            weights[mode] = max(weights.get(mode, 0.0), finding.weight)
+    urgency = {mode: weight * FATIGUE ** tired.get(mode, 0) for mode, weight in weights.items()}
+    if not urgency or max(urgency.values()) < 0.1:
+        return {"mode": "meta_learn", "why": "no finding stands out, or its mode brought nothing: search rewards and patches together"}
+    mode = max(sorted(urgency), key=lambda m: urgency[m])
+    return {"mode": mode, "why": ", ".join(f"{m} {u:.2f}" for m, u in sorted(urgency.items(), key=lambda i: -i[1]))}
+
+
+def _fatigue(run: Run, round: int) -> dict[str, int]:
+    """Return, per mode, the rounds of it since it last got something accepted."""
+    tired: dict[str, int] = {}
+    for earlier in range(round):
+        mode = run.result(f"{earlier}/decide")["mode"]
+        won = any(run.result(f"{earlier}/verdict/{c.id}")["outcome"] == "accepted" for c in run.candidates(earlier))
+        tired[mode] = 0 if won else tired.get(mode, 0) + 1
+    return tired

@@ -1,0 +1,89 @@
+"""Propose: the roles are asked side by side, each with the diagnosis and what was tried before."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from ouroboros.protocols.messages import PatchRequest, RewardRequest, Tool, Tried
+from ouroboros.protocols.records import RewardSpec
+from ouroboros.runs.context import Proposed
+from ouroboros.runs.phases.observe import KINDS, diagnosis
+from ouroboros.runs.roles import Asked, ask
+
+if TYPE_CHECKING:
+    from ouroboros.runs.context import Run
+
+ROLES = {"reward": "reward_designer", "patch": "code_patcher"}
+
+
+def propose(run: Run, round: int) -> None:
+    """Ask the roles that the round's mode calls for and record all candidates."""
+    run.step(f"{round}/propose/all", "run.candidates", {}, lambda: _all(run, round))
+
+
+def _all(run: Run, round: int) -> list[dict[str, Any]]:
+    mode = run.result(f"{round}/decide")["mode"]
+    questions = [_question(run, round, mode, kind) for kind in KINDS[mode] if run.recipe.roles.model_dump()[ROLES[kind]]["count"]]
+    found: list[dict[str, Any]] = []
+    for kind, answer in zip(KINDS[mode], ask(run.ledger, questions), strict=False):
+        if answer.reply is None:
+            run.ledger.event("role.failed", {"round": round, "role": answer.asked.role.name, "error": answer.error})
+            run.progress.note(f"role {answer.asked.role.name} gave nothing ({answer.error}); the round goes on without it")
+            continue
+        proposals: Any = answer.reply
+        for i, item in enumerate(proposals.proposals, 1):
+            text = item.spec if kind == "reward" else item.text
+            found.append(asdict(Proposed(f"r{round}-{kind}{i}", kind, answer.asked.role.name, item.rationale, text)))
+    return found
+
+
+def _question(run: Run, round: int, mode: Any, kind: str) -> Asked:
+    role = run.roles[ROLES[kind]]
+    settings = getattr(run.recipe.roles, ROLES[kind])
+    incumbent = run.incumbent()
+    shared: dict[str, Any] = {
+        "task": run.task.name,
+        "mode": mode,
+        "count": settings.count,
+        "seed": run.seed("propose", round, kind),
+        "diagnosis": diagnosis(run, round),
+        "tried": tuple(tried(run, round, kind)),
+    }
+    if kind == "reward":
+        request: Any = RewardRequest(**shared, incumbent=run.reward(incumbent), features=dict(run.task.features))
+    else:
+        tools = tuple(Tool(**asdict(t)) for t in run.task.toolkit)
+        source = run.store.text(incumbent.controller)
+        request = PatchRequest(**shared, source=source, actions=run.task.actions, toolkit=tools)
+    return Asked(f"{round}/propose/{kind}", role, request)
+
+
+def tried(run: Run, before: int, kind: str) -> list[Tried]:
+    """Return earlier candidates of a kind with what became of them, oldest first."""
+    out = []
+    for round in range(before):
+        for candidate in run.candidates(round):
+            if candidate.kind == kind:
+                out.append(_tried(run, round, candidate))
+    return out
+
+
+def _tried(run: Run, round: int, candidate: Proposed) -> Tried:
+    verdict = run.result(f"{round}/verdict/{candidate.id}")
+    screened = run.ledger.step(f"{round}/screen/{candidate.id}")
+    passed = screened.result if screened is not None else {}
+    back = run.ledger.step(f"{round}/rolled_back/{candidate.id}")
+    effect = verdict.get("effect")
+    return Tried(
+        round=round,
+        kind=candidate.kind,  # type: ignore[arg-type]
+        role=candidate.role,
+        outcome="rolled_back" if back is not None else verdict["outcome"],
+        layer=verdict["layer"],
+        reason=verdict["reason"],
+        effect=effect["utility"] if effect else None,
+        reward=RewardSpec.model_validate_json(run.store.text(passed["reward"])) if passed.get("reward") else None,
+        diff=run.store.text(passed["diff"]) if passed.get("diff") else None,
+        source=run.store.text(passed["controller"]) if passed.get("controller") else None,
+    )

@@ -1,0 +1,80 @@
+"""Settle: an accepted candidate becomes a commit and the new incumbent; two in one round get their shares by a factorial."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from ouroboros.protocols.records import Incumbent
+from ouroboros.runs.context import as_dict
+from ouroboros.runs.players import utilities_or_loss
+
+if TYPE_CHECKING:
+    from ouroboros.runs.context import Proposed, Run
+
+
+def settle(run: Run, round: int, candidate: Proposed) -> None:
+    """Commit the candidate if it was accepted (`patch.apply`)."""
+    verdict = run.result(f"{round}/verdict/{candidate.id}")
+    if verdict["outcome"] == "accepted":
+        params = {"candidate": candidate.id}
+        run.step(f"{round}/apply/{candidate.id}", "patch.apply", params, lambda: _apply(run, round, candidate, verdict))
+
+
+def _apply(run: Run, round: int, candidate: Proposed, verdict: dict[str, Any]) -> dict[str, Any]:
+    from ouroboros.runs.phases.gate import combined
+
+    new = combined(run, round, candidate, Incumbent(**verdict["incumbent"]))
+    subject = f"Accept {candidate.id}\n\n{candidate.rationale}\n{verdict['reason']}"
+    commit = commit_incumbent(run, new, subject)
+    return {"incumbent": as_dict(new), "commit": commit, "candidate": candidate.id, "round": round}
+
+
+def commit_incumbent(run: Run, incumbent: Incumbent, subject: str) -> str:
+    """Write an incumbent into the workspace; return the commit."""
+    clock = sum(1 for s in run.ledger.steps() if s.method in ("patch.apply", "patch.rollback")) + 1
+    return run.workspace.commit(run.store.text(incumbent.controller), run.store.text(incumbent.reward), incumbent.policy, subject, clock)
+
+
+def attribute(run: Run, round: int) -> dict[str, float] | None:
+    """Where a reward and a patch were both accepted, give each its share of the gain and their interaction.
+
+    A 2x2 factorial on common seeds: old and new weights by old and new code. With the mean utilities `u[weights][code]`,
+    reward = ((u10 - u00) + (u11 - u01)) / 2, code = ((u01 - u00) + (u11 - u10)) / 2, interaction = u11 - u10 - u01 + u00.
+    """
+    applied = [run.result(f"{round}/apply/{c.id}") for c in run.candidates(round) if run.ledger.step(f"{round}/apply/{c.id}")]
+    kinds = {c.kind for c in run.candidates(round) if run.ledger.step(f"{round}/apply/{c.id}")}
+    if kinds != {"reward", "patch"}:
+        return None
+    first = next(c for c in run.candidates(round) if c.id == applied[0]["candidate"])
+    old = Incumbent(**run.result(f"{round}/verdict/{first.id}")["incumbent"])
+    new = Incumbent(**applied[-1]["incumbent"])
+    shares: dict[str, float] = run.step(f"{round}/attribute", "gate.attribute", {"stream": "search"}, lambda: _factorial(run, round, old, new))
+    return shares
+
+
+def _factorial(run: Run, round: int, old: Incumbent, new: Incumbent) -> dict[str, float]:
+    games = run.recipe.gate.attribution_games
+    seeds = run.players.seeds("search", (round + 1) * (1 << 20) - games, games)
+    cells = [Incumbent(w.policy, w.reward, c.controller) for w in (old, new) for c in (old, new)]
+    players = [run.players.open(cell) for cell in cells]
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            results = list(pool.map(lambda p: float(utilities_or_loss(p, run.task, seeds, games).mean()), players))
+    finally:
+        for player in players:
+            player.close()
+    run.progress.games(4 * games)
+    u00, u01, u10, u11 = results
+    return {
+        "reward": round_((u10 - u00 + u11 - u01) / 2),
+        "code": round_((u01 - u00 + u11 - u10) / 2),
+        "interaction": round_(u11 - u10 - u01 + u00),
+        "games": float(games),
+        "played": float(4 * games),
+    }
+
+
+def round_(value: float) -> float:
+    """Round to what a record keeps."""
+    return round(value, 9)

@@ -1,0 +1,121 @@
+"""Start: the eyes, the first policy and the first incumbent."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ouroboros.protocols.canonical import content_hash, sha256
+from ouroboros.protocols.errors import TrainingError, UsageError
+from ouroboros.protocols.records import Incumbent, RewardSpec
+from ouroboros.runs.cache import model_cache
+from ouroboros.runs.context import as_dict
+from ouroboros.runs.phases.screen import reward_text
+from ouroboros.runs.phases.watch import measured
+from ouroboros.runs.training import Job
+
+if TYPE_CHECKING:
+    from ouroboros.runs.context import Run
+
+
+def start(run: Run) -> None:
+    """Train (or load) what the run begins with, score it, and commit it as the first incumbent."""
+    if run.recipe.perception == "vision":
+        open_eyes(run)
+    policy = run.step("start/policy", "policy.train", {"start": run.recipe.start.policy}, lambda: _policy(run))["policy"]
+    run.step("start/incumbent", "run.start", {}, lambda: _incumbent(run, policy))
+    first = run.step("start/score", "policy.evaluate", {"stream": "watch"}, lambda: _score(run))
+    run.progress.note(f"start: score {first['score']['mean']:.1f} [{first['score']['low']:.1f}, {first['score']['high']:.1f}]")
+
+
+def open_eyes(run: Run) -> None:
+    """Train or load the board reader and put it between the boards and the player."""
+    from ouroboros.perception.perceive import VisionPerception
+    from ouroboros.perception.reader import load_reader
+
+    digest = run.step("start/reader", "perception.train", {}, lambda: {"reader": _reader(run)})["reader"]
+    reader = load_reader(run.store.path(digest), run.task)
+    run.players.perceive = VisionPerception(reader, run.task, noise=run.recipe.reader.noise, seed=run.seed("camera"))
+
+
+def _reader(run: Run) -> str:
+    config = run.recipe.reader.model_dump(exclude={"noise"})
+    return _trained(run, "reader", config, run.seed("reader"), "perception")
+
+
+def _policy(run: Run) -> dict[str, Any]:
+    where = run.recipe.start.policy
+    if where != "sft":
+        from ouroboros.policy.local import LocalPolicy
+
+        LocalPolicy(Path(where), run.task)
+        copy = run.store.scratch_dir() / "policy"
+        shutil.copytree(where, copy)
+        return {"policy": run.store.put_dir(copy)}
+    return {"policy": _trained(run, "sft", run.recipe.sft.model_dump(), run.seed("sft"), "policy")}
+
+
+def _trained(run: Run, kind: str, config: dict[str, Any], seed: int, part: str) -> str:
+    """Train a model, or take the one that an equal training left in the cache; return its hash in the store."""
+    task = run.recipe.task
+    key = content_hash([kind, config, seed, task.model_dump(), run.recipe.threads, source_hash(part), source_hash("envs"), version("torch")])
+    cached = model_cache() / key
+    out = run.store.scratch_dir() / kind
+    if cached.is_dir():
+        shutil.copytree(cached, out)
+    else:
+        job = Job(kind, kind, task, config, seed, out, run.recipe.threads)
+        health = run.trainers.run([job], run.progress.advance)[0]
+        if isinstance(health, TrainingError):
+            raise health
+        keep(out, cached)
+    digest = run.store.put_dir(out)
+    shutil.rmtree(out.parent, ignore_errors=True)
+    return digest
+
+
+def keep(folder: Path, cached: Path) -> None:
+    """Copy a finished model into the cache, whole or not at all; a cache that cannot be written is no error."""
+    half = cached.with_name(f".{cached.name}.{folder.parent.name}")
+    try:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(folder, half)
+        half.rename(cached)
+    except OSError:
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def source_hash(part: str) -> str:
+    """Return the hash of a part's source files: a model made by other code is another model."""
+    folder = Path(__file__).parents[2] / part
+    return content_hash([[p.name, sha256(p.read_bytes())] for p in sorted(folder.glob("*.py"))])
+
+
+def _incumbent(run: Run, policy: str) -> dict[str, Any]:
+    given = run.recipe.start
+    controller = _read(given.controller) if given.controller else run.task.start_controller
+    spec = RewardSpec.model_validate_json(_read(given.reward)) if given.reward else RewardSpec()
+    reward = reward_text(spec)
+    incumbent = Incumbent(policy, run.store.put_text(reward), run.store.put_text(controller))
+    return {"incumbent": as_dict(incumbent), "commit": run.workspace.create(controller, reward, policy)}
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"start file {path} cannot be read: {error}") from None
+
+
+def _score(run: Run) -> dict[str, Any]:
+    """Score the first incumbent on watch seeds from the far end of the stream, which no round reaches."""
+    games = run.recipe.gate.watch_games
+    player = run.players.open(run.incumbent())
+    try:
+        outcomes = player.play(run.task, run.players.seeds("watch", (1 << 40) - games, games), games)
+    finally:
+        player.close()
+    run.progress.games(games)
+    return {"played": games, **measured(outcomes, run.seed("bootstrap", "start"))}

@@ -1,0 +1,99 @@
+"""Train: GRPO from the incumbent's weights under each candidate spec, by successive halving over the round's budget."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from ouroboros.protocols.errors import TrainingError
+from ouroboros.protocols.records import Incumbent
+from ouroboros.runs.phases.observe import SEARCH_SPAN
+from ouroboros.runs.players import utilities_or_loss
+from ouroboros.runs.training import Job
+
+if TYPE_CHECKING:
+    from ouroboros.runs.context import Proposed, Run
+
+
+def train(run: Run, round: int) -> None:
+    """Train the round's reward candidates, stage by stage; the worse half leaves after every stage but the last."""
+    stages = run.recipe.grpo.stages
+    for stage in range(stages):
+        alive = [c for c in run.undecided(round) if c.kind == "reward"]
+        _train_all(run, round, stage, alive)
+        if stage < stages - 1:
+            _halve(run, round, stage, [c for c in run.undecided(round) if c.kind == "reward"])
+
+
+def trained(run: Run, round: int, candidate: Proposed) -> dict[str, Any]:
+    """Return the last stage's result of a reward candidate: `policy` hash and `health`."""
+    result: dict[str, Any] = run.result(f"{round}/train/{run.recipe.grpo.stages - 1}/{candidate.id}")
+    return result
+
+
+def _train_all(run: Run, round: int, stage: int, alive: list[Proposed]) -> None:
+    """Run the missing trainings of a stage side by side; each is recorded as soon as all are back."""
+    missing = [c for c in alive if run.ledger.step(f"{round}/train/{stage}/{c.id}") is None]
+    jobs = [_job(run, round, stage, c) for c in missing]
+    for candidate, job, health in zip(missing, jobs, run.trainers.run(jobs, run.progress.advance), strict=True):
+        key, params = f"{round}/train/{stage}/{candidate.id}", {"candidate": candidate.id, "stage": stage}
+        if isinstance(health, TrainingError):
+            error = str(health)
+            run.step(key, "policy.train", params, lambda e=error: {"error": e})  # type: ignore[misc]
+        else:
+            policy = run.store.put_dir(job.out)
+            run.step(key, "policy.train", params, lambda p=policy, h=health: {"policy": p, "health": h})  # type: ignore[misc]
+        shutil.rmtree(job.out.parent, ignore_errors=True)
+    for candidate in alive:
+        result = run.result(f"{round}/train/{stage}/{candidate.id}")
+        if "error" in result:
+            run.reject(round, candidate, "training", result["error"])
+
+
+def _job(run: Run, round: int, stage: int, candidate: Proposed) -> Job:
+    settings = run.recipe.grpo.model_dump()
+    stages = settings.pop("stages")
+    before = run.incumbent().policy if stage == 0 else run.result(f"{round}/train/{stage - 1}/{candidate.id}")["policy"]
+    spec_text = run.store.text(run.result(f"{round}/screen/{candidate.id}")["reward"])
+    from ouroboros.protocols.records import RewardSpec
+
+    return Job(
+        name=f"grpo {candidate.id}",
+        kind="grpo",
+        task=run.recipe.task,
+        config=settings,
+        seed=run.seed("grpo", round, stage),
+        out=run.store.scratch_dir() / "policy",
+        threads=max(1, run.recipe.threads // run.trainers.workers),
+        start=run.store.path(before),
+        reward=RewardSpec.model_validate_json(spec_text),
+        progress=(stage / stages, (stage + 1) / stages),
+    )
+
+
+def _halve(run: Run, round: int, stage: int, alive: list[Proposed]) -> None:
+    """Score the stage's policies on common search seeds and reject the worse half."""
+    if len(alive) < 2:
+        return
+    scores: dict[str, float] = {}
+    for candidate in alive:
+        key, params = f"{round}/halve/{stage}/{candidate.id}", {"candidate": candidate.id, "stream": "search"}
+        scores[candidate.id] = run.step(key, "policy.evaluate", params, lambda c=candidate: _score(run, round, stage, c))["utility"]  # type: ignore[misc]
+    ranked = sorted(alive, key=lambda c: (-scores[c.id], c.id))
+    kept = ranked[: (len(ranked) + 1) // 2]
+    for candidate in ranked[len(kept) :]:
+        reason = f"mean utility {scores[candidate.id]:.3f} after stage {stage + 1}, those kept have {scores[kept[-1].id]:.3f} or more"
+        run.reject(round, candidate, "halving", reason)
+
+
+def _score(run: Run, round: int, stage: int, candidate: Proposed) -> dict[str, float]:
+    incumbent, games = run.incumbent(), run.recipe.gate.search_games
+    policy = run.result(f"{round}/train/{stage}/{candidate.id}")["policy"]
+    start = round * SEARCH_SPAN + (1 + stage) * games
+    player = run.players.open(Incumbent(policy, incumbent.reward, incumbent.controller))
+    try:
+        utility = utilities_or_loss(player, run.task, run.players.seeds("search", start, games), games)
+    finally:
+        player.close()
+    run.progress.games(games)
+    return {"utility": float(utility.mean()), "played": games}

@@ -1,0 +1,195 @@
+"""What a run's ledger says, as JSON (DESIGN section 9) and as a table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ouroboros.protocols.errors import UsageError
+from ouroboros.runs.budget import prices, totals
+from ouroboros.runs.context import INCUMBENT_METHODS
+from ouroboros.runs.ledger import Ledger
+from ouroboros.runs.lifecycle import is_running, read_recipe
+from ouroboros.runs.store import Store
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+class Report:
+    """Reads a run directory; changes nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open it; raises UsageError where it is none, LedgerError where it is damaged."""
+        self.folder = folder
+        self.recipe = read_recipe(folder)
+        self.ledger = Ledger(folder / "ledger.sqlite")
+        self.store = Store(folder / "artifacts")
+        self._steps = {s.key: s for s in self.ledger.steps()}
+
+    def document(self) -> dict[str, Any]:
+        """Return the whole run in the form of `show --json`."""
+        used = totals(self.ledger, prices(self.recipe.roles.model_dump()))
+        return {
+            "run": self.folder.name,
+            "status": self.status(),
+            "digest": self.ledger.digest(),
+            "seed": self.recipe.seed,
+            "start": self._start(),
+            "rounds": [self.round(n) for n in range(self.rounds())],
+            "totals": {"games": used.games, "tokens": used.tokens, "cost_usd": used.cost_usd, "wall_s": round(used.wall_s, 3)},
+        }
+
+    def status(self) -> str:
+        """Return `running`, `done`, `stopped` or `failed`; a run that was killed counts as stopped."""
+        noted = self.ledger.meta("status") or "stopped"
+        return "stopped" if noted == "running" and not is_running(self.folder) else noted
+
+    def rounds(self) -> int:
+        """Return the number of rounds that have begun to have candidates."""
+        return sum(1 for key in self._steps if key.endswith("/propose/all"))
+
+    def _result(self, key: str) -> Any:
+        return self._steps[key].result if key in self._steps else None
+
+    def _start(self) -> dict[str, Any] | None:
+        begun, score = self._result("start/incumbent"), self._result("start/score")
+        return {**begun["incumbent"], **_measures(score)} if begun and score else None
+
+    def round(self, index: int) -> dict[str, Any]:
+        """Return one round."""
+        decided = self._result(f"{index}/decide")
+        shares = self._result(f"{index}/attribute")
+        return {
+            "index": index,
+            "mode": decided["mode"],
+            "why": decided["why"],
+            "candidates": [self._candidate(index, c) for c in self._result(f"{index}/propose/all")],
+            "incumbent": self._incumbent(index),
+            "attribution": {k: shares[k] for k in ("reward", "code", "interaction")} if shares else None,
+        }
+
+    def _incumbent(self, index: int) -> dict[str, Any] | None:
+        """Return the incumbent that came out of a round, with its score on that round's watch seeds."""
+        seen = self._result(f"{index}/watch/again") or self._result(f"{index}/watch/play")
+        if seen is None:
+            return None
+        keys = ("start", *map(str, range(index + 1)))
+        standing = [s for s in self._steps.values() if s.method in INCUMBENT_METHODS and s.key.partition("/")[0] in keys]
+        return {**standing[-1].result["incumbent"], **_measures(seen)}
+
+    def _candidate(self, index: int, proposed: dict[str, Any]) -> dict[str, Any]:
+        id = proposed["id"]
+        verdict = self._result(f"{index}/verdict/{id}") or {"outcome": "pending", "layer": "", "reason": ""}
+        screened = self._result(f"{index}/screen/{id}") or {}
+        back = self._result(f"{index}/rolled_back/{id}")
+        return {
+            "id": id,
+            "kind": proposed["kind"],
+            "role": proposed["role"],
+            "rationale": proposed["rationale"],
+            "verdict": "rolled_back" if back else verdict["outcome"],
+            "layer": "watch" if back else verdict["layer"],
+            "reason": back["reason"] if back else verdict["reason"],
+            "effect": verdict.get("effect"),
+            "e_value": verdict.get("e_value"),
+            "alpha": verdict.get("alpha"),
+            "bank": verdict.get("bank"),
+            "diff": self._diff(proposed, screened),
+            "reward": self._reward(proposed, screened),
+        }
+
+    def _diff(self, proposed: dict[str, Any], screened: dict[str, Any]) -> str | None:
+        if proposed["kind"] == "reward":
+            return None
+        return self.store.text(screened["diff"]) if "diff" in screened else str(proposed["text"])
+
+    def _reward(self, proposed: dict[str, Any], screened: dict[str, Any]) -> dict[str, Any] | None:
+        if proposed["kind"] == "patch":
+            return None
+        return dict(json.loads(self.store.text(screened["reward"]))) if "reward" in screened else {"text": proposed["text"]}
+
+    def candidate(self, id: str) -> dict[str, Any]:
+        """Return one candidate by id, with its round.
+
+        Raises:
+            UsageError: the run has no such candidate.
+        """
+        for index in range(self.rounds()):
+            for proposed in self._result(f"{index}/propose/all"):
+                if proposed["id"] == id:
+                    return {"round": index, **self._candidate(index, proposed)}
+        known = [c["id"] for n in range(self.rounds()) for c in self._result(f"{n}/propose/all")]
+        raise UsageError(f"run {self.folder.name} has no candidate {id!r}; it has {', '.join(known) or 'none yet'}")
+
+    def controller_of(self, id: str) -> str:
+        """Return the controller's source after a candidate (`start` for the first one).
+
+        Raises:
+            UsageError: no such candidate, or it did not pass the screen.
+        """
+        if id == "start":
+            return self.store.text(self._result("start/incumbent")["incumbent"]["controller"])
+        found = self.candidate(id)
+        screened = self._result(f"{found['round']}/screen/{id}") or {}
+        if found["kind"] == "patch":
+            if "controller" not in screened:
+                raise UsageError(f"{id} did not pass the screen ({found['layer']}: {found['reason']}), so there is no controller to compare")
+            return self.store.text(screened["controller"])
+        return json.dumps(found["reward"], indent=2, sort_keys=True) + "\n"
+
+    def close(self) -> None:
+        """Close the ledger."""
+        self.ledger.close()
+
+
+def _measures(seen: dict[str, Any]) -> dict[str, Any]:
+    return {k: seen[k] for k in ("score", "win_rate", "path_optimality", "utility")}
+
+
+STYLES = {"accepted": "bold green", "rejected": "red", "rolled_back": "yellow", "pending": "dim"}
+
+
+def rounds_table(document: dict[str, Any]) -> Table:
+    """Return the table of rounds: mode, candidate, verdict and reason, effect with bounds, games."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=f"{document['run']}: {document['status']}", title_justify="left", pad_edge=False)
+    for name, options in (
+        ("round", {"justify": "right"}), ("mode", {}), ("candidate", {"no_wrap": True}), ("verdict", {"no_wrap": True}),
+        ("layer: reason", {"ratio": 1}), ("effect [95 %]", {"no_wrap": True}), ("pairs", {"justify": "right"}), ("score after", {"no_wrap": True}),
+    ):  # fmt: skip
+        table.add_column(name, **options)  # type: ignore[arg-type]
+    if document["start"]:
+        table.add_row("", "start", "", "", "", "", "", _score(document["start"]))
+    for entry in document["rounds"]:
+        candidates = entry["candidates"] or [None]
+        for i, c in enumerate(candidates):
+            head = (str(entry["index"] + 1), entry["mode"]) if i == 0 else ("", "")
+            tail = _score(entry["incumbent"]) if i == len(candidates) - 1 and entry["incumbent"] else ""
+            if c is None:
+                table.add_row(*head, "", "", "no role gave a candidate", "", "", tail)
+                continue
+            effect = c["effect"]
+            bounds = f"{effect['utility']:+.3f} [{effect['low']:+.2f}, {effect['high']:+.2f}]" if effect else ""
+            verdict = Text(c["verdict"], style=STYLES[c["verdict"]])
+            table.add_row(*head, c["id"], verdict, f"{c['layer']}: {c['reason']}", bounds, str(effect["games"]) if effect else "", tail)
+        table.add_section()
+    return table
+
+
+def _score(incumbent: dict[str, Any]) -> str:
+    score = incumbent["score"]
+    return f"{score['mean']:.1f} [{score['low']:.1f}, {score['high']:.1f}]"
+
+
+def attribution_lines(document: dict[str, Any]) -> list[str]:
+    """Return one line per round that changed both reward and code."""
+    return [
+        f"round {r['index'] + 1}: reward {r['attribution']['reward']:+.3f}, code {r['attribution']['code']:+.3f}, "
+        f"interaction {r['attribution']['interaction']:+.3f} utility"
+        for r in document["rounds"]
+        if r["attribution"]
+    ]

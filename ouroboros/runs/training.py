@@ -1,0 +1,162 @@
+"""Training in child processes: SFT, GRPO and the board reader, each a plain job, two side by side.
+
+The children are started once and kept, so that the heavy imports are paid once. A child ends when its parent is gone.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ouroboros.protocols.errors import TrainingError
+from ouroboros.protocols.records import RewardSpec
+from ouroboros.runs.recipe import TaskSettings
+from ouroboros.runs.tasks import make_task
+
+Report = Callable[[str, float, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One training, as data that travels to a child.
+
+    Args:
+        name: what the progress display calls it.
+        kind: `sft`, `grpo` or `reader`.
+        task: the game and its board.
+        config: the part's own settings.
+        seed: of everything random in it.
+        out: where the result is to lie; it appears there whole or not at all.
+        threads: CPU threads.
+        start: the policy to begin from (`grpo`).
+        reward: the spec to train under (`grpo`).
+        progress: (from, to) share of the whole training that this stage covers, for the annealing schedule.
+    """
+
+    name: str
+    kind: str
+    task: TaskSettings
+    config: dict[str, Any]
+    seed: int
+    out: Path
+    threads: int
+    start: Path | None = None
+    reward: RewardSpec | None = None
+    progress: tuple[float, float] = (0.0, 1.0)
+
+
+_reports: Any = None
+
+
+def _begin(reports: Any, parent: int) -> None:
+    """Set up a child: ignore Ctrl-C (the parent decides), end with the parent."""
+    global _reports
+    _reports = reports
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+def _run(job: Job) -> dict[str, float]:
+    """Do a job in the child; return its health figures."""
+
+    def report(step: str, fraction: float, metrics: dict[str, Any] | None = None) -> None:
+        detail = " ".join(f"{k} {v:.3g}" for k, v in (metrics or {}).items() if isinstance(v, (int, float)))
+        _reports.put((job.name, fraction, f"{step} {detail}".strip()))
+
+    return run_job(job, report)
+
+
+def run_job(job: Job, report: Callable[..., None]) -> dict[str, float]:
+    """Do a job in this process."""
+    task = make_task(job.task)
+    if job.kind == "reader":
+        from ouroboros.perception.training import ReaderConfig, train_reader
+
+        reader = train_reader(task, ReaderConfig(**job.config), job.seed, job.out, report, threads=job.threads)
+        return {"exact": reader.exact}
+    from ouroboros.policy.snake_gpt import threads
+
+    threads(job.threads)
+    if job.kind == "sft":
+        from ouroboros.policy.sft import SftConfig, fit_sft
+
+        return dict(fit_sft(task, SftConfig(**job.config), job.seed, job.out, report).health)
+    from ouroboros.policy.grpo import GrpoConfig, train_grpo
+    from ouroboros.rewards.language import compile_spec
+
+    assert job.start is not None
+    assert job.reward is not None
+    spec, (low, high) = job.reward, job.progress
+    reward = compile_spec(spec, list(task.features))
+    health = train_grpo(
+        task, job.start, reward, lambda p: spec.gamma_at(low + p * (high - low)), GrpoConfig(**job.config), job.seed, job.out, report
+    ).health
+    return dict(health)
+
+
+class Trainers:
+    """A few child processes that train; started on first use."""
+
+    def __init__(self, workers: int) -> None:
+        """Use so many processes at most."""
+        self.workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+        self._reports: Any = None
+
+    def run(self, jobs: Iterable[Job], report: Report) -> list[dict[str, float] | TrainingError]:
+        """Do the jobs, side by side; a failed one gives its error in place of its figures."""
+        pool = self._started()
+        futures = [pool.submit(_run, job) for job in jobs]
+        while not all(f.done() for f in futures):
+            self._drain(report, 0.2)
+        self._drain(report, 0.0)
+        return [self._outcome(f) for f in futures]
+
+    def _outcome(self, future: Future[dict[str, float]]) -> dict[str, float] | TrainingError:
+        try:
+            return future.result()
+        except TrainingError as error:
+            return error
+        except BrokenProcessPool:
+            self.close()
+            return TrainingError("the training process died (out of memory?): use smaller batches in [grpo] or [sft]")
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._reports = context.Queue()
+            self._pool = ProcessPoolExecutor(self.workers, context, _begin, (self._reports, os.getpid()))
+        return self._pool
+
+    def _drain(self, report: Report, wait_s: float) -> None:
+        try:
+            while True:
+                report(*self._reports.get(timeout=wait_s) if wait_s else self._reports.get_nowait())
+        except queue.Empty:
+            return
+
+    def close(self) -> None:
+        """End the processes at once; safe to call twice."""
+        if self._pool is None:
+            return
+        processes = list((self._pool._processes or {}).values())
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.terminate()
+        self._pool = None

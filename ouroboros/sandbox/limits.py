@@ -1,0 +1,46 @@
+"""The limits of a sandbox and of its channel, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+REQUEST_CAP = 16 << 20
+"""Bytes of one request frame; the host splits batches long before."""
+REPLY_BASE_CAP = 4096
+"""Bytes of a reply frame that carries no actions; each action adds `REPLY_ACTION_CAP`."""
+REPLY_ACTION_CAP = 8
+REPLY_DEPTH_CAP = 4
+BATCH_ROWS = 256
+"""Most rows of one frame; larger batches travel as several."""
+BATCH_BYTES = 2 << 20
+"""Most bytes of raw columns of one frame."""
+REASON_CAP = 300
+"""Characters of an error text that came out of a sandbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a worker may use. Times are processor time of the native interpreter; the WASM worker turns them into fuel.
+
+    Args:
+        memory_mb: memory of the controller's interpreter.
+        load_s: time to load a controller.
+        batch_s: time granted to every batch, whatever its size.
+        decision_s: time granted to each decision on top.
+        cell_s: time granted to each number in an observation on top, so that large boards get more.
+        wall_factor: wall-clock time over processor time at which the host kills the worker: the last word, and generous,
+            because a loaded machine must not turn a good controller into a bad one.
+        start_s: wall-clock time for a worker to come up.
+    """
+
+    memory_mb: int = 256
+    load_s: float = 1.0
+    batch_s: float = 0.25
+    decision_s: float = 0.002
+    cell_s: float = 20e-6
+    wall_factor: float = 4.0
+    start_s: float = 60.0
+
+    def budget_s(self, rows: int, cells: int) -> float:
+        """Return the processor time of a batch of `rows` observations of `cells` numbers each."""
+        return self.batch_s + rows * (self.decision_s + cells * self.cell_s)

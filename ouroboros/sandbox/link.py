@@ -1,0 +1,123 @@
+"""A byte channel to a worker, with deadlines, and the one that runs over a child process's pipes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Sequence
+from time import monotonic
+from typing import Literal, Protocol
+
+OUT_OF_TIME = 81
+"""Exit status of a worker process whose guest used up its fuel."""
+Fate = Literal["time", "gone"]
+"""Why a worker died: its processor time was used up, or anything else."""
+
+
+class LinkClosed(Exception):  # noqa: N818 (an event of the channel that the session turns into a fault)
+    """The worker's end is closed: it died."""
+
+
+class LinkTimeout(Exception):  # noqa: N818 (as above)
+    """The deadline passed."""
+
+
+class Link(Protocol):
+    """What a session needs of a channel. Deadlines are values of `time.monotonic`."""
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """Write everything. Raises LinkClosed, LinkTimeout."""
+        ...
+
+    def receive(self, size: int, deadline: float) -> bytes:
+        """Return exactly `size` bytes. Raises LinkClosed, LinkTimeout."""
+        ...
+
+    def pending(self) -> bool:
+        """Whether bytes, or the end, wait to be read."""
+        ...
+
+    def fate(self) -> Fate:
+        """Return why the worker died, after LinkClosed."""
+        ...
+
+    def close(self) -> None:
+        """Kill the worker and free everything; safe to call twice."""
+        ...
+
+
+class ProcessLink:
+    """Pipes to a child process started without environment, in its own session, with no other descriptor."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        pipe, null = subprocess.PIPE, subprocess.DEVNULL
+        self._process = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=null, env={}, cwd="/", close_fds=True, start_new_session=True, bufsize=0
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
+        os.set_blocking(self._in, False)
+        os.set_blocking(self._out, False)
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """Write everything. Raises LinkClosed, LinkTimeout."""
+        view = memoryview(data)
+        while view:
+            _wait(self._in, select.POLLOUT, deadline)
+            try:
+                view = view[os.write(self._in, view) :]
+            except BrokenPipeError as error:
+                raise LinkClosed from error
+
+    def receive(self, size: int, deadline: float) -> bytes:
+        """Return exactly `size` bytes. Raises LinkClosed, LinkTimeout."""
+        parts = bytearray()
+        while len(parts) < size:
+            _wait(self._out, select.POLLIN, deadline)
+            part = os.read(self._out, size - len(parts))
+            if not part:
+                raise LinkClosed
+            parts += part
+        return bytes(parts)
+
+    def pending(self) -> bool:
+        """Whether bytes, or the end, wait to be read."""
+        poll = select.poll()
+        poll.register(self._out, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def fate(self) -> Fate:
+        """Return why the worker died, after LinkClosed."""
+        try:
+            status = self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            # The worker closed its end but lives on; that is no way to end.
+            return "gone"
+        return "time" if status in (OUT_OF_TIME, -signal.SIGPROF, -signal.SIGXCPU) else "gone"
+
+    def close(self) -> None:
+        """Kill the child's whole session and reap it; safe to call twice."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+
+
+def _wait(descriptor: int, event: int, deadline: float) -> None:
+    """Wait until a descriptor is ready. Raises LinkTimeout."""
+    poll = select.poll()
+    poll.register(descriptor, event)
+    left_ms = (deadline - monotonic()) * 1e3
+    if left_ms <= 0 or not poll.poll(left_ms):
+        raise LinkTimeout

@@ -1,0 +1,33 @@
+"""What the whole suite shares: tests that need something from outside skip where it is missing, but never in CI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+REQUIRED = set(filter(None, os.environ.get("OUROBOROS_REQUIRE", "").split(",")))
+"""Markers whose tests must run: with `docker` in it a missing daemon is a failure, not a skip."""
+
+
+def docker_answers() -> bool:
+    """Return whether a Docker daemon answers."""
+    return shutil.which("docker") is not None and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def docker_daemon() -> None:
+    """Skip where no daemon answers; fail where one is required."""
+    if docker_answers():
+        return
+    if "docker" in REQUIRED:
+        pytest.fail("no Docker daemon answers, but OUROBOROS_REQUIRE names docker")
+    pytest.skip("no Docker daemon answers")
+
+
+@pytest.fixture(autouse=True)
+def _needs_docker(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("docker"):
+        request.getfixturevalue("docker_daemon")
