@@ -1,0 +1,1 @@
+"""The games: rules, batched engine, oracle, teachers, toolkit of the controllers, pictures. Start at `task.SnakeTask`."""

@@ -72,7 +72,10 @@ class SnakeEngine:
         return self.state.table[:, ROOM].copy()
 
     def observations(self, rows: NDArray[np.int64] | None = None) -> Observations:
-        """Return observations: `board` (B, N) uint8, `snake` (B, N) int16 ragged and 0 beyond, `food` (B,) int16, `idle` (B,) int32.
+        """Return observations of the games as they stand.
+
+        Columns: `board` (B, N) uint8, `snake` (B, N) int16 ragged and 0 beyond, `food` (B,) int16 (-1 on a full board),
+        `idle` (B,) int32. Constant: `size`.
 
         Args:
             rows: (B,) games in the wanted order, all by default.

@@ -14,8 +14,7 @@ from ouroboros.envs.search import flood, manhattan, reached
 from ouroboros.envs.state import (
     AT,
     CAUSE,
-    EMPTY,
-    FOOD,
+    BODY,
     HIT_BODY,
     IDLE,
     LENGTH,
@@ -91,7 +90,7 @@ def was_here(state: State, size: int, game: int) -> bool:
     offset = game * cells
     at, length, idle = state.table[game, AT], state.table[game, LENGTH], state.table[game, IDLE]
     head = state.ring[offset + at]
-    for back in range(length, min(idle, cells - 1) + 1):
+    for back in range(length, min(idle, cells - 1) + 1):  # noqa: SIM110 (numba compiles no generator expression)
         if state.ring[offset + (at + back) % cells] == head:
             return True
     return False
@@ -104,17 +103,16 @@ def look_around(state: State, size: int, game: int, food: int, ate: bool, out: A
     cells = size * size
     offset = game * cells
     at, length = table[game, AT], table[game, LENGTH]
-    head = np.int64(state.ring[offset + at])
-    tail = np.int64(state.ring[offset + (at + length - 1) % cells])
+    head = int(state.ring[offset + at])
+    tail = int(state.ring[offset + (at + length - 1) % cells])
     stamp, space = flood(state, board, offset, head, -1)
     free = table[game, ROOM] - length
     to_tail = reached(state, stamp, tail) >= 0
     for side in range(4):
         other = state.near[4 * head + side]
         code = WALL if other < 0 else board[offset + other]
-        out[F_FREE_NEIGHBOURS if code == EMPTY or code == FOOD else (F_WALL_CONTACT if code == WALL else F_BODY_CONTACT)] += (
-            np.float32(0.25)
-        )
+        column = F_WALL_CONTACT if code == WALL else (F_BODY_CONTACT if code == BODY else F_FREE_NEIGHBOURS)
+        out[column] += np.float32(0.25)
     after = 0
     if not ate:
         after = state.mark[food] - stamp if state.mark[food] >= stamp else manhattan(size, head, food)
@@ -132,7 +130,7 @@ def measure(state: State, size: int, game: int, action: int, out: Array) -> None
     cells = size * size
     offset = game * cells
     at, score = table[game, AT], table[game, SCORE]
-    head, neck = np.int64(state.ring[offset + at]), np.int64(state.ring[offset + (at + 1) % cells])
+    head, neck = int(state.ring[offset + at]), int(state.ring[offset + (at + 1) % cells])
     food = table[game, MEAL]
     before = food_distance(state, size, offset, head, food)
     advance(state, size, game, action)

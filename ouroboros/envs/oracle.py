@@ -13,6 +13,8 @@ from ouroboros.envs.state import AT, BODY, CAUSE, EMPTY, FOOD, LENGTH, MEAL, ROO
 
 DEADLY: Final = 1.0
 TRAPPED: Final = 0.7
+RISKY: Final = 0.5
+"""Regret of a move that loses the tail but leaves at least as many free cells as the snake is long."""
 ASTRAY: Final = 0.3
 """Regret of a move from which no safe way to the food is known while another move has one; detours cost less."""
 
@@ -20,7 +22,7 @@ ASTRAY: Final = 0.3
 @kernel
 def snake_cell(state: State, cells: int, game: int, index: int) -> int:
     """Return the cell of the snake's part `index`, 0 for the head."""
-    cell: int = np.int64(state.ring[game * cells + (state.table[game, AT] + index) % cells])
+    cell: int = int(state.ring[game * cells + (state.table[game, AT] + index) % cells])
     return cell
 
 
@@ -35,7 +37,7 @@ def try_move(state: State, cells: int, game: int, move: int) -> int:
     work[:] = state.board[offset : offset + cells]
     head = snake_cell(state, cells, game, 0)
     tail = snake_cell(state, cells, game, state.table[game, LENGTH] - 1)
-    target: int = np.int64(state.near[4 * head + move])
+    target: int = int(state.near[4 * head + move])
     if target < 0 or work[target] == WALL or (work[target] == BODY and target != tail):
         return -1
     if target != state.table[game, MEAL]:
@@ -76,7 +78,7 @@ def walk_is_safe(state: State, cells: int, game: int, stamp: int) -> bool:
         for side in range(4):
             other = near[4 * cell + side]
             if left > 0 and other >= 0 and mark[other] == stamp + left - 1:
-                cell = np.int64(other)
+                cell = int(other)
                 break
     for index in range(length - far):  # the parts of the old snake that have not moved on
         tail = snake_cell(state, cells, game, index)
@@ -130,6 +132,8 @@ def cost(badness: float, best: float, size: int) -> float:
         return DEADLY
     if badness > 2.0:  # trapped; against another trap only the room counts
         return TRAPPED if best <= 2.0 else ASTRAY * min(1.0, badness - best)
+    if badness == 2.0:
+        return RISKY
     if badness >= 1.0 and best < 1.0:
         return ASTRAY
     return ASTRAY * min(1.0, (badness - best) * size / 2)
@@ -176,7 +180,7 @@ def astar(state: State, size: int, game: int, lanes: Array) -> tuple[int, int]:
             return distance, label
         if mark[cell] - stamp == distance:  # else a shorter way was found after this entry was made
             for side in range(4):
-                other = np.int64(near[4 * cell + side])
+                other = int(near[4 * cell + side])
                 if other < 0 or (board[offset + other] != EMPTY and board[offset + other] != FOOD):
                     continue
                 if mark[other] >= stamp and mark[other] - stamp <= distance + 1:
@@ -216,7 +220,8 @@ def regret(engine: SnakeEngine) -> NDArray[np.float32]:
     """Return how much worse than the best each move is: (B, 4) float32 in [0, 1], zeros for finished games.
 
     A move is judged by what it leads to: 1 for a death; 0.7 if afterwards the head reaches neither its tail nor as many free
-    cells as the snake is long; 0.3 if it is safe but no safe way to the food is known from there while another move has one;
+    cells as the snake is long; 0.5 if it has the cells but not
+    the tail; 0.3 if it is safe but no safe way to the food is known from there while another move has one;
     less for a detour, in proportion to its steps. A way to the food is safe if the tail can be reached after eating. Where
     no move has one, the longest way to the tail is best. The best move of every position has 0: where all moves are deaths,
     nothing is there to regret.

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from ouroboros.envs.state import BODY, EMPTY, FOOD, HEAD, WALL
 from ouroboros.protocols.errors import UsageError
 from ouroboros.protocols.records import Observations
 
@@ -71,13 +70,12 @@ def sprite_map(observations: Observations) -> NDArray[np.uint8]:
     """Return which sprite lies on each cell: (B, N) uint8; the code of a body's cell is 1 plus the move towards the head."""
     size = observations.constants["size"]
     board, snake = observations.columns["board"], observations.columns["snake"].astype(np.int64)
-    codes = np.array([0, 1, 5, 6, 7], np.uint8)
-    codes_by_board = codes[board]
+    sheet: NDArray[np.uint8] = np.array([0, 1, 5, 6, 7], np.uint8)[board.astype(np.intp)]
     ahead = snake[:, :-1] - snake[:, 1:]  # from each part to the one nearer the head
     bridge = np.select([ahead == -size, ahead == size, ahead == -1], [1, 2, 3], 4).astype(np.uint8)
-    rows, parts = np.nonzero(np.arange(1, snake.shape[1]) < observations.lengths["snake"][:, None])
-    codes_by_board[rows, snake[rows, parts + 1]] = bridge[rows, parts]
-    return codes_by_board
+    rows, parts = np.nonzero(np.arange(1, snake.shape[1]) < observations.lengths["snake"].astype(np.int64)[:, None])
+    sheet[rows, snake[rows, parts + 1]] = bridge[rows, parts]
+    return sheet
 
 
 def render(observations: Observations, cell_px: int = 8) -> NDArray[np.uint8]:

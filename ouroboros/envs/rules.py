@@ -8,8 +8,6 @@ and moves alone.
 
 from __future__ import annotations
 
-import numpy as np
-
 from ouroboros.envs.search import flood, manhattan
 from ouroboros.envs.state import (
     AT,
@@ -67,7 +65,7 @@ def place_food(state: State, size: int, game: int) -> None:
                 left -= 1
     board[offset + cell] = FOOD
     table[game, MEAL] = cell
-    head = np.int64(state.ring[offset + table[game, AT]])
+    head = int(state.ring[offset + table[game, AT]])
     stamp, _ = flood(state, board, offset, head, cell)
     reachable = state.mark[cell] >= stamp
     table[game, PENDING] = state.mark[cell] - stamp if reachable else manhattan(size, head, cell)
@@ -184,14 +182,14 @@ def advance(state: State, size: int, game: int, action: int) -> None:
     cells = size * size
     offset = game * cells
     at, length = table[game, AT], table[game, LENGTH]
-    head = np.int64(ring[offset + at])
-    target = np.int64(state.near[4 * head + action])
+    head = int(ring[offset + at])
+    target = int(state.near[4 * head + action])
     table[game, STEPS] += 1
     table[game, IDLE] += 1
     if target < 0 or board[offset + target] == WALL:
         table[game, CAUSE] = HIT_WALL
         return
-    tail = np.int64(ring[offset + (at + length - 1) % cells])
+    tail = int(ring[offset + (at + length - 1) % cells])
     if board[offset + target] == BODY and target != tail:
         table[game, CAUSE] = HIT_BODY
         return

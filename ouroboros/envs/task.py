@@ -119,10 +119,10 @@ class SnakeTask:
         return kept
 
     def _noisy(self, games: SnakeEngine, rng: np.random.Generator) -> NDArray[np.int8]:
-        """Return the best teacher's moves, a share `NOISE` of them replaced by any that the oracle does not call deadly."""
+        """Return the best teacher's moves, a share `NOISE` of them replaced by any other that keeps the snake safe."""
         moves = self.teach("best", games)
         stray = np.flatnonzero(rng.random(games.games) < NOISE)
-        rating = rng.random((len(stray), 4)) + 9 * (self.regret(games.clone(stray)) >= oracle.TRAPPED)
+        rating = rng.random((len(stray), 4)) + 9 * (self.regret(games.clone(stray)) > oracle.ASTRAY)
         moves[stray] = rating.argmin(axis=1)
         return moves
 
@@ -133,7 +133,8 @@ class SnakeTask:
     def phase(self, engine: SnakeEngine) -> NDArray[np.int8]:
         """Return (B,) int8: 0, 1 or 2, the third of the way from the start length to a full board."""
         grown, most = engine.lengths - START_LENGTH, engine.room - START_LENGTH
-        return np.minimum(2, 3 * grown // most).astype(np.int8)
+        thirds: NDArray[np.int8] = np.minimum(2, 3 * grown // most).astype(np.int8)
+        return thirds
 
     def teach(self, name: str, engine: SnakeEngine) -> NDArray[np.int8]:
         """Return the named teacher's moves: (B,) int8. Raises UsageError for an unknown teacher."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ouroboros.envs.cycle import positions_on_cycle
 from ouroboros.envs.engine import SnakeEngine
-from ouroboros.envs.oracle import TRAPPED, rate_moves, shortest_paths, snake_cell, try_move
-from ouroboros.envs.state import CAUSE, IDLE, LENGTH, MEAL, ROOM, RUNNING, Array, State, kernel
+from ouroboros.envs.oracle import rate_moves, regret, shortest_paths, snake_cell, try_move
+from ouroboros.envs.state import CAUSE, LENGTH, MEAL, ROOM, RUNNING, Array, State, kernel
 from ouroboros.protocols.errors import UsageError
 
 
@@ -24,32 +24,6 @@ def fill_legal(state: State, size: int, moves: Array) -> None:
             for move in range(3, -1, -1):
                 if state.table[game, CAUSE] == RUNNING and try_move(state, size * size, game, move) >= 0:
                     moves[game] = move
-
-
-@kernel
-def greedy_move(state: State, size: int, game: int, rating: Array) -> int:
-    """Return the least regretted move; the longest way to the tail can circle for ever, so it varies once that takes long.
-
-    `rating`: (4,) float32, scratch.
-    """
-    idle = state.table[game, IDLE]
-    fed = rate_moves(state, size, game, rating)
-    choice = int(rating.argmin())
-    if not fed and 2 * idle > size * size:
-        start = (idle * 2654435761 >> 7) % 4
-        for turn in range(4):
-            if rating[(start + turn) % 4] < TRAPPED:
-                return (start + turn) % 4  # type: ignore[no-any-return]
-    return choice
-
-
-@kernel
-def greedy_all(state: State, size: int, moves: Array) -> None:
-    """Fill `moves`: (B,) for every running game."""
-    rating = np.zeros(4, np.float32)
-    for game in range(state.keys.size):
-        if state.table[game, CAUSE] == RUNNING:
-            moves[game] = greedy_move(state, size, game, rating)
 
 
 @kernel
@@ -85,7 +59,8 @@ def cycle_all(state: State, size: int, order: Array, moves: Array) -> None:
         if state.table[game, CAUSE] == RUNNING:
             choice = cycle_move(state, size, game, order) if state.table[game, ROOM] == order.size else -1
             if choice < 0:
-                choice = greedy_move(state, size, game, rating)
+                rate_moves(state, size, game, rating)
+                choice = int(rating.argmin())
             moves[game] = choice
 
 
@@ -98,9 +73,7 @@ def astar(engine: SnakeEngine) -> NDArray[np.int8]:
 
 def greedy(engine: SnakeEngine) -> NDArray[np.int8]:
     """Play the shortest way to the food after which the tail can be reached, else the longest way to the tail."""
-    moves = np.zeros(engine.games, np.int8)
-    greedy_all(engine.state, engine.size, moves)
-    return moves
+    return regret(engine).argmin(axis=1).astype(np.int8)
 
 
 def cycle(engine: SnakeEngine) -> NDArray[np.int8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -96,7 +97,7 @@ def add_noise(pixels: NDArray[np.uint8], scale: float, seed: int) -> NDArray[np.
 
     A picture's noise depends on its own content and on the seed, not on the batch that it is in.
     """
-    flat = np.ascontiguousarray(pixels).reshape(len(pixels), -1)
+    flat = np.ascontiguousarray(pixels).reshape(len(pixels), math.prod(pixels.shape[1:]))
     out = np.empty_like(flat)
     _add_noise(flat, scale * 255, np.uint64(seed % 2**64), out)
     return out.reshape(pixels.shape)

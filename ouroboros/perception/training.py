@@ -1,7 +1,7 @@
 """Training of the built-in reader, from scratch, on rendered positions: the picture in, each cell's class out.
 
 Positions come from the task's own teachers, and most of them are then disturbed by random moves, so that the reader
-does not learn how a good player's snake lies. Each step changes brightness and adds noise, which makes it perception
+does not learn how a good player's snake lies; half get walls. Each step changes brightness and adds noise, which makes it perception
 instead of a lookup of eight sprites. The number of steps is fixed: a seed gives one set of weights on one machine.
 """
 
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from ouroboros.envs.state import EMPTY, WALL
 from ouroboros.perception.cells import CLASSES, board_size, label
 from ouroboros.perception.decode import decode, exact_rows
 from ouroboros.perception.reader import ReaderCard, ReaderConfig, network, save_reader, torch_threads, weights_of
@@ -27,6 +28,8 @@ from ouroboros.protocols.seeds import derived_seed
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from ouroboros.protocols.ports import Task
 
@@ -39,6 +42,8 @@ EXAMINED_AT_ONCE: Final = 64
 """Boards per pass over the held-out ones."""
 VARIANTS: Final = 4
 """Boards made of one teacher's position."""
+WALLS: Final = 0.25
+"""Largest share of the free cells that become walls."""
 DISTURBANCE: Final = 8
 """Most random moves after a teacher's position."""
 REPORT_EVERY: Final = 20
@@ -106,7 +111,7 @@ def train_reader(task: Task, config: ReaderConfig, seed: int, out: Path, progres
 def gather(task: Task, seed: int, count: int) -> Observations:
     """Return `count` observations: teachers' positions, `VARIANTS` of each, of which all but the first moved on at random.
 
-    A board stops changing before the move that would end its game.
+    The random moves are drawn among those that do not lose at once; where there is none, the board stays as it is.
     """
     rows = np.arange(count, dtype=np.int64)
     engine = task.positions(seed, -(-count // VARIANTS)).clone(rows // VARIANTS)
@@ -116,14 +121,24 @@ def gather(task: Task, seed: int, count: int) -> Observations:
     lengths = {key: column.copy() for key, column in states.lengths.items()}
     moves = np.where(rows % VARIANTS == 0, 0, rng.integers(1, DISTURBANCE + 1, count))
     for step in range(DISTURBANCE):
-        engine.step(rng.integers(0, len(task.actions), count))
+        engine.step(np.argmax(rng.random((count, len(task.actions))) - (task.regret(engine) >= 1), axis=1))
         now = engine.observations()
         alive = (step < moves) & ~engine.done
         for key, column in now.columns.items():
             kept[key][alive] = column[alive]
         for key, column in now.lengths.items():
             lengths[key][alive] = column[alive]
+    _scatter_walls(kept["board"], rng)
     return Observations(states.constants, kept, lengths)
+
+
+def _scatter_walls(board: NDArray[np.uint8], rng: np.random.Generator) -> None:
+    """Turn free cells of every second board into walls, in place, up to a share of `WALLS`.
+
+    So one reader serves boards with and without walls, although a task draws only the one or the other.
+    """
+    share = rng.uniform(0, WALLS, (len(board), 1)) * (np.arange(len(board)) % 2 == 1)[:, None]
+    board[(board == EMPTY) & (rng.random(board.shape) < share)] = WALL
 
 
 def augment(patches: torch.Tensor, config: ReaderConfig, generator: torch.Generator) -> torch.Tensor:

@@ -214,6 +214,7 @@ def build_trainer(
 
 def _gain(record: Record) -> float:
     """Return how much the mean reward of the last quarter of the steps lies above that of the first."""
-    rewards = [row.get("return_env", 0.0) + row.get("return_spec", 0.0) for row in record.rows]
+    # A step that re-uses a batch has no rewards of its own.
+    rewards = [row["return_env"] + row["return_spec"] for row in record.rows if "return_env" in row]
     quarter = max(1, len(rewards) // 4)
     return float(np.mean(rewards[-quarter:]) - np.mean(rewards[:quarter])) if rewards else 0.0

@@ -78,7 +78,7 @@ class Record(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
         """Take down one step."""
-        import sys; print(sorted(logs), file=sys.stderr)
+
         if not logs or "loss" not in logs:
             return
         self.loss.append(float(logs["loss"]))

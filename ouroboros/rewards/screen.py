@@ -6,7 +6,7 @@ what a learner would be paid for. Episodes are cut into spans at every progress 
 - pay for going round in circles: what the reward sums to between two moments of a span that look alike. A difference of
   potentials sums to 0 there (Ng, Harada, Russell 1999), a bonus for living on does not;
 - pay for losing: more on the last move of an episode than on any usual one;
-- pay against progress: less on moves that bring progress than on others.
+- pay against progress: less, per move, in spans that end in progress than in those that do not.
 
 The progress event is found in the data: the 0-or-1 feature whose count explains utility best.
 """
@@ -55,14 +55,14 @@ class RewardLimits:
         circling: largest pay per step of going round in circles, as a share of the mean absolute reward.
         returns: alike moments below which the circles tell nothing; an always positive reward is refused then.
         losing: how many standard deviations above the others the pay of a lost episode's last move may be.
-        against: how many standard deviations below the others the pay of progress may be.
+        against: how many standard deviations the pay per move may be lower in spans that end in progress.
     """
 
     bound: float = 20.0
     saturated: float = 0.9
     nodes: int = 160
-    circling: float = 0.1
-    returns: int = 30
+    circling: float = 0.3
+    returns: int = 10
     losing: float = 0.5
     against: float = 0.25
 
@@ -93,7 +93,7 @@ def progress_column(recorded: Recorded) -> int | None:
     for index in range(recorded.features.shape[1]):
         values = recorded.features[:, index].astype(np.float64)
         if np.isin(values, (0.0, 1.0)).all():
-            count = np.bincount(recorded.episode, weights=values, minlength=len(recorded.utility))
+            count = np.bincount(recorded.episode, weights=values, minlength=len(recorded.utility)).astype(np.float64)
             if (explained := _correlation(count, recorded.utility)) > best:
                 best, column = explained, index
     return column
@@ -107,7 +107,9 @@ def circling_pay(reward: NDArray[np.float64], features: NDArray[np.float32], spa
         features: (N, F). Columns that only ever grow within a span (a clock) do not count towards likeness.
         span: (N,), growing.
     """
-    change = np.diff(features, axis=0)[span[1:] == span[:-1]]
+    # A span's last transition is an event that may set a clock back.
+    inner = np.append(span[1:] == span[:-1], False)
+    change = np.diff(features, axis=0)[inner[1:] & inner[:-1]]
     clock = (change >= 0).all(axis=0) & (change > 0).any(axis=0)
     look = np.column_stack([span, np.round(features[:, ~clock].astype(np.float64), 4)])
     alike = np.unique(look, axis=0, return_inverse=True)[1].ravel()
@@ -164,7 +166,7 @@ def _check_gameable(reward: NDArray[np.float64], recorded: Recorded, limits: Rew
     progress = features[:, column] > 0 if column is not None else np.zeros(len(reward), bool)
     span = np.cumsum(np.concatenate([[0], (last | progress)[:-1]]))
     _check_circling(reward, features, span, limits)
-    _check_ends(reward, last & ~progress, progress, limits)
+    _check_ends(reward, last & ~progress, np.isin(span, span[progress]), limits)
 
 
 def _check_circling(
@@ -183,19 +185,17 @@ def _check_circling(
         )
 
 
-def _check_ends(
-    reward: NDArray[np.float64], lost: NDArray[np.bool_], progress: NDArray[np.bool_], limits: RewardLimits
-) -> None:
-    usual = reward[~lost & ~progress]
+def _check_ends(reward: NDArray[np.float64], lost: NDArray[np.bool_], won: NDArray[np.bool_], limits: RewardLimits) -> None:
+    """Compare last moves of episodes (`lost`), and spans that end in progress (`won`), with the rest."""
     spread = float(reward.std())
-    if lost.any() and len(usual):
-        end = float(reward[lost].mean())
-        if end > 0 and end - usual.mean() > limits.losing * spread:
-            raise CandidateFault("gameable", f"losing earns {end:.3g} on the last move, a usual move {usual.mean():.3g}")
-    if progress.any() and len(usual):
-        gain = float(reward[progress].mean())
-        if gain - usual.mean() < -limits.against * spread:
-            raise CandidateFault("gameable", f"progress earns {gain:.3g}, a move without it {usual.mean():.3g}")
+    usual = float(reward[~lost].mean()) if (~lost).any() else 0.0
+    end = float(reward[lost].mean()) if lost.any() else 0.0
+    if end > 0 and end - usual > limits.losing * spread:
+        raise CandidateFault("gameable", f"losing earns {end:.3g} on the last move, a usual move {usual:.3g}")
+    if won.any() and not won.all():
+        gain, rest = float(reward[won].mean()), float(reward[~won].mean())
+        if gain - rest < -limits.against * spread:
+            raise CandidateFault("gameable", f"a move earns {gain:.3g} on the way to progress, {rest:.3g} where none follows")
 
 
 def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

@@ -9,29 +9,31 @@ import pytest
 
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.records import RewardSpec, RewardTerm
-from ouroboros.rewards.screen import Recorded, RewardLimits, screen_spec, stalling_weights
+from ouroboros.rewards.screen import Recorded, RewardLimits, circling_pay, progress_column, screen_spec
 
-FEATURES = ("step", "ate", "approach", "idle", "turned", "distance")
+FEATURES = ("step", "ate", "approach", "idle", "turned", "distance", "died")
 
 
 @pytest.fixture(scope="module")
 def recorded() -> Recorded:
-    """64 episodes: foods drive utility, some players circle for long without eating."""
+    """64 episodes on a line: foods drive utility; some spans wander to and fro before, some end without any food."""
     rng = np.random.default_rng(0)
     rows, episode, utility, steps = [], [], [], []
     for e in range(64):
-        foods, circling = int(rng.integers(0, 10)), int(rng.integers(0, 60))
-        chase = 4 * foods + 2
-        length = chase + circling
-        x = np.zeros((length, len(FEATURES)), np.float32)
-        x[:, 0] = 1
-        x[4 : 4 * foods + 1 : 4, 1] = 1
-        x[:chase, 2] = 1
-        x[chase:, 2] = rng.choice([-1, 1], circling)
-        x[chase:, 3] = np.linspace(0, 1, circling)
-        x[:, 4] = rng.integers(0, 2, length)
-        x[:, 5] = rng.random(length)
-        rows.append(x)
+        foods, length, x = int(rng.integers(0, 10)), 0, []
+        for food in range(foods + 1):
+            lost = food == foods
+            distance, idle = 6, 0
+            while distance > 0 and idle < 40:
+                idle += 1
+                wander = lost or rng.random() < 0.3
+                step = int(rng.choice([-1, 1])) if wander else -1
+                moved = max(1 if lost else 0, min(8, distance + step))
+                x.append((1, moved == 0, np.sign(distance - moved), idle / 40, rng.integers(0, 2), moved / 8, 0))
+                distance = moved
+        x[-1] = (*x[-1][:6], 1)
+        length = len(x)
+        rows.append(np.array(x, np.float32))
         episode += [e] * length
         utility.append(foods / 10)
         steps.append(length)
@@ -43,7 +45,16 @@ def spec(expr: str, weight: float = 1.0, clip: float = 1.0) -> RewardSpec:
 
 
 @pytest.mark.parametrize(
-    ("expr", "weight"), [("ate", 1.0), ("approach", 0.5), ("idle", -0.5), ("step - ate", -0.1), ("approach - idle", 1.0)]
+    ("expr", "weight"),
+    [
+        ("ate", 1.0),
+        ("approach", 0.5),
+        ("idle", -0.5),
+        ("step - ate", -0.1),
+        ("approach - idle", 1.0),
+        ("died", -1.0),
+        ("-distance", 1),
+    ],
 )
 def test_honest_rewards_pass(recorded, expr, weight):
     screen_spec(spec(expr, weight), FEATURES, recorded)
@@ -58,10 +69,13 @@ def test_honest_rewards_pass(recorded, expr, weight):
         (spec("ate", weight=10, clip=100), "bounded", "reward of 1e\\+03"),
         (RewardSpec(), "gameable", "no signal"),
         (spec("step", -0.1), "gameable", "no signal"),
-        (spec("0.5 * step + 0.1 * ate"), "gameable", "grows with length"),
-        (spec("idle"), "gameable", "falls with utility|grows with length"),
-        (spec("approach", -1.0), "gameable", r"falls with utility: correlation -0\.\d+ per episode and -0\.\d+ per step"),
-        (spec("ate", -1.0), "gameable", "falls with utility"),
+        (spec("0.5 * step + 0.1 * ate"), "gameable", r"circles earns 0\.5 a step"),
+        (spec("max(approach, 0)"), "gameable", "circles earns"),
+        (spec("turned"), "gameable", "circles earns"),
+        (spec("idle"), "gameable", "circles earns"),
+        (spec("approach", -1.0), "gameable", "on the way to progress"),
+        (spec("ate", -1.0), "gameable", "on the way to progress"),
+        (spec("died"), "gameable", "losing earns 1 on the last move"),
     ],
 )
 def test_refuses(recorded, candidate, layer, says):
@@ -76,11 +90,39 @@ def test_refuses_what_is_too_complex(recorded):
     assert fault.value.layer == "complexity"
 
 
-def test_stalling_weights_part_length_from_utility(recorded):
-    utility, length = stalling_weights(recorded.utility * 3, recorded)
-    assert utility > 0.8 > 0.2 > abs(length)
-    utility, length = stalling_weights(recorded.steps.astype(float), recorded)
-    assert length > 0.8 > 0.2 > abs(utility)
+def test_without_returns_a_reward_that_is_always_positive_is_refused(recorded):
+    limits = RewardLimits(returns=10**6)
+    with pytest.raises(CandidateFault, match="living on earns it"):
+        screen_spec(spec("0.5 * step + 0.1 * ate"), FEATURES, recorded, limits)
+    screen_spec(spec("approach"), FEATURES, recorded, limits)
+
+
+def test_progress_is_found_in_the_data(recorded):
+    assert progress_column(recorded) == FEATURES.index("ate")
+    assert progress_column(replace(recorded, utility=np.zeros(64))) is None
+
+
+def test_circles_pay_for_living_and_nothing_for_a_difference_of_potentials():
+    position = np.tile([0, 1, 2, 1], 10)
+    features = np.stack([position, np.arange(40)], axis=1).astype(np.float32)
+    span = np.zeros(40, np.int64)
+    pay, pairs = circling_pay(np.ones(40), features, span)
+    assert (pay, pairs) == (1.0, 37)
+    pay, pairs = circling_pay(np.diff(position, prepend=0).astype(float), features, span)
+    assert (pay, pairs) == (0.0, 37)
+    assert circling_pay(np.ones(40), features, np.arange(40)) == (0.0, 0)
+
+
+def test_the_order_of_episodes_in_the_record_does_not_matter(recorded):
+    steps = np.concatenate([np.arange(n) for n in recorded.steps])
+    by_time = np.argsort(steps, kind="stable")
+    mixed = replace(recorded, features=recorded.features[by_time], episode=recorded.episode[by_time])
+    reasons = []
+    for record in (recorded, mixed):
+        with pytest.raises(CandidateFault) as fault:
+            screen_spec(spec("idle"), FEATURES, record)
+        reasons.append(fault.value.reason)
+    assert reasons[0] == reasons[1]
 
 
 def test_a_record_that_is_too_small_or_does_not_fit_is_a_broken_invariant(recorded):

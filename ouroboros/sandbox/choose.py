@@ -1,0 +1,36 @@
+"""Which sandbox there is. There is no unsafe fallback: without one, no patch runs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ouroboros.protocols.errors import SurroundingsError
+from ouroboros.protocols.ports import Sandbox
+from ouroboros.sandbox.docker_worker import DockerSandbox
+from ouroboros.sandbox.limits import Limits
+from ouroboros.sandbox.wasm import WasmSandbox
+
+Name = Literal["auto", "docker", "wasm"]
+REMEDY = "two ways to get one: start a Docker daemon, or pip install wasmtime and componentize-py (Python on WebAssembly)"
+
+
+def choose(name: Name, toolkit_source: str, actions: int = 4, limits: Limits | None = None) -> Sandbox:
+    """Return the sandbox of that name; `auto` is Docker where a daemon answers, else WASM.
+
+    Args:
+        name: which one.
+        toolkit_source: source of the `toolkit` module that controllers may import.
+        actions: number of actions.
+        limits: what a worker may use.
+
+    Raises:
+        SurroundingsError: it is not there; the message names both ways to get one.
+    """
+    kinds = {"docker": (DockerSandbox,), "wasm": (WasmSandbox,), "auto": (DockerSandbox, WasmSandbox)}[name]
+    missing: list[str] = []
+    for kind in kinds:
+        try:
+            return kind(toolkit_source, actions, limits)
+        except SurroundingsError as error:
+            missing.append(f"{kind.name}: {error}")
+    raise SurroundingsError(f"no sandbox for patches ({'; '.join(missing)}). There are {REMEDY}")

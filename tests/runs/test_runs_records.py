@@ -1,0 +1,143 @@
+"""Recipe, ledger, store and workspace: what a run is made of, and how each says that it cannot be."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from ouroboros.protocols.errors import LedgerError, UsageError
+from ouroboros.runs.ledger import Ledger
+from ouroboros.runs.recipe import Recipe, build_recipe, load_recipe, recipe_toml
+from ouroboros.runs.store import Store
+from ouroboros.runs.workspace import Workspace
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda p: p.stem)
+def test_every_shipped_recipe_is_read_and_survives_being_saved(path: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(path)
+    saved = tmp_path / "recipe.toml"
+    saved.write_text(recipe_toml(recipe))
+    assert load_recipe(saved) == recipe
+
+
+@pytest.mark.parametrize(
+    ("tree", "says"),
+    [
+        ({"seeds": 1}, "unknown key seeds; did you mean seed?"),
+        ({"gate": {"aplha": 0.1}}, "unknown key gate.aplha; did you mean gate.alpha?"),
+        ({"rounds": 3}, "unknown key rounds; did you mean budget.rounds?"),
+        ({"gate": {"alpha": 2}}, "gate.alpha"),
+        ({"perception": "ears"}, "perception"),
+        ({"roles": {"code_patcher": {"modle": "x"}}}, "did you mean roles.code_patcher.model?"),
+    ],
+)
+def test_a_wrong_recipe_is_one_line_that_names_the_key(tree: dict, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        build_recipe(tree)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_overrides_win_and_bare_words_are_strings() -> None:
+    recipe = build_recipe({"seed": 1, "task": {"size": 6}}, ("seed=2", "task.size=8", "perception=vision", "gate.alpha=0.01"))
+    assert (recipe.seed, recipe.task.size, recipe.perception, recipe.gate.alpha) == (2, 8, "vision", 0.01)
+    with pytest.raises(UsageError, match="key=value"):
+        build_recipe({}, ("seed",))
+
+
+def test_a_step_is_done_once_and_its_result_outlives_the_process(tmp_path: Path) -> None:
+    path, calls = tmp_path / "ledger.sqlite", []
+    for _ in range(2):
+        ledger = Ledger(path, create=not path.exists())
+        result = ledger.once("0/gate/c1", "gate.judge", {"a": 1}, lambda: calls.append(1) or {"x": len(calls)})
+        assert result == {"x": 1}
+        ledger.close()
+    assert calls == [1]
+
+
+def test_the_digest_is_of_what_happened_not_of_when_or_in_which_order(tmp_path: Path) -> None:
+    digests = []
+    for name, order in (("a", "xy"), ("b", "yx")):
+        ledger = Ledger(tmp_path / name, create=True)
+        for key in order:
+            ledger.record(key, "m", {}, {"key": key}, None, wall_s=len(digests))
+        ledger.event("note", {"run": name})
+        digests.append(ledger.digest())
+    assert digests[0] == digests[1]
+    ledger.record("z", "m", {}, None, {"code": 1, "message": "no"}, 0.0)
+    assert ledger.digest() != digests[0]
+
+
+def test_a_damaged_ledger_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    path.write_bytes(b"this is no database" * 100)
+    with pytest.raises(LedgerError, match="is damaged"):
+        Ledger(path)
+    path.unlink()
+    Ledger(path, create=True).close()
+    data = bytearray(path.read_bytes())
+    data[100:1500] = b"\xff" * 1400
+    path.write_bytes(bytes(data))
+    with pytest.raises(LedgerError, match="is damaged"):
+        Ledger(path)
+
+
+def test_another_version_and_no_ledger_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match="not a run directory"):
+        Ledger(tmp_path / "ledger.sqlite")
+    Ledger(tmp_path / "ledger.sqlite", create=True).close()
+    db = sqlite3.connect(tmp_path / "ledger.sqlite")
+    db.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
+    db.commit()
+    with pytest.raises(LedgerError, match="version 99"):
+        Ledger(tmp_path / "ledger.sqlite")
+
+
+def test_a_changed_artifact_is_found(tmp_path: Path) -> None:
+    store = Store(tmp_path / "artifacts")
+    digest = store.put_text("def act(): ...")
+    assert store.text(digest) == "def act(): ..."
+    store.path(digest).write_text("def act(): evil")
+    with pytest.raises(LedgerError, match="was changed"):
+        store.text(digest)
+    with pytest.raises(LedgerError, match="is missing"):
+        store.text("0" * 64)
+
+
+def test_commits_are_reproducible_and_a_repeated_one_is_none(tmp_path: Path) -> None:
+    heads = []
+    for name in "ab":
+        workspace = Workspace(tmp_path / name)
+        workspace.create("one\n", "{}", "p0")
+        head = workspace.commit("two\n", "{}", "p0", "Accept c1", 1)
+        assert workspace.commit("two\n", "{}", "p0", "Accept c1", 1) == head
+        heads.append(head)
+    assert heads[0] == heads[1]
+
+
+def test_a_revert_takes_out_one_change_and_keeps_later_ones_that_apply(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "w")
+    workspace.create("a\nb\nc\nd\ne\n", "{}", "p0")
+    patch = workspace.commit("a\nB\nc\nd\ne\n", "{}", "p0", "Accept c1", 1)
+    workspace.commit("a\nB\nc\nd\ne\n", '{"terms": []}', "p1", "Accept c2", 2)
+    assert workspace.revert(patch, 3) is not None
+    assert workspace.read("controller.py") == "a\nb\nc\nd\ne\n"
+    assert workspace.read("policy").strip() == "p1"
+
+
+def test_a_revert_that_conflicts_changes_nothing(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "w")
+    workspace.create("a\n", "{}", "p0")
+    first = workspace.commit("b\n", "{}", "p0", "Accept c1", 1)
+    head = workspace.commit("c\n", "{}", "p0", "Accept c2", 2)
+    assert workspace.revert(first, 3) is None
+    assert workspace.head() == head
+    assert workspace.read("controller.py") == "c\n"
+
+
+def test_the_default_recipe_is_complete() -> None:
+    assert Recipe().roles.code_patcher.use == "search-patcher"
