@@ -60,12 +60,14 @@ class SearchCritic:
             yield _finding(
                 "avoidable_deaths",
                 facts.avoidable * lost,
-                f"in {_percent(facts.avoidable)} of lost games a legal and safe last move was there and was not taken",
+                f"in {_percent(facts.avoidable)} of lost games another last move would not have lost: avoidable deaths",
             )
         body = facts.deaths.get("body", 0.0) * (1 - facts.avoidable)
         if body >= self.config.cause:
             yield _finding(
-                "trapped", body, f"{_percent(body)} of games end with no way out: free space and tail were cut off earlier"
+                "trapped",
+                body,
+                f"{_percent(body)} of games end with no way out: trapped in too little space before the last move",
             )
 
     def _decisions(self, facts: DiagnosisText) -> Iterator[FindingText]:
@@ -76,12 +78,14 @@ class SearchCritic:
         small = [r for r in facts.regret.values() if 0.25 * self.config.regret <= r]
         if small and (calm > 0.5 or facts.deaths.get("starved", 0) >= self.config.cause):
             yield _finding(
-                "detours", min(small), f"games last but waste moves: distance to food shrinks slowly, regret {min(small):.2f}"
+                "detours",
+                min(small),
+                f"games last but waste moves on detours: long ways to the next food, regret {min(small):.2f}",
             )
 
     def _training(self, health: dict[str, float]) -> Iterator[FindingText]:
         if not health:
-            yield _finding("training_stalled", 0.5, "no training under a designed reward yet")
+            yield _finding("training_stalled", 1.0, "no training under a designed reward yet")
             return
         gain = health.get("reward_gain", health.get("gain"))
         if gain is not None and gain < self.config.gain:

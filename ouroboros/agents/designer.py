@@ -151,20 +151,30 @@ class Breeder:
         evidence = 40.0 * (self._lesson("+", name) - self._lesson("-", name))
         return 1.0 if self.rng.random() < 1 / (1 + math.exp(-max(-4.0, min(4.0, prior + evidence)))) else -1.0
 
-    def _term(self, sign: float | None = None) -> RewardTerm:
+    def _term(self) -> RewardTerm:
         """Compose one term whose value grows with the feature, so that the weight's sign is the feature's."""
         name = pick(self.rng, self.names, self.weights)
-        sign = sign or self._sign(name)
+        sign = self._sign(name)
         expr, label = self._expression(name, sign)
+        return self._weighed("pay" if sign > 0 else "fine", label, expr, sign)
+
+    def _fine(self) -> RewardTerm:
+        """Compose one term that never pays: for what is unwanted, or for lacking what is wanted."""
+        name = pick(self.rng, self.names, self.weights)
+        if self._sign(name) > 0:
+            return self._weighed("fine_lack_of", name, f"{name} - 1", 1.0)
+        return self._weighed("fine", name, self.rng.choice([f"max({name}, 0)", f"where({name} > 0, 1, 0)"]), -1.0)
+
+    def _weighed(self, verb: str, label: str, expr: str, sign: float) -> RewardTerm:
         weight = sign * self.rng.choice(BOLD_WEIGHTS if self.bold else WEIGHTS)
-        return RewardTerm(name=_slug(f"{'pay' if sign > 0 else 'fine'}_{label}"), expr=expr, weight=weight, clip=1.0)
+        return RewardTerm(name=_slug(f"{verb}_{label}"), expr=expr, weight=weight, clip=1.0)
 
     def _expression(self, name: str, sign: float) -> tuple[str, str]:
         twin = _twin(name, self.names)
         if twin is not None and self.rng.random() < 0.7:
             return f"{name} - {twin}", f"{name}_change"
         # A feature that is paid for at all times pays for living on; shifting it by its top makes a fine for lacking it.
-        plain = [name, name, f"{name} - 1"] if sign > 0 else [name, name, f"max({name}, 0)"]
+        plain = [name, name, f"{name} - 1"] if sign > 0 else [name, name, f"where({name} > 0, 1, 0)"]
         other = pick(self.rng, self.names, self.weights)
         shaped = [f"tanh(2 * {name})", f"where({name} > 0.5, 1, 0)", f"{name} * abs({name})", f"{name} * (1 - abs({other}))"]
         return self.rng.choice(plain + shaped if self.bold else plain), name
@@ -185,11 +195,11 @@ class Breeder:
         return self._with(spec, self._term())
 
     def _penalise(self, spec: RewardSpec) -> tuple[RewardSpec, str]:
-        return self._with(spec, self._term(sign=-1.0))
+        return self._with(spec, self._fine())
 
     def _with(self, spec: RewardSpec, term: RewardTerm) -> tuple[RewardSpec, str]:
         kept = [t for t in spec.terms if t.expr != term.expr][-15:]
-        return spec.model_copy(update={"terms": _named_apart([*kept, term])}), f"{term.weight:+g} * {term.expr}"
+        return spec.model_copy(update={"terms": _named_apart([*kept, term])}), f"{term.weight:+g} * ({term.expr})"
 
     def _drop(self, spec: RewardSpec) -> tuple[RewardSpec, str]:
         if len(spec.terms) < 2:
@@ -209,7 +219,7 @@ class Breeder:
         if not spec.terms:
             return self._add(spec)
         old, new = self.rng.choice(spec.terms), self._term()
-        return _swapped(spec, old, new), f"{old.name} replaced by {new.weight:+g} * {new.expr}"
+        return _swapped(spec, old, new), f"{old.name} replaced by {new.weight:+g} * ({new.expr})"
 
     def _reschedule(self, spec: RewardSpec) -> tuple[RewardSpec, str]:
         gamma = self.rng.choice(BOLD_GAMMAS if self.bold else GAMMAS)

@@ -196,12 +196,16 @@ class Breeder:
 
 
 def _ranked(plan: Plan, ranking: tuple[Rank, ...]) -> Plan:
-    """Keep each measure once, the first, and at most three; factors matter in a mix alone."""
+    """Keep each measure once, the first, and at most three.
+
+    In a lexicographic ranking only the factors' signs matter, and what follows the logits never decides: they do not tie.
+    """
     first = {rank.measure: rank for rank in reversed(ranking)}
     kept = tuple(rank for rank in ranking if first[rank.measure] is rank)[:3]
     mixed = plan.mixed and len(kept) > 1
     if not mixed:
-        kept = tuple(replace(rank, factor=1.0 if rank.factor > 0 else -1.0) for rank in kept)
+        end = next((i + 1 for i, rank in enumerate(kept) if rank.measure == LOGITS), len(kept))
+        kept = tuple(replace(rank, factor=1.0 if rank.factor > 0 else -1.0) for rank in kept[:end])
     return replace(plan, ranking=kept, mixed=mixed)
 
 

@@ -35,11 +35,11 @@ def diagnosis_text(diagnosis: DiagnosisText) -> str:
     return "\n".join(lines)
 
 
-def history_text(tried: Iterable[Tried], last: int = 8) -> str:
-    """Return the last tries as blocks: verdict, effect, what it was."""
+def history_text(tried: Iterable[Tried], last: int = 8, longest: int = 2000) -> str:
+    """Return the last tries as blocks: verdict, effect, what it was (its first `longest` characters)."""
     blocks = []
     for t in list(tried)[-last:]:
         effect = f", effect on utility {t.effect:+.4f}" if t.effect is not None else ""
         what = t.diff or (t.reward.model_dump_json() if t.reward else "")
-        blocks.append(f"Round {t.round}: {t.outcome} at {t.layer} ({t.reason}){effect}\n{what}".strip())
+        blocks.append(f"Round {t.round}: {t.outcome} at {t.layer} ({t.reason}){effect}\n{what[:longest]}".strip())
     return "\n\n".join(blocks) or "Nothing yet."

@@ -17,11 +17,22 @@ from ouroboros.protocols.records import SCREEN_LAYERS
 
 T = TypeVar("T")
 
+
+def _stem(word: str) -> str:
+    for ending in ("ing", "able", "ed", "es", "s", "d", "e"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            cut = word.removesuffix(ending)
+            doubled = ending in ("ing", "ed") and cut[-1] == cut[-2]
+            return cut[:-1] if doubled and len(cut) > 3 else cut
+    return word
+
+
 STOP = frozenset(
-    re.findall(
+    _stem(word)
+    for word in re.findall(
         r"\w+",
         "the and for that with from this are was has had have its not one any all per cent can may into than then when where "
-        "which who will would after before each game move step share number value return range cell mean",
+        "which who will would after before each game move step share number value return range cell mean other",
     )
 )
 DESIRED = "ate eaten won win food free space room reachable reach safe closer approach progress survive gain open"
@@ -37,7 +48,7 @@ def generator(seed: int, *path: str) -> random.Random:
 
 def words(text: str) -> frozenset[str]:
     """Return the telling words of a name or a doc, lower case, endings cut so that `starves` meets `starved`."""
-    return frozenset(_stem(word) for word in re.findall(r"[a-z]{3,}", text.lower()) if word not in STOP)
+    return frozenset(_stem(word) for word in re.findall(r"[a-z]{3,}", text.lower())) - STOP
 
 
 def polarity(text: str) -> float:
@@ -96,10 +107,3 @@ def pick(rng: random.Random, items: Sequence[T], weights: Sequence[float]) -> T:
 def lead(affinity: float, lesson: float, strength: float = 4.0) -> float:
     """Return a part's sampling weight: never 0, so that every part stays in reach."""
     return (1.0 + strength * affinity) * math.exp(max(-2.0, min(2.0, 10.0 * lesson)))
-
-
-def _stem(word: str) -> str:
-    for ending in ("ing", "able", "ed", "es", "s", "d", "e"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
-    return word

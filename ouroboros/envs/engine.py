@@ -171,5 +171,6 @@ class SnakeEngine:
     def overwrite(self, rows: NDArray[np.int64], games: SnakeEngine) -> None:
         """Put copies of all of `games`, of the same size, in the place of these rows."""
         for name in SAVED:
-            mine = getattr(self.state, name).reshape(self.games, -1)
-            mine[rows] = getattr(games.state, name).reshape(games.games, mine.shape[1])
+            mine, theirs = getattr(self.state, name), getattr(games.state, name)
+            shape = (-1, max(1, mine.size // max(1, self.games)))
+            mine.reshape(shape)[rows] = theirs.reshape(shape)

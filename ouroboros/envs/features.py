@@ -13,8 +13,8 @@ from ouroboros.envs.rules import advance, first_invalid
 from ouroboros.envs.search import flood, manhattan, reached
 from ouroboros.envs.state import (
     AT,
-    CAUSE,
     BODY,
+    CAUSE,
     HIT_BODY,
     IDLE,
     LENGTH,

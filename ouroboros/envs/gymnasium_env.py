@@ -1,6 +1,7 @@
 """Snake as a Gymnasium environment: `gymnasium.make("ouroboros/Snake-v0", size=6)`.
 
-Gymnasium finds `register` by its entry point group `gymnasium.envs`; nothing happens at import.
+Importing this module registers the environment, which is what Gymnasium (1.0 and later, without plug-ins) expects: either
+import it first, or name it in the id, `gymnasium.make("ouroboros.envs.gymnasium_env:ouroboros/Snake-v0")`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ouroboros.envs.render import ansi, render
 from ouroboros.envs.state import HIT_BODY, WALL
 from ouroboros.envs.task import SnakeTask
 
-NAME: Final = "Snake-v0"
+ID: Final = "ouroboros/Snake-v0"
 CELL_PX: Final = 32
 
 
@@ -54,11 +55,12 @@ class SnakeEnv(gymnasium.Env[NDArray[np.uint8], np.int64]):
         reward = float(after.score[0] - before.score[0]) - float(died)
         return self._board(), reward, bool(self._engine.done[0]), False, self._info()
 
-    def render(self) -> NDArray[np.uint8] | str | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | str | None:
         """Return the picture or the text that `render_mode` asks for."""
         observations = self._engine.observations()
         if self.render_mode == "rgb_array":
-            return render(observations, CELL_PX)[0]  # type: ignore[no-any-return]
+            picture: NDArray[np.uint8] = render(observations, CELL_PX)[0]
+            return picture
         return ansi(observations, 0) if self.render_mode == "ansi" else None
 
     def _board(self) -> NDArray[np.uint8]:
@@ -72,6 +74,4 @@ class SnakeEnv(gymnasium.Env[NDArray[np.uint8], np.int64]):
         return info | ({"cause": self.task.causes[cause]} if cause >= 0 else {})
 
 
-def register() -> None:
-    """Register the environment; called by Gymnasium, which puts its id into the plug-in's namespace."""
-    gymnasium.register(id=NAME, entry_point="ouroboros.envs.gymnasium_env:SnakeEnv")
+gymnasium.register(id=ID, entry_point="ouroboros.envs.gymnasium_env:SnakeEnv")

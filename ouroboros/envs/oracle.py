@@ -16,7 +16,9 @@ TRAPPED: Final = 0.7
 RISKY: Final = 0.5
 """Regret of a move that loses the tail but leaves at least as many free cells as the snake is long."""
 ASTRAY: Final = 0.3
-"""Regret of a move from which no safe way to the food is known while another move has one; detours cost less."""
+"""Regret of a move from which no safe way to the food is known while another move has one."""
+DETOUR: Final = 0.2
+"""Regret of a detour of `2 * size` steps or more; shorter ones cost in proportion."""
 
 
 @kernel
@@ -111,12 +113,15 @@ def rate_moves(state: State, size: int, game: int, out: Array) -> bool:
         way = 0 if target == food else state.mark[food] - stamp  # negative: cut off
         if target == food and length + 1 == state.table[game, ROOM]:
             badness[move] = 0.0
-        elif to_tail < 0 and space < length:
-            badness[move] = 3.0 - space / cells
         elif way >= 0 and (to_tail >= 0 if way == 0 else walk_is_safe(state, cells, game, stamp)):
             badness[move] = way / cells
-        else:  # no safe way to eat from here: stay alive by the longest way to the tail
-            badness[move] = 2.0 if to_tail < 0 else 2.0 - to_tail / cells
+        elif to_tail < 0 and space < length:
+            badness[move] = 3.0 - space / cells
+        elif to_tail < 0:
+            badness[move] = 2.0
+        else:  # stay alive by the longest way to the tail; among equals away from the food, which breaks most circles
+            apart = manhattan(size, target, food) / (2 * cells)
+            badness[move] = 2.0 - (to_tail + apart) / cells
     best: float = badness.min()
     for move in range(4):
         out[move] = cost(badness[move], best, size)
@@ -131,12 +136,12 @@ def cost(badness: float, best: float, size: int) -> float:
     if badness >= 4.0:
         return DEADLY
     if badness > 2.0:  # trapped; against another trap only the room counts
-        return TRAPPED if best <= 2.0 else ASTRAY * min(1.0, badness - best)
+        return TRAPPED if best <= 2.0 else DETOUR * min(1.0, badness - best)
     if badness == 2.0:
         return RISKY
     if badness >= 1.0 and best < 1.0:
         return ASTRAY
-    return ASTRAY * min(1.0, (badness - best) * size / 2)
+    return DETOUR * min(1.0, (badness - best) * size / 2)
 
 
 @kernel
@@ -219,12 +224,11 @@ def shortest_paths(engine: SnakeEngine) -> tuple[NDArray[np.int32], NDArray[np.i
 def regret(engine: SnakeEngine) -> NDArray[np.float32]:
     """Return how much worse than the best each move is: (B, 4) float32 in [0, 1], zeros for finished games.
 
-    A move is judged by what it leads to: 1 for a death; 0.7 if afterwards the head reaches neither its tail nor as many free
-    cells as the snake is long; 0.5 if it has the cells but not
-    the tail; 0.3 if it is safe but no safe way to the food is known from there while another move has one;
-    less for a detour, in proportion to its steps. A way to the food is safe if the tail can be reached after eating. Where
-    no move has one, the longest way to the tail is best. The best move of every position has 0: where all moves are deaths,
-    nothing is there to regret.
+    A move is judged by what it leads to: 1 for a death. A move with a safe way to the food, one after which the tail can
+    be reached, costs at most 0.2 in proportion to the detour. One without costs, while another has one, 0.3 if it keeps
+    the tail in reach, 0.5 if at least as many free cells as the snake is long, 0.7 if neither. Where no move has a safe
+    way, the longest way to the tail is best. The best move of every position has 0: where all moves are deaths, nothing
+    is there to regret.
     """
     out = np.zeros((engine.games, 4), np.float32)
     rate_all(engine.state, engine.size, out)

@@ -99,8 +99,24 @@ def splits(size: int, board: Array, offset: int, cell: int) -> bool:
 
 
 @kernel
+def narrows(state: State, offset: int, cell: int) -> bool:
+    """Tell whether a wall on `cell` makes a dead end of a free cell beside it: food there could not be eaten safely."""
+    board, near = state.board, state.near
+    for side in range(4):
+        other = near[4 * cell + side]
+        if other >= 0 and board[offset + other] != WALL:
+            ways = 0
+            for turn in range(4):
+                beyond = near[4 * other + turn]
+                ways += beyond >= 0 and beyond != cell and board[offset + beyond] != WALL
+            if ways < 2:
+                return True
+    return False
+
+
+@kernel
 def place_walls(state: State, size: int, game: int, walls: int) -> None:
-    """Lay at most `walls` walls on an empty board, each at random among those that keep the free region connected."""
+    """Lay at most `walls` walls on an empty board, at random, none that splits the free region or narrows it to a dead end."""
     cells = size * size
     offset = game * cells
     laid = 0
@@ -108,7 +124,9 @@ def place_walls(state: State, size: int, game: int, walls: int) -> None:
         if laid == walls:
             break
         cell = draw(state, game, cells)
-        if state.board[offset + cell] == EMPTY and not splits(size, state.board, offset, cell):
+        if state.board[offset + cell] == WALL or narrows(state, offset, cell):
+            continue
+        if not splits(size, state.board, offset, cell):
             state.board[offset + cell] = WALL
             laid += 1
     state.table[game, ROOM] = cells - laid

@@ -17,13 +17,14 @@ from ouroboros.envs.engine import SnakeEngine
 from ouroboros.envs.features import FEATURES
 from ouroboros.envs.state import CAUSES, START_LENGTH
 from ouroboros.protocols.errors import UsageError
+from ouroboros.protocols.ports import Engine
 from ouroboros.protocols.records import Observations, ToolkitFunction
 
 MAX_WALLS: Final = 0.25
-EFFORT: Final = 1_000_000_000
+EFFORT: Final = 500_000_000
 """Moves times cells that one call of `positions` may play."""
-NOISE: Final = 0.1
-"""Share of random moves that leads the positions' snakes off the teacher's ways."""
+NOISE: Final = 0.2
+"""Highest share of random moves, which lead the positions' snakes off the teacher's ways."""
 
 START_CONTROLLER: Final = '''"""Turns the policy's logits into a move."""
 
@@ -57,6 +58,17 @@ def toolkit_functions() -> tuple[ToolkitFunction, ...]:
         for node in ast.parse(toolkit_source()).body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     )
+
+
+def snake_engine(engine: Engine) -> SnakeEngine:
+    """Return the engine, which must be of this game.
+
+    Raises:
+        TypeError: it is another game's.
+    """
+    if not isinstance(engine, SnakeEngine):
+        raise TypeError(f"engine of type {type(engine).__name__}, expected a SnakeEngine: use the task that made it")
+    return engine
 
 
 class SnakeTask:
@@ -102,7 +114,7 @@ class SnakeTask:
         games = self.engine(rng.integers(0, 2**64, count, dtype=np.uint64))
         goals = START_LENGTH + np.arange(count) * (games.room - START_LENGTH) // max(1, count)
         kept, rows = games.clone(np.arange(count)), np.arange(count)
-        wait = rng.integers(0, 2 * self.size, count)
+        wait, noise = rng.integers(0, 2 * self.size, count), NOISE * rng.random(count) ** 3
         for _ in range(min(40 * cells, EFFORT // (cells * max(1, count)))):
             lengths = games.lengths
             ripe = ~games.done & (lengths <= goals[rows]) & (games.idle == wait[rows])
@@ -115,30 +127,31 @@ class SnakeTask:
                 games, rows = games.clone(left), rows[left]
             if not len(rows):
                 break
-            games.step(self._noisy(games, rng))
+            games.step(self._noisy(games, noise[rows], rng))
         return kept
 
-    def _noisy(self, games: SnakeEngine, rng: np.random.Generator) -> NDArray[np.int8]:
-        """Return the best teacher's moves, a share `NOISE` of them replaced by any other that keeps the snake safe."""
+    def _noisy(self, games: SnakeEngine, noise: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int8]:
+        """Return the best teacher's moves, each replaced at its rate in `noise` by any other that keeps the snake safe."""
         moves = self.teach("best", games)
-        stray = np.flatnonzero(rng.random(games.games) < NOISE)
+        stray = np.flatnonzero(rng.random(games.games) < noise)
         rating = rng.random((len(stray), 4)) + 9 * (self.regret(games.clone(stray)) > oracle.ASTRAY)
         moves[stray] = rating.argmin(axis=1)
         return moves
 
-    def regret(self, engine: SnakeEngine) -> NDArray[np.float32]:
+    def regret(self, engine: Engine) -> NDArray[np.float32]:
         """Return the oracle's regret of each move: (B, 4) float32; see `oracle.regret`."""
-        return oracle.regret(engine)
+        return oracle.regret(snake_engine(engine))
 
-    def phase(self, engine: SnakeEngine) -> NDArray[np.int8]:
+    def phase(self, engine: Engine) -> NDArray[np.int8]:
         """Return (B,) int8: 0, 1 or 2, the third of the way from the start length to a full board."""
-        grown, most = engine.lengths - START_LENGTH, engine.room - START_LENGTH
+        games = snake_engine(engine)
+        grown, most = games.lengths - START_LENGTH, games.room - START_LENGTH
         thirds: NDArray[np.int8] = np.minimum(2, 3 * grown // most).astype(np.int8)
         return thirds
 
-    def teach(self, name: str, engine: SnakeEngine) -> NDArray[np.int8]:
+    def teach(self, name: str, engine: Engine) -> NDArray[np.int8]:
         """Return the named teacher's moves: (B,) int8. Raises UsageError for an unknown teacher."""
-        return teachers.teach(name, engine)
+        return teachers.teach(name, snake_engine(engine))
 
     def render(self, observations: Observations, cell_px: int = 8) -> NDArray[np.uint8]:
         """Return RGB pictures: (B, size * cell_px, size * cell_px, 3) uint8."""

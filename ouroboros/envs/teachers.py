@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ouroboros.envs.cycle import positions_on_cycle
 from ouroboros.envs.engine import SnakeEngine
-from ouroboros.envs.oracle import rate_moves, regret, shortest_paths, snake_cell, try_move
+from ouroboros.envs.oracle import ASTRAY, rate_moves, regret, shortest_paths, snake_cell, try_move
 from ouroboros.envs.state import CAUSE, LENGTH, MEAL, ROOM, RUNNING, Array, State, kernel
 from ouroboros.protocols.errors import UsageError
 
@@ -27,8 +27,10 @@ def fill_legal(state: State, size: int, moves: Array) -> None:
 
 
 @kernel
-def cycle_move(state: State, size: int, game: int, order: Array) -> int:
-    """Return the move that goes furthest along the cycle, past neither the food nor any part of the snake; -1 if none.
+def cycle_move(state: State, size: int, game: int, order: Array) -> tuple[int, bool]:
+    """Return the furthest move along the cycle (-1 if none) and whether the whole snake lies along it, head foremost.
+
+    The move passes neither the food nor any part of the snake.
 
     While the whole snake lies behind its head on the cycle, the next cell is free or is left by the tail, so the snake can
     follow the cycle for ever; shortcuts keep that order, and never pass the food.
@@ -38,8 +40,10 @@ def cycle_move(state: State, size: int, game: int, order: Array) -> int:
     head = snake_cell(state, cells, game, 0)
     here = order[head]
     limit = (order[state.table[game, MEAL]] - here) % cells
+    along, last = True, cells
     for index in range(1, length):
         gap = (order[snake_cell(state, cells, game, index)] - here) % cells
+        along, last = along and gap < last, gap
         limit = min(limit, gap if index == length - 1 else gap - 1)
     best, choice = 0, -1
     for move in range(4):
@@ -48,19 +52,22 @@ def cycle_move(state: State, size: int, game: int, order: Array) -> int:
             gap = (order[target] - here) % cells
             if best < gap <= limit:
                 best, choice = gap, move
-    return choice
+    return choice, along
 
 
 @kernel
 def cycle_all(state: State, size: int, order: Array, moves: Array) -> None:
-    """Fill `moves`: (B,) with the cycle's, or where it has none (walls, a start against it) the least regretted move."""
+    """Fill `moves`: (B,) with the cycle's, or the oracle's where walls or a start against it leave none that is safe."""
     rating = np.zeros(4, np.float32)
     for game in range(state.keys.size):
         if state.table[game, CAUSE] == RUNNING:
-            choice = cycle_move(state, size, game, order) if state.table[game, ROOM] == order.size else -1
-            if choice < 0:
+            choice, along = -1, False
+            if state.table[game, ROOM] == order.size:
+                choice, along = cycle_move(state, size, game, order)
+            if choice < 0 or not along:
                 rate_moves(state, size, game, rating)
-                choice = int(rating.argmin())
+                if choice < 0 or rating[choice] > ASTRAY:
+                    choice = int(rating.argmin())
             moves[game] = choice
 
 
@@ -73,7 +80,8 @@ def astar(engine: SnakeEngine) -> NDArray[np.int8]:
 
 def greedy(engine: SnakeEngine) -> NDArray[np.int8]:
     """Play the shortest way to the food after which the tail can be reached, else the longest way to the tail."""
-    return regret(engine).argmin(axis=1).astype(np.int8)
+    moves: NDArray[np.int8] = regret(engine).argmin(axis=1).astype(np.int8)
+    return moves
 
 
 def cycle(engine: SnakeEngine) -> NDArray[np.int8]:

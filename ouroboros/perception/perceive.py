@@ -10,6 +10,7 @@ import numpy as np
 
 from ouroboros.envs.state import Array, kernel
 from ouroboros.perception.decode import ReadBoards, exact_rows
+from ouroboros.protocols.errors import UsageError
 from ouroboros.protocols.records import Observations
 
 if TYPE_CHECKING:
@@ -54,7 +55,12 @@ class VisionPerception:
             task: draws the pictures.
             noise: standard deviation of the noise added to each pixel, as a share of full scale.
             seed: of the noise, together with the picture itself: the same board is always seen alike.
+
+        Raises:
+            UsageError: a noise outside [0, 10].
         """
+        if not 0 <= noise <= 10:
+            raise UsageError(f"pixel noise {noise} is not possible: choose a share of full scale from 0 to 10")
         self.reader = reader
         self.task = task
         self.noise = noise

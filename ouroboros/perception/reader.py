@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -23,7 +24,7 @@ from ouroboros.protocols.errors import SurroundingsError, UsageError
 from ouroboros.protocols.records import Frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 WEIGHTS: Final = "weights.safetensors"
 CARD: Final = "reader.json"
+CHUNK_CELLS: Final = 4096
+"""Cells that go through the network at once."""
 
 
 class ReaderConfig(Frozen):
@@ -54,7 +57,7 @@ class ReaderConfig(Frozen):
     cell_px: int = Field(default=8, ge=4, le=32)
     width: int = Field(default=48, ge=8, le=256)
     depth: int = Field(default=2, ge=1, le=8)
-    heads: int = Field(default=4, ge=1, le=16)
+    heads: int = Field(default=2, ge=1, le=16)
     boards: int = Field(default=4096, ge=1, le=1_000_000)
     steps: int = Field(default=300, ge=1, le=1_000_000)
     batch_cells: int = Field(default=2304, ge=1, le=1_000_000)
@@ -87,8 +90,8 @@ class ReaderCard(Frozen):
 class Reader:
     """Reads boards of one task and size from pictures; see `load_reader`."""
 
-    def __init__(self, card: ReaderCard, model: CellVit, threads: int | None = None) -> None:
-        """Take a trained network and what its card says; `threads` bounds torch's threads during a call."""
+    def __init__(self, card: ReaderCard, model: CellVit, threads: int = 1) -> None:
+        """Take a trained network, what its card says, and how many chunks of a batch may be read at the same time."""
         self.card = card
         self.cell_px = card.config.cell_px
         self._model = model.eval().requires_grad_(False)
@@ -107,39 +110,47 @@ class Reader:
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the class probabilities of each cell: (B, size*size, CLASSES) float32; see `read`."""
-        with torch.inference_mode(), torch_threads(self._threads):
-            parts = [self._model(patches).softmax(-1) for patches in self._patches(pixels)]
-            out: NDArray[np.float32] = torch.cat(parts).numpy()
+        out: NDArray[np.float32] = self._run(lambda patches: self._model(patches).softmax(-1), pixels).numpy()
         return out
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return each picture's latent, the mean of its tokens: (B, width) float32; see `read`."""
-        with torch.inference_mode(), torch_threads(self._threads):
-            parts = [self._model.tokens(patches).mean(1) for patches in self._patches(pixels)]
-            out: NDArray[np.float32] = torch.cat(parts).numpy()
+        out: NDArray[np.float32] = self._run(lambda patches: self._model.tokens(patches).mean(1), pixels).numpy()
         return out
 
-    def _patches(self, pixels: NDArray[np.uint8]) -> Iterator[torch.Tensor]:
-        """Yield the network's input in chunks that stay in the processor's cache; one empty chunk for no picture."""
+    def _run(self, forward: Callable[[torch.Tensor], torch.Tensor], pixels: NDArray[np.uint8]) -> torch.Tensor:
+        """Return `forward` of all pictures, in chunks that stay in the processor's cache.
+
+        Threads take whole chunks and torch itself gets one thread in each: no thread waits for another inside a layer, so
+        a busy machine costs no more than its share, and the results do not depend on the number of threads.
+        """
+        self._check(pixels)
+        chunk = max(1, CHUNK_CELLS // self.card.size**2)
+        parts = [pixels[start : start + chunk] for start in range(0, max(1, len(pixels)), chunk)]
+
+        def read_chunk(part: NDArray[np.uint8]) -> torch.Tensor:
+            with torch.inference_mode():
+                return forward(normalise(patchify(np.ascontiguousarray(part), self.cell_px)))
+
+        with torch_threads(1):
+            if self._threads == 1 or len(parts) == 1:
+                return torch.cat([read_chunk(part) for part in parts])
+            with ThreadPoolExecutor(self._threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                return torch.cat(list(pool.map(read_chunk, parts)))
+
+    def _check(self, pixels: NDArray[np.uint8]) -> None:
+        """Refuse pictures that this reader was not made for."""
         side = self.card.size * self.cell_px
         if pixels.shape[1:] != (side, side, 3) or pixels.dtype != np.uint8:
             found = f"{pixels.dtype} {pixels.shape[1:]}"
             raise UsageError(f"pictures of {found}: this reader takes uint8 ({side}, {side}, 3), {self.cell_px} pixels a cell")
-        chunk = max(1, CHUNK_CELLS // self.card.size**2)
-        for start in range(0, max(1, len(pixels)), chunk):
-            yield normalise(patchify(np.ascontiguousarray(pixels[start : start + chunk]), self.cell_px))
-
-
-CHUNK_CELLS: Final = 4096
-"""Cells that go through the network at once."""
 
 
 @contextlib.contextmanager
-def torch_threads(count: int | None) -> Iterator[None]:
-    """Run with this many torch threads and restore the number from before; None changes nothing."""
+def torch_threads(count: int) -> Iterator[None]:
+    """Run with this many torch threads and restore the number from before."""
     before = torch.get_num_threads()
-    if count is not None:
-        torch.set_num_threads(count)
+    torch.set_num_threads(count)
     try:
         yield
     finally:
@@ -182,13 +193,13 @@ def save_reader(out: Path, card: ReaderCard, weights: bytes) -> None:
         ) from error
 
 
-def load_reader(path: Path, task: Task, threads: int | None = None) -> Reader:
+def load_reader(path: Path, task: Task, threads: int = 1) -> Reader:
     """Return the reader kept at `path`.
 
     Args:
         path: a directory that `train_reader` wrote.
         task: the task whose pictures will be read.
-        threads: torch's threads while reading; None leaves torch's setting.
+        threads: chunks of a batch that are read at the same time.
 
     Raises:
         UsageError: there is no reader, it is damaged, or it is for another task or board size.

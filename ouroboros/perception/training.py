@@ -1,8 +1,8 @@
 """Training of the built-in reader, from scratch, on rendered positions: the picture in, each cell's class out.
 
 Positions come from the task's own teachers, and most of them are then disturbed by random moves, so that the reader
-does not learn how a good player's snake lies; half get walls. Each step changes brightness and adds noise, which makes it perception
-instead of a lookup of eight sprites. The number of steps is fixed: a seed gives one set of weights on one machine.
+does not learn how a good player's snake lies; half get walls. Each step changes brightness and adds noise, which makes
+it perception instead of a lookup of eight sprites. The number of steps is fixed: a seed gives one set of weights.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import torch
@@ -117,7 +117,7 @@ def gather(task: Task, seed: int, count: int) -> Observations:
     engine = task.positions(seed, -(-count // VARIANTS)).clone(rows // VARIANTS)
     rng = np.random.default_rng(seed)
     states = engine.observations()
-    kept = {key: column.copy() for key, column in states.columns.items()}
+    kept: dict[str, NDArray[Any]] = {key: column.copy() for key, column in states.columns.items()}
     lengths = {key: column.copy() for key, column in states.lengths.items()}
     moves = np.where(rows % VARIANTS == 0, 0, rng.integers(1, DISTURBANCE + 1, count))
     for step in range(DISTURBANCE):

@@ -72,6 +72,7 @@ class GrpoConfig(BaseModel):
     games: int = Field(default=48, ge=1)
     stagger: int = Field(default=16, ge=0)
     moves: int = Field(default=3, ge=0)
+    explore: float = Field(default=0.2, ge=0, le=1)
 
 
 def train_grpo(
@@ -103,7 +104,7 @@ def train_grpo(
     begun = time.perf_counter()
     policy = load(start, task=task.name)
     player = LocalPolicy(policy)
-    actors = Actors(task, player, seed, crews=config.crews, games=config.games, stagger=config.stagger)
+    actors = Actors(task, player, seed, crews=config.crews, games=config.games, stagger=config.stagger, explore=config.explore)
     names = list(task.features)
     columns = (names.index("ate"), names.index("died"), names.index("starved"))
     futures = Futures(reward, columns, config.horizon, config.discount, config.continuation)

@@ -58,11 +58,12 @@ class Actors:
         crews: engines; each is replaced by fresh games when three quarters of its games are over.
         games: games per engine.
         stagger: moves between one engine's age and the next one's at the beginning.
+        explore: share of the moves that are sampled; the others are the most probable ones, as when the policy is scored.
     """
 
-    def __init__(self, task: Task, policy: LocalPolicy, seed: int, *, crews: int, games: int, stagger: int) -> None:
+    def __init__(self, task: Task, policy: LocalPolicy, seed: int, *, crews: int, games: int, stagger: int, explore: float) -> None:
         """Start the games and bring them to their different ages."""
-        self.task, self.policy, self.seed, self.games = task, policy, seed, games
+        self.task, self.policy, self.seed, self.games, self.explore = task, policy, seed, games, explore
         self.generator = np.random.default_rng([seed, 0x6A70])
         self.started = 0
         self.fleet = Fleet([self._fresh() for _ in range(crews)])
@@ -84,7 +85,8 @@ class Actors:
             return
         logits = self.policy.logits(fleet.observations(rows))
         actions = np.zeros(fleet.games, dtype=np.int8)
-        actions[rows] = sample(logits, 1, self.generator)[0][:, 0]
+        sampled = sample(logits, 1, self.generator)[0][:, 0]
+        actions[rows] = np.where(self.generator.random(len(rows)) < self.explore, sampled, logits.argmax(axis=1))
         fleet.step(actions)
 
     def _fresh(self) -> Engine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from ouroboros.protocols.records import Frozen, RewardSpec
 
@@ -125,7 +125,7 @@ class DiagnoseReply(Frozen):
     findings: tuple[FindingText, ...]
 
 
-METHODS = {
+METHODS: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {
     "reward.design": (RewardRequest, RewardReply),
     "patch.propose": (PatchRequest, PatchReply),
     "critic.diagnose": (DiagnoseRequest, DiagnoseReply),

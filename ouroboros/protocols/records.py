@@ -203,8 +203,8 @@ class Observations:
         """Return the batch of the given rows, in the given order."""
         return Observations(
             self.constants,
-            {k: v[rows] for k, v in self.columns.items()},  # type: ignore[index]
-            {k: v[rows] for k, v in self.lengths.items()},  # type: ignore[index]
+            {k: v[rows] for k, v in self.columns.items()},
+            {k: v[rows] for k, v in self.lengths.items()},
         )
 
     def row(self, index: int) -> dict[str, int | list[int]]:

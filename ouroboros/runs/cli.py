@@ -59,6 +59,7 @@ def _complain(text: str, code: int) -> int:
 def cli() -> None:
     """A self-improving loop for game-playing policies: design rewards, patch the controller, keep what is truly better."""
     logging.basicConfig(level=os.environ.get("OUROBOROS_LOG", "ERROR").upper(), format="%(name)s: %(message)s")
+    logging.getLogger("stevedore").setLevel(logging.CRITICAL)  # bandit's optional report formats are none of our business
 
 
 @cli.command()

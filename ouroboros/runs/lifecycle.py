@@ -152,7 +152,7 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) ->
         if overrides:
             (folder / "recipe.toml").write_text(recipe_toml(recipe), encoding="utf-8")
         try:
-            players = Players(task, store, sandbox, recipe.seed)
+            players = Players(task, store, sandbox, recipe.seed, recipe.task.size)
             yield Run(recipe, folder, task, ledger, store, workspace, players, trainers, roles, progress)
         finally:
             trainers.close()

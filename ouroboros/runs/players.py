@@ -60,6 +60,7 @@ class Players:
     store: Store
     sandbox: Sandbox
     seed: int
+    size: int
     perceive: Perceive | None = None
     _policies: dict[str, Policy] = field(default_factory=dict)
 
@@ -74,7 +75,7 @@ class Players:
         if digest not in self._policies:
             while len(self._policies) >= 4:
                 self._policies.pop(next(iter(self._policies)))
-            self._policies[digest] = LocalPolicy(self.store.path(digest), self.task)
+            self._policies[digest] = LocalPolicy(self.store.path(digest), task=self.task.name, size=self.size)
         return self._policies[digest]
 
     def seeds(self, stream: str, start: int, count: int) -> list[int]:

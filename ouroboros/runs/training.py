@@ -88,7 +88,7 @@ def run_job(job: Job, report: Callable[..., None]) -> dict[str, float]:
     if job.kind == "reader":
         from ouroboros.perception.training import ReaderConfig, train_reader
 
-        reader = train_reader(task, ReaderConfig(**job.config), job.seed, job.out, report, threads=job.threads)
+        reader = train_reader(task, ReaderConfig(**job.config), job.seed, job.out, report)
         return {"exact": reader.exact}
     from ouroboros.policy.snake_gpt import threads
 

@@ -26,9 +26,13 @@ def choose(name: Name, toolkit_source: str, actions: int = 4, limits: Limits | N
     Raises:
         SurroundingsError: it is not there; the message names both ways to get one.
     """
-    kinds = {"docker": (DockerSandbox,), "wasm": (WasmSandbox,), "auto": (DockerSandbox, WasmSandbox)}[name]
+    table: dict[str, tuple[type[DockerSandbox] | type[WasmSandbox], ...]] = {
+        "docker": (DockerSandbox,),
+        "wasm": (WasmSandbox,),
+        "auto": (DockerSandbox, WasmSandbox),
+    }
     missing: list[str] = []
-    for kind in kinds:
+    for kind in table[name]:
         try:
             return kind(toolkit_source, actions, limits)
         except SurroundingsError as error:

@@ -23,7 +23,12 @@ REPOSITORY = "ouroboros-sandbox"
 FORMAT = 1
 """Raised when the image's layout changes."""
 PYTHON = "/python/bin/python3"
-START = "import sys; sys.path.insert(0, '/worker'); import lockdown, worker; lockdown.confine(address_mb={}); worker.serve()"
+START = """\
+import sys
+sys.path.insert(0, '/worker')
+import lockdown, worker
+worker.serve(lambda: lockdown.confine(address_mb={}))
+"""
 SHIPPED = ("worker.py", "lockdown.py")
 _PROBE = """\
 import json, sys
@@ -82,7 +87,7 @@ def _pack(sources: dict[str, bytes]) -> bytes:
 
 def _loaded(interpreter: Path) -> list[Path]:
     """Return the files of the modules that a worker loads."""
-    call = [interpreter, "-I", "-S", "-B", "-c", _PROBE, str(Path(__file__).parent)]
+    call = [str(interpreter), "-I", "-S", "-B", "-c", _PROBE, str(Path(__file__).parent)]
     done = subprocess.run(call, env={}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SurroundingsError(f"the interpreter {interpreter} cannot be packed for Docker: {done.stderr[-500:]}")

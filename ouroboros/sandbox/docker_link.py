@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import select
-import socket
 import struct
 from collections.abc import Callable
 from time import monotonic
@@ -77,7 +76,7 @@ class DockerLink:
             part = self._socket.recv(_CHUNK)
         except TimeoutError as error:
             raise LinkTimeout from error
-        except (OSError, socket.error) as error:
+        except OSError as error:
             raise LinkClosed from error
         if not part:
             raise LinkClosed

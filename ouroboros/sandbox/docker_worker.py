@@ -14,13 +14,13 @@ import socket
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 from ouroboros.protocols.errors import SurroundingsError
 from ouroboros.sandbox.docker_image import command, ensure_image
 from ouroboros.sandbox.docker_link import DockerLink
 from ouroboros.sandbox.limits import Limits
+from ouroboros.sandbox.link import await_ready
 from ouroboros.sandbox.session import WorkerSession
 
 LABEL = "ouroboros.sandbox.owner"
@@ -108,17 +108,20 @@ class DockerSandbox:
             self._ready.append(self._starter.submit(self._start))
 
     def _start(self) -> DockerLink:
-        """Create, attach to and start a container."""
+        """Create, attach to and start a container, and wait until its worker is shut in."""
         from docker.errors import APIError, DockerException
 
-        api = self._client.api
+        api, container = self._client.api, ""
         try:
             container = api.create_container(**self._settings())["Id"]
             stream = api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stream": 1})
             link = DockerLink(stream, lambda: self._status(container), lambda: self._remove(container))
             api.start(container)
         except (APIError, DockerException, OSError) as error:
+            if container:
+                remove(self._client, container)
             raise SurroundingsError(f"the Docker daemon could not start a sandbox: {str(error)[:300]}") from error
+        await_ready(link, self._limits.start_s, "Docker")
         return link
 
     def _settings(self) -> dict[str, Any]:
@@ -183,7 +186,7 @@ def reap(client: Any) -> int:
     """Remove containers whose owner, on this host, is dead; return how many."""
     count = 0
     for entry in client.api.containers(all=True, filters={"label": LABEL}):
-        host, pid, started = (entry["Labels"][LABEL].split("/") + ["", ""])[:3]
+        host, pid, started = [*entry["Labels"][LABEL].split("/"), "", ""][:3]
         if host == socket.gethostname() and pid.isdecimal() and _started(int(pid)) != started:
             remove(client, entry["Id"])
             count += 1
@@ -196,10 +199,3 @@ def remove(client: Any, container: str) -> None:
 
     with contextlib.suppress(APIError):
         client.api.remove_container(container, force=True, v=True)
-
-
-def cold_start_s(sandbox: DockerSandbox) -> float:
-    """Return the seconds from nothing to an attached, started container, past the warm ones."""
-    start = monotonic()
-    sandbox._start().close()
-    return monotonic() - start

@@ -33,9 +33,9 @@ class Limits:
         start_s: wall-clock time for a worker to come up.
     """
 
-    memory_mb: int = 256
-    load_s: float = 1.0
-    batch_s: float = 0.25
+    memory_mb: int = 192
+    load_s: float = 0.4
+    batch_s: float = 0.4
     decision_s: float = 0.002
     cell_s: float = 20e-6
     wall_factor: float = 4.0

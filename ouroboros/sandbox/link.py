@@ -11,6 +11,10 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Literal, Protocol
 
+from ouroboros.protocols.errors import SurroundingsError
+
+READY = bytes(4)
+"""The empty frame with which a worker begins."""
 OUT_OF_TIME = 81
 """Exit status of a worker process whose guest used up its fuel."""
 Fate = Literal["time", "gone"]
@@ -49,6 +53,24 @@ class Link(Protocol):
         ...
 
 
+def await_ready(link: Link, start_s: float, what: str) -> None:
+    """Wait for a worker to come up. What goes wrong until then is the surroundings' fault, not a controller's.
+
+    Raises:
+        SurroundingsError: it did not.
+    """
+    try:
+        if link.receive(len(READY), monotonic() + start_s) == READY:
+            return
+        found = "it sent something else than its greeting"
+    except LinkClosed:
+        found = "it ended"
+    except LinkTimeout:
+        found = f"no answer in {start_s:.0f} s"
+    link.close()
+    raise SurroundingsError(f"the {what} worker did not start: {found}; `ouroboros doctor` tells what is missing")
+
+
 class ProcessLink:
     """Pipes to a child process started without environment, in its own session, with no other descriptor."""
 
@@ -57,7 +79,8 @@ class ProcessLink:
         self._process = subprocess.Popen(
             command, stdin=pipe, stdout=pipe, stderr=null, env={}, cwd="/", close_fds=True, start_new_session=True, bufsize=0
         )
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)

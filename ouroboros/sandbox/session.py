@@ -18,13 +18,15 @@ from ouroboros.sandbox.limits import BATCH_BYTES, BATCH_ROWS, REQUEST_CAP, Limit
 from ouroboros.sandbox.link import Link, LinkClosed, LinkTimeout
 
 T = TypeVar("T")
+WALL_GRACE_S = 2.0
+"""Wall-clock seconds beyond every deadline, for a machine that is busy with other things."""
 
 
 class WorkerSession:
     """A loaded controller; the `Session` of both sandboxes.
 
     Args:
-        link: the channel to a fresh worker, owned from now on.
+        link: the channel to a fresh worker that is ready, owned from now on.
         source: the controller.
         actions: number of actions.
         limits: what the worker may use.
@@ -48,7 +50,7 @@ class WorkerSession:
         self._link, self._source, self._actions, self._limits = link, source, actions, limits
         self._slowdown, self._on_close, self._alive = slowdown, on_close, True
         request_id = secrets.token_hex(8)
-        reply = self._call(open_request(request_id, source, actions), limits.load_s, 0, "loading the controller", limits.start_s)
+        reply = self._call(open_request(request_id, source, actions), limits.load_s, 0, "loading the controller")
         self._judged(lambda: read_opened(reply, request_id, source))
 
     def act(self, observations: Observations, logits: NDArray[np.float32]) -> NDArray[np.int8]:
@@ -85,13 +87,13 @@ class WorkerSession:
         reply = self._call(act_request(request_id, observations, logits), budget_s, rows, f"act on {rows} observations")
         return self._judged(lambda: read_actions(reply, request_id, self._source, rows, self._actions))
 
-    def _call(self, request: bytes, budget_s: float, rows: int, doing: str, grace_s: float = 2.0) -> bytes:
+    def _call(self, request: bytes, budget_s: float, rows: int, doing: str) -> bytes:
         """Send one request and return the bytes of its reply; kill the worker on any fault."""
         if not self._alive:
             raise CandidateFault("sandbox", "the session is closed")
         if len(request) > REQUEST_CAP:
             raise ValueError(f"a request of {len(request)} bytes, at most {REQUEST_CAP}")
-        deadline = monotonic() + budget_s * self._slowdown * self._limits.wall_factor + grace_s
+        deadline = monotonic() + budget_s * self._slowdown * self._limits.wall_factor + WALL_GRACE_S
         try:
             return self._exchange(request, budget_s, rows, deadline)
         except (LinkTimeout, LinkClosed) as error:

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from ouroboros.protocols.errors import SurroundingsError
 from ouroboros.sandbox.limits import Limits
-from ouroboros.sandbox.link import ProcessLink
+from ouroboros.sandbox.link import ProcessLink, await_ready
 from ouroboros.sandbox.session import WorkerSession
 from ouroboros.sandbox.wasm_build import prepare
 
 SLOWDOWN = 5.0
 """Wall-clock time of the guest over the native interpreter's, at most; for the host's own deadline."""
+
+__all__ = ["WasmSandbox", "prepare"]
 
 _ROOT = str(Path(__file__).parents[2])
 _START = """\
@@ -55,12 +57,12 @@ class WasmSandbox:
 
         Raises:
             CandidateFault: the controller could not be loaded.
+            SurroundingsError: the worker process did not start.
         """
         command = [sys.executable, "-I", "-c", _START, _ROOT, str(self._component), str(self._limits.memory_mb)]
         link = ProcessLink(command)
-        session = WorkerSession(
-            link, source, self._actions, self._limits, slowdown=SLOWDOWN, on_close=self._sessions.discard
-        )
+        await_ready(link, self._limits.start_s, "WASM")
+        session = WorkerSession(link, source, self._actions, self._limits, slowdown=SLOWDOWN, on_close=self._sessions.discard)
         self._sessions.add(session)
         return session
 

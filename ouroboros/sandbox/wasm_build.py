@@ -62,7 +62,9 @@ def component_key(toolkit_source: str) -> str:
         versions = [version("componentize-py"), version("wasmtime")]
     except PackageNotFoundError as error:
         raise SurroundingsError(f"the WASM sandbox needs the package {error.name}; pip install it, or start Docker") from error
-    return content_hash([versions, platform.machine(), sys.platform, ENGINE_FLAGS, GUEST, WIT, _worker_source(), toolkit_source])
+    return content_hash(
+        [versions, platform.machine(), sys.platform, ENGINE_FLAGS, GUEST, WIT, _worker_source(), toolkit_source]
+    )
 
 
 def prepare(toolkit_source: str, progress: Callable[[str], None] | None = None) -> Path:

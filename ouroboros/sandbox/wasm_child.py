@@ -14,7 +14,7 @@ from collections.abc import Callable
 from wasmtime import Config, Engine, Store, Trap, WasmtimeError
 from wasmtime.component import Component, Linker
 
-from ouroboros.sandbox.link import OUT_OF_TIME
+from ouroboros.sandbox.link import OUT_OF_TIME, READY
 from ouroboros.sandbox.lockdown import confine
 
 FUEL_PER_US = 25_000
@@ -72,6 +72,7 @@ def main(path: str, memory_mb: int) -> None:
     """Serve frames on stdio until the host closes the channel; exits with OUT_OF_TIME or CRASHED after a trap."""
     store, handle = _guest(path, memory_mb)
     confine(data_mb=memory_mb + DATA_SLACK_MB)
+    os.write(1, READY)
     while header := _read(12):
         size, budget_us = struct.unpack("<IQ", header)
         store.set_fuel(budget_us * FUEL_PER_US)

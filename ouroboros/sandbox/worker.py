@@ -5,8 +5,8 @@ component (where the host calls `Worker.handle`). Nothing here protects the host
 the host checks every byte that leaves it. What the worker does guarantee is the same behaviour in both sandboxes: fresh
 observations for every row, one namespace from one allow-list, sums that add in order.
 
-Frames: a request is `<IQ` (length, budget in microseconds of processor time) and that many bytes; a reply is `<I` and bytes.
-Both carry one JSON-RPC 2.0 object.
+Frames: the worker begins with an empty frame, which says that it is ready. A request is `<IQ` (length, budget in
+microseconds of processor time) and that many bytes; a reply is `<I` and bytes. Both carry one JSON-RPC 2.0 object.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ import toolkit
 FILENAME = "controller.py"
 CANDIDATE_RAISED = -32000
 BAD_ACTION = -32001
+READY = struct.pack("<I", 0)
 CONSTANTS = (bool, int, float, str, tuple, types.FunctionType)
 """What a public name of the toolkit may be to be seen by a controller: no modules, classes or mutable tables."""
 
@@ -168,12 +169,18 @@ def _importer(allowed: dict[str, list[str]]) -> Callable[..., types.ModuleType]:
     return load
 
 
-def serve() -> None:
-    """Answer frames on stdio until the host closes the channel; the controller's own stdio leads nowhere."""
+def serve(confine: Callable[[], object]) -> None:
+    """Shut in, say so with an empty frame, answer frames on stdio until the host closes the channel.
+
+    Args:
+        confine: gives up everything but open descriptors. The controller's own stdio leads nowhere.
+    """
     requests, replies, nowhere = os.dup(0), os.dup(1), os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
     worker = Worker()
+    confine()
+    os.write(replies, READY)
     while header := _read(requests, 12):
         size, budget_us = struct.unpack("<IQ", header)
         text = _read(requests, size).decode()

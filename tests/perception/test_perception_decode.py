@@ -36,10 +36,10 @@ def winding(size):
     return Observations({"size": size}, columns, {"snake": np.array([size * size], np.int32)})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(size=st.integers(4, 10), walls=st.sampled_from([0.0, 0.1]), seed=st.integers(0, 2**31 - 1))
 def test_true_classes_give_back_the_state(size, walls, seed):
-    truth = SnakeTask(size, walls).positions(seed, 24).observations()
+    truth = SnakeTask(size, walls).positions(seed, 12).observations()
     read = decode(certain(label(truth)), size)
     assert exact_rows(read, truth).all()
     assert not read.repaired.any()

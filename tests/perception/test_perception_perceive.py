@@ -9,6 +9,7 @@ from ouroboros.envs.task import SnakeTask
 from ouroboros.perception.perceive import VisionPerception, add_noise
 from ouroboros.perception.reader import ReaderConfig, load_reader
 from ouroboros.perception.training import train_reader
+from ouroboros.protocols.errors import UsageError
 
 TASK = SnakeTask(4)
 
@@ -89,3 +90,9 @@ def test_noise_has_the_strength_asked_for():
     difference = add_noise(grey, 0.1, 0).astype(float) - 128
     assert difference.std() == pytest.approx(25.5, rel=0.03)
     assert abs(difference.mean()) < 0.7
+
+
+@pytest.mark.parametrize("noise", [-0.1, float("nan"), 11])
+def test_impossible_noise_is_refused(reader, noise):
+    with pytest.raises(UsageError, match="pixel noise"):
+        VisionPerception(reader, TASK, noise=noise)

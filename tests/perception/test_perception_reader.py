@@ -8,12 +8,13 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
 
 from ouroboros.envs.task import SnakeTask
-from ouroboros.perception.cells import CLASSES, HEAD, label
+from ouroboros.perception.cells import BODY, CLASSES, HEAD, WALL, label
 from ouroboros.perception.decode import exact_rows
-from ouroboros.perception.reader import CARD, WEIGHTS, ReaderConfig, load_reader
+from ouroboros.perception.reader import CARD, WEIGHTS, ReaderConfig, load_reader, network, torch_threads
 from ouroboros.perception.training import VARIANTS, gather, train_reader
 from ouroboros.protocols.errors import SurroundingsError, TrainingError, UsageError
 
@@ -49,9 +50,22 @@ def test_a_short_training_reads_boards_that_it_never_saw(trained, tmp_path):
     assert told[-1][2]["exact"] == report.exact
 
 
-def test_the_default_network_is_small(tmp_path):
-    report = train_reader(SnakeTask(10), ReaderConfig(steps=1, boards=8, threads=1), 0, tmp_path / "r", quiet)
-    assert report.parameters < 1_000_000
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [6, 10])
+def test_the_default_training_reads_boards_exactly(tmp_path, size):
+    task = SnakeTask(size)
+    report = train_reader(task, ReaderConfig(), 0, tmp_path / "r", quiet)
+    assert report.exact >= 0.999
+    assert report.exact_augmented >= 0.999
+    walled = SnakeTask(size, walls=0.1)
+    fresh = walled.positions(77, 1000).observations()
+    read = load_reader(tmp_path / "r", walled, threads=1).read(walled.render(fresh))
+    assert exact_rows(read, fresh).mean() >= 0.999
+
+
+@pytest.mark.parametrize("size", [4, 10, 64])
+def test_the_default_network_is_small(size):
+    assert 10_000 < sum(weight.numel() for weight in network(size, ReaderConfig()).parameters()) < 1_000_000
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(trained, tmp_path):
@@ -64,22 +78,33 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(trained, tmp
     assert (out / WEIGHTS).read_bytes() != (other / WEIGHTS).read_bytes()
 
 
-def test_training_leaves_torchs_generator_and_threads_alone(tmp_path):
-    import torch
-
-    state, threads = torch.get_rng_state(), torch.get_num_threads()
-    train_reader(TASK, TINY.model_copy(update={"steps": 2, "threads": threads + 1}), 5, tmp_path / "r", quiet)
+def test_training_and_reading_leave_torchs_generator_and_threads_alone(trained, tmp_path):
+    state = torch.get_rng_state()
+    with torch_threads(3):
+        train_reader(TASK, TINY.model_copy(update={"steps": 2}), 5, tmp_path / "r", quiet)
+        load_reader(trained[0], TASK, threads=2).read(np.zeros((600, 32, 32, 3), np.uint8))
+        assert torch.get_num_threads() == 3
     assert torch.equal(state, torch.get_rng_state())
-    assert torch.get_num_threads() == threads
+
+
+def test_threads_change_nothing_in_what_is_read(trained):
+    pixels = TASK.render(TASK.positions(1, 900).observations(), 8)
+    one, three = (load_reader(trained[0], TASK, threads=count).probabilities(pixels) for count in (1, 3))
+    assert (one == three).all()
 
 
 def test_gather_keeps_each_position_once_and_moves_its_other_copies_on():
     calm = SnakeTask(6).positions(11, 16).observations()
     mixed = gather(SnakeTask(6), 11, 64)
+    classes = label(mixed)
     assert (calm.columns["board"] == mixed.columns["board"][::VARIANTS]).all()
-    moved = (np.repeat(calm.columns["board"], VARIANTS, axis=0) != mixed.columns["board"]).any(1)
+    moved = (np.repeat(calm.columns["snake"], VARIANTS, axis=0) != mixed.columns["snake"]).any(1)
     assert moved.sum() > 40
-    assert ((label(mixed) == HEAD).sum(1) == 1).all()
+    assert ((classes == HEAD).sum(1) == 1).all()
+    assert ((classes >= BODY).sum(1) == mixed.lengths["snake"] - 1).all()
+    walled = (classes == WALL).any(1)
+    assert not walled[::2].any()
+    assert walled[1::2].sum() > 16
 
 
 def test_probabilities_and_latents_do_not_depend_on_the_batch(trained):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,18 +19,22 @@ if TYPE_CHECKING:
 
 RECORDED_EPISODES = 96
 CONTRACT_POSITIONS = 128
-NOISE = (0.02, 0.2, 1.0)
-"""Shares of random moves of the recorded players: good, middling, blind. A reward must tell them apart."""
+NOISE = ((0.02, False), (0.2, False), (1.0, True), (1.0, False))
+"""The recorded players as (share of random moves, random among the legal ones): good, middling, wandering, blind.
+
+A reward must tell them apart, and must not pay the wanderer for walking in circles.
+"""
 
 
 def screen(run: Run, round: int) -> None:
     """Screen all undecided candidates of the round."""
     pending = run.undecided(round)
+    transitions = cache(lambda: recorded(run))
     for i, candidate in enumerate(pending):
         run.progress.advance("screen", i / len(pending), candidate.id)
-        check = _reward if candidate.kind == "reward" else _patch
+        check = partial(_reward, run, candidate, transitions) if candidate.kind == "reward" else partial(_patch, run, candidate)
         key, method = f"{round}/screen/{candidate.id}", f"{candidate.kind}.screen"
-        result = run.step(key, method, {"candidate": candidate.id}, lambda check=check, c=candidate: check(run, c))  # type: ignore[misc]
+        result = run.step(key, method, {"candidate": candidate.id}, check)
         if result["outcome"] == "rejected":
             run.reject(round, candidate, result["layer"], result["reason"])
 
@@ -37,13 +43,13 @@ def _rejected(fault: CandidateFault) -> dict[str, Any]:
     return {"outcome": "rejected", "layer": fault.layer, "reason": fault.reason}
 
 
-def _reward(run: Run, candidate: Proposed) -> dict[str, Any]:
+def _reward(run: Run, candidate: Proposed, transitions: Callable[[], Recorded]) -> dict[str, Any]:
     from ouroboros.rewards.language import parse
     from ouroboros.rewards.screen import screen_spec
 
     try:
         spec = parse(candidate.text)
-        screen_spec(spec, list(run.task.features), recorded(run))
+        screen_spec(spec, list(run.task.features), transitions())
     except CandidateFault as fault:
         return _rejected(fault)
     if spec == run.reward(run.incumbent()):
@@ -77,7 +83,7 @@ def contract_observations(run: Run) -> Observations:
 
 
 def recorded(run: Run) -> Recorded:
-    """Play episodes by oracle moves with three shares of noise and return their transitions.
+    """Play episodes by oracle moves with several kinds of noise and return their transitions.
 
     They depend on the run's seed alone, so every spec of a run is judged on the same transitions.
     """
@@ -86,12 +92,12 @@ def recorded(run: Run) -> Recorded:
     seeds = np.array(game_seeds(run.recipe.seed, "bank", 0, RECORDED_EPISODES), dtype=np.uint64)
     engine = run.task.engine(seeds)
     random = np.random.default_rng(run.seed("recorded"))
-    noise = np.array(NOISE)[np.arange(RECORDED_EPISODES) % len(NOISE)]
+    noise, legal = np.array(NOISE)[np.arange(RECORDED_EPISODES) % len(NOISE)].T
     features, episodes = [], []
     while not engine.done.all():
-        best = run.task.regret(engine).argmin(axis=1)
-        blind = random.integers(0, len(run.task.actions), RECORDED_EPISODES)
-        moves = np.where(random.random(RECORDED_EPISODES) < noise, blind, best)
+        regret = run.task.regret(engine)
+        luck = random.random(regret.shape) + (regret >= 1) * legal[:, None]
+        moves = np.where(random.random(RECORDED_EPISODES) < noise, luck.argmin(axis=1), regret.argmin(axis=1))
         alive = np.flatnonzero(~engine.done)
         features.append(engine.step_features(moves)[alive])
         episodes.append(alive)

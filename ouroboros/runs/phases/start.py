@@ -50,7 +50,7 @@ def _policy(run: Run) -> dict[str, Any]:
     if where != "sft":
         from ouroboros.policy.local import LocalPolicy
 
-        LocalPolicy(Path(where), run.task)
+        LocalPolicy(Path(where), task=run.task.name, size=run.recipe.task.size)
         copy = run.store.scratch_dir() / "policy"
         shutil.copytree(where, copy)
         return {"policy": run.store.put_dir(copy)}

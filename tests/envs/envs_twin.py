@@ -1,0 +1,98 @@
+"""The rules once more, slowly, in plain Python: what the kernels are tested against."""
+
+from collections import deque
+
+import numpy as np
+
+from ouroboros.envs import state as st
+from ouroboros.envs.engine import SnakeEngine
+
+STEPS = ((-1, 0), (1, 0), (0, -1), (0, 1))
+
+
+def place(size, snake, food, key=1, walls=(), idle=0):
+    """Return an engine of one game with this snake (cells, head first) and food."""
+    engine = SnakeEngine(np.array([key], np.uint64), size)
+    saved = engine.snapshot()
+    board = np.zeros(size * size, np.uint8)
+    board[list(walls)] = st.WALL
+    board[snake] = st.BODY
+    board[snake[0]] = st.HEAD
+    board[food] = st.FOOD
+    ring = np.zeros(size * size, np.int16)
+    ring[: len(snake)] = snake
+    table = saved["table"]
+    table[0, [st.AT, st.LENGTH, st.MEAL, st.IDLE, st.STEPS]] = 0, len(snake), food, idle, idle
+    table[0, [st.SCORE, st.ROOM, st.PENDING]] = len(snake) - 3, size * size - len(walls), 1
+    return SnakeEngine.restore({"board": board, "ring": ring, "table": table, "keys": saved["keys"]}, size)
+
+
+class Twin:
+    """One game, begun where an engine's game stands; the engine says where new food lies, the twin whether it may."""
+
+    def __init__(self, observation):
+        self.size = observation["size"]
+        self.walls = {cell for cell, code in enumerate(observation["board"]) if code == st.WALL}
+        self.snake = list(observation["snake"])
+        self.food = observation["food"]
+        self.idle = self.steps = self.score = self.travel = 0
+        self.cause = -1
+        self.pending = self.distance()
+
+    def beside(self, cell, move):
+        row, column = cell // self.size + STEPS[move][0], cell % self.size + STEPS[move][1]
+        return row * self.size + column if 0 <= row < self.size and 0 <= column < self.size else None
+
+    def distance(self):
+        seen, queue = {self.snake[0]: 0}, deque([self.snake[0]])
+        while queue:
+            cell = queue.popleft()
+            for move in range(4):
+                other = self.beside(cell, move)
+                if other is not None and other not in seen and other not in self.walls and other not in self.snake:
+                    seen[other] = seen[cell] + 1
+                    queue.append(other)
+        a, b = divmod(self.snake[0], self.size), divmod(self.food, self.size)
+        return seen.get(self.food, abs(a[0] - b[0]) + abs(a[1] - b[1]))
+
+    def free(self):
+        return set(range(self.size**2)) - self.walls - set(self.snake)
+
+    def step(self, move, next_food):
+        if self.cause >= 0:
+            return
+        self.steps += 1
+        self.idle += 1
+        target = self.beside(self.snake[0], move)
+        if target is None or target in self.walls:
+            self.cause = 0
+            return
+        ate = target == self.food
+        left = self.snake if ate else self.snake[:-1]
+        if target in left:
+            self.cause = 1
+            return
+        self.snake = [target, *left]
+        if ate:
+            self.score += 1
+            self.idle = 0
+            self.travel += self.pending
+            self.food = next_food
+            if not self.free():
+                self.cause, self.food = 3, -1
+            else:
+                assert self.food in self.free()
+                self.pending = self.distance()
+        elif self.idle >= self.size**2 + len(self.snake):
+            self.cause = 2
+
+    def observation(self):
+        board = [0] * self.size**2
+        for cell in self.walls:
+            board[cell] = 4
+        for cell in self.snake:
+            board[cell] = 1
+        board[self.snake[0]] = 2
+        if self.food >= 0:
+            board[self.food] = 3
+        return {"size": self.size, "board": board, "snake": self.snake, "food": self.food, "idle": self.idle}

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ouroboros.envs.task import toolkit_source
+from ouroboros.sandbox.wasm import WasmSandbox
+
+BASE = "def act(observation, logits):\n    return logits.index(max(logits))\n"
+
+
+@pytest.fixture(scope="session")
+def toolkit() -> str:
+    # The real toolkit, so that the component built here is the one that the rest of the suite and `doctor` use.
+    return toolkit_source()
+
+
+@pytest.fixture
+def wasm(toolkit: str) -> Iterator[WasmSandbox]:
+    sandbox = WasmSandbox(toolkit)
+    yield sandbox
+    sandbox.close()

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ouroboros.protocols.errors import CandidateFault
+from ouroboros.sandbox.conformance import GREEDY, bank
+from ouroboros.sandbox.contract import check_contract
+from ouroboros.sandbox.wasm import WasmSandbox
+
+SEEN = "SEEN = []\n"
+IMPURE = {
+    "counts calls": SEEN + "def act(observation, logits):\n    SEEN.append(0)\n    return len(SEEN) % 4\n",
+    "turns after a while": SEEN + "def act(observation, logits):\n    SEEN.append(0)\n    return 0 if len(SEEN) < 400 else 1\n",
+    "looks at the row before": "LAST = [0]\ndef act(observation, logits):\n    answer = LAST[0]\n    LAST[0] = observation['food'] % 4\n"
+    "    return answer\n",
+    "remembers the first answer": "FIRST = []\ndef act(observation, logits):\n    FIRST.append(observation['food'] % 4)\n    return FIRST[0]\n",
+    "repeats badly": "LAST = [None]\ndef act(observation, logits):\n    same = LAST[0] == observation['board']\n"
+    "    LAST[0] = list(observation['board'])\n    return 1 if same else 0\n",
+}
+
+
+def test_a_pure_controller_keeps_its_contract(wasm: WasmSandbox) -> None:
+    observations, logits = bank(300)
+    assert check_contract(wasm, GREEDY, observations, logits).tolist() == logits.argmax(1).tolist()
+
+
+@pytest.mark.parametrize("name", IMPURE)
+def test_memory_is_found(wasm: WasmSandbox, name: str) -> None:
+    with pytest.raises(CandidateFault) as caught:
+        check_contract(wasm, IMPURE[name], *bank(300))
+    assert caught.value.layer == "contract"
+
+
+def test_a_fault_on_any_row_is_found_and_workers_are_closed(wasm: WasmSandbox) -> None:
+    observations, logits = bank(300)
+    logits[271] = np.float32(5.0)
+    source = "def act(observation, logits):\n    return 9 if min(logits) == 5.0 else 0\n"
+    with pytest.raises(CandidateFault) as caught:
+        check_contract(wasm, source, observations, logits)
+    assert caught.value.layer == "protocol"
+    assert not wasm._sessions
+
+
+def test_ties_and_extremes_are_tried(wasm: WasmSandbox) -> None:
+    source = "def act(observation, logits):\n    return 1 // (max(logits) - min(logits) > 0)\n"
+    with pytest.raises(CandidateFault, match="ZeroDivisionError at line 2"):
+        check_contract(wasm, source, *bank(40))

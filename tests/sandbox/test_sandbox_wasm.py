@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ouroboros.protocols.errors import CandidateFault, SurroundingsError
+from ouroboros.sandbox import conformance
+from ouroboros.sandbox.conformance import GREEDY, bank
+from ouroboros.sandbox.link import ProcessLink, await_ready
+from ouroboros.sandbox.wasm import WasmSandbox, prepare
+
+FAST = [check for check in conformance.CHECKS if check is not conformance.finds_faults]
+
+
+@pytest.mark.parametrize("check", FAST, ids=lambda check: check.__name__)
+def test_conformance(wasm: WasmSandbox, check) -> None:
+    check(wasm)
+
+
+@pytest.mark.slow
+def test_conformance_of_faults(wasm: WasmSandbox) -> None:
+    conformance.finds_faults(wasm)
+
+
+def test_a_hung_controller_stops_at_the_same_work_each_time(wasm: WasmSandbox) -> None:
+    # Just under and just over the fuel of one decision on a small batch: the verdict never flickers.
+    def verdict(loops: int) -> str:
+        session = wasm.open(f"def act(observation, logits):\n    for i in range({loops}):\n        pass\n    return 0\n")
+        try:
+            return str(session.act(*bank(1)).tolist())
+        except CandidateFault as fault:
+            return fault.reason
+        finally:
+            session.close()
+
+    low, high = 1_000_000, 64_000_000
+    assert verdict(low) == "[0]"
+    assert "took longer" in verdict(high)
+    for _ in range(3):
+        middle = (low + high) // 2
+        low, high = (middle, high) if verdict(middle) == "[0]" else (low, middle)
+    assert [verdict(low), verdict(low)] == ["[0]", "[0]"]
+    assert "took longer" in verdict(high)
+
+
+def test_children_get_no_environment_and_die_with_their_session(wasm: WasmSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUROBOROS_CANARY", "secret-canary")
+    session = wasm.open(GREEDY)
+    pid = session._link.pid  # type: ignore[attr-defined]
+    assert b"canary" not in Path(f"/proc/{pid}/environ").read_bytes()
+    status = Path(f"/proc/{pid}/status").read_text()
+    assert "NoNewPrivs:\t1" in status
+    assert "Seccomp:\t2" in status
+    session.close()
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_killed_worker_is_a_fault_and_the_next_one_is_well(wasm: WasmSandbox) -> None:
+    session = wasm.open(GREEDY)
+    os.kill(session._link.pid, signal.SIGKILL)  # type: ignore[attr-defined]
+    with pytest.raises(CandidateFault, match="ended the worker"):
+        session.act(*bank(1))
+    assert wasm.open(GREEDY).act(*bank(2)).shape == (2,)
+
+
+def test_a_stopped_worker_is_killed_at_the_wall_deadline(toolkit: str) -> None:
+    from ouroboros.sandbox.limits import Limits
+
+    sandbox = WasmSandbox(toolkit, limits=Limits(batch_s=0.01, decision_s=0.001, wall_factor=1.0))
+    session = sandbox.open(GREEDY)
+    os.kill(session._link.pid, signal.SIGSTOP)  # type: ignore[attr-defined]
+    with pytest.raises(CandidateFault, match="took longer"):
+        session.act(*bank(1))
+
+
+def test_the_component_is_built_once_and_named_by_content(toolkit: str) -> None:
+    lines: list[str] = []
+    first = prepare(toolkit, lines.append)
+    lines.clear()
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: prepare(toolkit, lines.append), range(4))) == {first}
+    assert lines == []
+    from ouroboros.sandbox.wasm_build import component_key
+
+    assert component_key(toolkit) != component_key(toolkit + "\n")
+
+
+def test_an_unusable_cache_is_named(toolkit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(SurroundingsError, match="XDG_CACHE_HOME"):
+        prepare(toolkit)
+
+
+def test_a_child_that_does_not_greet_is_the_surroundings_fault() -> None:
+    for program in ("pass", "print('hello there')"):
+        link = ProcessLink([sys.executable, "-I", "-c", program])
+        with pytest.raises(SurroundingsError, match="did not start"):
+            await_ready(link, 20.0, "WASM")
+
+
+def test_importing_the_package_loads_no_engine() -> None:
+    check = "import sys, ouroboros.sandbox; sys.exit(any(m in sys.modules for m in ('wasmtime', 'docker', 'bandit', 'numpy')))"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
