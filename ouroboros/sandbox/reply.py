@@ -14,7 +14,7 @@ REPLY_CAP = 200_000
 _FENCE = re.compile(r"```[ \t]*([A-Za-z0-9_+-]*)[ \t]*")
 _DIFF_START = re.compile(r"(diff --git |--- |Index: )")
 _STRAY_DIFF = re.compile(r"^(diff --git |@@ -\d|\+\+\+ )", re.MULTILINE)
-_SOURCE = re.compile(r"^def act\(", re.MULTILINE)
+_SOURCE = re.compile(r"^\ufeff?def act\(", re.MULTILINE)
 ADVICE = (
     "send one unified diff of controller.py, or one whole controller with `def act(observation, logits)`, in one code fence"
 )

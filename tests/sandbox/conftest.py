@@ -7,8 +7,6 @@ import pytest
 from ouroboros.envs.task import toolkit_source
 from ouroboros.sandbox.wasm import WasmSandbox
 
-BASE = "def act(observation, logits):\n    return logits.index(max(logits))\n"
-
 
 @pytest.fixture(scope="session")
 def toolkit() -> str:

@@ -20,14 +20,15 @@ ALLOWED = {
     + ACT,
     "constants from constants": "import math\nN = 4\nM = N * N - 1\nINF = math.inf\nS = frozenset((1, 2))\nF = float('inf')\n"
     + ACT,
-    "imports": "import heapq\nimport math as m\nfrom collections import deque, Counter\nfrom toolkit import legal_moves as legal\n"
+    "imports": "import heapq\nimport math as m\nfrom collections import deque, Counter\n"
+    "from toolkit import legal_moves as legal\n"
     + body(
         "q = deque([m.floor(1.5)])\nheapq.heappush([], 1)\nreturn q.popleft() + len(legal(observation)) - Counter().total()"
     ),
     "toolkit module": "import toolkit\n" + body("return toolkit.legal_moves(observation)[0]"),
     "future annotations": "from __future__ import annotations\n" + ACT,
-    "annotations": "def h(x: int, y: list[tuple[int, int]] | None = None) -> dict[str, int]:\n    z: list[int] = []\n    return {}\n"
-    + ACT,
+    "annotations": "def h(x: int, y: list[tuple[int, int]] | None = None) -> dict[str, int]:\n"
+    "    z: list[int] = []\n    return {}\n" + ACT,
     "annotated act": "def act(observation: dict, logits: list[float]) -> int:\n    return 0\n",
     "comprehensions": body(
         "x = [i for i in range(4) if i]\ny = {i: 1 for i in x}\nz = {i for i in x}\nreturn max(x, key=lambda i: y[i]) + len(z)"
@@ -37,7 +38,8 @@ ALLOWED = {
     "named exceptions": body("try:\n    return logits.index(2.0)\nexcept (ValueError, IndexError):\n    pass\nreturn 0"),
     "raise and assert": body("assert logits\nif not logits:\n    raise ValueError('empty')\nreturn 0"),
     "match values": body(
-        "match observation['size']:\n    case 4 | 5:\n        return 1\n    case [a, *b]:\n        return a\n    case _:\n        return 0"
+        "match observation['size']:\n    case 4 | 5:\n        return 1\n    case [a, *b]:\n        return a\n"
+        "    case _:\n        return 0"
     ),
     "walrus and star": body("if (n := len(logits)) > 3:\n    a, *b = logits\n    return max(*range(n)) % 4\nreturn 0"),
     "f-string": body("return len(f'{logits[0]:.3f}') % 4"),

@@ -96,16 +96,20 @@ VALUES = st.recursive(
 )
 
 
-@given(VALUES, st.sampled_from(["result", "error"]))
-def test_any_json_is_three_actions_or_a_fault(value: object, key: str) -> None:
-    reply = json.dumps({"jsonrpc": "2.0", "id": ID, key: value}).encode()
+def outcome_of(reply: bytes) -> str | list[int]:
     try:
-        actions = read_actions(reply, ID, SOURCE, 3, 4)
-    except CandidateFault as found:
-        assert found.layer in ("protocol", "sandbox")
-    else:
-        assert actions.tolist() == value
-        assert all(type(action) is int for action in value)  # type: ignore[attr-defined]
+        return read_actions(reply, ID, SOURCE, 3, 4).tolist()
+    except CandidateFault as fault:
+        return fault.layer
+
+
+@given(VALUES, st.sampled_from(["result", "error"]))
+def test_any_json_is_three_actions_or_a_fault(value, key: str) -> None:
+    reply = json.dumps({"jsonrpc": "2.0", "id": ID, key: value}).encode()
+    outcome = outcome_of(reply)
+    if outcome not in ("protocol", "sandbox"):
+        assert outcome == value
+        assert all(type(action) is int for action in value)
 
 
 def test_an_exception_is_told_by_type_and_line_of_our_own_source() -> None:

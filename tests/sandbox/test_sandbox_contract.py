@@ -12,9 +12,11 @@ SEEN = "SEEN = []\n"
 IMPURE = {
     "counts calls": SEEN + "def act(observation, logits):\n    SEEN.append(0)\n    return len(SEEN) % 4\n",
     "turns after a while": SEEN + "def act(observation, logits):\n    SEEN.append(0)\n    return 0 if len(SEEN) < 400 else 1\n",
-    "looks at the row before": "LAST = [0]\ndef act(observation, logits):\n    answer = LAST[0]\n    LAST[0] = observation['food'] % 4\n"
+    "looks at the row before": "LAST = [0]\ndef act(observation, logits):\n    answer = LAST[0]\n"
+    "    LAST[0] = observation['food'] % 4\n"
     "    return answer\n",
-    "remembers the first answer": "FIRST = []\ndef act(observation, logits):\n    FIRST.append(observation['food'] % 4)\n    return FIRST[0]\n",
+    "remembers the first answer": "FIRST = []\ndef act(observation, logits):\n"
+    "    FIRST.append(observation['food'] // 7 % 4)\n    return FIRST[0]\n",
     "repeats badly": "LAST = [None]\ndef act(observation, logits):\n    same = LAST[0] == observation['board']\n"
     "    LAST[0] = list(observation['board'])\n    return 1 if same else 0\n",
 }

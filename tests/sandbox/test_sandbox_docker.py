@@ -95,7 +95,8 @@ def test_no_container_outlives_its_sandbox(toolkit: str) -> None:
 def test_leftovers_of_a_dead_process_are_reaped(toolkit: str) -> None:
     program = (
         "import os, sys; from ouroboros.sandbox.docker_worker import DockerSandbox;"
-        f"s = DockerSandbox(sys.stdin.read(), warm=0); s.open({GREEDY!r}); print(os.getpid(), flush=True); os.kill(os.getpid(), 9)"
+        f"s = DockerSandbox(sys.stdin.read(), warm=0); s.open({GREEDY!r});"
+        "print(os.getpid(), flush=True); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", program], input=toolkit, capture_output=True, text=True, check=False)
     pid = done.stdout.strip()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import perf_counter
 
 import pytest
@@ -14,6 +15,14 @@ from ouroboros.sandbox.screen import static_screen
 BASE = "def act(observation, logits):\n    return logits.index(max(logits))\n"
 NEW = "def act(observation, logits):\n    return logits.index(min(logits))\n"
 DIFF = make_diff(BASE, NEW)
+
+
+def layer_or_none(call: Callable[[], object]) -> str | None:
+    try:
+        call()
+    except CandidateFault as fault:
+        return fault.layer
+    return None
 
 
 def layer_of(text: str, base: str = BASE) -> str:
@@ -41,7 +50,6 @@ def test_every_usual_form_of_an_answer_is_read(text: str) -> None:
     screened = static_screen(text, BASE)
     assert screened.source == NEW
     assert screened.diff == DIFF
-    assert list(screened.ms) >= ["text"]
     assert set(screened.ms) - {"path"} == {"text", "bytes", "ast", "bandit"}
 
 
@@ -83,7 +91,6 @@ def test_no_answer_two_answers_and_doubt_are_refused(text: str) -> None:
         NEW + "# \u200b\n",
         NEW + "# \u2028\n",
         NEW + "# \ud800\n",
-        NEW + "# \udc80\n",
         "# -*- coding: utf-7 -*-\n" + NEW,
         "#!/x\n# vim: set fileencoding=utf-8 :\n" + NEW,
         NEW + "# " + "x" * 20_000 + "\n",
@@ -123,8 +130,8 @@ def test_bandit_ignores_nosec_and_counts_what_it_cannot_read() -> None:
 
 def test_two_hundred_lines_take_less_than_fifty_ms() -> None:
     helpers = "".join(
-        f"def helper_{i}(board, size):\n    total = 0\n    for cell in board:\n        if cell == {i}:\n            total += size\n"
-        f"    return total\n\n\n"
+        f"def helper_{i}(board, size):\n    total = 0\n    for cell in board:\n        if cell == {i}:\n"
+        f"            total += size\n    return total\n\n\n"
         for i in range(25)
     )
     source = helpers + BASE
@@ -140,10 +147,7 @@ def test_two_hundred_lines_take_less_than_fifty_ms() -> None:
 
 @given(st.text(max_size=400))
 def test_any_text_passes_or_is_refused(text: str) -> None:
-    try:
-        static_screen(text, BASE)
-    except CandidateFault as fault:
-        assert fault.layer in ("text", "bytes", "path", "ast", "bandit")
+    assert layer_or_none(lambda: static_screen(text, BASE)) in (None, "text", "bytes", "path", "ast", "bandit")
 
 
 @given(
@@ -153,7 +157,4 @@ def test_any_text_passes_or_is_refused(text: str) -> None:
     )
 )
 def test_any_python_like_text_passes_or_is_refused(parts: list[str]) -> None:
-    try:
-        static_screen(NEW + "".join(parts), BASE)
-    except CandidateFault as fault:
-        assert fault.layer in ("text", "bytes", "ast", "bandit")
+    assert layer_or_none(lambda: static_screen(NEW + "".join(parts), BASE)) in (None, "text", "bytes", "ast", "bandit")

@@ -28,6 +28,7 @@ def test_conformance_of_faults(wasm: WasmSandbox) -> None:
     conformance.finds_faults(wasm)
 
 
+@pytest.mark.slow
 def test_a_hung_controller_stops_at_the_same_work_each_time(wasm: WasmSandbox) -> None:
     # Just under and just over the fuel of one decision on a small batch: the verdict never flickers.
     def verdict(loops: int) -> str:
