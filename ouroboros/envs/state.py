@@ -6,9 +6,14 @@ costs several times the work itself.
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar, cast
 
+import numba
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -79,8 +84,22 @@ class State(NamedTuple):
     stamp: Array
 
 
+@cache
+def _use_own_cache() -> None:
+    """Keep compiled kernels in a folder named by all sources here, unless the user chose one (`NUMBA_CACHE_DIR`).
+
+    Numba renews a kernel when its own file changes, but not when one does whose kernels were compiled into it; and a
+    package may be installed where nothing can be written.
+    """
+    if not numba.config.CACHE_DIR:
+        sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        numba.config.CACHE_DIR = str(home / "ouroboros" / "kernels" / hashlib.sha256(sources).hexdigest()[:16])
+
+
 def kernel(function: Function) -> Function:
     """Compile with numba, cached on disk and without the interpreter lock; the types stay those of the source."""
+    _use_own_cache()
     return cast(Function, njit(cache=True, nogil=True)(function))
 
 

@@ -193,7 +193,7 @@ def build_trainer(
             max_completion_length=1,
             temperature=config.temperature,
             learning_rate=config.learning_rate,
-            lr_scheduler_type="constant_with_warmup",
+            lr_scheduler_type="linear",
             warmup_steps=min(5, config.steps // 4),
             optim="adamw_torch_fused",
             epsilon=config.epsilon_low,
