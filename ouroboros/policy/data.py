@@ -104,7 +104,13 @@ def balanced(lengths: NDArray[np.int32], count: int, generator: np.random.Genera
 
 
 def _moves(
-    task: Task, teacher: str, engine: Engine, rows: NDArray[np.int64], generator: np.random.Generator, noise: float, smoothing: float
+    task: Task,
+    teacher: str,
+    engine: Engine,
+    rows: NDArray[np.int64],
+    generator: np.random.Generator,
+    noise: float,
+    smoothing: float,
 ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
     """Return the moves to learn and the moves to play, both (R,) int8."""
     running = engine.clone(rows)

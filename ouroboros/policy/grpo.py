@@ -13,7 +13,6 @@ A fixed number of steps, never a time limit, so that the same seed gives the sam
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -55,24 +54,23 @@ class GrpoConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    steps: int = Field(default=120, ge=1)
+    steps: int = Field(default=140, ge=1)
     states: int = Field(default=64, ge=1)
     group: int = Field(default=8, ge=2, le=64)
     iterations: int = Field(default=2, ge=1, le=16)
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: float = Field(default=7e-4, gt=0)
     epsilon_low: float = Field(default=0.2, gt=0, lt=1)
     epsilon_high: float = Field(default=0.28, gt=0)
     beta: float = Field(default=0.005, gt=0)
-    temperature: Literal[1.0] = 1.0
-    scale: Literal["group", "batch", "none"] = "group"
-    horizon: int = Field(default=12, ge=1, le=256)
-    discount: float = Field(default=0.95, gt=0, le=1)
-    continuation: str = "policy"
-    crews: int = Field(default=4, ge=1, le=64)
+    scale: Literal["group", "batch", "none"] = "none"
+    horizon: int = Field(default=16, ge=1, le=256)
+    discount: float = Field(default=0.9, gt=0, le=1)
+    continuation: str = "greedy"
+    crews: int = Field(default=6, ge=1, le=64)
     games: int = Field(default=48, ge=1)
-    stagger: int = Field(default=16, ge=0)
+    stagger: int = Field(default=12, ge=0)
     moves: int = Field(default=3, ge=0)
-    explore: float = Field(default=0.2, ge=0, le=1)
+    explore: float = Field(default=0.1, ge=0, le=1)
 
 
 def train_grpo(
@@ -102,7 +100,10 @@ def train_grpo(
         TrainingError: the loss, a gradient or the reward is not finite.
     """
     begun = time.perf_counter()
-    policy = load(start, task=task.name)
+    probe = task.engine(np.zeros(1, dtype=np.uint64))
+    if config.continuation != "policy":
+        task.teach(config.continuation, probe)  # an unknown name is refused now and not after the first games
+    policy = load(start, task=task.name, size=int(probe.observations().constants["size"]))
     player = LocalPolicy(policy)
     actors = Actors(task, player, seed, crews=config.crews, games=config.games, stagger=config.stagger, explore=config.explore)
     names = list(task.features)
@@ -160,7 +161,9 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
     ) -> tuple[torch.Tensor, torch.Tensor | None, None]:
         """Return the log-probabilities and the entropies of the answers: (B, 1) each."""
         prompts, index = torch.unique(input_ids[:, :-1], dim=0, return_inverse=True)
-        logits = model(input_ids=prompts, attention_mask=(prompts != PAD).long(), logits_to_keep=1, use_cache=False).logits[:, -1]
+        logits = model(input_ids=prompts, attention_mask=(prompts != PAD).long(), logits_to_keep=1, use_cache=False).logits[
+            :, -1
+        ]
         logps = torch.log_softmax(logits / self.temperature, dim=-1)
         entropy = -(logps.exp() * logps).sum(dim=-1, keepdim=True)
         chosen = logps[index].gather(1, input_ids[:, -1:])
@@ -168,7 +171,12 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
 
 
 def build_trainer(
-    player: LocalPolicy, rollout: Callable[..., Any], gamma_at: Callable[[float], float], config: GrpoConfig, seed: int, scratch: Path
+    player: LocalPolicy,
+    rollout: Callable[..., Any],
+    gamma_at: Callable[[float], float],
+    config: GrpoConfig,
+    seed: int,
+    scratch: Path,
 ) -> GRPOTrainer:
     """Return the trainer of a policy; `rollout` as TRL's `rollout_func`."""
 
@@ -179,8 +187,6 @@ def build_trainer(
         gamma = gamma_at(trainer_state.global_step / max(1, trainer_state.max_steps))
         return [gamma * value for value in spec]
 
-    # TRL warns on every use of a rollout function; its contract is held by a test here.
-    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     trainer = SharedPromptTrainer(
         model=player.policy.model,
         reward_funcs=[env_return, spec_return],
@@ -191,7 +197,8 @@ def build_trainer(
             num_generations=config.group,
             num_iterations=config.iterations,
             max_completion_length=1,
-            temperature=config.temperature,
+            temperature=1.0,
+            top_p=1.0,
             learning_rate=config.learning_rate,
             lr_scheduler_type="linear",
             warmup_steps=min(5, config.steps // 4),

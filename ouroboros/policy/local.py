@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from ouroboros.protocols.records import Observations
 
 
+CHUNK = 256
+"""Prompts per forward pass: more of them fall out of the processor's cache and are slower each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One decoder layer's weights, with the norms' gains folded into the matrices that follow them.
@@ -94,9 +98,12 @@ class LocalPolicy:
     def token_logits(self, observations: Observations) -> NDArray[np.float32]:
         """Return the next-token logits after the prompt: (B, V) float32."""
         ids, mask = self.policy.encoding.encode_batch(observations)
+        out = np.empty((len(ids), len(self._weights.head)), dtype=np.float32)
         with torch.inference_mode():
-            hidden = last_hidden(self._weights, torch.from_numpy(ids), torch.from_numpy(mask))
-            out: NDArray[np.float32] = (hidden @ self._weights.head.T).numpy()
+            for start in range(0, len(ids), CHUNK):
+                part = slice(start, start + CHUNK)
+                hidden = last_hidden(self._weights, torch.from_numpy(ids[part]), torch.from_numpy(mask[part]))
+                out[part] = (hidden @ self._weights.head.T).numpy()
         return out
 
 

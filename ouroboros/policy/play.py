@@ -120,7 +120,12 @@ def play_traced(
     """Play like `play`, and hold every move against the oracle.
 
     Args:
-        task, policy, seeds, session, batch, perceive: as for `play`.
+        task: the game.
+        policy: rates the actions.
+        seeds: (G,) uint64.
+        session: a controller, as for `play`.
+        batch: games that advance together.
+        perceive: as for `play`; the oracle judges the true position all the same.
         failures: transcripts of so many lost games, the first by seed order.
         moves: last moves that a transcript shows.
     """

@@ -61,7 +61,9 @@ class Actors:
         explore: share of the moves that are sampled; the others are the most probable ones, as when the policy is scored.
     """
 
-    def __init__(self, task: Task, policy: LocalPolicy, seed: int, *, crews: int, games: int, stagger: int, explore: float) -> None:
+    def __init__(
+        self, task: Task, policy: LocalPolicy, seed: int, *, crews: int, games: int, stagger: int, explore: float
+    ) -> None:
         """Start the games and bring them to their different ages."""
         self.task, self.policy, self.seed, self.games, self.explore = task, policy, seed, games, explore
         self.generator = np.random.default_rng([seed, 0x6A70])
@@ -95,7 +97,9 @@ class Actors:
         return self.task.engine(np.array(seeds, dtype=np.uint64))
 
 
-def sample(logits: NDArray[np.float32], count: int, generator: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def sample(
+    logits: NDArray[np.float32], count: int, generator: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return `count` draws from each row's softmax, and their log-probabilities.
 
     Args:
@@ -212,8 +216,10 @@ def _measure(
     valid = (actions >= 0) & (actions < len(ACTIONS))
     state = np.broadcast_to(np.arange(len(rows))[:, None], tokens.shape)
     pairs, index = np.unique(state[valid] * len(ACTIONS) + actions[valid], return_inverse=True)
+    env, spec = np.full(tokens.shape, -1.0, dtype=np.float32), np.zeros(tokens.shape, dtype=np.float32)
+    if not len(pairs):
+        return env, spec
     clones = actors.fleet.clone(rows[pairs // len(ACTIONS)])
     returns = futures.returns(actors.task, actors.policy, clones, pairs % len(ACTIONS))
-    env, spec = np.full(tokens.shape, -1.0, dtype=np.float32), np.zeros(tokens.shape, dtype=np.float32)
     env[valid], spec[valid] = returns[0][index], returns[1][index]
     return env, spec

@@ -38,7 +38,7 @@ class SftConfig(BaseModel):
     batch: int = Field(default=128, ge=1)
     learning_rate: float = Field(default=3e-3, gt=0)
     warmup: float = Field(default=0.05, ge=0, lt=1)
-    positions: int = Field(default=16_000, ge=1)
+    positions: int = Field(default=8_000, ge=1)
     noise: float = Field(default=0.1, ge=0, le=1)
     smoothing: float = Field(default=0.05, ge=0, le=1)
     shape: Shape = Shape()
@@ -78,7 +78,6 @@ class Record(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
         """Take down one step."""
-
         if not logs or "loss" not in logs:
             return
         self.loss.append(float(logs["loss"]))

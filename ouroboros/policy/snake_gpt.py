@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, set_seed
 from transformers.utils import logging as transformers_logging
 
@@ -72,7 +74,10 @@ def quiet() -> Iterator[None]:
     for name in names:
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            # What is left are deprecations inside transformers, and TRL's note that rollout functions are experimental.
+            warnings.simplefilter("ignore")
+            yield
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
@@ -125,7 +130,9 @@ def load(path: Path, *, task: str | None = None, size: int | None = None) -> Sna
     try:
         card = Card.model_validate_json((path / CARD).read_bytes())
     except (OSError, ValidationError) as error:
-        raise UsageError(f"{path} is no policy directory: {CARD} is missing or damaged; train one with `ouroboros train sft`") from error
+        raise UsageError(
+            f"{path} is no policy directory: {CARD} is missing or damaged; train one with `ouroboros train sft`"
+        ) from error
     for what, found, wanted in (("task", card.task, task), ("board size", card.size, size)):
         if wanted is not None and found != wanted:
             raise UsageError(f"the policy in {path} was trained for {what} {found}, found {what} {wanted}; train one for it")
@@ -133,11 +140,13 @@ def load(path: Path, *, task: str | None = None, size: int | None = None) -> Sna
     try:
         with quiet():
             model = LlamaForCausalLM.from_pretrained(path, dtype=torch.float32, local_files_only=True)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UsageError(f"the policy in {path} cannot be read: {str(error).splitlines()[0]}") from error
     if model.config.vocab_size != len(encoding.vocabulary):
         found, wanted_tokens = model.config.vocab_size, len(encoding.vocabulary)
-        raise UsageError(f"the policy in {path} has {found} tokens, this encoding of size {card.size} has {wanted_tokens}; retrain it")
+        raise UsageError(
+            f"the policy in {path} has {found} tokens, this encoding of size {card.size} has {wanted_tokens}; retrain it"
+        )
     return SnakeGPT(model.eval(), encoding, card.task)
 
 

@@ -52,7 +52,7 @@ def act_request(request_id: str, observations: Observations, logits: NDArray[np.
     """Return the request for one batch of B observations and logits (B, A)."""
     params = {
         "constants": dict(observations.constants),
-        "columns": {key: _pack(column) for key, column in observations.columns.items()},
+        "columns": {key: _pack(column, observations.lengths.get(key)) for key, column in observations.columns.items()},
         "lengths": {key: _pack(column) for key, column in observations.lengths.items()},
         "logits": _pack(logits.astype(np.float32, copy=False)),
     }
@@ -95,8 +95,13 @@ def _request(request_id: str, method: str, params: Mapping[str, object]) -> byte
     return json.dumps({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}, allow_nan=False).encode()
 
 
-def _pack(column: NDArray[Any]) -> dict[str, object]:
-    """Return a column (B,) or (B, W) as its format, width (0 for one number a row) and base64 data."""
+def _pack(column: NDArray[Any], lengths: NDArray[Any] | None = None) -> dict[str, object]:
+    """Return a column (B,) or (B, W) as its format, width and base64 data; width 0 for one number a row, or for ragged rows.
+
+    Of ragged rows only the true parts travel, end to end.
+    """
+    if lengths is not None:
+        column = column[np.arange(column.shape[1]) < lengths[:, None]]
     little = np.ascontiguousarray(column.astype(column.dtype.newbyteorder("<"), copy=False))
     form = _FORMATS[f"{column.dtype.kind}{column.dtype.itemsize}"]
     width = 0 if column.ndim == 1 else column.shape[1]

@@ -112,6 +112,27 @@ def adds_in_order(sandbox: Sandbox) -> None:
     session.close()
 
 
+def keeps_sets_in_order(sandbox: Sandbox) -> None:
+    """Sets of every kind iterate in the order of insertion, and work as sets do."""
+    head = "S = frozenset((3, 1))\n"
+    truths = (
+        'list({"up", "down", "left"}) == ["up", "down", "left"]',
+        "list({(c, -c) for c in (9, 70, 3, 1000)}) == [(9, -9), (70, -70), (3, -3), (1000, -1000)]",
+        "list(set([0.5, 0.25, 0.75]) | {0.1}) == [0.5, 0.25, 0.75, 0.1]",
+        "{1, 2, 3} - {2} == {3, 1} and {1, 2} & {2, 3} == {2} and {1, 2} ^ {2, 3} == {1, 3}",
+        "{1} < {1, 2} and {1, 2} >= {2} and not {1} > {1} and {1}.issubset([1, 2]) and {1}.isdisjoint({2})",
+        "set() == set([]) and not set() and len({1, 1}) == 1 and 1 in S and {S: 4}[frozenset([1, 3])] == 4",
+        "(S | {2}) == {1, 2, 3} and list(S) == [3, 1] and isinstance(S, frozenset)",
+        "(lambda s: [s.add(5), s.discard(9), s.remove(5), s.update([7], [8]), s.pop(), list(s)][-1])({7}) == [7]",
+    )
+    for truth in truths:
+        session = sandbox.open(head + _act(f"return 3 if {truth} else 0"))
+        assert session.act(*bank(1)).tolist() == [3], truth
+        session.close()
+    for change in ("S.add(1)", "S.update([1])", "S.clear()", "S.intersection_update([1])"):
+        _faults(sandbox, head + _act(f"{change}\n    return 0"), "sandbox")
+
+
 def imports_what_is_listed(sandbox: Sandbox) -> None:
     """The listed modules are there, reduced to their listed names; `toolkit` is there."""
     head = "from __future__ import annotations\nimport math\nimport toolkit\nfrom collections import deque\n"
@@ -188,6 +209,7 @@ CHECKS: tuple[Callable[[Sandbox], None], ...] = (
     shows_exact_observations,
     gives_fresh_rows,
     adds_in_order,
+    keeps_sets_in_order,
     imports_what_is_listed,
     refuses_bad_sources,
     finds_faults,

@@ -35,6 +35,8 @@ class WitWorld(wit_world.WitWorld):
     def handle(self, request: str) -> str:
         return WORKER.handle(request)
 """
+KEPT = 4
+"""Compiled components (38 MB each) that the cache holds."""
 ENGINE_FLAGS = "fuel"
 """Names the engine's configuration in the cache key; see `wasm_child.engine`."""
 
@@ -82,11 +84,21 @@ def prepare(toolkit_source: str, progress: Callable[[str], None] | None = None) 
     path = folder / f"{component_key(toolkit_source)}.cwasm"
     if path.exists():
         return path
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists():
-            _build(path, toolkit_source, say)
+    try:
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                _build(path, toolkit_source, say)
+                _prune(folder)
+    except OSError as error:
+        raise SurroundingsError(f"the WASM sandbox cannot be built in {folder}: {error.strerror}; free the disk") from error
     return path
+
+
+def _prune(folder: Path) -> None:
+    """Delete all but the newest components; those in use stay mapped until their processes end."""
+    for old in sorted(folder.glob("*.cwasm"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+        old.unlink(missing_ok=True)
 
 
 def _worker_source() -> str:

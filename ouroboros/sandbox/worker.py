@@ -3,7 +3,8 @@
 It is shipped as a file beside `toolkit.py`, into the Docker image (where `serve` talks frames on stdio) and into the WASM
 component (where the host calls `Worker.handle`). Nothing here protects the host: a hostile controller owns this process, and
 the host checks every byte that leaves it. What the worker does guarantee is the same behaviour in both sandboxes: fresh
-observations for every row, one namespace from one allow-list, sums that add in order.
+observations for every row, one namespace from one allow-list, sums that add in order, sets that keep their order. It is longer
+than a module should be because it travels as one file.
 
 Frames: the worker begins with an empty frame, which says that it is ready. A request is `<IQ` (length, budget in
 microseconds of processor time) and that many bytes; a reply is `<I` and bytes. Both carry one JSON-RPC 2.0 object.
@@ -11,6 +12,7 @@ microseconds of processor time) and that many bytes; a reply is `<I` and bytes. 
 
 from __future__ import annotations
 
+import ast
 import binascii
 import builtins
 import collections
@@ -25,7 +27,7 @@ import signal
 import struct
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any
 
 import toolkit
@@ -33,6 +35,8 @@ import toolkit
 FILENAME = "controller.py"
 CANDIDATE_RAISED = -32000
 BAD_ACTION = -32001
+RECURSION = 900
+"""Frames that a controller may stack up, the same in both sandboxes."""
 READY = struct.pack("<I", 0)
 CONSTANTS = (bool, int, float, str, tuple, types.FunctionType)
 """What a public name of the toolkit may be to be seen by a controller: no modules, classes or mutable tables."""
@@ -58,6 +62,143 @@ def ordered_sum(values: Iterable[Any], /, start: Any = 0) -> Any:
     return functools.reduce(operator.add, values, start)
 
 
+class OrderedSet(dict[Any, None]):
+    """What a controller has for `set`: it iterates in the order of insertion.
+
+    The built-in's order follows hashes, which differ between 32 and 64 bits (of tuples, of floats) and from process to process
+    (of strings), so that the same controller would play differently in each sandbox.
+    """
+
+    def __init__(self, values: Iterable[Any] = (), /) -> None:
+        super().__init__(dict.fromkeys(values))
+
+    def _like(self, values: Iterable[Any]) -> Any:
+        return type(self)(values)
+
+    def add(self, value: Any) -> None:  # noqa: D102 (from here on the methods of `set`)
+        self[value] = None
+
+    def discard(self, value: Any) -> None:  # noqa: D102
+        dict.pop(self, value, None)
+
+    def remove(self, value: Any) -> None:  # noqa: D102
+        del self[value]
+
+    def pop(self) -> Any:  # type: ignore[override]  # noqa: D102
+        return self.popitem()[0]
+
+    def copy(self) -> Any:  # noqa: D102
+        return self._like(self)
+
+    def update(self, *others: Iterable[Any]) -> None:  # type: ignore[override]  # noqa: D102
+        dict.update(self, dict.fromkeys(itertools.chain(*others)))
+
+    def union(self, *others: Iterable[Any]) -> Any:  # noqa: D102
+        return self._like(itertools.chain(self, *others))
+
+    def intersection(self, *others: Iterable[Any]) -> Any:  # noqa: D102
+        tables = [dict.fromkeys(other) for other in others]
+        return self._like(value for value in self if all(value in table for table in tables))
+
+    def difference(self, *others: Iterable[Any]) -> Any:  # noqa: D102
+        table = dict.fromkeys(itertools.chain(*others))
+        return self._like(value for value in self if value not in table)
+
+    def symmetric_difference(self, other: Iterable[Any]) -> Any:  # noqa: D102
+        table = OrderedSet(other)
+        return self._like(itertools.chain(self.difference(table), table.difference(self)))
+
+    def _become(self, values: Iterable[Any]) -> Any:
+        kept = dict.fromkeys(values)
+        self.clear()
+        dict.update(self, kept)
+        return self
+
+    def intersection_update(self, *others: Iterable[Any]) -> None:  # noqa: D102
+        self._become(self.intersection(*others))
+
+    def difference_update(self, *others: Iterable[Any]) -> None:  # noqa: D102
+        self._become(self.difference(*others))
+
+    def symmetric_difference_update(self, other: Iterable[Any]) -> None:  # noqa: D102
+        self._become(self.symmetric_difference(other))
+
+    def isdisjoint(self, other: Iterable[Any]) -> bool:  # noqa: D102
+        return not any(value in self for value in other)
+
+    def issubset(self, other: Iterable[Any]) -> bool:  # noqa: D102
+        return all(map(dict.fromkeys(other).__contains__, self))
+
+    def issuperset(self, other: Iterable[Any]) -> bool:  # noqa: D102
+        return all(map(self.__contains__, other))
+
+
+class FrozenOrderedSet(OrderedSet):
+    """What a controller has for `frozenset`: ordered, hashable, and with nothing that changes it."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self))
+
+
+def _refuse(*_: Any) -> None:
+    """Stand for every method that would change a frozen set."""
+    raise TypeError("a frozenset cannot be changed")
+
+
+def _operator(name: str, change: bool = False) -> Callable[[Any, Any], Any]:
+    """Return a binary operator of sets, which unlike its method takes sets alone."""
+
+    def apply(self: Any, other: Any) -> Any:
+        if not isinstance(other, (OrderedSet, Set)):
+            return NotImplemented
+        result = getattr(self, name)(other)
+        return self._become(result) if change and not isinstance(self, FrozenOrderedSet) else result
+
+    return apply
+
+
+for _sign, _name in {"or": "union", "and": "intersection", "sub": "difference", "xor": "symmetric_difference"}.items():
+    setattr(OrderedSet, f"__{_sign}__", _operator(_name))
+    setattr(OrderedSet, f"__i{_sign}__", _operator(_name, change=True))
+setattr(OrderedSet, "__le__", _operator("issubset"))  # noqa: B010
+setattr(OrderedSet, "__ge__", _operator("issuperset"))  # noqa: B010
+setattr(OrderedSet, "__lt__", lambda self, other: self <= other and self != other)  # noqa: B010
+setattr(OrderedSet, "__gt__", lambda self, other: self >= other and self != other)  # noqa: B010
+
+
+for _name in (
+    "add",
+    "discard",
+    "remove",
+    "pop",
+    "update",
+    "clear",
+    "popitem",
+    "setdefault",
+    "_become",
+    "__setitem__",
+    "__delitem__",
+):
+    setattr(FrozenOrderedSet, _name, _refuse)
+
+
+class OrderedDisplays(ast.NodeTransformer):
+    """Turns set displays and comprehensions into calls of `OrderedSet`, under a name that the screen lets nobody bind."""
+
+    def visit_Set(self, node: ast.Set) -> ast.AST:
+        """Make `{a, b}` a call on the list."""
+        return self._call(node, ast.List(node.elts, ast.Load()))
+
+    def visit_SetComp(self, node: ast.SetComp) -> ast.AST:
+        """Make `{a for b in c}` a call on the generator."""
+        return self._call(node, ast.GeneratorExp(node.elt, node.generators))
+
+    def _call(self, node: ast.expr, values: ast.expr) -> ast.AST:
+        self.generic_visit(values)
+        call = ast.Call(ast.Name("__set__", ast.Load()), [ast.copy_location(values, node)], [])
+        return ast.fix_missing_locations(ast.copy_location(call, node))
+
+
 class Worker:
     """One controller and the requests about it."""
 
@@ -72,6 +213,7 @@ class Worker:
         request = json.loads(text)
         reply = {"jsonrpc": "2.0", "id": request["id"]}
         self.row = -1
+        sys.setrecursionlimit(_depth() + RECURSION)
         try:
             method = {"open": self._open, "act": self._act}[request["method"]]
             return json.dumps({**reply, "result": method(request["params"])}, separators=(",", ":"))
@@ -90,9 +232,11 @@ class Worker:
     def _open(self, params: dict[str, Any]) -> bool:
         """Load a controller into a namespace of allowed names."""
         names = {name: getattr(builtins, name) for name in params["builtins"]}
-        names |= {"sum": ordered_sum, "__import__": _importer(params["modules"])}
+        names |= {"sum": ordered_sum, "set": OrderedSet, "frozenset": FrozenOrderedSet, "__set__": OrderedSet}
+        names["__import__"] = _importer(params["modules"])
         namespace: dict[str, Any] = {"__builtins__": names, "__name__": "controller"}
-        exec(compile(params["source"], FILENAME, "exec", dont_inherit=True), namespace)  # noqa: S102 (this is the sandbox)
+        tree = OrderedDisplays().visit(ast.parse(params["source"], FILENAME))
+        exec(compile(tree, FILENAME, "exec", dont_inherit=True), namespace)  # noqa: S102 (this is the sandbox)
         self.act, self.actions = namespace["act"], params["actions"]
         return True
 
@@ -109,6 +253,14 @@ class Worker:
                 raise BadAction(str(action) if abs(action) < 1 << 31 else "a huge int")
             out.append(action)
         return out
+
+
+def _depth() -> int:
+    """Return how many frames lie below: more under one sandbox's caller than under the other's."""
+    depth, frame = 0, sys._getframe()
+    while frame.f_back is not None:
+        depth, frame = depth + 1, frame.f_back
+    return depth
 
 
 def _line(error: BaseException) -> int:
@@ -128,11 +280,8 @@ def _rows(params: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[float]]
     keys = (*constants, *params["columns"])
     columns: list[Iterable[Any]] = [itertools.repeat(value) for value in constants.values()]
     for key, column in params["columns"].items():
-        values = _unpack(column)
-        if key in params["lengths"]:
-            for value, length in zip(values, _unpack(params["lengths"][key]), strict=True):
-                del value[length:]
-        columns.append(values)
+        lengths = params["lengths"].get(key)
+        columns.append(_unpack(column) if lengths is None else _cut(_view(column), _unpack(lengths)))
     logits = _unpack(params["logits"])
     for row, *values in zip(logits, *columns):  # noqa: B905 (constants repeat for ever)
         yield dict(zip(keys, values, strict=True)), row
@@ -140,11 +289,23 @@ def _rows(params: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[float]]
 
 def _unpack(column: dict[str, Any]) -> list[Any]:
     """Return a column's values: integers, or a list for each row."""
-    data = memoryview(binascii.a2b_base64(column["data"]))
-    if column["width"] == 0:
-        return data.cast(column["format"]).tolist()
-    size = struct.calcsize(column["format"]) * column["width"]
-    return data.cast(column["format"], (len(data) // size, column["width"])).tolist()
+    view, width = _view(column), column["width"]
+    if width:
+        view = view.cast("B").cast(column["format"], (len(view) // width, width))
+    return view.tolist()
+
+
+def _view(column: dict[str, Any]) -> memoryview:
+    """Return a column's numbers in one row."""
+    return memoryview(binascii.a2b_base64(column["data"])).cast(column["format"])
+
+
+def _cut(view: memoryview, lengths: list[int]) -> Iterator[list[Any]]:
+    """Yield the rows of a ragged column, which travel end to end."""
+    end = 0
+    for length in lengths:
+        start, end = end, end + length
+        yield view[start:end].tolist()
 
 
 def _importer(allowed: dict[str, list[str]]) -> Callable[..., types.ModuleType]:

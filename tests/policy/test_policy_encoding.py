@@ -86,7 +86,7 @@ def test_prompt_text(task):
     observations = task.engine(np.array([1], np.uint64)).observations()
     (text,) = Encoding(6).texts(observations)
     assert text.startswith('### Instruction:\n{"size":6,"body":[[')
-    assert text.endswith('}\n\n### Response:\n')
+    assert text.endswith("}\n\n### Response:\n")
     tokenizer = tokenizer_of(6)
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
     assert tokenizer(text + "2<eos>")["input_ids"][-2:] == [ACTIONS[2], EOS]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 
 import numpy as np
@@ -140,8 +141,11 @@ def test_requests_are_strict_json_with_exact_columns() -> None:
     assert request["params"]["constants"] == {"size": 10}
     assert {key: (column["format"], column["width"]) for key, column in request["params"]["columns"].items()} == {
         "board": ("b", 100),
-        "snake": ("h", 100),
+        "snake": ("h", 0),
         "food": ("i", 0),
         "idle": ("i", 0),
     }
     assert request["params"]["logits"]["width"] == 4
+    snake = base64.b64decode(request["params"]["columns"]["snake"]["data"])
+    rows = [observations.row(i)["snake"] for i in range(5)]
+    assert snake == np.concatenate(rows).astype("<i2").tobytes()

@@ -109,3 +109,14 @@ def test_a_child_that_does_not_greet_is_the_surroundings_fault() -> None:
 def test_importing_the_package_loads_no_engine() -> None:
     check = "import sys, ouroboros.sandbox; sys.exit(any(m in sys.modules for m in ('wasmtime', 'docker', 'bandit', 'numpy')))"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_the_cache_keeps_the_newest(tmp_path: Path) -> None:
+    from ouroboros.sandbox.wasm_build import KEPT, _prune
+
+    for age in range(KEPT + 3):
+        path = tmp_path / f"{age}.cwasm"
+        path.write_bytes(b"")
+        os.utime(path, (1000 - age, 1000 - age))
+    _prune(tmp_path)
+    assert {path.stem for path in tmp_path.iterdir()} == {str(age) for age in range(KEPT)}

@@ -1,0 +1,47 @@
+"""Roles with fixed answers: what a hostile or a useless model would send."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ouroboros.protocols.messages import PatchProposal, PatchReply, PatchRequest
+from ouroboros.protocols.records import Frozen
+
+HOSTILE = {
+    "imports os": "import os\n\n\ndef act(observation, logits):\n    return len(os.environ) % 4\n",
+    "loops for ever": "def act(observation, logits):\n    while True:\n        pass\n",
+    "returns 7": "def act(observation, logits):\n    return 7\n",
+    "prints 1 GB": "def act(observation, logits):\n    print('x' * 1_000_000_000)\n    return 0\n",
+    "plays the last legal move": (
+        "from toolkit import legal_moves\n\n\ndef act(observation, logits):\n    return (legal_moves(observation) or [0])[-1]\n"
+    ),
+}
+
+
+class NoConfig(Frozen):
+    """Nothing to set."""
+
+
+class HostilePatcher:
+    """Answers `patch.propose` with the same five sources whatever is asked."""
+
+    name = "hostile-patcher"
+    method: ClassVar[str] = "patch.propose"
+    Config: ClassVar[type[NoConfig]] = NoConfig
+    Request: ClassVar[type[PatchRequest]] = PatchRequest
+    Reply: ClassVar[type[PatchReply]] = PatchReply
+
+    def __init__(self, config: NoConfig) -> None:
+        pass
+
+    async def act(self, request: PatchRequest) -> PatchReply:
+        return PatchReply(proposals=tuple(PatchProposal(text=text, rationale=name) for name, text in HOSTILE.items()))
+
+
+class BrokenPatcher(HostilePatcher):
+    """Fails."""
+
+    name = "broken-patcher"
+
+    async def act(self, request: PatchRequest) -> PatchReply:
+        raise RuntimeError("no idea today")

@@ -1,0 +1,51 @@
+"""A run small enough for tests, made once: everything in it is real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ouroboros.runs.lifecycle import create, work
+from ouroboros.runs.progress import Quiet
+from ouroboros.runs.recipe import Recipe, build_recipe
+
+MICRO = {
+    "name": "micro",
+    "seed": 3,
+    "threads": 2,
+    "sandbox": "wasm",
+    "task": {"size": 6},
+    "sft": {"steps": 30, "positions": 2000},
+    "grpo": {"steps": 6, "states": 16},
+    "gate": {"games": 32, "positions": 64, "watch_games": 16, "search_games": 16, "attribution_games": 16},
+    "budget": {"rounds": 2},
+}
+
+
+def micro(*overrides: str) -> Recipe:
+    """Return the small recipe with overrides."""
+    tables = {k: dict(v) if isinstance(v, dict) else v for k, v in MICRO.items()}
+    return build_recipe(tables, overrides)
+
+
+def run_micro(folder: Path, *overrides: str) -> Path:
+    """Run the small recipe to its end."""
+    create(micro(*overrides), folder, Quiet(notes=False))
+    assert work(folder, Quiet(notes=False)) == "done"
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_model_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep trained models away from the user's cache, so that every session trains for itself; the WASM worker is shared."""
+    import ouroboros.runs.phases.start as start
+
+    folder = tmp_path_factory.mktemp("models")
+    start.model_cache = lambda: folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run; tests must not change it."""
+    return run_micro(tmp_path_factory.mktemp("runs") / "micro-000")
