@@ -20,16 +20,15 @@ from ouroboros.runs.phases.observe import decide, observe
 from ouroboros.runs.phases.propose import propose
 from ouroboros.runs.phases.screen import screen
 from ouroboros.runs.phases.settle import attribute
-from ouroboros.runs.phases.start import start
+from ouroboros.runs.phases.start import open_eyes, start
 from ouroboros.runs.phases.train import train
 from ouroboros.runs.phases.watch import watch
 
 
 class State(TypedDict):
-    """What LangGraph checkpoints: the round at hand, and why the run stopped (empty while it goes on)."""
+    """What LangGraph checkpoints: the round at hand."""
 
     round: int
-    stopped: str
 
 
 PHASES: dict[str, Callable[[Run, int], Any]] = {
@@ -44,18 +43,20 @@ PHASES: dict[str, Callable[[Run, int], Any]] = {
 }
 
 
-def run_rounds(run: Run) -> State:
-    """Run (or go on with) the graph until the budget is spent; return its last state."""
+def run_rounds(run: Run) -> str:
+    """Run (or go on with) the graph until a budget is spent; return which, as `budget.spent_up` says it."""
+    if run.recipe.perception == "vision":
+        open_eyes(run)
     connection = sqlite3.connect(run.ledger.path, timeout=10, check_same_thread=False)
     try:
         graph = _build(run).compile(checkpointer=SqliteSaver(connection))
         config: Any = {"configurable": {"thread_id": "run"}, "recursion_limit": 12 * run.recipe.budget.rounds + 12}
         known = graph.get_state(config)
         if known.values and not known.next:  # finished earlier; a larger budget may let it go on
-            round = max(known.values["round"], 0)
-            graph.update_state(config, {"round": round, "stopped": ""}, as_node="start")
-        begin: Any = None if known.values else {"round": 0, "stopped": ""}
-        return graph.invoke(begin, config, durability="sync")  # type: ignore[return-value]
+            graph.update_state(config, {"round": known.values["round"]}, as_node="start")
+        begin: Any = None if known.values else {"round": 0}
+        graph.invoke(begin, config, durability="sync")
+        return spent_up(run, graph.get_state(config).values["round"])
     finally:
         connection.close()
 
@@ -67,7 +68,7 @@ def _build(run: Run) -> StateGraph[State]:
     names = list(PHASES)
     for name in names:
         graph.add_node(name, _node(run, name))
-    graph.add_node("next", _next(run))
+    graph.add_node("next", _next())
     graph.add_conditional_edges("start", _goes_on(run), {"on": names[0], "end": END})
     for before, after in zip(names, [*names[1:], "next"], strict=True):
         graph.add_edge(before, after)
@@ -79,7 +80,7 @@ def _start(run: Run) -> Any:
     def node(state: State) -> dict[str, Any]:
         run.progress.phase(0, run.recipe.budget.rounds, "start")
         start(run)
-        return {"stopped": spent_up(run, state["round"])}
+        return {}
 
     return node
 
@@ -93,12 +94,8 @@ def _node(run: Run, name: str) -> Any:
     return node
 
 
-def _next(run: Run) -> Any:
-    def node(state: State) -> dict[str, Any]:
-        round = state["round"] + 1
-        return {"round": round, "stopped": spent_up(run, round)}
-
-    return node
+def _next() -> Any:
+    return lambda state: {"round": state["round"] + 1}
 
 
 def _goes_on(run: Run) -> Callable[[State], str]:

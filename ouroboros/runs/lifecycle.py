@@ -173,7 +173,7 @@ def work(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> s
         run.ledger.set_meta("status", "running")
         status = "failed"
         try:
-            stopped = run_rounds(run)["stopped"]
+            stopped = run_rounds(run)
             status = "done" if stopped == ROUNDS_DONE else "stopped"
             if status == "stopped":
                 progress.note(stopped)

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from ouroboros.protocols.errors import UsageError
 from ouroboros.protocols.jsonrpc import one_line
@@ -76,8 +76,21 @@ class Roles(Frozen):
     """The three roles of DESIGN section 8."""
 
     critic: RoleSettings = RoleSettings(use="search-critic")
-    reward_designer: RoleSettings = RoleSettings(use="search-designer")
+    reward_designer: RoleSettings = RoleSettings(use="search-designer", count=6)
     code_patcher: RoleSettings = RoleSettings(use="search-patcher", count=4)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_defaults(cls, tables: Any) -> Any:
+        """Fill a table that sets some keys with that role's own defaults; a model takes the place of `use`."""
+        if not isinstance(tables, dict):
+            return tables
+        filled = dict(tables)
+        for name, table in tables.items():
+            if name in cls.model_fields and isinstance(table, dict):
+                default: RoleSettings = cls.model_fields[name].default
+                filled[name] = {"count": default.count, **({} if table.get("model") else {"use": default.use}), **table}
+        return filled
 
 
 class GateSettings(Frozen):

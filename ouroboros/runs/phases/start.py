@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 
 def start(run: Run) -> None:
-    """Train (or load) what the run begins with, score it, and commit it as the first incumbent."""
-    if run.recipe.perception == "vision":
-        open_eyes(run)
+    """Train (or load) the policy that the run begins with, commit it as the first incumbent, and score it."""
     policy = run.step("start/policy", "policy.train", {"start": run.recipe.start.policy}, lambda: _policy(run))["policy"]
     run.step("start/incumbent", "run.start", {}, lambda: _incumbent(run, policy))
     first = run.step("start/score", "policy.evaluate", {"stream": "watch"}, lambda: _score(run))
@@ -31,7 +29,7 @@ def start(run: Run) -> None:
 
 
 def open_eyes(run: Run) -> None:
-    """Train or load the board reader and put it between the boards and the player."""
+    """Train or load the board reader and put it between the boards and the player, whenever a run is opened."""
     from ouroboros.perception.perceive import VisionPerception
     from ouroboros.perception.reader import load_reader
 
