@@ -34,11 +34,11 @@ class SftConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     teacher: str = "greedy"
-    steps: int = Field(default=300, ge=1)
+    steps: int = Field(default=80, ge=1)
     batch: int = Field(default=128, ge=1)
-    learning_rate: float = Field(default=3e-3, gt=0)
+    learning_rate: float = Field(default=2e-3, gt=0)
     warmup: float = Field(default=0.05, ge=0, lt=1)
-    positions: int = Field(default=8_000, ge=1)
+    positions: int = Field(default=16_000, ge=1)
     noise: float = Field(default=0.1, ge=0, le=1)
     smoothing: float = Field(default=0.05, ge=0, le=1)
     shape: Shape = Shape()

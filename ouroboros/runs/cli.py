@@ -11,6 +11,7 @@ import logging
 import os
 import sqlite3
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def _complain(text: str, code: int) -> int:
 def cli() -> None:
     """A self-improving loop for game-playing policies: design rewards, patch the controller, keep what is truly better."""
     logging.basicConfig(level=os.environ.get("OUROBOROS_LOG", "ERROR").upper(), format="%(name)s: %(message)s")
+    warnings.simplefilter("ignore", FutureWarning)  # transformers' notes to its own developers
     logging.getLogger("stevedore").setLevel(logging.CRITICAL)  # bandit's optional report formats are none of our business
 
 
