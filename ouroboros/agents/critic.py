@@ -25,8 +25,8 @@ class CriticConfig(Frozen):
     regret: float = Field(default=0.08, ge=0, le=1)
     gain: float = Field(default=0.01, description="a training that gained less than this has stalled")
     zero_variance: float = Field(default=0.5, ge=0, le=1)
-    kl: float = Field(default=0.5, ge=0)
-    clip_fraction: float = Field(default=0.3, ge=0, le=1)
+    kl: float = Field(default=1.5, gt=0)
+    clip_fraction: float = Field(default=0.3, gt=0, le=1)
     entropy: float = Field(default=0.05, ge=0)
     wins: tuple[str, ...] = ("won", "win")
 
@@ -99,7 +99,8 @@ class SearchCritic:
         for key, limit in high.items():
             if health.get(key, 0.0) > limit:
                 name = key if key == "zero_variance" else f"{key}_high"
-                yield _finding(name, min(1.0, health[key]), f"{health[key]:.2f} {text[key]}")
+                weight = health[key] if key == "zero_variance" else health[key] / limit - 1
+                yield _finding(name, weight, f"{health[key]:.2f} {text[key]}")
         if health.get("entropy", 1.0) < self.config.entropy:
             yield _finding("entropy_low", 0.3, f"entropy {health['entropy']:.3f}: the policy no longer explores")
 

@@ -40,8 +40,8 @@ def test_a_perfect_player_has_no_faults():
         ({"training": {}}, "training_stalled", 1.0),
         ({"training": {**HEALTHY, "gain": 0.0}}, "training_stalled", 0.5),
         ({"training": {**HEALTHY, "zero_variance": 0.9}}, "zero_variance", 0.9),
-        ({"training": {**HEALTHY, "kl": 0.7}}, "kl_high", 0.7),
-        ({"training": {**HEALTHY, "clip_fraction": 0.4}}, "clip_fraction_high", 0.4),
+        ({"training": {**HEALTHY, "kl": 2.4}}, "kl_high", 0.6),
+        ({"training": {**HEALTHY, "clip_fraction": 0.4}}, "clip_fraction_high", 0.3333),
         ({"training": {**HEALTHY, "entropy": 0.01}}, "entropy_low", 0.3),
     ],
 )
