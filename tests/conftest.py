@@ -14,7 +14,10 @@ REQUIRED = set(filter(None, os.environ.get("OUROBOROS_REQUIRE", "").split(",")))
 
 def docker_answers() -> bool:
     """Return whether a Docker daemon answers."""
-    return shutil.which("docker") is not None and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+    return (
+        shutil.which("docker") is not None
+        and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+    )
 
 
 @pytest.fixture(scope="session")

@@ -71,8 +71,7 @@ def _answer(role_class: type[Any], config: Mapping[str, object], request: BaseMo
 
 
 def _check_reply(role_class: type[Any], request: BaseModel, reply: BaseModel) -> None:
-    result = cast("type[BaseModel]", METHODS[role_class.method][1])
-    arrived = result.model_validate(json.loads(reply.model_dump_json()))
+    arrived = METHODS[role_class.method][1].model_validate(json.loads(reply.model_dump_json()))
     proposals = getattr(arrived, "proposals", ())
     wanted = getattr(request, "count", len(proposals))
     assert len(proposals) <= wanted, f"at most {wanted} proposals were asked for, found {len(proposals)}"

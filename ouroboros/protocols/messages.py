@@ -29,7 +29,7 @@ class DiagnosisText(Frozen):
     deaths: dict[str, float]
     regret: dict[str, float]
     avoidable: float
-    training: dict[str, float] = {}
+    training: dict[str, float] = Field(default_factory=dict)
     findings: tuple[FindingText, ...] = ()
     transcripts: tuple[str, ...] = ()
 

@@ -18,7 +18,19 @@ Outcome = Literal["accepted", "rejected", "rolled_back"]
 
 SCREEN_LAYERS = ("text", "bytes", "path", "ast", "bandit", "sandbox", "protocol", "contract")
 """Layers before the gate, in the order of `ouroboros screen`."""
-LAYERS = (*SCREEN_LAYERS, "schema", "finite", "bounded", "complexity", "gameable", "halving", "training", "oracle", "gate", "watch")
+LAYERS = (
+    *SCREEN_LAYERS,
+    "schema",
+    "finite",
+    "bounded",
+    "complexity",
+    "gameable",
+    "halving",
+    "training",
+    "oracle",
+    "gate",
+    "watch",
+)
 """Every layer that may decide a verdict."""
 
 

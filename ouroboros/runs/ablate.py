@@ -68,7 +68,12 @@ def _last(folder: Path) -> dict[str, Any]:
     report.close()
     last = next((r["incumbent"] for r in reversed(document["rounds"]) if r["incumbent"]), document["start"])
     measures = {m: last[m]["mean"] if m == "score" else last[m] for m in MEASURES}
-    return {**measures, "start_score": document["start"]["score"]["mean"], "digest": document["digest"], "status": document["status"]}
+    return {
+        **measures,
+        "start_score": document["start"]["score"]["mean"],
+        "digest": document["digest"],
+        "status": document["status"],
+    }
 
 
 def compare(runs: list[dict[str, Any]], values: list[str]) -> list[dict[str, Any]]:
@@ -83,7 +88,14 @@ def compare(runs: list[dict[str, Any]], values: list[str]) -> list[dict[str, Any
             difference = by[value] - by[values[0]]
             low, high = _interval(difference)
             rows.append(
-                {"measure": measure, "value": value, "mean": float(by[value].mean()), "difference": float(difference.mean()), "low": low, "high": high}
+                {
+                    "measure": measure,
+                    "value": value,
+                    "mean": float(by[value].mean()),
+                    "difference": float(difference.mean()),
+                    "low": low,
+                    "high": high,
+                }
             )
     return rows
 
@@ -125,7 +137,15 @@ def plot(document: dict[str, Any], path: Path) -> None:
     seeds = sorted({r["seed"] for r in runs})
     for seed in seeds:
         line = [next(r["score"] for r in runs if r["seed"] == seed and r["value"] == v) for v in values]
-        axes.plot(range(len(values)), line, "o-", color="0.6", linewidth=1, markersize=5, label="one seed" if seed == seeds[0] else None)
+        axes.plot(
+            range(len(values)),
+            line,
+            "o-",
+            color="0.6",
+            linewidth=1,
+            markersize=5,
+            label="one seed" if seed == seeds[0] else None,
+        )
     means = [np.mean([r["score"] for r in runs if r["value"] == v]) for v in values]
     axes.plot(range(len(values)), means, "D-", color="#1f6f54", linewidth=2.5, markersize=9, label="mean")
     start = [np.mean([r["start_score"] for r in runs if r["value"] == v]) for v in values]

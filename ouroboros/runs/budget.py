@@ -60,5 +60,6 @@ def spent_up(run: Run, round: int) -> str:
     for name, amount in limits.items():
         bound = getattr(budget, name)
         if bound and amount >= bound:
-            return f"budget.{name} is spent ({amount:.6g} of {bound:.6g}); go on with `ouroboros resume {run.folder} --set budget.{name}=MORE`"
+            remedy = f"go on with `ouroboros resume {run.folder} --set budget.{name}=MORE`"
+            return f"budget.{name} is spent ({amount:.6g} of {bound:.6g}); {remedy}"
     return ""

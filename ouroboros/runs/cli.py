@@ -1,4 +1,4 @@
-"""The command line. Results go to stdout, progress and notes to stderr; heavy parts are imported by the command that needs them.
+"""The command line. Results go to stdout, progress and notes to stderr; a command imports the heavy parts that it needs.
 
 Exit codes: 0 done, 1 the thing asked about failed or fell short, 2 usage or bad input, 3 the surroundings are missing.
 """
@@ -47,7 +47,10 @@ def call(arguments: list[str]) -> int:
     except (OSError, sqlite3.OperationalError) as error:
         if getattr(error, "errno", None) != errno.ENOSPC and "full" not in str(error):
             raise
-        return _complain(f"no room left on the disk ({error}): free some, then go on with `ouroboros resume DIR`", SurroundingsError.exit_code)
+        return _complain(
+            f"no room left on the disk ({error}): free some, then go on with `ouroboros resume DIR`",
+            SurroundingsError.exit_code,
+        )
 
 
 def _complain(text: str, code: int) -> int:
@@ -217,8 +220,12 @@ def _show_candidate(found: dict[str, Any], as_json: bool) -> None:
     click.secho(f"{found['verdict']} at {found['layer']}: {found['reason']}", bold=True)
     if found["effect"]:
         e = found["effect"]
-        click.echo(f"utility {e['utility']:+.4f}, 95 % interval [{e['low']:+.3f}, {e['high']:+.3f}], {e['games']} pairs of games")
-        click.echo(f"e-value {found['e_value']:.4g}, needed {1 / found['alpha']:.4g} (alpha {found['alpha']:.3g} of the run's budget)")
+        click.echo(
+            f"utility {e['utility']:+.4f}, 95 % interval [{e['low']:+.3f}, {e['high']:+.3f}], {e['games']} pairs of games"
+        )
+        click.echo(
+            f"e-value {found['e_value']:.4g}, needed {1 / found['alpha']:.4g} (alpha {found['alpha']:.3g} of the run's budget)"
+        )
     if found["diff"]:
         click.echo(found["diff"])
     if found["reward"]:
@@ -262,8 +269,12 @@ def rollback(folder: Path, candidate: str, reason: str) -> None:
 
 @cli.command()
 @click.argument("recipe", type=FOLDER)
-@click.option("--vary", required=True, metavar="KEY=A,B,...", help="The key to vary and its values, e.g. perception=json,vision.")
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1, 1000), help="Seeds per value; pairs share a seed.")
+@click.option(
+    "--vary", required=True, metavar="KEY=A,B,...", help="The key to vary and its values, e.g. perception=json,vision."
+)
+@click.option(
+    "--seeds", default=3, show_default=True, type=click.IntRange(1, 1000), help="Seeds per value; pairs share a seed."
+)
 @click.option("--out", type=FOLDER, help="Where the ablation is to lie; ablations/<name>-NNN by default.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -301,7 +312,9 @@ def screen(file: Path, against: Path | None, sandbox: str, as_json: bool) -> int
         click.echo(json.dumps(document))
     else:
         times = ", ".join(f"{layer} {ms:.1f} ms" for layer, ms in document["ms"].items())
-        click.echo(f"{document['outcome']} at {document['layer']}: {document['reason']}\n{times}; sandbox {document['sandbox']}")
+        click.echo(
+            f"{document['outcome']} at {document['layer']}: {document['reason']}\n{times}; sandbox {document['sandbox']}"
+        )
     return 0 if document["outcome"] == "passed" else 1
 
 
@@ -311,7 +324,9 @@ def roles(as_json: bool) -> None:
     """List the roles that are installed (entry points `ouroboros.roles`)."""
     from ouroboros.runs.roles import find_role, installed_roles
 
-    rows = [{"name": name, "method": find_role(name).method, "where": where} for name, where in sorted(installed_roles().items())]
+    rows = [
+        {"name": name, "method": find_role(name).method, "where": where} for name, where in sorted(installed_roles().items())
+    ]
     if as_json:
         click.echo(json.dumps(rows))
         return
@@ -342,7 +357,11 @@ def doctor(prepare: bool, as_json: bool) -> int:
         click.echo(json.dumps({"ok": not any(c["needed"] and not c["ok"] for c in checks), "checks": checks}))
     else:
         for c in checks:
-            mark = click.style("ok  ", fg="green") if c["ok"] else click.style("MISS" if c["needed"] else "no  ", fg="red" if c["needed"] else "yellow")
+            mark = (
+                click.style("ok  ", fg="green")
+                if c["ok"]
+                else click.style("MISS" if c["needed"] else "no  ", fg="red" if c["needed"] else "yellow")
+            )
             click.echo(f"{mark} {c['name']:14} {c['found']}" + ("" if c["ok"] else f"  -> {c['remedy']}"))
     return 3 if any(c["needed"] and not c["ok"] for c in checks) else 0
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ouroboros.protocols.records import Candidate, Incumbent, RewardSpec
+from ouroboros.protocols.records import Incumbent, RewardSpec
 from ouroboros.protocols.seeds import derived_seed
 
 if TYPE_CHECKING:
@@ -107,10 +107,6 @@ def as_dict(incumbent: Incumbent) -> dict[str, str]:
     return asdict(incumbent)
 
 
-def mean(values: Iterable[float]) -> float:
-    """Return the arithmetic mean; 0 of nothing."""
-    items = list(values)
-    return sum(items) / len(items) if items else 0.0
-
-
-__all__ = ["Candidate", "Proposed", "Run", "as_dict", "mean", "standing"]
+def kept(value: float) -> float:
+    """Round a figure to the nine decimals that a record keeps."""
+    return round(float(value), 9)

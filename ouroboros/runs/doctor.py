@@ -24,7 +24,13 @@ def examine() -> list[dict[str, Any]]:
         _python(),
         _git(),
         *sandboxes,
-        _check("a sandbox", either, True, "yes" if either else "none", "start Docker (`dockerd`), or let the WASM worker build (`ouroboros doctor --prepare`)"),
+        _check(
+            "a sandbox",
+            either,
+            True,
+            "yes" if either else "none",
+            "start Docker (`dockerd`), or let the WASM worker build (`ouroboros doctor --prepare`)",
+        ),
         _disk(),
         _roles(),
         _accelerator(),
@@ -60,7 +66,9 @@ def _python() -> dict[str, Any]:
 
 def _git() -> dict[str, Any]:
     path = shutil.which("git")
-    found = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout.strip() if path else "not found"
+    found = (
+        subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout.strip() if path else "not found"
+    )
     return _check("git", path is not None, True, found, "install git (Debian: `apt-get install git`)")
 
 
@@ -93,4 +101,6 @@ def _roles() -> dict[str, Any]:
 
 def _accelerator() -> dict[str, Any]:
     smi = shutil.which("nvidia-smi")
-    return _check("accelerator", smi is not None, False, "NVIDIA driver" if smi else "none", "none is needed; training runs on the CPU")
+    return _check(
+        "accelerator", smi is not None, False, "NVIDIA driver" if smi else "none", "none is needed; training runs on the CPU"
+    )

@@ -41,7 +41,7 @@ class Step:
     wall_s: float
 
 
-class StepFailed(Exception):  # noqa: N818  (a control-flow signal with recorded data)
+class StepFailed(Exception):
     """A step that is recorded as failed, now or at an earlier time."""
 
     def __init__(self, error: dict[str, Any]) -> None:
@@ -61,7 +61,9 @@ class Ledger:
         """
         self.path = path
         if not create and not path.is_file():
-            raise LedgerError(f"{path.parent} is not a run directory: it holds no ledger.sqlite; `ouroboros list` shows the runs")
+            raise LedgerError(
+                f"{path.parent} is not a run directory: it holds no ledger.sqlite; `ouroboros list` shows the runs"
+            )
         try:
             self._db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
@@ -81,7 +83,9 @@ class Ledger:
             raise damaged(self.path, problem)
         version = self.meta("schema")
         if version != SCHEMA_VERSION:
-            raise LedgerError(f"{self.path} has ledger version {version}, this program reads {SCHEMA_VERSION}; use the one that wrote it")
+            raise LedgerError(
+                f"{self.path} is of version {version}, this program reads {SCHEMA_VERSION}; use the one that wrote it"
+            )
 
     def close(self) -> None:
         """Close the file."""
@@ -110,7 +114,15 @@ class Ledger:
         """Record a finished step; a step that is there already stays as it is."""
         self._write(
             "INSERT INTO steps (key, method, params, result, error, at, wall_s) VALUES (?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING",
-            (key, method, _dump(params), None if error else _dump(result), _dump(error) if error else None, time.time(), wall_s),
+            (
+                key,
+                method,
+                _dump(params),
+                None if error else _dump(result),
+                _dump(error) if error else None,
+                time.time(),
+                wall_s,
+            ),
         )
 
     def once(self, key: str, method: str, params: Any, work: Callable[[], Any]) -> Any:
@@ -140,7 +152,7 @@ class Ledger:
         return [json.loads(row[0]) for row in rows]
 
     def wall_s(self) -> float:
-        """Return the seconds that the run was at work: from each opening to the last step recorded before the next one."""
+        """Return the seconds at work: from each opening of the run to the last step recorded before the next one."""
         opened = [row[0] for row in self._db.execute("SELECT at FROM events WHERE name = 'run.opened' ORDER BY seq")]
         total = 0.0
         for begin, end in zip(opened, [*opened[1:], float("inf")], strict=True):
@@ -151,7 +163,12 @@ class Ledger:
     def digest(self) -> str:
         """Return the SHA-256 over all steps in the order of their keys, times left out."""
         rows = self._db.execute("SELECT key, method, params, result, error FROM steps ORDER BY key")
-        return content_hash([[key, method, sha256(params), sha256(result or ""), sha256(error or "")] for key, method, params, result, error in rows])
+        return content_hash(
+            [
+                [key, method, sha256(params), sha256(result or ""), sha256(error or "")]
+                for key, method, params, result, error in rows
+            ]
+        )
 
     def _write(self, sql: str, values: tuple[Any, ...]) -> None:
         try:
@@ -172,7 +189,9 @@ def _dump(value: Any) -> str:
 
 def _step(row: tuple[Any, ...]) -> Step:
     key, method, params, result, error, wall_s = row
-    return Step(key, method, json.loads(params), json.loads(result) if result else None, json.loads(error) if error else None, wall_s)
+    return Step(
+        key, method, json.loads(params), json.loads(result) if result else None, json.loads(error) if error else None, wall_s
+    )
 
 
 def damaged(path: Path, problem: object) -> LedgerError:
@@ -194,4 +213,6 @@ def require_room(folder: Path, need_mb: int) -> None:
     there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     free_mb = shutil.disk_usage(there).free // 2**20
     if free_mb < need_mb:
-        raise SurroundingsError(f"the disk of {there} has {free_mb} MB free, a run needs {need_mb} MB: free some or choose another --run-dir")
+        raise SurroundingsError(
+            f"the disk of {there} has {free_mb} MB free, a run needs {need_mb} MB: free some or choose another --run-dir"
+        )

@@ -10,13 +10,15 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from ouroboros.protocols.errors import LedgerError, OuroborosError, UsageError
 from ouroboros.runs.ledger import Ledger, require_room
 from ouroboros.runs.recipe import Recipe, build_recipe, recipe_toml
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from ouroboros.protocols.ports import Role, Sandbox, Task
     from ouroboros.runs.context import Run
     from ouroboros.runs.progress import Progress
@@ -67,7 +69,7 @@ def check_training_settings(recipe: Recipe) -> None:
     from ouroboros.policy.sft import SftConfig
     from ouroboros.protocols.jsonrpc import one_line
 
-    tables = {
+    tables: dict[str, tuple[type[BaseModel], dict[str, Any]]] = {
         "sft": (SftConfig, recipe.sft.model_dump()),
         "grpo": (GrpoConfig, recipe.grpo.model_dump(exclude={"stages"})),
         "reader": (ReaderConfig, recipe.reader.model_dump(exclude={"noise"})),
@@ -99,7 +101,9 @@ def read_recipe(folder: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     path = folder / "recipe.toml"
     for override in overrides:
         if not override.startswith("budget."):
-            raise UsageError(f"--set {override}: a run that has begun takes only budget.* (its other settings are part of its record)")
+            raise UsageError(
+                f"--set {override}: a run that has begun takes only budget.* (its other settings are part of its record)"
+            )
     try:
         return build_recipe(tomllib.loads(path.read_text(encoding="utf-8")), overrides, str(path))
     except FileNotFoundError:

@@ -43,7 +43,8 @@ class Player:
         seen = self.perceive(observations) if self.perceive else observations
         logits = self.policy.logits(seen)
         if self.session is None:
-            return logits.argmax(axis=1).astype(np.int8)
+            best: NDArray[np.int8] = logits.argmax(axis=1).astype(np.int8)
+            return best
         return self.session.act(seen, logits)
 
     def close(self) -> None:

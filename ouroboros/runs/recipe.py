@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ouroboros.protocols.errors import UsageError
 from ouroboros.protocols.jsonrpc import one_line
@@ -35,20 +36,20 @@ class StartSettings(Frozen):
 class SftSettings(Frozen):
     """Overrides of `policy.sft.SftConfig`, by name."""
 
-    model_config = {"extra": "allow", "frozen": True}
+    model_config = ConfigDict(extra="allow", frozen=True)
 
 
 class GrpoSettings(Frozen):
     """Overrides of `policy.grpo.GrpoConfig`, by name; `stages` is the number of successive-halving stages."""
 
-    model_config = {"extra": "allow", "frozen": True}
+    model_config = ConfigDict(extra="allow", frozen=True)
     stages: int = Field(default=2, ge=1, le=6)
 
 
 class ReaderSettings(Frozen):
     """Overrides of `perception.reader.ReaderConfig`, by name, and the pixel noise of the camera."""
 
-    model_config = {"extra": "allow", "frozen": True}
+    model_config = ConfigDict(extra="allow", frozen=True)
     noise: float = Field(default=0.0, ge=0, le=1)
 
 
@@ -69,7 +70,7 @@ class RoleSettings(Frozen):
     max_tokens: int = Field(default=2000, ge=16)
     usd_per_million_tokens: float = Field(default=0.0, ge=0)
     count: int = Field(default=3, ge=0, le=64)
-    config: dict[str, Any] = {}
+    config: dict[str, Any] = Field(default_factory=dict)
 
 
 class Roles(Frozen):
@@ -228,8 +229,6 @@ def _toml(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         # A JSON string is a TOML basic string, but for the delete character.
-        import json
-
         return json.dumps(value).replace("\x7f", "\\u007f")
     if isinstance(value, list):
         return "[" + ", ".join(_toml(v) for v in value) + "]"

@@ -46,11 +46,15 @@ def find_role(where: str) -> type[Role]:
     target = known.get(where, where)
     module_name, sep, class_name = target.rpartition(":")
     if not sep:
-        raise UsageError(f"no role {where!r}: give an installed one ({', '.join(sorted(known))}), module:Class or file.py:Class")
+        raise UsageError(
+            f"no role {where!r}: give an installed one ({', '.join(sorted(known))}), module:Class or file.py:Class"
+        )
     try:
         found = getattr(_module(module_name), class_name)
     except (ImportError, AttributeError, OSError, SyntaxError) as error:
-        raise UsageError(f"role {where!r} cannot be loaded: {error}; give an installed role, module:Class or file.py:Class") from None
+        raise UsageError(
+            f"role {where!r} cannot be loaded: {error}; give an installed role, module:Class or file.py:Class"
+        ) from None
     missing = [name for name in ("name", "method", "Config", "Request", "Reply", "act") if not hasattr(found, name)]
     if missing:
         raise UsageError(f"role {where!r} has no {', '.join(missing)}; see examples/ for the form of a role")

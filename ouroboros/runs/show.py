@@ -135,7 +135,9 @@ class Report:
         screened = self._result(f"{found['round']}/screen/{id}") or {}
         if found["kind"] == "patch":
             if "controller" not in screened:
-                raise UsageError(f"{id} did not pass the screen ({found['layer']}: {found['reason']}), so there is no controller to compare")
+                raise UsageError(
+                    f"{id} did not pass the screen ({found['layer']}: {found['reason']}), so there is no controller to compare"
+                )
             return self.store.text(screened["controller"])
         return json.dumps(found["reward"], indent=2, sort_keys=True) + "\n"
 
@@ -157,11 +159,18 @@ def rounds_table(document: dict[str, Any]) -> Table:
     from rich.text import Text
 
     table = Table(title=f"{document['run']}: {document['status']}", title_justify="left", pad_edge=False)
-    for name, options in (
-        ("round", {"justify": "right"}), ("mode", {}), ("candidate", {"no_wrap": True}), ("verdict", {"no_wrap": True}),
-        ("layer: reason", {"ratio": 1}), ("effect [95 %]", {"no_wrap": True}), ("pairs", {"justify": "right"}), ("score after", {"no_wrap": True}),
-    ):  # fmt: skip
-        table.add_column(name, **options)  # type: ignore[arg-type]
+    columns: dict[str, dict[str, Any]] = {
+        "round": {"justify": "right"},
+        "mode": {},
+        "candidate": {"no_wrap": True},
+        "verdict": {"no_wrap": True},
+        "layer: reason": {"ratio": 1},
+        "effect [95 %]": {"no_wrap": True},
+        "pairs": {"justify": "right"},
+        "score after": {"no_wrap": True},
+    }
+    for name, options in columns.items():
+        table.add_column(name, **options)
     if document["start"]:
         table.add_row("", "start", "", "", "", "", "", _score(document["start"]))
     for entry in document["rounds"]:
@@ -175,7 +184,9 @@ def rounds_table(document: dict[str, Any]) -> Table:
             effect = c["effect"]
             bounds = f"{effect['utility']:+.3f} [{effect['low']:+.2f}, {effect['high']:+.2f}]" if effect else ""
             verdict = Text(c["verdict"], style=STYLES[c["verdict"]])
-            table.add_row(*head, c["id"], verdict, f"{c['layer']}: {c['reason']}", bounds, str(effect["games"]) if effect else "", tail)
+            table.add_row(
+                *head, c["id"], verdict, f"{c['layer']}: {c['reason']}", bounds, str(effect["games"]) if effect else "", tail
+            )
         table.add_section()
     return table
 

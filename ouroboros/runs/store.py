@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -28,7 +27,9 @@ class Store:
         """
         path = self.folder / digest
         if not path.exists():
-            raise LedgerError(f"artifact {digest[:12]} is missing from {self.folder}: restore it from a copy, or start a new run")
+            raise LedgerError(
+                f"artifact {digest[:12]} is missing from {self.folder}: restore it from a copy, or start a new run"
+            )
         return path
 
     def put_text(self, text: str) -> str:
@@ -39,7 +40,7 @@ class Store:
             with self._scratch() as scratch:
                 file = Path(scratch) / "text"
                 file.write_text(text, encoding="utf-8")
-                os.replace(file, target)
+                file.replace(target)
         return digest
 
     def text(self, digest: str) -> str:

@@ -88,7 +88,8 @@ def run_job(job: Job, report: Callable[..., None]) -> dict[str, float]:
     """Do a job in this process."""
     task = make_task(job.task)
     if job.kind == "reader":
-        from ouroboros.perception.training import ReaderConfig, train_reader
+        from ouroboros.perception.reader import ReaderConfig
+        from ouroboros.perception.training import train_reader
 
         reader = train_reader(task, ReaderConfig(**job.config), job.seed, job.out, report)
         return {"exact": reader.exact}
@@ -107,7 +108,14 @@ def run_job(job: Job, report: Callable[..., None]) -> dict[str, float]:
     spec, (low, high) = job.reward, job.progress
     reward = compile_spec(spec, list(task.features))
     health = train_grpo(
-        task, job.start, reward, lambda p: spec.gamma_at(low + p * (high - low)), GrpoConfig(**job.config), job.seed, job.out, report
+        task,
+        job.start,
+        reward,
+        lambda p: spec.gamma_at(low + p * (high - low)),
+        GrpoConfig(**job.config),
+        job.seed,
+        job.out,
+        report,
     ).health
     return dict(health)
 

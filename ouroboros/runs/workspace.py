@@ -81,7 +81,9 @@ class Workspace:
     def _git(self, *args: str, clock: int = 0) -> str:
         done = self._run(*args, clock=clock)
         if done.returncode != 0:
-            raise LedgerError(f"git {args[0]} failed in {self.folder}: {done.stderr.strip()[:200]}; the workspace may be damaged")
+            raise LedgerError(
+                f"git {args[0]} failed in {self.folder}: {done.stderr.strip()[:200]}; the workspace may be damaged"
+            )
         return done.stdout
 
     def _run(self, *args: str, clock: int = 0) -> subprocess.CompletedProcess[str]:

@@ -21,11 +21,11 @@ Fate = Literal["time", "gone"]
 """Why a worker died: its processor time was used up, or anything else."""
 
 
-class LinkClosed(Exception):  # noqa: N818 (an event of the channel that the session turns into a fault)
+class LinkClosed(Exception):
     """The worker's end is closed: it died."""
 
 
-class LinkTimeout(Exception):  # noqa: N818 (as above)
+class LinkTimeout(Exception):
     """The deadline passed."""
 
 

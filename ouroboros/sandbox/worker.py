@@ -42,7 +42,7 @@ CONSTANTS = (bool, int, float, str, tuple, types.FunctionType)
 """What a public name of the toolkit may be to be seen by a controller: no modules, classes or mutable tables."""
 
 
-class BadAction(Exception):  # noqa: N818 (a finding about the controller, not an error of the worker)
+class BadAction(Exception):
     """A controller returned something that is not an action."""
 
 

@@ -13,6 +13,7 @@ GOLDEN_INVERSE = pow(0x9E3779B97F4A7C15, -1, 1 << 64)
 
 def unsplitmix(seed: int, value: int) -> int:
     """Invert `splitmix`: the index that gives `value`. That it exists proves that no two indices share a value."""
+
     def unshift(z: int, bits: int) -> int:
         out = z
         for _ in range(64 // bits + 1):

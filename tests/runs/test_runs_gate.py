@@ -20,7 +20,7 @@ def heavy_tailed(random: np.random.Generator, n: int) -> np.ndarray:
     return np.where(random.random(n) < 0.9, 0.0, random.choice([-1.0, 1.0], n)) * random.random(n)
 
 
-def play_from(differences: np.ndarray):  # noqa: ANN201
+def play_from(differences: np.ndarray):
     return lambda start, count: (0.5 + differences[start : start + count] / 2, 0.5 - differences[start : start + count] / 2)
 
 

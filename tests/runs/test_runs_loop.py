@@ -59,7 +59,9 @@ def test_the_document_has_the_promised_form(finished: Path) -> None:
 def test_an_accepted_candidate_is_a_commit_and_the_workspace_is_the_incumbent(finished: Path) -> None:
     shown = document(finished)
     accepted = [c["id"] for r in shown["rounds"] for c in r["candidates"] if c["verdict"] == "accepted"]
-    log = subprocess.run(["git", "log", "--format=%s", "--reverse"], cwd=finished / "workspace", capture_output=True, text=True, check=True)
+    log = subprocess.run(
+        ["git", "log", "--format=%s", "--reverse"], cwd=finished / "workspace", capture_output=True, text=True, check=True
+    )
     assert log.stdout.split("\n")[:-1] == ["Start", *(f"Accept {id}" for id in accepted)]
     last = shown["rounds"][-1]["incumbent"]
     assert (finished / "workspace" / "policy").read_text().strip() == last["policy"]
@@ -137,7 +139,9 @@ def test_a_finished_run_goes_on_with_more_rounds(finished: Path, tmp_path: Path)
         lifecycle.work(folder, Quiet(notes=False), ("seed=9",))
 
 
-def test_a_budget_stops_between_rounds_and_says_how_to_go_on(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_budget_stops_between_rounds_and_says_how_to_go_on(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "longer"
     shutil.copytree(finished, folder)
     assert call(["resume", str(folder), "--set", "budget.rounds=9", "--set", "budget.games=1", "--json"]) == 0
@@ -185,7 +189,9 @@ def test_rollback_by_hand_restores_what_stood_before(finished: Path, tmp_path: P
 
 def test_diff_and_list_and_show(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown = document(finished)
-    patch = next(c for r in shown["rounds"] for c in r["candidates"] if c["kind"] == "patch" and c["layer"] in ("gate", "oracle"))
+    patch = next(
+        c for r in shown["rounds"] for c in r["candidates"] if c["kind"] == "patch" and c["layer"] in ("gate", "oracle")
+    )
     assert call(["diff", str(finished), "start", patch["id"]]) == 0
     assert capsys.readouterr().out.startswith("--- start\n+++ ")
     assert call(["list", str(finished.parent), "--json"]) == 0
@@ -230,7 +236,8 @@ def test_a_disk_without_room_is_refused_before_anything_is_written(tmp_path: Pat
 
 
 def test_help_names_the_commands_and_loads_nothing_heavy() -> None:
-    code = "import sys; from ouroboros.runs.cli import call; call(['--help']); print([m for m in ('torch', 'numba', 'langgraph', 'numpy') if m in sys.modules])"
+    heavy = ("torch", "numba", "langgraph", "numpy")
+    code = f"import sys; from ouroboros.runs.cli import call; call(['--help']); print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")
     assert "ablate" in done.stdout

@@ -132,7 +132,10 @@ def _decide(run: Run, round: int) -> dict[str, Any]:
             weights[mode] = max(weights.get(mode, 0.0), finding.weight)
     urgency = {mode: weight * FATIGUE ** tired.get(mode, 0) for mode, weight in weights.items()}
     if not urgency or max(urgency.values()) < 0.1:
-        return {"mode": "meta_learn", "why": "no finding stands out, or its mode brought nothing: search rewards and patches together"}
+        return {
+            "mode": "meta_learn",
+            "why": "no finding stands out, or its mode brought nothing: search rewards and patches together",
+        }
     mode = max(dict.fromkeys(MODES.values()), key=lambda m: urgency.get(m, 0.0))  # of equals the first in the table
     return {"mode": mode, "why": ", ".join(f"{m} {u:.2f}" for m, u in sorted(urgency.items(), key=lambda i: -i[1]))}
 

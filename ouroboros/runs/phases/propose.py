@@ -24,7 +24,9 @@ def propose(run: Run, round: int) -> None:
 
 def _all(run: Run, round: int) -> list[dict[str, Any]]:
     mode = run.result(f"{round}/decide")["mode"]
-    questions = [_question(run, round, mode, kind) for kind in KINDS[mode] if run.recipe.roles.model_dump()[ROLES[kind]]["count"]]
+    questions = [
+        _question(run, round, mode, kind) for kind in KINDS[mode] if run.recipe.roles.model_dump()[ROLES[kind]]["count"]
+    ]
     found: list[dict[str, Any]] = []
     for kind, answer in zip(KINDS[mode], ask(run.ledger, questions), strict=False):
         if answer.reply is None:

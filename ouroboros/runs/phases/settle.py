@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from ouroboros.protocols.records import Incumbent
-from ouroboros.runs.context import as_dict
+from ouroboros.runs.context import as_dict, kept
 from ouroboros.runs.players import utilities_or_loss
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ def _apply(run: Run, round: int, candidate: Proposed, verdict: dict[str, Any]) -
 def commit_incumbent(run: Run, incumbent: Incumbent, subject: str) -> str:
     """Write an incumbent into the workspace; return the commit."""
     clock = sum(1 for s in run.ledger.steps() if s.method in ("patch.apply", "patch.rollback")) + 1
-    return run.workspace.commit(run.store.text(incumbent.controller), run.store.text(incumbent.reward), incumbent.policy, subject, clock)
+    return run.workspace.commit(
+        run.store.text(incumbent.controller), run.store.text(incumbent.reward), incumbent.policy, subject, clock
+    )
 
 
 def attribute(run: Run, round: int) -> dict[str, float] | None:
@@ -49,7 +51,9 @@ def attribute(run: Run, round: int) -> dict[str, float] | None:
     first = next(c for c in run.candidates(round) if c.id == applied[0]["candidate"])
     old = Incumbent(**run.result(f"{round}/verdict/{first.id}")["incumbent"])
     new = Incumbent(**applied[-1]["incumbent"])
-    shares: dict[str, float] = run.step(f"{round}/attribute", "gate.attribute", {"stream": "search"}, lambda: _factorial(run, round, old, new))
+    shares: dict[str, float] = run.step(
+        f"{round}/attribute", "gate.attribute", {"stream": "search"}, lambda: _factorial(run, round, old, new)
+    )
     return shares
 
 
@@ -67,14 +71,9 @@ def _factorial(run: Run, round: int, old: Incumbent, new: Incumbent) -> dict[str
     run.progress.games(4 * games)
     u00, u01, u10, u11 = results
     return {
-        "reward": round_((u10 - u00 + u11 - u01) / 2),
-        "code": round_((u01 - u00 + u11 - u10) / 2),
-        "interaction": round_(u11 - u10 - u01 + u00),
+        "reward": kept((u10 - u00 + u11 - u01) / 2),
+        "code": kept((u01 - u00 + u11 - u10) / 2),
+        "interaction": kept(u11 - u10 - u01 + u00),
         "games": float(games),
         "played": float(4 * games),
     }
-
-
-def round_(value: float) -> float:
-    """Round to what a record keeps."""
-    return round(value, 9)

@@ -58,7 +58,9 @@ def _policy(run: Run) -> dict[str, Any]:
 def _trained(run: Run, kind: str, config: dict[str, Any], seed: int, part: str) -> str:
     """Train a model, or take the one that an equal training left in the cache; return its hash in the store."""
     task = run.recipe.task
-    key = content_hash([kind, config, seed, task.model_dump(), run.recipe.threads, source_hash(part), source_hash("envs"), version("torch")])
+    key = content_hash(
+        [kind, config, seed, task.model_dump(), run.recipe.threads, source_hash(part), source_hash("envs"), version("torch")]
+    )
     cached = model_cache() / key
     out = run.store.scratch_dir() / kind
     if cached.is_dir():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ouroboros.protocols.errors import TrainingError
-from ouroboros.protocols.records import Incumbent
+from ouroboros.protocols.records import Incumbent, RewardSpec
 from ouroboros.runs.phases.observe import SEARCH_SPAN
 from ouroboros.runs.players import utilities_or_loss
 from ouroboros.runs.training import Job
@@ -38,11 +39,10 @@ def _train_all(run: Run, round: int, stage: int, alive: list[Proposed]) -> None:
     for candidate, job, health in zip(missing, jobs, run.trainers.run(jobs, run.progress.advance), strict=True):
         key, params = f"{round}/train/{stage}/{candidate.id}", {"candidate": candidate.id, "stage": stage}
         if isinstance(health, TrainingError):
-            error = str(health)
-            run.step(key, "policy.train", params, lambda e=error: {"error": e})  # type: ignore[misc]
+            result: dict[str, Any] = {"error": str(health)}
         else:
-            policy = run.store.put_dir(job.out)
-            run.step(key, "policy.train", params, lambda p=policy, h=health: {"policy": p, "health": h})  # type: ignore[misc]
+            result = {"policy": run.store.put_dir(job.out), "health": health}
+        run.ledger.record(key, "policy.train", params, result, None, 0.0)
         shutil.rmtree(job.out.parent, ignore_errors=True)
     for candidate in alive:
         result = run.result(f"{round}/train/{stage}/{candidate.id}")
@@ -55,8 +55,6 @@ def _job(run: Run, round: int, stage: int, candidate: Proposed) -> Job:
     stages = settings.pop("stages")
     before = run.incumbent().policy if stage == 0 else run.result(f"{round}/train/{stage - 1}/{candidate.id}")["policy"]
     spec_text = run.store.text(run.result(f"{round}/screen/{candidate.id}")["reward"])
-    from ouroboros.protocols.records import RewardSpec
-
     return Job(
         name=f"grpo {candidate.id}",
         kind="grpo",
@@ -78,11 +76,13 @@ def _halve(run: Run, round: int, stage: int, alive: list[Proposed]) -> None:
     scores: dict[str, float] = {}
     for candidate in alive:
         key, params = f"{round}/halve/{stage}/{candidate.id}", {"candidate": candidate.id, "stream": "search"}
-        scores[candidate.id] = run.step(key, "policy.evaluate", params, lambda c=candidate: _score(run, round, stage, c))["utility"]  # type: ignore[misc]
+        result = run.step(key, "policy.evaluate", params, partial(_score, run, round, stage, candidate))
+        scores[candidate.id] = result["utility"]
     ranked = sorted(alive, key=lambda c: (-scores[c.id], c.id))
     kept = ranked[: (len(ranked) + 1) // 2]
     for candidate in ranked[len(kept) :]:
-        reason = f"mean utility {scores[candidate.id]:.3f} after stage {stage + 1}, those kept have {scores[kept[-1].id]:.3f} or more"
+        bar = f"those kept have {scores[kept[-1].id]:.3f} or more"
+        reason = f"mean utility {scores[candidate.id]:.3f} after stage {stage + 1}, {bar}"
         run.reject(round, candidate, "halving", reason)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.records import Incumbent, Outcomes
-from ouroboros.runs.context import as_dict, standing
+from ouroboros.runs.context import as_dict, kept, standing
 from ouroboros.runs.gate.betting import BettingTest
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ def watch(run: Run, round: int) -> None:
             reason = f"worse than its predecessor by {-test.mean:.3f} utility over {test.games} watch games"
             roll_back(run, f"{round}/rollback", history[-1]["candidate"], reason)
             run.step(f"{round}/watch/again", "policy.evaluate", {"stream": "watch"}, lambda: _play(run, round, history[:-1], 1))
-    run.progress.note(f"round {round + 1}: score {seen['score']['mean']:.1f} [{seen['score']['low']:.1f}, {seen['score']['high']:.1f}]")
+    run.progress.note(
+        f"round {round + 1}: score {seen['score']['mean']:.1f} [{seen['score']['low']:.1f}, {seen['score']['high']:.1f}]"
+    )
 
 
 def lineage(run: Run) -> list[dict[str, Any]]:
@@ -56,15 +58,14 @@ def _play(run: Run, round: int, history: list[dict[str, Any]], salt: int = 0) ->
         played = list(pool.map(lambda incumbent: _outcomes(run, incumbent, seeds), shown))
     run.progress.games(games * len(shown))
     utilities = [o.utility if o is not None else np.zeros(games) for o in played]
-    result = {"candidate": history[-1].get("candidate"), "played": games * len(shown), **measured(played[-1], run.seed("bootstrap", round))}
+    result = {
+        "candidate": history[-1].get("candidate"),
+        "played": games * len(shown),
+        **measured(played[-1], run.seed("bootstrap", round)),
+    }
     if len(shown) > 1:
-        result["differences"] = [round_to(x) for x in utilities[1] - utilities[0]]
+        result["differences"] = [kept(x) for x in utilities[1] - utilities[0]]
     return result
-
-
-def round_to(value: float) -> float:
-    """Round to what a record keeps."""
-    return round(float(value), 9)
 
 
 def _outcomes(run: Run, incumbent: Incumbent, seeds: list[int]) -> Outcomes | None:
@@ -85,7 +86,13 @@ def measured(outcomes: Outcomes | None, seed: int) -> dict[str, Any]:
     from ouroboros.policy.play import estimate
 
     if outcomes is None:
-        return {"score": {"mean": 0.0, "low": 0.0, "high": 0.0}, "win_rate": 0.0, "path_optimality": 0.0, "utility": 0.0, "steps": 0.0}
+        return {
+            "score": {"mean": 0.0, "low": 0.0, "high": 0.0},
+            "win_rate": 0.0,
+            "path_optimality": 0.0,
+            "utility": 0.0,
+            "steps": 0.0,
+        }
     score: NDArray[np.float64] = outcomes.score.astype(np.float64)
     return {
         "score": asdict(estimate(score, np.random.default_rng(seed))),
@@ -111,7 +118,9 @@ def roll_back(run: Run, key: str, candidate: str, reason: str) -> dict[str, Any]
     Raises:
         UsageError: it was not accepted, is rolled back already, or later ones build on it.
     """
-    result: dict[str, Any] = run.step(key, "patch.rollback", {"candidate": candidate, "reason": reason}, lambda: _revert(run, candidate, reason))
+    result: dict[str, Any] = run.step(
+        key, "patch.rollback", {"candidate": candidate, "reason": reason}, lambda: _revert(run, candidate, reason)
+    )
     round = candidate_round(candidate)
     run.step(f"{round}/rolled_back/{candidate}", "run.verdict", {"candidate": candidate}, lambda: {"reason": reason})
     run.progress.note(f"rolled back {candidate}: {reason}")
@@ -135,7 +144,9 @@ def _revert(run: Run, candidate: str, reason: str) -> dict[str, Any]:
     commit = run.workspace.revert(entry["commit"], clock)
     if commit is None:
         later = [e["candidate"] for e in stack[stack.index(entry) + 1 :]]
-        raise UsageError(f"{candidate} cannot be rolled back alone: {', '.join(later)} build on it; roll those back first, newest first")
+        raise UsageError(
+            f"{candidate} cannot be rolled back alone: {', '.join(later)} build on it; roll those back first, newest first"
+        )
     incumbent = Incumbent(
         policy=run.workspace.read("policy").strip(),
         reward=run.store.put_text(run.workspace.read("reward.json").removesuffix("\n")),
