@@ -44,10 +44,10 @@ class RecordedChat:
             try:
                 reply = await self._inner.complete(messages, seed)
             except ModelError as error:
-                self._ledger.record(key, "chat.complete", params, None, {"code": -32000, "message": str(error)}, 0.0)
+                self._ledger.record(key, "chat.complete", params, None, {"code": -32000, "message": str(error)})
                 raise
             result = {"text": reply.text, "tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out}
-            self._ledger.record(key, "chat.complete", params, result, None, 0.0)
+            self._ledger.record(key, "chat.complete", params, result)
             return reply
         if step.error is not None:
             raise ModelError(step.error["message"])

@@ -24,7 +24,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS steps (
     seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, method TEXT NOT NULL, params TEXT NOT NULL,
-    result TEXT, error TEXT, at REAL NOT NULL, wall_s REAL NOT NULL);
+    result TEXT, error TEXT, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL);
 """
 
@@ -38,7 +38,6 @@ class Step:
     params: dict[str, Any]
     result: Any
     error: dict[str, Any] | None
-    wall_s: float
 
 
 class StepFailed(Exception):
@@ -102,27 +101,20 @@ class Ledger:
 
     def step(self, key: str) -> Step | None:
         """Return the recorded step of that key, or None."""
-        row = self._db.execute("SELECT key, method, params, result, error, wall_s FROM steps WHERE key = ?", (key,)).fetchone()
+        row = self._db.execute("SELECT key, method, params, result, error FROM steps WHERE key = ?", (key,)).fetchone()
         return _step(row) if row else None
 
     def steps(self, prefix: str = "") -> Iterator[Step]:
         """Yield recorded steps whose key starts with `prefix`, in the order they were recorded."""
-        rows = self._db.execute("SELECT key, method, params, result, error, wall_s FROM steps ORDER BY seq")
+        rows = self._db.execute("SELECT key, method, params, result, error FROM steps ORDER BY seq")
         return (_step(row) for row in rows if row[0].startswith(prefix))
 
-    def record(self, key: str, method: str, params: Any, result: Any, error: dict[str, Any] | None, wall_s: float) -> None:
+    def record(self, key: str, method: str, params: Any, result: Any, error: dict[str, Any] | None = None) -> None:
         """Record a finished step; a step that is there already stays as it is."""
+        texts = (_dump(params), None if error else _dump(result), _dump(error) if error else None)
         self._write(
-            "INSERT INTO steps (key, method, params, result, error, at, wall_s) VALUES (?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING",
-            (
-                key,
-                method,
-                _dump(params),
-                None if error else _dump(result),
-                _dump(error) if error else None,
-                time.time(),
-                wall_s,
-            ),
+            "INSERT INTO steps (key, method, params, result, error, at) VALUES (?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING",
+            (key, method, *texts, time.time()),
         )
 
     def once(self, key: str, method: str, params: Any, work: Callable[[], Any]) -> Any:
@@ -133,9 +125,7 @@ class Ledger:
         """
         known = self.step(key)
         if known is None:
-            start = time.perf_counter()
-            result = work()
-            self.record(key, method, params, result, None, time.perf_counter() - start)
+            self.record(key, method, params, work())
             known = self.step(key)
             assert known is not None
         if known.error is not None:
@@ -188,10 +178,8 @@ def _dump(value: Any) -> str:
 
 
 def _step(row: tuple[Any, ...]) -> Step:
-    key, method, params, result, error, wall_s = row
-    return Step(
-        key, method, json.loads(params), json.loads(result) if result else None, json.loads(error) if error else None, wall_s
-    )
+    key, method, params, result, error = row
+    return Step(key, method, json.loads(params), json.loads(result) if result else None, json.loads(error) if error else None)
 
 
 def damaged(path: Path, problem: object) -> LedgerError:

@@ -137,7 +137,7 @@ async def _ask_one(ledger: Ledger, asked: Asked) -> Answered:
         message = jsonrpc.request(method, asked.params.model_dump(mode="json"), asked.key)
         with recorded(ledger, asked.key, asked.role):
             reply = await _dispatcher(asked.role).answer(message)
-        ledger.record(asked.key, method, message["params"], reply.get("result"), reply.get("error"), 0.0)
+        ledger.record(asked.key, method, message["params"], reply.get("result"), reply.get("error"))
         step = ledger.step(asked.key)
         assert step is not None
     if step.error is not None:

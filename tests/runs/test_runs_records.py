@@ -64,11 +64,11 @@ def test_the_digest_is_of_what_happened_not_of_when_or_in_which_order(tmp_path: 
     for name, order in (("a", "xy"), ("b", "yx")):
         ledger = Ledger(tmp_path / name, create=True)
         for key in order:
-            ledger.record(key, "m", {}, {"key": key}, None, wall_s=len(digests))
+            ledger.record(key, "m", {}, {"key": key})
         ledger.event("note", {"run": name})
         digests.append(ledger.digest())
     assert digests[0] == digests[1]
-    ledger.record("z", "m", {}, None, {"code": 1, "message": "no"}, 0.0)
+    ledger.record("z", "m", {}, None, {"code": 1, "message": "no"})
     assert ledger.digest() != digests[0]
 
 

@@ -34,6 +34,8 @@ KINDS = {
     "meta_learn": ("reward", "patch"),
 }
 """What a mode asks for."""
+ROLES = {"reward": "reward_designer", "patch": "code_patcher"}
+"""Which role of the recipe answers which kind."""
 FATIGUE = 0.5
 """A mode's weight is multiplied by this for every round of it since it last got something accepted."""
 
@@ -128,7 +130,7 @@ def _decide(run: Run, round: int) -> dict[str, Any]:
     weights: dict[str, float] = {}
     for finding in diagnosis(run, round).findings:
         mode = MODES.get(finding.name)
-        if mode is not None:
+        if mode is not None and any(asked(run, kind) for kind in KINDS[mode]):
             weights[mode] = max(weights.get(mode, 0.0), finding.weight)
     urgency = {mode: weight * FATIGUE ** tired.get(mode, 0) for mode, weight in weights.items()}
     if not urgency or max(urgency.values()) < 0.1:
@@ -138,6 +140,12 @@ def _decide(run: Run, round: int) -> dict[str, Any]:
         }
     mode = max(dict.fromkeys(MODES.values()), key=lambda m: urgency.get(m, 0.0))  # of equals the first in the table
     return {"mode": mode, "why": ", ".join(f"{m} {u:.2f}" for m, u in sorted(urgency.items(), key=lambda i: -i[1]))}
+
+
+def asked(run: Run, kind: str) -> int:
+    """Return how many proposals of a kind the recipe asks its role for in a round."""
+    count: int = getattr(run.recipe.roles, ROLES[kind]).count
+    return count
 
 
 def _fatigue(run: Run, round: int) -> dict[str, int]:

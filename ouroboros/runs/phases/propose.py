@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 from ouroboros.protocols.messages import PatchRequest, RewardRequest, Tool, Tried
 from ouroboros.protocols.records import RewardSpec
 from ouroboros.runs.context import Proposed
-from ouroboros.runs.phases.observe import KINDS, diagnosis
+from ouroboros.runs.phases.observe import KINDS, ROLES, asked, diagnosis
 from ouroboros.runs.roles import Asked, ask
 
 if TYPE_CHECKING:
     from ouroboros.runs.context import Run
-
-ROLES = {"reward": "reward_designer", "patch": "code_patcher"}
 
 
 def propose(run: Run, round: int) -> None:
@@ -42,12 +40,11 @@ def _all(run: Run, round: int) -> list[dict[str, Any]]:
 
 def _question(run: Run, round: int, mode: Any, kind: str) -> Asked:
     role = run.roles[ROLES[kind]]
-    settings = getattr(run.recipe.roles, ROLES[kind])
     incumbent = run.incumbent()
     shared: dict[str, Any] = {
         "task": run.task.name,
         "mode": mode,
-        "count": settings.count,
+        "count": asked(run, kind),
         "seed": run.seed("propose", round, kind),
         "diagnosis": diagnosis(run, round),
         "tried": tuple(tried(run, round, kind)),

@@ -42,7 +42,7 @@ def _train_all(run: Run, round: int, stage: int, alive: list[Proposed]) -> None:
             result: dict[str, Any] = {"error": str(health)}
         else:
             result = {"policy": run.store.put_dir(job.out), "health": health}
-        run.ledger.record(key, "policy.train", params, result, None, 0.0)
+        run.ledger.record(key, "policy.train", params, result)
         shutil.rmtree(job.out.parent, ignore_errors=True)
     for candidate in alive:
         result = run.result(f"{round}/train/{stage}/{candidate.id}")
