@@ -71,7 +71,7 @@ def check_training_settings(recipe: Recipe) -> None:
 
     tables: dict[str, tuple[type[BaseModel], dict[str, Any]]] = {
         "sft": (SftConfig, recipe.sft.model_dump()),
-        "grpo": (GrpoConfig, recipe.grpo.model_dump(exclude={"stages"})),
+        "grpo": (GrpoConfig, recipe.grpo.model_dump(exclude={"stages", "eta"})),
         "reader": (ReaderConfig, recipe.reader.model_dump(exclude={"noise"})),
     }
     for name, (model, values) in tables.items():

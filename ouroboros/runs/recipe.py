@@ -40,10 +40,13 @@ class SftSettings(Frozen):
 
 
 class GrpoSettings(Frozen):
-    """Overrides of `policy.grpo.GrpoConfig`, by name; `stages` is the number of successive-halving stages."""
+    """Overrides of `policy.grpo.GrpoConfig`, by name, and the successive halving: after each of `stages` but the last, one
+    in `eta` stays (Jamieson and Talwalkar 2016).
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
     stages: int = Field(default=2, ge=1, le=6)
+    eta: int = Field(default=3, ge=2, le=16)
 
 
 class ReaderSettings(Frozen):

@@ -38,7 +38,11 @@ class Judgement:
 
 
 def judge(play: Play, *, alpha: float, games: int, batch: int, futility: float) -> Judgement:
-    """Play until the candidate is shown better or worse, cannot gain `futility` any more, or `games` pairs are played."""
+    """Play until the candidate is shown better or worse, is futile, or `games` pairs are played.
+
+    Futile is a candidate that cannot gain `futility` any more, or whose evidence, growing twice as fast as so far, would not
+    do within the budget. Stopping to reject costs power and never validity.
+    """
     test = BettingTest()
     while True:
         count = min(batch, games - test.games)
@@ -62,6 +66,9 @@ def _verdict(test: BettingTest, alpha: float, games: int, futility: float) -> st
         return f"worse: e-value {_number(test.log_e_worse)} >= {1 / WORSE_ALPHA:.3g} after {n} pairs"
     if test.interval(INTERVAL_ALPHA)[1] < futility:
         return f"futile: the gain is under {futility:g} after {n} pairs"
+    needed, hoped = -math.log(alpha), 2 * test.log_e_better * games / n
+    if n >= games / 3 and hoped < needed:
+        return f"futile: e-value {_number(test.log_e_better)} after {n} pairs, {1 / alpha:.3g} is out of reach in {games}"
     if n >= games:
         return f"not shown better: e-value {_number(test.log_e_better)} < {1 / alpha:.3g} after all {n} pairs"
     return None

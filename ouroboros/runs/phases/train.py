@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def train(run: Run, round: int) -> None:
-    """Train the round's reward candidates, stage by stage; the worse half leaves after every stage but the last."""
+    """Train the round's reward candidates, stage by stage; the worse ones leave after every stage but the last."""
     stages = run.recipe.grpo.stages
     for stage in range(stages):
         alive = [c for c in run.undecided(round) if c.kind == "reward"]
@@ -51,8 +51,7 @@ def _train_all(run: Run, round: int, stage: int, alive: list[Proposed]) -> None:
 
 
 def _job(run: Run, round: int, stage: int, candidate: Proposed) -> Job:
-    settings = run.recipe.grpo.model_dump()
-    stages = settings.pop("stages")
+    settings, stages = run.recipe.grpo.model_dump(exclude={"stages", "eta"}), run.recipe.grpo.stages
     before = run.incumbent().policy if stage == 0 else run.result(f"{round}/train/{stage - 1}/{candidate.id}")["policy"]
     spec_text = run.store.text(run.result(f"{round}/screen/{candidate.id}")["reward"])
     return Job(
@@ -70,7 +69,7 @@ def _job(run: Run, round: int, stage: int, candidate: Proposed) -> Job:
 
 
 def _halve(run: Run, round: int, stage: int, alive: list[Proposed]) -> None:
-    """Score the stage's policies on common search seeds and reject the worse half."""
+    """Score the stage's policies on common search seeds and reject all but one in `eta`."""
     if len(alive) < 2:
         return
     scores: dict[str, float] = {}
@@ -79,7 +78,7 @@ def _halve(run: Run, round: int, stage: int, alive: list[Proposed]) -> None:
         result = run.step(key, "policy.evaluate", params, partial(_score, run, round, stage, candidate))
         scores[candidate.id] = result["utility"]
     ranked = sorted(alive, key=lambda c: (-scores[c.id], c.id))
-    kept = ranked[: (len(ranked) + 1) // 2]
+    kept = ranked[: -(-len(ranked) // run.recipe.grpo.eta)]
     for candidate in ranked[len(kept) :]:
         bar = f"those kept have {scores[kept[-1].id]:.3f} or more"
         reason = f"mean utility {scores[candidate.id]:.3f} after stage {stage + 1}, {bar}"
