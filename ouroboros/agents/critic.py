@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ouroboros.protocols.messages import DiagnoseReply, DiagnoseRequest, DiagnosisText, FindingText
+from ouroboros.protocols.messages import DiagnoseReply, DiagnoseRequest, Diagnosis, Finding
 from ouroboros.protocols.records import Frozen
 
 CAUSES = {
@@ -50,7 +50,7 @@ class SearchCritic:
         found = [*self._deaths(facts), *self._decisions(facts), *self._training(facts.training)]
         return DiagnoseReply(findings=tuple(sorted(found, key=lambda f: (-f.weight, f.name))))
 
-    def _deaths(self, facts: DiagnosisText) -> Iterator[FindingText]:
+    def _deaths(self, facts: Diagnosis) -> Iterator[Finding]:
         lost = 1 - facts.win_rate
         for cause, share in facts.deaths.items():
             if cause not in self.config.wins and share >= self.config.cause:
@@ -70,7 +70,7 @@ class SearchCritic:
                 f"{_percent(body)} of games end with no way out: trapped in too little space before the last move",
             )
 
-    def _decisions(self, facts: DiagnosisText) -> Iterator[FindingText]:
+    def _decisions(self, facts: Diagnosis) -> Iterator[Finding]:
         for phase, regret in facts.regret.items():
             if regret >= self.config.regret:
                 yield _finding(f"{phase}_regret", regret, f"mean oracle regret {regret:.2f} per decision in the {phase} game")
@@ -83,7 +83,7 @@ class SearchCritic:
                 f"games last but waste moves on detours: long ways to the next food, regret {min(small):.2f}",
             )
 
-    def _training(self, health: dict[str, float]) -> Iterator[FindingText]:
+    def _training(self, health: dict[str, float]) -> Iterator[Finding]:
         if not health:
             yield _finding("training_stalled", 1.0, "no training under a designed reward yet")
             return
@@ -105,8 +105,8 @@ class SearchCritic:
             yield _finding("entropy_low", 0.3, f"entropy {health['entropy']:.3f}: the policy no longer explores")
 
 
-def _finding(name: str, weight: float, evidence: str) -> FindingText:
-    return FindingText(name=name, weight=round(max(0.0, min(1.0, weight)), 4), evidence=evidence)
+def _finding(name: str, weight: float, evidence: str) -> Finding:
+    return Finding(name=name, weight=round(max(0.0, min(1.0, weight)), 4), evidence=evidence)
 
 
 def _percent(share: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 from string import Template
 
-from ouroboros.protocols.messages import DiagnosisText, Tried
+from ouroboros.protocols.messages import Diagnosis, Tried
 
 
 def conversation(name: str, values: dict[str, str]) -> list[dict[str, str]]:
@@ -23,7 +23,7 @@ def conversation(name: str, values: dict[str, str]) -> list[dict[str, str]]:
     ]
 
 
-def diagnosis_text(diagnosis: DiagnosisText) -> str:
+def diagnosis_text(diagnosis: Diagnosis) -> str:
     """Return a diagnosis as lines."""
     lines = [
         f"{diagnosis.games} games: mean score {diagnosis.score:.2f} [{diagnosis.score_low:.2f}, {diagnosis.score_high:.2f}], "

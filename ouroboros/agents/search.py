@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from ouroboros.protocols.messages import FindingText, Tried
+from ouroboros.protocols.messages import Finding, Tried
 from ouroboros.protocols.records import SCREEN_LAYERS
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ def polarity(text: str) -> float:
     return (good - bad) / (good + bad) if good + bad else 0.0
 
 
-def affinities(docs: Mapping[str, str], findings: Sequence[FindingText]) -> dict[str, float]:
+def affinities(docs: Mapping[str, str], findings: Sequence[Finding]) -> dict[str, float]:
     """Return how much each part has to do with the findings: name -> 0..1.
 
     Args:

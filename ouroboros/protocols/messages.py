@@ -9,16 +9,35 @@ from pydantic import BaseModel, Field
 from ouroboros.protocols.records import Frozen, RewardSpec
 
 
-class FindingText(Frozen):
-    """A `Finding` on the wire."""
+class Finding(Frozen):
+    """One thing that the incumbent does wrong.
+
+    Args:
+        name: a short key that roles may search by, e.g. `hits_body`, `starves`, `detours`, `training_stalled`.
+        weight: share of games or of decisions concerned, in [0, 1].
+        evidence: one line for a person or a model.
+    """
 
     name: str
     weight: float
     evidence: str
 
 
-class DiagnosisText(Frozen):
-    """A `Diagnosis` on the wire; see `records.Diagnosis` for the fields."""
+class Diagnosis(Frozen):
+    """What the incumbent does wrong, from games on search seeds and from the last training.
+
+    Args:
+        games: games looked at.
+        score: foods eaten per game, with its 95 % interval in `score_low` and `score_high`.
+        utility: mean utility.
+        win_rate: share of boards filled.
+        deaths: cause -> share of games; the causes are the task's.
+        regret: phase of the game -> mean oracle regret per decision.
+        avoidable: share of lost games whose last move the oracle would not have made.
+        training: health of the last training (kl, entropy, clip_fraction, zero_variance, gain, ...); empty before any.
+        findings: what follows from the above, heaviest first.
+        transcripts: failures as text, shortest useful form.
+    """
 
     games: int
     score: float
@@ -30,7 +49,7 @@ class DiagnosisText(Frozen):
     regret: dict[str, float]
     avoidable: float
     training: dict[str, float] = Field(default_factory=dict)
-    findings: tuple[FindingText, ...] = ()
+    findings: tuple[Finding, ...] = ()
     transcripts: tuple[str, ...] = ()
 
 
@@ -66,7 +85,7 @@ class RewardRequest(Frozen):
     mode: Literal["reward_refresh", "bug_fix", "reward_patch", "meta_learn"]
     count: int = Field(ge=1, le=64)
     seed: int
-    diagnosis: DiagnosisText
+    diagnosis: Diagnosis
     incumbent: RewardSpec
     features: dict[str, str]
     tried: tuple[Tried, ...] = ()
@@ -92,7 +111,7 @@ class PatchRequest(Frozen):
     mode: Literal["reward_refresh", "bug_fix", "reward_patch", "meta_learn"]
     count: int = Field(ge=1, le=64)
     seed: int
-    diagnosis: DiagnosisText
+    diagnosis: Diagnosis
     source: str
     actions: tuple[str, ...]
     toolkit: tuple[Tool, ...]
@@ -116,13 +135,13 @@ class DiagnoseRequest(Frozen):
     """Params of `critic.diagnose`: measured facts, findings still empty."""
 
     task: str
-    facts: DiagnosisText
+    facts: Diagnosis
 
 
 class DiagnoseReply(Frozen):
     """Result of `critic.diagnose`: findings, heaviest first."""
 
-    findings: tuple[FindingText, ...]
+    findings: tuple[Finding, ...]
 
 
 METHODS: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {

@@ -71,13 +71,6 @@ class RewardSpec(Frozen):
 
 
 @dataclass(frozen=True, slots=True)
-class Patch:
-    """One unified diff against the one editable file."""
-
-    diff: str
-
-
-@dataclass(frozen=True, slots=True)
 class Incumbent:
     """What plays now, each part by content hash."""
 
@@ -88,16 +81,21 @@ class Incumbent:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An incumbent with one or more parts replaced, and who proposed it, why, from which diagnosis."""
+    """A change that a role proposes; its text is not checked yet.
+
+    Args:
+        id: unique in the run: round, kind and number, e.g. `r2-patch3`.
+        kind: what it replaces.
+        role: who proposed it.
+        rationale: the role's one line.
+        text: a reward spec as JSON, or a diff, or a model's whole reply.
+    """
 
     id: str
     kind: Kind
     role: str
     rationale: str
-    diagnosis: str
-    base: Incumbent
-    patch: Patch | None = None
-    reward: RewardSpec | None = None
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,19 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a candidate, the layer that decided, and the evidence."""
+    """What became of a candidate, the layer that decided, and the evidence.
+
+    Args:
+        outcome: accepted or rejected; a rollback is a record of its own.
+        layer: one of `LAYERS`.
+        reason: one line.
+        effect: what the paired games said; None where none were played.
+        e_value: evidence that it is better.
+        alpha: the share of the run's error budget that its test had.
+        incumbent: whom it played against.
+        training: health figures of its training, for a reward.
+        regret: mean regret on the A* bank: the candidate's and the incumbent's.
+    """
 
     outcome: Outcome
     layer: str
@@ -120,6 +130,9 @@ class Verdict:
     effect: Effect | None = None
     e_value: float | None = None
     alpha: float | None = None
+    incumbent: Incumbent | None = None
+    training: dict[str, float] | None = None
+    regret: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,50 +142,6 @@ class Estimate:
     mean: float
     low: float
     high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that the incumbent does wrong.
-
-    Args:
-        name: a short key that roles may search by, e.g. `hits_body`, `starves`, `detours`, `training_stalled`.
-        weight: share of games or of decisions concerned, in [0, 1].
-        evidence: one line for a person or a model.
-    """
-
-    name: str
-    weight: float
-    evidence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """What the incumbent does wrong, from games on search seeds and from the last training.
-
-    Args:
-        games: games looked at.
-        score: foods eaten per game, with its interval.
-        utility: mean utility.
-        win_rate: share of boards filled.
-        deaths: cause -> share of games; the causes are the task's.
-        regret: phase of the game -> mean oracle regret per decision.
-        avoidable: share of lost games whose last move the oracle would not have made.
-        training: health of the last training (kl, entropy, clip_fraction, zero_variance, reward gain); empty before any.
-        findings: what follows from the above, heaviest first.
-        transcripts: failures as text, shortest useful form.
-    """
-
-    games: int
-    score: Estimate
-    utility: float
-    win_rate: float
-    deaths: Mapping[str, float]
-    regret: Mapping[str, float]
-    avoidable: float
-    training: Mapping[str, float]
-    findings: tuple[Finding, ...]
-    transcripts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

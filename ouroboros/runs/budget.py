@@ -37,8 +37,10 @@ def totals(ledger: Ledger, usd_per_million: dict[str, float]) -> Totals:
             used = result.get("tokens_in", 0) + result.get("tokens_out", 0)
             tokens += used
             cost += used / 1e6 * usd_per_million.get(step.key.split("/")[2], 0.0)
-        elif step.method in ("policy.evaluate", "gate.attribute", "gate.judge"):
+        elif step.method in ("policy.evaluate", "gate.attribute"):
             games += int(result.get("played", result.get("games", 0)))
+        elif step.method == "gate.judge" and result["effect"]:
+            games += 2 * result["effect"]["games"]
     return Totals(games, tokens, round(cost, 6), ledger.wall_s())
 
 

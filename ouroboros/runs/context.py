@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ouroboros.protocols.records import Incumbent, RewardSpec
+from pydantic import TypeAdapter
+
+from ouroboros.protocols.records import Candidate, Incumbent, RewardSpec, Verdict
 from ouroboros.protocols.seeds import derived_seed
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from ouroboros.runs.training import Trainers
     from ouroboros.runs.workspace import Workspace
 
+VERDICT = TypeAdapter(Verdict)
 INCUMBENT_METHODS = ("run.start", "patch.apply", "patch.rollback")
 """Steps whose result names the incumbent from then on."""
 
@@ -61,40 +64,25 @@ class Run:
         """Return an incumbent's reward spec."""
         return RewardSpec.model_validate_json(self.store.text(incumbent.reward))
 
-    def candidates(self, round: int) -> list[Proposed]:
+    def candidates(self, round: int) -> list[Candidate]:
         """Return the round's candidates in the order they were proposed."""
-        return [Proposed(**item) for item in self.result(f"{round}/propose/all")]
+        return [Candidate(**item) for item in self.result(f"{round}/propose/all")]
 
-    def undecided(self, round: int) -> list[Proposed]:
+    def undecided(self, round: int) -> list[Candidate]:
         """Return the round's candidates that have no verdict yet."""
         return [c for c in self.candidates(round) if self.ledger.step(f"{round}/verdict/{c.id}") is None]
 
-    def reject(self, round: int, candidate: Proposed, layer: str, reason: str, **more: Any) -> None:
-        """Record a rejection."""
-        self.decide(round, candidate, {"outcome": "rejected", "layer": layer, "reason": reason, **more})
+    def verdict(self, round: int, candidate: Candidate) -> Verdict:
+        """Return a recorded verdict."""
+        return VERDICT.validate_python(self.result(f"{round}/verdict/{candidate.id}"))
 
-    def decide(self, round: int, candidate: Proposed, verdict: dict[str, Any]) -> None:
+    def decide(self, round: int, candidate: Candidate, verdict: Verdict) -> None:
         """Record a verdict."""
-        self.step(f"{round}/verdict/{candidate.id}", "run.verdict", {"candidate": candidate.id}, lambda: verdict)
+        self.step(f"{round}/verdict/{candidate.id}", "run.verdict", {"candidate": candidate.id}, lambda: asdict(verdict))
 
-
-@dataclass(frozen=True, slots=True)
-class Proposed:
-    """A candidate as proposed: the text is not checked yet.
-
-    Args:
-        id: unique in the run, e.g. `r2-patch3`.
-        kind: `reward` or `patch`.
-        role: who proposed it.
-        rationale: the role's one line.
-        text: a reward spec as JSON, or a diff, or a model's whole reply.
-    """
-
-    id: str
-    kind: str
-    role: str
-    rationale: str
-    text: str
+    def reject(self, round: int, candidate: Candidate, layer: str, reason: str) -> None:
+        """Record a rejection."""
+        self.decide(round, candidate, Verdict("rejected", layer, reason))
 
 
 def standing(ledger: Ledger) -> list[dict[str, Any]]:

@@ -40,8 +40,9 @@ class SftSettings(Frozen):
 
 
 class GrpoSettings(Frozen):
-    """Overrides of `policy.grpo.GrpoConfig`, by name, and the successive halving: after each of `stages` but the last, one
-    in `eta` stays (Jamieson and Talwalkar 2016).
+    """Overrides of `policy.grpo.GrpoConfig`, by name, and the successive halving (Jamieson and Talwalkar 2016).
+
+    After each of `stages` but the last, one in `eta` stays.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)

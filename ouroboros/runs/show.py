@@ -95,7 +95,7 @@ class Report:
             "effect": verdict.get("effect"),
             "e_value": verdict.get("e_value"),
             "alpha": verdict.get("alpha"),
-            "bank": verdict.get("bank"),
+            "regret": verdict.get("regret"),
             "diff": self._diff(proposed, screened),
             "reward": self._reward(proposed, screened),
         }

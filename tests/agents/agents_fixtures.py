@@ -8,12 +8,12 @@ import numpy as np
 
 import ouroboros.envs.toolkit as toolkit_module
 from ouroboros.envs.task import SnakeTask
-from ouroboros.protocols.messages import DiagnosisText, FindingText, PatchRequest, RewardRequest, Tool, Tried
+from ouroboros.protocols.messages import Diagnosis, Finding, PatchRequest, RewardRequest, Tool, Tried
 from ouroboros.protocols.records import RewardSpec
 
 TASK = SnakeTask(size=6)
 TOOLS = tuple(Tool(name=t.name, signature=t.signature, doc=t.doc, kind=t.kind) for t in TASK.toolkit)
-FACTS = DiagnosisText(
+FACTS = Diagnosis(
     games=64,
     score=2.0,
     score_low=1.5,
@@ -28,8 +28,8 @@ FACTS = DiagnosisText(
 DIAGNOSIS = FACTS.model_copy(
     update={
         "findings": (
-            FindingText(name="hits_wall", weight=0.5, evidence="50 % of 64 games end by running into a wall or the border"),
-            FindingText(name="hits_body", weight=0.45, evidence="45 % of 64 games end by running into the own body"),
+            Finding(name="hits_wall", weight=0.5, evidence="50 % of 64 games end by running into a wall or the border"),
+            Finding(name="hits_body", weight=0.45, evidence="45 % of 64 games end by running into the own body"),
         )
     }
 )

@@ -9,7 +9,7 @@ from agents_fixtures import FACTS
 
 from ouroboros.agents.critic import CriticConfig, SearchCritic
 from ouroboros.agents.search import affinities, polarity, words
-from ouroboros.protocols.messages import DiagnoseRequest, FindingText
+from ouroboros.protocols.messages import DiagnoseRequest, Finding
 
 HEALTHY = {"kl": 0.01, "entropy": 0.8, "clip_fraction": 0.05, "zero_variance": 0.1, "gain": 0.2}
 CALM = FACTS.model_copy(
@@ -73,7 +73,7 @@ def test_polarity_reads_word_sense():
 
 def test_affinity_weighs_rare_shared_words_and_finding_weights():
     docs = {"a": "reaches the tail of the snake", "b": "hits the wall of the snake", "c": "the snake"}
-    heavy = [FindingText(name="hits_wall", weight=1.0, evidence="the snake"), FindingText(name="tail", weight=0.1, evidence="")]
+    heavy = [Finding(name="hits_wall", weight=1.0, evidence="the snake"), Finding(name="tail", weight=0.1, evidence="")]
     found = affinities(docs, heavy)
     assert found["b"] == 1.0
     assert 0 < found["a"] < 0.5

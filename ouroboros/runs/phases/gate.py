@@ -7,25 +7,27 @@ that it drives). Each meets the incumbent of that moment, so what an earlier one
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ouroboros.protocols.errors import CandidateFault
-from ouroboros.protocols.records import Incumbent
-from ouroboros.runs.context import as_dict
+from ouroboros.protocols.records import Incumbent, Outcome, Verdict
+from ouroboros.runs.context import VERDICT
 from ouroboros.runs.gate.oracle import BankScore, score_bank
 from ouroboros.runs.gate.paired import judge
 from ouroboros.runs.gate.spending import summable_share
 from ouroboros.runs.phases.settle import settle
 from ouroboros.runs.phases.train import trained
-from ouroboros.runs.players import utilities_or_loss
+from ouroboros.runs.players import Player, utilities_or_loss
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ouroboros.runs.context import Proposed, Run
+    from ouroboros.protocols.records import Candidate
+    from ouroboros.runs.context import Run
 
 
 def gate(run: Run, round: int) -> None:
@@ -39,7 +41,7 @@ def gate(run: Run, round: int) -> None:
         settle(run, round, candidate)
 
 
-def combined(run: Run, round: int, candidate: Proposed, base: Incumbent) -> Incumbent:
+def combined(run: Run, round: int, candidate: Candidate, base: Incumbent) -> Incumbent:
     """Return the incumbent with the candidate's part put in."""
     screened = run.result(f"{round}/screen/{candidate.id}")
     if candidate.kind == "patch":
@@ -78,7 +80,7 @@ def _moves(run: Run, incumbent: Incumbent, observations: Any) -> NDArray[np.int8
         player.close()
 
 
-def _judge(run: Run, round: int, candidate: Proposed, entry: dict[str, Any]) -> None:
+def _judge(run: Run, round: int, candidate: Candidate, entry: dict[str, Any]) -> None:
     if "fault" in entry:
         run.reject(round, candidate, entry["fault"]["layer"], entry["fault"]["reason"])
         return
@@ -88,43 +90,50 @@ def _judge(run: Run, round: int, candidate: Proposed, entry: dict[str, Any]) -> 
     key = f"{round}/gate/{candidate.id}"
     test = 1 + sum(s.method == "gate.judge" and s.key != key for s in run.ledger.steps())
     params = {"candidate": candidate.id, "test": test, "stream": "gate"}
-    verdict = run.step(key, "gate.judge", params, lambda: _play(run, round, candidate, test))
-    if candidate.kind == "reward":
-        verdict = {**verdict, "training": trained(run, round, candidate)["health"]}
+    played = VERDICT.validate_python(run.step(key, "gate.judge", params, lambda: asdict(_play(run, round, candidate, test))))
+    training = trained(run, round, candidate)["health"] if candidate.kind == "reward" else None
     score = BankScore(**entry["score"])
-    run.decide(round, candidate, {**verdict, "bank": {"regret": score.regret, "incumbent": score.incumbent_regret}})
+    run.decide(round, candidate, replace(played, training=training, regret=(score.regret, score.incumbent_regret)))
 
 
-def _play(run: Run, round: int, candidate: Proposed, test: int) -> dict[str, Any]:
+def _play(run: Run, round: int, candidate: Candidate, test: int) -> Verdict:
     """Play the sequential test; any failure of the candidate in a game rejects it."""
     settings, incumbent = run.recipe.gate, run.incumbent()
     alpha = summable_share(settings.alpha, test)
-    first = (test - 1) * settings.games
-    there = {"incumbent": as_dict(incumbent), "test": test, "alpha": alpha}
+    rejected = partial(Verdict, "rejected", alpha=alpha, incumbent=incumbent)
     try:
         challenger = run.players.open(combined(run, round, candidate, incumbent))
     except CandidateFault as fault:
-        return {"outcome": "rejected", "layer": fault.layer, "reason": fault.reason, **there}
+        return rejected(fault.layer, fault.reason)
     defender = run.players.open(incumbent)
     try:
         with ThreadPoolExecutor(2) as pool:
-
-            def pairs(start: int, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-                seeds = run.players.seeds("gate", first + start, count)
-                mine = pool.submit(challenger.play, run.task, seeds, settings.batch)
-                theirs = pool.submit(utilities_or_loss, defender, run.task, seeds, settings.batch)
-                run.progress.games(2 * count)
-                run.progress.advance("paired games", (start + count) / settings.games, f"{candidate.id} {start + count}")
-                return mine.result().utility, theirs.result()
-
-            found = judge(pairs, alpha=alpha, games=settings.games, batch=settings.batch, futility=settings.futility)
+            play = partial(_pairs, run, candidate, pool, challenger, defender, (test - 1) * settings.games)
+            found = judge(play, alpha=alpha, games=settings.games, batch=settings.batch, futility=settings.futility)
     except CandidateFault as fault:
-        return {"outcome": "rejected", "layer": fault.layer, "reason": f"in a game: {fault.reason}", **there}
+        return rejected(fault.layer, f"in a game: {fault.reason}")
     finally:
         challenger.close()
         defender.close()
-    outcome = "accepted" if found.better else "rejected"
-    return {
-        "outcome": outcome, "layer": "gate", "reason": found.reason, "effect": asdict(found.effect),
-        "e_value": found.e_value, "played": 2 * found.effect.games, **there,
-    }  # fmt: skip
+    outcome: Outcome = "accepted" if found.better else "rejected"
+    return Verdict(outcome, "gate", found.reason, found.effect, found.e_value, alpha, incumbent)
+
+
+def _pairs(
+    run: Run,
+    candidate: Candidate,
+    pool: ThreadPoolExecutor,
+    challenger: Player,
+    defender: Player,
+    first: int,
+    start: int,
+    count: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Play `count` pairs from gate seed `first + start` on, the two players side by side; return their utilities."""
+    settings = run.recipe.gate
+    seeds = run.players.seeds("gate", first + start, count)
+    mine = pool.submit(challenger.play, run.task, seeds, settings.batch)
+    theirs = pool.submit(utilities_or_loss, defender, run.task, seeds, settings.batch)
+    run.progress.games(2 * count)
+    run.progress.advance("paired games", (start + count) / settings.games, f"{candidate.id} {start + count}")
+    return mine.result().utility, theirs.result()

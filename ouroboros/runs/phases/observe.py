@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ouroboros.protocols.errors import CandidateFault
-from ouroboros.protocols.messages import DiagnoseRequest, DiagnosisText, FindingText
+from ouroboros.protocols.messages import DiagnoseRequest, Diagnosis, Finding
+from ouroboros.protocols.records import Kind, Mode
 from ouroboros.runs.roles import Asked, ask
 
 if TYPE_CHECKING:
     from ouroboros.runs.context import Run
 
-MODES = {
+MODES: dict[str, Mode] = {
     "training_stalled": "reward_refresh",
     "zero_variance": "reward_refresh",
     "kl_high": "reward_refresh",
@@ -27,7 +28,7 @@ MODES = {
     "detours": "reward_patch",
 }
 """Which mode answers which finding (reference document, section 20.4)."""
-KINDS = {
+KINDS: dict[Mode, tuple[Kind, ...]] = {
     "reward_refresh": ("reward",),
     "bug_fix": ("patch",),
     "reward_patch": ("reward",),
@@ -43,19 +44,19 @@ FATIGUE = 0.5
 def observe(run: Run, round: int) -> None:
     """Play traced games on search seeds and have the critic find what is wrong."""
     facts = run.step(f"{round}/observe/play", "policy.evaluate", {"stream": "search"}, lambda: _facts(run, round))
-    known = DiagnosisText.model_validate(facts)
+    known = Diagnosis.model_validate(facts)
     request = DiagnoseRequest(task=run.task.name, facts=known)
     answer = ask(run.ledger, [Asked(f"{round}/observe/diagnose", run.roles["critic"], request)])[0]
     if answer.reply is None:
         run.progress.note(f"the critic gave no diagnosis ({answer.error}); the round goes on with the measured facts alone")
 
 
-def diagnosis(run: Run, round: int) -> DiagnosisText:
+def diagnosis(run: Run, round: int) -> Diagnosis:
     """Return the round's diagnosis: facts and the critic's findings."""
-    facts = DiagnosisText.model_validate(run.result(f"{round}/observe/play"))
+    facts = Diagnosis.model_validate(run.result(f"{round}/observe/play"))
     reply = run.ledger.step(f"{round}/observe/diagnose")
     findings = reply.result["findings"] if reply is not None and reply.result else []
-    return facts.model_copy(update={"findings": tuple(FindingText.model_validate(f) for f in findings)})
+    return facts.model_copy(update={"findings": tuple(Finding.model_validate(f) for f in findings)})
 
 
 def _facts(run: Run, round: int) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def _facts(run: Run, round: int) -> dict[str, Any]:
     outcomes = trace.outcomes
     score = estimate(outcomes.score, np.random.default_rng(run.seed("bootstrap", round)))
     deaths = {name: float((outcomes.cause == i).mean()) for i, name in enumerate(run.task.causes)}
-    return DiagnosisText(
+    return Diagnosis(
         games=len(seeds),
         score=score.mean,
         score_low=score.low,
@@ -99,7 +100,7 @@ SEARCH_SPAN = 1 << 20
 
 
 def _broken(run: Run, games: int, fault: CandidateFault) -> dict[str, Any]:
-    facts = DiagnosisText(
+    facts = Diagnosis(
         games=games, score=0, score_low=0, score_high=0, utility=0, win_rate=0, deaths={"controller_error": 1.0},
         regret={}, avoidable=1.0, transcripts=(str(fault),),
     )  # fmt: skip
@@ -111,15 +112,16 @@ def _last_training(run: Run, round: int) -> dict[str, float]:
     """Return the health figures of the last GRPO training whose reward was accepted; empty before any."""
     for earlier in range(round - 1, -1, -1):
         for candidate in run.candidates(earlier):
-            verdict = run.result(f"{earlier}/verdict/{candidate.id}")
-            if candidate.kind == "reward" and verdict["outcome"] == "accepted":
-                return dict(verdict["training"])
+            verdict = run.verdict(earlier, candidate)
+            if verdict.outcome == "accepted" and verdict.training is not None:
+                return verdict.training
     return {}
 
 
-def decide(run: Run, round: int) -> str:
+def decide(run: Run, round: int) -> Mode:
     """Choose the round's mode from the diagnosis and from what each mode brought so far; return it."""
-    return str(run.step(f"{round}/decide", "run.decide", {}, lambda: _decide(run, round))["mode"])
+    mode: Mode = run.step(f"{round}/decide", "run.decide", {}, lambda: _decide(run, round))["mode"]
+    return mode
 
 
 def _decide(run: Run, round: int) -> dict[str, Any]:
@@ -127,17 +129,15 @@ def _decide(run: Run, round: int) -> dict[str, Any]:
     if round == 0 and (start.controller or start.reward):
         return {"mode": "meta_learn", "why": "a start from earlier results on a new board"}
     tired = _fatigue(run, round)
-    weights: dict[str, float] = {}
+    weights: dict[Mode, float] = {}
     for finding in diagnosis(run, round).findings:
-        mode = MODES.get(finding.name)
-        if mode is not None and any(asked(run, kind) for kind in KINDS[mode]):
-            weights[mode] = max(weights.get(mode, 0.0), finding.weight)
+        answer = MODES.get(finding.name)
+        if answer is not None and any(asked(run, kind) for kind in KINDS[answer]):
+            weights[answer] = max(weights.get(answer, 0.0), finding.weight)
     urgency = {mode: weight * FATIGUE ** tired.get(mode, 0) for mode, weight in weights.items()}
     if not urgency or max(urgency.values()) < 0.1:
-        return {
-            "mode": "meta_learn",
-            "why": "no finding stands out, or its mode brought nothing: search rewards and patches together",
-        }
+        why = "no finding stands out, or its mode brought nothing: search rewards and patches together"
+        return {"mode": "meta_learn", "why": why}
     mode = max(dict.fromkeys(MODES.values()), key=lambda m: urgency.get(m, 0.0))  # of equals the first in the table
     return {"mode": mode, "why": ", ".join(f"{m} {u:.2f}" for m, u in sorted(urgency.items(), key=lambda i: -i[1]))}
 
@@ -153,6 +153,6 @@ def _fatigue(run: Run, round: int) -> dict[str, int]:
     tired: dict[str, int] = {}
     for earlier in range(round):
         mode = run.result(f"{earlier}/decide")["mode"]
-        won = any(run.result(f"{earlier}/verdict/{c.id}")["outcome"] == "accepted" for c in run.candidates(earlier))
+        won = any(run.verdict(earlier, c).outcome == "accepted" for c in run.candidates(earlier))
         tired[mode] = 0 if won else tired.get(mode, 0) + 1
     return tired

@@ -6,8 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ouroboros.protocols.messages import PatchRequest, RewardRequest, Tool, Tried
-from ouroboros.protocols.records import RewardSpec
-from ouroboros.runs.context import Proposed
+from ouroboros.protocols.records import Candidate, Mode, RewardSpec
 from ouroboros.runs.phases.observe import KINDS, ROLES, asked, diagnosis
 from ouroboros.runs.roles import Asked, ask
 
@@ -21,12 +20,11 @@ def propose(run: Run, round: int) -> None:
 
 
 def _all(run: Run, round: int) -> list[dict[str, Any]]:
-    mode = run.result(f"{round}/decide")["mode"]
-    questions = [
-        _question(run, round, mode, kind) for kind in KINDS[mode] if run.recipe.roles.model_dump()[ROLES[kind]]["count"]
-    ]
+    mode: Mode = run.result(f"{round}/decide")["mode"]
+    kinds = [kind for kind in KINDS[mode] if asked(run, kind)]
+    questions = [_question(run, round, mode, kind) for kind in kinds]
     found: list[dict[str, Any]] = []
-    for kind, answer in zip(KINDS[mode], ask(run.ledger, questions), strict=False):
+    for kind, answer in zip(kinds, ask(run.ledger, questions), strict=True):
         if answer.reply is None:
             run.ledger.event("role.failed", {"round": round, "role": answer.asked.role.name, "error": answer.error})
             run.progress.note(f"role {answer.asked.role.name} gave nothing ({answer.error}); the round goes on without it")
@@ -34,7 +32,7 @@ def _all(run: Run, round: int) -> list[dict[str, Any]]:
         proposals: Any = answer.reply
         for i, item in enumerate(proposals.proposals, 1):
             text = item.spec if kind == "reward" else item.text
-            found.append(asdict(Proposed(f"r{round}-{kind}{i}", kind, answer.asked.role.name, item.rationale, text)))
+            found.append(asdict(Candidate(f"r{round}-{kind}{i}", kind, answer.asked.role.name, item.rationale, text)))
     return found
 
 
@@ -68,20 +66,19 @@ def tried(run: Run, before: int, kind: str) -> list[Tried]:
     return out
 
 
-def _tried(run: Run, round: int, candidate: Proposed) -> Tried:
-    verdict = run.result(f"{round}/verdict/{candidate.id}")
+def _tried(run: Run, round: int, candidate: Candidate) -> Tried:
+    verdict = run.verdict(round, candidate)
     screened = run.ledger.step(f"{round}/screen/{candidate.id}")
     passed = screened.result if screened is not None else {}
     back = run.ledger.step(f"{round}/rolled_back/{candidate.id}")
-    effect = verdict.get("effect")
     return Tried(
         round=round,
-        kind=candidate.kind,  # type: ignore[arg-type]
+        kind=candidate.kind,
         role=candidate.role,
-        outcome="rolled_back" if back is not None else verdict["outcome"],
-        layer=verdict["layer"],
-        reason=verdict["reason"],
-        effect=effect["utility"] if effect else None,
+        outcome="rolled_back" if back is not None else verdict.outcome,
+        layer=verdict.layer,
+        reason=verdict.reason,
+        effect=verdict.effect.utility if verdict.effect else None,
         reward=RewardSpec.model_validate_json(run.store.text(passed["reward"])) if passed.get("reward") else None,
         diff=run.store.text(passed["diff"]) if passed.get("diff") else None,
         source=run.store.text(passed["controller"]) if passed.get("controller") else None,

@@ -14,8 +14,9 @@ from ouroboros.protocols.records import Observations, RewardSpec
 from ouroboros.protocols.seeds import game_seeds
 
 if TYPE_CHECKING:
+    from ouroboros.protocols.records import Candidate
     from ouroboros.rewards.screen import Recorded
-    from ouroboros.runs.context import Proposed, Run
+    from ouroboros.runs.context import Run
 
 RECORDED_EPISODES = 96
 CONTRACT_POSITIONS = 128
@@ -43,7 +44,7 @@ def _rejected(fault: CandidateFault) -> dict[str, Any]:
     return {"outcome": "rejected", "layer": fault.layer, "reason": fault.reason}
 
 
-def _reward(run: Run, candidate: Proposed, transitions: Callable[[], Recorded]) -> dict[str, Any]:
+def _reward(run: Run, candidate: Candidate, transitions: Callable[[], Recorded]) -> dict[str, Any]:
     from ouroboros.rewards.language import parse
     from ouroboros.rewards.screen import screen_spec
 
@@ -62,7 +63,7 @@ def reward_text(spec: RewardSpec) -> str:
     return canonical(spec.model_dump(mode="json")).decode()
 
 
-def _patch(run: Run, candidate: Proposed) -> dict[str, Any]:
+def _patch(run: Run, candidate: Candidate) -> dict[str, Any]:
     from ouroboros.sandbox.contract import check_contract
     from ouroboros.sandbox.screen import static_screen
 

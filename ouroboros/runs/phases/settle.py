@@ -5,27 +5,29 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from ouroboros.protocols.records import Incumbent
+from ouroboros.protocols.records import Incumbent, Verdict
 from ouroboros.runs.context import as_dict, kept
 from ouroboros.runs.players import utilities_or_loss
 
 if TYPE_CHECKING:
-    from ouroboros.runs.context import Proposed, Run
+    from ouroboros.protocols.records import Candidate
+    from ouroboros.runs.context import Run
 
 
-def settle(run: Run, round: int, candidate: Proposed) -> None:
+def settle(run: Run, round: int, candidate: Candidate) -> None:
     """Commit the candidate if it was accepted (`patch.apply`)."""
-    verdict = run.result(f"{round}/verdict/{candidate.id}")
-    if verdict["outcome"] == "accepted":
+    verdict = run.verdict(round, candidate)
+    if verdict.outcome == "accepted":
         params = {"candidate": candidate.id}
         run.step(f"{round}/apply/{candidate.id}", "patch.apply", params, lambda: _apply(run, round, candidate, verdict))
 
 
-def _apply(run: Run, round: int, candidate: Proposed, verdict: dict[str, Any]) -> dict[str, Any]:
+def _apply(run: Run, round: int, candidate: Candidate, verdict: Verdict) -> dict[str, Any]:
     from ouroboros.runs.phases.gate import combined
 
-    new = combined(run, round, candidate, Incumbent(**verdict["incumbent"]))
-    subject = f"Accept {candidate.id}\n\n{candidate.rationale}\n{verdict['reason']}"
+    assert verdict.incumbent is not None
+    new = combined(run, round, candidate, verdict.incumbent)
+    subject = f"Accept {candidate.id}\n\n{candidate.rationale}\n{verdict.reason}"
     commit = commit_incumbent(run, new, subject)
     return {"incumbent": as_dict(new), "commit": commit, "candidate": candidate.id, "round": round}
 
@@ -44,13 +46,13 @@ def attribute(run: Run, round: int) -> dict[str, float] | None:
     A 2x2 factorial on common seeds: old and new weights by old and new code. With the mean utilities `u[weights][code]`,
     reward = ((u10 - u00) + (u11 - u01)) / 2, code = ((u01 - u00) + (u11 - u10)) / 2, interaction = u11 - u10 - u01 + u00.
     """
-    applied = [run.result(f"{round}/apply/{c.id}") for c in run.candidates(round) if run.ledger.step(f"{round}/apply/{c.id}")]
-    kinds = {c.kind for c in run.candidates(round) if run.ledger.step(f"{round}/apply/{c.id}")}
-    if kinds != {"reward", "patch"}:
+    accepted = {c.id: c for c in run.candidates(round) if run.verdict(round, c).outcome == "accepted"}
+    if {c.kind for c in accepted.values()} != {"reward", "patch"}:
         return None
-    first = next(c for c in run.candidates(round) if c.id == applied[0]["candidate"])
-    old = Incumbent(**run.result(f"{round}/verdict/{first.id}")["incumbent"])
-    new = Incumbent(**applied[-1]["incumbent"])
+    applied = list(run.ledger.steps(f"{round}/apply/"))
+    old = run.verdict(round, accepted[applied[0].result["candidate"]]).incumbent
+    assert old is not None
+    new = Incumbent(**applied[-1].result["incumbent"])
     shares: dict[str, float] = run.step(
         f"{round}/attribute", "gate.attribute", {"stream": "search"}, lambda: _factorial(run, round, old, new)
     )

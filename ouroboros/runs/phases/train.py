@@ -13,7 +13,8 @@ from ouroboros.runs.players import utilities_or_loss
 from ouroboros.runs.training import Job
 
 if TYPE_CHECKING:
-    from ouroboros.runs.context import Proposed, Run
+    from ouroboros.protocols.records import Candidate
+    from ouroboros.runs.context import Run
 
 
 def train(run: Run, round: int) -> None:
@@ -26,13 +27,13 @@ def train(run: Run, round: int) -> None:
             _halve(run, round, stage, [c for c in run.undecided(round) if c.kind == "reward"])
 
 
-def trained(run: Run, round: int, candidate: Proposed) -> dict[str, Any]:
+def trained(run: Run, round: int, candidate: Candidate) -> dict[str, Any]:
     """Return the last stage's result of a reward candidate: `policy` hash and `health`."""
     result: dict[str, Any] = run.result(f"{round}/train/{run.recipe.grpo.stages - 1}/{candidate.id}")
     return result
 
 
-def _train_all(run: Run, round: int, stage: int, alive: list[Proposed]) -> None:
+def _train_all(run: Run, round: int, stage: int, alive: list[Candidate]) -> None:
     """Run the missing trainings of a stage side by side; each is recorded as soon as all are back."""
     missing = [c for c in alive if run.ledger.step(f"{round}/train/{stage}/{c.id}") is None]
     jobs = [_job(run, round, stage, c) for c in missing]
@@ -50,7 +51,7 @@ def _train_all(run: Run, round: int, stage: int, alive: list[Proposed]) -> None:
             run.reject(round, candidate, "training", result["error"])
 
 
-def _job(run: Run, round: int, stage: int, candidate: Proposed) -> Job:
+def _job(run: Run, round: int, stage: int, candidate: Candidate) -> Job:
     settings, stages = run.recipe.grpo.model_dump(exclude={"stages", "eta"}), run.recipe.grpo.stages
     before = run.incumbent().policy if stage == 0 else run.result(f"{round}/train/{stage - 1}/{candidate.id}")["policy"]
     spec_text = run.store.text(run.result(f"{round}/screen/{candidate.id}")["reward"])
@@ -68,7 +69,7 @@ def _job(run: Run, round: int, stage: int, candidate: Proposed) -> Job:
     )
 
 
-def _halve(run: Run, round: int, stage: int, alive: list[Proposed]) -> None:
+def _halve(run: Run, round: int, stage: int, alive: list[Candidate]) -> None:
     """Score the stage's policies on common search seeds and reject all but one in `eta`."""
     if len(alive) < 2:
         return
@@ -85,7 +86,7 @@ def _halve(run: Run, round: int, stage: int, alive: list[Proposed]) -> None:
         run.reject(round, candidate, "halving", reason)
 
 
-def _score(run: Run, round: int, stage: int, candidate: Proposed) -> dict[str, float]:
+def _score(run: Run, round: int, stage: int, candidate: Candidate) -> dict[str, float]:
     incumbent, games = run.incumbent(), run.recipe.gate.search_games
     policy = run.result(f"{round}/train/{stage}/{candidate.id}")["policy"]
     start = round * SEARCH_SPAN + (1 + stage) * games
