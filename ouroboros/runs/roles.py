@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from ouroboros.protocols import jsonrpc
 from ouroboros.protocols.canonical import sha256
-from ouroboros.protocols.errors import UsageError
+from ouroboros.protocols.errors import RoleError, UsageError
 from ouroboros.protocols.messages import METHODS
 from ouroboros.protocols.ports import Role
 from ouroboros.runs.chat import recorded
@@ -29,6 +29,8 @@ from ouroboros.runs.recipe import RoleSettings
 GROUP = "ouroboros.roles"
 CHAT_ROLES = {"reward.design": "chat-designer", "patch.propose": "chat-patcher"}
 """Which entry point answers a method where the recipe names a model."""
+GRACE_S = 5.0
+"""A role that keeps its own time limit gets so much longer, so that its error is the one that is told."""
 
 
 def installed_roles() -> dict[str, str]:
@@ -105,11 +107,12 @@ def _chat_config(settings: RoleSettings) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question to a role: under which key, whom, what."""
+    """One question to a role: under which key, whom, what, and how long it may take."""
 
     key: str
     role: Role
     params: BaseModel
+    timeout_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ async def _ask_one(ledger: Ledger, asked: Asked) -> Answered:
     if step is None:
         message = jsonrpc.request(method, asked.params.model_dump(mode="json"), asked.key)
         with recorded(ledger, asked.key, asked.role):
-            reply = await _dispatcher(asked.role).answer(message)
+            reply = await _dispatcher(asked.role, asked.timeout_s).answer(message)
         ledger.record(asked.key, method, message["params"], reply.get("result"), reply.get("error"))
         step = ledger.step(asked.key)
         assert step is not None
@@ -145,12 +148,15 @@ async def _ask_one(ledger: Ledger, asked: Asked) -> Answered:
     return Answered(asked, METHODS[method][1].model_validate(step.result), None)
 
 
-def _dispatcher(role: Role) -> jsonrpc.Dispatcher:
+def _dispatcher(role: Role, timeout_s: float) -> jsonrpc.Dispatcher:
     """Return a dispatcher that answers the role's one method and holds it to its declared reply."""
     dispatcher = jsonrpc.Dispatcher()
 
     async def handler(params: Any) -> BaseModel:
-        reply = await role.act(role.Request.model_validate(params.model_dump()))
+        try:
+            reply = await asyncio.wait_for(role.act(role.Request.model_validate(params.model_dump())), timeout_s + GRACE_S)
+        except TimeoutError:
+            raise RoleError(f"role {role.name} gave no answer within {timeout_s:g} s; raise its timeout_s") from None
         return METHODS[role.method][1].model_validate(reply.model_dump() if isinstance(reply, BaseModel) else reply)
 
     dispatcher.register(role.method, METHODS[role.method][0], handler)

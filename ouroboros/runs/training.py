@@ -5,6 +5,7 @@ The children are started once and kept, so that the heavy imports are paid once.
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import queue
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ouroboros.protocols.errors import TrainingError
+from ouroboros.protocols.errors import SurroundingsError, TrainingError, UsageError
 from ouroboros.protocols.records import RewardSpec
 from ouroboros.runs.recipe import TaskSettings
 from ouroboros.runs.tasks import make_task
@@ -81,7 +82,14 @@ def _run(job: Job) -> dict[str, float]:
         detail = " ".join(f"{k} {v:.3g}" for k, v in (metrics or {}).items() if isinstance(v, (int, float)))
         _reports.put((job.name, fraction, f"{step} {detail}".strip()))
 
-    return run_job(job, report)
+    try:
+        return run_job(job, report)
+    except UsageError:
+        raise
+    except Exception as error:  # the boundary of the process: only errors that travel well may cross it
+        if "No space left" in str(error) or getattr(error, "errno", None) == errno.ENOSPC:
+            raise SurroundingsError(f"no room left on the disk of {job.out.parent}: free some and resume the run") from None
+        raise TrainingError(f"{job.name}: {type(error).__name__}: {error}"[:300]) from None
 
 
 def run_job(job: Job, report: Callable[..., None]) -> dict[str, float]:

@@ -46,7 +46,8 @@ def observe(run: Run, round: int) -> None:
     facts = run.step(f"{round}/observe/play", "policy.evaluate", {"stream": "search"}, lambda: _facts(run, round))
     known = Diagnosis.model_validate(facts)
     request = DiagnoseRequest(task=run.task.name, facts=known)
-    answer = ask(run.ledger, [Asked(f"{round}/observe/diagnose", run.roles["critic"], request)])[0]
+    asked = Asked(f"{round}/observe/diagnose", run.roles["critic"], request, run.recipe.roles.critic.timeout_s)
+    answer = ask(run.ledger, [asked])[0]
     if answer.reply is None:
         run.progress.note(f"the critic gave no diagnosis ({answer.error}); the round goes on with the measured facts alone")
 
@@ -132,7 +133,7 @@ def _decide(run: Run, round: int) -> dict[str, Any]:
     weights: dict[Mode, float] = {}
     for finding in diagnosis(run, round).findings:
         answer = MODES.get(finding.name)
-        if answer is not None and any(asked(run, kind) for kind in KINDS[answer]):
+        if answer is not None and any(wanted(run, kind) for kind in KINDS[answer]):
             weights[answer] = max(weights.get(answer, 0.0), finding.weight)
     urgency = {mode: weight * FATIGUE ** tired.get(mode, 0) for mode, weight in weights.items()}
     if not urgency or max(urgency.values()) < 0.1:
@@ -142,7 +143,7 @@ def _decide(run: Run, round: int) -> dict[str, Any]:
     return {"mode": mode, "why": ", ".join(f"{m} {u:.2f}" for m, u in sorted(urgency.items(), key=lambda i: -i[1]))}
 
 
-def asked(run: Run, kind: str) -> int:
+def wanted(run: Run, kind: str) -> int:
     """Return how many proposals of a kind the recipe asks its role for in a round."""
     count: int = getattr(run.recipe.roles, ROLES[kind]).count
     return count

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ouroboros.protocols.messages import PatchRequest, RewardRequest, Tool, Tried
 from ouroboros.protocols.records import Candidate, Mode, RewardSpec
-from ouroboros.runs.phases.observe import KINDS, ROLES, asked, diagnosis
+from ouroboros.runs.phases.observe import KINDS, ROLES, diagnosis, wanted
 from ouroboros.runs.roles import Asked, ask
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def propose(run: Run, round: int) -> None:
 
 def _all(run: Run, round: int) -> list[dict[str, Any]]:
     mode: Mode = run.result(f"{round}/decide")["mode"]
-    kinds = [kind for kind in KINDS[mode] if asked(run, kind)]
+    kinds = [kind for kind in KINDS[mode] if wanted(run, kind)]
     questions = [_question(run, round, mode, kind) for kind in kinds]
     found: list[dict[str, Any]] = []
     for kind, answer in zip(kinds, ask(run.ledger, questions), strict=True):
@@ -42,7 +42,7 @@ def _question(run: Run, round: int, mode: Any, kind: str) -> Asked:
     shared: dict[str, Any] = {
         "task": run.task.name,
         "mode": mode,
-        "count": asked(run, kind),
+        "count": wanted(run, kind),
         "seed": run.seed("propose", round, kind),
         "diagnosis": diagnosis(run, round),
         "tried": tuple(tried(run, round, kind)),
@@ -53,7 +53,8 @@ def _question(run: Run, round: int, mode: Any, kind: str) -> Asked:
         tools = tuple(Tool(**asdict(t)) for t in run.task.toolkit)
         source = run.store.text(incumbent.controller)
         request = PatchRequest(**shared, source=source, actions=run.task.actions, toolkit=tools)
-    return Asked(f"{round}/propose/{kind}", role, request)
+    timeout_s: float = getattr(run.recipe.roles, ROLES[kind]).timeout_s
+    return Asked(f"{round}/propose/{kind}", role, request, timeout_s)
 
 
 def tried(run: Run, before: int, kind: str) -> list[Tried]:
