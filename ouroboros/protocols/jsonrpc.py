@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR = -32700, -32600, -32601, -32602, -32603
 ROLE_FAILED = -32000
 """Server-defined code: the handler raised; `message` is its one-line text."""
+
+ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
+"""Memory addresses in error texts differ from process to process, and records must not."""
 
 Handler = Callable[[Any], Awaitable[BaseModel]]
 
@@ -157,7 +161,8 @@ class Dispatcher:
             return failure(ROLE_FAILED, str(error), call.id, {"type": type(error).__name__})
         except Exception as error:  # the boundary: whatever a role raises is its failure, recorded once, never ours
             log.debug("handler of %s failed", call.method, exc_info=True)
-            return failure(ROLE_FAILED, f"{type(error).__name__}: {error}"[:300], call.id, {"type": type(error).__name__})
+            said = ADDRESS.sub("0x…", f"{type(error).__name__}: {error}"[:300])
+            return failure(ROLE_FAILED, said, call.id, {"type": type(error).__name__})
         return success(result.model_dump(mode="json"), call.id)
 
 

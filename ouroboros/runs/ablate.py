@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ouroboros.protocols.errors import UsageError
-from ouroboros.runs.lifecycle import create, work
+from ouroboros.runs.lifecycle import create, read_recipe, work
 from ouroboros.runs.recipe import load_recipe
 from ouroboros.runs.show import Report
 
@@ -53,6 +53,8 @@ def ablate(recipe: Path, overrides: tuple[str, ...], vary: str, seeds: int, fold
         where = folder / f"{key}={value}-seed{seed}".replace("/", "_")
         if not where.exists():
             create(recipes[value, seed], where, progress)
+        elif read_recipe(where) != recipes[value, seed]:
+            raise UsageError(f"{where} was run with other settings: choose another --out, or remove it")
         work(where, progress)
         runs.append({"run": where.name, "value": value, "seed": seed, **_last(where)})
     document = {"vary": key, "values": values, "seeds": seeds, "runs": runs, "comparison": compare(runs, values)}

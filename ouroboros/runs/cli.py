@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 the thing asked about failed or fell short, 2 usage or bad
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
@@ -44,13 +43,13 @@ def call(arguments: list[str]) -> int:
         return INTERRUPTED
     except OuroborosError as error:
         return _complain(str(error), error.exit_code)
-    except (OSError, sqlite3.OperationalError) as error:
-        if getattr(error, "errno", None) != errno.ENOSPC and "full" not in str(error):
+    except (OSError, sqlite3.Error) as error:
+        from ouroboros.runs.ledger import is_full
+
+        if not is_full(error):
             raise
-        return _complain(
-            f"no room left on the disk ({error}): free some, then go on with `ouroboros resume DIR`",
-            SurroundingsError.exit_code,
-        )
+        text = f"no room left on the disk ({error}): free some, then go on with `ouroboros resume DIR`"
+        return _complain(" ".join(text.split()), SurroundingsError.exit_code)
 
 
 def _complain(text: str, code: int) -> int:
@@ -244,7 +243,7 @@ def diff(folder: Path, a: str, b: str) -> None:
 
     report = Report(folder)
     try:
-        old, new = report.controller_of(a), report.controller_of(b)
+        old, new = report.pair(a, b)
     finally:
         report.close()
     lines = difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), a, b)
@@ -258,10 +257,11 @@ def diff(folder: Path, a: str, b: str) -> None:
 def rollback(folder: Path, candidate: str, reason: str) -> None:
     """Undo an accepted CANDIDATE of a run: its commit is reverted and what stood without it plays again."""
     from ouroboros.runs.lifecycle import opened
-    from ouroboros.runs.phases.watch import roll_back
+    from ouroboros.runs.phases.watch import refuse_unsettled, roll_back
     from ouroboros.runs.progress import Quiet
 
     with opened(folder, Quiet(notes=False)) as open_run:
+        refuse_unsettled(open_run)
         count = sum(s.method == "patch.rollback" for s in open_run.ledger.steps())
         result = roll_back(open_run, f"manual/{count}/rollback", candidate, reason)
     click.echo(f"rolled back {candidate}; the workspace stands at {result['commit'][:12]}")

@@ -85,6 +85,11 @@ class Run:
         self.decide(round, candidate, Verdict("rejected", layer, reason))
 
 
+def rolled_back(ledger: Ledger) -> dict[str, str]:
+    """Return the candidates that were rolled back, each with the reason."""
+    return {s.result["rolled_back"]: s.result["reason"] for s in ledger.steps() if s.method == "patch.rollback"}
+
+
 def standing(ledger: Ledger) -> list[dict[str, Any]]:
     """Return the results of the steps that set the incumbent, oldest first."""
     return [s.result for s in ledger.steps() if s.method in INCUMBENT_METHODS]

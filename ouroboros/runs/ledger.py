@@ -7,14 +7,16 @@ repeats at most the step it died in. The digest is the hash of all steps, withou
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ouroboros.protocols.canonical import canonical, content_hash, sha256
 from ouroboros.protocols.errors import LedgerError, SurroundingsError
@@ -40,39 +42,32 @@ class Step:
     error: dict[str, Any] | None
 
 
-class StepFailed(Exception):
-    """A step that is recorded as failed, now or at an earlier time."""
-
-    def __init__(self, error: dict[str, Any]) -> None:
-        """Keep the JSON-RPC error object."""
-        super().__init__(error["message"])
-        self.error = error
-
-
 class Ledger:
     """The open ledger of one run; one writer at a time."""
 
-    def __init__(self, path: Path, create: bool = False) -> None:
+    def __init__(self, path: Path, mode: Literal["create", "write", "read"] = "write") -> None:
         """Open (or create) the file.
 
         Raises:
             LedgerError: there is none, it is damaged, or another version wrote it.
         """
         self.path = path
-        if not create and not path.is_file():
+        if mode != "create" and not path.is_file():
             raise LedgerError(
                 f"{path.parent} is not a run directory: it holds no ledger.sqlite; `ouroboros list` shows the runs"
             )
         try:
-            self._db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            if create:
+            where = f"{path.absolute().as_uri()}?mode={'ro' if mode == 'read' else 'rwc'}"
+            self._db = sqlite3.connect(where, uri=True, timeout=10, isolation_level=None, check_same_thread=False)
+            if mode != "read":
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=NORMAL")
+            if mode == "create":
                 self._db.executescript(SCHEMA)
                 self.set_meta("schema", SCHEMA_VERSION)
             self._verify()
         except sqlite3.DatabaseError as error:
-            if "full" in str(error):
+            if is_full(error):
                 raise disk_full(path) from error
             raise damaged(path, error) from error
 
@@ -118,28 +113,16 @@ class Ledger:
         )
 
     def once(self, key: str, method: str, params: Any, work: Callable[[], Any]) -> Any:
-        """Return the recorded result of a step, or do the work and record what it returns (a JSON value).
-
-        Raises:
-            StepFailed: the step is recorded as failed.
-        """
-        known = self.step(key)
-        if known is None:
+        """Return the recorded result of a step, or do the work and record what it returns (a JSON value)."""
+        if self.step(key) is None:
             self.record(key, method, params, work())
-            known = self.step(key)
-            assert known is not None
-        if known.error is not None:
-            raise StepFailed(known.error)
+        known = self.step(key)
+        assert known is not None
         return known.result
 
     def event(self, name: str, body: dict[str, Any]) -> None:
         """Append a `run.event`: for people, outside the digest."""
         self._write("INSERT INTO events (at, name, body) VALUES (?, ?, ?)", (time.time(), name, _dump(body)))
-
-    def events(self, name: str) -> list[dict[str, Any]]:
-        """Return the bodies of the events of that name, oldest first."""
-        rows = self._db.execute("SELECT body FROM events WHERE name = ? ORDER BY seq", (name,))
-        return [json.loads(row[0]) for row in rows]
 
     def wall_s(self) -> float:
         """Return the seconds at work: from each opening of the run to the last step recorded before the next one."""
@@ -164,7 +147,7 @@ class Ledger:
         try:
             self._db.execute(sql, values)
         except sqlite3.OperationalError as error:
-            if "full" in str(error) or "disk I/O" in str(error):
+            if is_full(error):
                 raise disk_full(self.path) from error
             if "locked" in str(error):
                 raise LedgerError(f"{self.path} is in use by another process; wait for it or end it") from error
@@ -185,6 +168,18 @@ def _step(row: tuple[Any, ...]) -> Step:
 def damaged(path: Path, problem: object) -> LedgerError:
     """Return the error for a file that SQLite cannot read."""
     return LedgerError(f"{path} is damaged ({problem}): restore it from a copy, or start anew with another --run-dir")
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether an error says that the disk is full, whoever raised it."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorname", "") in (
+            "SQLITE_FULL",
+            "SQLITE_IOERR_WRITE",
+            "SQLITE_IOERR_SHMSIZE",
+            "SQLITE_IOERR_FSYNC",
+        )
+    return getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
 
 
 def disk_full(path: Path) -> SurroundingsError:

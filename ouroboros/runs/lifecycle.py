@@ -8,13 +8,14 @@ import shutil
 import sqlite3
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ouroboros.protocols.errors import LedgerError, OuroborosError, UsageError
-from ouroboros.runs.ledger import Ledger, require_room
-from ouroboros.runs.recipe import Recipe, build_recipe, recipe_toml
+from ouroboros.runs.ledger import Ledger, disk_full, is_full, require_room
+from ouroboros.runs.recipe import Recipe, build_recipe, identity, recipe_toml
+from ouroboros.runs.workspace import no_git
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -35,29 +36,64 @@ def next_folder(name: str, home: Path = RUNS) -> Path:
 
 
 def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
-    """Make a run directory after checking that the run can begin.
+    """Make a run directory after checking that the run can begin; it appears whole or not at all.
 
     Raises:
         UsageError: the directory exists, or the recipe asks for what cannot be.
-        SurroundingsError: no sandbox, or no room.
+        SurroundingsError: no sandbox, no git, or no room.
     """
     if folder.exists():
-        raise UsageError(f"{folder} exists already: `ouroboros resume {folder}` goes on with it, or choose another --run-dir")
-    require_room(folder.parent, NEED_MB)
-    task, sandbox, _ = _parts(recipe)
-    sandbox.close()
+        raise exists_already(folder)
+    check_start(recipe)
     check_training_settings(recipe)
-    del task
+    if shutil.which("git") is None:
+        raise no_git()
+    require_room(folder.parent, NEED_MB)
+    _, sandbox, _ = _parts(recipe)
+    sandbox.close()
+    half = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
-        folder.mkdir(parents=True)
-        (folder / "recipe.toml").write_text(recipe_toml(recipe), encoding="utf-8")
-        ledger = Ledger(folder / "ledger.sqlite", create=True)
+        half.mkdir(parents=True)
+        (half / "recipe.toml").write_text(recipe_toml(recipe), encoding="utf-8")
+        ledger = Ledger(half / "ledger.sqlite", "create")
         ledger.set_meta("status", "stopped")
+        ledger.set_meta("recipe", identity(recipe))
         ledger.close()
-    except (OSError, OuroborosError):
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+        half.rename(folder)
+    except OSError as error:
+        if folder.exists():
+            raise exists_already(folder) from None
+        if is_full(error):
+            raise disk_full(folder) from None
+        raise UsageError(f"{folder} cannot be made: {error.strerror}; choose another --run-dir") from None
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
     progress.note(f"run directory {folder}")
+
+
+def exists_already(folder: Path) -> UsageError:
+    """Return the error for a run directory that is there."""
+    return UsageError(f"{folder} exists already: `ouroboros resume {folder}` goes on with it, or choose another --run-dir")
+
+
+def check_start(recipe: Recipe) -> None:
+    """Refuse a start controller, reward or policy that cannot be read; raises UsageError."""
+    from ouroboros.protocols.errors import CandidateFault
+    from ouroboros.rewards.language import parse
+
+    start = recipe.start
+    for name in (start.controller, start.reward):
+        if name is not None and not Path(name).is_file():
+            raise UsageError(f"start file {name} does not exist; give a file, or leave the key out")
+    if start.reward is not None:
+        try:
+            parse(Path(start.reward).read_text(encoding="utf-8"))
+        except (CandidateFault, UnicodeDecodeError, OSError) as error:
+            raise UsageError(f"start.reward {start.reward} is no reward spec: {error}") from None
+    if start.policy != "sft":
+        from ouroboros.policy.snake_gpt import load
+
+        load(Path(start.policy), task=recipe.task.name, size=recipe.task.size)
 
 
 def check_training_settings(recipe: Recipe) -> None:
@@ -106,8 +142,10 @@ def read_recipe(folder: Path, overrides: tuple[str, ...] = ()) -> Recipe:
             )
     try:
         return build_recipe(tomllib.loads(path.read_text(encoding="utf-8")), overrides, str(path))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UsageError(f"{folder} is not a run directory: it holds no recipe.toml; `ouroboros list` shows the runs") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LedgerError(f"{path} is damaged ({error}): restore it from a copy, or start a new run") from None
 
@@ -126,10 +164,13 @@ def locked(folder: Path) -> Iterator[IO[str]]:
 def is_running(folder: Path) -> bool:
     """Return whether a process holds the run's lock."""
     try:
-        with locked(folder):
-            return False
-    except (LedgerError, OSError):
+        with (folder / "run.lock").open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
         return True
+    return False
 
 
 @contextmanager
@@ -142,26 +183,31 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) ->
     from ouroboros.runs.workspace import Workspace
 
     recipe = read_recipe(folder, overrides)
-    ledger = Ledger(folder / "ledger.sqlite")
-    with locked(folder):
+    with ExitStack() as stack:
+        ledger = stack.enter_context(closing(Ledger(folder / "ledger.sqlite")))
+        stack.enter_context(locked(folder))
+        if ledger.meta("recipe") != identity(recipe):
+            raise LedgerError(f"{folder / 'recipe.toml'} is not the one that the run began with: restore it from a copy")
         task, sandbox, roles = _parts(recipe)
+        stack.callback(sandbox.close)
         progress.note(f"sandbox: {sandbox.name}")
-        trainers = Trainers(min(2, recipe.threads))
+        trainers = stack.enter_context(closing(Trainers(min(2, recipe.threads))))
         store, workspace = Store(folder / "artifacts"), Workspace(folder / "workspace")
         store.clear_scratch()
         states = standing(ledger)
-        if states:
-            workspace.reset_to(states[-1]["commit"])
+        workspace.recover(states[-1]["commit"] if states else None)
         ledger.event("run.opened", {"sandbox": sandbox.name, "pid": os.getpid()})
         if overrides:
-            (folder / "recipe.toml").write_text(recipe_toml(recipe), encoding="utf-8")
-        try:
-            players = Players(task, store, sandbox, recipe.seed, recipe.task.size)
-            yield Run(recipe, folder, task, ledger, store, workspace, players, trainers, roles, progress)
-        finally:
-            trainers.close()
-            sandbox.close()
-            ledger.close()
+            _replace(folder / "recipe.toml", recipe_toml(recipe))
+        players = Players(task, store, sandbox, recipe.seed, recipe.task.size)
+        yield Run(recipe, folder, task, ledger, store, workspace, players, trainers, roles, progress)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Replace a file's text, whole or not at all."""
+    half = path.with_suffix(".new")
+    half.write_text(text, encoding="utf-8")
+    half.replace(path)
 
 
 def work(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> str:

@@ -21,41 +21,48 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Perceive = Callable[[Observations], Observations]
+KEPT = 4
 
 
 @dataclass(slots=True)
 class Player:
-    """One that plays: its parts, open. `session` None means the plain argmax on the host."""
+    """One that plays: its parts, open."""
 
     policy: Policy
-    session: Session | None
+    session: Session
     perceive: Perceive | None
+    reopen: Callable[[], Session]
 
     def play(self, task: Task, seeds: list[int], batch: int) -> Outcomes:
-        """Play one game per seed; raises CandidateFault where the controller fails."""
+        """Play one game per seed.
+
+        A fault of the worker (not of what it answered) gets a second trial in a fresh worker, so that a hiccup of the
+        machine decides nothing.
+
+        Raises:
+            CandidateFault: the controller failed, if by the worker's fault then twice.
+        """
         from ouroboros.policy.play import play
 
         numbers = np.array(seeds, dtype=np.uint64)
+        try:
+            return play(task, self.policy, numbers, session=self.session, batch=batch, perceive=self.perceive)
+        except CandidateFault as fault:
+            self.session.close()
+            self.session = self.reopen()
+            if fault.layer != "sandbox":
+                raise
         return play(task, self.policy, numbers, session=self.session, batch=batch, perceive=self.perceive)
 
     def moves(self, observations: Observations) -> NDArray[np.int8]:
-        """Return the moves on a batch of positions: (B,) int8."""
+        """Return the moves on a batch of positions: (B,) int8; raises CandidateFault where the controller fails."""
         seen = self.perceive(observations) if self.perceive else observations
-        logits = self.policy.logits(seen)
-        if self.session is None:
-            best: NDArray[np.int8] = logits.argmax(axis=1).astype(np.int8)
-            return best
-        return self.session.act(seen, logits)
-
-    def close(self) -> None:
-        """End the controller's worker."""
-        if self.session is not None:
-            self.session.close()
+        return self.session.act(seen, self.policy.logits(seen))
 
 
 @dataclass(slots=True)
 class Players:
-    """Opens players by content hash; policies stay loaded, sessions belong to whoever asked."""
+    """Opens players by content hash; policies stay loaded, sessions belong to whoever asked. For one thread at a time."""
 
     task: Task
     store: Store
@@ -66,28 +73,59 @@ class Players:
     _policies: dict[str, Policy] = field(default_factory=dict)
 
     def open(self, incumbent: Incumbent) -> Player:
-        """Return a player with a fresh controller session; close it after use."""
-        return Player(self.policy(incumbent.policy), self.sandbox.open(self.store.text(incumbent.controller)), self.perceive)
+        """Return a player with a fresh controller session; close it after use.
+
+        Raises:
+            CandidateFault: the controller could not be loaded.
+        """
+        source = self.store.text(incumbent.controller)
+        return Player(
+            self.policy(incumbent.policy), self.sandbox.open(source), self.perceive, lambda: self.sandbox.open(source)
+        )
+
+    def open_or_none(self, incumbent: Incumbent) -> Player | None:
+        """Return a player, or None where its controller cannot be loaded: such a one loses every game."""
+        try:
+            return self.open(incumbent)
+        except CandidateFault as fault:
+            log.warning("the incumbent cannot play: %s", fault)
+            return None
 
     def policy(self, digest: str) -> Policy:
-        """Return a loaded policy; the two used last are kept."""
+        """Return a loaded policy; the four used last are kept."""
         from ouroboros.policy.local import LocalPolicy
 
-        if digest not in self._policies:
-            while len(self._policies) >= 4:
+        policy = self._policies.pop(digest, None)
+        if policy is None:
+            policy = LocalPolicy(self.store.directory(digest), task=self.task.name, size=self.size)
+            while len(self._policies) >= KEPT:
                 self._policies.pop(next(iter(self._policies)))
-            self._policies[digest] = LocalPolicy(self.store.path(digest), task=self.task.name, size=self.size)
-        return self._policies[digest]
+        self._policies[digest] = policy
+        return policy
 
     def seeds(self, stream: str, start: int, count: int) -> list[int]:
         """Return game seeds of one of the run's streams."""
         return game_seeds(self.seed, stream, start, count)
 
 
-def utilities_or_loss(player: Player, task: Task, seeds: list[int], batch: int) -> NDArray[np.float64]:
-    """Return utilities (games,); games in which an accepted controller fails count as lost with nothing."""
+def close(player: Player | None) -> None:
+    """End a player's worker."""
+    if player is not None:
+        player.session.close()
+
+
+def outcomes_or_none(player: Player | None, task: Task, seeds: list[int], batch: int) -> Outcomes | None:
+    """Return how the games of an accepted player ended; None where it cannot play them."""
+    if player is None:
+        return None
     try:
-        return player.play(task, seeds, batch).utility
+        return player.play(task, seeds, batch)
     except CandidateFault as fault:
         log.warning("the incumbent failed in %d games: %s", len(seeds), fault)
-        return np.zeros(len(seeds))
+        return None
+
+
+def utilities_or_loss(player: Player | None, task: Task, seeds: list[int], batch: int) -> NDArray[np.float64]:
+    """Return utilities (games,); a batch in which an accepted controller fails counts as lost with nothing."""
+    outcomes = outcomes_or_none(player, task, seeds, batch)
+    return np.zeros(len(seeds)) if outcomes is None else outcomes.utility

@@ -61,9 +61,9 @@ class Bars:
 
         self._bars = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[detail]}"),
+            TextColumn("{task.fields[detail]}", markup=False),
             TimeElapsedColumn(),
             console=Console(stderr=True),
             transient=True,
@@ -101,7 +101,7 @@ class Bars:
 
     def note(self, text: str) -> None:
         """Print above the bars."""
-        self._bars.console.print(f"[dim]ouroboros:[/dim] {text}", highlight=False, markup=True)
+        self._bars.console.print(f"ouroboros: {text}", highlight=False, markup=False)
 
     def stop(self) -> None:
         """End the display."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import json
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
+import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ouroboros.protocols.canonical import content_hash
 from ouroboros.protocols.errors import UsageError
 from ouroboros.protocols.jsonrpc import one_line
 from ouroboros.protocols.records import Frozen
@@ -214,26 +215,9 @@ def _all_keys(model: type[BaseModel]) -> list[str]:
 
 def recipe_toml(recipe: Recipe) -> str:
     """Return a recipe as TOML, every value spelled out: what is saved with the run."""
-    lines: list[str] = []
-    _write_table(recipe.model_dump(mode="json", exclude_none=True), "", lines)
-    return "\n".join(lines).strip() + "\n"
+    return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
 
 
-def _write_table(table: dict[str, Any], where: str, lines: list[str]) -> None:
-    inner = {k: v for k, v in table.items() if isinstance(v, dict)}
-    if where and (len(inner) < len(table) or not table):
-        lines.append(f"\n[{where}]")
-    lines += [f"{k} = {_toml(v)}" for k, v in table.items() if k not in inner]
-    for key, value in inner.items():
-        _write_table(value, f"{where}.{key}" if where else key, lines)
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        # A JSON string is a TOML basic string, but for the delete character.
-        return json.dumps(value).replace("\x7f", "\\u007f")
-    if isinstance(value, list):
-        return "[" + ", ".join(_toml(v) for v in value) + "]"
-    return repr(value)
+def identity(recipe: Recipe) -> str:
+    """Return the hash of all that makes a run what it is: everything but the budget."""
+    return content_hash(recipe.model_dump(mode="json", exclude={"budget"}))

@@ -10,9 +10,11 @@ import asyncio
 import importlib
 import importlib.util
 import sys
+from concurrent.futures import Future
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
+from threading import Thread
 from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
@@ -53,9 +55,10 @@ def find_role(where: str) -> type[Role]:
         )
     try:
         found = getattr(_module(module_name), class_name)
-    except (ImportError, AttributeError, OSError, SyntaxError) as error:
+    except Exception as error:  # the boundary: a role's module runs its author's code
+        said = f"{type(error).__name__}: {error}"
         raise UsageError(
-            f"role {where!r} cannot be loaded: {error}; give an installed role, module:Class or file.py:Class"
+            f"role {where!r} cannot be loaded ({said}); give an installed role, module:Class or file.py:Class"
         ) from None
     missing = [name for name in ("name", "method", "Config", "Request", "Reply", "act") if not hasattr(found, name)]
     if missing:
@@ -98,6 +101,8 @@ def build_role(settings: RoleSettings, method: str) -> Role:
         return found(found.Config.model_validate(config))
     except ValidationError as error:
         raise UsageError(f"config of role {where!r}: {jsonrpc.one_line(error)}") from None
+    except Exception as error:  # the boundary again
+        raise UsageError(f"role {where!r} cannot be built ({type(error).__name__}: {error})") from None
 
 
 def _chat_config(settings: RoleSettings) -> dict[str, Any]:
@@ -148,13 +153,28 @@ async def _ask_one(ledger: Ledger, asked: Asked) -> Answered:
     return Answered(asked, METHODS[method][1].model_validate(step.result), None)
 
 
+async def _apart(role: Role, params: Any) -> BaseModel:
+    """Let a role act in a daemon thread of its own, so that one that blocks or hangs can be left behind."""
+    answer: Future[BaseModel] = Future()
+    answer.set_running_or_notify_cancel()  # from here on only the thread settles it
+
+    def act() -> None:
+        try:
+            answer.set_result(asyncio.run(role.act(params)))
+        except BaseException as error:  # it is raised again where the answer is awaited
+            answer.set_exception(error)
+
+    Thread(target=act, daemon=True).start()
+    return await asyncio.wrap_future(answer)
+
+
 def _dispatcher(role: Role, timeout_s: float) -> jsonrpc.Dispatcher:
     """Return a dispatcher that answers the role's one method and holds it to its declared reply."""
     dispatcher = jsonrpc.Dispatcher()
 
     async def handler(params: Any) -> BaseModel:
         try:
-            reply = await asyncio.wait_for(role.act(role.Request.model_validate(params.model_dump())), timeout_s + GRACE_S)
+            reply = await asyncio.wait_for(_apart(role, role.Request.model_validate(params.model_dump())), timeout_s + GRACE_S)
         except TimeoutError:
             raise RoleError(f"role {role.name} gave no answer within {timeout_s:g} s; raise its timeout_s") from None
         return METHODS[role.method][1].model_validate(reply.model_dump() if isinstance(reply, BaseModel) else reply)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ouroboros.protocols.errors import UsageError
 from ouroboros.runs.budget import prices, totals
-from ouroboros.runs.context import INCUMBENT_METHODS
+from ouroboros.runs.context import INCUMBENT_METHODS, rolled_back
 from ouroboros.runs.ledger import Ledger
 from ouroboros.runs.lifecycle import is_running, read_recipe
 from ouroboros.runs.store import Store
@@ -24,9 +24,10 @@ class Report:
         """Open it; raises UsageError where it is none, LedgerError where it is damaged."""
         self.folder = folder
         self.recipe = read_recipe(folder)
-        self.ledger = Ledger(folder / "ledger.sqlite")
+        self.ledger = Ledger(folder / "ledger.sqlite", "read")
         self.store = Store(folder / "artifacts")
         self._steps = {s.key: s for s in self.ledger.steps()}
+        self._rolled_back = rolled_back(self.ledger)
 
     def document(self) -> dict[str, Any]:
         """Return the whole run in the form of `show --json`."""
@@ -75,23 +76,27 @@ class Report:
         seen = self._result(f"{index}/watch/again") or self._result(f"{index}/watch/play")
         if seen is None:
             return None
-        keys = ("start", *map(str, range(index + 1)))
-        standing = [s for s in self._steps.values() if s.method in INCUMBENT_METHODS and s.key.partition("/")[0] in keys]
-        return {**standing[-1].result["incumbent"], **_measures(seen)}
+        plays: dict[str, Any] = {}
+        for step in self._steps.values():
+            if step.method in INCUMBENT_METHODS:
+                plays = step.result["incumbent"]
+            if step.result is seen:
+                break
+        return {**plays, **_measures(seen)}
 
     def _candidate(self, index: int, proposed: dict[str, Any]) -> dict[str, Any]:
         id = proposed["id"]
         verdict = self._result(f"{index}/verdict/{id}") or {"outcome": "pending", "layer": "", "reason": ""}
         screened = self._result(f"{index}/screen/{id}") or {}
-        back = self._result(f"{index}/rolled_back/{id}")
+        back = self._rolled_back.get(id)
         return {
             "id": id,
             "kind": proposed["kind"],
             "role": proposed["role"],
             "rationale": proposed["rationale"],
-            "verdict": "rolled_back" if back else verdict["outcome"],
-            "layer": "watch" if back else verdict["layer"],
-            "reason": back["reason"] if back else verdict["reason"],
+            "verdict": "rolled_back" if back is not None else verdict["outcome"],
+            "layer": "watch" if back is not None else verdict["layer"],
+            "reason": back if back is not None else verdict["reason"],
             "effect": verdict.get("effect"),
             "e_value": verdict.get("e_value"),
             "alpha": verdict.get("alpha"),
@@ -123,23 +128,34 @@ class Report:
         known = [c["id"] for n in range(self.rounds()) for c in self._result(f"{n}/propose/all")]
         raise UsageError(f"run {self.folder.name} has no candidate {id!r}; it has {', '.join(known) or 'none yet'}")
 
-    def controller_of(self, id: str) -> str:
-        """Return the controller's source after a candidate (`start` for the first one).
+    def pair(self, a: str, b: str) -> tuple[str, str]:
+        """Return two candidates' controllers, or their reward specs as indented JSON; `start` goes with either.
 
         Raises:
-            UsageError: no such candidate, or it did not pass the screen.
+            UsageError: no such candidate, one did not pass the screen, or a patch is compared with a reward.
         """
+        kinds = {self.candidate(id)["kind"] for id in (a, b) if id != "start"} or {"patch"}
+        if len(kinds) > 1:
+            raise UsageError(f"{a} and {b} are of different kinds; compare two patches or two rewards, or one with `start`")
+        kind = kinds.pop()
+        return self._part(a, kind), self._part(b, kind)
+
+    def _part(self, id: str, kind: str) -> str:
+        name = "controller" if kind == "patch" else "reward"
         if id == "start":
-            return self.store.text(self._result("start/incumbent")["incumbent"]["controller"])
-        found = self.candidate(id)
-        screened = self._result(f"{found['round']}/screen/{id}") or {}
-        if found["kind"] == "patch":
-            if "controller" not in screened:
+            begun = self._result("start/incumbent")
+            if begun is None:
+                raise UsageError(f"run {self.folder.name} has no start yet: resume it first")
+            parts = begun["incumbent"]
+        else:
+            found = self.candidate(id)
+            parts = self._result(f"{found['round']}/screen/{id}") or {}
+            if name not in parts:
                 raise UsageError(
-                    f"{id} did not pass the screen ({found['layer']}: {found['reason']}), so there is no controller to compare"
+                    f"{id} did not pass the screen ({found['layer']}: {found['reason']}), so there is nothing to compare"
                 )
-            return self.store.text(screened["controller"])
-        return json.dumps(found["reward"], indent=2, sort_keys=True) + "\n"
+        text = self.store.text(parts[name])
+        return text if kind == "patch" else json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
 
     def close(self) -> None:
         """Close the ledger."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import tempfile
 from pathlib import Path
 
 from ouroboros.protocols.canonical import content_hash, sha256
 from ouroboros.protocols.errors import LedgerError
-from ouroboros.runs.ledger import disk_full
+from ouroboros.runs.ledger import disk_full, is_full
 
 
 class Store:
@@ -45,10 +44,10 @@ class Store:
 
     def text(self, digest: str) -> str:
         """Return a kept text; raises LedgerError where it is missing or was changed."""
-        text = self.path(digest).read_text(encoding="utf-8")
-        if sha256(text) != digest:
-            raise LedgerError(f"artifact {digest[:12]} in {self.folder} was changed: restore it from a copy")
-        return text
+        data = self.path(digest).read_bytes()
+        if sha256(data) != digest:
+            raise self._changed(digest)
+        return data.decode("utf-8")
 
     def put_dir(self, source: Path) -> str:
         """Move a finished directory into the store and return its hash (names and contents of its files)."""
@@ -60,6 +59,16 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
             shutil.move(source, target)
         return digest
+
+    def directory(self, digest: str) -> Path:
+        """Return where a kept directory lies; raises LedgerError where it is missing or was changed."""
+        path = self.path(digest)
+        if directory_hash(path) != digest:
+            raise self._changed(digest)
+        return path
+
+    def _changed(self, digest: str) -> LedgerError:
+        return LedgerError(f"artifact {digest[:12]} in {self.folder} was changed: restore it from a copy, or start a new run")
 
     def scratch_dir(self) -> Path:
         """Return a fresh directory on the same disk, for work in progress."""
@@ -76,7 +85,7 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
             return tempfile.TemporaryDirectory(prefix=".work-", dir=self.folder)
         except OSError as error:
-            if error.errno == errno.ENOSPC:
+            if is_full(error):
                 raise disk_full(self.folder) from error
             raise
 

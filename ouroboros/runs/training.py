@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -137,23 +137,43 @@ class Trainers:
         self._pool: ProcessPoolExecutor | None = None
         self._reports: Any = None
 
-    def run(self, jobs: Iterable[Job], report: Report) -> list[dict[str, float] | TrainingError]:
-        """Do the jobs, side by side; a failed one gives its error in place of its figures."""
+    def run(self, jobs: Iterable[Job], report: Report) -> Iterator[tuple[Job, dict[str, float] | TrainingError]]:
+        """Do the jobs, side by side; yield each as it ends with its figures, or with the error that ended it.
+
+        A process that dies (out of memory, say) takes its neighbours' work along: what was not finished then is done again
+        one at a time, and only the job that dies alone has failed.
+        """
+        waiting = list(jobs)
+        try:
+            for done in self._side_by_side(waiting, report):
+                waiting.remove(done[0])
+                yield done
+        except BrokenProcessPool:
+            self.close()
+            for job in waiting:
+                yield self._alone(job, report)
+
+    def _side_by_side(self, jobs: list[Job], report: Report) -> Iterator[tuple[Job, dict[str, float] | TrainingError]]:
         pool = self._started()
-        futures = [pool.submit(_run, job) for job in jobs]
-        while not all(f.done() for f in futures):
-            self._drain(report, 0.2)
-        self._drain(report, 0.0)
-        return [self._outcome(f) for f in futures]
+        futures = {pool.submit(_run, job): job for job in jobs}
+        while futures:
+            ended = [f for f in futures if f.done()]
+            for future in ended:
+                yield futures.pop(future), self._outcome(future)
+            self._drain(report, 0.0 if ended else 0.2)
+
+    def _alone(self, job: Job, report: Report) -> tuple[Job, dict[str, float] | TrainingError]:
+        try:
+            return next(self._side_by_side([job], report))
+        except BrokenProcessPool:
+            self.close()
+            return job, TrainingError("the training process died (out of memory?): use smaller batches in [grpo] or [sft]")
 
     def _outcome(self, future: Future[dict[str, float]]) -> dict[str, float] | TrainingError:
         try:
             return future.result()
         except TrainingError as error:
             return error
-        except BrokenProcessPool:
-            self.close()
-            return TrainingError("the training process died (out of memory?): use smaller batches in [grpo] or [sft]")
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:

@@ -5,11 +5,14 @@ Commits are reproducible: author, dates and messages come from the step, so equa
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 from ouroboros.protocols.errors import LedgerError, SurroundingsError
+from ouroboros.runs.ledger import disk_full
 
 FILES = ("controller.py", "reward.json", "policy")
 """The incumbent as files: the controller, the reward spec, the policy's content hash."""
@@ -71,8 +74,13 @@ class Workspace:
         """Return the unified diff between two commits."""
         return self._git("diff", "--no-color", old, new)
 
-    def reset_to(self, commit: str) -> None:
-        """Put the branch back to a commit: what a killed process did beyond its last recorded step is undone."""
+    def recover(self, commit: str | None) -> None:
+        """Undo what a killed process did beyond its last recorded step: back to a commit, or to nothing for None."""
+        if commit is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return
+        for lock in (self.folder / ".git").rglob("*.lock"):  # whoever held it is gone: the run's own lock is ours
+            lock.unlink()
         self._git("reset", "-q", "--hard", commit)
 
     def _has_commits(self) -> bool:
@@ -81,8 +89,11 @@ class Workspace:
     def _git(self, *args: str, clock: int = 0) -> str:
         done = self._run(*args, clock=clock)
         if done.returncode != 0:
+            said = " ".join(done.stderr.split())[:200]
+            if os.strerror(errno.ENOSPC) in said:
+                raise disk_full(self.folder)
             raise LedgerError(
-                f"git {args[0]} failed in {self.folder}: {done.stderr.strip()[:200]}; the workspace may be damaged"
+                f"git {args[0]} failed in {self.folder}: {said}; restore the workspace from a copy, or start a new run"
             )
         return done.stdout
 
@@ -98,6 +109,8 @@ class Workspace:
             **{f"GIT_{who}_EMAIL": "run@ouroboros.invalid" for who in ("AUTHOR", "COMMITTER")},
             **{f"GIT_{who}_DATE": date for who in ("AUTHOR", "COMMITTER")},
         }
+        if not self.folder.is_dir():
+            raise LedgerError(f"{self.folder} is missing: restore it from a copy, or start a new run")
         try:
             return subprocess.run(
                 ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false", *args],
@@ -109,4 +122,11 @@ class Workspace:
                 timeout=60,
             )
         except FileNotFoundError:
-            raise SurroundingsError("git is not installed; install it (Debian: `apt-get install git`)") from None
+            raise no_git() from None
+        except subprocess.TimeoutExpired:
+            raise SurroundingsError(f"git {args[0]} in {self.folder} took over a minute: is the disk stuck?") from None
+
+
+def no_git() -> SurroundingsError:
+    """Return the error for a machine without git."""
+    return SurroundingsError("git is not installed; install it (Debian: `apt-get install git`)")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from ouroboros.protocols.errors import LedgerError, UsageError
-from ouroboros.runs.ledger import Ledger
+from ouroboros.runs.ledger import Ledger, is_full
 from ouroboros.runs.recipe import Recipe, build_recipe, load_recipe, recipe_toml
 from ouroboros.runs.store import Store
 from ouroboros.runs.workspace import Workspace
@@ -52,7 +54,7 @@ def test_overrides_win_and_bare_words_are_strings() -> None:
 def test_a_step_is_done_once_and_its_result_outlives_the_process(tmp_path: Path) -> None:
     path, calls = tmp_path / "ledger.sqlite", []
     for _ in range(2):
-        ledger = Ledger(path, create=not path.exists())
+        ledger = Ledger(path, "write" if path.exists() else "create")
         result = ledger.once("0/gate/c1", "gate.judge", {"a": 1}, lambda: calls.append(1) or {"x": len(calls)})
         assert result == {"x": 1}
         ledger.close()
@@ -62,7 +64,7 @@ def test_a_step_is_done_once_and_its_result_outlives_the_process(tmp_path: Path)
 def test_the_digest_is_of_what_happened_not_of_when_or_in_which_order(tmp_path: Path) -> None:
     digests = []
     for name, order in (("a", "xy"), ("b", "yx")):
-        ledger = Ledger(tmp_path / name, create=True)
+        ledger = Ledger(tmp_path / name, "create")
         for key in order:
             ledger.record(key, "m", {}, {"key": key})
         ledger.event("note", {"run": name})
@@ -78,7 +80,7 @@ def test_a_damaged_ledger_says_so(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="is damaged"):
         Ledger(path)
     path.unlink()
-    Ledger(path, create=True).close()
+    Ledger(path, "create").close()
     data = bytearray(path.read_bytes())
     data[100:1500] = b"\xff" * 1400
     path.write_bytes(bytes(data))
@@ -89,7 +91,7 @@ def test_a_damaged_ledger_says_so(tmp_path: Path) -> None:
 def test_another_version_and_no_ledger_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="not a run directory"):
         Ledger(tmp_path / "ledger.sqlite")
-    Ledger(tmp_path / "ledger.sqlite", create=True).close()
+    Ledger(tmp_path / "ledger.sqlite", "create").close()
     db = sqlite3.connect(tmp_path / "ledger.sqlite")
     db.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
     db.commit()
@@ -141,3 +143,30 @@ def test_a_revert_that_conflicts_changes_nothing(tmp_path: Path) -> None:
 
 def test_the_default_recipe_is_complete() -> None:
     assert Recipe().roles.code_patcher.use == "search-patcher"
+
+
+def test_recovering_removes_locks_and_what_was_not_recorded(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "w")
+    first = workspace.create("a\n", "{}", "p0")
+    workspace.commit("b\n", "{}", "p0", "Accept c1", 1)
+    (tmp_path / "w" / ".git" / "index.lock").touch()
+    workspace.recover(first)
+    assert (workspace.head(), workspace.read("controller.py")) == (first, "a\n")
+    workspace.recover(None)
+    assert not (tmp_path / "w").exists()
+    with pytest.raises(LedgerError, match="is missing"):
+        workspace.head()
+
+
+def test_what_means_a_full_disk_and_what_does_not() -> None:
+    assert is_full(OSError(errno.ENOSPC, "No space left on device"))
+    assert is_full(shutil.Error([("a", "b", "[Errno 28] No space left on device")]))
+    assert not is_full(FileNotFoundError(errno.ENOENT, "No such file", "fullmoon"))
+    assert not is_full(sqlite3.DatabaseError("file is not a database"))
+
+
+def test_a_role_config_of_any_shape_is_saved_and_read_back(tmp_path: Path) -> None:
+    tree = {"roles": {"critic": {"config": {"a b": [{"c": 1}], "d": 'q"\n'}}}}
+    recipe = build_recipe(tree)
+    (tmp_path / "r.toml").write_text(recipe_toml(recipe))
+    assert load_recipe(tmp_path / "r.toml") == recipe

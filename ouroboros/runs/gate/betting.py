@@ -79,8 +79,10 @@ class BettingTest:
         bar = np.log(2 / alpha)
         kept = (_log_capital(self._above) < bar) & (_log_capital(self._below) < bar)
         inside = np.flatnonzero(kept)
-        if not len(inside):
-            return self.mean, self.mean
+        if not len(inside):  # the interval lies between two means of the grid
+            inside = np.array([np.searchsorted(MEANS, self.mean), np.searchsorted(MEANS, self.mean) - 1]).clip(
+                0, len(MEANS) - 1
+            )
         low = -1.0 if inside[0] == 0 else float(MEANS[inside[0] - 1])
         high = 1.0 if inside[-1] == len(MEANS) - 1 else float(MEANS[inside[-1] + 1])
         return low, high

@@ -45,24 +45,25 @@ class BankScore:
         return None
 
 
-def score_bank(regret: NDArray[np.float32], candidate: NDArray[np.int8], incumbent: NDArray[np.int8]) -> BankScore:
+def score_bank(regret: NDArray[np.float32], candidate: NDArray[np.int8], incumbent: NDArray[np.int8] | None) -> BankScore:
     """Compare moves on the bank.
 
     Args:
         regret: (B, A) float32, the oracle's regret of each move.
         candidate: (B,) int8 moves.
-        incumbent: (B,) int8 moves.
+        incumbent: (B,) int8 moves; None where it fails, which counts as losing everywhere.
 
     Returns:
         The comparison; `changed / positions` bounds the variance of the difference of fatal shares.
     """
     rows = np.arange(len(regret))
-    mine, theirs = regret[rows, candidate].astype(np.float64), regret[rows, incumbent].astype(np.float64)
+    mine = regret[rows, candidate].astype(np.float64)
+    theirs = np.ones(len(rows)) if incumbent is None else regret[rows, incumbent].astype(np.float64)
     return BankScore(
         regret=round(float(mine.mean()), 9),
         incumbent_regret=round(float(theirs.mean()), 9),
         fatal=float((mine >= FATAL).mean()),
         incumbent_fatal=float((theirs >= FATAL).mean()),
-        changed=float((candidate != incumbent).mean()),
+        changed=1.0 if incumbent is None else float((candidate != incumbent).mean()),
         positions=len(rows),
     )

@@ -21,7 +21,7 @@ from ouroboros.runs.gate.paired import judge
 from ouroboros.runs.gate.spending import summable_share
 from ouroboros.runs.phases.settle import settle
 from ouroboros.runs.phases.train import trained
-from ouroboros.runs.players import Player, utilities_or_loss
+from ouroboros.runs.players import Player, close, utilities_or_loss
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +56,11 @@ def _order(run: Run, round: int) -> list[dict[str, Any]]:
         return []
     bank = run.task.positions(run.seed("bank", round), run.recipe.gate.positions)
     regret, observations = run.task.regret(bank), bank.observations()
-    base = _moves(run, incumbent, observations)
+    try:
+        base = _moves(run, incumbent, observations)
+    except CandidateFault as fault:
+        run.progress.note(f"the incumbent fails on the bank ({fault}): it counts as losing everywhere")
+        base = None
     out: list[dict[str, Any]] = []
     for i, candidate in enumerate(pending):
         run.progress.advance("A* screen", i / len(pending), candidate.id)
@@ -77,7 +81,7 @@ def _moves(run: Run, incumbent: Incumbent, observations: Any) -> NDArray[np.int8
     try:
         return player.moves(observations)
     finally:
-        player.close()
+        close(player)
 
 
 def _judge(run: Run, round: int, candidate: Candidate, entry: dict[str, Any]) -> None:
@@ -105,7 +109,7 @@ def _play(run: Run, round: int, candidate: Candidate, test: int) -> Verdict:
         challenger = run.players.open(combined(run, round, candidate, incumbent))
     except CandidateFault as fault:
         return rejected(fault.layer, fault.reason)
-    defender = run.players.open(incumbent)
+    defender = run.players.open_or_none(incumbent)
     try:
         with ThreadPoolExecutor(2) as pool:
             play = partial(_pairs, run, candidate, pool, challenger, defender, (test - 1) * settings.games)
@@ -113,8 +117,8 @@ def _play(run: Run, round: int, candidate: Candidate, test: int) -> Verdict:
     except CandidateFault as fault:
         return rejected(fault.layer, f"in a game: {fault.reason}")
     finally:
-        challenger.close()
-        defender.close()
+        close(challenger)
+        close(defender)
     outcome: Outcome = "accepted" if found.better else "rejected"
     return Verdict(outcome, "gate", found.reason, found.effect, found.e_value, alpha, incumbent)
 
@@ -124,7 +128,7 @@ def _pairs(
     candidate: Candidate,
     pool: ThreadPoolExecutor,
     challenger: Player,
-    defender: Player,
+    defender: Player | None,
     first: int,
     start: int,
     count: int,

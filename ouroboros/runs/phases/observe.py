@@ -8,7 +8,9 @@ import numpy as np
 
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.messages import DiagnoseRequest, Diagnosis, Finding
-from ouroboros.protocols.records import Kind, Mode
+from ouroboros.protocols.records import Candidate, Kind, Mode
+from ouroboros.runs.context import rolled_back
+from ouroboros.runs.players import close
 from ouroboros.runs.roles import Asked, ask
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ def _facts(run: Run, round: int) -> dict[str, Any]:
     except CandidateFault as fault:
         return _broken(run, settings.search_games, fault)
     finally:
-        player.close()
+        close(player)
     run.progress.games(len(seeds))
     outcomes = trace.outcomes
     score = estimate(outcomes.score, np.random.default_rng(run.seed("bootstrap", round)))
@@ -114,7 +116,7 @@ def _last_training(run: Run, round: int) -> dict[str, float]:
     for earlier in range(round - 1, -1, -1):
         for candidate in run.candidates(earlier):
             verdict = run.verdict(earlier, candidate)
-            if verdict.outcome == "accepted" and verdict.training is not None:
+            if verdict.training is not None and _stands(run, earlier, candidate):
                 return verdict.training
     return {}
 
@@ -143,6 +145,10 @@ def _decide(run: Run, round: int) -> dict[str, Any]:
     return {"mode": mode, "why": ", ".join(f"{m} {u:.2f}" for m, u in sorted(urgency.items(), key=lambda i: -i[1]))}
 
 
+def _stands(run: Run, round: int, candidate: Candidate) -> bool:
+    return run.verdict(round, candidate).outcome == "accepted" and candidate.id not in rolled_back(run.ledger)
+
+
 def wanted(run: Run, kind: str) -> int:
     """Return how many proposals of a kind the recipe asks its role for in a round."""
     count: int = getattr(run.recipe.roles, ROLES[kind]).count
@@ -154,6 +160,6 @@ def _fatigue(run: Run, round: int) -> dict[str, int]:
     tired: dict[str, int] = {}
     for earlier in range(round):
         mode = run.result(f"{earlier}/decide")["mode"]
-        won = any(run.verdict(earlier, c).outcome == "accepted" for c in run.candidates(earlier))
+        won = any(_stands(run, earlier, c) for c in run.candidates(earlier))
         tired[mode] = 0 if won else tired.get(mode, 0) + 1
     return tired

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ouroboros.protocols.messages import PatchRequest, RewardRequest, Tool, Tried
 from ouroboros.protocols.records import Candidate, Mode, RewardSpec
+from ouroboros.runs.context import rolled_back
 from ouroboros.runs.phases.observe import KINDS, ROLES, diagnosis, wanted
 from ouroboros.runs.roles import Asked, ask
 
@@ -71,14 +72,14 @@ def _tried(run: Run, round: int, candidate: Candidate) -> Tried:
     verdict = run.verdict(round, candidate)
     screened = run.ledger.step(f"{round}/screen/{candidate.id}")
     passed = screened.result if screened is not None else {}
-    back = run.ledger.step(f"{round}/rolled_back/{candidate.id}")
+    back = rolled_back(run.ledger).get(candidate.id)
     return Tried(
         round=round,
         kind=candidate.kind,
         role=candidate.role,
         outcome="rolled_back" if back is not None else verdict.outcome,
         layer=verdict.layer,
-        reason=verdict.reason,
+        reason=back if back is not None else verdict.reason,
         effect=verdict.effect.utility if verdict.effect else None,
         reward=RewardSpec.model_validate_json(run.store.text(passed["reward"])) if passed.get("reward") else None,
         diff=run.store.text(passed["diff"]) if passed.get("diff") else None,

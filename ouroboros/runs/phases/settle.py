@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ouroboros.protocols.records import Incumbent, Verdict
 from ouroboros.runs.context import as_dict, kept
-from ouroboros.runs.players import utilities_or_loss
+from ouroboros.runs.players import close, utilities_or_loss
 
 if TYPE_CHECKING:
     from ouroboros.protocols.records import Candidate
@@ -63,13 +63,13 @@ def _factorial(run: Run, round: int, old: Incumbent, new: Incumbent) -> dict[str
     games = run.recipe.gate.attribution_games
     seeds = run.players.seeds("search", (round + 1) * (1 << 20) - games, games)
     cells = [Incumbent(w.policy, w.reward, c.controller) for w in (old, new) for c in (old, new)]
-    players = [run.players.open(cell) for cell in cells]
+    players = [run.players.open_or_none(cell) for cell in cells]
     try:
         with ThreadPoolExecutor(2) as pool:
             results = list(pool.map(lambda p: float(utilities_or_loss(p, run.task, seeds, games).mean()), players))
     finally:
         for player in players:
-            player.close()
+            close(player)
     run.progress.games(4 * games)
     u00, u01, u10, u11 = results
     return {

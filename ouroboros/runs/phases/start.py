@@ -14,6 +14,7 @@ from ouroboros.runs.cache import model_cache
 from ouroboros.runs.context import as_dict
 from ouroboros.runs.phases.screen import reward_text
 from ouroboros.runs.phases.watch import measured
+from ouroboros.runs.players import close, outcomes_or_none
 from ouroboros.runs.training import Job
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def start(run: Run) -> None:
     """Train (or load) the policy that the run begins with, commit it as the first incumbent, and score it."""
-    policy = run.step("start/policy", "policy.train", {"start": run.recipe.start.policy}, lambda: _policy(run))["policy"]
+    policy = run.step("start/policy", "policy.train", {}, lambda: _policy(run))["policy"]
     run.step("start/incumbent", "run.start", {}, lambda: _incumbent(run, policy))
     first = run.step("start/score", "policy.evaluate", {"stream": "watch"}, lambda: _score(run))
     run.progress.note(f"start: score {first['score']['mean']:.1f} [{first['score']['low']:.1f}, {first['score']['high']:.1f}]")
@@ -67,7 +68,7 @@ def _trained(run: Run, kind: str, config: dict[str, Any], seed: int, part: str) 
         shutil.copytree(cached, out)
     else:
         job = Job(kind, kind, task, config, seed, out, run.recipe.threads)
-        health = run.trainers.run([job], run.progress.advance)[0]
+        _, health = next(run.trainers.run([job], run.progress.advance))
         if isinstance(health, TrainingError):
             raise health
         keep(out, cached)
@@ -112,10 +113,10 @@ def _read(path: str) -> str:
 def _score(run: Run) -> dict[str, Any]:
     """Score the first incumbent on watch seeds from the far end of the stream, which no round reaches."""
     games = run.recipe.gate.watch_games
-    player = run.players.open(run.incumbent())
+    player = run.players.open_or_none(run.incumbent())
     try:
-        outcomes = player.play(run.task, run.players.seeds("watch", (1 << 40) - games, games), games)
+        outcomes = outcomes_or_none(player, run.task, run.players.seeds("watch", (1 << 40) - games, games), games)
     finally:
-        player.close()
+        close(player)
     run.progress.games(games)
     return {"played": games, **measured(outcomes, run.seed("bootstrap", "start"))}

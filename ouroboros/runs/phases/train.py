@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ouroboros.protocols.errors import TrainingError
 from ouroboros.protocols.records import Incumbent, RewardSpec
 from ouroboros.runs.phases.observe import SEARCH_SPAN
-from ouroboros.runs.players import utilities_or_loss
+from ouroboros.runs.players import close, utilities_or_loss
 from ouroboros.runs.training import Job
 
 if TYPE_CHECKING:
@@ -34,16 +34,18 @@ def trained(run: Run, round: int, candidate: Candidate) -> dict[str, Any]:
 
 
 def _train_all(run: Run, round: int, stage: int, alive: list[Candidate]) -> None:
-    """Run the missing trainings of a stage side by side; each is recorded as soon as all are back."""
+    """Run the missing trainings of a stage side by side; each is recorded as it ends."""
     missing = [c for c in alive if run.ledger.step(f"{round}/train/{stage}/{c.id}") is None]
     jobs = [_job(run, round, stage, c) for c in missing]
-    for candidate, job, health in zip(missing, jobs, run.trainers.run(jobs, run.progress.advance), strict=True):
-        key, params = f"{round}/train/{stage}/{candidate.id}", {"candidate": candidate.id, "stage": stage}
+    by_out = {job.out: candidate for job, candidate in zip(jobs, missing, strict=True)}
+    for job, health in run.trainers.run(jobs, run.progress.advance):
+        candidate = by_out[job.out]
         if isinstance(health, TrainingError):
             result: dict[str, Any] = {"error": str(health)}
         else:
             result = {"policy": run.store.put_dir(job.out), "health": health}
-        run.ledger.record(key, "policy.train", params, result)
+        params = {"candidate": candidate.id, "stage": stage}
+        run.ledger.record(f"{round}/train/{stage}/{candidate.id}", "policy.train", params, result)
         shutil.rmtree(job.out.parent, ignore_errors=True)
     for candidate in alive:
         result = run.result(f"{round}/train/{stage}/{candidate.id}")
@@ -90,10 +92,10 @@ def _score(run: Run, round: int, stage: int, candidate: Candidate) -> dict[str, 
     incumbent, games = run.incumbent(), run.recipe.gate.search_games
     policy = run.result(f"{round}/train/{stage}/{candidate.id}")["policy"]
     start = round * SEARCH_SPAN + (1 + stage) * games
-    player = run.players.open(Incumbent(policy, incumbent.reward, incumbent.controller))
+    player = run.players.open_or_none(Incumbent(policy, incumbent.reward, incumbent.controller))
     try:
         utility = utilities_or_loss(player, run.task, run.players.seeds("search", start, games), games)
     finally:
-        player.close()
+        close(player)
     run.progress.games(games)
     return {"utility": float(utility.mean()), "played": games}
