@@ -131,7 +131,7 @@ def load(path: Path, *, task: str | None = None, size: int | None = None) -> Sna
         card = Card.model_validate_json((path / CARD).read_bytes())
     except (OSError, ValidationError) as error:
         raise UsageError(
-            f"{path} is no policy directory: {CARD} is missing or damaged; name one that a run left in its artifacts, or start from `sft`"
+            f"{path} is no policy directory: {CARD} is missing or damaged; name another, or start from `sft`"
         ) from error
     for what, found, wanted in (("task", card.task, task), ("board size", card.size, size)):
         if wanted is not None and found != wanted:

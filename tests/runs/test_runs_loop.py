@@ -19,7 +19,9 @@ from small_run import micro, run_micro
 from ouroboros.protocols.errors import LedgerError, SurroundingsError, UsageError
 from ouroboros.runs import lifecycle
 from ouroboros.runs.cli import call
+from ouroboros.runs.context import as_dict
 from ouroboros.runs.ledger import Ledger
+from ouroboros.runs.phases.watch import lineage, watch
 from ouroboros.runs.progress import Quiet
 from ouroboros.runs.recipe import recipe_toml
 from ouroboros.runs.show import Report
@@ -81,12 +83,23 @@ def test_the_same_seed_gives_the_same_digest(finished: Path, tmp_path: Path) -> 
     assert document(run_micro(tmp_path / "again"))["digest"] == document(finished)["digest"]
 
 
-def start_process(folder: Path) -> subprocess.Popen[bytes]:
-    """Start `ouroboros run` in a process of its own session, with its own empty caches for models."""
+def start_process(folder: Path) -> subprocess.Popen[str]:
+    """Start `ouroboros run` in a process group of its own."""
     recipe = folder.with_suffix(".toml")
     recipe.write_text(recipe_toml(micro()))
     command = [sys.executable, "-m", "ouroboros.runs.cli", "run", str(recipe), "--run-dir", str(folder)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def wait_for(moment: Any, process: subprocess.Popen[str], folder: Path) -> None:
+    """Wait until the recorded steps say that the moment has come."""
+    deadline = time.monotonic() + 200
+    while not moment(keys(folder)):
+        assert process.poll() is None, "the run ended before the moment came"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    if moment is in_training:
+        time.sleep(1.0)
 
 
 def keys(folder: Path) -> list[str]:
@@ -110,15 +123,9 @@ def in_gate(done: list[str]) -> bool:
 def test_a_killed_run_resumes_to_the_same_digest(moment: Any, finished: Path, tmp_path: Path) -> None:
     folder = tmp_path / "killed"
     process = start_process(folder)
-    deadline = time.monotonic() + 200
-    while not moment(keys(folder)):
-        assert process.poll() is None, "the run ended before the moment to kill it"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    if moment is in_training:
-        time.sleep(1.0)
+    wait_for(moment, process, folder)
     os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate()
     before = keys(folder)
     assert document(folder)["status"] == "stopped"
     while lifecycle.is_running(folder):  # a training child may outlive its parent by a second
@@ -126,6 +133,37 @@ def test_a_killed_run_resumes_to_the_same_digest(moment: Any, finished: Path, tm
     assert lifecycle.work(folder, Quiet(notes=False)) == "done"
     assert keys(folder)[: len(before)] == before
     assert document(folder)["digest"] == document(finished)["digest"]
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "stopped"
+    process = start_process(folder)
+    wait_for(in_training, process, folder)
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert f"ouroboros: stopped; go on with `ouroboros resume {folder}`" in said.splitlines()
+    assert "Traceback" not in said
+    assert document(folder)["status"] == "stopped"
+    assert call(["resume", str(folder), "--json"]) == 0
+    assert document(folder)["digest"] == document(finished)["digest"]
+
+
+def test_two_launches_at_once_leave_the_first_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "r"
+    parts = lifecycle._parts
+
+    def slow(recipe: Any) -> Any:
+        if not folder.exists():  # while the second checks its surroundings, the first appears
+            folder.mkdir()
+            (folder / "ledger.sqlite").touch()
+        return parts(recipe)
+
+    monkeypatch.setattr(lifecycle, "_parts", slow)
+    with pytest.raises(UsageError, match="exists already"):
+        lifecycle.create(micro(), folder, Quiet(notes=False))
+    assert [p.name for p in folder.iterdir()] == ["ledger.sqlite"]
+    assert [p.name for p in tmp_path.iterdir()] == ["r"]
 
 
 def test_a_finished_run_goes_on_with_more_rounds(finished: Path, tmp_path: Path) -> None:
@@ -185,6 +223,28 @@ def test_rollback_by_hand_restores_what_stood_before(finished: Path, tmp_path: P
             assert text.strip() == ((folder / "artifacts" / start).read_text().strip() if name == "controller" else start)
     assert call(["rollback", str(folder), accepted[-1]]) == 2
     assert call(["rollback", str(folder), "r9-patch9"]) == 2
+
+
+def test_a_confirmed_regression_is_rolled_back_once(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder)
+    with lifecycle.opened(folder, Quiet(notes=False)) as run:
+        before, now = lineage(run)[-2:]
+        lost = {
+            "score": {"mean": 0.0, "low": 0.0, "high": 0.0},
+            "pair": [as_dict(before.incumbent), as_dict(now.incumbent)],
+            "candidate": now.candidate,
+            "differences": [-0.3] * 48,
+        }
+        run.ledger.record("9/watch/play", "policy.evaluate", {}, lost)
+        for _ in range(2):
+            watch(run, 9)
+            assert run.incumbent() == before.incumbent
+            assert (folder / "workspace" / "policy").read_text().strip() == before.incumbent.policy
+        assert [s.key for s in run.ledger.steps("9/")] == ["9/watch/play", "9/watch/judge", "9/rollback", "9/watch/again"]
+    found = next(c for r in document(folder)["rounds"] for c in r["candidates"] if c["id"] == now.candidate)
+    assert (found["verdict"], found["layer"]) == ("rolled_back", "watch")
+    assert "worse than its predecessor" in found["reason"]
 
 
 def test_diff_and_list_and_show(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
