@@ -234,7 +234,7 @@ def test_a_confirmed_regression_is_rolled_back_once(finished: Path, tmp_path: Pa
             "score": {"mean": 0.0, "low": 0.0, "high": 0.0},
             "pair": [as_dict(before.incumbent), as_dict(now.incumbent)],
             "candidate": now.candidate,
-            "differences": [-0.3] * 48,
+            "differences": [-0.3] * 400,  # more than what it won by when it was watched before
         }
         run.ledger.record("9/watch/play", "policy.evaluate", {}, lost)
         for _ in range(2):
