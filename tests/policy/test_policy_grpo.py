@@ -207,7 +207,8 @@ def test_refusals(task, beginner, tmp_path):
 @pytest.mark.slow
 def test_reward_of_the_game_helps_and_its_opposite_harms(task, tmp_path):
     seeds = np.arange(192, dtype=np.uint64)
-    fit_sft(task, SftConfig(), 2, tmp_path / "start")
+    # A short supervised start, as the quickstart has it: from a fuller one (80 steps) 60 steps of GRPO gain little.
+    fit_sft(task, SftConfig(steps=60), 5, tmp_path / "start")
     config = GrpoConfig(steps=60)
     names = list(task.features)
 

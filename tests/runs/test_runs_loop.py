@@ -88,7 +88,13 @@ def start_process(folder: Path) -> subprocess.Popen[str]:
     recipe = folder.with_suffix(".toml")
     recipe.write_text(recipe_toml(micro()))
     command = [sys.executable, "-m", "ouroboros.runs.cli", "run", str(recipe), "--run-dir", str(folder)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+    def listen() -> None:  # a suite that was started in the background ignores Ctrl-C, and so would its children
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=listen
+    )
 
 
 def wait_for(moment: Any, process: subprocess.Popen[str], folder: Path) -> None:
