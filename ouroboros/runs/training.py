@@ -26,6 +26,8 @@ from ouroboros.runs.recipe import TaskSettings
 from ouroboros.runs.tasks import make_task
 
 Report = Callable[[str, float, str], None]
+SHOWN = ("loss", "accuracy", "return_env")
+"""Figures of a training step that the progress display has room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,9 @@ def _end_with(parent: int) -> None:
 def _run(job: Job) -> dict[str, float]:
     """Do a job in the child; return its health figures."""
 
-    def report(step: str, fraction: float, metrics: dict[str, Any] | None = None) -> None:
-        detail = " ".join(f"{k} {v:.3g}" for k, v in (metrics or {}).items() if isinstance(v, (int, float)))
-        _reports.put((job.name, fraction, f"{step} {detail}".strip()))
+    def report(step: str, fraction: float, metrics: dict[str, float] | None = None) -> None:
+        figures = {k: metrics[k] for k in SHOWN if k in metrics} if metrics else {}
+        _reports.put((job.name, fraction, " ".join([step, *(f"{k} {v:.3g}" for k, v in figures.items())])))
 
     try:
         return run_job(job, report)
@@ -136,6 +138,10 @@ class Trainers:
         self.workers = workers
         self._pool: ProcessPoolExecutor | None = None
         self._reports: Any = None
+
+    def threads(self, cores: int) -> int:
+        """Return a job's share of the cores, also where it runs alone: what it makes must not depend on its neighbours."""
+        return max(1, cores // self.workers)
 
     def run(self, jobs: Iterable[Job], report: Report) -> Iterator[tuple[Job, dict[str, float] | TrainingError]]:
         """Do the jobs, side by side; yield each as it ends with its figures, or with the error that ended it.

@@ -67,7 +67,7 @@ def _trained(run: Run, kind: str, config: dict[str, Any], seed: int, part: str) 
     if cached.is_dir():
         shutil.copytree(cached, out)
     else:
-        job = Job(kind, kind, task, config, seed, out, run.recipe.threads)
+        job = Job(kind, kind, task, config, seed, out, run.trainers.threads(run.recipe.threads))
         _, health = next(run.trainers.run([job], run.progress.advance))
         if isinstance(health, TrainingError):
             raise health

@@ -64,7 +64,7 @@ def _job(run: Run, round: int, stage: int, candidate: Candidate) -> Job:
         config=settings,
         seed=run.seed("grpo", round, stage),
         out=run.store.scratch_dir() / "policy",
-        threads=max(1, run.recipe.threads // run.trainers.workers),
+        threads=run.trainers.threads(run.recipe.threads),
         start=run.store.path(before),
         reward=RewardSpec.model_validate_json(spec_text),
         progress=(stage / stages, (stage + 1) / stages),
