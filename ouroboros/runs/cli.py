@@ -1,5 +1,7 @@
 """The command line. Results go to stdout, progress and notes to stderr; a command imports the heavy parts that it needs.
 
+One short function per command, which is what makes it long.
+
 Exit codes: 0 done, 1 the thing asked about failed or fell short, 2 usage or bad input, 3 the surroundings are missing.
 """
 
@@ -74,6 +76,7 @@ def cli() -> None:
 def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Launch a run of RECIPE."""
     from ouroboros.runs.lifecycle import create, next_folder
+    from ouroboros.runs.printing import print_run
     from ouroboros.runs.progress import progress
     from ouroboros.runs.recipe import load_recipe
 
@@ -82,7 +85,7 @@ def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json:
         folder = run_dir or next_folder(settings.name)
         create(settings, folder, shown)
         _work(folder, shown, ())
-    _report(folder, as_json)
+    print_run(folder, as_json)
 
 
 @cli.command()
@@ -91,11 +94,12 @@ def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json:
 @click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON document.")
 def resume(folder: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Go on with a run that was stopped or killed; nothing is done twice."""
+    from ouroboros.runs.printing import print_run
     from ouroboros.runs.progress import progress
 
     with progress() as shown:
         _work(folder, shown, overrides)
-    _report(folder, as_json)
+    print_run(folder, as_json)
 
 
 def _work(folder: Path, shown: Any, overrides: tuple[str, ...]) -> None:
@@ -108,39 +112,6 @@ def _work(folder: Path, shown: Any, overrides: tuple[str, ...]) -> None:
         raise
 
 
-def _report(folder: Path, as_json: bool) -> None:
-    """Print what a run came to: the JSON document, or the table, where it lies and what to type next."""
-    from ouroboros.runs.show import Report, attribution_lines, rounds_table
-
-    report = Report(folder)
-    document = report.document()
-    report.close()
-    if as_json:
-        click.echo(json.dumps(document))
-        return
-    _print(rounds_table(document))
-    for line in attribution_lines(document):
-        click.echo(f"who gets the credit: {line}")
-    used = document["totals"]
-    click.echo(f"{used['games']} games, {used['tokens']} tokens, {used['wall_s']:.0f} s; digest {document['digest'][:16]}")
-    click.echo(f"run directory: {folder}")
-    click.echo(f"next: ouroboros show {folder} --candidate {_example(document)}")
-
-
-def _example(document: dict[str, Any]) -> str:
-    """Return the candidate that one would look at first: the last accepted, else the last."""
-    candidates = [c for r in document["rounds"] for c in r["candidates"]]
-    accepted = [c for c in candidates if c["verdict"] == "accepted"]
-    return str((accepted or candidates or [{"id": "ID"}])[-1]["id"])
-
-
-def _print(renderable: object) -> None:
-    from rich.console import Console
-
-    wide = None if sys.stdout.isatty() else 160
-    Console(width=wide).print(renderable)
-
-
 @cli.command(name="list")
 @click.argument("home", type=FOLDER, default=Path("runs"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -148,6 +119,7 @@ def list_(home: Path, as_json: bool) -> None:
     """List the runs below HOME (runs/ by default)."""
     from rich.table import Table
 
+    from ouroboros.runs.printing import print_rich
     from ouroboros.runs.show import Report
 
     rows: list[dict[str, Any]] = []
@@ -173,7 +145,7 @@ def list_(home: Path, as_json: bool) -> None:
     for r in rows:
         score = "" if r["score"] is None else f"{r['score']:.1f}"
         table.add_row(r["run"], r["status"], str(r["rounds"]), str(r["accepted"]), score)
-    _print(table)
+    print_rich(table)
 
 
 @cli.command()
@@ -183,52 +155,23 @@ def list_(home: Path, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(folder: Path, round_: int | None, candidate: str | None, as_json: bool) -> None:
     """Show a run: its rounds, or one candidate with its diff or reward, verdict and evidence."""
+    from ouroboros.runs.printing import print_candidate, print_round, print_run
     from ouroboros.runs.show import Report
 
     if candidate is None and round_ is None:
-        _report(folder, as_json)
+        print_run(folder, as_json)
         return
     report = Report(folder)
     try:
         if candidate is not None:
-            _show_candidate(report.candidate(candidate), as_json)
+            print_candidate(report.candidate(candidate), as_json)
             return
         assert round_ is not None
         if not 0 <= round_ < report.rounds():
             raise UsageError(f"run {folder} has rounds 0..{report.rounds() - 1}, asked for {round_}")
-        _show_round(report.document(), round_, as_json)
+        print_round(report.document(), round_, as_json)
     finally:
         report.close()
-
-
-def _show_round(document: dict[str, Any], index: int, as_json: bool) -> None:
-    from ouroboros.runs.show import rounds_table
-
-    if as_json:
-        click.echo(json.dumps(document["rounds"][index]))
-        return
-    click.echo(f"round {index + 1}, {document['rounds'][index]['mode']}: {document['rounds'][index]['why']}")
-    _print(rounds_table({**document, "start": None, "rounds": [document["rounds"][index]]}))
-
-
-def _show_candidate(found: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(found))
-        return
-    click.echo(f"{found['id']} ({found['kind']} by {found['role']}, round {found['round'] + 1}): {found['rationale']}")
-    click.secho(f"{found['verdict']} at {found['layer']}: {found['reason']}", bold=True)
-    if found["effect"]:
-        e = found["effect"]
-        click.echo(
-            f"utility {e['utility']:+.4f}, 95 % interval [{e['low']:+.3f}, {e['high']:+.3f}], {e['games']} pairs of games"
-        )
-        click.echo(
-            f"e-value {found['e_value']:.4g}, needed {1 / found['alpha']:.4g} (alpha {found['alpha']:.3g} of the run's budget)"
-        )
-    if found["diff"]:
-        click.echo(found["diff"])
-    if found["reward"]:
-        click.echo(json.dumps(found["reward"], indent=2))
 
 
 @cli.command()
@@ -283,6 +226,7 @@ def ablate(recipe: Path, vary: str, seeds: int, out: Path | None, overrides: tup
     from ouroboros.runs.ablate import ablate as compare
     from ouroboros.runs.ablate import ablation_table
     from ouroboros.runs.lifecycle import next_folder
+    from ouroboros.runs.printing import print_rich
     from ouroboros.runs.progress import progress
     from ouroboros.runs.recipe import load_recipe
 
@@ -293,7 +237,7 @@ def ablate(recipe: Path, vary: str, seeds: int, out: Path | None, overrides: tup
     if as_json:
         click.echo(json.dumps(document))
         return
-    _print(ablation_table(document))
+    print_rich(ablation_table(document))
     click.echo(f"plot: {folder / 'ablation.png'}; runs below {folder}")
     click.echo(f"next: ouroboros show {folder / document['runs'][0]['run']}")
 

@@ -1,0 +1,74 @@
+"""What the command line prints: runs, rounds and candidates, as text or JSON on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ouroboros.runs.show import Report, attribution_lines, rounds_table
+
+
+def print_run(folder: Path, as_json: bool) -> None:
+    """Print what a run came to: the JSON document, or the table, where it lies and what to type next."""
+    report = Report(folder)
+    document = report.document()
+    report.close()
+    if as_json:
+        click.echo(json.dumps(document))
+        return
+    print_rich(rounds_table(document))
+    for line in attribution_lines(document):
+        click.echo(f"who gets the credit: {line}")
+    used = document["totals"]
+    click.echo(f"{used['games']} games, {used['tokens']} tokens, {used['wall_s']:.0f} s; digest {document['digest'][:16]}")
+    click.echo(f"run directory: {folder}")
+    click.echo(f"next: ouroboros show {folder} --candidate {_worth_a_look(document)}")
+
+
+def _worth_a_look(document: dict[str, Any]) -> str:
+    """Return the candidate that one would look at first: the last accepted, else the last."""
+    candidates = [c for r in document["rounds"] for c in r["candidates"]]
+    accepted = [c for c in candidates if c["verdict"] == "accepted"]
+    return str((accepted or candidates or [{"id": "ID"}])[-1]["id"])
+
+
+def print_rich(renderable: object) -> None:
+    """Print a rich table; off a terminal 160 columns wide."""
+    from rich.console import Console
+
+    wide = None if sys.stdout.isatty() else 160
+    Console(width=wide).print(renderable)
+
+
+def print_round(document: dict[str, Any], index: int, as_json: bool) -> None:
+    """Print one round of a run."""
+    if as_json:
+        click.echo(json.dumps(document["rounds"][index]))
+        return
+    click.echo(f"round {index + 1}, {document['rounds'][index]['mode']}: {document['rounds'][index]['why']}")
+    print_rich(rounds_table({**document, "start": None, "rounds": [document["rounds"][index]]}))
+
+
+def print_candidate(found: dict[str, Any], as_json: bool) -> None:
+    """Print one candidate: verdict, evidence, and its diff or reward."""
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    click.echo(f"{found['id']} ({found['kind']} by {found['role']}, round {found['round'] + 1}): {found['rationale']}")
+    click.secho(f"{found['verdict']} at {found['layer']}: {found['reason']}", bold=True)
+    if found["effect"]:
+        e = found["effect"]
+        click.echo(
+            f"utility {e['utility']:+.4f}, 95 % interval [{e['low']:+.3f}, {e['high']:+.3f}], {e['games']} pairs of games"
+        )
+        click.echo(
+            f"e-value {found['e_value']:.4g}, needed {1 / found['alpha']:.4g} (alpha {found['alpha']:.3g} of the run's budget)"
+        )
+    if found["diff"]:
+        click.echo(found["diff"])
+    if found["reward"]:
+        click.echo(json.dumps(found["reward"], indent=2))
