@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ouroboros.protocols.errors import LedgerError, OuroborosError, UsageError
+from ouroboros.runs.cache import cache_root
 from ouroboros.runs.ledger import Ledger, disk_full, is_full, require_room
 from ouroboros.runs.recipe import Recipe, build_recipe, identity, recipe_toml
 from ouroboros.runs.workspace import no_git
@@ -49,6 +50,8 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
     if shutil.which("git") is None:
         raise no_git()
     require_room(folder.parent, NEED_MB)
+    if not cache_root().is_dir():
+        progress.note("first use: the sandbox is being built, which takes up to a minute")
     _, sandbox, _ = _parts(recipe)
     sandbox.close()
     half = folder.with_name(f".{folder.name}.{os.getpid()}")
