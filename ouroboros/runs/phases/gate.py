@@ -19,7 +19,7 @@ from ouroboros.runs.context import VERDICT
 from ouroboros.runs.gate.oracle import BankScore, score_bank
 from ouroboros.runs.gate.paired import judge
 from ouroboros.runs.gate.spending import summable_share
-from ouroboros.runs.phases.settle import settle
+from ouroboros.runs.phases.settle import combined, settle
 from ouroboros.runs.phases.train import trained
 from ouroboros.runs.players import Player, close, utilities_or_loss
 
@@ -39,14 +39,6 @@ def gate(run: Run, round: int) -> None:
         if run.ledger.step(f"{round}/verdict/{candidate.id}") is None:
             _judge(run, round, candidate, entry)
         settle(run, round, candidate)
-
-
-def combined(run: Run, round: int, candidate: Candidate, base: Incumbent) -> Incumbent:
-    """Return the incumbent with the candidate's part put in."""
-    screened = run.result(f"{round}/screen/{candidate.id}")
-    if candidate.kind == "patch":
-        return Incumbent(base.policy, base.reward, screened["controller"])
-    return Incumbent(trained(run, round, candidate)["policy"], screened["reward"], base.controller)
 
 
 def _order(run: Run, round: int) -> list[dict[str, Any]]:

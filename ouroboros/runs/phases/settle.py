@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ouroboros.protocols.records import Incumbent, Verdict
 from ouroboros.runs.context import as_dict, kept
+from ouroboros.runs.phases.train import trained
 from ouroboros.runs.players import close, utilities_or_loss
 
 if TYPE_CHECKING:
@@ -22,9 +23,15 @@ def settle(run: Run, round: int, candidate: Candidate) -> None:
         run.step(f"{round}/apply/{candidate.id}", "patch.apply", params, lambda: _apply(run, round, candidate, verdict))
 
 
-def _apply(run: Run, round: int, candidate: Candidate, verdict: Verdict) -> dict[str, Any]:
-    from ouroboros.runs.phases.gate import combined
+def combined(run: Run, round: int, candidate: Candidate, base: Incumbent) -> Incumbent:
+    """Return the incumbent with the candidate's part put in."""
+    screened = run.result(f"{round}/screen/{candidate.id}")
+    if candidate.kind == "patch":
+        return Incumbent(base.policy, base.reward, screened["controller"])
+    return Incumbent(trained(run, round, candidate)["policy"], screened["reward"], base.controller)
 
+
+def _apply(run: Run, round: int, candidate: Candidate, verdict: Verdict) -> dict[str, Any]:
     assert verdict.incumbent is not None
     new = combined(run, round, candidate, verdict.incumbent)
     subject = f"Accept {candidate.id}\n\n{candidate.rationale}\n{verdict.reason}"
