@@ -28,15 +28,6 @@ ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 Handler = Callable[[Any], Awaitable[BaseModel]]
 
 
-class ErrorObject(BaseModel):
-    """The `error` member of a response."""
-
-    model_config = ConfigDict(frozen=True)
-    code: int
-    message: str
-    data: Any = None
-
-
 class Call(BaseModel):
     """A request, or a notification where `id` is absent."""
 

@@ -14,8 +14,6 @@ BATCH_ROWS = 256
 """Most rows of one frame; larger batches travel as several."""
 BATCH_BYTES = 2 << 20
 """Most bytes of raw columns of one frame."""
-REASON_CAP = 300
-"""Characters of an error text that came out of a sandbox."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,6 +213,22 @@ def test_a_role_that_fails_costs_its_proposals_only(tmp_path: Path, capsys: pyte
     assert "broken-patcher gave nothing (RuntimeError: no idea today)" in capsys.readouterr().err
 
 
+def test_no_reward_is_asked_for_where_the_controller_does_not_heed_the_policy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deaf = tmp_path / "deaf.py"
+    deaf.write_text(
+        "from toolkit import legal_moves\n\n\ndef act(observation, logits):\n    return (legal_moves(observation) or [0])[0]\n"
+    )
+    patches = (f"roles.code_patcher.use={ROLES}:HostilePatcher", "budget.rounds=1")
+    lifecycle.create(micro(*patches, f"start.controller={deaf}"), tmp_path / "r", Quiet())
+    assert lifecycle.work(tmp_path / "r", Quiet()) == "done"
+    found = document(tmp_path / "r")["rounds"][0]
+    assert found["mode"] == "meta_learn"  # which asks for both
+    assert {c["kind"] for c in found["candidates"]} == {"patch"}
+    assert "does not heed the policy" in capsys.readouterr().err
+
+
 def test_rollback_by_hand_restores_what_stood_before(finished: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(finished, folder)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -32,13 +33,15 @@ SPEC = {"terms": [{"name": "closer", "expr": "approach", "weight": 1.0, "clip": 
 
 
 @contextmanager
-def model_server(replies: list[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def model_server(replies: list[str], delay_s: float = 0.0) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Serve OpenAI-style chat completions on loopback, one scripted reply after the other, the last one for ever."""
     asked: list[dict[str, Any]] = []
+    closing = Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            closing.wait(delay_s)
             text = replies[min(len(asked), len(replies)) - 1]
             message = {"role": "assistant", "content": text}
             usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
@@ -56,7 +59,8 @@ def model_server(replies: list[str]) -> Iterator[tuple[str, list[dict[str, Any]]
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data)
+            with suppress(OSError):  # whoever asked has given up
+                self.wfile.write(data)
 
         def log_message(self, *args: Any) -> None:
             pass
@@ -66,15 +70,16 @@ def model_server(replies: list[str]) -> Iterator[tuple[str, list[dict[str, Any]]
     try:
         yield f"http://127.0.0.1:{server.server_port}/v1", asked
     finally:
+        closing.set()
         server.shutdown()
         server.server_close()
 
 
-def model(role: str, url: str, count: int = 1) -> tuple[str, ...]:
+def model(role: str, url: str, count: int = 1, timeout_s: float = 5) -> tuple[str, ...]:
     """Return the overrides that point a role at a server."""
     return tuple(
         f"roles.{role}.{k}={v}"
-        for k, v in (("model", "openai:scripted"), ("base_url", url), ("timeout_s", 5), ("count", count))
+        for k, v in (("model", "openai:scripted"), ("base_url", url), ("timeout_s", timeout_s), ("count", count))
     )
 
 
@@ -129,3 +134,16 @@ def test_a_model_that_refuses_or_talks_nonsense_costs_its_proposals_only(
     assert "chat-designer gave nothing" in said
     assert "chat-patcher gave nothing" in said
     assert [r["candidates"] for r in shown["rounds"]] == [[], []]
+
+
+def test_a_model_that_does_not_answer_in_time_costs_its_proposals_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with model_server(["too late"], delay_s=60) as (url, asked):
+        started = time.monotonic()
+        shown = run(tmp_path / "r", "roles.reward_designer.count=0", *model("code_patcher", url, timeout_s=1))
+        assert time.monotonic() - started < 50
+        assert asked
+    assert "chat-patcher gave nothing" in (said := capsys.readouterr().err)
+    assert "within 1" in said
+    assert shown["rounds"][0]["candidates"] == []

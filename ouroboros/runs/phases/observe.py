@@ -37,8 +37,10 @@ KINDS: dict[Mode, tuple[Kind, ...]] = {
     "meta_learn": ("reward", "patch"),
 }
 """What a mode asks for."""
-ROLES = {"reward": "reward_designer", "patch": "code_patcher"}
+ROLES: dict[Kind, str] = {"reward": "reward_designer", "patch": "code_patcher"}
 """Which role of the recipe answers which kind."""
+INFLUENCE_POSITIONS = 256
+"""Positions on which a controller that never heeds the policy is told apart."""
 FATIGUE = 0.5
 """A mode's weight is multiplied by this for every round of it since it last got something accepted."""
 
@@ -75,6 +77,8 @@ def _facts(run: Run, round: int) -> dict[str, Any]:
     try:
         numbers = np.array(seeds, dtype=np.uint64)
         trace = play_traced(run.task, player.policy, numbers, session=player.session, perceive=player.perceive)
+        bank = run.task.positions(run.seed("influence", round), INFLUENCE_POSITIONS)
+        influence = player.policy_influence(bank.observations())
     except CandidateFault as fault:
         return _broken(run, settings.search_games, fault)
     finally:
@@ -93,6 +97,7 @@ def _facts(run: Run, round: int) -> dict[str, Any]:
         deaths=deaths,
         regret=dict(trace.regret),
         avoidable=trace.avoidable,
+        policy_influence=influence,
         training=_last_training(run, round),
         transcripts=trace.transcripts,
     ).model_dump(mode="json")
@@ -133,9 +138,10 @@ def _decide(run: Run, round: int) -> dict[str, Any]:
         return {"mode": "meta_learn", "why": "a start from earlier results on a new board"}
     tired = _fatigue(run, round)
     weights: dict[Mode, float] = {}
+    kinds = askable(run, round)
     for finding in diagnosis(run, round).findings:
         answer = MODES.get(finding.name)
-        if answer is not None and any(wanted(run, kind) for kind in KINDS[answer]):
+        if answer is not None and kinds.intersection(KINDS[answer]):
             weights[answer] = max(weights.get(answer, 0.0), finding.weight)
     urgency = {mode: weight * FATIGUE ** tired.get(mode, 0) for mode, weight in weights.items()}
     if not urgency or max(urgency.values()) < 0.1:
@@ -149,10 +155,16 @@ def _stands(run: Run, round: int, candidate: Candidate) -> bool:
     return run.verdict(round, candidate).outcome == "accepted" and candidate.id not in rolled_back(run.ledger)
 
 
-def wanted(run: Run, kind: str) -> int:
+def wanted(run: Run, kind: Kind) -> int:
     """Return how many proposals of a kind the recipe asks its role for in a round."""
     count: int = getattr(run.recipe.roles, ROLES[kind]).count
     return count
+
+
+def askable(run: Run, round: int) -> set[Kind]:
+    """Return the kinds worth asking for: those whose role is wanted, and no reward where the policy plays no part."""
+    deaf = diagnosis(run, round).policy_influence == 0
+    return {kind for kind in ROLES if wanted(run, kind) and not (kind == "reward" and deaf)}
 
 
 def _fatigue(run: Run, round: int) -> dict[str, int]:

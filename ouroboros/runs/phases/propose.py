@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ouroboros.protocols.messages import PatchRequest, RewardRequest, Tool, Tried
-from ouroboros.protocols.records import Candidate, Mode, RewardSpec
+from ouroboros.protocols.records import Candidate, Kind, Mode, RewardSpec
 from ouroboros.runs.context import rolled_back
-from ouroboros.runs.phases.observe import KINDS, ROLES, diagnosis, wanted
+from ouroboros.runs.phases.observe import KINDS, ROLES, askable, diagnosis, wanted
 from ouroboros.runs.roles import Asked, ask
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ def propose(run: Run, round: int) -> None:
 
 def _all(run: Run, round: int) -> list[dict[str, Any]]:
     mode: Mode = run.result(f"{round}/decide")["mode"]
-    kinds = [kind for kind in KINDS[mode] if wanted(run, kind)]
+    kinds = [kind for kind in KINDS[mode] if kind in askable(run, round)]
+    if "reward" in KINDS[mode] and wanted(run, "reward") and "reward" not in kinds:
+        run.progress.note("the controller does not heed the policy: no reward is asked for")
     questions = [_question(run, round, mode, kind) for kind in kinds]
     found: list[dict[str, Any]] = []
     for kind, answer in zip(kinds, ask(run.ledger, questions), strict=True):
@@ -37,7 +39,7 @@ def _all(run: Run, round: int) -> list[dict[str, Any]]:
     return found
 
 
-def _question(run: Run, round: int, mode: Any, kind: str) -> Asked:
+def _question(run: Run, round: int, mode: Any, kind: Kind) -> Asked:
     role = run.roles[ROLES[kind]]
     incumbent = run.incumbent()
     shared: dict[str, Any] = {
