@@ -25,6 +25,7 @@ Watch: TypeAlias = "Callable[[Engine, NDArray[np.int64], NDArray[np.int8]], None
 """Called before each step with the engine, the unfinished rows (R,) and their actions (R,)."""
 
 PHASES = ("early", "middle", "late")
+ASKED_EVERY = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Trace:
         outcomes: how the games ended.
         regret: phase of the game -> mean oracle regret per decision; phases that no game reached are absent.
         avoidable: share of lost games whose last move the oracle would not have made; 0 where none was lost.
+        policy_influence: share of decisions (one step in `ASKED_EVERY` is looked at) that would be others if the logits were
+            negated; near 0 the controller decides by itself.
         transcripts: the last moves of some lost games, as text.
         decisions: moves made in all games.
     """
@@ -42,6 +45,7 @@ class Trace:
     outcomes: Outcomes
     regret: dict[str, float]
     avoidable: float
+    policy_influence: float
     transcripts: tuple[str, ...]
     decisions: int
 
@@ -131,8 +135,14 @@ def play_traced(
     """
     seeds = np.asarray(seeds, dtype=np.uint64)
     recorders = []
+
+    def otherwise(observations: Observations) -> NDArray[np.int8]:
+        seen = perceive(observations) if perceive is not None else observations
+        logits = -policy.logits(seen)
+        return session.act(seen, logits) if session is not None else logits.argmax(axis=1).astype(np.int8)
+
     for start in range(0, len(seeds), batch):
-        recorder = Recorder(task, task.engine(seeds[start : start + batch]), moves)
+        recorder = Recorder(task, task.engine(seeds[start : start + batch]), moves, otherwise)
         run(recorder.engine, policy, session=session, perceive=perceive, watch=recorder.watch)
         recorders.append(recorder)
     return _trace(recorders, failures)
@@ -140,11 +150,14 @@ def play_traced(
 
 @dataclass(slots=True)
 class Recorder:
-    """Watches one batch: sums of regret by phase, each game's last regret, and its last positions."""
+    """Watches one batch: regret by phase, each game's last regret and last positions, and whether the policy matters."""
 
     task: Task
     engine: Engine
     moves: int
+    otherwise: Callable[[Observations], NDArray[np.int8]]
+    steps: int = 0
+    heeded: list[NDArray[np.bool_]] = field(default_factory=list)
     sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(3, dtype=np.int64))
     last: NDArray[np.float32] = field(init=False)
@@ -164,6 +177,9 @@ class Recorder:
         self.counts += np.bincount(phase, minlength=3)
         self.last[rows] = regret
         observations = engine.observations(rows)
+        if self.steps % ASKED_EVERY == 0:
+            self.heeded.append(self.otherwise(observations) != actions)
+        self.steps += 1
         for index, row in enumerate(rows):
             self.tails[row] = [*self.tails[row][-self.moves + 1 :], (observations.take([index]), int(actions[index]))]
 
@@ -185,6 +201,7 @@ def _trace(recorders: Sequence[Recorder], failures: int) -> Trace:
         outcomes=outcomes,
         regret={name: float(s / c) for name, s, c in zip(PHASES, np.atleast_1d(sums), np.atleast_1d(counts), strict=True) if c},
         avoidable=float((last[lost] > 0).mean()) if lost.any() else 0.0,
+        policy_influence=float(np.concatenate([part for r in recorders for part in r.heeded]).mean()),
         transcripts=tuple(recorder.transcript(row, cause) for recorder, row, cause in shown),
         decisions=int(outcomes.steps.sum()),
     )

@@ -34,8 +34,8 @@ class Diagnosis(Frozen):
         deaths: cause -> share of games; the causes are the task's.
         regret: phase of the game -> mean oracle regret per decision.
         avoidable: share of lost games whose last move the oracle would not have made.
-        policy_influence: share of positions where the controller moves otherwise once the logits are negated; at 0 the policy
-            plays no part, and no training can help.
+        policy_influence: share of decisions that would be others if the logits were negated; near 0 the policy plays no part,
+            and no training of it can help.
         training: health of the last training (kl, entropy, clip_fraction, zero_variance, gain, ...); empty before any.
         findings: what follows from the above, heaviest first.
         transcripts: failures as text, shortest useful form.

@@ -59,12 +59,6 @@ class Player:
         seen = self.perceive(observations) if self.perceive else observations
         return self.session.act(seen, self.policy.logits(seen))
 
-    def policy_influence(self, observations: Observations) -> float:
-        """Return the share of positions where the controller moves otherwise once the logits are negated."""
-        seen = self.perceive(observations) if self.perceive else observations
-        logits = self.policy.logits(seen)
-        return float((self.session.act(seen, logits) != self.session.act(seen, -logits)).mean())
-
 
 @dataclass(slots=True)
 class Players:

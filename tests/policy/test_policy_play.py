@@ -89,6 +89,7 @@ def test_trace(task, seeds):
     assert set(trace.regret) <= {"early", "middle", "late"}
     assert 0 < trace.regret["early"] < 1
     assert 0 <= trace.avoidable <= 1
+    assert trace.policy_influence == 1
     assert len(trace.transcripts) == 2
     assert trace.transcripts[0].count("-> ") == 3
     assert trace.transcripts[0].rsplit("ended: ")[-1] in task.causes
@@ -102,21 +103,25 @@ def test_trace_of_a_perfect_player(task, seeds):
             return np.zeros((len(observations), 4), np.float32)
 
     class Session:
+        """Knows the one game's positions by heart."""
+
+        def __init__(self):
+            self.moves = {}
+
         def act(self, observations, logits):
-            return self.moves
+            return self.moves[observations.columns["board"].tobytes(), int(observations.columns["idle"][0])]
 
         def close(self):
             pass
 
-    # The session answers for the engine that `play_traced` makes, one game long, so the moves can be looked up beforehand.
-    engine, moves = task.engine(seeds[:1]), []
+    engine, session = task.engine(seeds[:1]), Session()
     while not engine.done.all():
-        moves.append(task.regret(engine).argmin(axis=1).astype(np.int8))
-        engine.step(moves[-1])
-    session, script = Session(), iter(moves)
-    session.act = lambda observations, logits: next(script)
+        seen, best = engine.observations(), task.regret(engine).argmin(axis=1).astype(np.int8)
+        session.moves[seen.columns["board"].tobytes(), int(seen.columns["idle"][0])] = best
+        engine.step(best)
     trace = play_traced(task, Oracle(), seeds[:1], session=session)
     assert max(trace.regret.values()) == 0
+    assert trace.policy_influence == 0
     assert trace.avoidable == 0
 
 

@@ -39,8 +39,8 @@ KINDS: dict[Mode, tuple[Kind, ...]] = {
 """What a mode asks for."""
 ROLES: dict[Kind, str] = {"reward": "reward_designer", "patch": "code_patcher"}
 """Which role of the recipe answers which kind."""
-INFLUENCE_POSITIONS = 256
-"""Positions on which a controller that never heeds the policy is told apart."""
+INFLUENCE = 0.02
+"""Where the policy decides less than this share of the moves, no training of it can be shown to help."""
 FATIGUE = 0.5
 """A mode's weight is multiplied by this for every round of it since it last got something accepted."""
 
@@ -77,8 +77,6 @@ def _facts(run: Run, round: int) -> dict[str, Any]:
     try:
         numbers = np.array(seeds, dtype=np.uint64)
         trace = play_traced(run.task, player.policy, numbers, session=player.session, perceive=player.perceive)
-        bank = run.task.positions(run.seed("influence", round), INFLUENCE_POSITIONS)
-        influence = player.policy_influence(bank.observations())
     except CandidateFault as fault:
         return _broken(run, settings.search_games, fault)
     finally:
@@ -97,7 +95,7 @@ def _facts(run: Run, round: int) -> dict[str, Any]:
         deaths=deaths,
         regret=dict(trace.regret),
         avoidable=trace.avoidable,
-        policy_influence=influence,
+        policy_influence=trace.policy_influence,
         training=_last_training(run, round),
         transcripts=trace.transcripts,
     ).model_dump(mode="json")
@@ -163,7 +161,7 @@ def wanted(run: Run, kind: Kind) -> int:
 
 def askable(run: Run, round: int) -> set[Kind]:
     """Return the kinds worth asking for: those whose role is wanted, and no reward where the policy plays no part."""
-    deaf = diagnosis(run, round).policy_influence == 0
+    deaf = diagnosis(run, round).policy_influence < INFLUENCE
     return {kind for kind in ROLES if wanted(run, kind) and not (kind == "reward" and deaf)}
 
 
