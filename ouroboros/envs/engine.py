@@ -7,18 +7,19 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ouroboros.envs import features, rules
+from ouroboros.envs import features, rules, views
+from ouroboros.envs.settings import PLAIN, Settings
 from ouroboros.envs.state import (
-    AT,
+    BORN,
     CAUSE,
-    IDLE,
+    CLOCK,
+    FED,
+    HIT_BODY,
     LENGTH,
     MEAL,
     ROOM,
     RUNNING,
-    SCORE,
-    START_LENGTH,
-    STEPS,
+    STONE,
     TRAVEL,
     WON,
     State,
@@ -26,8 +27,8 @@ from ouroboros.envs.state import (
 )
 from ouroboros.protocols.records import Observations, Outcomes
 
-SAVED = ("board", "ring", "table", "keys")
-"""The arrays that a snapshot holds; the rest of `State` is scratch or follows from the size."""
+SAVED = ("stamps", "table", "keys")
+"""The arrays that a snapshot holds; the rest of `State` is scratch or follows from size and settings."""
 
 
 class SnakeEngine:
@@ -36,14 +37,30 @@ class SnakeEngine:
     Args:
         seeds: (B,) uint64, one per game.
         size: side of the board.
-        walls: share of the cells that become walls; fewer where more would cut the board or leave no start.
+        settings: walls, food, start length, idle limit.
+
+    Raises:
+        ValueError: settings that leave the snake no room.
     """
 
-    def __init__(self, seeds: NDArray[np.uint64], size: int, walls: float = 0.0) -> None:
+    def __init__(self, seeds: NDArray[np.uint64], size: int, settings: Settings = PLAIN) -> None:
         """Begin the games."""
         self.size = size
-        self.state: State = allocate(np.array(seeds, dtype=np.uint64), size)
-        rules.begin(self.state, size, int(walls * size * size))
+        self.settings = settings
+        self.state: State = allocate(np.array(seeds, dtype=np.uint64), size, settings.desk(size))
+        self.state.table[:, ROOM] = size * size
+        if settings.wall_map is not None:
+            self._build(settings.wall_map)
+        if not rules.begin_all(self.state, size):
+            raise ValueError(
+                f"a snake of length {settings.start_length} finds no room on this {size} x {size} board: use fewer walls"
+            )
+
+    def _build(self, walls: NDArray[np.bool_]) -> None:
+        """Lay the map's walls, (size, size) bool, on every board."""
+        stamps = self.state.stamps.reshape(self.games, -1)
+        stamps[:, :-1][:, walls.reshape(-1)] = STONE
+        self.state.table[:, ROOM] -= int(walls.sum())
 
     @property
     def games(self) -> int:
@@ -57,19 +74,26 @@ class SnakeEngine:
         return finished
 
     @property
-    def lengths(self) -> NDArray[np.int64]:
-        """(B,) int64: cells that each snake covers, a copy."""
+    def lengths(self) -> NDArray[np.int32]:
+        """(B,) int32: cells that each snake covers, a copy."""
         return self.state.table[:, LENGTH].copy()
 
     @property
-    def idle(self) -> NDArray[np.int64]:
-        """(B,) int64: steps since each game's last food, a copy."""
-        return self.state.table[:, IDLE].copy()
+    def idle(self) -> NDArray[np.int32]:
+        """(B,) int32: steps since each game's last food."""
+        return self._since(FED)
 
     @property
-    def room(self) -> NDArray[np.int64]:
-        """(B,) int64: cells of each board that are not walls, a copy."""
+    def room(self) -> NDArray[np.int32]:
+        """(B,) int32: cells of each board that are not walls, a copy."""
         return self.state.table[:, ROOM].copy()
+
+    def _since(self, column: int) -> NDArray[np.int32]:
+        """Return (B,) int32: moves since the clock that a column holds; a deadly move, which the clock leaves out, counts."""
+        table = self.state.table
+        died = (table[:, CAUSE] >= 0) & (table[:, CAUSE] <= HIT_BODY)
+        moves: NDArray[np.int32] = table[:, CLOCK] - table[:, column] + died
+        return moves
 
     def observations(self, rows: NDArray[np.int64] | None = None) -> Observations:
         """Return observations of the games as they stand.
@@ -80,20 +104,22 @@ class SnakeEngine:
         Args:
             rows: (B,) games in the wanted order, all by default.
         """
-        index = np.arange(self.games) if rows is None else np.asarray(rows, dtype=np.int64)
+        index = np.arange(self.games) if rows is None else np.ascontiguousarray(rows, dtype=np.int64)
+        if len(index) and not 0 <= index.min() <= index.max() < self.games:
+            raise IndexError(f"rows {index.min()}..{index.max()} of a batch of {self.games} games")
         cells = self.size * self.size
+        board, snake = np.empty((len(index), cells), np.uint8), np.zeros((len(index), cells), np.int16)
+        views.write_boards(self.state, self.size, index, board.reshape(-1))
+        views.write_snakes(self.state, self.size, index, snake.reshape(-1))
         table = self.state.table[index]
-        order = np.arange(cells)
-        turned = (table[:, AT, None] + order) % cells
-        snake = np.take_along_axis(self.state.ring.reshape(-1, cells)[index], turned, axis=1)
-        snake[order >= table[:, LENGTH, None]] = 0
-        columns = {
-            "board": self.state.board.reshape(-1, cells)[index],
-            "snake": snake,
-            "food": table[:, MEAL].astype(np.int16),
-            "idle": table[:, IDLE].astype(np.int32),
-        }
-        return Observations({"size": self.size}, columns, {"snake": table[:, LENGTH].astype(np.int32)})
+        columns = {"board": board, "snake": snake, "food": table[:, MEAL].astype(np.int16), "idle": self.idle[index]}
+        return Observations({"size": self.size}, columns, {"snake": table[:, LENGTH].copy()})
+
+    def boards(self) -> NDArray[np.uint8]:
+        """Return the boards alone: (B, size, size) uint8."""
+        out = np.empty(self.games * self.size * self.size, np.uint8)
+        views.write_boards(self.state, self.size, np.arange(self.games), out)
+        return out.reshape(-1, self.size, self.size)
 
     def step(self, actions: NDArray[np.integer]) -> None:
         """Advance every unfinished game.
@@ -131,41 +157,33 @@ class SnakeEngine:
         `path_optimality` counts the foods that were eaten: a food that lay out of reach when the snake died was no path
         walked, and counting it would reward an early death.
         """
-        table = self.state.table
-        score, steps = table[:, SCORE], table[:, STEPS]
-        optimality = np.minimum(1.0, table[:, TRAVEL] / np.maximum(1, steps))
-        utility = score / (table[:, ROOM] - START_LENGTH) * (0.9 + 0.1 * optimality)
-        return Outcomes(
-            score=score.astype(np.int32),
-            steps=steps.astype(np.int32),
-            won=table[:, CAUSE] == WON,
-            path_optimality=optimality,
-            utility=utility,
-            cause=table[:, CAUSE].astype(np.int8),
+        table, start = self.state.table, self.settings.start_length
+        return outcomes_of(
+            table[:, LENGTH] - start, self._since(BORN), table[:, TRAVEL], table[:, ROOM] - start, table[:, CAUSE]
         )
 
     def clone(self, rows: NDArray[np.int64]) -> SnakeEngine:
         """Return a new batch of copies of these rows, with repetition and the same randomness ahead."""
         index = np.asarray(rows, dtype=np.int64)
-        cells = self.size * self.size
+        width = self.size * self.size + 1
         copies = {
-            "board": self.state.board.reshape(-1, cells)[index].reshape(-1),
-            "ring": self.state.ring.reshape(-1, cells)[index].reshape(-1),
+            "stamps": self.state.stamps.reshape(-1, width)[index].reshape(-1),
             "table": self.state.table[index],
             "keys": self.state.keys[index],
         }
-        return SnakeEngine.restore(copies, self.size)
+        return SnakeEngine.restore(copies, self.size, self.settings)
 
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
         """Return a copy of all that the games' future depends on, by name, ready for `restore` or `numpy.savez`."""
         return {name: getattr(self.state, name).copy() for name in SAVED}
 
     @classmethod
-    def restore(cls, saved: Mapping[str, NDArray[np.generic]], size: int) -> SnakeEngine:
-        """Return the batch that a snapshot was taken of; it takes over the arrays."""
+    def restore(cls, saved: Mapping[str, NDArray[np.generic]], size: int, settings: Settings = PLAIN) -> SnakeEngine:
+        """Return the batch that a snapshot was taken of, under the settings that it had; it takes over the arrays."""
         engine = cls.__new__(cls)
-        engine.size = size
-        engine.state = allocate(np.asarray(saved["keys"], np.uint64), size)._replace(**{name: saved[name] for name in SAVED})
+        engine.size, engine.settings = size, settings
+        state = allocate(np.asarray(saved["keys"], np.uint64), size, settings.desk(size))
+        engine.state = state._replace(**{name: saved[name] for name in SAVED})
         return engine
 
     def overwrite(self, rows: NDArray[np.int64], games: SnakeEngine) -> None:
@@ -174,3 +192,30 @@ class SnakeEngine:
             mine, theirs = getattr(self.state, name), getattr(games.state, name)
             shape = (-1, max(1, mine.size // max(1, self.games)))
             mine.reshape(shape)[rows] = theirs.reshape(shape)
+
+
+def outcomes_of(
+    score: NDArray[np.int32],
+    steps: NDArray[np.int32],
+    travel: NDArray[np.int32],
+    most: NDArray[np.int32],
+    cause: NDArray[np.int32],
+) -> Outcomes:
+    """Return outcomes from what the table says.
+
+    Args:
+        score: (B,) foods eaten.
+        steps: (B,) moves made.
+        travel: (B,) shortest distances at spawn, summed over the foods eaten.
+        most: (B,) the highest score possible.
+        cause: (B,) as `Outcomes.cause`.
+    """
+    optimality = np.minimum(1.0, travel / np.maximum(1, steps))
+    return Outcomes(
+        score=score.astype(np.int32),
+        steps=steps.astype(np.int32),
+        won=cause == WON,
+        path_optimality=optimality,
+        utility=score / np.maximum(1, most) * (0.9 + 0.1 * optimality),
+        cause=cause.astype(np.int8),
+    )

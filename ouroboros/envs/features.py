@@ -9,25 +9,29 @@ from typing import Final
 
 import numpy as np
 
-from ouroboros.envs.rules import advance, first_invalid
-from ouroboros.envs.search import flood, manhattan, reached
+from ouroboros.envs.rules import advance, allowance, first_invalid
+from ouroboros.envs.search import at_stamp, distance_to, flood, food_distance, reached, refresh, vacant
 from ouroboros.envs.state import (
     AT,
-    BODY,
     CAUSE,
+    CLOCK,
+    FED,
     HIT_BODY,
-    IDLE,
     LENGTH,
     MEAL,
     ROOM,
     RUNNING,
-    SCORE,
     STARVED,
-    WALL,
+    STONE,
     WON,
     Array,
     State,
+    beside,
+    i32,
     kernel,
+    manhattan,
+    spot,
+    u64,
 )
 
 FEATURES: Final[dict[str, str]] = {
@@ -75,67 +79,42 @@ COUNT: Final = len(FEATURES)
 
 
 @kernel
-def food_distance(state: State, size: int, offset: int, head: int, food: int) -> int:
-    """Return the shortest way from head to food, the body as it lies; Manhattan where it is cut off."""
-    stamp, _ = flood(state, state.board, offset, head, food)
-    if state.mark[food] >= stamp:
-        return state.mark[food] - stamp  # type: ignore[no-any-return]
-    return manhattan(size, head, food)
-
-
-@kernel
-def was_here(state: State, size: int, game: int) -> bool:
-    """Tell whether the head had been on its present cell since the last food; the ring remembers beyond the tail."""
-    cells = size * size
-    offset = game * cells
-    at, length, idle = state.table[game, AT], state.table[game, LENGTH], state.table[game, IDLE]
-    head = state.ring[offset + at]
-    for back in range(length, min(idle, cells - 1) + 1):  # noqa: SIM110 (numba compiles no generator expression)
-        if state.ring[offset + (at + back) % cells] == head:
-            return True
-    return False
-
-
-@kernel
 def look_around(state: State, size: int, game: int, food: int, ate: bool, out: Array) -> None:
     """Write the features of the position that a survived move has led to; `out`: (F,) float32."""
-    board, table = state.board, state.table
-    cells = size * size
-    offset = game * cells
-    at, length = table[game, AT], table[game, LENGTH]
-    head = int(state.ring[offset + at])
-    tail = int(state.ring[offset + (at + length - 1) % cells])
-    stamp, space = flood(state, board, offset, head, -1)
+    table, cells = state.table, size * size
+    head, length, threshold = table[game, AT], table[game, LENGTH], vacant(state, game)
+    refresh(state, cells)
+    moment, space = flood(state, size, game, head, threshold, -1)
     free = table[game, ROOM] - length
-    to_tail = reached(state, stamp, tail) >= 0
+    tail_found = reached(state, size, moment, at_stamp(state, size, game, threshold + 1)) >= 0
     for side in range(4):
-        other = state.near[4 * head + side]
-        code = WALL if other < 0 else board[offset + other]
-        column = F_WALL_CONTACT if code == WALL else (F_BODY_CONTACT if code == BODY else F_FREE_NEIGHBOURS)
+        stamp = i32(state.stamps[spot(size, game, beside(state, head, side))])
+        column = F_WALL_CONTACT if stamp == STONE else (F_BODY_CONTACT if stamp > threshold else F_FREE_NEIGHBOURS)
         out[column] += np.float32(0.25)
     after = 0
     if not ate:
-        after = state.mark[food] - stamp if state.mark[food] >= stamp else manhattan(size, head, food)
+        away = distance_to(state, moment, cells, food)
+        after = away if away >= 0 else manhattan(state, head, food)
     out[F_DISTANCE_AFTER] = min(1.0, after / (2 * (size - 1)))
     out[F_SPACE] = space / free if free else 1.0
-    out[F_TAIL_REACHABLE] = 1.0 if to_tail else 0.0
-    out[F_TRAPPED] = 0.0 if to_tail or space >= length else 1.0
-    out[F_REVISIT] = 1.0 if not ate and was_here(state, size, game) else 0.0
+    out[F_TAIL_REACHABLE] = 1.0 if tail_found else 0.0
+    out[F_TRAPPED] = 0.0 if tail_found or space >= length else 1.0
 
 
 @kernel
 def measure(state: State, size: int, game: int, action: int, out: Array) -> None:
     """Advance one running game and write its features; `out`: (F,) float32, zeros."""
     table = state.table
-    cells = size * size
-    offset = game * cells
-    at, score = table[game, AT], table[game, SCORE]
-    head, neck = int(state.ring[offset + at]), int(state.ring[offset + (at + 1) % cells])
-    food = table[game, MEAL]
-    before = food_distance(state, size, offset, head, food)
+    head, length, food, fed = table[game, AT], table[game, LENGTH], table[game, MEAL], table[game, FED]
+    before = food_distance(state, size, game, food)
+    target = beside(state, head, action)
+    entered, clock = i32(state.stamps[spot(size, game, target)]), table[game, CLOCK]
+    ahead = spot(size, game, beside(state, head, action ^ 1))
+    straight = length > 1 and i32(state.stamps[ahead]) == clock - 1
+    allowed = allowance(state, size, game)
     advance(state, size, game, action)
     cause = table[game, CAUSE]
-    ate = table[game, SCORE] > score
+    ate = table[game, LENGTH] > length
     died = cause >= 0 and cause <= HIT_BODY
     out[F_STEP] = 1.0
     out[F_ATE] = 1.0 if ate else 0.0
@@ -144,11 +123,12 @@ def measure(state: State, size: int, game: int, action: int, out: Array) -> None
     out[F_STARVED] = 1.0 if cause == STARVED else 0.0
     out[F_DISTANCE_BEFORE] = min(1.0, before / (2 * (size - 1)))
     out[F_DISTANCE_AFTER] = out[F_DISTANCE_BEFORE]
-    out[F_TURNED] = 0.0 if state.near[4 * neck + action] == head else 1.0
-    out[F_IDLE] = min(1.0, table[game, IDLE] / (cells + table[game, LENGTH]))
+    out[F_TURNED] = 0.0 if straight else 1.0
+    out[F_IDLE] = 0.0 if ate else min(1.0, (clock + 1 - fed) / allowed)
     out[F_LENGTH] = table[game, LENGTH] / table[game, ROOM]
     if not died:
         look_around(state, size, game, food, ate, out)
+        out[F_REVISIT] = 1.0 if not ate and entered >= fed and entered > 0 else 0.0
         out[F_APPROACH] = (
             1.0
             if ate or out[F_DISTANCE_AFTER] < out[F_DISTANCE_BEFORE]
@@ -161,7 +141,7 @@ def step_measured(state: State, size: int, actions: Array, out: Array) -> int:
     """Advance like `rules.step` and fill `out`: (B, F) float32, zeros, where a game was running."""
     invalid = first_invalid(state, actions)
     if invalid < 0:
-        for game in range(actions.size):
+        for game in range(u64(actions.size)):
             if state.table[game, CAUSE] == RUNNING:
                 measure(state, size, game, actions[game], out[game])
     return invalid

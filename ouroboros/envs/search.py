@@ -1,59 +1,309 @@
-"""The one search of the game: a breadth-first flood over free cells, and the distances that follow from it."""
+"""The searches of the game: a breadth-first flood over free cells, straight ways, and the distances that follow.
+
+A cell is free in a search if its stamp is at most a threshold: the clock less the length as the snake lies, more where it is
+imagined to have moved on.
+"""
 
 from __future__ import annotations
 
-from ouroboros.envs.state import EMPTY, FOOD, Array, State, kernel
+from typing import Final
+
+import numpy as np
+
+from ouroboros.envs.state import (
+    AT,
+    CLOCK,
+    FREE,
+    FRONTS,
+    LENGTH,
+    MOMENT,
+    NOT_FIRST,
+    NOT_LAST,
+    Array,
+    State,
+    beside,
+    column_of,
+    i32,
+    inlined,
+    kernel,
+    manhattan,
+    row_of,
+    spot,
+    u64,
+)
+
+ALONG_COLUMN: Final = 1
+ALONG_ROW: Final = 2
+WEAR: Final = 1 << 30
+"""Searches mark cells with ever larger moments; past this one `refresh` wipes the marks."""
+
+
+@inlined
+def vacant(state: State, game: int) -> int:
+    """Return the highest stamp of a cell that is free as the snake lies."""
+    return i32(state.table[game, CLOCK] - state.table[game, LENGTH])
+
+
+@inlined
+def refresh(state: State, cells: int) -> None:
+    """Wipe the marks once in a billion; to be called before the first search of a position, never between two of them."""
+    if state.desk[MOMENT] > WEAR:
+        for cell in range(cells + 1):
+            state.mark[cell] = 0
+        state.desk[MOMENT] = 1
+
+
+@inlined
+def begin_search(state: State, cells: int) -> int:
+    """Return a moment later than every mark: a cell marked `moment + d`, 0 <= d <= cells, was reached at distance d.
+
+    One more than that, `moment + cells + 1`, marks a cell that the search must not enter.
+    """
+    moment = state.desk[MOMENT]
+    state.desk[MOMENT] = moment + cells + 2
+    return moment
+
+
+@inlined
+def distance_to(state: State, moment: int, cells: int, cell: int) -> int:
+    """Return the distance at which the search of that moment reached a cell, -1 if it did not."""
+    away = state.mark[u64(cell)] - moment
+    return away if 0 <= away <= cells else -1
 
 
 @kernel
-def flood(state: State, board: Array, offset: int, start: int, goal: int) -> tuple[int, int]:
+def spread(state: State, size: int, game: int, moment: int, start: int, threshold: int, goal: int) -> int:
     """Flood the free cells that `start` reaches, nearest first, neighbours in the order up, down, left, right.
 
     Args:
-        state: lends `near`, `mark`, `queue` and `stamp`.
-        board: the board's codes, from `offset` on.
-        offset: where the board begins.
-        start: a cell; its own code does not matter.
-        goal: a free cell that ends the flood when it is reached, or -1.
+        state: the games, and `mark` and `queue` to work with.
+        size: side of the board.
+        game: whose board.
+        moment: of `begin_search`; cells marked since then are not entered.
+        start: a cell; whether it is free does not matter.
+        threshold: the highest stamp of a free cell.
+        goal: a cell that ends the flood when it is reached, or -1.
 
     Returns:
-        The stamp to read `state.mark` with (a cell was reached if its mark is at least the stamp, at the distance
-        `mark - stamp`), and how many free cells were reached, `start` not among them.
+        How many free cells were reached, `start` not among them; `distance_to` tells how far each is.
     """
-    near, mark, queue = state.near, state.mark, state.queue
-    stamp = state.stamp[0]
-    state.stamp[0] = stamp + mark.size + 1
-    mark[start] = stamp
-    queue[0] = start
-    first, end = 0, 1
+    stamps, near, mark, queue = state.stamps, state.near, state.mark, state.queue
+    base, border, bar = spot(size, game, 0), i32(threshold), i32(moment)
+    mark[u64(start)] = moment
+    queue[u64(0)] = start
+    first, end = u64(0), u64(1)
     while first < end:
-        cell = queue[first]
-        first += 1
-        for side in range(4):
-            other = near[4 * cell + side]
-            if other >= 0 and mark[other] < stamp and (board[offset + other] == EMPTY or board[offset + other] == FOOD):
-                mark[other] = mark[cell] + 1
-                if other == goal:
-                    return stamp, end
-                queue[end] = other
-                end += 1
-    return stamp, end - 1
+        cell = u64(queue[first])
+        first += u64(1)
+        sides, away = near[cell], i32(mark[cell] + 1)
+        for _ in range(4):
+            other = sides & u64(0xFFFF)
+            sides >>= u64(16)
+            if i32(stamps[base + other]) <= border and mark[other] < bar:
+                mark[other] = away
+                if i32(other) == i32(goal):
+                    return int(end)
+                queue[end] = i32(other)
+                end += u64(1)
+    return int(end - u64(1))
 
 
-@kernel
-def reached(state: State, stamp: int, target: int) -> int:
-    """Return the distance of the last flood to `target`, free or not (then by its nearest free neighbour); -1 if cut off."""
+@inlined
+def flood(state: State, size: int, game: int, start: int, threshold: int, goal: int) -> tuple[int, int]:
+    """Begin a search and flood; return its moment and the free cells reached, see `spread`."""
+    moment = begin_search(state, size * size)
+    return moment, spread(state, size, game, moment, start, threshold, goal)
+
+
+@inlined
+def reached(state: State, size: int, moment: int, target: int) -> int:
+    """Return the distance of a search to `target`, free or not (then by its nearest reached neighbour); -1 if cut off."""
     best = -1
-    for side in range(4):
-        other = state.near[4 * target + side]
-        if other >= 0 and state.mark[other] >= stamp:
-            distance = state.mark[other] - stamp + 1
-            if best < 0 or distance < best:
-                best = distance
+    for move in range(4):
+        away = distance_to(state, moment, size * size, beside(state, target, move))
+        if away >= 0 and (best < 0 or away + 1 < best):
+            best = away + 1
     return best
 
 
+@inlined
+def free_run(stamps: Array, base: int, cell: int, step: int, count: int, threshold: int) -> bool:
+    """Tell whether the `count` cells that follow `cell` in steps of `step` are free."""
+    border = i32(threshold)
+    for _ in range(count):
+        cell += step
+        if i32(stamps[base + u64(cell)]) > border:
+            return False
+    return True
+
+
+@inlined
+def way_exists(state: State, size: int, game: int, down: int, right: int) -> tuple[bool, bool]:
+    """Tell whether the two ways with one turn from the head to the cell `down` and `right` of it are free.
+
+    Args:
+        state: the games.
+        size: side of the board.
+        game: whose.
+        down: rows, negative upwards.
+        right: columns, negative to the left.
+
+    Returns:
+        Whether the way that begins along the column is free, and whether the one along the row is.
+    """
+    base, head, threshold = spot(size, game, 0), state.table[game, AT], vacant(state, game)
+    dy, dx = (size if down > 0 else -size), (1 if right > 0 else -1)
+    rows, columns = abs(down), abs(right)
+    first = free_run(state.stamps, base, head, dy, rows, threshold)
+    first = first and free_run(state.stamps, base, head + size * down, dx, columns, threshold)
+    second = free_run(state.stamps, base, head, dx, columns, threshold)
+    second = second and free_run(state.stamps, base, head + right, dy, rows, threshold)
+    return first, second
+
+
+@inlined
+def monotone_starts(state: State, size: int, game: int, down: int, right: int) -> int:
+    """Return how ways from the head that never lead away from their goal can begin: `ALONG_COLUMN` + `ALONG_ROW`, or 0.
+
+    A dynamic program over the rectangle between head and goal. `state.queue` holds, for each of its columns, how the cell in
+    the row at hand is reached.
+
+    Args:
+        state: the games.
+        size: side of the board.
+        game: whose.
+        down: rows from head to goal, negative upwards.
+        right: columns from head to goal, negative to the left.
+    """
+    reach, stamps, free = state.queue, state.stamps, vacant(state, game)
+    base, row_start = spot(size, game, 0), state.table[game, AT]
+    dy, dx = (size if down > 0 else -size), (1 if right > 0 else -1)
+    rows, columns = abs(down), u64(abs(right))
+    before, cell = i32(ALONG_ROW), row_start
+    for column in range(u64(1), columns + u64(1)):
+        cell += dx
+        before = before if i32(stamps[base + u64(cell)]) <= free else i32(0)
+        reach[column] = before
+    reach[u64(0)] = ALONG_COLUMN
+    for _ in range(rows):
+        row_start += dy
+        cell = row_start
+        before = reach[u64(0)] if i32(stamps[base + u64(cell)]) <= free else i32(0)
+        reach[u64(0)] = before
+        for column in range(u64(1), columns + u64(1)):
+            cell += dx
+            before = i32(before | reach[column]) if i32(stamps[base + u64(cell)]) <= free else i32(0)
+            reach[column] = before
+    return reach[columns]
+
+
+@inlined
+def straight_starts(state: State, size: int, game: int, down: int, right: int) -> int:
+    """Return what `monotone_starts` does, except that of two possible starts the one along the column may be told alone."""
+    column_first, row_first = way_exists(state, size, game, down, right)
+    if down == 0:
+        return ALONG_ROW if row_first else 0
+    if right == 0 or column_first:
+        return ALONG_COLUMN if column_first else 0
+    return monotone_starts(state, size, game, down, right)
+
+
+@inlined
+def write_free(state: State, size: int, game: int) -> None:
+    """Write the free cells as bits, see `state.bitboards`."""
+    stamps, free = state.stamps, np.uint16(vacant(state, game))
+    cells, place, word = u64(size * size), spot(size, game, 0), u64(size // 64 + 1)
+    for first in range(u64(0), cells, u64(64)):
+        packed = u64(0)
+        for bit in range(min(u64(64), cells - first)):
+            packed |= u64(stamps[place + first + bit] <= free) << bit
+        state.bits[FREE, word] = packed
+        word += u64(1)
+
+
+@inlined
+def widen(bits: Array, size: int, front: int, other: int, low: int, high: int) -> int:
+    """Take one step of a search by bits: fill `bits[other]` with the free neighbours of `bits[front]`, free no more.
+
+    Args:
+        bits: `State.bits`.
+        size: side of the board.
+        front: the row that holds the cells reached last.
+        other: the row for those reached next.
+        low: first word to look at.
+        high: last one.
+
+    Returns:
+        The words of `bits[other]`, or-ed: 0 where the search has come to its end.
+    """
+    words, turn, one = u64(size // 64), u64(size % 64), u64(1)
+    back, found = u64(63) - turn, u64(0)  # shifting by one more, apart, is right for turn = 0 too
+    for word in range(u64(low), u64(high + 1)):
+        here = bits[front, word]
+        near = (here >> one | bits[front, word + one] << u64(63)) & bits[NOT_LAST, word]
+        near |= (here << one | bits[front, word - one] >> u64(63)) & bits[NOT_FIRST, word]
+        near |= bits[front, word + words] >> turn | bits[front, word + words + one] << one << back
+        near |= bits[front, word - words] << turn | bits[front, word - words - one] >> one >> back
+        near &= bits[FREE, word]
+        bits[other, word] = near
+        found |= near
+    for word in range(u64(low), u64(high + 1)):
+        bits[FREE, word] &= ~bits[other, word]
+    return found
+
+
 @kernel
-def manhattan(size: int, a: int, b: int) -> int:
-    """Return the Manhattan distance of two cells."""
-    return abs(a // size - b // size) + abs(a % size - b % size)
+def way_by_bits(state: State, size: int, game: int, goal: int) -> int:
+    """Return the shortest distance from the head to a free cell, -1 where it is cut off.
+
+    A breadth-first search that takes 64 cells at a time.
+    """
+    bits, head, pad = state.bits, state.table[game, AT], size // 64 + 1
+    last = pad + (size * size - 1) // 64
+    write_free(state, size, game)
+    for word in range(u64(pad), u64(last + 1)):
+        bits[FRONTS, word], bits[FRONTS + 1, word] = u64(0), u64(0)
+    low = high = pad + (head >> 6)
+    bits[FRONTS, u64(low)] = u64(1) << u64(head & 63)
+    goal_word, goal_bit = u64(pad + (goal >> 6)), u64(1) << u64(goal & 63)
+    front, away = FRONTS, 0
+    while True:
+        low, high, away = max(pad, low - pad), min(last, high + pad), away + 1
+        other = 2 * FRONTS + 1 - front
+        found = widen(bits, size, front, other, low, high)
+        front = other
+        if bits[front, goal_word] & goal_bit:
+            return away
+        if found == u64(0):
+            return -1
+
+
+@inlined
+def way_to(state: State, size: int, game: int, goal: int) -> int:
+    """Return the shortest distance from the head to a free cell; -1 where it is cut off.
+
+    Most foods can be reached by a way with one turn, which no other beats; else a search is needed.
+    """
+    head = state.table[game, AT]
+    down, right = row_of(state, goal) - row_of(state, head), column_of(state, goal) - column_of(state, head)
+    column_first, row_first = way_exists(state, size, game, down, right)
+    if column_first or row_first:
+        return abs(down) + abs(right)
+    return way_by_bits(state, size, game, goal)
+
+
+@inlined
+def food_distance(state: State, size: int, game: int, food: int) -> int:
+    """Return the shortest way from head to food, the body as it lies; Manhattan where it is cut off."""
+    away = way_to(state, size, game, food)
+    return away if away >= 0 else manhattan(state, state.table[game, AT], food)
+
+
+@inlined
+def at_stamp(state: State, size: int, game: int, stamp: int) -> int:
+    """Return the cell that holds a stamp, found by a scan of the board; -1 if none does."""
+    base = spot(size, game, 0)
+    for cell in range(u64(size * size)):
+        if i32(state.stamps[base + cell]) == stamp:
+            return i32(cell)
+    return -1

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Final, Literal, cast
@@ -15,12 +14,11 @@ from numpy.typing import NDArray
 from ouroboros.envs import oracle, render, teachers
 from ouroboros.envs.engine import SnakeEngine
 from ouroboros.envs.features import FEATURES
-from ouroboros.envs.state import CAUSES, START_LENGTH
-from ouroboros.protocols.errors import UsageError
+from ouroboros.envs.settings import checked_settings, checked_size
+from ouroboros.envs.state import CAUSES
 from ouroboros.protocols.ports import Engine
 from ouroboros.protocols.records import Observations, ToolkitFunction
 
-MAX_WALLS: Final = 0.25
 EFFORT: Final = 500_000_000
 """Moves times cells that one call of `positions` may play."""
 NOISE: Final = 0.2
@@ -77,19 +75,29 @@ class SnakeTask:
     Args:
         size: side of the board, 4 to 128.
         walls: share of the cells that become walls, 0 to 0.25; fewer where more would cut the board.
+        wall_map: walls that every game has, instead of a share: lines of `#` and `.`.
+        food: `uniform`, or `clustered`: near the last meal.
+        start_length: of the snake, 1 to `size`.
+        idle_limit: steps without food after which a game starves; None for cells plus length.
 
     Raises:
-        UsageError: a size or a share of walls outside these bounds.
+        UsageError: a board or settings that cannot be played.
     """
 
-    def __init__(self, size: int = 6, walls: float = 0.0) -> None:
+    def __init__(
+        self,
+        size: int = 6,
+        walls: float = 0.0,
+        wall_map: str | Sequence[str] | None = None,
+        food: str = "uniform",
+        start_length: int = 3,
+        idle_limit: int | None = None,
+    ) -> None:
         """Check the board and describe the game."""
-        if isinstance(size, bool) or not isinstance(size, int) or not 4 <= size <= 128:
-            raise UsageError(f"board size {size!r} is not playable: choose a whole number from 4 to 128")
-        if not (isinstance(walls, int | float) and math.isfinite(walls) and 0 <= walls <= MAX_WALLS):
-            raise UsageError(f"share of walls {walls!r} is not possible: choose a number from 0 to {MAX_WALLS}")
-        self.size = size
-        self.walls = float(walls)
+        self.size = checked_size(size)
+        self.settings = checked_settings(
+            size, walls=walls, wall_map=wall_map, food=food, start_length=start_length, idle_limit=idle_limit
+        )
         self.name: str = "snake"
         self.actions: tuple[str, ...] = ("up", "down", "left", "right")
         self.causes: tuple[str, ...] = CAUSES
@@ -100,7 +108,7 @@ class SnakeTask:
 
     def engine(self, seeds: NDArray[np.uint64]) -> SnakeEngine:
         """Return fresh games, one per seed: (B,) uint64."""
-        return SnakeEngine(seeds, self.size, self.walls)
+        return SnakeEngine(seeds, self.size, self.settings)
 
     def positions(self, seed: int, count: int) -> SnakeEngine:
         """Return `count` unfinished positions from a noisy teacher's games, snake lengths spread evenly.
@@ -112,7 +120,8 @@ class SnakeTask:
         cells = self.size * self.size
         rng = np.random.default_rng(seed % 2**64)
         games = self.engine(rng.integers(0, 2**64, count, dtype=np.uint64))
-        goals = START_LENGTH + np.arange(count) * (games.room - START_LENGTH) // max(1, count)
+        start = self.settings.start_length
+        goals = start + np.arange(count) * (games.room - start) // max(1, count)
         kept, rows = games.clone(np.arange(count)), np.arange(count)
         wait, noise = rng.integers(0, 2 * self.size, count), NOISE * rng.random(count) ** 3
         for _ in range(min(40 * cells, EFFORT // (cells * max(1, count)))):
@@ -131,8 +140,8 @@ class SnakeTask:
         return kept
 
     def _noisy(self, games: SnakeEngine, noise: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int8]:
-        """Return the best teacher's moves, each replaced at its rate in `noise` by any other that keeps the snake safe."""
-        moves = self.teach("best", games)
+        """Return a safe teacher's moves, each replaced at its rate in `noise` by any other that keeps the snake safe."""
+        moves = self.teach("cycle", games)
         stray = np.flatnonzero(rng.random(games.games) < noise)
         rating = rng.random((len(stray), 4)) + 9 * (self.regret(games.clone(stray)) > oracle.ASTRAY)
         moves[stray] = rating.argmin(axis=1)
@@ -145,7 +154,8 @@ class SnakeTask:
     def phase(self, engine: Engine) -> NDArray[np.int8]:
         """Return (B,) int8: 0, 1 or 2, the third of the way from the start length to a full board."""
         games = snake_engine(engine)
-        grown, most = games.lengths - START_LENGTH, games.room - START_LENGTH
+        start = self.settings.start_length
+        grown, most = games.lengths - start, np.maximum(1, games.room - start)
         thirds: NDArray[np.int8] = np.minimum(2, 3 * grown // most).astype(np.int8)
         return thirds
 

@@ -8,21 +8,23 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ouroboros.envs.astar import shortest_paths
 from ouroboros.envs.cycle import positions_on_cycle
 from ouroboros.envs.engine import SnakeEngine
-from ouroboros.envs.oracle import ASTRAY, rate_moves, regret, shortest_paths, snake_cell, try_move
-from ouroboros.envs.state import CAUSE, LENGTH, MEAL, ROOM, RUNNING, Array, State, kernel
+from ouroboros.envs.oracle import ASTRAY, entered, rate_moves, regret
+from ouroboros.envs.state import CAUSE, LENGTH, MEAL, ROOM, RUNNING, Array, State, beside, kernel, u64
+from ouroboros.envs.views import write_snake
 from ouroboros.protocols.errors import UsageError
 
 
 @kernel
 def fill_legal(state: State, size: int, moves: Array) -> None:
     """Replace every -1 in `moves`: (B,) by the first move that is no death, 0 where each is one."""
-    for game in range(state.keys.size):
+    for game in range(u64(state.keys.size)):
         if moves[game] < 0:
             moves[game] = 0
             for move in range(3, -1, -1):
-                if state.table[game, CAUSE] == RUNNING and try_move(state, size * size, game, move) >= 0:
+                if state.table[game, CAUSE] == RUNNING and entered(state, size, game, move) >= 0:
                     moves[game] = move
 
 
@@ -35,20 +37,21 @@ def cycle_move(state: State, size: int, game: int, order: Array) -> tuple[int, b
     While the whole snake lies behind its head on the cycle, the next cell is free or is left by the tail, so the snake can
     follow the cycle for ever; shortcuts keep that order, and never pass the food.
     """
-    cells = size * size
+    cells, snake = size * size, state.queue
     length = state.table[game, LENGTH]
-    head = snake_cell(state, cells, game, 0)
+    write_snake(state, size, game, snake, u64(0))
+    head = snake[0]
     here = order[head]
     limit = (order[state.table[game, MEAL]] - here) % cells
     along, last = True, cells
     for index in range(1, length):
-        gap = (order[snake_cell(state, cells, game, index)] - here) % cells
+        gap = (order[snake[index]] - here) % cells
         along, last = along and gap < last, gap
         limit = min(limit, gap if index == length - 1 else gap - 1)
     best, choice = 0, -1
     for move in range(4):
-        target = state.near[4 * head + move]
-        if target >= 0:
+        target = beside(state, head, move)
+        if target < u64(cells):
             gap = (order[target] - here) % cells
             if best < gap <= limit:
                 best, choice = gap, move
@@ -56,10 +59,12 @@ def cycle_move(state: State, size: int, game: int, order: Array) -> tuple[int, b
 
 
 @kernel
-def cycle_all(state: State, size: int, order: Array, moves: Array) -> None:
-    """Fill `moves`: (B,) with the cycle's, or the oracle's where walls or a start against it leave none that is safe."""
-    rating = np.zeros(4, np.float32)
-    for game in range(state.keys.size):
+def cycle_all(state: State, size: int, order: Array, rating: Array, moves: Array) -> None:
+    """Fill `moves`: (B,) with the cycle's, or the oracle's where walls or a start against it leave none that is safe.
+
+    `rating` is (4,) float32 scratch.
+    """
+    for game in range(u64(state.keys.size)):
         if state.table[game, CAUSE] == RUNNING:
             choice, along = -1, False
             if state.table[game, ROOM] == order.size:
@@ -88,7 +93,7 @@ def cycle(engine: SnakeEngine) -> NDArray[np.int8]:
     """Play along a Hamiltonian cycle with shortcuts; `greedy` on odd boards and among walls."""
     order = positions_on_cycle(engine.size)
     moves = np.zeros(engine.games, np.int8)
-    cycle_all(engine.state, engine.size, order, moves)
+    cycle_all(engine.state, engine.size, order, np.zeros(4, np.float32), moves)
     return moves
 
 

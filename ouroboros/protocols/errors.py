@@ -13,8 +13,8 @@ class OuroborosError(Exception):
     exit_code = 1
 
 
-class UsageError(OuroborosError):
-    """Bad input from the user: a recipe, an option, a run directory."""
+class UsageError(OuroborosError, ValueError):
+    """Bad input from the user: a recipe, an option, a run directory, an impossible board."""
 
     exit_code = 2
 

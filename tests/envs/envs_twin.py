@@ -6,25 +6,27 @@ import numpy as np
 
 from ouroboros.envs import state as st
 from ouroboros.envs.engine import SnakeEngine
+from ouroboros.envs.settings import PLAIN, Settings
 
 STEPS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
 
 def place(size, snake, food, key=1, walls=(), idle=0):
     """Return an engine of one game with this snake (cells, head first) and food."""
-    engine = SnakeEngine(np.array([key], np.uint64), size)
+    settings = Settings(wall_map=np.isin(np.arange(size * size), list(walls)).reshape(size, size)) if walls else PLAIN
+    engine = SnakeEngine(np.array([key], np.uint64), size, settings)
     saved = engine.snapshot()
-    board = np.zeros(size * size, np.uint8)
-    board[list(walls)] = st.WALL
-    board[snake] = st.BODY
-    board[snake[0]] = st.HEAD
-    board[food] = st.FOOD
-    ring = np.zeros(size * size, np.int16)
-    ring[: len(snake)] = snake
-    table = saved["table"]
-    table[0, [st.AT, st.LENGTH, st.MEAL, st.IDLE, st.STEPS]] = 0, len(snake), food, idle, idle
-    table[0, [st.SCORE, st.ROOM, st.PENDING]] = len(snake) - 3, size * size - len(walls), 1
-    return SnakeEngine.restore({"board": board, "ring": ring, "table": table, "keys": saved["keys"]}, size)
+    stamps = saved["stamps"]
+    stamps[stamps != st.STONE] = 0
+    clock = size * size + idle
+    for back, cell in enumerate(snake):
+        stamps[cell] = clock - back
+    length, fed = len(snake), clock - idle
+    columns = {st.AT: snake[0], st.CLOCK: clock, st.LIMIT: clock - length + (length != 2), st.MEAL: food, st.LENGTH: length}
+    columns |= {st.FED: fed, st.BORN: fed, st.DEADLINE: fed + size * size + length, st.PENDING: 1, st.CAUSE: st.RUNNING}
+    for column, value in columns.items():
+        saved["table"][0, column] = value
+    return SnakeEngine.restore(saved, size, settings)
 
 
 class Twin:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from ouroboros.envs.engine import SnakeEngine
+from ouroboros.envs.settings import Settings
 from ouroboros.envs.teachers import teach
 from ouroboros.protocols.ports import Engine
 
@@ -14,7 +15,7 @@ SEEDS = some.integers(0, 2**64 - 1)
 
 
 def fresh(seeds, size=6, walls=0.0):
-    return SnakeEngine(np.array(seeds, np.uint64), size, walls)
+    return SnakeEngine(np.array(seeds, np.uint64), size, Settings(walls))
 
 
 def same(a: SnakeEngine, b: SnakeEngine):
@@ -106,9 +107,9 @@ def test_food_is_uniform_over_free_cells_by_rejection_and_by_scan():
 
 def test_a_game_depends_on_its_own_seed_and_moves_alone():
     seeds = np.random.default_rng(0).integers(0, 2**64, 50, dtype=np.uint64)
-    batch = SnakeEngine(seeds, 7, 0.1)
+    batch = SnakeEngine(seeds, 7, Settings(0.1))
     alone = [fresh([seed], 7, 0.1) for seed in seeds]
-    reverse = SnakeEngine(seeds[::-1], 7, 0.1)
+    reverse = SnakeEngine(seeds[::-1], 7, Settings(0.1))
     for _ in range(60):
         moves = teach("greedy", batch)
         batch.step(moves)
@@ -136,13 +137,13 @@ def test_clones_share_the_future_and_nothing_else():
 def test_a_snapshot_brings_the_batch_back():
     engine = fresh(range(8), 5, 0.1)
     saved = engine.snapshot()
-    twin = SnakeEngine.restore({name: array.copy() for name, array in saved.items()}, 5)
+    twin = SnakeEngine.restore({name: array.copy() for name, array in saved.items()}, 5, engine.settings)
     for _ in range(20):
         moves = teach("best", engine)
         engine.step(moves)
         twin.step(moves)
     assert same(engine, twin)
-    assert not same(engine, SnakeEngine.restore(saved, 5))
+    assert not same(engine, SnakeEngine.restore(saved, 5, engine.settings))
 
 
 def test_finished_games_stay_and_ignore_their_actions():

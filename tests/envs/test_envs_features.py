@@ -5,6 +5,7 @@ from envs_twin import place
 
 from ouroboros.envs.engine import SnakeEngine
 from ouroboros.envs.features import FEATURES
+from ouroboros.envs.settings import Settings
 from ouroboros.envs.teachers import teach
 
 NAMES = list(FEATURES)
@@ -18,7 +19,7 @@ def test_features_are_bounded_and_agree_with_plain_steps():
     rng = np.random.default_rng(2)
     low = np.array([-1.0 if name == "approach" else 0.0 for name in NAMES])
     for size, walls in ((4, 0.0), (6, 0.0), (9, 0.2)):
-        a = SnakeEngine(np.arange(300, dtype=np.uint64), size, walls)
+        a = SnakeEngine(np.arange(300, dtype=np.uint64), size, Settings(walls))
         b = a.clone(np.arange(300))
         for _ in range(150):
             moves = np.where(rng.random(300) < 0.05, rng.integers(0, 4, 300), teach("best", a))

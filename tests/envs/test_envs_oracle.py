@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 from envs_twin import place
 
+from ouroboros.envs.astar import shortest_paths
 from ouroboros.envs.cycle import positions_on_cycle
 from ouroboros.envs.engine import SnakeEngine
-from ouroboros.envs.oracle import regret, shortest_paths
+from ouroboros.envs.oracle import regret
+from ouroboros.envs.settings import Settings
 from ouroboros.envs.task import SnakeTask
 from ouroboros.envs.teachers import teach
 from ouroboros.protocols.errors import UsageError
@@ -84,7 +86,7 @@ def test_finished_games_have_no_regret():
 
 
 def play(teacher, size, walls=0.0, games=200):
-    engine = SnakeEngine(np.arange(games, dtype=np.uint64) + 77, size, walls)
+    engine = SnakeEngine(np.arange(games, dtype=np.uint64) + 77, size, Settings(walls))
     while not engine.done.all():
         engine.step(teach(teacher, engine))
     return engine.outcomes()

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from ouroboros.envs import toolkit
+from ouroboros.envs.astar import shortest_paths
 from ouroboros.envs.cycle import positions_on_cycle
-from ouroboros.envs.oracle import ASTRAY, RISKY, TRAPPED, regret, shortest_paths
+from ouroboros.envs.oracle import ASTRAY, RISKY, TRAPPED, regret
 from ouroboros.envs.task import SnakeTask
 
 BOARDS = [(4, 0.0), (5, 0.0), (6, 0.0), (8, 0.15)]
