@@ -112,7 +112,8 @@ class SnakeEngine:
         views.write_boards(self.state, self.size, index, board.reshape(-1))
         views.write_snakes(self.state, self.size, index, snake.reshape(-1))
         table = self.state.table[index]
-        columns = {"board": board, "snake": snake, "food": table[:, MEAL].astype(np.int16), "idle": self.idle[index]}
+        food = table[:, MEAL].astype(np.int16)
+        columns: dict[str, NDArray[np.generic]] = {"board": board, "snake": snake, "food": food, "idle": self.idle[index]}
         return Observations({"size": self.size}, columns, {"snake": table[:, LENGTH].copy()})
 
     def boards(self) -> NDArray[np.uint8]:

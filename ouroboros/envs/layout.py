@@ -10,17 +10,22 @@ from ouroboros.envs.state import (
     START_LENGTH,
     STONE,
     WALLS,
+    WHIM,
     State,
     beside,
     draw,
+    i32,
     inlined,
     kernel,
+    mix,
     spot,
     u64,
 )
 
 TRIES: Final = 32
 """Rejection samples before the exact scan: at one free cell in eight, one draw in seventy gets that far."""
+SALT: Final = u64(0xA5A5F00D5EED1234)
+"""Parts the numbers by which a random player moves from those by which the game places food."""
 
 
 @inlined
@@ -87,7 +92,7 @@ def place_walls(state: State, size: int, game: int, walls: int) -> None:
     state.table[game, ROOM] = cells - laid
 
 
-@kernel
+@inlined
 def fits(state: State, size: int, game: int, head: int, side: int) -> bool:
     """Tell whether a straight snake with this head, facing `side`, lies on free cells and has a move that it survives."""
     length = state.desk[START_LENGTH]
@@ -103,15 +108,20 @@ def fits(state: State, size: int, game: int, head: int, side: int) -> bool:
     return False
 
 
-@kernel
+@inlined
 def find_start(state: State, size: int, game: int) -> int:
     """Return `4 * head + direction` of a start drawn uniformly from those that fit, or -1 if none does."""
-    places = 4 * size * size
     for _ in range(TRIES):
-        guess = draw(state, game, places)
-        if fits(state, size, game, guess // 4, guess % 4):
+        guess = draw(state, game, 4 * size * size)
+        if fits(state, size, game, guess >> 2, guess & 3):
             return guess
-    count = 0
+    return scan_starts(state, size, game)
+
+
+@kernel
+def scan_starts(state: State, size: int, game: int) -> int:
+    """Return what `find_start` does, by looking at all places: few of them fit."""
+    places, count = 4 * size * size, 0
     for place in range(places):
         count += fits(state, size, game, place // 4, place % 4)
     if count == 0:
@@ -134,7 +144,7 @@ def wipe(state: State, size: int, game: int) -> None:
             state.stamps[place] = 0
 
 
-@kernel
+@inlined
 def lay_out(state: State, size: int, game: int) -> int:
     """Lay random walls, if any, on a wiped board and return a start as `find_start` does.
 
@@ -157,3 +167,4 @@ def use_key(state: State, game: int, key: int) -> None:
     """Give a game a seed, from whose beginning it draws."""
     state.keys[game] = key
     state.table[game, DRAWS] = 0
+    state.table[game, WHIM] = i32(mix(u64(key) ^ SALT) >> u64(32))

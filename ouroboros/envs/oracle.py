@@ -22,10 +22,10 @@ from ouroboros.envs.state import (
     CAUSE,
     CLOCK,
     LENGTH,
-    LIMIT,
     MEAL,
     ROOM,
     RUNNING,
+    SPAN,
     Array,
     State,
     beside,
@@ -50,8 +50,8 @@ DETOUR: Final = 0.2
 @inlined
 def entered(state: State, size: int, game: int, move: int) -> int:
     """Return the cell that the head enters by a move, -1 if the move is a death."""
-    target = beside(state, state.table[game, AT], move)
-    return i32(target) if i32(state.stamps[spot(size, game, target)]) <= state.table[game, LIMIT] else i32(-1)
+    target, limit = beside(state, state.table[game, AT], move), state.table[game, CLOCK] - state.table[game, SPAN]
+    return i32(target) if i32(state.stamps[spot(size, game, target)]) <= limit else i32(-1)
 
 
 @kernel

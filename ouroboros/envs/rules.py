@@ -23,11 +23,11 @@ from ouroboros.envs.state import (
     HIT_WALL,
     IDLE_LIMIT,
     LENGTH,
-    LIMIT,
     MEAL,
     PENDING,
     ROOM,
     RUNNING,
+    SPAN,
     START_LENGTH,
     STARVED,
     STONE,
@@ -49,17 +49,23 @@ from ouroboros.envs.state import (
 )
 
 
-@kernel
+@inlined
 def free_cell(state: State, size: int, game: int) -> int:
     """Return a free cell, each equally likely."""
     cells, threshold = size * size, vacant(state, game)
-    free = state.table[game, ROOM] - state.table[game, LENGTH]
-    if 8 * free >= cells:
+    if 8 * (state.table[game, ROOM] - state.table[game, LENGTH]) >= cells:
         for _ in range(TRIES):
             guess = draw(state, game, cells)
-            if state.stamps[spot(size, game, guess)] <= threshold:
+            if i32(state.stamps[spot(size, game, guess)]) <= threshold:
                 return guess
-    left = draw(state, game, free)
+    return scan_free(state, size, game)
+
+
+@kernel
+def scan_free(state: State, size: int, game: int) -> int:
+    """Return what `free_cell` does, by looking at all cells: few of them are free."""
+    cells, threshold = size * size, vacant(state, game)
+    left = draw(state, game, state.table[game, ROOM] - state.table[game, LENGTH])
     for cell in range(cells):
         if state.stamps[spot(size, game, cell)] <= threshold:
             if left == 0:
@@ -68,7 +74,7 @@ def free_cell(state: State, size: int, game: int) -> int:
     return -1
 
 
-@kernel
+@inlined
 def place_food(state: State, size: int, game: int) -> None:
     """Put food on a free cell and note its shortest distance from the head.
 
@@ -92,17 +98,16 @@ def allowance(state: State, size: int, game: int) -> int:
 
 @inlined
 def lengthen(state: State, size: int, game: int, length: int) -> None:
-    """Set the length and what follows from it: which stamps may be entered, and when the game starves.
+    """Set the length and what follows from it: which cells may be entered, and when the game starves.
 
     The tail's cell may be entered, as the tail leaves it; but not by a snake of two that turns on the spot.
     """
-    clock = state.table[game, CLOCK]
     state.table[game, LENGTH] = length
-    state.table[game, LIMIT] = clock - length + (length != 2)
+    state.table[game, SPAN] = length - (length != 2)
     state.table[game, DEADLINE] = min(END, state.table[game, FED] + allowance(state, size, game))
 
 
-@kernel
+@inlined
 def begin(state: State, size: int, game: int) -> bool:
     """Begin a game with the draws that its key has left; tell whether a snake found room.
 
@@ -177,24 +182,25 @@ def fall_due(state: State, size: int, game: int) -> None:
 
 
 @inlined
-def advance(state: State, size: int, game: int, action: int) -> None:
-    """Advance one running game by one move. A snake that dies lies as it lay before the move."""
+def advance(state: State, size: int, game: int, action: int) -> bool:
+    """Advance one running game by one move; tell whether it runs on. A snake that dies lies as it lay before the move."""
     table = state.table
     target = beside(state, table[game, AT], action)
     place = spot(size, game, target)
-    stamp, limit = i32(state.stamps[place]), table[game, LIMIT]
-    if stamp > limit:
+    stamp, clock = i32(state.stamps[place]), table[game, CLOCK] + 1
+    if stamp + table[game, SPAN] >= clock:
         table[game, CAUSE] = HIT_WALL if stamp == STONE else HIT_BODY
-        return
-    clock = table[game, CLOCK] + 1
+        return False
     state.stamps[place] = clock
     table[game, CLOCK] = clock
     table[game, AT] = i32(target)
-    table[game, LIMIT] = limit + 1
     if i32(target) == table[game, MEAL]:
         swallow(state, size, game)
-    elif clock >= table[game, DEADLINE]:
+        return table[game, CAUSE] == RUNNING
+    if clock >= table[game, DEADLINE]:
         fall_due(state, size, game)
+        return table[game, CAUSE] == RUNNING
+    return True
 
 
 @inlined
@@ -202,6 +208,17 @@ def steps_made(state: State, game: int) -> int:
     """Return the moves of a game, a deadly last one included."""
     cause = state.table[game, CAUSE]
     return state.table[game, CLOCK] - state.table[game, BORN] + (HIT_WALL <= cause <= HIT_BODY)
+
+
+@inlined
+def note(state: State, game: int, out: Array, row: int) -> None:
+    """Write how a game ended, or stands, to a row of `out`: score, steps, travel, highest score possible, cause."""
+    table, start = state.table, state.desk[START_LENGTH]
+    out[row, 0] = table[game, LENGTH] - start
+    out[row, 1] = steps_made(state, game)
+    out[row, 2] = table[game, TRAVEL]
+    out[row, 3] = table[game, ROOM] - start
+    out[row, 4] = table[game, CAUSE]
 
 
 @inlined

@@ -138,27 +138,29 @@ def free_run(stamps: Array, base: int, cell: int, step: int, count: int, thresho
 
 
 @inlined
-def way_exists(state: State, size: int, game: int, down: int, right: int) -> tuple[bool, bool]:
-    """Tell whether the two ways with one turn from the head to the cell `down` and `right` of it are free.
+def column_way(state: State, size: int, game: int, down: int, right: int) -> bool:
+    """Tell whether the way from the head along its column, then with one turn along the goal's row, is free.
 
     Args:
         state: the games.
         size: side of the board.
         game: whose.
-        down: rows, negative upwards.
-        right: columns, negative to the left.
-
-    Returns:
-        Whether the way that begins along the column is free, and whether the one along the row is.
+        down: rows from head to goal, negative upwards.
+        right: columns from head to goal, negative to the left.
     """
     base, head, threshold = spot(size, game, 0), state.table[game, AT], vacant(state, game)
     dy, dx = (size if down > 0 else -size), (1 if right > 0 else -1)
-    rows, columns = abs(down), abs(right)
-    first = free_run(state.stamps, base, head, dy, rows, threshold)
-    first = first and free_run(state.stamps, base, head + size * down, dx, columns, threshold)
-    second = free_run(state.stamps, base, head, dx, columns, threshold)
-    second = second and free_run(state.stamps, base, head + right, dy, rows, threshold)
-    return first, second
+    along = free_run(state.stamps, base, head, dy, abs(down), threshold)
+    return along and free_run(state.stamps, base, head + size * down, dx, abs(right), threshold)
+
+
+@inlined
+def row_way(state: State, size: int, game: int, down: int, right: int) -> bool:
+    """Tell whether the way from the head along its row, then with one turn along the goal's column, is free."""
+    base, head, threshold = spot(size, game, 0), state.table[game, AT], vacant(state, game)
+    dy, dx = (size if down > 0 else -size), (1 if right > 0 else -1)
+    along = free_run(state.stamps, base, head, dx, abs(right), threshold)
+    return along and free_run(state.stamps, base, head + right, dy, abs(down), threshold)
 
 
 @inlined
@@ -200,11 +202,12 @@ def monotone_starts(state: State, size: int, game: int, down: int, right: int) -
 @inlined
 def straight_starts(state: State, size: int, game: int, down: int, right: int) -> int:
     """Return what `monotone_starts` does, except that of two possible starts the one along the column may be told alone."""
-    column_first, row_first = way_exists(state, size, game, down, right)
     if down == 0:
-        return ALONG_ROW if row_first else 0
-    if right == 0 or column_first:
-        return ALONG_COLUMN if column_first else 0
+        return ALONG_ROW if row_way(state, size, game, down, right) else 0
+    if column_way(state, size, game, down, right):
+        return ALONG_COLUMN
+    if right == 0:
+        return 0
     return monotone_starts(state, size, game, down, right)
 
 
@@ -286,8 +289,7 @@ def way_to(state: State, size: int, game: int, goal: int) -> int:
     """
     head = state.table[game, AT]
     down, right = row_of(state, goal) - row_of(state, head), column_of(state, goal) - column_of(state, head)
-    column_first, row_first = way_exists(state, size, game, down, right)
-    if column_first or row_first:
+    if column_way(state, size, game, down, right) or row_way(state, size, game, down, right):
         return abs(down) + abs(right)
     return way_by_bits(state, size, game, goal)
 

@@ -49,7 +49,7 @@ WON: Final = 3
 # Columns of `State.table`.
 AT: Final = 0  # the head's cell
 CLOCK: Final = 1  # the head's stamp; one more with every move that is no death
-LIMIT: Final = 2  # the highest stamp of a cell that the head may enter
+SPAN: Final = 2  # the head may enter a cell whose stamp is at least so much less than the clock
 MEAL: Final = 3  # the food's cell, -1 on a full board
 DEADLINE: Final = 4  # the clock at which something is due: starvation, or setting back the clock
 CAUSE: Final = 5
@@ -60,6 +60,7 @@ TRAVEL: Final = 9  # shortest distances at spawn, summed over the foods eaten
 PENDING: Final = 10  # the same of the food that lies on the board
 ROOM: Final = 11  # cells that are not walls
 DRAWS: Final = 12  # random numbers used so far
+WHIM: Final = 13  # what a random player's moves follow from
 COLUMNS: Final = 16  # one cache line a game
 
 # Entries of `State.desk`.

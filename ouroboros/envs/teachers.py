@@ -1,35 +1,131 @@
-"""Players to learn from, batched: the reference document's A*, a safe greedy one, and one along a Hamiltonian cycle."""
+"""Players to learn from, by name: their moves for a batch, whole games, and which moves are equally good.
+
+`astar` is the reference document's: the shortest way, whatever comes after. `greedy` takes it only where the tail stays in
+reach. `cycle` goes along a Hamiltonian cycle with shortcuts. `best` is the strongest for every board. `random` makes any move
+that is no death: the floor that the others are measured from.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from functools import cache
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ouroboros.envs.astar import shortest_paths
+from ouroboros.envs.astar import astar, lanes_for
+from ouroboros.envs.best import best_move
 from ouroboros.envs.cycle import positions_on_cycle
 from ouroboros.envs.engine import SnakeEngine
-from ouroboros.envs.oracle import ASTRAY, entered, rate_moves, regret
-from ouroboros.envs.state import CAUSE, LENGTH, MEAL, ROOM, RUNNING, Array, State, beside, kernel, u64
+from ouroboros.envs.oracle import ASTRAY, entered, rate_moves
+from ouroboros.envs.search import distance_to, flood, refresh, vacant
+from ouroboros.envs.state import (
+    AT,
+    BORN,
+    CAUSE,
+    CLOCK,
+    LENGTH,
+    MEAL,
+    MIX1,
+    ROOM,
+    RUNNING,
+    SPAN,
+    WEYL,
+    WHIM,
+    Array,
+    State,
+    beside,
+    i32,
+    inlined,
+    kernel,
+    spot,
+    u64,
+)
+from ouroboros.envs.tiles import Scratch, Tables, make_scratch, make_tables
 from ouroboros.envs.views import write_snake
 from ouroboros.protocols.errors import UsageError
 
+RANDOM: Final = 0
+ASTAR: Final = 1
+GREEDY: Final = 2
+CYCLE: Final = 3
+BEST: Final = 4
+TEACHERS: Final = {"astar": ASTAR, "greedy": GREEDY, "cycle": CYCLE, "best": BEST, "random": RANDOM}
+"""Teachers by name."""
+
+
+class Aids(NamedTuple):
+    """What teachers need beside the games, for one board size and one thread.
+
+    Args:
+        order: (N,) int32, each cell's place on the Hamiltonian cycle; empty on odd boards.
+        rating: (4,) float32, scratch.
+        lanes: (2, 4 * N) int64, scratch of A*.
+        tables: the lanes of `best`.
+        scratch: its scratch.
+    """
+
+    order: Array
+    rating: Array
+    lanes: Array
+    tables: Tables
+    scratch: Scratch
+
+
+@cache
+def first_of_each() -> NDArray[np.uint8]:
+    """Return (24 * 16,) uint8: for each order of the four moves and each set of legal ones the first that is legal."""
+    orders = [(a, b, c, 6 - a - b - c) for a in range(4) for b in range(4) for c in range(4) if len({a, b, c}) == 3]
+    rows = [[next((move for move in order if legal >> move & 1), 0) for legal in range(16)] for order in orders]
+    return np.array(rows, np.uint8).reshape(-1)
+
+
+FIRST_LEGAL: Final = first_of_each()
+
+
+def make_aids(size: int) -> Aids:
+    """Return fresh aids for boards of this size."""
+    return Aids(positions_on_cycle(size), np.zeros(4, np.float32), lanes_for(size), make_tables(size), make_scratch(size))
+
+
+@inlined
+def legal_moves(state: State, size: int, game: int) -> int:
+    """Return the moves that are no death: bit 0 for up to bit 3 for right."""
+    stamps, base, limit = state.stamps, spot(size, game, 0), state.table[game, CLOCK] - state.table[game, SPAN]
+    sides, legal = state.near[u64(state.table[game, AT])], u64(0)
+    for move in range(u64(4)):
+        legal |= u64(i32(stamps[base + ((sides >> (u64(16) * move)) & u64(0xFFFF))]) <= limit) << move
+    return legal
+
+
+@inlined
+def random_move(state: State, size: int, game: int) -> int:
+    """Return a legal move, each equally likely; 0 where every move is a death.
+
+    A function of the game's seed and of the moves made: the first legal one in a random order of the four. One round of
+    SplitMix64's is enough here, as the seed went through all of them before (`layout.use_key`).
+    """
+    steps = state.table[game, CLOCK] - state.table[game, BORN]
+    bits = (u64(state.table[game, WHIM]) << u64(32)) + u64(steps) * WEYL
+    bits = (bits ^ (bits >> u64(32))) * MIX1
+    order = ((bits >> u64(32)) * u64(24)) >> u64(32)
+    return u64(FIRST_LEGAL[order * u64(16) + legal_moves(state, size, game)])
+
 
 @kernel
-def fill_legal(state: State, size: int, moves: Array) -> None:
-    """Replace every -1 in `moves`: (B,) by the first move that is no death, 0 where each is one."""
-    for game in range(u64(state.keys.size)):
-        if moves[game] < 0:
-            moves[game] = 0
-            for move in range(3, -1, -1):
-                if state.table[game, CAUSE] == RUNNING and entered(state, size, game, move) >= 0:
-                    moves[game] = move
+def astar_move(state: State, size: int, game: int, lanes: Array) -> int:
+    """Return the move along A*'s path; where there is none, the first one that is no death, 0 if every one is."""
+    _, move = astar(state, size, game, lanes)
+    if move < 0:
+        move = 0
+        for other in range(3, -1, -1):
+            if entered(state, size, game, other) >= 0:
+                move = other
+    return move
 
 
 @kernel
-def cycle_move(state: State, size: int, game: int, order: Array) -> tuple[int, bool]:
+def along_cycle(state: State, size: int, game: int, order: Array) -> tuple[int, bool]:
     """Return the furthest move along the cycle (-1 if none) and whether the whole snake lies along it, head foremost.
 
     The move passes neither the food nor any part of the snake.
@@ -59,51 +155,80 @@ def cycle_move(state: State, size: int, game: int, order: Array) -> tuple[int, b
 
 
 @kernel
-def cycle_all(state: State, size: int, order: Array, rating: Array, moves: Array) -> None:
-    """Fill `moves`: (B,) with the cycle's, or the oracle's where walls or a start against it leave none that is safe.
+def cycle_move(state: State, size: int, game: int, order: Array, rating: Array) -> int:
+    """Return the cycle's move, or the oracle's where walls or a start against it leave none that is safe."""
+    choice, along = -1, False
+    if state.table[game, ROOM] == order.size:
+        choice, along = along_cycle(state, size, game, order)
+    if choice < 0 or not along:
+        rate_moves(state, size, game, rating)
+        if choice < 0 or rating[choice] > ASTRAY:
+            choice = int(rating.argmin())
+    return choice
 
-    `rating` is (4,) float32 scratch.
+
+@kernel
+def teacher_move(state: State, size: int, game: int, teacher: int, aids: Aids) -> int:
+    """Return a teacher's move in a running game, 0..3."""
+    if teacher == ASTAR:
+        return astar_move(state, size, game, aids.lanes)
+    if teacher == GREEDY:
+        rate_moves(state, size, game, aids.rating)
+        return int(aids.rating.argmin())
+    if teacher == CYCLE:
+        return cycle_move(state, size, game, aids.order, aids.rating)
+    if teacher == BEST:
+        return best_move(state, size, game, aids.tables, aids.scratch)
+    return int(random_move(state, size, game))
+
+
+@kernel
+def shortest_starts(state: State, size: int, game: int) -> int:
+    """Return all moves that begin a shortest way to the food, as bits; 0 where it is cut off."""
+    cells, head, food = size * size, state.table[game, AT], state.table[game, MEAL]
+    refresh(state, cells)
+    moment, _ = flood(state, size, game, food, vacant(state, game), -1)
+    nearest, starts = cells + 1, 0
+    for move in range(4):
+        away = distance_to(state, moment, cells, beside(state, head, move))
+        if 0 <= away <= nearest:
+            starts = (starts if away == nearest else 0) | 1 << move
+            nearest = away
+    return starts
+
+
+@kernel
+def equal_moves(state: State, size: int, game: int, teacher: int, choice: int, aids: Aids) -> int:
+    """Return the moves that the teacher holds to be as good as its choice, which is among them: bit 0 for up to 3 for right.
+
+    For `astar` these begin some shortest way (all legal moves where the food is cut off), for `greedy` the oracle rates them
+    alike, for `random` they are legal. `cycle` and `best` weigh more than they could tell alike: their choice stands alone.
     """
+    alike = 0
+    if teacher == ASTAR:
+        alike = shortest_starts(state, size, game)
+    if teacher == RANDOM or (teacher == ASTAR and alike == 0):
+        alike = i32(legal_moves(state, size, game))
+    if teacher == GREEDY:
+        rate_moves(state, size, game, aids.rating)
+        for move in range(4):
+            alike |= (aids.rating[move] == aids.rating[choice]) << move
+    return alike | 1 << choice
+
+
+@kernel
+def teach_all(state: State, size: int, teacher: int, aids: Aids, moves: Array) -> None:
+    """Fill `moves`: (B,) with a teacher's moves, where a game is running."""
     for game in range(u64(state.keys.size)):
         if state.table[game, CAUSE] == RUNNING:
-            choice, along = -1, False
-            if state.table[game, ROOM] == order.size:
-                choice, along = cycle_move(state, size, game, order)
-            if choice < 0 or not along:
-                rate_moves(state, size, game, rating)
-                if choice < 0 or rating[choice] > ASTRAY:
-                    choice = int(rating.argmin())
-            moves[game] = choice
+            moves[game] = teacher_move(state, size, game, teacher, aids)
 
 
-def astar(engine: SnakeEngine) -> NDArray[np.int8]:
-    """Play the reference document's teacher: along A*'s path; where there is none, the first move that is no death."""
-    _, moves = shortest_paths(engine)
-    fill_legal(engine.state, engine.size, moves)
-    return moves
-
-
-def greedy(engine: SnakeEngine) -> NDArray[np.int8]:
-    """Play the shortest way to the food after which the tail can be reached, else the longest way to the tail."""
-    moves: NDArray[np.int8] = regret(engine).argmin(axis=1).astype(np.int8)
-    return moves
-
-
-def cycle(engine: SnakeEngine) -> NDArray[np.int8]:
-    """Play along a Hamiltonian cycle with shortcuts; `greedy` on odd boards and among walls."""
-    order = positions_on_cycle(engine.size)
-    moves = np.zeros(engine.games, np.int8)
-    cycle_all(engine.state, engine.size, order, np.zeros(4, np.float32), moves)
-    return moves
-
-
-TEACHERS: Final[dict[str, Callable[[SnakeEngine], NDArray[np.int8]]]] = {
-    "astar": astar,
-    "greedy": greedy,
-    "cycle": cycle,
-    "best": cycle,
-}
-"""Teachers by name; `best` is the strongest there is for every board."""
+def teacher_code(name: str) -> int:
+    """Return the number of a teacher. Raises UsageError where there is none of this name."""
+    if name not in TEACHERS:
+        raise UsageError(f"teacher {name!r} is not known: choose one of {', '.join(TEACHERS)}")
+    return TEACHERS[name]
 
 
 def teach(name: str, engine: SnakeEngine) -> NDArray[np.int8]:
@@ -112,6 +237,6 @@ def teach(name: str, engine: SnakeEngine) -> NDArray[np.int8]:
     Raises:
         UsageError: there is no such teacher.
     """
-    if name not in TEACHERS:
-        raise UsageError(f"teacher {name!r} is not known: choose one of {', '.join(TEACHERS)}")
-    return TEACHERS[name](engine)
+    moves = np.zeros(engine.games, np.int8)
+    teach_all(engine.state, engine.size, teacher_code(name), make_aids(engine.size), moves)
+    return moves

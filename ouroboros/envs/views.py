@@ -7,11 +7,11 @@ import numpy as np
 from ouroboros.envs.search import vacant
 from ouroboros.envs.state import (
     AT,
-    BODY,
     CLOCK,
     FOOD,
     HEAD,
     MEAL,
+    ROOM,
     STONE,
     WALL,
     Array,
@@ -28,10 +28,13 @@ from ouroboros.envs.state import (
 def write_board(state: State, size: int, game: int, out: Array, start: int) -> None:
     """Write one game's board: its codes, N uint8, to `out` from `start` on."""
     cells, base = u64(size * size), spot(size, game, 0)
-    threshold, stone = np.uint16(vacant(state, game)), np.uint16(STONE)
+    threshold = np.uint16(vacant(state, game))
     for cell in range(cells):
-        stamp = state.stamps[base + cell]
-        out[start + cell] = np.uint8(stamp > threshold) * np.uint8(BODY) + np.uint8(stamp == stone) * np.uint8(WALL - BODY)
+        out[start + cell] = state.stamps[base + cell] > threshold  # True is BODY
+    if state.table[game, ROOM] < size * size:
+        for cell in range(cells):
+            if state.stamps[base + cell] == STONE:
+                out[start + cell] = WALL
     out[start + u64(state.table[game, AT])] = HEAD
     if state.table[game, MEAL] >= 0:
         out[start + u64(state.table[game, MEAL])] = FOOD

@@ -22,7 +22,7 @@ def place(size, snake, food, key=1, walls=(), idle=0):
     for back, cell in enumerate(snake):
         stamps[cell] = clock - back
     length, fed = len(snake), clock - idle
-    columns = {st.AT: snake[0], st.CLOCK: clock, st.LIMIT: clock - length + (length != 2), st.MEAL: food, st.LENGTH: length}
+    columns = {st.AT: snake[0], st.CLOCK: clock, st.SPAN: length - (length != 2), st.MEAL: food, st.LENGTH: length}
     columns |= {st.FED: fed, st.BORN: fed, st.DEADLINE: fed + size * size + length, st.PENDING: 1, st.CAUSE: st.RUNNING}
     for column, value in columns.items():
         saved["table"][0, column] = value

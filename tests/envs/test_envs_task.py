@@ -7,7 +7,7 @@ from gymnasium.utils.env_checker import check_env
 
 from ouroboros.envs import gymnasium_env
 from ouroboros.envs.task import SnakeTask
-from ouroboros.protocols.errors import UsageError
+from ouroboros.protocols.errors import SurroundingsError, UsageError
 from ouroboros.protocols.ports import Task
 
 
@@ -65,9 +65,26 @@ def test_the_start_controller_is_the_argmax():
     assert [space["act"]({}, row) for row in ([0, 3, 1, 2], [5, 3, 1, 2], [1, 1, 1, 2])] == [1, 0, 3]
 
 
-def test_gymnasium_accepts_the_environment():
+@pytest.mark.parametrize("settings", [{}, {"walls": 0.2, "food": "clustered"}, {"start_length": 1, "idle_limit": 9}])
+def test_gymnasium_accepts_the_environment(settings):
     for mode in (None, "rgb_array", "ansi"):
-        check_env(gymnasium.make(gymnasium_env.ID, size=6, render_mode=mode).unwrapped)
+        check_env(gymnasium.make(gymnasium_env.ID, size=6, render_mode=mode, **settings).unwrapped, skip_render_check=True)
+
+
+def test_pictures_and_texts_are_as_the_render_mode_says():
+    for mode, kind in (("rgb_array", np.ndarray), ("ansi", str)):
+        env = gymnasium.make(gymnasium_env.ID, size=6, render_mode=mode)
+        env.reset(seed=1)
+        assert isinstance(env.render(), kind)
+        env.close()
+        env.close()
+
+
+def test_a_window_without_a_screen_names_the_remedy(monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    env = gymnasium.make(gymnasium_env.ID, size=6, render_mode="human")
+    with pytest.raises(SurroundingsError, match="use render_mode"):
+        env.reset(seed=1)
 
 
 def test_gymnasium_rewards_foods_and_deaths():
