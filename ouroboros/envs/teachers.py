@@ -179,7 +179,7 @@ def teacher_move(state: State, size: int, game: int, teacher: int, aids: Aids) -
         return cycle_move(state, size, game, aids.order, aids.rating)
     if teacher == BEST:
         return best_move(state, size, game, aids.tables, aids.scratch)
-    return int(random_move(state, size, game))
+    return np.int64(random_move(state, size, game))  # type: ignore[return-value]
 
 
 @kernel
