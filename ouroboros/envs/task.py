@@ -11,13 +11,13 @@ from typing import Final, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ouroboros.envs import oracle, render, teachers
+from ouroboros.envs import oracle, render, rollout, teachers
 from ouroboros.envs.engine import SnakeEngine
 from ouroboros.envs.features import FEATURES
 from ouroboros.envs.settings import checked_settings, checked_size
 from ouroboros.envs.state import CAUSES
 from ouroboros.protocols.ports import Engine
-from ouroboros.protocols.records import Observations, ToolkitFunction
+from ouroboros.protocols.records import Observations, Outcomes, ToolkitFunction
 
 EFFORT: Final = 500_000_000
 """Moves times cells that one call of `positions` may play."""
@@ -162,6 +162,10 @@ class SnakeTask:
     def teach(self, name: str, engine: Engine) -> NDArray[np.int8]:
         """Return the named teacher's moves: (B,) int8. Raises UsageError for an unknown teacher."""
         return teachers.teach(name, snake_engine(engine))
+
+    def rollout(self, teacher: str, seeds: NDArray[np.uint64]) -> Outcomes:
+        """Let a teacher play one game per seed to its end, compiled, on all processors; see `rollout.rollout`."""
+        return rollout.rollout(teacher, seeds, self.size, self.settings)
 
     def render(self, observations: Observations, cell_px: int = 8) -> NDArray[np.uint8]:
         """Return RGB pictures: (B, size * cell_px, size * cell_px, 3) uint8."""

@@ -1,8 +1,8 @@
 """Players to learn from, by name: their moves for a batch, whole games, and which moves are equally good.
 
-`astar` is the reference document's: the shortest way, whatever comes after. `greedy` takes it only where the tail stays in
-reach. `cycle` goes along a Hamiltonian cycle with shortcuts. `best` is the strongest for every board. `random` makes any move
-that is no death: the floor that the others are measured from.
+`astar` is the reference document's (section 6.2): the shortest way, whatever comes after. `greedy` takes it only where the tail
+stays in reach. `cycle` goes along a Hamiltonian cycle with shortcuts. `best` is the strongest for every board. `random` makes any
+move that is no death: the floor that the others are measured from.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ouroboros.envs.astar import astar, lanes_for
 from ouroboros.envs.best import best_move
 from ouroboros.envs.cycle import positions_on_cycle
 from ouroboros.envs.engine import SnakeEngine
-from ouroboros.envs.oracle import ASTRAY, entered, rate_moves
+from ouroboros.envs.oracle import ASTRAY, rate_moves
 from ouroboros.envs.search import distance_to, flood, refresh, vacant
 from ouroboros.envs.state import (
     AT,
@@ -114,14 +114,9 @@ def random_move(state: State, size: int, game: int) -> int:
 
 @kernel
 def astar_move(state: State, size: int, game: int, lanes: Array) -> int:
-    """Return the move along A*'s path; where there is none, the first one that is no death, 0 if every one is."""
+    """Return the move along A*'s path; where there is none, a random one that is no death."""
     _, move = astar(state, size, game, lanes)
-    if move < 0:
-        move = 0
-        for other in range(3, -1, -1):
-            if entered(state, size, game, other) >= 0:
-                move = other
-    return move
+    return move if move >= 0 else np.int64(random_move(state, size, game))  # type: ignore[return-value]
 
 
 @kernel

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from ouroboros.envs.rollout import Decide, Watch, play_out
 from ouroboros.protocols.records import Estimate, Observations, Outcomes
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 Perceive: TypeAlias = Callable[[Observations], Observations]
 """What stands between the game and the player: true observations in, perceived ones out."""
-Watch: TypeAlias = "Callable[[Engine, NDArray[np.int64], NDArray[np.int8]], None]"
-"""Called before each step with the engine, the unfinished rows (R,) and their actions (R,)."""
 
 PHASES = ("early", "middle", "late")
 ASKED_EVERY = 8
@@ -97,17 +96,25 @@ def run(
     watch: Watch | None = None,
 ) -> None:
     """Advance every game of a batch to its end; see `play` for the arguments."""
-    actions = np.zeros(engine.games, dtype=np.int8)
-    while len(rows := np.flatnonzero(~engine.done)):
-        observations = engine.observations(rows)
-        if perceive is not None:
-            observations = perceive(observations)
-        logits = policy.logits(observations)
-        chosen = session.act(observations, logits) if session is not None else logits.argmax(axis=1).astype(np.int8)
-        if watch is not None:
-            watch(engine, rows, chosen)
-        actions[rows] = chosen
-        engine.step(actions)
+    play_out(engine, decider(policy, session, perceive), watch)
+
+
+def decider(policy: Policy, session: Session | None, perceive: Perceive | None, *, negated: bool = False) -> Decide:
+    """Return what chooses the actions: eyes, policy and controller, one after the other.
+
+    Args:
+        policy: rates the actions.
+        session: a controller; without one the highest logit is played.
+        perceive: as for `play`.
+        negated: turn the logits round, to see whether they matter.
+    """
+
+    def decide(observations: Observations) -> NDArray[np.integer]:
+        seen = perceive(observations) if perceive is not None else observations
+        logits = -policy.logits(seen) if negated else policy.logits(seen)
+        return session.act(seen, logits) if session is not None else logits.argmax(axis=1)
+
+    return decide
 
 
 def play_traced(
@@ -136,11 +143,7 @@ def play_traced(
     seeds = np.asarray(seeds, dtype=np.uint64)
     recorders = []
 
-    def otherwise(observations: Observations) -> NDArray[np.int8]:
-        seen = perceive(observations) if perceive is not None else observations
-        logits = -policy.logits(seen)
-        return session.act(seen, logits) if session is not None else logits.argmax(axis=1).astype(np.int8)
-
+    otherwise = decider(policy, session, perceive, negated=True)
     for start in range(0, len(seeds), batch):
         recorder = Recorder(task, task.engine(seeds[start : start + batch]), moves, otherwise)
         run(recorder.engine, policy, session=session, perceive=perceive, watch=recorder.watch)
@@ -155,7 +158,7 @@ class Recorder:
     task: Task
     engine: Engine
     moves: int
-    otherwise: Callable[[Observations], NDArray[np.int8]]
+    otherwise: Decide
     steps: int = 0
     heeded: list[NDArray[np.bool_]] = field(default_factory=list)
     sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
@@ -168,7 +171,7 @@ class Recorder:
         self.last = np.zeros(self.engine.games, dtype=np.float32)
         self.tails = [[] for _ in range(self.engine.games)]
 
-    def watch(self, engine: Engine, rows: NDArray[np.int64], actions: NDArray[np.int8]) -> None:
+    def watch(self, engine: Engine, rows: NDArray[np.int64], actions: NDArray[np.integer]) -> None:
         """Take down one decision of every unfinished game; a `Watch`."""
         before = engine.clone(rows)
         regret = self.task.regret(before)[np.arange(len(rows)), actions]

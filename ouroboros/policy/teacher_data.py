@@ -113,12 +113,20 @@ def _recorded(task: SnakeTask, config: DataConfig, workers: int) -> Iterator[tup
     """Yield shares of the games in order, each with the games done after it; a few shares ahead are in the making."""
     cells = task.size * task.size
     share = max(1, min(256, SHARE_CELLS // (config.per_length * cells * cells // 2)))
-    settings = {"per_length": config.per_length, "noise": config.noise, "least_steps": config.least_steps}
 
     def play(start: int) -> rec.Positions:
         count = min(share, config.games - start)
         seeds = np.array(game_seeds(config.seed, "train", start, count), dtype=np.uint64)
-        return rec.record(config.teacher, seeds, task.size, task.settings, first=start, **settings)
+        return rec.record(
+            config.teacher,
+            seeds,
+            task.size,
+            task.settings,
+            first=start,
+            per_length=config.per_length,
+            noise=config.noise,
+            least_steps=config.least_steps,
+        )
 
     waiting: list[tuple[int, Future[rec.Positions]]] = []
     with ThreadPoolExecutor(workers) as pool:

@@ -87,6 +87,10 @@ class Task(Protocol):
         """Return the named teacher's moves: (B,) int8. Raises UsageError for an unknown teacher."""
         ...
 
+    def rollout(self, teacher: str, seeds: NDArray[np.uint64]) -> Outcomes:
+        """Let a teacher play one game per seed, (G,) uint64, to its end. Raises UsageError for an unknown teacher."""
+        ...
+
     def render(self, observations: Observations, cell_px: int = 8) -> NDArray[np.uint8]:
         """Return RGB pictures: (B, H, W, 3) uint8."""
         ...
