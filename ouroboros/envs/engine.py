@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ouroboros.envs import features, rules, views
 from ouroboros.envs.settings import PLAIN, Settings
 from ouroboros.envs.state import (
+    AT,
     BORN,
     CAUSE,
     CLOCK,
@@ -21,6 +22,7 @@ from ouroboros.envs.state import (
     RUNNING,
     STONE,
     TRAVEL,
+    WALL,
     WON,
     State,
     allocate,
@@ -185,6 +187,35 @@ class SnakeEngine:
         engine.size, engine.settings = size, settings
         state = allocate(np.asarray(saved["keys"], np.uint64), size, settings.desk(size))
         engine.state = state._replace(**{name: saved[name] for name in SAVED})
+        return engine
+
+    @classmethod
+    def of(cls, observations: Observations, settings: Settings = PLAIN, keys: NDArray[np.uint64] | None = None) -> SnakeEngine:
+        """Return a batch that stands as the observations say.
+
+        What they do not tell begins here: steps and travel at the last meal, the food's distance where the head is now.
+
+        Args:
+            observations: B of this game, full boards excepted.
+            settings: of the games.
+            keys: (B,) uint64, seeds of what comes; 0 by default.
+        """
+        size, games = observations.constants["size"], len(observations)
+        board, snake, idle = (np.asarray(observations.columns[key]) for key in ("board", "snake", "idle"))
+        lengths, cells = np.asarray(observations.lengths["snake"], np.int32), size * size
+        state = allocate(np.zeros(games, np.uint64) if keys is None else keys.astype(np.uint64), size, settings.desk(size))
+        stamps, table = state.stamps.reshape(games, -1), state.table
+        clock = np.maximum(cells, idle).astype(np.int32)
+        inside = np.arange(snake.shape[1]) < lengths[:, None]
+        rows, parts = np.nonzero(inside)
+        stamps[rows, snake[rows, parts]] = clock[rows] - parts
+        stamps[:, :cells][board == WALL] = STONE
+        table[:, AT], table[:, CLOCK], table[:, MEAL] = snake[:, 0], clock, observations.columns["food"]
+        table[:, FED], table[:, BORN], table[:, LENGTH] = clock - idle, clock - idle, lengths
+        table[:, ROOM], table[:, CAUSE] = (board != WALL).sum(axis=1), RUNNING
+        engine = cls.__new__(cls)
+        engine.size, engine.settings, engine.state = size, settings, state
+        rules.take_up(state, size)
         return engine
 
     def overwrite(self, rows: NDArray[np.int64], games: SnakeEngine) -> None:

@@ -235,6 +235,15 @@ def next_key(key: int) -> int:
 
 
 @kernel
+def take_up(state: State, size: int) -> None:
+    """Complete games whose snakes and foods were laid by hand: what may be entered, what is due, how far the food is."""
+    for game in range(u64(state.keys.size)):
+        use_key(state, game, state.keys[game])
+        lengthen(state, size, game, state.table[game, LENGTH])
+        state.table[game, PENDING] = food_distance(state, size, game, state.table[game, MEAL])
+
+
+@kernel
 def first_invalid(state: State, actions: Array) -> int:
     """Return the first running game whose action is not 0..3, or -1."""
     for game in range(actions.size):

@@ -11,6 +11,7 @@ Terms. A cell *clears* at the step at which the head may enter it. A tile is *va
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -66,6 +67,7 @@ class Scratch(NamedTuple):
     rating: Array  # (4,) float32, the oracle's
 
 
+@lru_cache(maxsize=16)
 def make_tables(size: int) -> Tables:
     """Lay the lanes: spin 0 turns anticlockwise in each tile, spin 1 clockwise. On odd boards the last tiles are cut."""
     cells = size * size

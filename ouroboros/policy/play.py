@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from ouroboros.envs.rollout import Decide, Watch, play_out
+from ouroboros.envs.rollout import Decide, play_out
 from ouroboros.protocols.records import Estimate, Observations, Outcomes
 
 if TYPE_CHECKING:
@@ -80,23 +80,11 @@ def play(
     done: list[Outcomes] = []
     for start in range(0, len(seeds), batch):
         engine = task.engine(seeds[start : start + batch])
-        run(engine, policy, session=session, perceive=perceive)
+        play_out(engine, decider(policy, session, perceive))
         done.append(engine.outcomes())
         if on_batch is not None:
             on_batch(min(start + batch, len(seeds)), len(seeds))
     return join_outcomes(done) if done else task.engine(seeds).outcomes()
-
-
-def run(
-    engine: Engine,
-    policy: Policy,
-    *,
-    session: Session | None = None,
-    perceive: Perceive | None = None,
-    watch: Watch | None = None,
-) -> None:
-    """Advance every game of a batch to its end; see `play` for the arguments."""
-    play_out(engine, decider(policy, session, perceive), watch)
 
 
 def decider(policy: Policy, session: Session | None, perceive: Perceive | None, *, negated: bool = False) -> Decide:
@@ -146,7 +134,7 @@ def play_traced(
     otherwise = decider(policy, session, perceive, negated=True)
     for start in range(0, len(seeds), batch):
         recorder = Recorder(task, task.engine(seeds[start : start + batch]), moves, otherwise)
-        run(recorder.engine, policy, session=session, perceive=perceive, watch=recorder.watch)
+        play_out(recorder.engine, decider(policy, session, perceive), recorder.watch)
         recorders.append(recorder)
     return _trace(recorders, failures)
 

@@ -6,27 +6,19 @@ import numpy as np
 
 from ouroboros.envs import state as st
 from ouroboros.envs.engine import SnakeEngine
-from ouroboros.envs.settings import PLAIN, Settings
+from ouroboros.protocols.records import Observations
 
 STEPS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
 
 def place(size, snake, food, key=1, walls=(), idle=0):
     """Return an engine of one game with this snake (cells, head first) and food."""
-    settings = Settings(wall_map=np.isin(np.arange(size * size), list(walls)).reshape(size, size)) if walls else PLAIN
-    engine = SnakeEngine(np.array([key], np.uint64), size, settings)
-    saved = engine.snapshot()
-    stamps = saved["stamps"]
-    stamps[stamps != st.STONE] = 0
-    clock = size * size + idle
-    for back, cell in enumerate(snake):
-        stamps[cell] = clock - back
-    length, fed = len(snake), clock - idle
-    columns = {st.AT: snake[0], st.CLOCK: clock, st.SPAN: length - (length != 2), st.MEAL: food, st.LENGTH: length}
-    columns |= {st.FED: fed, st.BORN: fed, st.DEADLINE: fed + size * size + length, st.PENDING: 1, st.CAUSE: st.RUNNING}
-    for column, value in columns.items():
-        saved["table"][0, column] = value
-    return SnakeEngine.restore(saved, size, settings)
+    board, cells = np.zeros((1, size * size), np.uint8), np.zeros((1, size * size), np.int16)
+    board[0, list(walls)] = st.WALL
+    cells[0, : len(snake)] = snake
+    columns = {"board": board, "snake": cells, "food": np.array([food]), "idle": np.array([idle])}
+    observations = Observations({"size": size}, columns, {"snake": np.array([len(snake)])})
+    return SnakeEngine.of(observations, keys=np.array([key], np.uint64))
 
 
 class Twin:
