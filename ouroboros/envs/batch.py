@@ -150,10 +150,13 @@ def begin_one(
     queue: Array,
     bits: Array,
     size: int,
-    key: int,
+    follow: bool,
     board: Array,
 ) -> None:
-    """Begin a new game in the place of a state's one, and write its board: (size, size) uint8."""
+    """Begin a new game in the place of a state's one, and write its board: (size, size) uint8.
+
+    Its key is the state's, or, to `follow` the game before, the one that comes after it.
+    """
     state, game = State(stamps, table, keys, near, place, desk, mark, queue, bits), u64(0)
-    begin_again(state, size, game, u64(key))
+    begin_again(state, size, game, next_key(keys[game]) if follow else keys[game])
     write_board(state, size, game, board.reshape(board.size), u64(0))

@@ -9,6 +9,7 @@ game's key gives that of the game after it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final, SupportsInt, TypeAlias
 
 import gymnasium
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from ouroboros.envs import batch
 from ouroboros.envs.engine import SnakeEngine, outcomes_of
 from ouroboros.envs.render import ansi, render
-from ouroboros.envs.state import CAUSES, RUNNING, WALL, u64
+from ouroboros.envs.state import CAUSES, RUNNING, WALL
 from ouroboros.envs.task import SnakeTask
 from ouroboros.envs.window import Window
 from ouroboros.protocols.seeds import splitmix
@@ -59,22 +60,23 @@ class SnakeEnv(gymnasium.Env[Board, np.int64]):
         self.render_mode = render_mode
         self.observation_space = Box(0, WALL, (size, size), np.uint8)
         self.action_space = Discrete(4)
+        self._shape = (size, size)
         self._window: Window | None = None
         self._engine: SnakeEngine | None = None
+        self._begin: Any = None
+        self._move: Any = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Board, dict[str, Any]]:
         """Begin a new game; the next ones follow from the last given seed."""
         super().reset(seed=seed)
-        if seed is not None:
-            key = splitmix(seed, 0)
-        elif self._engine is None:
-            key = int(self.np_random.integers(0, 2**64, dtype=np.uint64))
-        else:
-            key = splitmix(int(self._engine.state.keys[0]), 0)
         if self._engine is None:
-            self._engine = self.task.engine(np.zeros(1, np.uint64))
-        board = np.empty((self.task.size, self.task.size), np.uint8)
-        batch.begin_one(*self._engine.state, self.task.size, u64(key), board)
+            self._engine = self.task.engine(self.np_random.integers(0, 2**64, 1, dtype=np.uint64))
+            self._begin = partial(batch.begin_one, *self._engine.state, self.task.size)
+            self._move = partial(batch.step_one, *self._engine.state, self.task.size)
+        if seed is not None:
+            self._engine.state.keys[0] = splitmix(seed, 0)
+        board = np.empty(self._shape, np.uint8)
+        self._begin(seed is None, board)
         if self.render_mode == "human":
             self.render()
         return board, {}
@@ -92,11 +94,12 @@ class SnakeEnv(gymnasium.Env[Board, np.int64]):
         Raises:
             ValueError: the action is not in 0..3.
         """
-        engine, move = self._engine or self.engine, int(action)
-        if not 0 <= move < 4:
+        move = int(action)
+        if self._engine is None or not 0 <= move < 4:
+            _ = self.engine  # which says that the game has not begun
             raise ValueError(f"action {action!r}, expected 0..3 (up, down, left, right)")
-        board = np.empty((self.task.size, self.task.size), np.uint8)
-        reward, score, steps, travel, most, cause = batch.step_one(*engine.state, self.task.size, move, board)
+        board = np.empty(self._shape, np.uint8)
+        reward, score, steps, travel, most, cause = self._move(move, board)
         info: dict[str, Any] = {}
         if cause != RUNNING:
             utility = score / max(1, most) * (0.9 + 0.1 * min(1.0, travel / max(1, steps)))

@@ -59,7 +59,7 @@ class BoardState:
         food: cell index, -1 where there is none.
         walls: cell indices, ascending.
         free: 1 for each action whose next cell does not end the game.
-        idle: steps since the last food, rounded down to a multiple of `size`.
+        idle: steps since the last food, rounded down to a multiple of `size`, at most `2 size^2`.
     """
 
     size: int
@@ -120,7 +120,7 @@ class Encoding:
                     int(observations.columns["food"][row]),
                     tuple(int(c) for c in np.flatnonzero(boards[row] == WALL)),
                     tuple(int(f) for f in free[row]),
-                    int(observations.columns["idle"][row]) // self.size * self.size,
+                    min(int(observations.columns["idle"][row]) // self.size, 2 * self.size) * self.size,
                 )
             )
         return out

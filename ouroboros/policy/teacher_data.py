@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from ouroboros.envs import record as rec
+from ouroboros.envs.state import BODY, FOOD, HEAD
 from ouroboros.protocols.errors import SurroundingsError, UsageError
 from ouroboros.protocols.records import Observations
 from ouroboros.protocols.seeds import game_seeds
@@ -213,27 +214,39 @@ def read_positions(path: Path) -> tuple[Observations, NDArray[np.int8], NDArray[
         size = int(json.loads(table.schema.metadata[b"ouroboros"])["size"])
     except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path} holds no teacher's positions ({error}): write one with `ouroboros train data`") from error
-    snakes = table["snake"].combine_chunks()
     lengths, food = table["length"].to_numpy().astype(np.int32), table["food"].to_numpy()
-    snake = np.zeros((len(table), size * size), np.int16)
-    inside = np.arange(size * size) < lengths[:, None]
-    snake[inside] = snakes.flatten().to_numpy()
-    board = _boards(table, snake, inside, food, size)
-    columns: dict[str, NDArray[np.generic]] = {"board": board, "snake": snake, "food": food, "idle": table["idle"].to_numpy()}
-    observations = Observations({"size": size}, columns, {"snake": lengths})
+    boards = None
+    if "board" in table.column_names:
+        boards = table["board"].combine_chunks().flatten().to_numpy().reshape(-1, size * size)
+    cells = table["snake"].combine_chunks().flatten().to_numpy()
+    observations = _observations(size, lengths, cells, food, table["idle"].to_numpy(), boards)
     return observations, table["move"].to_numpy(), table["good"].to_numpy()
 
 
-def _boards(
-    table: pa.Table, snake: NDArray[np.int16], inside: NDArray[np.bool_], food: NDArray[np.int16], size: int
-) -> NDArray[np.uint8]:
-    """Return (P, N) uint8: read where there are walls, else drawn from snake and food."""
-    if "board" in table.column_names:
-        flat: NDArray[np.uint8] = table["board"].combine_chunks().flatten().to_numpy()
-        return flat.reshape(-1, size * size)
-    board = np.zeros((len(table), size * size), np.uint8)
-    rows, parts = np.nonzero(inside)
-    board[rows, snake[rows, parts]] = 1
-    board[np.arange(len(table)), snake[:, 0]] = 2
-    board[np.arange(len(table)), food] = 3
-    return board
+def observations_of(part: rec.Positions, size: int) -> Observations:
+    """Return recorded positions as observations."""
+    table = part.table
+    food, boards = table[:, rec.FOOD_CELL].astype(np.int16), part.boards if len(part.boards) else None
+    return _observations(size, table[:, rec.SNAKE_LENGTH], part.cells, food, table[:, rec.IDLE], boards)
+
+
+def _observations(
+    size: int,
+    lengths: NDArray[np.int32],
+    cells: NDArray[np.int16],
+    food: NDArray[np.int16],
+    idle: NDArray[np.int32],
+    boards: NDArray[np.uint8] | None,
+) -> Observations:
+    """Return observations of snakes that lie one after the other in `cells`; boards without walls are drawn here."""
+    snake = np.zeros((len(lengths), size * size), np.int16)
+    inside = np.arange(size * size) < lengths[:, None]
+    snake[inside] = cells
+    if boards is None:
+        boards = np.zeros((len(lengths), size * size), np.uint8)
+        rows, parts = np.nonzero(inside)
+        boards[rows, snake[rows, parts]] = BODY
+        boards[np.arange(len(lengths)), snake[:, 0]] = HEAD
+        boards[np.arange(len(lengths)), food] = FOOD
+    columns: dict[str, NDArray[np.generic]] = {"board": boards, "snake": snake, "food": food, "idle": idle}
+    return Observations({"size": size}, columns, {"snake": lengths})

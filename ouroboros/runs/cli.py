@@ -20,6 +20,7 @@ import click
 
 from ouroboros import __version__
 from ouroboros.protocols.errors import OuroborosError, SurroundingsError, UsageError
+from ouroboros.runs.cli_work import bench, train
 
 FOLDER = click.Path(path_type=Path)
 INTERRUPTED = 130
@@ -309,6 +310,9 @@ def doctor(prepare: bool, as_json: bool) -> int:
             click.echo(f"{mark} {c['name']:14} {c['found']}" + ("" if c["ok"] else f"  -> {c['remedy']}"))
     return 3 if any(c["needed"] and not c["ok"] for c in checks) else 0
 
+
+cli.add_command(bench)
+cli.add_command(train)
 
 if __name__ == "__main__":
     main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -42,6 +43,30 @@ def print_rich(renderable: object) -> None:
 
     wide = None if sys.stdout.isatty() else 160
     Console(width=wide).print(renderable)
+
+
+def text_of(renderable: object) -> str:
+    """Return what `print_rich` prints off a terminal."""
+    from rich.console import Console
+
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(renderable)
+    return console.export_text()
+
+
+def statistics_table(found: dict[str, Any]) -> Any:
+    """Return a data set's statistics (reference document, section 7.2) as a table."""
+    from rich.table import Table
+
+    table = Table("statistic", "value", pad_edge=False)
+    games = found["games"]
+    table.add_row("positions", f"{found['positions']} in {found['seconds']:.1f} s ({found['positions_per_s']} a second)")
+    table.add_row("games", f"{games['played']} played, {games['too_short']} dropped as too short, {games['starved']} starved")
+    table.add_row("mean length of a game", f"{found['steps_mean']:g} steps")
+    table.add_row("mean score", f"{found['score_mean']:g}, {found['win_rate']:.1%} of boards filled")
+    table.add_row("actions", ", ".join(f"{name} {share:.1%}" for name, share in found["actions"].items()))
+    table.add_row("moves without a path to the food", f"{found['no_path_share']:.1%}")
+    return table
 
 
 def print_round(document: dict[str, Any], index: int, as_json: bool) -> None:

@@ -19,11 +19,15 @@ Perception = Literal["json", "vision"]
 
 
 class TaskSettings(Frozen):
-    """Which game, on which board."""
+    """Which game, on which board; see `envs.task.SnakeTask` for what the settings mean."""
 
     name: Literal["snake"] = "snake"
     size: int = 6
     walls: float = 0.0
+    wall_map: tuple[str, ...] | None = None
+    food: str = "uniform"
+    start_length: int = 3
+    idle_limit: int | None = None
 
 
 class StartSettings(Frozen):
@@ -157,6 +161,14 @@ def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"recipe {path} cannot be read: {error}") from None
     return build_recipe(tree, overrides, str(path))
+
+
+def read_text(path: Path, what: str) -> str:
+    """Return a text file that the user named; `what` it is goes into the error. Raises UsageError."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{what} {path} cannot be read: {error}") from None
 
 
 def build_recipe(tree: dict[str, Any], overrides: tuple[str, ...] = (), source: str = "recipe") -> Recipe:

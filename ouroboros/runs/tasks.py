@@ -13,4 +13,4 @@ def make_task(settings: TaskSettings) -> Task:
     """Return the game of a recipe's `[task]` table; raises UsageError for a board that cannot be."""
     from ouroboros.envs.task import SnakeTask
 
-    return {"snake": SnakeTask}[settings.name](size=settings.size, walls=settings.walls)
+    return {"snake": SnakeTask}[settings.name](**settings.model_dump(exclude={"name"}))

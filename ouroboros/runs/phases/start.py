@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ouroboros.protocols.canonical import content_hash, sha256
-from ouroboros.protocols.errors import TrainingError, UsageError
+from ouroboros.protocols.errors import TrainingError
 from ouroboros.protocols.records import Incumbent, RewardSpec
 from ouroboros.runs.cache import model_cache
 from ouroboros.runs.context import as_dict
 from ouroboros.runs.phases.screen import reward_text
 from ouroboros.runs.phases.watch import measured
 from ouroboros.runs.players import close, outcomes_or_none
+from ouroboros.runs.recipe import read_text
 from ouroboros.runs.training import Job
 
 if TYPE_CHECKING:
@@ -96,18 +97,11 @@ def source_hash(part: str) -> str:
 
 def _incumbent(run: Run, policy: str) -> dict[str, Any]:
     given = run.recipe.start
-    controller = _read(given.controller) if given.controller else run.task.start_controller
-    spec = RewardSpec.model_validate_json(_read(given.reward)) if given.reward else RewardSpec()
+    controller = read_text(Path(given.controller), "start file") if given.controller else run.task.start_controller
+    spec = RewardSpec.model_validate_json(read_text(Path(given.reward), "start file")) if given.reward else RewardSpec()
     reward = reward_text(spec)
     incumbent = Incumbent(policy, run.store.put_text(reward), run.store.put_text(controller))
     return {"incumbent": as_dict(incumbent), "commit": run.workspace.create(controller, reward, policy)}
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"start file {path} cannot be read: {error}") from None
 
 
 def _score(run: Run) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""What a benchmark's document looks like to a person: tables, and a picture of how cost grows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+
+
+def tables(name: str, document: dict[str, Any]) -> Group:
+    """Return a benchmark's document as tables."""
+    return Group(*{"engine": engine_tables, "plan": plan_tables, "teachers": teacher_tables}[name](document))
+
+
+def engine_tables(document: dict[str, Any]) -> list[Table]:
+    """Return rates by batch, the peers' and the ratios."""
+    rates = Table("million steps/s of one core, 10x10", "B=1", "B=256", "B=4096", pad_edge=False)
+    rates.add_row("fused, random legal moves", *numbers(document["fused"]))
+    for kind, row in document["batch_call"].items():
+        rates.add_row(f"batch call, board copied out, {kind} actions", *numbers(row))
+    single = document["single"]
+    rates.add_row("one environment by env.step; by gymnasium.make", f"{single['bare']:g}; {single['made']:g}", "", "")
+    for peer, row in document["peers"].items():
+        for view, values in row.items():
+            if isinstance(values, dict):
+                rates.add_row(f"{peer} {row['version']}, {view}", *numbers(values))
+        flat = {key: value for key, value in row.items() if isinstance(value, float)}
+        if flat:
+            rates.add_row(f"{peer} {row['version']}", *numbers(flat))
+    return [rates, ratio_table(document["ratios"])]
+
+
+def plan_tables(document: dict[str, Any]) -> list[Table]:
+    """Return microseconds by board and planner, and the ratios."""
+    out = []
+    for teacher in ("astar", "best"):
+        for size, found in document[teacher].items():
+            share = (
+                f"{found['positions']} positions, mean length {found['mean_length']:g}, {found['no_path_share']:.0%} cut off"
+            )
+            table = Table(f"us, {size} x {size} of {teacher}: {share}", "value", pad_edge=False)
+            for mine, value in found["ours"].items():
+                table.add_row(f"our {mine}", f"{value:g}")
+            for peer, value in found.get("peers", {}).items():
+                table.add_row(peer, f"{value:g}")
+            if "first_moves_equal_networkx" in found:
+                table.add_row("first moves equal to networkx", found["first_moves_equal_networkx"])
+            out += [table, ratio_table(found.get("ratios", {}))]
+    return out
+
+
+def teacher_tables(document: dict[str, Any]) -> list[Table]:
+    """Return a row for each teacher and board."""
+    names = ("teacher", "board", "start", "walls", "games", "score", "boards filled", "steps to fill", "optimality", "us/move")
+    table = Table(*names, pad_edge=False)
+    for row in document["rows"]:
+        steps = "" if row["steps_to_win"] is None else f"{row['steps_to_win']:g} +- {row['steps_to_win_error']:g}"
+        table.add_row(
+            row["teacher"],
+            f"{row['size']} x {row['size']}",
+            str(row["start_length"]),
+            f"{row['walls']:g}",
+            str(row["games"]),
+            f"{row['score']['mean']:g} +- {row['score']['error']:g}",
+            f"{row['win_rate']:.1%}",
+            steps,
+            f"{row['path_optimality']:g}",
+            f"{row['us_per_move']:g}",
+        )
+    return [table]
+
+
+def numbers(row: dict[str, float]) -> list[str]:
+    """Return the first three figures of a row as text."""
+    return [f"{value:g}" for value in row.values() if isinstance(value, float)][:3]
+
+
+def ratio_table(ratios: dict[str, float]) -> Table:
+    """Return ratios to the peers."""
+    table = Table("ours over the peer's", "ratio", pad_edge=False)
+    for name, value in ratios.items():
+        table.add_row(name, f"{value:g}")
+    return table
+
+
+def plot_growth(name: str, document: dict[str, Any], path: Path) -> None:
+    """Draw how cost grows, on logarithmic axes, to a PNG file; nothing for benchmarks that say nothing of it."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    curves = document.get("growth")
+    if not curves:
+        return
+    labels = {
+        "fused_by_size": ("board's side", "million steps/s"),
+        "batch_call_by_games": ("games in a batch", "million steps/s"),
+        "path": ("board's side", "microseconds"),
+        "distance": ("board's side", "microseconds"),
+    }
+    figure, axes = plt.subplots(1, len(curves), figsize=(5 * len(curves), 3.6))
+    for axis, (curve, points) in zip(axes, curves.items(), strict=True):
+        axis.plot([int(x) for x in points], list(points.values()), marker="o", color="#3fa058")
+        axis.set(xscale="log", yscale="log", xlabel=labels[curve][0], ylabel=labels[curve][1], title=curve.replace("_", " "))
+        axis.set_xticks([int(x) for x in points], list(points), rotation=45)
+        axis.minorticks_off()
+        axis.grid(alpha=0.3)
+    figure.suptitle(f"ouroboros bench {name}: {document['machine']['processor']}", fontsize=9)
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
