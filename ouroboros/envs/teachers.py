@@ -7,6 +7,7 @@ makes any move that is no death: the floor that the others are measured from.
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -86,6 +87,24 @@ FIRST_LEGAL: Final = first_of_each()
 def make_aids(size: int) -> Aids:
     """Return fresh aids for boards of this size."""
     return Aids(positions_on_cycle(size), np.zeros(4, np.float32), lanes_for(size), make_tables(size), make_scratch(size))
+
+
+class ThreadAids(threading.local):
+    """Each thread's aids for the board size that it used last: making them costs more than a move."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.size = 0
+        self.aids: Aids | None = None
+
+    def of(self, size: int) -> Aids:
+        """Return this thread's aids."""
+        if self.aids is None or self.size != size:
+            self.size, self.aids = size, make_aids(size)
+        return self.aids
+
+
+MINE: Final = ThreadAids()
 
 
 @inlined
@@ -233,5 +252,5 @@ def teach(name: str, engine: SnakeEngine) -> NDArray[np.int8]:
         UsageError: there is no such teacher.
     """
     moves = np.zeros(engine.games, np.int8)
-    teach_all(engine.state, engine.size, teacher_code(name), make_aids(engine.size), moves)
+    teach_all(engine.state, engine.size, teacher_code(name), MINE.of(engine.size), moves)
     return moves

@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -104,7 +105,8 @@ def write_positions(
     except OSError as error:
         raise SurroundingsError(f"{path} cannot be written: {error}") from error
     finally:
-        half.unlink(missing_ok=True)
+        with suppress(OSError):
+            half.unlink(missing_ok=True)
     found = statistics(totals, positions, time.monotonic() - started)
     path.with_name(path.name + ".json").write_text(json.dumps({**asdict(config), "size": task.size, **found}, indent=2) + "\n")
     return found

@@ -24,12 +24,13 @@ def place(size, snake, food, key=1, walls=(), idle=0):
 class Twin:
     """One game, begun where an engine's game stands; the engine says where new food lies, the twin whether it may."""
 
-    def __init__(self, observation):
+    def __init__(self, observation, idle_limit=None):
         self.size = observation["size"]
         self.walls = {cell for cell, code in enumerate(observation["board"]) if code == st.WALL}
         self.snake = list(observation["snake"])
         self.food = observation["food"]
         self.idle = self.steps = self.score = self.travel = 0
+        self.idle_limit = idle_limit
         self.cause = -1
         self.pending = self.distance()
 
@@ -63,7 +64,7 @@ class Twin:
             return
         ate = target == self.food
         left = self.snake if ate else self.snake[:-1]
-        if target in left:
+        if target in left or (len(self.snake) == 2 and target == self.snake[1]):
             self.cause = 1
             return
         self.snake = [target, *left]
@@ -77,7 +78,7 @@ class Twin:
             else:
                 assert self.food in self.free()
                 self.pending = self.distance()
-        elif self.idle >= self.size**2 + len(self.snake):
+        elif self.idle >= (self.idle_limit or self.size**2 + len(self.snake)):
             self.cause = 2
 
     def observation(self):
