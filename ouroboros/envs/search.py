@@ -32,6 +32,8 @@ from ouroboros.envs.state import (
     u64,
 )
 
+LARGE: Final = 16
+"""Beyond this side, writing down the free cells of a board costs more than looking at those between head and food."""
 ALONG_COLUMN: Final = 1
 ALONG_ROW: Final = 2
 WEAR: Final = 1 << 30
@@ -226,7 +228,8 @@ def write_free(state: State, size: int, game: int) -> None:
 
 @inlined
 def widen(bits: Array, size: int, front: int, other: int, low: int, high: int) -> int:
-    """Take one step of a search by bits: fill `bits[other]` with the free neighbours of `bits[front]`, free no more.
+    """Take one step of a search by bits: fill `bits[other]` with the free neighbours of `bits[front]`, free no more,
+    and empty that.
 
     Args:
         bits: `State.bits`.
@@ -241,7 +244,7 @@ def widen(bits: Array, size: int, front: int, other: int, low: int, high: int) -
     """
     words, turn, one = u64(size // 64), u64(size % 64), u64(1)
     back, found = u64(63) - turn, u64(0)  # shifting by one more, apart, is right for turn = 0 too
-    for word in range(u64(low), u64(high + 1)):
+    for word in range(low, high + one):
         here = bits[front, word]
         near = (here >> one | bits[front, word + one] << u64(63)) & bits[NOT_LAST, word]
         near |= (here << one | bits[front, word - one] >> u64(63)) & bits[NOT_FIRST, word]
@@ -250,8 +253,9 @@ def widen(bits: Array, size: int, front: int, other: int, low: int, high: int) -
         near &= bits[FREE, word]
         bits[other, word] = near
         found |= near
-    for word in range(u64(low), u64(high + 1)):
+    for word in range(low, high + one):
         bits[FREE, word] &= ~bits[other, word]
+        bits[front, word] = u64(0)
     return found
 
 
@@ -261,35 +265,41 @@ def way_by_bits(state: State, size: int, game: int, goal: int) -> int:
 
     A breadth-first search that takes 64 cells at a time.
     """
-    bits, head, pad = state.bits, state.table[game, AT], size // 64 + 1
-    last = pad + (size * size - 1) // 64
+    bits, head, pad = state.bits, state.table[game, AT], u64(size // 64 + 1)
+    last, reach = pad + u64((size * size - 1) // 64), u64((size + 63) // 64)
     write_free(state, size, game)
-    for word in range(u64(pad), u64(last + 1)):
+    for word in range(pad, last + u64(1)):
         bits[FRONTS, word], bits[FRONTS + 1, word] = u64(0), u64(0)
-    low = high = pad + (head >> 6)
-    bits[FRONTS, u64(low)] = u64(1) << u64(head & 63)
-    goal_word, goal_bit = u64(pad + (goal >> 6)), u64(1) << u64(goal & 63)
-    front, away = FRONTS, 0
+    low = high = pad + u64(head >> 6)
+    bits[FRONTS, low] = u64(1) << u64(head & 63)
+    goal_word, goal_bit = pad + u64(goal >> 6), u64(1) << u64(goal & 63)
+    front, other, away = FRONTS, FRONTS + 1, 0
     while True:
-        low, high, away = max(pad, low - pad), min(last, high + pad), away + 1
-        other = 2 * FRONTS + 1 - front
+        low, high, away = max(pad, low - reach), min(last, high + reach), away + 1
         found = widen(bits, size, front, other, low, high)
-        front = other
+        front, other = other, front
         if bits[front, goal_word] & goal_bit:
             return away
         if found == u64(0):
             return -1
+        while bits[front, low] == u64(0):  # look no further than the front
+            low += u64(1)
+        while bits[front, high] == u64(0):
+            high -= u64(1)
 
 
 @inlined
 def way_to(state: State, size: int, game: int, goal: int) -> int:
     """Return the shortest distance from the head to a free cell; -1 where it is cut off.
 
-    Most foods can be reached by a way with one turn, which no other beats; else a search is needed.
+    Most foods can be reached by a way with one turn, which no other beats; on large boards it pays to look for one with more
+    turns, that never leads away, before searching the whole board.
     """
     head = state.table[game, AT]
     down, right = row_of(state, goal) - row_of(state, head), column_of(state, goal) - column_of(state, head)
     if column_way(state, size, game, down, right) or row_way(state, size, game, down, right):
+        return abs(down) + abs(right)
+    if size > LARGE and monotone_starts(state, size, game, down, right):
         return abs(down) + abs(right)
     return way_by_bits(state, size, game, goal)
 

@@ -49,7 +49,7 @@ def measure(peers: Path, count: int, seconds: float, report: Report) -> dict[str
 
 def positions(teacher: str, size: int) -> SnakeEngine:
     """Return positions of the teacher's games, spread evenly over the lengths that it reaches."""
-    games = max(1, min(64, 40_000 // size**2))
+    games = max(1, min(64, 6400 // size**2))
     seeds = np.array(game_seeds(11, "bank", 0, games), np.uint64)
     part = record(teacher, seeds, size, per_length=2)
     order = np.argsort(part.table[:, SNAKE_LENGTH], kind="stable")
