@@ -13,8 +13,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ouroboros.envs.distance import ALONG_COLUMN, ALONG_ROW, straight_starts, way_to
 from ouroboros.envs.engine import SnakeEngine
-from ouroboros.envs.search import ALONG_COLUMN, ALONG_ROW, begin_search, refresh, straight_starts, vacant, way_to
+from ouroboros.envs.search import begin_search, refresh, vacant
 from ouroboros.envs.state import AT, CAUSE, MEAL, RUNNING, Array, State, column_of, i32, kernel, row_of, spot, u64
 
 

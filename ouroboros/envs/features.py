@@ -9,8 +9,9 @@ from typing import Final
 
 import numpy as np
 
+from ouroboros.envs.distance import food_distance
 from ouroboros.envs.rules import advance, allowance, first_invalid
-from ouroboros.envs.search import at_stamp, distance_to, flood, food_distance, reached, refresh, vacant
+from ouroboros.envs.search import at_stamp, distance_to, flood, reached, refresh, vacant
 from ouroboros.envs.state import (
     AT,
     CAUSE,

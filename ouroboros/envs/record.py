@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ouroboros.envs.distance import way_to
 from ouroboros.envs.engine import SnakeEngine
 from ouroboros.envs.oracle import ASTRAY, rate_moves
 from ouroboros.envs.rules import advance, begin_again, steps_made
-from ouroboros.envs.search import way_to
 from ouroboros.envs.settings import PLAIN, Settings
 from ouroboros.envs.state import (
     CAUSE,
@@ -105,6 +105,14 @@ def stray(state: State, size: int, game: int, choice: int, count: int, rating: A
     return choice
 
 
+@inlined
+def keep_position(state: State, size: int, game: int, table: Array, row: int, cells: Array, start: int) -> None:
+    """Write what a position is to a row of `table`, and its snake to `cells` from `start` on."""
+    table[row, STEP], table[row, SNAKE_LENGTH] = steps_made(state, game), state.table[game, LENGTH]
+    table[row, FOOD_CELL], table[row, IDLE] = state.table[game, MEAL], state.table[game, CLOCK] - state.table[game, FED]
+    write_snake(state, size, game, cells, u64(start))
+
+
 @kernel
 def record_games(
     state: State,
@@ -161,16 +169,11 @@ def record_games(
                 count += 1
             seen += 1
             if slot < per_length:
-                at = row + slot
-                table[at, GAME], table[at, STEP] = first + index, steps_made(state, game)
-                table[at, SNAKE_LENGTH], table[at, FOOD_CELL] = length, state.table[game, MEAL]
-                table[at, IDLE] = state.table[game, CLOCK] - state.table[game, FED]
-                table[at, MOVE] = choice
-                table[at, GOOD] = equal_moves(state, size, game, teacher, choice, aids)
-                table[at, CUT_OFF] = cut_off
-                write_snake(state, size, game, cells, u64(cell + slot * length))
+                keep_position(state, size, game, table, row + slot, cells, cell + slot * length)
+                table[row + slot, GAME], table[row + slot, MOVE], table[row + slot, CUT_OFF] = first + index, choice, cut_off
+                table[row + slot, GOOD] = equal_moves(state, size, game, teacher, choice, aids)
                 if boards.shape[0] > 0:
-                    write_board(state, size, game, boards[at], u64(0))
+                    write_board(state, size, game, boards[row + slot], u64(0))
             if threshold > 0:
                 count += 2
                 if chance(state, game, count, 1 << 32) < threshold:

@@ -8,8 +8,9 @@ game depends on its own seed and moves alone.
 
 from __future__ import annotations
 
+from ouroboros.envs.distance import food_distance
 from ouroboros.envs.layout import TRIES, lay_out, use_key, wipe
-from ouroboros.envs.search import food_distance, vacant
+from ouroboros.envs.search import vacant
 from ouroboros.envs.state import (
     AT,
     BORN,
