@@ -169,6 +169,9 @@ class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
         self._boards, self._last = (np.zeros((num_envs, size, size), np.uint8) for _ in range(2))
         self._rewards, self._ended = np.zeros(num_envs, np.float32), np.zeros(num_envs, np.int8)
         self._finals = np.zeros((num_envs, 5), np.int32)
+        flat = (self._boards.reshape(num_envs, -1), self._last.reshape(num_envs, -1))
+        self._buffers = (*flat, self._rewards, self._ended, self._finals)
+        self._move: Any = None
 
     @property
     def engine(self) -> SnakeEngine:
@@ -189,6 +192,7 @@ class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
         if self._engine is None:
             keys = self.np_random.integers(0, 2**64, self.num_envs, dtype=np.uint64)
             self._engine = self.task.engine(keys)
+            self._move = partial(batch.step_batch, *self._engine.state, self.task.size, self.mode, self.most_steps)
         else:
             keys = np.array([splitmix(int(key), 0) for key in self._engine.state.keys], np.uint64)
         seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else seed or [None] * self.num_envs
@@ -208,24 +212,14 @@ class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
             ValueError: an action is not in 0..3, or the array has another shape; then no game has moved.
             AssertionError: in mode `Disabled`, a game has ended and was not begun anew.
         """
-        engine = self.engine
+        if self._engine is None:
+            _ = self.engine  # which says that the games have not begun
         moves = np.ascontiguousarray(actions, dtype=np.int64)
         if moves.shape != (self.num_envs,) or moves.min() < 0 or moves.max() > 3:
             raise ValueError(f"actions of shape {moves.shape}, expected ({self.num_envs},) integers in 0..3")
         if self.mode == batch.DISABLED:
             assert not self._ended.any(), "a game has ended: reset it with options={'reset_mask': mask} before the next step"
-        count = batch.step_batch(
-            *engine.state,
-            self.task.size,
-            self.mode,
-            self.most_steps,
-            moves,
-            self._boards.reshape(self.num_envs, -1),
-            self._last.reshape(self.num_envs, -1),
-            self._rewards,
-            self._ended,
-            self._finals,
-        )
+        count = self._move(moves, *self._buffers)
         infos = self._told() if count else {}
         terminated, truncated = self._ended == batch.TERMINATED, self._ended == batch.TRUNCATED
         return self._given(self._boards), self._given(self._rewards), terminated, truncated, infos

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -109,23 +110,26 @@ def batch_call(games: int, kind: str) -> tuple[Callable[[], int], float]:
     boards, last = np.zeros((games, cells), np.uint8), np.zeros((games, cells), np.uint8)
     rewards, ended, finals = np.zeros(games, np.float32), np.zeros(games, np.int8), np.zeros((games, 5), np.int32)
 
-    def step(state: State, actions: NDArray[np.int64]) -> int:
-        return batch.step_batch(*state, SIZE, batch.SAME_STEP, 0, actions, boards, last, rewards, ended, finals)
+    def step_of(state: State) -> Callable[..., int]:
+        return partial(batch.step_batch, *state, SIZE, batch.SAME_STEP, 0)
 
+    buffers = (boards, last, rewards, ended, finals)
     begun = SnakeEngine(np.arange(games, dtype=np.uint64), SIZE)
+    step = step_of(begun.state)
     for _ in range(64):  # games of all ages
-        step(begun.state, legal(begun, rng))
+        step(legal(begun, rng), *buffers)
     engine, recorded, ends = begun.clone(np.arange(games)), [], 0
+    record = step_of(engine.state)
     for _ in range(RECORDED):
         recorded.append(ACTIONS[kind](engine, rng))
-        ends += step(engine.state, recorded[-1])
+        ends += record(recorded[-1], *buffers)
     start, fields = begun.snapshot(), begun.state
 
     def work() -> int:
         for name, saved in start.items():
             getattr(fields, name)[...] = saved
         for actions in recorded:
-            step(fields, actions)
+            step(actions, boards, last, rewards, ended, finals)
         return games * RECORDED
 
     return work, ends / (games * RECORDED)
