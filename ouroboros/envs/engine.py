@@ -205,7 +205,7 @@ class SnakeEngine:
         lengths, cells = np.asarray(observations.lengths["snake"], np.int32), size * size
         state = allocate(np.zeros(games, np.uint64) if keys is None else keys.astype(np.uint64), size, settings.desk(size))
         stamps, table = state.stamps.reshape(games, -1), state.table
-        clock = np.maximum(cells, idle).astype(np.int32)
+        clock = np.clip(idle, cells, 2 * cells).astype(np.int32)
         inside = np.arange(snake.shape[1]) < lengths[:, None]
         rows, parts = np.nonzero(inside)
         stamps[rows, snake[rows, parts]] = clock[rows] - parts

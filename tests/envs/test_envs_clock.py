@@ -94,6 +94,13 @@ def test_an_engine_of_observations_stands_as_they_say(seed, size, walls):
     assert np.array_equal(bank.done[~ate], built.done[~ate])
 
 
+def test_a_snake_that_has_gone_hungry_for_long_is_taken_up():
+    hungry = SnakeEngine.of(place(4, [5, 4, 0, 1], food=15, idle=90_000).observations(), Settings(idle_limit=200_000))
+    assert hungry.idle[0] == 90_000
+    hungry.step(np.array([0]))
+    assert (hungry.idle[0], bool(hungry.done[0])) == (90_001, False)
+
+
 def test_snapshots_travel_through_files(tmp_path):
     setting = Settings(0.1, food="clustered", start_length=2)
     engine = SnakeEngine(np.arange(30, dtype=np.uint64), 7, setting)

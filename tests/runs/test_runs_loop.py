@@ -296,6 +296,9 @@ def test_a_run_directory_that_exists_and_one_in_use_are_refused(finished: Path) 
     [
         ("task.size=3", UsageError),
         ("task.walls=nan", UsageError),
+        ("task.food=sweet", UsageError),
+        ("task.start_length=9", UsageError),
+        ('task.wall_map=["######"]', UsageError),
         ("sft.stepz=3", UsageError),
         ("grpo.group=1", UsageError),
         ("roles.critic.use=nobody", UsageError),
