@@ -25,7 +25,6 @@ SIZE: Final = 10
 BATCHES: Final = (1, 256, 4096)
 GROWTH_BATCHES: Final = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536)
 GROWTH_SIZES: Final = (6, 8, 10, 16, 24, 32, 48, 64, 96, 128)
-GROWTH_MOVES: Final = 1 << 20
 RECORDED: Final = 128
 """Steps of actions that the batch call replays."""
 

@@ -25,8 +25,6 @@ SIZES: Final = (10, 30, 64)
 GROWTH_SIZES: Final = (6, 8, 10, 16, 24, 32, 48, 64, 96, 128)
 TEACHERS: Final = ("astar", "best")
 POSITIONS: Final = 400
-GROWTH_MOST: Final = 600
-"""Longest snakes of the growth curve: one game to a full board of 128 x 128 would take hours."""
 
 
 def measure(peers: Path, count: int, seconds: float, report: Report) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def ratio_table(ratios: dict[str, float]) -> Table:
 
 
 def plot_growth(name: str, document: dict[str, Any], path: Path) -> None:
-    """Draw how cost grows, on logarithmic axes, to a PNG file; nothing for benchmarks that say nothing of it."""
+    """Draw how cost grows to a PNG file; nothing for benchmarks that say nothing of it."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -104,7 +104,11 @@ def plot_growth(name: str, document: dict[str, Any], path: Path) -> None:
     figure, axes = plt.subplots(1, len(curves), figsize=(5 * len(curves), 3.6))
     for axis, (curve, points) in zip(axes, curves.items(), strict=True):
         axis.plot([int(x) for x in points], list(points.values()), marker="o", color="#3fa058")
-        axis.set(xscale="log", yscale="log", xlabel=labels[curve][0], ylabel=labels[curve][1], title=curve.replace("_", " "))
+        axis.set(xscale="log", xlabel=labels[curve][0], ylabel=labels[curve][1], title=curve.replace("_", " "))
+        axis.set_ylim(0, 1.15 * max(points.values()))
+        for x, value in points.items():
+            text = f"{value:.2g}" if value < 10 else f"{value:.0f}"
+            axis.annotate(text, (int(x), value), (0, 6), textcoords="offset points", ha="center", fontsize=7)
         axis.set_xticks([int(x) for x in points], list(points), rotation=45)
         axis.minorticks_off()
         axis.grid(alpha=0.3)
