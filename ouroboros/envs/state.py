@@ -144,14 +144,25 @@ def inlined(function: Function) -> Function:
     return cast(Function, njit(cache=True, nogil=True, _nrt=False, forceinline=True)(function))
 
 
-def neighbours(size: int) -> NDArray[np.uint64]:
-    """Return (N,) uint64, `State.near` of a board."""
-    cells = np.arange(size * size, dtype=np.uint64).reshape(size, size)
-    padded = np.pad(cells, 1, constant_values=size * size)
+def allocating_kernel(function: Function) -> Function:
+    """Compile like `kernel`, with memory management: for what makes arrays of its own."""
+    _use_own_cache()
+    return cast(Function, njit(cache=True, nogil=True)(function))
+
+
+def neighbours(size: int) -> NDArray[np.int32]:
+    """Return (N * 4,) int32: the cell above, below, left and right of each cell, -1 outside the board."""
+    cells = np.arange(size * size, dtype=np.int32).reshape(size, size)
+    padded = np.pad(cells, 1, constant_values=-1)
     sides = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
-    packed: NDArray[np.uint64] = np.zeros(size * size, np.uint64)
-    for move, side in enumerate(sides):
-        packed |= side.reshape(-1) << np.uint64(16 * move)
+    return np.stack(sides, axis=-1).reshape(-1)
+
+
+def packed_neighbours(size: int) -> NDArray[np.uint64]:
+    """Return (N,) uint64, `State.near` of a board."""
+    sides = neighbours(size).reshape(-1, 4).astype(np.int64)
+    words = np.where(sides < 0, size * size, sides).astype(np.uint64) << np.arange(0, 64, 16, dtype=np.uint64)
+    packed: NDArray[np.uint64] = np.bitwise_or.reduce(words, axis=1)
     return packed
 
 
@@ -178,7 +189,7 @@ def allocate(keys: NDArray[np.uint64], size: int, desk: NDArray[np.int64]) -> St
         stamps=stamps.reshape(-1),
         table=np.zeros((games, COLUMNS), np.int32),
         keys=keys,
-        near=neighbours(size),
+        near=packed_neighbours(size),
         place=(np.arange(cells) // size * 256 + np.arange(cells) % size).astype(np.uint16),
         desk=desk,
         mark=np.zeros(cells + 1, np.int32),

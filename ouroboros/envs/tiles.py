@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from ouroboros.envs.state import DOWN, LEFT, RIGHT, UP, Array, kernel
+from ouroboros.envs.state import DOWN, LEFT, RIGHT, UP, Array, kernel, neighbours
 
 FAR: Final = 1 << 28
 ROOT: Final = -2
@@ -71,7 +71,7 @@ class Scratch(NamedTuple):
 def make_tables(size: int) -> Tables:
     """Lay the lanes: spin 0 turns anticlockwise in each tile, spin 1 clockwise. On odd boards the last tiles are cut."""
     cells = size * size
-    near = np.full(4 * cells, -1, np.int32)
+    near = neighbours(size)
     stay, leave = np.full(2 * cells, -1, np.int32), np.full(2 * cells, -1, np.int32)
     tile = np.zeros(cells, np.int32)
     inside = (((DOWN, LEFT), (RIGHT, UP)), ((RIGHT, DOWN), (UP, LEFT)))
@@ -79,9 +79,6 @@ def make_tables(size: int) -> Tables:
     for cell in range(cells):
         row, column = divmod(cell, size)
         tile[cell] = row // 2 * ((size + 1) // 2) + column // 2
-        for move, (down, right) in enumerate(((-1, 0), (1, 0), (0, -1), (0, 1))):
-            if 0 <= row + down < size and 0 <= column + right < size:
-                near[4 * cell + move] = (row + down) * size + column + right
         for spin in range(2):
             stay[spin * cells + cell] = near[4 * cell + inside[spin][row % 2][column % 2]]
             leave[spin * cells + cell] = near[4 * cell + outside[spin][row % 2][column % 2]]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ouroboros.envs.state import Array, kernel, neighbours
+from ouroboros.envs.state import Array, allocating_kernel, neighbours
 from ouroboros.perception.cells import BODY, CLASSES, EMPTY, FOOD, HEAD
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def decode(probabilities: NDArray[np.float32], size: int) -> ReadBoards:
     return out
 
 
-@kernel
+@allocating_kernel
 def _decode(
     probabilities: Array,
     near: Array,
@@ -112,7 +112,7 @@ def _decode(
         repaired[row] = fixed
 
 
-@kernel
+@allocating_kernel
 def _likeliest(p: Array, first: int, end: int, not_this: int, nor_this: int) -> int:
     """Return the most probable class of one cell in first..end-1, two classes excepted."""
     best = -1
@@ -122,7 +122,7 @@ def _likeliest(p: Array, first: int, end: int, not_this: int, nor_this: int) -> 
     return best
 
 
-@kernel
+@allocating_kernel
 def _settle_head(p: Array, classes: Array) -> bool:
     """Leave exactly one head, the most probable; return whether anything had to change."""
     head, heads = 0, 0
@@ -139,7 +139,7 @@ def _settle_head(p: Array, classes: Array) -> bool:
     return fixed
 
 
-@kernel
+@allocating_kernel
 def _settle_food(p: Array, classes: Array) -> bool:
     """Leave one food, the most probable, or none where no cell is free; return whether anything had to change."""
     best, foods, spare = -1, 0, -1
@@ -160,7 +160,7 @@ def _settle_food(p: Array, classes: Array) -> bool:
     return foods > 1
 
 
-@kernel
+@allocating_kernel
 def _pointed_at(classes: Array, used: Array, cell: int, near: Array) -> bool:
     """Return whether a body cell that is not in the chain yet points at this cell."""
     for direction in range(4):
@@ -170,7 +170,7 @@ def _pointed_at(classes: Array, used: Array, cell: int, near: Array) -> bool:
     return False
 
 
-@kernel
+@allocating_kernel
 def _follow(p: Array, classes: Array, used: Array, cell: int, near: Array) -> tuple[int, int, bool]:
     """Return the next cell towards the tail (-1: none), its class, and whether the choice was beyond doubt.
 
@@ -195,7 +195,7 @@ def _follow(p: Array, classes: Array, used: Array, cell: int, near: Array) -> tu
     return best, best_kind, sure == 1
 
 
-@kernel
+@allocating_kernel
 def _trace(p: Array, classes: Array, near: Array, used: Array, snake: Array) -> tuple[int, bool]:
     """Write the snake, head first; return its length and whether a link had to be guessed.
 
@@ -224,7 +224,7 @@ def _trace(p: Array, classes: Array, near: Array, used: Array, snake: Array) -> 
     return length, mended
 
 
-@kernel
+@allocating_kernel
 def _drop_loose(p: Array, classes: Array, used: Array) -> bool:
     """Turn body cells that the chain did not reach into what else they may be; return whether there were any."""
     loose = False

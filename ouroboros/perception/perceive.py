@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ouroboros.envs.state import Array, kernel
+from ouroboros.envs.state import Array, allocating_kernel
 from ouroboros.perception.decode import ReadBoards, exact_rows
 from ouroboros.protocols.errors import UsageError
 from ouroboros.protocols.records import Observations
@@ -109,7 +109,7 @@ def add_noise(pixels: NDArray[np.uint8], scale: float, seed: int) -> NDArray[np.
     return out.reshape(pixels.shape)
 
 
-@kernel
+@allocating_kernel
 def _add_noise(pixels: Array, scale: float, seed: np.uint64, out: Array) -> None:
     """Fill `out`: each row's key is an FNV-1a hash of its bytes, each value's noise the sum of four 16-bit draws.
 
