@@ -156,6 +156,8 @@ class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
         **settings: Any,
     ) -> None:
         """Describe the spaces; the games begin at `reset`."""
+        if num_envs < 1:
+            raise ValueError(f"num_envs is {num_envs}: choose 1 or more")
         self.task = SnakeTask(size, **settings)
         self.num_envs, self.render_mode, self.copy = num_envs, render_mode, copy
         mode = AutoresetMode(autoreset_mode) if isinstance(autoreset_mode, str) else autoreset_mode

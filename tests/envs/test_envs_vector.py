@@ -85,6 +85,8 @@ def test_wrong_calls_are_refused():
             env.reset(options={"reset_mask": bad})
     with pytest.raises(gymnasium.error.ResetNeeded):
         SnakeEnv(5).step(0)
+    with pytest.raises(ValueError, match="num_envs"):
+        SnakeVectorEnv(0)
     single = SnakeEnv(5)
     single.reset(seed=0)
     with pytest.raises(ValueError, match=r"expected 0\.\.3"):
