@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from ouroboros.envs.rules import advance, begin_again, next_key, note, steps_made
-from ouroboros.envs.state import CAUSE, HIT_BODY, LENGTH, ROOM, RUNNING, START_LENGTH, TRAVEL, Array, State, kernel, u64
+from ouroboros.envs.state import CAUSE, HIT_BODY, LENGTH, ROOM, RUNNING, START_LENGTH, TRAVEL, Array, State, inlined, kernel, u64
 from ouroboros.envs.views import write_board
 
 NEXT_STEP: Final = 0
@@ -20,6 +20,45 @@ GOES_ON: Final = 0
 TERMINATED: Final = 1
 TRUNCATED: Final = 2
 """Entries of `ended`."""
+
+
+BLOCK: Final = u64(64)
+"""Games that are moved before their boards are written: their stamps are then still in the nearest cache."""
+
+
+@inlined
+def move_block(
+    state: State,
+    size: int,
+    first: int,
+    last: int,
+    mode: int,
+    most_steps: int,
+    actions: Array,
+    rewards: Array,
+    ended: Array,
+    finals: Array,
+) -> int:
+    """Move the games from `first` up to `last`, as `step_batch` tells; return how many ended."""
+    table, keys, count = state.table, state.keys, 0
+    for game in range(first, last):
+        if ended[game] != GOES_ON and mode != SAME_STEP:
+            rewards[game] = 0
+            if mode == NEXT_STEP:
+                begin_again(state, size, game, next_key(keys[game]))
+                ended[game] = GOES_ON
+            continue
+        ended[game] = GOES_ON
+        length = table[game, LENGTH]
+        runs = advance(state, size, game, actions[game])
+        rewards[game] = table[game, LENGTH] - length
+        if not runs or (most_steps > 0 and steps_made(state, game) >= most_steps):
+            count += 1
+            ended[game] = TRUNCATED if runs else TERMINATED
+            note(state, game, finals, game)
+            if 0 <= table[game, CAUSE] <= HIT_BODY:
+                rewards[game] = -1
+    return count
 
 
 @kernel
@@ -71,30 +110,17 @@ def step_batch(
     """
     state = State(stamps, table, keys, near, place, desk, mark, queue, bits)
     games, count = u64(keys.size), 0
-    for game in range(games):
-        if ended[game] != GOES_ON and mode != SAME_STEP:
-            rewards[game] = 0
-            if mode == NEXT_STEP:
-                begin_again(state, size, game, next_key(keys[game]))
-                ended[game] = GOES_ON
-            continue
-        ended[game] = GOES_ON
-        length = table[game, LENGTH]
-        runs = advance(state, size, game, actions[game])
-        rewards[game] = table[game, LENGTH] - length
-        if not runs or (most_steps > 0 and steps_made(state, game) >= most_steps):
-            count += 1
-            ended[game] = TRUNCATED if runs else TERMINATED
-            note(state, game, finals, game)
-            if 0 <= table[game, CAUSE] <= HIT_BODY:
-                rewards[game] = -1
-    if mode == SAME_STEP and count > 0:
-        for game in range(games):
-            if ended[game] != GOES_ON:
-                write_board(state, size, game, last_boards[game], u64(0))
-                begin_again(state, size, game, next_key(keys[game]))
-    for game in range(games):  # apart: a wide load just after a narrow store to the same line would stall
-        write_board(state, size, game, boards[game], u64(0))
+    for first in range(u64(0), games, BLOCK):
+        last = min(games, first + BLOCK)
+        ends = move_block(state, size, first, last, mode, most_steps, actions, rewards, ended, finals)
+        if mode == SAME_STEP and ends > 0:
+            for game in range(first, last):
+                if ended[game] != GOES_ON:
+                    write_board(state, size, game, last_boards[game], u64(0))
+                    begin_again(state, size, game, next_key(keys[game]))
+        for game in range(first, last):  # apart: a wide load just after a narrow store to the same line would stall
+            write_board(state, size, game, boards[game], u64(0))
+        count += ends
     return count
 
 

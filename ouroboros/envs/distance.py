@@ -11,8 +11,10 @@ from ouroboros.envs.state import (
     AT,
     FREE,
     FRONTS,
+    LENGTH,
     NOT_FIRST,
     NOT_LAST,
+    ROOM,
     Array,
     State,
     column_of,
@@ -213,3 +215,18 @@ def food_distance(state: State, size: int, game: int, food: int) -> int:
     """Return the shortest way from head to food, the body as it lies; Manhattan where it is cut off."""
     away = way_to(state, size, game, food)
     return away if away >= 0 else manhattan(state, state.table[game, AT], food)
+
+
+@inlined
+def first_distance(state: State, size: int, game: int, food: int, side: int) -> int:
+    """Return what `food_distance` does when a straight snake that faces `side` has just been laid.
+
+    Without walls only food straight behind it is farther than Manhattan's distance, by the two steps around its body.
+    """
+    if state.table[game, ROOM] < size * size:
+        return food_distance(state, size, game, food)
+    head = state.table[game, AT]
+    down, right = row_of(state, food) - row_of(state, head), column_of(state, food) - column_of(state, head)
+    along, across = (down, right) if side < 2 else (right, down)
+    behind = across == 0 and along * (1 - 2 * (side & 1)) > 0 and state.table[game, LENGTH] > 1
+    return abs(down) + abs(right) + 2 * behind

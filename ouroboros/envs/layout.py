@@ -13,11 +13,13 @@ from ouroboros.envs.state import (
     WHIM,
     State,
     beside,
+    column_of,
     draw,
     i32,
     inlined,
     kernel,
     mix,
+    row_of,
     spot,
     u64,
 )
@@ -96,6 +98,9 @@ def place_walls(state: State, size: int, game: int, walls: int) -> None:
 def fits(state: State, size: int, game: int, head: int, side: int) -> bool:
     """Tell whether a straight snake with this head, facing `side`, lies on free cells and has a move that it survives."""
     length = state.desk[START_LENGTH]
+    if state.table[game, ROOM] == size * size:  # no walls: the snake fits if its tail lies on the board
+        along = row_of(state, head) if side < 2 else column_of(state, head)
+        return 0 <= along + (length - 1) * (1 - 2 * (side & 1)) < size
     back = side ^ 1  # up and down, left and right are pairs that differ in the last bit
     cell = u64(head)
     for _ in range(length):

@@ -8,7 +8,7 @@ game depends on its own seed and moves alone.
 
 from __future__ import annotations
 
-from ouroboros.envs.distance import food_distance
+from ouroboros.envs.distance import first_distance, food_distance
 from ouroboros.envs.layout import TRIES, lay_out, use_key, wipe
 from ouroboros.envs.search import vacant
 from ouroboros.envs.state import (
@@ -76,8 +76,8 @@ def scan_free(state: State, size: int, game: int) -> int:
 
 
 @inlined
-def place_food(state: State, size: int, game: int) -> None:
-    """Put food on a free cell and note its shortest distance from the head.
+def place_food(state: State, size: int, game: int) -> int:
+    """Put food on a free cell, and return it.
 
     Every free cell is equally likely; or, where foods come in clusters, the one nearest the last meal of a few drawn so.
     """
@@ -87,7 +87,7 @@ def place_food(state: State, size: int, game: int) -> None:
         if manhattan(state, other, last) < manhattan(state, cell, last):
             cell = other
     state.table[game, MEAL] = cell
-    state.table[game, PENDING] = food_distance(state, size, game, cell)
+    return cell
 
 
 @inlined
@@ -131,7 +131,7 @@ def begin(state: State, size: int, game: int) -> bool:
     table[game, CLOCK], table[game, FED], table[game, BORN] = clock, clock, clock
     table[game, CAUSE], table[game, TRAVEL] = RUNNING, 0
     lengthen(state, size, game, length)
-    place_food(state, size, game)
+    table[game, PENDING] = first_distance(state, size, game, place_food(state, size, game), place % 4)
     return True
 
 
@@ -156,7 +156,7 @@ def swallow(state: State, size: int, game: int) -> None:
         table[game, CAUSE] = WON
         table[game, MEAL] = -1
     else:
-        place_food(state, size, game)
+        table[game, PENDING] = food_distance(state, size, game, place_food(state, size, game))
 
 
 @kernel
