@@ -9,7 +9,20 @@ from __future__ import annotations
 from typing import Final
 
 from ouroboros.envs.rules import advance, begin_again, next_key, note, steps_made
-from ouroboros.envs.state import CAUSE, HIT_BODY, LENGTH, ROOM, RUNNING, START_LENGTH, TRAVEL, Array, State, inlined, kernel, u64
+from ouroboros.envs.state import (
+    CAUSE,
+    HIT_BODY,
+    LENGTH,
+    ROOM,
+    RUNNING,
+    START_LENGTH,
+    TRAVEL,
+    Array,
+    State,
+    inlined,
+    kernel,
+    u64,
+)
 from ouroboros.envs.views import write_board
 
 NEXT_STEP: Final = 0
