@@ -2,7 +2,7 @@
 
 No fuzz and no guessing: every context and removed line must stand where its hunk says, byte for byte, and every line of
 the diff must be accounted for. What the grammar library forgives (text between hunks, other headers, misplaced
-end-of-file markers) is refused here.
+end-of-file markers) is refused here. Wrong line counts alone are put right first (`hunks`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from unidiff import PatchSet
 from unidiff.errors import UnidiffParseError
 
 from ouroboros.protocols.errors import CandidateFault
+from ouroboros.sandbox.hunks import recount
 
 EDITABLE = "controller.py"
 """The one path that a patch may name."""
@@ -72,9 +73,8 @@ def apply_diff(diff: str, base: str) -> str:
     Raises:
         CandidateFault: layer "text": not a diff, counts wrong, hunks that overlap or do not match exactly.
     """
-    lines = lines_of(diff.rstrip("\n") + "\n")
     old, new, at = lines_of(base), [], 0
-    for hunk in _hunks(lines):
+    for hunk in _hunks(recount(_trimmed(diff), len(old))):
         start = hunk.source_start - (hunk.source_length > 0)
         if start < at or start > len(old):
             raise CandidateFault("text", f"hunk {_title(hunk)} overlaps the one before it or lies outside the file")
@@ -90,6 +90,11 @@ def apply_diff(diff: str, base: str) -> str:
     if any(not line.endswith("\n") for line in new[:-1]):
         raise CandidateFault("text", "'No newline at end of file' stands before a line that is not the last")
     return "".join(new)
+
+
+def _trimmed(diff: str) -> list[str]:
+    """Return a diff's lines, the last one ended, blank ones at its end as they are."""
+    return lines_of(diff if diff.endswith("\n") else diff + "\n")
 
 
 def _hunks(lines: list[str]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""From a model's whole answer to its one payload: a diff or a controller, bare or in one fenced block."""
+"""From a model's whole answer to its one payload: a diff, SEARCH/REPLACE blocks or a controller, bare or fenced."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ouroboros.protocols.errors import CandidateFault
+from ouroboros.sandbox.edits import Edit, holds_edits, read_edits
 
 REPLY_CAP = 200_000
 """Characters of a model's answer; more is refused unread."""
@@ -15,8 +16,13 @@ _FENCE = re.compile(r"```[ \t]*([A-Za-z0-9_+-]*)[ \t]*")
 _DIFF_START = re.compile(r"(diff --git |--- |Index: )")
 _STRAY_DIFF = re.compile(r"^(diff --git |@@ -\d|\+\+\+ )", re.MULTILINE)
 _SOURCE = re.compile(r"^\ufeff?def act\(", re.MULTILINE)
+_QUOTED_DIFF = re.compile(
+    r"""(^|\\n|["'])(diff --git |Index: |--- (a/|/|\\?["'])|\+\+\+ (b/|/|\\?["'])|GIT binary patch)""", re.MULTILINE
+)
+"""A diff in a string of a controller, its line feeds written out or not."""
 ADVICE = (
-    "send one unified diff of controller.py, or one whole controller with `def act(observation, logits)`, in one code fence"
+    "send one unified diff of controller.py, or SEARCH/REPLACE blocks, or one whole controller with"
+    " `def act(observation, logits)`, in one code fence"
 )
 
 
@@ -25,12 +31,14 @@ class Payload:
     """What an answer proposes.
 
     Args:
-        kind: `diff` against the incumbent's controller, or the whole `source`.
-        body: the payload's text, unchecked.
+        kind: `diff` against the incumbent's controller, `edits` of it, or the whole `source`.
+        body: the payload's text, unchecked; of edits, all their lines.
+        edits: the SEARCH/REPLACE blocks.
     """
 
-    kind: Literal["diff", "source"]
+    kind: Literal["diff", "edits", "source"]
     body: str
+    edits: tuple[Edit, ...] = ()
 
 
 def read_reply(text: str) -> Payload:
@@ -41,14 +49,26 @@ def read_reply(text: str) -> Payload:
     """
     if len(text) > REPLY_CAP:
         raise CandidateFault("text", f"the answer has {len(text)} characters, at most {REPLY_CAP} are read; {ADVICE}")
+    if holds_edits(text):
+        return _edits(text)
     # A byte-order mark or a carriage return is the byte layer's finding; here it must not hide what the payload is.
     body = text if _FENCE.match(text.lstrip()) is None and "\n```" not in text else _fenced(text)
     start = body.lstrip("\ufeff\r\n\t ")
     if _DIFF_START.match(start):
         return Payload("diff", body.lstrip("\n"))
     if _SOURCE.search(body):
+        if _QUOTED_DIFF.search(body):
+            raise CandidateFault("text", f"a diff stands inside the controller, so there are two candidates; {ADVICE}")
         return Payload("source", body if body.endswith("\n") else body + "\n")
     raise CandidateFault("text", f"found neither a diff nor a controller; {ADVICE}")
+
+
+def _edits(text: str) -> Payload:
+    """Return an answer's SEARCH/REPLACE blocks; nothing else in it may be a candidate."""
+    edits, rest = read_edits(text)
+    if _STRAY_DIFF.search(rest) or _SOURCE.search(rest):
+        raise CandidateFault("text", f"a second candidate stands outside the SEARCH/REPLACE blocks; {ADVICE}")
+    return Payload("edits", "".join(line for edit in edits for line in (*edit.search, *edit.replace)), tuple(edits))
 
 
 def _fenced(text: str) -> str:

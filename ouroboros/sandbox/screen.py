@@ -14,6 +14,7 @@ from time import perf_counter
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.sandbox.allowlist import check_tree, parse
 from ouroboros.sandbox.diff import apply_diff, check_paths, make_diff
+from ouroboros.sandbox.edits import apply_edits
 from ouroboros.sandbox.encoding import check_characters, check_layout
 from ouroboros.sandbox.lint import check_bandit
 from ouroboros.sandbox.reply import read_reply
@@ -35,7 +36,7 @@ class Screened:
 
 
 def static_screen(text: str, base: str) -> Screened:
-    """Take a model's answer (diff or whole controller, bare or fenced) through text, bytes, path, ast and bandit.
+    """Take a model's answer (see `reply.Payload`) through text, bytes, path, ast and bandit.
 
     Args:
         text: the answer, unchecked.
@@ -55,6 +56,10 @@ def static_screen(text: str, base: str) -> Screened:
             check_paths(source)
         with _timed(ms, "text"):
             source = _ended(apply_diff(payload.body, base))
+    elif payload.kind == "edits":
+        with _timed(ms, "text"):
+            source = _ended(apply_edits(list(payload.edits), base))
+    if payload.kind != "source":
         with _timed(ms, "bytes"):
             check_characters(source)
     with _timed(ms, "text"):

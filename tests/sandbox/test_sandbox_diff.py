@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -61,14 +63,19 @@ def test_a_diff_with_one_line_changed_is_never_misapplied(data: st.DataObject) -
         result = apply_diff("\n".join(lines), OLD)
     except CandidateFault:
         return
-    # Only an added line can change freely: everything else must match the base and the counts.
-    kept = [line for line in result.split("\n") if line in OLD.split("\n")]
-    assert kept == [line for line in new.split("\n") if line in kept]
+    # Counts are put right, but what a line says is taken to the letter: nothing else is lost or comes in.
+    body = [line for line in lines[2:] if not line.startswith("@@")]
+    removed, added = (Counter(line[1:] for line in body if line.startswith(sign)) for sign in "-+")
+    assert Counter(result.split("\n")) == Counter(OLD.split("\n")) - removed + added
+    assert not removed - Counter(OLD.split("\n"))
 
 
 REFUSED = {
-    "count too large": "@@ -1,4 +1,4 @@\n line 1\n-line 2\n+two\n",
-    "count too small": "@@ -1,1 +1,1 @@\n line 1\n-line 2\n+two\n",
+    "cut off in a change": "@@ -1,4 +1,4 @@\n line 1\n-line 2\n+two\n",
+    "cut off before its lines": "@@ -1,4 +1,4 @@\n",
+    "wrong count, wrong place": "@@ -2,4 +2,4 @@\n line 1\n-line 2\n+two\n line 3\n",
+    "wrong count, text after it": "@@ -1,4 +1,4 @@\n line 1\n-line 2\n+two\n line 3\nThat is all.\n",
+    "wrong count, second file": "@@ -2,2 +2,2 @@\n-line 2\n+two\n line 3\n" + HEAD + "@@ -9,2 +9,1 @@\n-line 9\n+nine\n",
     "context differs": "@@ -1,2 +1,2 @@\n line one\n-line 2\n+two\n",
     "context has other spaces": "@@ -1,2 +1,2 @@\n line 1 \n-line 2\n+two\n",
     "right lines, wrong place": "@@ -2,2 +2,2 @@\n line 1\n-line 2\n+two\n",
@@ -86,6 +93,39 @@ REFUSED = {
     "huge numbers": "@@ -99999999999999999999,1 +1,1 @@\n-line 2\n+two\n",
     "other digits": "@@ -٢,1 +٢,1 @@\n-line 2\n+two\n",
 }
+
+
+RECOUNTED = {
+    "too large": ("@@ -1,7 +1,9 @@\n line 1\n-line 2\n+two\n line 3\n", {2: "two"}),
+    "too small": ("@@ -1,1 +1,1 @@\n line 1\n-line 2\n+two\n", {2: "two"}),
+    "at the end of the file": ("@@ -19,9 +19,9 @@\n line 19\n-line 20\n+twenty\n", {20: "twenty"}),
+    "in the first of two": (
+        "@@ -1,2 +1,2 @@\n line 1\n+and\n line 2\n@@ -8,3 +8,3 @@\n line 8\n-line 9\n+nine\n line 10\n",
+        {1: "line 1\nand", 9: "nine"},
+    ),
+    "omitted": ("@@ -1 +1 @@\n line 1\n-line 2\n+two\n line 3\n", {2: "two"}),
+}
+"""Diffs with wrong counts, and what stands in the place of which line afterwards."""
+
+
+@pytest.mark.parametrize("name", RECOUNTED)
+def test_wrong_counts_alone_are_put_right(name: str) -> None:
+    diff, changes = RECOUNTED[name]
+    expected = "".join(f"{changes.get(i, f'line {i}')}\n" for i in range(1, 21))
+    assert apply_diff(HEAD + diff, OLD) == expected
+
+
+@given(TEXTS, TEXTS, st.data())
+def test_a_diff_with_any_wrong_count_is_applied_as_it_was_meant_or_refused(old: str, new: str, data: st.DataObject) -> None:
+    lines = make_diff(old, new).split("\n")
+    numbers = st.integers(0, 40)
+    for at, line in enumerate(lines):
+        found = re.fullmatch(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@", line)
+        if found:
+            lines[at] = f"@@ -{found[1]},{data.draw(numbers)} +{found[2]},{data.draw(numbers)} @@"
+    results: list[str] = []
+    assert layer_or_none(lambda: results.append(apply_diff("\n".join(lines), old))) in (None, "text")
+    assert results in ([], [new])
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import perf_counter
 
 import pytest
 from hypothesis import given
@@ -15,6 +14,7 @@ from ouroboros.sandbox.screen import static_screen
 BASE = "def act(observation, logits):\n    return logits.index(max(logits))\n"
 NEW = "def act(observation, logits):\n    return logits.index(min(logits))\n"
 DIFF = make_diff(BASE, NEW)
+EDIT = "<<<<<<< SEARCH\n    return logits.index(max(logits))\n=======\n    return logits.index(min(logits))\n>>>>>>> REPLACE\n"
 
 
 def layer_or_none(call: Callable[[], object]) -> str | None:
@@ -38,6 +38,10 @@ def layer_of(text: str, base: str = BASE) -> str:
         DIFF,
         "\n" + DIFF + "\n\n",
         f"```diff\n{DIFF}```\n",
+        DIFF.replace("-1,2", "-1,3"),
+        EDIT,
+        f"I change one line of controller.py:\n\ncontroller.py\n```python\n{EDIT}```\nThat is all.\n",
+        f"**controller.py**\n```\n{EDIT}\n```",
         f"Sure, this helps:\n\n```diff\n{DIFF}```\nIt takes the smallest. \U0001f600\n",
         f"```\n{DIFF}```",
         NEW,
@@ -66,7 +70,14 @@ def test_every_usual_form_of_an_answer_is_read(text: str) -> None:
         f"```python\n{NEW}```\n\ndef act(observation, logits):\n    return 0\n",
         "x" * 300_000,
         BASE,
-        DIFF.replace("-1,2", "-1,3"),
+        NEW.replace("min", "max") + f"PATCH = {DIFF!r}\n",
+        f'"""\n{DIFF}"""\n{NEW}',
+        EDIT + DIFF,
+        EDIT + NEW,
+        EDIT.replace("=======\n", ""),
+        EDIT.replace(">>>>>>> REPLACE\n", ""),
+        EDIT.replace("max", "mix"),
+        EDIT.replace("\n", "\r\n"),
         "*** controller.py\n--- controller.py\n***************\n",
         "act = lambda observation, logits: 0\n",
     ],
@@ -126,23 +137,6 @@ def test_bandit_ignores_nosec_and_counts_what_it_cannot_read() -> None:
             check_bandit(source)
         assert caught.value.layer == "bandit"
     check_bandit("def f(x):\n    assert x\n    try:\n        return x[0]\n    except IndexError:\n        pass\n")
-
-
-def test_two_hundred_lines_take_less_than_fifty_ms() -> None:
-    helpers = "".join(
-        f"def helper_{i}(board, size):\n    total = 0\n    for cell in board:\n        if cell == {i}:\n"
-        f"            total += size\n    return total\n\n\n"
-        for i in range(25)
-    )
-    source = helpers + BASE
-    static_screen(source, BASE)
-    times = []
-    for _ in range(5):
-        start = perf_counter()
-        static_screen(source, BASE)
-        times.append(perf_counter() - start)
-    # Measured about 16 ms on a quiet core; the best of five leaves room for a busy machine.
-    assert min(times) < 0.05
 
 
 @given(st.text(max_size=400))
