@@ -28,6 +28,7 @@ class Limits:
         cell_s: time granted to each number in an observation on top, so that large boards get more.
         wall_factor: wall-clock time over processor time at which the host kills the worker: the last word, and generous,
             because a loaded machine must not turn a good controller into a bad one.
+        grace_s: wall-clock time beyond that.
         start_s: wall-clock time for a worker to come up.
     """
 
@@ -37,8 +38,18 @@ class Limits:
     decision_s: float = 0.002
     cell_s: float = 20e-6
     wall_factor: float = 4.0
+    grace_s: float = 2.0
     start_s: float = 60.0
 
     def budget_s(self, rows: int, cells: int) -> float:
         """Return the processor time of a batch of `rows` observations of `cells` numbers each."""
         return self.batch_s + rows * (self.decision_s + cells * self.cell_s)
+
+    def deadline_s(self, budget_s: float, slowdown: float = 1.0) -> float:
+        """Return the wall-clock time after which a worker with that budget is killed, whatever it does.
+
+        Args:
+            budget_s: processor time of the native interpreter.
+            slowdown: processor time of the worker over that of the native interpreter.
+        """
+        return budget_s * slowdown * self.wall_factor + self.grace_s

@@ -18,8 +18,6 @@ from ouroboros.sandbox.limits import BATCH_BYTES, BATCH_ROWS, REQUEST_CAP, Limit
 from ouroboros.sandbox.link import Link, LinkClosed, LinkTimeout
 
 T = TypeVar("T")
-WALL_GRACE_S = 2.0
-"""Wall-clock seconds beyond every deadline, for a machine that is busy with other things."""
 
 
 class WorkerSession:
@@ -93,7 +91,7 @@ class WorkerSession:
             raise CandidateFault("sandbox", "the session is closed")
         if len(request) > REQUEST_CAP:
             raise ValueError(f"a request of {len(request)} bytes, at most {REQUEST_CAP}")
-        deadline = monotonic() + budget_s * self._slowdown * self._limits.wall_factor + WALL_GRACE_S
+        deadline = monotonic() + self._limits.deadline_s(budget_s, self._slowdown)
         try:
             return self._exchange(request, budget_s, rows, deadline)
         except (LinkTimeout, LinkClosed) as error:

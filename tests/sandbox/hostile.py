@@ -1,0 +1,76 @@
+"""Hostile candidates: the corpus, and a way to run a controller as if the worker's own walls had fallen."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).with_name("corpus")
+
+TORN = '''
+def act(observation, logits):
+    for kind in ().__class__.__base__.__subclasses__():
+        outside = getattr_(kind)
+        if outside:
+            break
+    namespace = {"__builtins__": outside, "__name__": "controller"}
+    outside["exec"](BODY, namespace)
+    if not KEPT:
+        KEPT.append(namespace["act"])
+    return KEPT[0](observation, logits)
+
+
+def getattr_(kind):
+    try:
+        found = kind.__init__.__globals__["__builtins__"]
+        return found if "exec" in found else None
+    except ArithmeticError.__base__:
+        return None
+
+
+KEPT = []
+BODY = '''
+
+
+@dataclass(frozen=True)
+class Hostile:
+    """One file of the corpus.
+
+    Args:
+        name: of the file.
+        layer: the layer that its first line names.
+        expect: the outcome named there.
+        text: the whole file.
+    """
+
+    name: str
+    layer: str
+    expect: str
+    text: str
+
+    @property
+    def diff(self) -> str | None:
+        """The patch text that the file carries in a constant, where the trick is in the patch and not in the program."""
+        found = [line for line in self.text.split("\n") if line.startswith("DIFF = ")]
+        return ast.literal_eval(found[0].removeprefix("DIFF = ")) if found else None
+
+
+def corpus(*layers: str) -> list[Hostile]:
+    """Return the files whose first line names one of these layers."""
+    out = []
+    for path in sorted(FOLDER.glob("*.py")):
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
+        head = text.split("\n")[0].removeprefix("\ufeff").removeprefix("# layer: ")
+        layer, _, expect = head.partition("; expect: ")
+        if layer in layers:
+            out.append(Hostile(path.stem, layer, expect, text))
+    return out
+
+
+def torn(source: str) -> str:
+    """Return a controller that breaks out of the worker's allow-lists and runs `source` with the interpreter's real built-ins.
+
+    The screen refuses it ten times over. It stands for a hole in the screen and in the worker: what is left is the sandbox.
+    """
+    return TORN + repr(source) + "\n"
