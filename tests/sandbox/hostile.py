@@ -8,7 +8,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).with_name("corpus")
 
-TORN = '''
+TORN = """
 def act(observation, logits):
     for kind in ().__class__.__base__.__subclasses__():
         outside = getattr_(kind)
@@ -30,7 +30,7 @@ def getattr_(kind):
 
 
 KEPT = []
-BODY = '''
+BODY = """
 
 
 @dataclass(frozen=True)
