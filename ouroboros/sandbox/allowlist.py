@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import warnings
 from collections.abc import Iterable, Iterator
 
 from ouroboros.protocols.errors import CandidateFault
@@ -36,7 +37,9 @@ def parse(source: str) -> ast.Module:
         CandidateFault: layer "ast": not Python of version 3.11, or nested too deeply.
     """
     try:
-        tree = ast.parse(source, "controller.py", feature_version=(3, 11))
+        with warnings.catch_warnings():  # what the parser warns of would reach the host's own output
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source, "controller.py", feature_version=(3, 11))
     except SyntaxError as error:
         raise CandidateFault("ast", f"line {error.lineno}: {error.msg}") from error
     except (ValueError, RecursionError, MemoryError) as error:

@@ -1,7 +1,7 @@
 """The host's half of the channel: requests out, replies in, nothing that comes back is believed.
 
-JSON-RPC 2.0, one object a frame. A batch travels as the columns of `Observations`, base64 of little-endian arrays; the worker
-makes each row's dict. The frames themselves are described in `worker`.
+JSON-RPC 2.0, one object a frame, as `wire` describes. A batch travels as the columns of `Observations`; the worker makes each
+row's dict.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.records import Observations
 from ouroboros.sandbox.limits import REPLY_ACTION_CAP, REPLY_BASE_CAP, REPLY_DEPTH_CAP
 from ouroboros.sandbox.vocabulary import BUILTINS, EXCEPTIONS, MODULES
+from ouroboros.sandbox.wire import BAD_ACTION, CANDIDATE_RAISED, CHARACTERS, TEXT, as_text
 
-CANDIDATE_RAISED = -32000
-BAD_ACTION = -32001
 _FORMATS = {
     "i1": "b",
     "u1": "B",
@@ -92,19 +91,22 @@ def read_actions(frame: bytes, request_id: str, source: str, rows: int, actions:
 
 def _request(request_id: str, method: str, params: Mapping[str, object]) -> bytes:
     """Return a request's bytes."""
-    return json.dumps({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}, allow_nan=False).encode()
+    request = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
+    return json.dumps(request, allow_nan=False, ensure_ascii=False).encode()
 
 
 def _pack(column: NDArray[Any], lengths: NDArray[Any] | None = None) -> dict[str, object]:
-    """Return a column (B,) or (B, W) as its format, width and base64 data; width 0 for one number a row, or for ragged rows.
+    """Return a column (B,) or (B, W) as its format, width and data; width 0 for one number a row, or for ragged rows.
 
     Of ragged rows only the true parts travel, end to end.
     """
     if lengths is not None:
         column = column[np.arange(column.shape[1]) < lengths[:, None]]
+    width = 0 if column.ndim == 1 else column.shape[1]
+    if column.size and column.dtype.kind in "iub" and column.min() >= 0 and column.max() < len(CHARACTERS):
+        return {"format": TEXT, "width": width, "data": as_text(column.astype(np.uint8, copy=False).tobytes())}
     little = np.ascontiguousarray(column.astype(column.dtype.newbyteorder("<"), copy=False))
     form = _FORMATS[f"{column.dtype.kind}{column.dtype.itemsize}"]
-    width = 0 if column.ndim == 1 else column.shape[1]
     return {"format": form, "width": width, "data": base64.b64encode(little.tobytes()).decode("ascii")}
 
 

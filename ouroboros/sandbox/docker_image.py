@@ -29,7 +29,7 @@ sys.path.insert(0, '/worker')
 import lockdown, worker
 worker.serve(lambda: lockdown.confine(address_mb={}))
 """
-SHIPPED = ("worker.py", "lockdown.py")
+SHIPPED = ("worker.py", "wire.py", "lockdown.py")
 _PROBE = """\
 import json, sys
 sys.path.insert(0, sys.argv[1])

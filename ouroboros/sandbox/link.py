@@ -12,9 +12,8 @@ from time import monotonic
 from typing import Literal, Protocol
 
 from ouroboros.protocols.errors import SurroundingsError
+from ouroboros.sandbox.wire import READY
 
-READY = bytes(4)
-"""The empty frame with which a worker begins."""
 OUT_OF_TIME = 81
 """Exit status of a worker process whose guest used up its fuel."""
 Fate = Literal["time", "gone"]

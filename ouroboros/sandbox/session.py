@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import struct
 from collections.abc import Callable
 from time import monotonic
 from typing import TypeVar
@@ -16,6 +15,7 @@ from ouroboros.protocols.records import Observations
 from ouroboros.sandbox.codec import act_request, open_request, read_actions, read_opened, reply_cap
 from ouroboros.sandbox.limits import BATCH_BYTES, BATCH_ROWS, REQUEST_CAP, Limits
 from ouroboros.sandbox.link import Link, LinkClosed, LinkTimeout
+from ouroboros.sandbox.wire import REPLY, REQUEST
 
 T = TypeVar("T")
 
@@ -109,8 +109,8 @@ class WorkerSession:
             # At the end of the stream nothing is readable and the read below raises LinkClosed.
             self._link.receive(1, deadline)
             raise CandidateFault("protocol", "reply refused: bytes that nobody asked for")
-        self._link.send(struct.pack("<IQ", len(request), round(budget_s * 1e6)) + request, deadline)
-        (size,) = struct.unpack("<I", self._link.receive(4, deadline))
+        self._link.send(REQUEST.pack(len(request), round(budget_s * 1e6)) + request, deadline)
+        (size,) = REPLY.unpack(self._link.receive(REPLY.size, deadline))
         if not 2 <= size <= reply_cap(rows):
             raise CandidateFault("protocol", f"reply refused: a frame of {size} bytes, at most {reply_cap(rows)}")
         reply = self._link.receive(size, deadline)

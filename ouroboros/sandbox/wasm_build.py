@@ -64,9 +64,7 @@ def component_key(toolkit_source: str) -> str:
         versions = [version("componentize-py"), version("wasmtime")]
     except PackageNotFoundError as error:
         raise SurroundingsError(f"the WASM sandbox needs the package {error.name}; pip install it, or start Docker") from error
-    return content_hash(
-        [versions, platform.machine(), sys.platform, ENGINE_FLAGS, GUEST, WIT, _worker_source(), toolkit_source]
-    )
+    return content_hash([versions, platform.machine(), sys.platform, ENGINE_FLAGS, GUEST, WIT, _shipped(), toolkit_source])
 
 
 def prepare(toolkit_source: str, progress: Callable[[str], None] | None = None) -> Path:
@@ -101,9 +99,9 @@ def _prune(folder: Path) -> None:
         old.unlink(missing_ok=True)
 
 
-def _worker_source() -> str:
-    """Return the worker's source, which is shipped as it is."""
-    return Path(__file__).with_name("worker.py").read_text(encoding="utf-8")
+def _shipped() -> dict[str, str]:
+    """Return the modules that the guest is made of besides its toolkit, which are shipped as they are."""
+    return {name: Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8") for name in ("worker", "wire")}
 
 
 def _build(path: Path, toolkit_source: str, say: Callable[[str], None]) -> None:
@@ -113,7 +111,7 @@ def _build(path: Path, toolkit_source: str, say: Callable[[str], None]) -> None:
         app = folder / "app"
         app.mkdir()
         (folder / "worker.wit").write_text(WIT)
-        for module, source in (("guest", GUEST), ("worker", _worker_source()), ("toolkit", toolkit_source)):
+        for module, source in {"guest": GUEST, "toolkit": toolkit_source, **_shipped()}.items():
             (app / f"{module}.py").write_text(source, encoding="utf-8")
         say("building the WASM sandbox, once (about 15 s): CPython with the controller worker")
         _componentize(folder)

@@ -7,15 +7,15 @@ same batch stops at the same instruction each time. After a trap the instance is
 from __future__ import annotations
 
 import os
-import struct
 import sys
 from collections.abc import Callable
 
 from wasmtime import Config, Engine, Store, Trap, WasmtimeError
 from wasmtime.component import Component, Linker
 
-from ouroboros.sandbox.link import OUT_OF_TIME, READY
+from ouroboros.sandbox.link import OUT_OF_TIME
 from ouroboros.sandbox.lockdown import confine
+from ouroboros.sandbox.wire import READY, REPLY, REQUEST
 
 FUEL_PER_US = 25_000
 """Fuel for a microsecond of the native interpreter: a plain loop needs 2300 an iteration and 0.06 us natively, calls less."""
@@ -73,14 +73,14 @@ def main(path: str, memory_mb: int) -> None:
     store, handle = _guest(path, memory_mb)
     confine(data_mb=memory_mb + DATA_SLACK_MB)
     os.write(1, READY)
-    while header := _read(12):
-        size, budget_us = struct.unpack("<IQ", header)
+    while header := _read(REQUEST.size):
+        size, budget_us = REQUEST.unpack(header)
         store.set_fuel(budget_us * FUEL_PER_US)
         try:
             reply = handle(_read(size).decode()).encode()
         except (Trap, WasmtimeError):
             os._exit(CRASHED if store.get_fuel() else OUT_OF_TIME)
-        view = memoryview(struct.pack("<I", len(reply)) + reply)
+        view = memoryview(REPLY.pack(len(reply)) + reply)
         while view:
             view = view[os.write(1, view) :]
 

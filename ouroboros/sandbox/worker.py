@@ -6,14 +6,12 @@ the host checks every byte that leaves it. What the worker does guarantee is the
 observations for every row, one namespace from one allow-list, sums that add in order, sets that keep their order. It is longer
 than a module should be because it travels as one file.
 
-Frames: the worker begins with an empty frame, which says that it is ready. A request is `<IQ` (length, budget in
-microseconds of processor time) and that many bytes; a reply is `<I` and bytes. Both carry one JSON-RPC 2.0 object.
+What it says and hears is described in `wire`, which travels with it.
 """
 
 from __future__ import annotations
 
 import ast
-import binascii
 import builtins
 import collections
 import functools
@@ -24,20 +22,17 @@ import math
 import operator
 import os
 import signal
-import struct
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Set
 from typing import Any
 
 import toolkit
+import wire
 
 FILENAME = "controller.py"
-CANDIDATE_RAISED = -32000
-BAD_ACTION = -32001
 RECURSION = 900
 """Frames that a controller may stack up, the same in both sandboxes."""
-READY = struct.pack("<I", 0)
 CONSTANTS = (bool, int, float, str, tuple, types.FunctionType)
 """What a public name of the toolkit may be to be seen by a controller: no modules, classes or mutable tables."""
 
@@ -205,28 +200,28 @@ class Worker:
     def __init__(self) -> None:
         self.act: Callable[[dict[str, Any], list[float]], int] | None = None
         self.actions = 0
-        self.row = -1
+        self.done: list[int] | None = None
         sys.stdout = sys.stderr = Sink()
 
     def handle(self, text: str) -> str:
         """Answer one JSON-RPC request with one reply; an exception of the controller is an error reply."""
         request = json.loads(text)
         reply = {"jsonrpc": "2.0", "id": request["id"]}
-        self.row = -1
+        self.done = None
         sys.setrecursionlimit(_depth() + RECURSION)
         try:
             method = {"open": self._open, "act": self._act}[request["method"]]
             return json.dumps({**reply, "result": method(request["params"])}, separators=(",", ":"))
         except BadAction as error:
             fault: dict[str, Any] = {
-                "code": BAD_ACTION,
+                "code": wire.BAD_ACTION,
                 "message": "bad action",
-                "data": {"found": str(error), "row": self.row},
+                "data": {"found": str(error), "row": self._row()},
             }
         except BaseException as error:
             # Whatever a controller raises, also SystemExit, is its fault and must not end the loop.
-            where = {"type": type(error).__name__, "line": _line(error), "row": self.row}
-            fault = {"code": CANDIDATE_RAISED, "message": "the controller raised", "data": where}
+            where = {"type": type(error).__name__, "line": _line(error), "row": self._row()}
+            fault = {"code": wire.CANDIDATE_RAISED, "message": "the controller raised", "data": where}
         return json.dumps({**reply, "error": fault})
 
     def _open(self, params: dict[str, Any]) -> bool:
@@ -242,10 +237,12 @@ class Worker:
 
     def _act(self, params: dict[str, Any]) -> list[int]:
         """Return the controller's action for every row."""
-        act, actions, out = self.act, self.actions, []
+        act, actions = self.act, self.actions
+        out: list[int] = []
+        self.done = out
         if act is None:
             raise RuntimeError("no controller is loaded")
-        for self.row, (observation, logits) in enumerate(_rows(params)):
+        for observation, logits in wire.rows(params):
             action = act(observation, logits)
             if type(action) is not int:
                 raise BadAction(type(action).__name__)
@@ -253,6 +250,10 @@ class Worker:
                 raise BadAction(str(action) if abs(action) < 1 << 31 else "a huge int")
             out.append(action)
         return out
+
+    def _row(self) -> int:
+        """Return the row at hand when the controller failed; -1 where it was at none."""
+        return -1 if self.done is None else len(self.done)
 
 
 def _depth() -> int:
@@ -272,40 +273,6 @@ def _line(error: BaseException) -> int:
             line = trace.tb_lineno
         trace = trace.tb_next
     return line
-
-
-def _rows(params: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[float]]]:
-    """Yield each row's dict and logits. Every list is made once, for one row: a controller may write on its own."""
-    constants = params["constants"]
-    keys = (*constants, *params["columns"])
-    columns: list[Iterable[Any]] = [itertools.repeat(value) for value in constants.values()]
-    for key, column in params["columns"].items():
-        lengths = params["lengths"].get(key)
-        columns.append(_unpack(column) if lengths is None else _cut(_view(column), _unpack(lengths)))
-    logits = _unpack(params["logits"])
-    for row, *values in zip(logits, *columns):  # noqa: B905 (constants repeat for ever)
-        yield dict(zip(keys, values, strict=True)), row
-
-
-def _unpack(column: dict[str, Any]) -> list[Any]:
-    """Return a column's values: integers, or a list for each row."""
-    view, width = _view(column), column["width"]
-    if width:
-        view = view.cast("B").cast(column["format"], (len(view) // width, width))
-    return view.tolist()
-
-
-def _view(column: dict[str, Any]) -> memoryview:
-    """Return a column's numbers in one row."""
-    return memoryview(binascii.a2b_base64(column["data"])).cast(column["format"])
-
-
-def _cut(view: memoryview, lengths: list[int]) -> Iterator[list[Any]]:
-    """Yield the rows of a ragged column, which travel end to end."""
-    end = 0
-    for length in lengths:
-        start, end = end, end + length
-        yield view[start:end].tolist()
 
 
 def _importer(allowed: dict[str, list[str]]) -> Callable[..., types.ModuleType]:
@@ -341,15 +308,15 @@ def serve(confine: Callable[[], object]) -> None:
         os.dup2(nowhere, standard)
     worker = Worker()
     confine()
-    os.write(replies, READY)
-    while header := _read(requests, 12):
-        size, budget_us = struct.unpack("<IQ", header)
+    os.write(replies, wire.READY)
+    while header := _read(requests, wire.REQUEST.size):
+        size, budget_us = wire.REQUEST.unpack(header)
         text = _read(requests, size).decode()
         # The kernel's timer counts processor time and ends the process from outside the interpreter; the host sees SIGPROF.
         signal.setitimer(signal.ITIMER_PROF, budget_us / 1e6)
         reply = worker.handle(text).encode()
         signal.setitimer(signal.ITIMER_PROF, 0)
-        view = memoryview(struct.pack("<I", len(reply)) + reply)
+        view = memoryview(wire.REPLY.pack(len(reply)) + reply)
         while view:
             view = view[os.write(replies, view) :]
 

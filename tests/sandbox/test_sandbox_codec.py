@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.sandbox.codec import act_request, read_actions, read_opened, reply_cap
 from ouroboros.sandbox.conformance import bank
+from ouroboros.sandbox.wire import CHARACTERS, NUMBERS, as_text, rows
 
 ID = "0123456789abcdef"
 SOURCE = "def act(observation, logits):\n    return logits[9]\n"
@@ -130,22 +132,38 @@ def test_open_is_answered_by_true_alone() -> None:
 
 
 def test_the_cap_holds_the_largest_right_reply() -> None:
-    for rows in (1, 256, 4096):
-        assert len(json.dumps({"jsonrpc": "2.0", "id": ID, "result": [3] * rows})) <= reply_cap(rows)
+    for count in (1, 256, 4096):
+        assert len(json.dumps({"jsonrpc": "2.0", "id": ID, "result": [3] * count})) <= reply_cap(count)
 
 
 def test_requests_are_strict_json_with_exact_columns() -> None:
     observations, logits = bank(5)
-    request = json.loads(act_request(ID, observations, logits))
+    observations = replace(observations, columns={**observations.columns, "idle": np.array([-1, 0, 1, 2, 3], np.int32)})
+    request = json.loads(act_request(ID, observations, logits), parse_constant=pytest.fail)
+    params = request["params"]
     assert request["id"] == ID
-    assert request["params"]["constants"] == {"size": 10}
-    assert {key: (column["format"], column["width"]) for key, column in request["params"]["columns"].items()} == {
-        "board": ("b", 100),
-        "snake": ("h", 0),
-        "food": ("i", 0),
+    assert params["constants"] == {"size": 10}
+    assert {key: (column["format"], column["width"]) for key, column in params["columns"].items()} == {
+        "board": ("text", 100),
+        "snake": ("text", 0),
+        "food": ("text", 0),
         "idle": ("i", 0),
     }
-    assert request["params"]["logits"]["width"] == 4
-    snake = base64.b64decode(request["params"]["columns"]["snake"]["data"])
-    rows = [observations.row(i)["snake"] for i in range(5)]
-    assert snake == np.concatenate(rows).astype("<i2").tobytes()
+    assert params["logits"]["width"] == 4
+    assert base64.b64decode(params["columns"]["idle"]["data"]) == np.arange(-1, 4, dtype="<i4").tobytes()
+
+
+@pytest.mark.parametrize("size", [4, 10, 15, 16, 128])
+def test_both_ends_agree_on_every_row(size: int) -> None:
+    observations, logits = bank(20, size)
+    read = list(rows(json.loads(act_request(ID, observations, logits))["params"]))
+    assert [row for row, _ in read] == [observations.row(i) for i in range(20)]
+    assert [list(row) for row, _ in read] == [list(observations.row(0))] * 20
+    assert np.array([line for _, line in read], np.float32).tobytes() == logits.tobytes()
+
+
+@given(st.lists(st.integers(0, len(CHARACTERS) - 1), max_size=300))
+def test_small_numbers_travel_as_characters_that_json_leaves_alone(numbers: list[int]) -> None:
+    text = as_text(bytes(numbers))
+    assert json.dumps(text, ensure_ascii=False) == f'"{text}"'
+    assert list(text.encode("latin-1").translate(NUMBERS)) == numbers

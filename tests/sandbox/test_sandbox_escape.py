@@ -38,7 +38,7 @@ CALLS = {
     "quotactl": 179, "acct": 163, "landlock": 444, "sendfile": 40, "splice": 275, "select": 23, "poll": 7, "nanosleep": 35,
     "wait4": 61, "chdir": 80, "mknod": 133, "link": 86, "unlink": 87, "rename": 82, "utime": 132, "sethostname": 170,
 }  # fmt: skip
-"""System calls of x86-64 that must fail with EPERM, asked with zeros: an answer other than EPERM would have reached the kernel."""
+"""System calls of x86-64 that must fail with EPERM, asked with zeros: any other answer would have come from the kernel."""
 
 FAMILIES = {"inet": 2, "unix": 1, "netlink": 16, "packet": 17, "alg": 38, "vsock": 40, "inet6": 10, "bluetooth": 31, "xdp": 44}
 
@@ -194,7 +194,7 @@ def test_no_canary_is_in_reach(name: str, request: pytest.FixtureRequest, monkey
         assert [place for place, text in canary.items() if text.encode() in seen] == []
         assert struct.pack("<Q", seed) not in seen
         assert str(seed).encode() not in seen
-        links = {os.readlink(path) for pid in pids for path in Path(f"/proc/{pid}/fd").iterdir()}
+        links = {str(path.readlink()) for pid in pids for path in Path(f"/proc/{pid}/fd").iterdir()}
         assert {x for x in links if not x.startswith(("pipe:", "/dev/null")) and not x.endswith(".cwasm")} == set()
         assert not any(Path(f"/proc/{pid}/cwd").readlink() == Path.cwd() for pid in pids)
         session.close()

@@ -1,0 +1,108 @@
+"""Fuzz the readers of hostile input: `python tests/sandbox/fuzz/run.py TARGET --engine hypothesis|atheris --inputs N`.
+
+Prints one line of JSON when it is done: inputs, seconds, the slowest input's time and the memory at its peak. An exception that
+is not declared, an input of more than a second, or memory beyond the cap ends it with an error and the input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+HERE = Path(__file__).parent
+HANG_S = 1.0
+MEMORY_MB = 1024
+STRETCH = 20_000
+"""Inputs after which hypothesis begins anew."""
+LONGEST = 4096
+"""Bytes of an input that atheris makes."""
+
+
+class Meter:
+    """Counts and times what is fed."""
+
+    def __init__(self, name: str, feed: Callable[[str, bytes], None]) -> None:
+        self.name, self.feed, self.inputs, self.worst_s, self.began = name, feed, 0, 0.0, perf_counter()
+
+    def __call__(self, data: bytes) -> None:
+        """Feed one input."""
+        start = perf_counter()
+        self.feed(self.name, data)
+        took_s = perf_counter() - start
+        self.inputs, self.worst_s = self.inputs + 1, max(self.worst_s, took_s)
+        # The first input also pays for imports.
+        assert took_s < HANG_S or self.inputs == 1, f"{took_s:.2f} s for {data[:2000]!r}"
+
+    def report(self, engine: str) -> None:
+        """Print the figures."""
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        figures: dict[str, Any] = {"target": self.name, "engine": engine, "inputs": self.inputs}
+        figures |= {"seconds": round(perf_counter() - self.began, 1), "worst_s": round(self.worst_s, 4)}
+        print(json.dumps(figures | {"peak_mb": round(peak_mb)}), flush=True)
+
+
+def by_hypothesis(name: str, inputs: int) -> None:
+    """Feed what `grammar` draws."""
+    sys.path.insert(0, str(HERE))
+    from grammar import INPUTS
+    from hypothesis import HealthCheck, Phase, given, seed, settings
+    from targets import feed
+
+    meter = Meter(name, feed)
+    own = settings(database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    for start in range(0, inputs, STRETCH):  # it remembers all that it has drawn
+
+        @seed(start)
+        @settings(own, max_examples=min(STRETCH, inputs - start))
+        @given(INPUTS[name])
+        def stretch(data: bytes) -> None:
+            meter(data)
+
+        stretch()
+    meter.report("hypothesis")
+
+
+def by_atheris(name: str, inputs: int) -> None:
+    """Feed what coverage leads to, from the seeds that `grammar` keeps."""
+    import atheris
+
+    sys.path.insert(0, str(HERE))
+    with atheris.instrument_imports(include=["ouroboros.sandbox"]):
+        from targets import feed
+    from grammar import SEEDS
+
+    meter = Meter(name, feed)
+
+    def one(data: bytes) -> None:
+        meter(data)
+        if meter.inputs == inputs:
+            meter.report("atheris")
+
+    with tempfile.TemporaryDirectory() as folder:
+        for index, seed in enumerate(SEEDS[name]):
+            Path(folder, str(index)).write_bytes(seed)
+        limits = [f"-runs={inputs}", f"-timeout={HANG_S + 1:.0f}", f"-rss_limit_mb={MEMORY_MB}", f"-max_len={LONGEST}"]
+        atheris.Setup([sys.argv[0], *limits, "-print_final_stats=0", "-verbosity=0", folder], one)
+        atheris.Fuzz()
+
+
+def main() -> None:
+    """Read the command line and fuzz."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", choices=("diff", "screen", "frames"))
+    parser.add_argument("--engine", choices=("hypothesis", "atheris"), required=True)
+    parser.add_argument("--inputs", type=int, default=1_000_000)
+    chosen = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_MB << 20, MEMORY_MB << 20))
+    {"hypothesis": by_hypothesis, "atheris": by_atheris}[chosen.engine](chosen.target, chosen.inputs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""What is fuzzed: everything of the host that reads what a candidate wrote. Each target lets only its declared errors pass."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import struct
+
+from ouroboros.protocols.errors import CandidateFault
+from ouroboros.sandbox.conformance import GREEDY, bank
+from ouroboros.sandbox.diff import apply_diff, check_paths, make_diff
+from ouroboros.sandbox.edits import apply_edits, read_edits
+from ouroboros.sandbox.limits import Limits
+from ouroboros.sandbox.link import Fate, LinkClosed
+from ouroboros.sandbox.reply import read_reply
+from ouroboros.sandbox.screen import static_screen
+from ouroboros.sandbox.session import WorkerSession
+
+BASES = (GREEDY, "a\n", "a\nb\n\na\nb\n", "".join(f"line {i}\n" for i in range(1, 30)))
+ROWS = 3
+OBSERVATIONS, LOGITS = bank(ROWS, 4)
+BYTES_CAP = 1 << 16
+"""Most bytes that the frame reader may take from a link before it refuses: far less than a frame may claim to hold."""
+
+
+def diff(text: str) -> None:
+    """Read an answer and apply what it holds, both as the reply reader sees it and as a bare diff, on several bases."""
+    for base in BASES:
+        with contextlib.suppress(CandidateFault):
+            payload = read_reply(text)
+            if payload.kind == "edits":
+                apply_edits(list(payload.edits), base)
+        with contextlib.suppress(CandidateFault):
+            apply_edits(read_edits(text)[0], base)
+        with contextlib.suppress(CandidateFault):
+            check_paths(text)
+        with contextlib.suppress(CandidateFault):
+            result = apply_diff(text, base)
+            # What was applied can be said again, and comes to the same.
+            again = make_diff(base, result)
+            assert not again or apply_diff(again, base) == result
+
+
+def screen(text: str) -> None:
+    """Take an answer through all static layers."""
+    with contextlib.suppress(CandidateFault):
+        static_screen(text, GREEDY)
+
+
+class Spoken:
+    """A link on which a worker said: the right greeting to `open`, then the fuzzed bytes.
+
+    `$ID` in them stands for the request's id, which a real worker knows.
+    """
+
+    def __init__(self, said: bytes) -> None:
+        self.said, self.inbox, self.taken = said, bytearray(), 0
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """Answer."""
+        request = json.loads(data[12:])
+        if request["method"] == "open":
+            reply = json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": True}).encode()
+            self.inbox += struct.pack("<I", len(reply)) + reply
+        else:
+            self.inbox += self.said.replace(b"$ID", request["id"].encode())
+
+    def receive(self, size: int, deadline: float) -> bytes:
+        """Hand out bytes; at their end the worker is gone."""
+        self.taken += size
+        assert self.taken < BYTES_CAP, "more was asked for than a reply may hold"
+        if len(self.inbox) < size:
+            raise LinkClosed
+        data = bytes(self.inbox[:size])
+        del self.inbox[:size]
+        return data
+
+    def pending(self) -> bool:
+        """Whether anything is left."""
+        return bool(self.inbox)
+
+    def fate(self) -> Fate:
+        """It just ended."""
+        return "gone"
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def frames(said: bytes) -> None:
+    """Let a session read what a worker might say, framed as it is and framed rightly."""
+    for data in (said, struct.pack("<I", len(said)) + said):
+        session = WorkerSession(Spoken(data), GREEDY, 4, Limits())
+        with contextlib.suppress(CandidateFault):
+            actions = session.act(OBSERVATIONS, LOGITS)
+            assert actions.shape == (ROWS,)
+            assert all(0 <= action < 4 for action in actions.tolist())
+
+
+TEXT_TARGETS = {"diff": diff, "screen": screen}
+NAMES = (*TEXT_TARGETS, "frames")
+
+
+def feed(name: str, data: bytes) -> None:
+    """Run a target on raw bytes; texts are what Python makes of them when it reads a file with stray bytes."""
+    if name == "frames":
+        frames(data)
+    else:
+        TEXT_TARGETS[name](data.decode("utf-8", "surrogateescape"))
