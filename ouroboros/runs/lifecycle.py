@@ -52,7 +52,7 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
     require_room(folder.parent, NEED_MB)
     if not cache_root().is_dir():
         progress.note("first use: the sandbox is being built, which takes up to a minute")
-    _, sandbox, _ = _parts(recipe)
+    _, sandbox, _ = _parts(recipe, folder.name)
     sandbox.close()
     half = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
@@ -123,14 +123,14 @@ def check_training_settings(recipe: Recipe) -> None:
             raise UsageError(f"[{name}] {one_line(error)}; its keys are {known}") from None
 
 
-def _parts(recipe: Recipe) -> tuple[Task, Sandbox, dict[str, Role]]:
+def _parts(recipe: Recipe, run: str) -> tuple[Task, Sandbox, dict[str, Role]]:
     from ouroboros.runs.roles import build_role
     from ouroboros.runs.tasks import make_task
     from ouroboros.sandbox.choose import choose
 
     task = make_task(recipe.task)
     roles = {name: build_role(getattr(recipe.roles, name), method) for name, method in ROLE_METHODS.items()}
-    return task, choose(recipe.sandbox, task.toolkit_source, len(task.actions)), roles
+    return task, choose(recipe.sandbox, task.toolkit_source, len(task.actions), run=run), roles
 
 
 def read_recipe(folder: Path, overrides: tuple[str, ...] = ()) -> Recipe:
@@ -193,7 +193,7 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) ->
         stack.enter_context(locked(folder))
         if ledger.meta("recipe") != identity(recipe):
             raise LedgerError(f"{folder / 'recipe.toml'} is not the one that the run began with: restore it from a copy")
-        task, sandbox, roles = _parts(recipe)
+        task, sandbox, roles = _parts(recipe, folder.name)
         stack.callback(sandbox.close)
         progress.note(f"sandbox: {sandbox.name}")
         trainers = stack.enter_context(closing(Trainers(min(2, recipe.threads))))

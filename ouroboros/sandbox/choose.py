@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from ouroboros.protocols.errors import SurroundingsError
@@ -14,7 +15,7 @@ Name = Literal["auto", "docker", "wasm"]
 REMEDY = "two ways to get one: start a Docker daemon, or pip install wasmtime and componentize-py (Python on WebAssembly)"
 
 
-def choose(name: Name, toolkit_source: str, actions: int = 4, limits: Limits | None = None) -> Sandbox:
+def choose(name: Name, toolkit_source: str, actions: int = 4, limits: Limits | None = None, run: str = "") -> Sandbox:
     """Return the sandbox of that name; `auto` is Docker where a daemon answers, else WASM.
 
     Args:
@@ -22,19 +23,19 @@ def choose(name: Name, toolkit_source: str, actions: int = 4, limits: Limits | N
         toolkit_source: source of the `toolkit` module that controllers may import.
         actions: number of actions.
         limits: what a worker may use.
+        run: name of the run, by which Docker's containers can be told.
 
     Raises:
         SurroundingsError: it is not there; the message names both ways to get one.
     """
-    table: dict[str, tuple[type[DockerSandbox] | type[WasmSandbox], ...]] = {
-        "docker": (DockerSandbox,),
-        "wasm": (WasmSandbox,),
-        "auto": (DockerSandbox, WasmSandbox),
+    makers: dict[str, Callable[[], Sandbox]] = {
+        "docker": lambda: DockerSandbox(toolkit_source, actions, limits, run=run),
+        "wasm": lambda: WasmSandbox(toolkit_source, actions, limits),
     }
     missing: list[str] = []
-    for kind in table[name]:
+    for kind in makers if name == "auto" else (name,):
         try:
-            return kind(toolkit_source, actions, limits)
+            return makers[kind]()
         except SurroundingsError as error:
-            missing.append(f"{kind.name}: {error}")
+            missing.append(f"{kind}: {error}")
     raise SurroundingsError(f"no sandbox for patches ({'; '.join(missing)}). There are {REMEDY}")

@@ -20,14 +20,14 @@ from ouroboros.protocols.canonical import content_hash
 from ouroboros.protocols.errors import SurroundingsError
 
 REPOSITORY = "ouroboros-sandbox"
-FORMAT = 1
+FORMAT = 2
 """Raised when the image's layout changes."""
 PYTHON = "/python/bin/python3"
 START = """\
 import sys
 sys.path.insert(0, '/worker')
 import lockdown, worker
-worker.serve(lambda: lockdown.confine(address_mb={}))
+worker.serve(lambda: lockdown.confine(address_mb={}), {})
 """
 SHIPPED = ("worker.py", "wire.py", "lockdown.py")
 _PROBE = """\
@@ -40,9 +40,9 @@ print(json.dumps([m.__file__ for m in list(sys.modules.values()) if getattr(m, "
 """
 
 
-def command(memory_mb: int) -> list[str]:
-    """Return the container's command: shut in, then serve frames."""
-    return [PYTHON, "-I", "-S", "-B", "-c", START.format(memory_mb)]
+def command(memory_mb: int, pipes: tuple[str, ...]) -> list[str]:
+    """Return the container's command: shut in, then serve frames on these named pipes, or without them on stdio."""
+    return [PYTHON, "-I", "-S", "-B", "-c", START.format(memory_mb, pipes)]
 
 
 def ensure_image(client: Any, toolkit_source: str) -> str:

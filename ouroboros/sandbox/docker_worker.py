@@ -8,22 +8,25 @@ with their owner, and removed when their session ends; those of a dead owner are
 from __future__ import annotations
 
 import contextlib
-import os
+import logging
 import secrets
-import socket
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ouroboros.protocols.errors import SurroundingsError
+from ouroboros.sandbox.docker_container import LABEL, RUN_LABEL, Container, owner, reap, remove
 from ouroboros.sandbox.docker_image import command, ensure_image
-from ouroboros.sandbox.docker_link import DockerLink
+from ouroboros.sandbox.docker_link import AttachedLink, FifoLink, mounts, named_pipes
 from ouroboros.sandbox.limits import Limits
 from ouroboros.sandbox.link import await_ready
 from ouroboros.sandbox.session import WorkerSession
 
-LABEL = "ouroboros.sandbox.owner"
+log = logging.getLogger(__name__)
+Channel: TypeAlias = FifoLink | AttachedLink
+
 NOBODY = "65534:65534"
 INTERPRETER_MB = 64
 """Address space of an interpreter that holds nothing yet."""
@@ -54,6 +57,7 @@ class DockerSandbox:
         actions: number of actions.
         limits: what a worker may use.
         warm: containers kept ready.
+        run: name of the run, put on every container.
 
     Raises:
         SurroundingsError: no daemon answers, or it refuses the image.
@@ -61,15 +65,17 @@ class DockerSandbox:
 
     name = "docker"
 
-    def __init__(self, toolkit_source: str, actions: int = 4, limits: Limits | None = None, *, warm: int = 2) -> None:
+    def __init__(
+        self, toolkit_source: str, actions: int = 4, limits: Limits | None = None, *, warm: int = 2, run: str = ""
+    ) -> None:
         self._client, self._actions, self._limits, self._warm = connect(), actions, limits or Limits(), warm
         self._image = ensure_image(self._client, toolkit_source)
         self._profile = Path(__file__).with_name("seccomp.json").read_text(encoding="utf-8")
         self._sessions: set[WorkerSession] = set()
-        self._ready: deque[Future[DockerLink]] = deque()
+        self._ready: deque[Future[Channel]] = deque()
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox-start")
         self._remover = ThreadPoolExecutor(1, thread_name_prefix="sandbox-remove")
-        self._closed = False
+        self._closed, self._pipes, self._run = False, True, run
         reap(self._client)
         self._refill()
 
@@ -107,25 +113,54 @@ class DockerSandbox:
         while len(self._ready) < self._warm:
             self._ready.append(self._starter.submit(self._start))
 
-    def _start(self) -> DockerLink:
-        """Create, attach to and start a container, and wait until its worker is shut in."""
-        from docker.errors import APIError, DockerException
-
-        api, container = self._client.api, ""
-        try:
-            container = api.create_container(**self._settings())["Id"]
-            stream = api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stream": 1})
-            link = DockerLink(stream, lambda: self._status(container), lambda: self._remove(container))
-            api.start(container)
-        except (APIError, DockerException, OSError) as error:
-            if container:
-                remove(self._client, container)
-            raise SurroundingsError(f"the Docker daemon could not start a sandbox: {str(error)[:300]}") from error
+    def _start(self) -> Channel:
+        """Start a container and wait until its worker is shut in: by named pipes, or attached where those do not reach."""
+        if self._pipes:
+            try:
+                return self._start_piped()
+            except SurroundingsError as error:
+                log.info("no named pipe reaches a container (%s); attaching through the daemon", error)
+                self._pipes = False
+        container = self._create({})
+        with self._refused(container):
+            stream = self._client.api.attach_socket(container.id, params={"stdin": 1, "stdout": 1, "stream": 1})
+            link = AttachedLink(stream, container)
+            self._client.api.start(container.id)
         await_ready(link, self._limits.start_s, "Docker")
         return link
 
-    def _settings(self) -> dict[str, Any]:
-        """Return the container's configuration: everything off that can be."""
+    def _start_piped(self) -> FifoLink:
+        """Start a container on named pipes."""
+        folder = named_pipes()
+        container = self._create(mounts(folder))
+        with self._refused(container):
+            link = FifoLink(folder, container)
+            self._client.api.start(container.id)
+        await_ready(link, self._limits.start_s, "Docker")
+        return link
+
+    def _create(self, pipes: dict[str, str]) -> Container:
+        """Create a container."""
+        with self._refused(None):
+            created = self._client.api.create_container(**self._settings(pipes))["Id"]
+        return Container(self._client, created, self._remover)
+
+    @contextlib.contextmanager
+    def _refused(self, container: Container | None) -> Iterator[None]:
+        """Turn what the daemon refuses into the surroundings' error, and leave nothing behind."""
+        from docker.errors import DockerException
+
+        try:
+            yield
+        except (DockerException, OSError) as error:
+            if container is not None:
+                remove(self._client, container.id)
+            raise SurroundingsError(f"the Docker daemon could not start a sandbox: {str(error)[:300]}") from error
+
+    def _settings(self, pipes: dict[str, str]) -> dict[str, Any]:
+        """Return the container's configuration: everything off that can be, two pipes mounted or stdin open."""
+        from docker.types import Mount
+
         memory_mb = self._limits.memory_mb
         host = self._client.api.create_host_config(
             network_mode="none",
@@ -139,63 +174,18 @@ class DockerSandbox:
             tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=1m"},  # noqa: S108 (a path inside the container)
             init=True,
             ipc_mode="none",
+            mounts=[Mount(inside, path, type="bind", read_only=True) for path, inside in pipes.items()],
             log_config={"Type": "none"},
         )
         return {
             "image": self._image,
-            "command": command(memory_mb + INTERPRETER_MB),
+            "command": command(memory_mb + INTERPRETER_MB, tuple(pipes.values())),
             "name": f"ouroboros-{secrets.token_hex(8)}",
             "hostname": "sandbox",
             "user": NOBODY,
             "environment": {},
             "working_dir": "/",
-            "stdin_open": True,
-            "labels": {LABEL: owner()},
+            "stdin_open": not pipes,
+            "labels": {LABEL: owner(), RUN_LABEL: self._run},
             "host_config": host,
         }
-
-    def _status(self, container: str) -> int:
-        """Return the exit status of an ended container; -1 where it has not ended or is gone."""
-        from docker.errors import APIError
-        from requests.exceptions import RequestException
-
-        try:
-            return int(self._client.api.wait(container, timeout=2)["StatusCode"])
-        except (APIError, RequestException):
-            return -1
-
-    def _remove(self, container: str) -> None:
-        """Kill and remove a container in the background: the next candidate never waits for it."""
-        self._remover.submit(remove, self._client, container)
-
-
-def owner() -> str:
-    """Return the label value that names this process: host, process id, start time of the process."""
-    return f"{socket.gethostname()}/{os.getpid()}/{_started(os.getpid())}"
-
-
-def _started(pid: int) -> str:
-    """Return the kernel's start time of a process, so that a reused process id is not mistaken for it; empty if none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""
-
-
-def reap(client: Any) -> int:
-    """Remove containers whose owner, on this host, is dead; return how many."""
-    count = 0
-    for entry in client.api.containers(all=True, filters={"label": LABEL}):
-        host, pid, started = [*entry["Labels"][LABEL].split("/"), "", ""][:3]
-        if host == socket.gethostname() and pid.isdecimal() and _started(int(pid)) != started:
-            remove(client, entry["Id"])
-            count += 1
-    return count
-
-
-def remove(client: Any, container: str) -> None:
-    """Kill and remove a container; one that is gone is fine."""
-    from docker.errors import APIError
-
-    with contextlib.suppress(APIError):
-        client.api.remove_container(container, force=True, v=True)

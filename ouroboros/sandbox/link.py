@@ -70,7 +70,46 @@ def await_ready(link: Link, start_s: float, what: str) -> None:
     raise SurroundingsError(f"the {what} worker did not start: {found}; `ouroboros doctor` tells what is missing")
 
 
-class ProcessLink:
+class PipeLink:
+    """Two ends of pipes.
+
+    Args:
+        requests: descriptor to write to.
+        replies: descriptor to read from.
+    """
+
+    def __init__(self, requests: int, replies: int) -> None:
+        self._requests, self._replies = requests, replies
+        os.set_blocking(requests, False)
+        os.set_blocking(replies, False)
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """Write everything. Raises LinkClosed, LinkTimeout."""
+        view = memoryview(data)
+        while view:
+            _wait(self._requests, select.POLLOUT, deadline)
+            try:
+                view = view[os.write(self._requests, view) :]
+            except BrokenPipeError as error:
+                raise LinkClosed from error
+
+    def receive(self, size: int, deadline: float) -> bytes:
+        """Return exactly `size` bytes. Raises LinkClosed, LinkTimeout."""
+        parts = bytearray()
+        while len(parts) < size:
+            _wait(self._replies, select.POLLIN, deadline)
+            part = os.read(self._replies, size - len(parts))
+            if not part:
+                raise LinkClosed
+            parts += part
+        return bytes(parts)
+
+    def pending(self) -> bool:
+        """Whether bytes, or the end, wait to be read."""
+        return readable(self._replies, 0.0)
+
+
+class ProcessLink(PipeLink):
     """Pipes to a child process started without environment, in its own session, with no other descriptor."""
 
     def __init__(self, command: Sequence[str]) -> None:
@@ -80,41 +119,12 @@ class ProcessLink:
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
-        os.set_blocking(self._in, False)
-        os.set_blocking(self._out, False)
+        super().__init__(self._process.stdin.fileno(), self._process.stdout.fileno())
 
     @property
     def pid(self) -> int:
         """The child's process id."""
         return self._process.pid
-
-    def send(self, data: bytes, deadline: float) -> None:
-        """Write everything. Raises LinkClosed, LinkTimeout."""
-        view = memoryview(data)
-        while view:
-            _wait(self._in, select.POLLOUT, deadline)
-            try:
-                view = view[os.write(self._in, view) :]
-            except BrokenPipeError as error:
-                raise LinkClosed from error
-
-    def receive(self, size: int, deadline: float) -> bytes:
-        """Return exactly `size` bytes. Raises LinkClosed, LinkTimeout."""
-        parts = bytearray()
-        while len(parts) < size:
-            _wait(self._out, select.POLLIN, deadline)
-            part = os.read(self._out, size - len(parts))
-            if not part:
-                raise LinkClosed
-            parts += part
-        return bytes(parts)
-
-    def pending(self) -> bool:
-        """Whether bytes, or the end, wait to be read."""
-        poll = select.poll()
-        poll.register(self._out, select.POLLIN)
-        return bool(poll.poll(0))
 
     def fate(self) -> Fate:
         """Return why the worker died, after LinkClosed."""
@@ -134,6 +144,13 @@ class ProcessLink:
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
+
+
+def readable(descriptor: int, wait_s: float) -> bool:
+    """Whether bytes, or the end, can be read within so many seconds."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(wait_s * 1e3))
 
 
 def _wait(descriptor: int, event: int, deadline: float) -> None:

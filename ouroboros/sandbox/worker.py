@@ -297,13 +297,15 @@ def _importer(allowed: dict[str, list[str]]) -> Callable[..., types.ModuleType]:
     return load
 
 
-def serve(confine: Callable[[], object]) -> None:
-    """Shut in, say so with an empty frame, answer frames on stdio until the host closes the channel.
+def serve(confine: Callable[[], object], pipes: tuple[str, ...] = ()) -> None:
+    """Shut in, say so with an empty frame, answer frames until the host closes the channel.
 
     Args:
         confine: gives up everything but open descriptors. The controller's own stdio leads nowhere.
+        pipes: named pipes for requests and replies; without them stdio carries both.
     """
-    requests, replies, nowhere = os.dup(0), os.dup(1), os.open(os.devnull, os.O_RDWR)
+    requests, replies = (os.open(pipes[0], os.O_RDONLY), os.open(pipes[1], os.O_WRONLY)) if pipes else (os.dup(0), os.dup(1))
+    nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
     worker = Worker()

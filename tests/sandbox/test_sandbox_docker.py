@@ -4,14 +4,15 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from time import monotonic, sleep
+from pathlib import Path
 
 import pytest
 
-from ouroboros.protocols.errors import CandidateFault
+from ouroboros.protocols.errors import CandidateFault, SurroundingsError
 from ouroboros.sandbox import conformance
 from ouroboros.sandbox.conformance import FAULTS, GREEDY, bank
-from ouroboros.sandbox.docker_worker import LABEL, DockerSandbox, connect, owner, reap
+from ouroboros.sandbox.docker_container import LABEL, owner, reap
+from ouroboros.sandbox.docker_worker import DockerSandbox, connect
 from ouroboros.sandbox.wasm import WasmSandbox
 
 pytestmark = pytest.mark.docker
@@ -74,6 +75,11 @@ def test_containers_are_shut_on_every_side(docker: DockerSandbox) -> None:
     assert host["IpcMode"] == "none"
     assert host["LogConfig"]["Type"] == "none"
     assert not host["Binds"]
+    assert [(m["Type"], m["Target"], m["ReadOnly"]) for m in host["Mounts"]] == [
+        ("bind", "/channel/requests", True),
+        ("bind", "/channel/replies", True),
+    ]
+    assert not any(Path(m["Source"]).exists() for m in host["Mounts"])  # their names are gone once the worker is up
     assert any(option.startswith("no-new-privileges") for option in host["SecurityOpt"])
     profile = next(option for option in host["SecurityOpt"] if option.startswith("seccomp="))
     assert json.loads(profile.removeprefix("seccomp="))["defaultAction"] == "SCMP_ACT_ERRNO"
@@ -111,11 +117,46 @@ def test_leftovers_of_a_dead_process_are_reaped(toolkit: str) -> None:
     assert left() == []
 
 
-def test_a_warm_container_is_taken_at_once(docker: DockerSandbox) -> None:
-    until = monotonic() + 30
-    while not all(ready.done() for ready in docker._ready) and monotonic() < until:
-        sleep(0.05)
-    start = monotonic()
-    docker.open(GREEDY)
-    # About 5 ms on a quiet machine, against some 400 ms for a cold one.
-    assert monotonic() - start < 0.2
+def test_a_warm_container_is_taken_and_replaced(docker: DockerSandbox) -> None:
+    warm = [ready.result() for ready in docker._ready]
+    session = docker.open(GREEDY)
+    assert session._link is warm[0]
+    assert docker._ready[0].result() is warm[1]
+    assert docker._ready[1].result() not in warm
+
+
+def test_the_daemon_carries_frames_where_named_pipes_do_not_reach(toolkit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(folder: object) -> dict[str, str]:
+        # What a daemon on another machine makes of our paths.
+        return dict.fromkeys(("/nowhere/requests", "/nowhere/replies"), "/channel/requests")
+
+    monkeypatch.setattr("ouroboros.sandbox.docker_worker.mounts", nowhere)
+    sandbox = DockerSandbox(toolkit, warm=0)
+    conformance.answers_batches(sandbox)
+    assert verdict(sandbox, "def act(observation, logits):\n    return 7\n") == "protocol"
+    assert "took longer" in reason(sandbox, "def act(observation, logits):\n    while True:\n        pass\n")
+    sandbox.close()
+    assert ours() == []
+
+
+def reason(sandbox: DockerSandbox, source: str) -> str:
+    with pytest.raises(CandidateFault) as caught:
+        sandbox.open(source).act(*bank(1))
+    return caught.value.reason
+
+
+def test_a_container_that_never_greets_is_the_surroundings_fault(toolkit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ouroboros.sandbox.docker_worker.command", lambda *_: ["/python/bin/python3", "-c", "1 / 0"])
+    sandbox = DockerSandbox(toolkit, warm=0)
+    with pytest.raises(SurroundingsError, match="did not start"):
+        sandbox.open(GREEDY)
+    sandbox.close()
+    assert ours() == []
+
+
+def test_containers_bear_the_name_of_their_run(toolkit: str) -> None:
+    sandbox = DockerSandbox(toolkit, warm=0, run="quickstart-003")
+    session = sandbox.open(GREEDY)
+    assert [entry["Labels"]["ouroboros.sandbox.run"] for entry in ours()] == ["quickstart-003"]
+    session.close()
+    sandbox.close()
