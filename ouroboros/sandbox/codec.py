@@ -44,18 +44,20 @@ def open_request(request_id: str, source: str, actions: int) -> bytes:
     """Return the request that loads a controller."""
     modules = {name: sorted(names) for name, names in MODULES.items()}
     names = sorted(BUILTINS | EXCEPTIONS)
-    return _request(request_id, "open", {"source": source, "actions": actions, "builtins": names, "modules": modules})
+    params = {"source": source, "actions": actions, "builtins": names, "modules": modules}
+    return _request(request_id, "open", _json(params))
 
 
 def act_request(request_id: str, observations: Observations, logits: NDArray[np.float32]) -> bytes:
     """Return the request for one batch of B observations and logits (B, A)."""
-    params = {
-        "constants": dict(observations.constants),
-        "columns": {key: _pack(column, observations.lengths.get(key)) for key, column in observations.columns.items()},
-        "lengths": {key: _pack(column) for key, column in observations.lengths.items()},
+    columns = {key: _pack(column, observations.lengths.get(key)) for key, column in observations.columns.items()}
+    parts = {
+        "constants": _json(dict(observations.constants)),
+        "columns": _object_of(columns),
+        "lengths": _object_of({key: _pack(column) for key, column in observations.lengths.items()}),
         "logits": _pack(logits.astype(np.float32, copy=False)),
     }
-    return _request(request_id, "act", params)
+    return _request(request_id, "act", _object_of(parts))
 
 
 def reply_cap(rows: int) -> int:
@@ -89,25 +91,35 @@ def read_actions(frame: bytes, request_id: str, source: str, rows: int, actions:
     return np.array(result, dtype=np.int8)
 
 
-def _request(request_id: str, method: str, params: Mapping[str, object]) -> bytes:
-    """Return a request's bytes."""
-    request = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
-    return json.dumps(request, allow_nan=False, ensure_ascii=False).encode()
+def _request(request_id: str, method: str, params: bytes) -> bytes:
+    """Return a request's bytes, its parameters being JSON already."""
+    return _object_of({"jsonrpc": b'"2.0"', "id": _json(request_id), "method": _json(method), "params": params})
 
 
-def _pack(column: NDArray[Any], lengths: NDArray[Any] | None = None) -> dict[str, object]:
-    """Return a column (B,) or (B, W) as its format, width and data; width 0 for one number a row, or for ragged rows.
+def _json(value: object) -> bytes:
+    """Return a value as strict JSON."""
+    return json.dumps(value, allow_nan=False).encode()
+
+
+def _object_of(parts: Mapping[str, bytes]) -> bytes:
+    """Return the JSON object whose values are JSON already: a batch's columns need no second look for what to escape."""
+    return b"{%b}" % b",".join(b"%b:%b" % (_json(key), part) for key, part in parts.items())
+
+
+def _pack(column: NDArray[Any], lengths: NDArray[Any] | None = None) -> bytes:
+    """Return a column (B,) or (B, W) as JSON: its format, width and data; width 0 for one number a row, or for ragged rows.
 
     Of ragged rows only the true parts travel, end to end.
     """
+    width = 0 if column.ndim == 1 or lengths is not None else column.shape[1]
     if lengths is not None:
-        column = column[np.arange(column.shape[1]) < lengths[:, None]]
-    width = 0 if column.ndim == 1 else column.shape[1]
+        column = column[np.arange(column.shape[1], dtype=np.int32) < lengths.astype(np.int32, copy=False)[:, None]]
     if column.size and column.dtype.kind in "iub" and column.min() >= 0 and column.max() < len(CHARACTERS):
-        return {"format": TEXT, "width": width, "data": as_text(column.astype(np.uint8, copy=False).tobytes())}
-    little = np.ascontiguousarray(column.astype(column.dtype.newbyteorder("<"), copy=False))
-    form = _FORMATS[f"{column.dtype.kind}{column.dtype.itemsize}"]
-    return {"format": form, "width": width, "data": base64.b64encode(little.tobytes()).decode("ascii")}
+        form, data = TEXT, as_text(column.astype(np.uint8, copy=False).tobytes())
+    else:
+        little = np.ascontiguousarray(column.astype(column.dtype.newbyteorder("<"), copy=False))
+        form, data = _FORMATS[f"{column.dtype.kind}{column.dtype.itemsize}"], base64.b64encode(little.tobytes())
+    return b'{"format":"%b","width":%d,"data":"%b"}' % (form.encode(), width, data)
 
 
 def _broken(reason: str) -> NoReturn:

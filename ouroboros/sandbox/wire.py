@@ -29,9 +29,10 @@ NUMBERS = bytes(max(0, CHARACTERS.find(code)) for code in range(256))
 """Character -> its number."""
 
 
-def as_text(numbers: bytes) -> str:
-    """Return numbers below `len(CHARACTERS)` as their characters."""
-    return numbers.translate(CHARACTERS.ljust(256)).decode("latin-1")
+def as_text(numbers: bytes) -> bytes:
+    """Return numbers below `len(CHARACTERS)` as their characters, in UTF-8."""
+    codes = numbers.translate(CHARACTERS.ljust(256))
+    return codes if codes.isascii() else codes.decode("latin-1").encode()
 
 
 def rows(params: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[float]]]:

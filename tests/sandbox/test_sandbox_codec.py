@@ -164,6 +164,6 @@ def test_both_ends_agree_on_every_row(size: int) -> None:
 
 @given(st.lists(st.integers(0, len(CHARACTERS) - 1), max_size=300))
 def test_small_numbers_travel_as_characters_that_json_leaves_alone(numbers: list[int]) -> None:
-    text = as_text(bytes(numbers))
+    text = as_text(bytes(numbers)).decode()
     assert json.dumps(text, ensure_ascii=False) == f'"{text}"'
     assert list(text.encode("latin-1").translate(NUMBERS)) == numbers

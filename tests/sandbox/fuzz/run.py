@@ -1,7 +1,7 @@
 """Fuzz the readers of hostile input: `python tests/sandbox/fuzz/run.py TARGET --engine hypothesis|atheris --inputs N`.
 
 Prints one line of JSON when it is done: inputs, seconds, the slowest input's time and the memory at its peak. An exception that
-is not declared, an input of more than a second, or memory beyond the cap ends it with an error and the input.
+is not declared, an input of more than a second of processor time, or memory beyond the cap ends it with an error and the input.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 HERE = Path(__file__).parent
@@ -33,9 +33,9 @@ class Meter:
 
     def __call__(self, data: bytes) -> None:
         """Feed one input."""
-        start = perf_counter()
+        start = process_time()
         self.feed(self.name, data)
-        took_s = perf_counter() - start
+        took_s = process_time() - start
         self.inputs, self.worst_s = self.inputs + 1, max(self.worst_s, took_s)
         # The first input also pays for imports.
         assert took_s < HANG_S or self.inputs == 1, f"{took_s:.2f} s for {data[:2000]!r}"
@@ -88,7 +88,7 @@ def by_atheris(name: str, inputs: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for index, seed in enumerate(SEEDS[name]):
             Path(folder, str(index)).write_bytes(seed)
-        limits = [f"-runs={inputs}", f"-timeout={HANG_S + 1:.0f}", f"-rss_limit_mb={MEMORY_MB}", f"-max_len={LONGEST}"]
+        limits = [f"-runs={inputs}", "-timeout=60", f"-rss_limit_mb={MEMORY_MB}", f"-max_len={LONGEST}"]
         atheris.Setup([sys.argv[0], *limits, "-print_final_stats=0", "-verbosity=0", folder], one)
         atheris.Fuzz()
 
