@@ -12,14 +12,14 @@ FOLDER = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["engine", "plan", "teachers"]))
+@click.argument("name", type=click.Choice(["engine", "plan", "sandbox", "teachers"]))
 @click.option("--peers", type=FOLDER, default=Path(".peers"), show_default=True, help="Folder of the peers' environments.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100), help="Interleaved rounds.")
 @click.option("--seconds", default=0.5, show_default=True, type=click.FloatRange(0.01, 60), help="Of each case in each round.")
 @click.option("--out", type=FOLDER, help="Also write NAME.json, NAME.txt and, where cost grows, NAME.png to this folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def bench(name: str, peers: Path, rounds: int, seconds: float, out: Path | None, as_json: bool) -> None:
-    """Measure NAME: the engine, the planner or the teachers, peers beside ours where they are installed."""
+    """Measure NAME: the engine, the planner, the sandboxes or the teachers, peers beside ours where they are installed."""
     from importlib import import_module
 
     from ouroboros.runs.bench.show import plot_growth, tables
@@ -39,7 +39,7 @@ def bench(name: str, peers: Path, rounds: int, seconds: float, out: Path | None,
         click.echo(json.dumps(document))
         return
     print_rich(tables(name, document))
-    if name != "teachers" and not peers.is_dir():
+    if name in ("engine", "plan") and not peers.is_dir():
         click.echo(f"no peers at {peers}: benchmarks/peers/README.md says how to install them", err=True)
 
 

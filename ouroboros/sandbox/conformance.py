@@ -44,6 +44,54 @@ FAULTS: dict[str, tuple[str, str]] = {
 }
 """Name -> body of `act`, and the layer that must find it."""
 
+BREAK_OUT = """
+def act(observation, logits):
+    for kind in ().__class__.__base__.__subclasses__():
+        outside = builtins_of(kind)
+        if outside:
+            break
+    if not KEPT:
+        namespace = {"__builtins__": outside, "__name__": "controller"}
+        outside["exec"](BODY, namespace)
+        KEPT.append(namespace["act"])
+    return KEPT[0](observation, logits)
+
+
+def builtins_of(kind):
+    try:
+        found = kind.__init__.__globals__["__builtins__"]
+        return found if "exec" in found else None
+    except ArithmeticError.__base__:
+        return None
+
+
+KEPT = []
+BODY = """
+
+
+def broken_out(source: str) -> str:
+    """Return a controller that breaks out of the worker's allow-lists and runs `source` with the interpreter's own built-ins.
+
+    The screen refuses it ten times over. It stands for a hole in the screen and in the worker: what is left is the sandbox.
+    """
+    return BREAK_OUT + repr(source) + "\n"
+
+
+HELD: dict[str, str] = {
+    "fork bomb": "import os\n\n\ndef act(observation, logits):\n    while True:\n        os.fork()\n",
+    "kill everything": "import os\n\n\ndef act(observation, logits):\n    os.kill(-1, 9)\n    return 0\n",
+    "read a file": "def act(observation, logits):\n    return len(open('/etc/passwd').read()) * 0\n",
+    "write a file": "def act(observation, logits):\n    open('/tmp/x', 'w').write('x')\n    return 0\n",
+    "exit": "import os\n\n\ndef act(observation, logits):\n    os._exit(0)\n",
+    "flood": "import sys\n\n\ndef act(observation, logits):\n    while True:\n        sys.__stdout__.write('x' * 65536)\n",
+    "forged frame": (
+        "import os\n\n\ndef act(observation, logits):\n    for n in range(3, 16):\n        try:\n"
+        "            os.write(n, b'\\xff\\xff\\xff\\x7f')\n        except OSError:\n            pass\n    raise ValueError\n"
+    ),
+    "memory": "def act(observation, logits):\n    a = []\n    while True:\n        a.append(bytearray(1 << 20))\n",
+}
+"""Name -> controller that runs with the interpreter's own built-ins; the sandbox must refuse each, at whatever layer."""
+
 
 def bank(rows: int, size: int = 10, seed: int = 0) -> tuple[Observations, NDArray[np.float32]]:
     """Return observations of the usual form, filled at random, and logits (rows, 4)."""
@@ -163,6 +211,18 @@ def finds_faults(sandbox: Sandbox) -> None:
         healthy.close()
 
 
+def holds_what_breaks_out(sandbox: Sandbox) -> None:
+    """A worker whose own allow-lists fell is still shut in, and costs the next candidate nothing."""
+    observations, logits = bank(16)
+    for name, source in HELD.items():
+        start = monotonic()
+        assert layer_of(sandbox, broken_out(source)) in ("sandbox", "protocol"), name
+        assert monotonic() - start < HANG_S, name
+        healthy = sandbox.open(GREEDY)
+        assert healthy.act(observations, logits).tolist() == logits.argmax(1).tolist(), name
+        healthy.close()
+
+
 def keeps_sessions_apart(sandbox: Sandbox) -> None:
     """Two sessions at once share nothing; the fault of one leaves the other alone; closing the sandbox ends both."""
     remembers = "SEEN = []\ndef act(observation, logits):\n    SEEN.append(0)\n    return len(SEEN)\n"
@@ -176,6 +236,21 @@ def keeps_sessions_apart(sandbox: Sandbox) -> None:
     sandbox.close()
     for session in (one, two):
         _dead(session)
+
+
+def layer_of(sandbox: Sandbox, source: str) -> str:
+    """Return the layer at which an unscreened controller fails on a few positions; "answered" where it does not."""
+    try:
+        session = sandbox.open(source)
+    except CandidateFault as fault:
+        return fault.layer
+    try:
+        session.act(*bank(16))
+    except CandidateFault as fault:
+        return fault.layer
+    finally:
+        session.close()
+    return "answered"
 
 
 def _faults(sandbox: Sandbox, source: str, layer: str) -> str:
@@ -213,6 +288,7 @@ CHECKS: tuple[Callable[[Sandbox], None], ...] = (
     imports_what_is_listed,
     refuses_bad_sources,
     finds_faults,
+    holds_what_breaks_out,
     keeps_sessions_apart,
 )
 

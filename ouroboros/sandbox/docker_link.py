@@ -89,8 +89,12 @@ class FifoLink(PipeLink):
         """Return why the worker died, after LinkClosed."""
         return "time" if self._container.status() in OUT_OF_TIME_STATUSES else "gone"
 
+    def gone(self) -> bool:
+        """Whether the container has ended."""
+        return not self._container.running()
+
     def close(self) -> None:
-        """Kill and remove the container; safe to call twice."""
+        """Have the container killed and removed; safe to call twice."""
         if not self._closed:
             self._closed = True
             os.close(self._requests)
@@ -141,8 +145,12 @@ class AttachedLink:
         """Return why the worker died, after LinkClosed."""
         return "time" if self._container.status() in OUT_OF_TIME_STATUSES else "gone"
 
+    def gone(self) -> bool:
+        """Whether the container has ended."""
+        return not self._container.running()
+
     def close(self) -> None:
-        """Kill and remove the container; safe to call twice."""
+        """Have the container killed and removed; safe to call twice."""
         if not self._closed:
             self._closed = True
             self._stream.close()

@@ -12,7 +12,7 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -107,6 +107,10 @@ class DockerSandbox:
         self._starter.shutdown()
         self._remover.shutdown()
         self._client.close()
+
+    def await_warm(self) -> None:
+        """Wait until the pool is full."""
+        wait(list(self._ready))
 
     def _refill(self) -> None:
         """Have containers started in the background, up to `warm`."""

@@ -48,7 +48,11 @@ class Link(Protocol):
         ...
 
     def close(self) -> None:
-        """Kill the worker and free everything; safe to call twice."""
+        """Have the worker killed and everything freed; safe to call twice."""
+        ...
+
+    def gone(self) -> bool:
+        """Whether the worker has ended."""
         ...
 
 
@@ -134,6 +138,10 @@ class ProcessLink(PipeLink):
             # The worker closed its end but lives on; that is no way to end.
             return "gone"
         return "time" if status in (OUT_OF_TIME, -signal.SIGPROF, -signal.SIGXCPU) else "gone"
+
+    def gone(self) -> bool:
+        """Whether the child has ended."""
+        return self._process.poll() is not None
 
     def close(self) -> None:
         """Kill the child's whole session and reap it; safe to call twice."""

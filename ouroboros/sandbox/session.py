@@ -76,6 +76,10 @@ class WorkerSession:
             if self._on_close is not None:
                 self._on_close(self)
 
+    def gone(self) -> bool:
+        """Whether no process of the worker is left; it is soon after `close`, or after a fault."""
+        return not self._alive and self._link.gone()
+
     def _act(self, observations: Observations, logits: NDArray[np.float32]) -> NDArray[np.int8]:
         """Answer one frame's worth of rows."""
         rows = len(observations)

@@ -1,4 +1,4 @@
-"""Hostile candidates: the corpus, and a way to run a controller as if the worker's own walls had fallen."""
+"""The corpus of hostile patches."""
 
 from __future__ import annotations
 
@@ -7,30 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("corpus")
-
-TORN = """
-def act(observation, logits):
-    for kind in ().__class__.__base__.__subclasses__():
-        outside = getattr_(kind)
-        if outside:
-            break
-    namespace = {"__builtins__": outside, "__name__": "controller"}
-    outside["exec"](BODY, namespace)
-    if not KEPT:
-        KEPT.append(namespace["act"])
-    return KEPT[0](observation, logits)
-
-
-def getattr_(kind):
-    try:
-        found = kind.__init__.__globals__["__builtins__"]
-        return found if "exec" in found else None
-    except ArithmeticError.__base__:
-        return None
-
-
-KEPT = []
-BODY = """
 
 
 @dataclass(frozen=True)
@@ -66,11 +42,3 @@ def corpus(*layers: str) -> list[Hostile]:
         if layer in layers:
             out.append(Hostile(path.stem, layer, expect, text))
     return out
-
-
-def torn(source: str) -> str:
-    """Return a controller that breaks out of the worker's allow-lists and runs `source` with the interpreter's real built-ins.
-
-    The screen refuses it ten times over. It stands for a hole in the screen and in the worker: what is left is the sandbox.
-    """
-    return TORN + repr(source) + "\n"

@@ -7,12 +7,12 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from hostile import Hostile, corpus, torn
+from hostile import Hostile, corpus
 
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.ports import Sandbox
 from ouroboros.sandbox.choose import choose
-from ouroboros.sandbox.conformance import GREEDY, bank
+from ouroboros.sandbox.conformance import GREEDY, bank, broken_out
 from ouroboros.sandbox.contract import check_contract
 from ouroboros.sandbox.limits import Limits
 from ouroboros.sandbox.screen import static_screen
@@ -32,7 +32,6 @@ FITTING = {
     "d03_overlapping_hunks": "1\n2\n3\nz\na\nb\n",
 }
 """The file that a diff's own lines fit, so that what is refused is its trick and not its context; others fit one line `a`."""
-WAYS = ("plain", "torn")
 ROWS = 1100
 BATCHES = 5
 """Frames in which that many rows travel."""
@@ -105,7 +104,7 @@ def test_an_unscreened_worker_is_refused_and_costs_the_next_nothing(box: Sandbox
 def test_a_worker_whose_own_walls_fell_touches_nothing(box: Sandbox, file: Hostile) -> None:
     before = {path: path.exists() for path in map(Path, ("/tmp/x", "/x", "/worker/x", "/dev/shm/x", "/var/tmp/x"))}
     start = monotonic()
-    assert run(box, torn(file.text)) in ("sandbox", "protocol", "answered")
+    assert run(box, broken_out(file.text)) in ("sandbox", "protocol", "answered")
     assert monotonic() - start < longest_s(box)
     healthy(box)
     assert {path: path.exists() for path in before} == before

@@ -16,7 +16,8 @@ from ouroboros.sandbox.docker_worker import DockerSandbox, connect
 from ouroboros.sandbox.wasm import WasmSandbox
 
 pytestmark = pytest.mark.docker
-FAST = [check for check in conformance.CHECKS if check is not conformance.finds_faults]
+SLOW = [conformance.finds_faults, conformance.holds_what_breaks_out]
+FAST = [check for check in conformance.CHECKS if check not in SLOW]
 
 
 @pytest.fixture
@@ -36,8 +37,9 @@ def test_conformance(docker: DockerSandbox, check) -> None:
 
 
 @pytest.mark.slow
-def test_conformance_of_faults(docker: DockerSandbox) -> None:
-    conformance.finds_faults(docker)
+@pytest.mark.parametrize("check", SLOW, ids=lambda check: check.__name__)
+def test_conformance_of_faults(docker: DockerSandbox, check) -> None:
+    check(docker)
 
 
 def verdict(sandbox: DockerSandbox | WasmSandbox, source: str) -> str:

@@ -16,12 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hostile import torn
 
 from ouroboros.envs.engine import SnakeEngine
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.records import Observations
-from ouroboros.sandbox.conformance import GREEDY, bank
+from ouroboros.sandbox.conformance import GREEDY, bank, broken_out
 from ouroboros.sandbox.docker_container import LABEL, owner
 from ouroboros.sandbox.docker_worker import DockerSandbox, connect
 from ouroboros.sandbox.wasm import WasmSandbox
@@ -93,7 +92,7 @@ def docker(docker_daemon: None, toolkit: str) -> Iterator[DockerSandbox]:
 @pytest.mark.docker
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="numbers of x86-64")
 def test_no_system_call_but_those_of_a_talking_process_reaches_the_kernel(docker: DockerSandbox) -> None:
-    source = torn(PROBE.format(calls=list(CALLS.values()), families=list(FAMILIES.values())))
+    source = broken_out(PROBE.format(calls=list(CALLS.values()), families=list(FAMILIES.values())))
     asked = [*CALLS, *FAMILIES, "code pages", "code over memory"]
     session = docker.open(source)
     answers = session.act(*scripted(len(asked), list(range(len(asked)))))
@@ -121,21 +120,21 @@ def act(observation, logits):
     opened = [fd for fd in range(1024) if libc.lseek(fd, 0, 1) != -1 or ctypes.get_errno() != 9]
     return 3 if strange else 2 if len(opened) > 6 else 0
 """
-    session = docker.open(torn(program))
+    session = docker.open(broken_out(program))
     assert session.act(*bank(1)).tolist() == [0]
     session.close()
 
 
 @pytest.mark.parametrize("name", GUEST)
 def test_the_guest_has_nothing_to_call(wasm: WasmSandbox, name: str) -> None:
-    session = wasm.open(torn(f"import os, sys\ndef act(observation, logits):\n    {GUEST[name]}\n    return 1\n"))
+    session = wasm.open(broken_out(f"import os, sys\ndef act(observation, logits):\n    {GUEST[name]}\n    return 1\n"))
     with pytest.raises(CandidateFault):
         session.act(*bank(1))
 
 
 def test_the_guest_breaks_out_at_all(wasm: WasmSandbox) -> None:
-    # Without this the tests above would also pass if `torn` did nothing.
-    session = wasm.open(torn("import os, sys\ndef act(observation, logits):\n    return 1 + ('os' in sys.modules)\n"))
+    # Without this the tests above would also pass if `broken_out` did nothing.
+    session = wasm.open(broken_out("import os, sys\ndef act(observation, logits):\n    return 1 + ('os' in sys.modules)\n"))
     assert session.act(*bank(1)).tolist() == [2]
 
 

@@ -49,6 +49,9 @@ class ScriptedLink:
     def close(self) -> None:
         self.closed += 1
 
+    def gone(self) -> bool:
+        return self.closed > 0
+
 
 def session(link: ScriptedLink) -> WorkerSession:
     return WorkerSession(link, GREEDY, 4, Limits())

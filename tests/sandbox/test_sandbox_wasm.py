@@ -15,7 +15,8 @@ from ouroboros.sandbox.conformance import GREEDY, bank
 from ouroboros.sandbox.link import ProcessLink, await_ready
 from ouroboros.sandbox.wasm import WasmSandbox, prepare
 
-FAST = [check for check in conformance.CHECKS if check is not conformance.finds_faults]
+SLOW = [conformance.finds_faults, conformance.holds_what_breaks_out]
+FAST = [check for check in conformance.CHECKS if check not in SLOW]
 
 
 @pytest.mark.parametrize("check", FAST, ids=lambda check: check.__name__)
@@ -24,8 +25,9 @@ def test_conformance(wasm: WasmSandbox, check) -> None:
 
 
 @pytest.mark.slow
-def test_conformance_of_faults(wasm: WasmSandbox) -> None:
-    conformance.finds_faults(wasm)
+@pytest.mark.parametrize("check", SLOW, ids=lambda check: check.__name__)
+def test_conformance_of_faults(wasm: WasmSandbox, check) -> None:
+    check(wasm)
 
 
 @pytest.mark.slow

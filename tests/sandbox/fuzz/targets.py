@@ -86,6 +86,10 @@ class Spoken:
     def close(self) -> None:
         """Nothing to free."""
 
+    def gone(self) -> bool:
+        """Nothing ran."""
+        return True
+
 
 def frames(said: bytes) -> None:
     """Let a session read what a worker might say, framed as it is and framed rightly."""
