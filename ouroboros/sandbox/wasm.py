@@ -16,7 +16,7 @@ from ouroboros.sandbox.link import ProcessLink, await_ready
 from ouroboros.sandbox.session import WorkerSession
 from ouroboros.sandbox.wasm_build import prepare
 
-SLOWDOWN = 5.0
+SLOWDOWN = 3.0
 """Wall-clock time of the guest over the native interpreter's, at most; for the host's own deadline."""
 
 __all__ = ["WasmSandbox", "prepare"]

@@ -126,7 +126,7 @@ def resident_mb() -> float:
 
 
 def verdicts(boxes: dict[str, Sandbox]) -> dict[str, Any]:
-    """Return how many controllers, faulty, hostile and healthy, every sandbox judges at the same layer, and those that differ."""
+    """Return how many controllers, faulty and healthy, every sandbox judges at the same layer, and those that differ."""
     cases = {name: f"def act(observation, logits):\n    {body}\n" for name, (body, _) in FAULTS.items()} | {"healthy": GREEDY}
     layers = {case: {name: layer_of(box, source) for name, box in boxes.items()} for case, source in cases.items()}
     differ = {case: found for case, found in layers.items() if len(set(found.values())) > 1}

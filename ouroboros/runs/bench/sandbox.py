@@ -111,7 +111,7 @@ def installed() -> dict[str, Sandbox]:
     boxes: dict[str, Sandbox] = {}
     for name in ("docker", "wasm"):
         try:
-            boxes[name] = choose(name, toolkit_source())  # type: ignore[arg-type]
+            boxes[name] = choose(name, toolkit_source())
         except SurroundingsError:
             continue
     if not boxes:

@@ -24,21 +24,21 @@ BYTES_CAP = 1 << 16
 
 
 def diff(text: str) -> None:
-    """Read an answer and apply what it holds, both as the reply reader sees it and as a bare diff, on several bases."""
-    for base in BASES:
-        with contextlib.suppress(CandidateFault):
-            payload = read_reply(text)
-            if payload.kind == "edits":
-                apply_edits(list(payload.edits), base)
-        with contextlib.suppress(CandidateFault):
-            apply_edits(read_edits(text)[0], base)
-        with contextlib.suppress(CandidateFault):
-            check_paths(text)
-        with contextlib.suppress(CandidateFault):
-            result = apply_diff(text, base)
-            # What was applied can be said again, and comes to the same.
-            again = make_diff(base, result)
-            assert not again or apply_diff(again, base) == result
+    """Read an answer and apply what it holds, both as the reply reader sees it and as a bare diff or bare blocks."""
+    base = BASES[len(text) % len(BASES)]
+    with contextlib.suppress(CandidateFault):
+        payload = read_reply(text)
+        if payload.kind == "edits":
+            apply_edits(list(payload.edits), base)
+    with contextlib.suppress(CandidateFault):
+        apply_edits(read_edits(text)[0], base)
+    with contextlib.suppress(CandidateFault):
+        check_paths(text)
+    with contextlib.suppress(CandidateFault):
+        result = apply_diff(text, base)
+        # What was applied can be said again, and comes to the same.
+        again = make_diff(base, result)
+        assert not again or apply_diff(again, base) == result
 
 
 def screen(text: str) -> None:
@@ -48,13 +48,13 @@ def screen(text: str) -> None:
 
 
 class Spoken:
-    """A link on which a worker said: the right greeting to `open`, then the fuzzed bytes.
+    """A link whose worker answers `open` rightly and any other request with the fuzzed bytes.
 
     `$ID` in them stands for the request's id, which a real worker knows.
     """
 
-    def __init__(self, said: bytes) -> None:
-        self.said, self.inbox, self.taken = said, bytearray(), 0
+    def __init__(self) -> None:
+        self.said, self.inbox, self.taken = b"", bytearray(), 0
 
     def send(self, data: bytes, deadline: float) -> None:
         """Answer."""
@@ -91,12 +91,18 @@ class Spoken:
         return True
 
 
+LINK = Spoken()
+SESSION = WorkerSession(LINK, GREEDY, 4, Limits())
+
+
 def frames(said: bytes) -> None:
     """Let a session read what a worker might say, framed as it is and framed rightly."""
     for data in (said, struct.pack("<I", len(said)) + said):
-        session = WorkerSession(Spoken(data), GREEDY, 4, Limits())
+        LINK.said, LINK.taken = data, 0
+        LINK.inbox.clear()
+        SESSION._alive = True
         with contextlib.suppress(CandidateFault):
-            actions = session.act(OBSERVATIONS, LOGITS)
+            actions = SESSION.act(OBSERVATIONS, LOGITS)
             assert actions.shape == (ROWS,)
             assert all(0 <= action < 4 for action in actions.tolist())
 
