@@ -25,15 +25,30 @@ if TYPE_CHECKING:
 FAR = 1 << 20
 """The distance of what cannot be reached."""
 
-# Tables per board size, and what the floods of the last position found. They hold what follows from the arguments alone, so
-# that no answer depends on earlier calls.
+CAP = 128
+"""The largest side of a board."""
+
+# Tables per board size, and what the floods of the last position found. They hold what follows from the arguments alone, and
+# the worker has the last position forgotten before each new one, so that no answer depends on earlier calls.
 _NEIGHBOURS: dict[int, tuple[tuple[int, ...], ...]] = {}
 _CYCLES: dict[int, tuple[int, ...]] = {}
-_LAST: dict[tuple[bytes, tuple[int, ...]], dict[int, tuple[int, int, int, int]]] = {}
+_LAST: dict[tuple[int, int, bytes, tuple[int, ...]], dict[int, tuple[int, int, int, int]]] = {}
+
+
+def _forget() -> None:
+    """Forget the last position."""
+    _LAST.clear()
+
+
+def _check(size: int) -> None:
+    """Refuse what is no side of a board, whether a table of it exists or not."""
+    if type(size) is not int or not 1 < size <= CAP:
+        raise ValueError("size")
 
 
 def _neighbours(size: int) -> tuple[tuple[int, ...], ...]:
     """Return each cell's neighbours on the board."""
+    _check(size)
     table = _NEIGHBOURS.get(size)
     if table is None:
         cells = range(size * size)
@@ -45,6 +60,7 @@ def _neighbours(size: int) -> tuple[tuple[int, ...], ...]:
 def _cycle(observation: Observation) -> tuple[int, ...]:
     """Return each cell's position on the Hamiltonian cycle; empty on an odd board or among walls."""
     size = observation["size"]
+    _check(size)
     if size % 2 or 4 in observation["board"]:
         return ()
     order = _CYCLES.get(size)
@@ -117,10 +133,10 @@ def _reach(distances: list[int], size: int, cell: int) -> int:
 
 def _after(observation: Observation, move: int) -> tuple[int, int, int, int]:
     """Return space, distance to tail, distance to food, safety of that way (0 or 1) after a move that is no death."""
-    key = (bytes(observation["board"]), tuple(observation["snake"]))
+    key = (observation["size"], observation["food"], bytes(observation["board"]), tuple(observation["snake"]))
     known = _LAST.get(key)
     if known is None:
-        _LAST.clear()
+        _forget()
         known = _LAST[key] = {}
     if move not in known:
         known[move] = _look(observation, move)

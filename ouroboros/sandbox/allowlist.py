@@ -8,12 +8,11 @@ nothing can be remembered between calls.
 from __future__ import annotations
 
 import ast
-import builtins
 import warnings
 from collections.abc import Iterable, Iterator
 
 from ouroboros.protocols.errors import CandidateFault
-from ouroboros.sandbox.vocabulary import ANNOTATIONS, BUILTINS, EXCEPTIONS, METHODS, MODULES
+from ouroboros.sandbox.vocabulary import BUILTINS, EXCEPTIONS, METHODS, MODULES, TYPING
 
 AST_DEPTH_CAP = 64
 _NODES: tuple[type[ast.AST], ...] = (
@@ -27,7 +26,12 @@ _NODES: tuple[type[ast.AST], ...] = (
     ast.MatchAs, ast.MatchOr,
     ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop,
 )  # fmt: skip
-_BUILTIN_NAMES = frozenset(dir(builtins)) - BUILTINS - EXCEPTIONS - {"_"}
+_KEPT_NAMES = BUILTINS | EXCEPTIONS
+"""Names that a module may not bind: its constants are built with them."""
+_BITS_CAP = 4096
+"""Of an integer in the source."""
+_NEW_KEYWORDS = frozenset({("map", "strict"), ("reduce", "initial"), ("replace", "count")})
+"""Keywords that younger interpreters alone know."""
 
 
 def parse(source: str) -> ast.Module:
@@ -49,7 +53,20 @@ def parse(source: str) -> ast.Module:
         level = [child for node in level for child in ast.iter_child_nodes(node)]
     if level:
         raise _fault(level[0], f"nested more than {AST_DEPTH_CAP} deep")
+    _check_compiles(tree)
     return tree
+
+
+def _check_compiles(tree: ast.Module) -> None:
+    """Refuse what parses and does not compile, such as `return` outside a function."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(tree, "controller.py", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise CandidateFault("ast", f"line {error.lineno}: {error.msg}") from error
+    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+        raise CandidateFault("ast", f"the compiler gave up: {type(error).__name__}") from error
 
 
 def check_tree(tree: ast.Module) -> None:
@@ -66,10 +83,14 @@ def check_tree(tree: ast.Module) -> None:
     modules, imported = _imports(tree)
     bound = list(_bindings(nodes))
     _check_bindings(bound, modules)
+    _check_module_names(tree)
     _check_act(tree, [name for name, _ in bound])
     known = {name for name, _ in bound} | imported | BUILTINS | EXCEPTIONS
+    _check_views(nodes)
+    annotations = {id(part) for node in nodes for part in _annotations(node)}
     for node in nodes:
-        _check_node(node, modules, known)
+        if id(node) not in annotations:
+            _check_node(node, modules, known)
 
 
 def _fault(node: ast.AST, reason: str) -> CandidateFault:
@@ -83,9 +104,14 @@ def _check_module(tree: ast.Module) -> None:
         match node:
             case ast.Import() | ast.ImportFrom() | ast.FunctionDef() | ast.Expr(value=ast.Constant()):
                 continue
-            case ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(target=ast.Name(), value=ast.expr() as value):
-                if not _immutable(value):
-                    raise _fault(node, "a module constant must be an immutable literal: number, string, or tuple of those")
+            case ast.Assign(targets=targets, value=value) if all(isinstance(target, ast.Name) for target in targets):
+                _check_constant(node, value)
+            case ast.AnnAssign(target=ast.Name(), value=ast.expr() as value):
+                _check_constant(node, value)
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple() | ast.List() | ast.Call() as value) if all(
+                isinstance(name, ast.Name) for name in names
+            ):
+                _check_constant(node, value)
             case _:
                 raise _fault(node, f"{type(node).__name__} at module level, where only imports, constants, functions may be")
     for inner in (n for top in tree.body if isinstance(top, ast.FunctionDef) for n in ast.walk(top)):
@@ -93,13 +119,34 @@ def _check_module(tree: ast.Module) -> None:
             raise _fault(inner, "an import inside a function; imports stand at the top")
 
 
-def _immutable(node: ast.expr) -> bool:
-    """Whether an expression is a constant that nothing can change and that costs nothing to make."""
+def _check_constant(node: ast.AST, value: ast.expr) -> None:
+    """Require a constant that nothing can change; the worker freezes lists, sets and dicts of constants."""
+    if not _immutable(value, displays=True):
+        raise _fault(
+            node, "a module constant must be made of literals: numbers, strings, and tuples, lists, sets, dicts of them"
+        )
+
+
+def _immutable(node: ast.expr, displays: bool = False) -> bool:
+    """Whether an expression is a constant that nothing can change and that costs nothing to make.
+
+    Args:
+        node: the expression.
+        displays: take lists, sets and dicts of constants too.
+    """
     match node:
         case ast.Constant() | ast.Name():
             return True
         case ast.Tuple(elts=elts):
-            return all(map(_immutable, elts))
+            return all(_immutable(element, displays) for element in elts)
+        case ast.List(elts=elts) | ast.Set(elts=elts) if displays:
+            return all(_immutable(element, displays) for element in elts)
+        case ast.Dict(keys=keys, values=values) if displays:
+            return all(part is not None and _immutable(part, displays) for part in (*keys, *values))
+        case ast.BinOp(left=left, op=ast.Pow() | ast.LShift(), right=ast.Constant(value=int(power))):
+            return _immutable(left) and 0 <= power <= 64
+        case ast.Call(func=ast.Name(id="range"), args=args, keywords=[]):
+            return all(isinstance(arg, ast.Constant) for arg in args)
         case ast.UnaryOp(op=ast.USub() | ast.UAdd() | ast.Not() | ast.Invert(), operand=operand):
             return _immutable(operand)
         case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.FloorDiv() | ast.Mod(), right=right):
@@ -117,7 +164,8 @@ def _imports(tree: ast.Module) -> tuple[dict[str, frozenset[str] | None], set[st
     """Return the modules by the name they are bound to (None: any public name), and every name that imports bind."""
     modules: dict[str, frozenset[str] | None] = {}
     imported: set[str] = set()
-    allowed: dict[str, frozenset[str] | None] = {**MODULES, "toolkit": None}
+    origins: dict[str, tuple[str, str]] = {}
+    allowed: dict[str, frozenset[str] | None] = {**MODULES, "toolkit": None, "typing": TYPING}
     for node in tree.body:
         if not isinstance(node, ast.Import | ast.ImportFrom):
             continue
@@ -125,11 +173,14 @@ def _imports(tree: ast.Module) -> tuple[dict[str, frozenset[str] | None], set[st
             continue
         for alias in node.names:
             home = alias.name if isinstance(node, ast.Import) else (node.module or "")
+            if home == "typing" and isinstance(node, ast.Import):
+                raise _fault(node, "write `from typing import ...` with the names that you need")
             if home not in allowed or (isinstance(node, ast.ImportFrom) and node.level):
                 raise _fault(node, f"import of {home!r}; allowed are {', '.join(sorted(allowed))}")
             bound = alias.asname or alias.name
-            if bound in imported:
+            if bound in imported and origins.get(bound) != (home, alias.name):
                 raise _fault(node, f"{bound!r} is imported twice")
+            origins[bound] = (home, alias.name)
             imported.add(bound)
             if isinstance(node, ast.Import):
                 modules[bound] = allowed[home]
@@ -158,12 +209,21 @@ def _bindings(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _check_bindings(bound: Iterable[tuple[str, ast.AST]], modules: dict[str, frozenset[str] | None]) -> None:
-    """Refuse names with a double underscore, and hiding a built-in or an imported module."""
+    """Refuse names with a double underscore, and hiding an imported module."""
     for name, node in bound:
-        if name in _BUILTIN_NAMES or "__" in name:
+        if "__" in name:
             raise _fault(node, f"the name {name!r} may not be bound")
         if name in modules and not isinstance(node, ast.alias):
             raise _fault(node, f"{name!r} is an imported module and may not be bound again")
+
+
+def _check_module_names(tree: ast.Module) -> None:
+    """Refuse that the module itself binds a name of which its constants are made."""
+    for node in tree.body:
+        inside = ast.walk(node) if not isinstance(node, ast.FunctionDef) else [node]
+        for name, part in _bindings(inside):
+            if name in _KEPT_NAMES:
+                raise _fault(part, f"the built-in {name!r} may not be bound by the module")
 
 
 def _check_act(tree: ast.Module, bound: list[str]) -> None:
@@ -174,8 +234,18 @@ def _check_act(tree: ast.Module, bound: list[str]) -> None:
     args = acts[0].args
     if [a.arg for a in args.args] != ["observation", "logits"] or args.posonlyargs or args.kwonlyargs or args.defaults:
         raise _fault(acts[0], "expected `def act(observation, logits)` with just these two parameters")
-    if any(isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(acts[0])):
+    if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _own_nodes(acts[0])):
         raise _fault(acts[0], "act must return an action; it may not be a generator")
+
+
+def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
+    """Yield the nodes of a function's body, those of functions inside it left out."""
+    todo: list[ast.AST] = list(function.body)
+    while todo:
+        node = todo.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.Lambda):
+            todo += ast.iter_child_nodes(node)
 
 
 def _check_node(node: ast.AST, modules: dict[str, frozenset[str] | None], known: set[str]) -> None:
@@ -189,6 +259,12 @@ def _check_node(node: ast.AST, modules: dict[str, frozenset[str] | None], known:
             raise _fault(node, f"the name {name!r} is neither defined here nor an allowed built-in")
         case ast.Constant(value=value) if isinstance(value, bytes | complex):
             raise _fault(node, f"{type(value).__name__} literals are not allowed")
+        case ast.Constant(value=int(value)) if value.bit_length() > _BITS_CAP:
+            raise _fault(node, f"an integer of {value.bit_length()} bits, at most {_BITS_CAP}")
+        case ast.BinOp(left=ast.Constant(value=str()) | ast.JoinedStr(), op=ast.Mod()):
+            raise _fault(node, "'%' on a string; use an f-string")
+        case ast.Call(func=func, keywords=keywords) if any((_called(func), k.arg) in _NEW_KEYWORDS for k in keywords):
+            raise _fault(node, f"a keyword of {_called(func)} that not every interpreter knows")
         case ast.FunctionDef() | ast.Lambda():
             _check_function(node)
         case ast.AnnAssign(annotation=annotation):
@@ -207,6 +283,20 @@ def _check_node(node: ast.AST, modules: dict[str, frozenset[str] | None], known:
             raise _fault(child, f"the module {child.id!r} may only be used as {child.id}.name")
 
 
+def _called(func: ast.expr) -> str:
+    """Return the last name of what is called."""
+    return func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
+
+
+def _check_views(nodes: Iterable[ast.AST]) -> None:
+    """Allow `keys` and `items` as calls without arguments alone: that is what the worker can make ordered."""
+    nodes = list(nodes)
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call) and not node.args and not node.keywords}
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and node.attr in ("keys", "items") and id(node) not in called:
+            raise _fault(node, f"use {node.attr} as a call without arguments, `d.{node.attr}()`")
+
+
 def _check_function(node: ast.FunctionDef | ast.Lambda) -> None:
     """Refuse decorators, variadic parameters, defaults that run code or hold state, annotations that run code."""
     args = node.args
@@ -215,23 +305,32 @@ def _check_function(node: ast.FunctionDef | ast.Lambda) -> None:
             raise _fault(node, "decorators are not allowed")
         if node.returns is not None:
             _check_annotation(node.returns)
-    if args.vararg or args.kwarg:
-        raise _fault(node, "'*' and '**' parameters are not allowed")
+    if args.kwarg:
+        raise _fault(node, "'**' parameters are not allowed")
     for default in (*args.defaults, *args.kw_defaults):
         if default is not None and not _immutable(default):
             raise _fault(default, "a default must be an immutable literal or a name")
-    for arg in (*args.posonlyargs, *args.args, *args.kwonlyargs):
+    for arg in (*args.posonlyargs, *args.args, *args.kwonlyargs, *([args.vararg] if args.vararg else [])):
         if arg.annotation is not None:
             _check_annotation(arg.annotation)
 
 
+def _annotations(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield all nodes of the annotations that a node bears: the worker drops them, so their names need not exist."""
+    for part in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+        if isinstance(part, ast.expr):
+            yield from ast.walk(part)
+
+
 def _check_annotation(node: ast.expr) -> None:
-    """Allow built-in types, their subscripts and unions: Python 3.11 evaluates annotations."""
+    """Allow names, their subscripts and unions: nothing that would run code, were it evaluated."""
     for part in ast.walk(node):
-        plain = ast.Subscript | ast.Tuple | ast.List | ast.BinOp | ast.BitOr | ast.Load
-        named = isinstance(part, ast.Name) and part.id in ANNOTATIONS
-        if not (isinstance(part, plain) or named or (isinstance(part, ast.Constant) and part.value in (None, Ellipsis))):
-            raise _fault(node, f"an annotation may only use {', '.join(sorted(ANNOTATIONS))}, None and '|'")
+        plain = ast.Name | ast.Subscript | ast.Tuple | ast.List | ast.BinOp | ast.BitOr | ast.Load
+        constant = isinstance(part, ast.Constant) and (part.value in (None, Ellipsis) or isinstance(part.value, str))
+        if not (isinstance(part, plain) or constant):
+            raise _fault(node, "an annotation may only be made of names, '[...]' and '|'")
+        if isinstance(part, ast.Name) and "__" in part.id:
+            raise _fault(node, f"the name {part.id!r} is not allowed")
 
 
 def _check_handler(node: ast.Try | ast.ExceptHandler) -> None:

@@ -45,27 +45,26 @@ FAULTS: dict[str, tuple[str, str]] = {
 """Name -> body of `act`, and the layer that must find it."""
 
 BREAK_OUT = """
-def act(observation, logits):
+def act(observation, logits, kept=[]):
     for kind in ().__class__.__base__.__subclasses__():
         outside = builtins_of(kind)
         if outside:
             break
-    if not KEPT:
+    if not kept:
         namespace = {"__builtins__": outside, "__name__": "controller"}
         outside["exec"](BODY, namespace)
-        KEPT.append(namespace["act"])
-    return KEPT[0](observation, logits)
+        kept.append(namespace["act"])
+    return kept[0](observation, logits)
 
 
 def builtins_of(kind):
     try:
         found = kind.__init__.__globals__["__builtins__"]
         return found if "exec" in found else None
-    except ArithmeticError.__base__:
+    except LookupError.__base__:
         return None
 
 
-KEPT = []
 BODY = """
 
 
@@ -225,7 +224,7 @@ def holds_what_breaks_out(sandbox: Sandbox) -> None:
 
 def keeps_sessions_apart(sandbox: Sandbox) -> None:
     """Two sessions at once share nothing; the fault of one leaves the other alone; closing the sandbox ends both."""
-    remembers = "SEEN = []\ndef act(observation, logits):\n    SEEN.append(0)\n    return len(SEEN)\n"
+    remembers = "def act(observation, logits, seen=[]):\n    seen.append(0)\n    return len(seen)\n"
     observations, logits = bank(1)
     one, two = sandbox.open(remembers), sandbox.open(remembers)
     assert one.act(observations, logits).tolist() == [1]

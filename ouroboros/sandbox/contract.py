@@ -22,7 +22,8 @@ FIRST_ROWS = 16
 """Rows of the first batch: a hung controller is found on a small budget."""
 REPLAY_ROWS = 256
 """Rows that each test replays, drawn from the bank."""
-EDGE_LOGITS = (0.0, -0.0, 1e-38, -1e-38, 1e30, -1e30)
+EDGE_LOGITS = (0.0, -0.0, 1e-38, -1e-38, 50.0, -50.0)
+"""Such that `exp` of them is a number."""
 
 Act = Callable[[Observations, NDArray[np.float32]], NDArray[np.int8]]
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from ouroboros.protocols.canonical import content_hash
 from ouroboros.protocols.errors import SurroundingsError
+from ouroboros.sandbox import shipped
 
 REPOSITORY = "ouroboros-sandbox"
 FORMAT = 2
@@ -29,7 +30,6 @@ sys.path.insert(0, '/worker')
 import lockdown, worker
 worker.serve(lambda: lockdown.confine(address_mb={}), {})
 """
-SHIPPED = ("worker.py", "wire.py", "lockdown.py")
 _PROBE = """\
 import json, sys
 sys.path.insert(0, sys.argv[1])
@@ -53,15 +53,15 @@ def ensure_image(client: Any, toolkit_source: str) -> str:
     """
     from docker.errors import APIError, ImageNotFound
 
-    own = Path(__file__)
-    sources = {name: own.with_name(name).read_bytes() for name in SHIPPED} | {"toolkit.py": toolkit_source.encode()}
-    key = content_hash([FORMAT, sys.version, sys.base_prefix, {name: data.decode() for name, data in sources.items()}])
+    modules = shipped.sources("lockdown") | {"toolkit": toolkit_source}
+    key = content_hash([FORMAT, sys.version, sys.base_prefix, modules])
     name = f"{REPOSITORY}:{key[:32]}"
     try:
         client.images.get(name)
     except ImageNotFound:
+        files = {f"{module}.py": source.encode() for module, source in modules.items()}
         try:
-            client.api.import_image_from_data(_pack(sources), repository=REPOSITORY, tag=key[:32])
+            client.api.import_image_from_data(_pack(files), repository=REPOSITORY, tag=key[:32])
         except APIError as error:
             raise SurroundingsError(f"the Docker daemon refused the sandbox image: {error}") from error
     return name
@@ -92,7 +92,7 @@ def _loaded(interpreter: Path) -> list[Path]:
     if done.returncode:
         raise SurroundingsError(f"the interpreter {interpreter} cannot be packed for Docker: {done.stderr[-500:]}")
     paths = [Path(name).resolve() for name in json.loads(done.stdout)]
-    return [path for path in paths if path.name not in SHIPPED]
+    return [path for path in paths if path.parent != Path(__file__).parent]
 
 
 def _libraries(binaries: list[Path]) -> list[Path]:

@@ -14,12 +14,13 @@ from ouroboros.protocols.errors import CandidateFault
 from ouroboros.sandbox.diff import EDITABLE, lines_of
 
 BLOCKS_CAP = 64
-_OPEN = re.compile(r"<{5,9} SEARCH\n")
-_MIDDLE = re.compile(r"={5,9}\n")
-_CLOSE = re.compile(r">{5,9} REPLACE\n")
+_OPEN = re.compile(r"<{5,9} SEARCH *+\n")
+_MIDDLE = re.compile(r"={5,9} *+\n")
+_CLOSE = re.compile(r">{5,9} REPLACE *+\n")
 _MARKER = re.compile(r"(<{5,9} SEARCH|={5,9}|>{5,9} REPLACE)\r?\n?")
-_PATH = re.compile(r"[#*`\s]*([^\s*`:]*[/\\][^\s*`:]*|[^\s*`:]+\.[A-Za-z]\w{0,9})[*`:\s]*")
-_FENCE = re.compile(r"[ \t]*```[^`\n]*\n?")
+_CUT = re.compile(r"<{5,9} ?(S|SE|SEA|SEAR|SEARC)?\n")
+_SUFFIX = re.compile(r".+\.(py|pyi|toml|json|txt|md|cfg|ini|ya?ml|sh|c|h|js|ts|rs|sqlite|lock)", re.IGNORECASE)
+_FENCE = re.compile(r"[ \t]*+```[^`\n]*+\n?")
 ADVICE = "each block reads '<<<<<<< SEARCH', the exact old lines, '=======', the new lines, '>>>>>>> REPLACE'"
 
 
@@ -33,7 +34,7 @@ class Edit:
 
 def holds_edits(text: str) -> bool:
     """Tell whether a model's answer is meant as SEARCH/REPLACE blocks."""
-    return re.search(r"^<{5,9} SEARCH\r?$", text, re.MULTILINE) is not None
+    return re.search(r"^<{5,9} SEARCH *+\r?$", text, re.MULTILINE) is not None
 
 
 def read_edits(text: str) -> tuple[list[Edit], str]:
@@ -55,7 +56,7 @@ def read_edits(text: str) -> tuple[list[Edit], str]:
         elif parts is not None and side == 1 and _CLOSE.fullmatch(line):
             edits.append(Edit(tuple(parts[0]), tuple(parts[1])))
             parts = None
-        elif _MARKER.fullmatch(line):
+        elif _MARKER.fullmatch(line) or _CUT.fullmatch(line):
             raise CandidateFault("text", f"block {len(edits) + 1}: {line.strip()!r} where none may stand; {ADVICE}")
         else:
             (outside if parts is None else parts[side]).append(line)
@@ -67,11 +68,16 @@ def read_edits(text: str) -> tuple[list[Edit], str]:
 
 
 def _check_title(outside: list[str]) -> None:
-    """Refuse a block whose heading, the last line before it but for a fence, is the name of another file."""
-    before = next((line for line in reversed(outside) if line.strip() and not _FENCE.fullmatch(line)), "")
-    named = _PATH.fullmatch(before)
-    if named and named.group(1) != EDITABLE:
-        raise CandidateFault("path", f"a block is headed {named.group(1)[:100]!r}; {EDITABLE} is the one editable file")
+    """Refuse a block whose heading (the last line before it, a fence and what stands before that) names another file."""
+    above = [line for line in outside[-4:] if line.strip()]
+    headings = above[-1:]
+    if headings and _FENCE.fullmatch(headings[0]):
+        headings = [headings[0].strip().lstrip("`").partition(" ")[2], *above[-2:-1]]
+    for heading in headings:
+        named = heading.strip().strip("#*`: \t").removeprefix("File:").removeprefix("Path:").strip("*`: \t\r")
+        path = " " not in named and (_SUFFIX.fullmatch(named) or named.startswith(("/", "./", "../", "a/", "b/")))
+        if path and named != EDITABLE:
+            raise CandidateFault("path", f"a block is headed {named[:100]!r}; {EDITABLE} is the one editable file")
 
 
 def apply_edits(edits: list[Edit], base: str) -> str:

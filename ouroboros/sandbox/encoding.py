@@ -60,6 +60,8 @@ def check_layout(source: str) -> None:
             if token.type in _LAYOUT:
                 indent += (token.type == tokenize.INDENT) - (token.type == tokenize.DEDENT)
             else:
+                if token.type == tokenize.STRING and _nested(text) > BRACKET_CAP:
+                    depth = BRACKET_CAP + 1
                 depth += (text in "([{" and text != "") - (text in ")]}" and text != "")
                 prefix = (token.type == tokenize.OP and text not in "()[]{},:") or text in ("not", "lambda")
                 run = run + 1 if prefix else 0
@@ -69,3 +71,14 @@ def check_layout(source: str) -> None:
     except (tokenize.TokenError, SyntaxError):
         # Not Python: the parser says so with a better reason in the next layer. What was read until here was in bounds.
         return
+
+
+def _nested(text: str) -> int:
+    """Return how deep brackets nest in a string: before Python 3.12 an f-string's expressions hide in one token."""
+    depth = deepest = 0
+    if "f" not in text[:2].lower():
+        return 0
+    for char in text:
+        depth += (char in "([{") - (char in ")]}")
+        deepest = max(deepest, depth)
+    return deepest

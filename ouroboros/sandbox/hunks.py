@@ -51,8 +51,10 @@ def recount(lines: list[str], length: int) -> list[str]:
     if not hunks:
         return lines
     last = hunks[-1]
-    while last.body and last.body[-1] == "\n" and last.counted()[0] > last.counts[0]:
+    spare = last.counted()[0] - last.counts[0]
+    while last.body and last.body[-1] == "\n" and spare > 0:
         last.body.pop()
+        spare -= 1
     # Lines after a count that is right are not the hunk's: whoever applies the diff says what they are.
     if all(hunk.counted() == hunk.counts for hunk in hunks) or not all(hunk.is_plain() for hunk in hunks):
         return head + [line for hunk in hunks for line in (hunk.title, *hunk.body)]

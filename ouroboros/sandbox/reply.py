@@ -12,14 +12,15 @@ from ouroboros.sandbox.edits import Edit, holds_edits, read_edits
 REPLY_CAP = 200_000
 """Characters of a model's answer; more is refused unread."""
 
-_FENCE = re.compile(r"```[ \t]*([A-Za-z0-9_+-]*)[ \t]*")
+_FENCE = re.compile(r"`{3,6}+[ \t]*+([A-Za-z0-9_+-]*+)[ \t]*+(controller\.py)?+[ \t]*+")
 _DIFF_START = re.compile(r"(diff --git |--- |Index: )")
 _STRAY_DIFF = re.compile(r"^(diff --git |@@ -\d|\+\+\+ )", re.MULTILINE)
-_SOURCE = re.compile(r"^\ufeff?def act\(", re.MULTILINE)
+_SOURCE = re.compile(r"^\ufeff?def act *+\(", re.MULTILINE)
 _QUOTED_DIFF = re.compile(
     r"""(^|\\n|["'])(diff --git |Index: |--- (a/|/|\\?["'])|\+\+\+ (b/|/|\\?["'])|GIT binary patch)""", re.MULTILINE
 )
 """A diff in a string of a controller, its line feeds written out or not."""
+_INDENTED_SOURCE = re.compile(r"^[ \t]*+def act\(", re.MULTILINE)
 ADVICE = (
     "send one unified diff of controller.py, or SEARCH/REPLACE blocks, or one whole controller with"
     " `def act(observation, logits)`, in one code fence"
@@ -66,7 +67,7 @@ def read_reply(text: str) -> Payload:
 def _edits(text: str) -> Payload:
     """Return an answer's SEARCH/REPLACE blocks; nothing else in it may be a candidate."""
     edits, rest = read_edits(text)
-    if _STRAY_DIFF.search(rest) or _SOURCE.search(rest):
+    if _STRAY_DIFF.search(rest) or _INDENTED_SOURCE.search(rest):
         raise CandidateFault("text", f"a second candidate stands outside the SEARCH/REPLACE blocks; {ADVICE}")
     return Payload("edits", "".join(line for edit in edits for line in (*edit.search, *edit.replace)), tuple(edits))
 

@@ -3,21 +3,21 @@
 
 One table for both, so that a name passes the screen exactly when the worker has it. Left out on purpose: whatever reaches
 the interpreter (`getattr`, `type`, `format`), whatever differs between interpreters or processes (`hash`, `id`, `repr`,
-exceptions' text, most of libm), and whatever makes state (`lru_cache`, `partial` of a mutable, `nonlocal`).
+exceptions' text, most of libm), and whatever makes state (`lru_cache`, `partial` of a mutable, `nonlocal`), whatever
+younger interpreters added (`is_integer` of an int, a hash of slices).
 """
 
 from __future__ import annotations
 
 BUILTINS = frozenset(
     "abs all any bool chr dict divmod enumerate filter float frozenset int isinstance iter len list map max min next ord pow"
-    " range reversed round set slice sorted str sum tuple zip".split()
+    " range reversed round set sorted str sum tuple zip".split()
 )
 EXCEPTIONS = frozenset(
-    "ArithmeticError AssertionError IndexError KeyError LookupError OverflowError StopIteration TypeError ValueError"
-    " ZeroDivisionError".split()
+    "AssertionError IndexError KeyError LookupError StopIteration TypeError ValueError ZeroDivisionError".split()
 )
-"""Exceptions that a controller may raise and catch. Not `Exception`, `MemoryError` or `RecursionError`: where those strike
-depends on the interpreter, and a controller that survives them would play differently in each sandbox."""
+"""Exceptions that a controller may raise and catch. Not `Exception`, `MemoryError`, `OverflowError` or `RecursionError`: where
+those strike depends on the interpreter, and a controller that survives them would play differently in each sandbox."""
 
 MODULES: dict[str, frozenset[str]] = {
     "collections": frozenset({"Counter", "OrderedDict", "defaultdict", "deque"}),
@@ -25,14 +25,17 @@ MODULES: dict[str, frozenset[str]] = {
     "heapq": frozenset({"heapify", "heappop", "heappush", "heappushpop", "heapreplace", "merge", "nlargest", "nsmallest"}),
     "itertools": frozenset(
         "accumulate chain combinations combinations_with_replacement compress count cycle dropwhile filterfalse groupby islice"
-        " pairwise permutations product repeat starmap takewhile tee zip_longest".split()
+        " pairwise permutations product repeat starmap takewhile zip_longest".split()
     ),
     "math": frozenset(
-        "ceil comb copysign exp fabs floor fmod fsum gcd inf isclose isfinite isinf isnan isqrt lcm log log2 pi prod"
+        "ceil comb copysign e exp fabs floor fmod fsum gcd inf isclose isfinite isinf isnan isqrt lcm log log2 pi prod"
         " sqrt trunc".split()
     ),
 }
 """Importable standard modules and their allowed names. `toolkit` is importable too; its names are its public functions."""
+
+TYPING = frozenset("Any Callable Dict FrozenSet Iterable Iterator List Mapping Optional Sequence Set Tuple Union".split())
+"""What may be imported from `typing`, for annotations: the worker drops both."""
 
 METHODS = frozenset(
     # list, deque
@@ -43,14 +46,11 @@ METHODS = frozenset(
     " add difference difference_update discard intersection intersection_update isdisjoint issubset issuperset"
     " symmetric_difference symmetric_difference_update union"
     # int, float
-    " as_integer_ratio bit_count bit_length is_integer"
+    " as_integer_ratio bit_count bit_length"
     # str
-    " endswith find isalpha isdigit join ljust lower lstrip partition replace rfind rjust rstrip split splitlines startswith"
-    " strip upper zfill"
+    " endswith find isalnum isalpha isdigit islower isspace isupper join ljust lower lstrip partition replace rfind rjust"
+    " rstrip split splitlines startswith strip title upper zfill"
     # itertools.chain
     " from_iterable".split()
 )
 """Attributes that may be read from any value."""
-
-ANNOTATIONS = frozenset("bool dict float frozenset int list set str tuple".split())
-"""Names that an annotation may use."""

@@ -48,7 +48,7 @@ class WasmSandbox:
     def __init__(self, toolkit_source: str, actions: int = 4, limits: Limits | None = None) -> None:
         if find_spec("wasmtime") is None:
             raise SurroundingsError("the WASM sandbox needs the package wasmtime; pip install it, or start Docker")
-        self._component = prepare(toolkit_source)
+        self._toolkit, self._component = toolkit_source, prepare(toolkit_source)
         self._actions, self._limits = actions, limits or Limits()
         self._sessions: set[WorkerSession] = set()
 
@@ -59,6 +59,8 @@ class WasmSandbox:
             CandidateFault: the controller could not be loaded.
             SurroundingsError: the worker process did not start.
         """
+        if not self._component.exists():  # the cache was emptied meanwhile
+            prepare(self._toolkit)
         command = [sys.executable, "-I", "-c", _START, _ROOT, str(self._component), str(self._limits.memory_mb)]
         link = ProcessLink(command)
         await_ready(link, self._limits.start_s, "WASM")

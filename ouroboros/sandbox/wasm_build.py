@@ -14,12 +14,14 @@ import platform
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ouroboros.protocols.canonical import content_hash
 from ouroboros.protocols.errors import SurroundingsError
+from ouroboros.sandbox import shipped
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,9 @@ class WitWorld(wit_world.WitWorld):
         return WORKER.handle(request)
 """
 KEPT = 4
-"""Compiled components (38 MB each) that the cache holds."""
+"""Compiled components (38 MB each) that the cache holds, and more of those used lately."""
+IN_USE_S = 86_400.0
+"""One used so recently may be in use: its processes read it again for each session."""
 ENGINE_FLAGS = "fuel"
 """Names the engine's configuration in the cache key; see `wasm_child.engine`."""
 
@@ -64,7 +68,9 @@ def component_key(toolkit_source: str) -> str:
         versions = [version("componentize-py"), version("wasmtime")]
     except PackageNotFoundError as error:
         raise SurroundingsError(f"the WASM sandbox needs the package {error.name}; pip install it, or start Docker") from error
-    return content_hash([versions, platform.machine(), sys.platform, ENGINE_FLAGS, GUEST, WIT, _shipped(), toolkit_source])
+    return content_hash(
+        [versions, platform.machine(), sys.platform, ENGINE_FLAGS, GUEST, WIT, shipped.sources(), toolkit_source]
+    )
 
 
 def prepare(toolkit_source: str, progress: Callable[[str], None] | None = None) -> Path:
@@ -81,6 +87,7 @@ def prepare(toolkit_source: str, progress: Callable[[str], None] | None = None) 
     folder = cache_folder()
     path = folder / f"{component_key(toolkit_source)}.cwasm"
     if path.exists():
+        os.utime(path)  # what is in use is not pruned
         return path
     try:
         with (folder / "lock").open("w") as lock:
@@ -94,14 +101,10 @@ def prepare(toolkit_source: str, progress: Callable[[str], None] | None = None) 
 
 
 def _prune(folder: Path) -> None:
-    """Delete all but the newest components; those in use stay mapped until their processes end."""
+    """Delete all but the components used last."""
     for old in sorted(folder.glob("*.cwasm"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
-        old.unlink(missing_ok=True)
-
-
-def _shipped() -> dict[str, str]:
-    """Return the modules that the guest is made of besides its toolkit, which are shipped as they are."""
-    return {name: Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8") for name in ("worker", "wire")}
+        if time.time() - old.stat().st_mtime > IN_USE_S:
+            old.unlink(missing_ok=True)
 
 
 def _build(path: Path, toolkit_source: str, say: Callable[[str], None]) -> None:
@@ -111,7 +114,7 @@ def _build(path: Path, toolkit_source: str, say: Callable[[str], None]) -> None:
         app = folder / "app"
         app.mkdir()
         (folder / "worker.wit").write_text(WIT)
-        for module, source in {"guest": GUEST, "toolkit": toolkit_source, **_shipped()}.items():
+        for module, source in {"guest": GUEST, "toolkit": toolkit_source, **shipped.sources()}.items():
             (app / f"{module}.py").write_text(source, encoding="utf-8")
         say("building the WASM sandbox, once (about 15 s): CPython with the controller worker")
         _componentize(folder)

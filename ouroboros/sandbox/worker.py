@@ -11,7 +11,6 @@ What it says and hears is described in `wire`, which travels with it.
 
 from __future__ import annotations
 
-import ast
 import builtins
 import collections
 import functools
@@ -19,20 +18,25 @@ import heapq
 import itertools
 import json
 import math
-import operator
 import os
 import signal
 import sys
 import types
-from collections.abc import Callable, Iterable, Set
+import unicodedata  # noqa: F401 (the compiler needs it for `\N{...}`, and later there are no files)
+import warnings
+from collections.abc import Callable
 from typing import Any
 
+import rewrite
 import toolkit
 import wire
 
+if sys.version_info >= (3, 12):
+    import _pylong  # noqa: F401 (big integers need it)
+
 FILENAME = "controller.py"
-RECURSION = 900
-"""Frames that a controller may stack up, the same in both sandboxes."""
+RECURSION = 900 if sys.version_info >= (3, 12) else 3600
+"""Frames that a controller may stack up: before 3.12 an interpreter also counts those of comprehensions and of C."""
 CONSTANTS = (bool, int, float, str, tuple, types.FunctionType)
 """What a public name of the toolkit may be to be seen by a controller: no modules, classes or mutable tables."""
 
@@ -52,148 +56,6 @@ class Sink:
         """Do nothing."""
 
 
-def ordered_sum(values: Iterable[Any], /, start: Any = 0) -> Any:
-    """Add from left to right. The built-in compensates floats since Python 3.12, so it would differ between sandboxes."""
-    return functools.reduce(operator.add, values, start)
-
-
-class OrderedSet(dict[Any, None]):
-    """What a controller has for `set`: it iterates in the order of insertion.
-
-    The built-in's order follows hashes, which differ between 32 and 64 bits (of tuples, of floats) and from process to process
-    (of strings), so that the same controller would play differently in each sandbox.
-    """
-
-    def __init__(self, values: Iterable[Any] = (), /) -> None:
-        super().__init__(dict.fromkeys(values))
-
-    def _like(self, values: Iterable[Any]) -> Any:
-        return type(self)(values)
-
-    def add(self, value: Any) -> None:  # noqa: D102 (from here on the methods of `set`)
-        self[value] = None
-
-    def discard(self, value: Any) -> None:  # noqa: D102
-        dict.pop(self, value, None)
-
-    def remove(self, value: Any) -> None:  # noqa: D102
-        del self[value]
-
-    def pop(self) -> Any:  # type: ignore[override]  # noqa: D102
-        return self.popitem()[0]
-
-    def copy(self) -> Any:  # noqa: D102
-        return self._like(self)
-
-    def update(self, *others: Iterable[Any]) -> None:  # type: ignore[override]  # noqa: D102
-        dict.update(self, dict.fromkeys(itertools.chain(*others)))
-
-    def union(self, *others: Iterable[Any]) -> Any:  # noqa: D102
-        return self._like(itertools.chain(self, *others))
-
-    def intersection(self, *others: Iterable[Any]) -> Any:  # noqa: D102
-        tables = [dict.fromkeys(other) for other in others]
-        return self._like(value for value in self if all(value in table for table in tables))
-
-    def difference(self, *others: Iterable[Any]) -> Any:  # noqa: D102
-        table = dict.fromkeys(itertools.chain(*others))
-        return self._like(value for value in self if value not in table)
-
-    def symmetric_difference(self, other: Iterable[Any]) -> Any:  # noqa: D102
-        table = OrderedSet(other)
-        return self._like(itertools.chain(self.difference(table), table.difference(self)))
-
-    def _become(self, values: Iterable[Any]) -> Any:
-        kept = dict.fromkeys(values)
-        self.clear()
-        dict.update(self, kept)
-        return self
-
-    def intersection_update(self, *others: Iterable[Any]) -> None:  # noqa: D102
-        self._become(self.intersection(*others))
-
-    def difference_update(self, *others: Iterable[Any]) -> None:  # noqa: D102
-        self._become(self.difference(*others))
-
-    def symmetric_difference_update(self, other: Iterable[Any]) -> None:  # noqa: D102
-        self._become(self.symmetric_difference(other))
-
-    def isdisjoint(self, other: Iterable[Any]) -> bool:  # noqa: D102
-        return not any(value in self for value in other)
-
-    def issubset(self, other: Iterable[Any]) -> bool:  # noqa: D102
-        return all(map(dict.fromkeys(other).__contains__, self))
-
-    def issuperset(self, other: Iterable[Any]) -> bool:  # noqa: D102
-        return all(map(self.__contains__, other))
-
-
-class FrozenOrderedSet(OrderedSet):
-    """What a controller has for `frozenset`: ordered, hashable, and with nothing that changes it."""
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(frozenset(self))
-
-
-def _refuse(*_: Any) -> None:
-    """Stand for every method that would change a frozen set."""
-    raise TypeError("a frozenset cannot be changed")
-
-
-def _operator(name: str, change: bool = False) -> Callable[[Any, Any], Any]:
-    """Return a binary operator of sets, which unlike its method takes sets alone."""
-
-    def apply(self: Any, other: Any) -> Any:
-        if not isinstance(other, (OrderedSet, Set)):
-            return NotImplemented
-        result = getattr(self, name)(other)
-        return self._become(result) if change and not isinstance(self, FrozenOrderedSet) else result
-
-    return apply
-
-
-for _sign, _name in {"or": "union", "and": "intersection", "sub": "difference", "xor": "symmetric_difference"}.items():
-    setattr(OrderedSet, f"__{_sign}__", _operator(_name))
-    setattr(OrderedSet, f"__i{_sign}__", _operator(_name, change=True))
-setattr(OrderedSet, "__le__", _operator("issubset"))  # noqa: B010
-setattr(OrderedSet, "__ge__", _operator("issuperset"))  # noqa: B010
-setattr(OrderedSet, "__lt__", lambda self, other: self <= other and self != other)  # noqa: B010
-setattr(OrderedSet, "__gt__", lambda self, other: self >= other and self != other)  # noqa: B010
-
-
-for _name in (
-    "add",
-    "discard",
-    "remove",
-    "pop",
-    "update",
-    "clear",
-    "popitem",
-    "setdefault",
-    "_become",
-    "__setitem__",
-    "__delitem__",
-):
-    setattr(FrozenOrderedSet, _name, _refuse)
-
-
-class OrderedDisplays(ast.NodeTransformer):
-    """Turns set displays and comprehensions into calls of `OrderedSet`, under a name that the screen lets nobody bind."""
-
-    def visit_Set(self, node: ast.Set) -> ast.AST:
-        """Make `{a, b}` a call on the list."""
-        return self._call(node, ast.List(node.elts, ast.Load()))
-
-    def visit_SetComp(self, node: ast.SetComp) -> ast.AST:
-        """Make `{a for b in c}` a call on the generator."""
-        return self._call(node, ast.GeneratorExp(node.elt, node.generators))
-
-    def _call(self, node: ast.expr, values: ast.expr) -> ast.AST:
-        self.generic_visit(values)
-        call = ast.Call(ast.Name("__set__", ast.Load()), [ast.copy_location(values, node)], [])
-        return ast.fix_missing_locations(ast.copy_location(call, node))
-
-
 class Worker:
     """One controller and the requests about it."""
 
@@ -202,6 +64,7 @@ class Worker:
         self.actions = 0
         self.done: list[int] | None = None
         sys.stdout = sys.stderr = Sink()
+        warnings.simplefilter("ignore")  # to show one, the interpreter would look for the source in a file
 
     def handle(self, text: str) -> str:
         """Answer one JSON-RPC request with one reply; an exception of the controller is an error reply."""
@@ -226,23 +89,24 @@ class Worker:
 
     def _open(self, params: dict[str, Any]) -> bool:
         """Load a controller into a namespace of allowed names."""
-        names = {name: getattr(builtins, name) for name in params["builtins"]}
-        names |= {"sum": ordered_sum, "set": OrderedSet, "frozenset": FrozenOrderedSet, "__set__": OrderedSet}
+        names = {name: getattr(builtins, name) for name in params["builtins"]} | rewrite.NAMES
         names["__import__"] = _importer(params["modules"])
         namespace: dict[str, Any] = {"__builtins__": names, "__name__": "controller"}
-        tree = OrderedDisplays().visit(ast.parse(params["source"], FILENAME))
+        tree = rewrite.rewritten(params["source"], FILENAME)
         exec(compile(tree, FILENAME, "exec", dont_inherit=True), namespace)  # noqa: S102 (this is the sandbox)
         self.act, self.actions = namespace["act"], params["actions"]
         return True
 
     def _act(self, params: dict[str, Any]) -> list[int]:
         """Return the controller's action for every row."""
-        act, actions = self.act, self.actions
+        act, actions, forget = self.act, self.actions, getattr(toolkit, "_forget", None)
         out: list[int] = []
         self.done = out
         if act is None:
             raise RuntimeError("no controller is loaded")
         for observation, logits in wire.rows(params):
+            if forget is not None:
+                forget()
             action = act(observation, logits)
             if type(action) is not int:
                 raise BadAction(type(action).__name__)

@@ -8,18 +8,18 @@ from ouroboros.sandbox.conformance import GREEDY, bank
 from ouroboros.sandbox.contract import check_contract
 from ouroboros.sandbox.wasm import WasmSandbox
 
-SEEN = "SEEN = []\n"
 IMPURE = {
-    "counts calls": SEEN + "def act(observation, logits):\n    SEEN.append(0)\n    return len(SEEN) % 4\n",
-    "turns after a while": SEEN + "def act(observation, logits):\n    SEEN.append(0)\n    return 0 if len(SEEN) < 400 else 1\n",
-    "looks at the row before": "LAST = [0]\ndef act(observation, logits):\n    answer = LAST[0]\n"
-    "    LAST[0] = observation['food'] % 4\n"
+    "counts calls": "def act(observation, logits, seen=[]):\n    seen.append(0)\n    return len(seen) % 4\n",
+    "turns after a while": "def act(observation, logits, seen=[]):\n    seen.append(0)\n    return int(len(seen) > 400)\n",
+    "looks at the row before": "def act(observation, logits, last=[0]):\n    answer = last[0]\n"
+    "    last[0] = observation['food'] % 4\n"
     "    return answer\n",
-    "remembers the first answer": "FIRST = []\ndef act(observation, logits):\n"
-    "    FIRST.append(observation['food'] // 7 % 4)\n    return FIRST[0]\n",
-    "repeats badly": "LAST = [None]\ndef act(observation, logits):\n    same = LAST[0] == observation['board']\n"
-    "    LAST[0] = list(observation['board'])\n    return 1 if same else 0\n",
+    "remembers the first answer": "def act(observation, logits, first=[]):\n"
+    "    first.append(observation['food'] // 7 % 4)\n    return first[0]\n",
+    "repeats badly": "def act(observation, logits, last=[None]):\n    same = last[0] == observation['board']\n"
+    "    last[0] = list(observation['board'])\n    return 1 if same else 0\n",
 }
+"""Controllers that remember; the screen refuses their mutable defaults."""
 
 
 def test_a_pure_controller_keeps_its_contract(wasm: WasmSandbox) -> None:

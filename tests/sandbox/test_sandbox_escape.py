@@ -108,7 +108,7 @@ ctypes, os = sys.modules["ctypes"], sys.modules["os"]
 libc = ctypes.CDLL(None, use_errno=True)
 
 def known(name):
-    return name in ("HOSTNAME", "PATH", "HOME", "LC_CTYPE")
+    return name in ("GLIBC_TUNABLES", "HOSTNAME", "PATH", "HOME", "LC_CTYPE")
 
 def act(observation, logits):
     environ = ctypes.POINTER(ctypes.c_char_p).in_dll(libc, "environ")

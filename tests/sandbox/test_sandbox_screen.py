@@ -152,3 +152,34 @@ def test_any_text_passes_or_is_refused(text: str) -> None:
 )
 def test_any_python_like_text_passes_or_is_refused(parts: list[str]) -> None:
     assert layer_or_none(lambda: static_screen(NEW + "".join(parts), BASE)) in (None, "text", "bytes", "ast", "bandit")
+
+
+LONG = 60_000
+FOREVER = {
+    "heading of marks": "#" * LONG + "\n" + EDIT,
+    "heading of slashes": "/x" * LONG + "\n" + EDIT,
+    "heading of blanks": " " * LONG + "x\n" + EDIT,
+    "fence of blanks": "```" + " " * LONG + "!\n" + NEW + "```\n",
+    "fence of letters": "```" + "a" * LONG + "!\n" + NEW + "```\n",
+    "blank tail of a diff": DIFF + "\n" * 19_000,
+    "blank tail of a short hunk": DIFF.replace("-1,2 +1,2", "-1,1 +1,1") + "\n" * 19_000,
+    "many hunks": DIFF + "@@ -1 +1 @@\n" * 1500,
+    "open strings": NEW + '"' * 15_000,
+    "many blocks": EDIT * 60,
+    "brackets in an f-string": NEW + "X = f'{" + "(" * 180 + "1" + ")" * 180 + "}'\n",
+    "integer of many digits": NEW + "X = " + "9" * 15_000 + "\n",
+    "integer of many hexadecimal digits": NEW + "X = 0x" + "f" * 15_000 + "\n",
+}
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("name", FOREVER)
+def test_nothing_makes_the_screen_slow(name: str) -> None:
+    # Each of them would take minutes or hours, were any part of the screen quadratic in it.
+    for size in (1, 3):
+        layer_or_none(lambda size=size: static_screen(FOREVER[name] * size, BASE))
+
+
+def test_the_parsers_warnings_stay_inside(capfd: pytest.CaptureFixture[str]) -> None:
+    static_screen(NEW.replace("    return", "    x = '\\d' if logits is 0 else 1or 2\n    return"), BASE)
+    assert capfd.readouterr() == ("", "")

@@ -23,6 +23,7 @@ from ouroboros.envs.task import SnakeTask, toolkit_source
 from ouroboros.protocols.errors import SurroundingsError
 from ouroboros.runs.bench.hostile import aftermath, deadlines, verdicts
 from ouroboros.runs.bench.timing import Report, machine, significant
+from ouroboros.sandbox import shipped
 from ouroboros.sandbox.choose import choose
 from ouroboros.sandbox.conformance import GREEDY
 from ouroboros.sandbox.docker_worker import DockerSandbox
@@ -176,11 +177,9 @@ def await_pool(box: Sandbox) -> None:
 @contextmanager
 def native() -> Iterator[Callable[[str], Session]]:
     """Give a function that opens a controller in the worker without walls."""
-    own = Path(choose.__code__.co_filename).parent
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("worker.py", "wire.py"):
-            Path(folder, name).write_bytes((own / name).read_bytes())
-        Path(folder, "toolkit.py").write_text(toolkit_source(), encoding="utf-8")
+        for name, source in (shipped.sources() | {"toolkit": toolkit_source()}).items():
+            Path(folder, f"{name}.py").write_text(source, encoding="utf-8")
         program = f"import sys; sys.path.insert(0, {folder!r}); import worker; worker.serve(lambda: None)"
 
         def open_one(source: str) -> Session:

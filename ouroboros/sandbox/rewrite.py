@@ -1,0 +1,120 @@
+"""What is changed in a controller's program before it runs: nothing that a reader would miss.
+
+Displays of sets keep their order, constants of the module are frozen, texts of functions are refused, annotations are dropped:
+one interpreter evaluates them and another does not. The names that stand for `values` are ones that the screen lets nobody use.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import values
+
+NAMES: dict[str, Any] = {
+    "sum": values.ordered_sum,
+    "set": values.OrderedSet,
+    "frozenset": values.FrozenOrderedSet,
+    "str": values.Text,
+    "__set__": values.OrderedSet,
+    "__frozen__": values.frozen,
+    "__keys__": values.keys,
+    "__items__": values.items,
+    "__plain__": values.plain,
+}
+"""Built-ins that a controller gets in place of the interpreter's."""
+
+
+def rewritten(source: str, filename: str) -> ast.Module:
+    """Return a controller's syntax tree as it will run."""
+    tree = ast.parse(source, filename)
+    tree.body = [node for node in tree.body if not (isinstance(node, ast.ImportFrom) and node.module == "typing")]
+    for node in tree.body:
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            node.value = Frozen().visit(node.value)
+    Rewriter().visit(tree)
+    return ast.fix_missing_locations(tree)
+
+
+def called(name: str, node: ast.AST, *arguments: ast.expr) -> ast.Call:
+    """Return a call in the place of a node."""
+    return ast.copy_location(ast.Call(ast.copy_location(ast.Name(name, ast.Load()), node), list(arguments), []), node)
+
+
+class Frozen(ast.NodeTransformer):
+    """Makes displays of a module constant unchangeable."""
+
+    def visit_List(self, node: ast.List) -> ast.AST:
+        """Make a list a tuple."""
+        self.generic_visit(node)
+        return ast.copy_location(ast.Tuple(node.elts, ast.Load()), node)
+
+    def visit_Set(self, node: ast.Set) -> ast.AST:
+        """Make a set a frozen one."""
+        self.generic_visit(node)
+        return called("__frozen__", node, ast.copy_location(ast.Tuple(node.elts, ast.Load()), node))
+
+    def visit_Dict(self, node: ast.Dict) -> ast.AST:
+        """Make a dict one that can only be read."""
+        self.generic_visit(node)
+        return called("__frozen__", node, node)
+
+
+class Rewriter(ast.NodeTransformer):
+    """Changes expressions everywhere."""
+
+    def visit_Set(self, node: ast.Set) -> ast.AST:
+        """Make `{a, b}` a call on the list."""
+        self.generic_visit(node)
+        return called("__set__", node, ast.copy_location(ast.List(node.elts, ast.Load()), node))
+
+    def visit_SetComp(self, node: ast.SetComp) -> ast.AST:
+        """Make `{a for b in c}` a call on the generator."""
+        self.generic_visit(node)
+        return called("__set__", node, ast.copy_location(ast.GeneratorExp(node.elt, node.generators), node))
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        """Leave a set display right of `in` alone: order does not matter there, and the compiler makes it a constant."""
+        kept = [
+            other if isinstance(other, ast.Set) and isinstance(sign, (ast.In, ast.NotIn)) else None
+            for sign, other in zip(node.ops, node.comparators, strict=True)
+        ]
+        for display in kept:
+            if display is not None:
+                display.elts = [self.visit(element) for element in display.elts]
+        node.left = self.visit(node.left)
+        node.comparators = [
+            self.visit(other) if display is None else display for other, display in zip(node.comparators, kept, strict=True)
+        ]
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Make `d.keys()` and `d.items()` ordered sets and lists."""
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Attribute) and node.func.attr in ("keys", "items") and not (node.args or node.keywords):
+            return called(f"__{node.func.attr}__", node, node.func.value)
+        return node
+
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:
+        """Let an f-string hold plain values alone."""
+        self.generic_visit(node)
+        node.value = called("__plain__", node.value, node.value)
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        """Drop a parameter's annotation."""
+        node.annotation = None
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Drop a function's annotation."""
+        node.returns = None
+        self.generic_visit(node)
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        """Drop a variable's annotation."""
+        self.generic_visit(node)
+        if node.value is None:
+            return ast.copy_location(ast.Pass(), node)
+        return ast.copy_location(ast.Assign([node.target], node.value), node)

@@ -1,0 +1,71 @@
+"""What of the hostile corpus only games can judge: the gate's paired test takes none of it, and takes a good patch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ouroboros.envs.task import SnakeTask
+from ouroboros.protocols.errors import CandidateFault
+from ouroboros.protocols.records import Observations
+from ouroboros.runs.gate.paired import judge
+from ouroboros.runs.players import Player
+from ouroboros.sandbox.wasm import WasmSandbox
+
+FOLDER = Path(__file__).parents[1] / "sandbox" / "corpus"
+TASK = SnakeTask(size=6)
+ALWAYS_UP = "def act(observation, logits):\n    return 0\n"
+
+
+class Hungry:
+    """A policy that rates a move by whether it leads towards the food."""
+
+    def logits(self, observations: Observations) -> np.ndarray:
+        columns = observations.columns
+        head, food, size = columns["snake"][:, 0].astype(int), columns["food"].astype(int), TASK.size
+        down, right = food // size - head // size, food % size - head % size
+        wishes = np.stack([-down, down, -right, right], axis=1)
+        return (np.sign(wishes) + np.array([0.03, 0.02, 0.01, 0.0])).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def wasm() -> Iterator[WasmSandbox]:
+    sandbox = WasmSandbox(TASK.toolkit_source)
+    yield sandbox
+    sandbox.close()
+
+
+def accepted(wasm: WasmSandbox, source: str, incumbent: str) -> bool:
+    """Return whether the gate's paired games show a controller better than another."""
+    players = [Player(Hungry(), wasm.open(text), None, lambda text=text: wasm.open(text)) for text in (source, incumbent)]
+
+    def play(first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        seeds = list(range(1000 + first, 1000 + first + count))
+        mine, theirs = (player.play(TASK, seeds, count).utility for player in players)
+        return mine, theirs
+
+    try:
+        return judge(play, alpha=0.05, games=96, batch=32, futility=0.005).better
+    except CandidateFault:
+        return False
+    finally:
+        for player in players:
+            player.session.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("g*.py")), ids=lambda path: path.stem)
+def test_nothing_of_the_corpus_gets_in_by_games(wasm: WasmSandbox, path: Path) -> None:
+    # Unscreened, so that what the layers before the gate refuse meets it too.
+    try:
+        assert not accepted(wasm, path.read_text(encoding="utf-8"), TASK.start_controller)
+    except CandidateFault:
+        return  # it could not even be loaded
+
+
+@pytest.mark.slow
+def test_the_control_gets_in_where_it_is_better(wasm: WasmSandbox) -> None:
+    assert accepted(wasm, (FOLDER / "g15_good_patch.py").read_text(encoding="utf-8"), ALWAYS_UP)

@@ -1,0 +1,5 @@
+A = B = 0
+
+
+def act(observation, logits):
+    return A

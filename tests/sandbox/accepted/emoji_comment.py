@@ -1,0 +1,3 @@
+# 🐍 snake️ → food
+def act(observation, logits):
+    return 0

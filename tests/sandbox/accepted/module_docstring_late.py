@@ -1,0 +1,5 @@
+def act(observation, logits):
+    return 0
+
+
+"""A trailing note."""

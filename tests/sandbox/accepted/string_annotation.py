@@ -1,0 +1,2 @@
+def act(observation: "dict", logits: "list[float]") -> "int":
+    return 0

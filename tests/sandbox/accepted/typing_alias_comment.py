@@ -1,0 +1,3 @@
+def act(observation, logits):  # type: (dict, list) -> int
+    x = 0  # type: int
+    return x

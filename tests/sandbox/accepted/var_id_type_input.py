@@ -1,0 +1,4 @@
+def act(observation, logits):
+    id = logits.index(max(logits))
+    type = id
+    return type

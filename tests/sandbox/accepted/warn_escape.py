@@ -1,0 +1,2 @@
+def act(observation, logits):
+    return len("\d") % 4

@@ -1,0 +1,3 @@
+def act(observation, logits):
+    n = len(logits)
+    return 0 if n is 4 else 1

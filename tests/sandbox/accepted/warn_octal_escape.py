@@ -1,0 +1,2 @@
+def act(observation, logits):
+    return len("\777") % 4

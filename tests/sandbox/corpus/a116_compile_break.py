@@ -1,0 +1,5 @@
+# layer: ast; expect: reject
+def act(observation, logits):
+    if logits:
+        break
+    return 0
