@@ -130,7 +130,7 @@ def _parts(recipe: Recipe, run: str) -> tuple[Task, Sandbox, dict[str, Role]]:
 
     task = make_task(recipe.task)
     roles = {name: build_role(getattr(recipe.roles, name), method) for name, method in ROLE_METHODS.items()}
-    return task, choose(recipe.sandbox, task.toolkit_source, len(task.actions), run=run), roles
+    return task, choose(recipe.sandbox, task.toolkit_source, len(task.actions), run=run, image=recipe.sandbox_image), roles
 
 
 def read_recipe(folder: Path, overrides: tuple[str, ...] = ()) -> Recipe:

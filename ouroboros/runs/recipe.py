@@ -137,6 +137,7 @@ class Recipe(Frozen):
     seed: int = Field(default=0, ge=0, lt=1 << 63)
     perception: Perception = "json"
     sandbox: Literal["auto", "docker", "wasm"] = "auto"
+    sandbox_image: str = ""
     threads: int = Field(default=2, ge=1, le=256)
     task: TaskSettings = TaskSettings()
     start: StartSettings = StartSettings()

@@ -15,7 +15,9 @@ Name = Literal["auto", "docker", "wasm"]
 REMEDY = "two ways to get one: start a Docker daemon, or pip install wasmtime and componentize-py (Python on WebAssembly)"
 
 
-def choose(name: Name, toolkit_source: str, actions: int = 4, limits: Limits | None = None, run: str = "") -> Sandbox:
+def choose(
+    name: Name, toolkit_source: str, actions: int = 4, limits: Limits | None = None, run: str = "", image: str = ""
+) -> Sandbox:
     """Return the sandbox of that name; `auto` is Docker where a daemon answers, else WASM.
 
     Args:
@@ -24,12 +26,13 @@ def choose(name: Name, toolkit_source: str, actions: int = 4, limits: Limits | N
         actions: number of actions.
         limits: what a worker may use.
         run: name of the run, by which Docker's containers can be told.
+        image: by digest, what Docker's workers are built on; the running interpreter where it is empty.
 
     Raises:
         SurroundingsError: it is not there; the message names both ways to get one.
     """
     makers: dict[str, Callable[[], Sandbox]] = {
-        "docker": lambda: DockerSandbox(toolkit_source, actions, limits, run=run),
+        "docker": lambda: DockerSandbox(toolkit_source, actions, limits, run=run, base=image),
         "wasm": lambda: WasmSandbox(toolkit_source, actions, limits),
     }
     missing: list[str] = []

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from ouroboros.protocols.errors import SurroundingsError
 from ouroboros.sandbox.docker_container import LABEL, RUN_LABEL, Container, owner, reap, remove
-from ouroboros.sandbox.docker_image import command, ensure_image
+from ouroboros.sandbox.docker_image import PYTHON, PYTHON_OF_BASE, command, ensure_image
 from ouroboros.sandbox.docker_link import AttachedLink, FifoLink, mounts, named_pipes
 from ouroboros.sandbox.limits import Limits
 from ouroboros.sandbox.link import await_ready
@@ -61,6 +61,7 @@ class DockerSandbox:
         limits: what a worker may use.
         warm: containers kept ready.
         run: name of the run, put on every container.
+        base: an image by digest that has a Python, instead of the running interpreter's.
 
     Raises:
         SurroundingsError: no daemon answers, or it refuses the image.
@@ -69,16 +70,24 @@ class DockerSandbox:
     name = "docker"
 
     def __init__(
-        self, toolkit_source: str, actions: int = 4, limits: Limits | None = None, *, warm: int = 2, run: str = ""
+        self,
+        toolkit_source: str,
+        actions: int = 4,
+        limits: Limits | None = None,
+        *,
+        warm: int = 2,
+        run: str = "",
+        base: str = "",
     ) -> None:
         self._client, self._actions, self._limits, self._warm = connect(), actions, limits or Limits(), warm
-        self._image = ensure_image(self._client, toolkit_source)
+        self._image = ensure_image(self._client, toolkit_source, base)
         self._profile = Path(__file__).with_name("seccomp.json").read_text(encoding="utf-8")
         self._sessions: set[WorkerSession] = set()
         self._ready: deque[Future[Channel]] = deque()
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox-start")
         self._remover = ThreadPoolExecutor(1, thread_name_prefix="sandbox-remove")
         self._closed, self._pipes, self._run = False, True, run
+        self._python = PYTHON_OF_BASE if base else PYTHON
         reap(self._client)
         self._refill()
 
@@ -186,7 +195,7 @@ class DockerSandbox:
         )
         return {
             "image": self._image,
-            "command": command(memory_mb + INTERPRETER_MB, tuple(pipes.values())),
+            "command": command(memory_mb + INTERPRETER_MB, tuple(pipes.values()), self._python),
             "name": f"ouroboros-{secrets.token_hex(8)}",
             "hostname": "sandbox",
             "user": NOBODY,
