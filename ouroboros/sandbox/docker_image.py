@@ -1,8 +1,8 @@
 """The worker's Docker image, made without a registry: the running interpreter, the modules it loads, worker and toolkit.
 
 Only files that a started worker has open are shipped (about 15 MB): no shell, no tool, no package. Where a registry is at hand,
-an image such as `python:slim` may stand in for the interpreter, named by digest. The worker's image is named by the hash of what
-it is made from, so it is made once.
+an image such as `python:slim` may stand in for the interpreter, named by digest. The worker's image bears the hash of what it
+is made from, so it is made once.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def ensure_image(client: Any, toolkit_source: str, base: str = "") -> str:
     Args:
         client: of the daemon.
         toolkit_source: source of the `toolkit` module.
-        base: an image with a Python of its own to build on, by digest (`python@sha256:...`), instead of the running interpreter.
+        base: an image with a Python to build on, by digest (`python@sha256:...`), instead of the running interpreter.
 
     Raises:
         UsageError: the base is not named by digest.
