@@ -1,8 +1,8 @@
 """The AST layer: everything that is not on a list is refused.
 
-The lists are in `vocabulary`. Two rules carry most of the weight: an attribute is read only by a name on the list (no
-underscore is), and a module holds only imports, immutable constants and functions, so that nothing runs at import and
-nothing can be remembered between calls.
+The lists are in `vocabulary`, the rules of the module level in `toplevel`. Two rules carry most of the weight: an attribute is
+read only by a name on the list (no underscore is), and a module holds only imports, immutable constants and functions, so that
+nothing runs at import and nothing can be remembered between calls.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ import warnings
 from collections.abc import Iterable, Iterator
 
 from ouroboros.protocols.errors import CandidateFault
-from ouroboros.sandbox.vocabulary import BUILTINS, EXCEPTIONS, METHODS, MODULES, TYPING
+from ouroboros.sandbox.toplevel import (
+    bindings,
+    check_member,
+    check_module,
+    check_module_names,
+    fault_at,
+    imports_of,
+    is_immutable,
+)
+from ouroboros.sandbox.vocabulary import BUILTINS, EXCEPTIONS, METHODS
 
 AST_DEPTH_CAP = 64
 _NODES: tuple[type[ast.AST], ...] = (
@@ -26,8 +35,6 @@ _NODES: tuple[type[ast.AST], ...] = (
     ast.MatchAs, ast.MatchOr,
     ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop,
 )  # fmt: skip
-_KEPT_NAMES = BUILTINS | EXCEPTIONS
-"""Names that a module may not bind: its constants are built with them."""
 _BITS_CAP = 4096
 """Of an integer in the source."""
 _NEW_KEYWORDS = frozenset({("map", "strict"), ("reduce", "initial"), ("replace", "count")})
@@ -52,7 +59,7 @@ def parse(source: str) -> ast.Module:
     for _ in range(AST_DEPTH_CAP):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
     if level:
-        raise _fault(level[0], f"nested more than {AST_DEPTH_CAP} deep")
+        raise fault_at(level[0], f"nested more than {AST_DEPTH_CAP} deep")
     _check_compiles(tree)
     return tree
 
@@ -78,12 +85,12 @@ def check_tree(tree: ast.Module) -> None:
     nodes = list(ast.walk(tree))
     for node in nodes:
         if not isinstance(node, _NODES):
-            raise _fault(node, f"{type(node).__name__} is not allowed")
-    _check_module(tree)
-    modules, imported = _imports(tree)
-    bound = list(_bindings(nodes))
+            raise fault_at(node, f"{type(node).__name__} is not allowed")
+    check_module(tree)
+    modules, imported = imports_of(tree)
+    bound = list(bindings(nodes))
     _check_bindings(bound, modules)
-    _check_module_names(tree)
+    check_module_names(tree)
     _check_act(tree, [name for name, _ in bound])
     known = {name for name, _ in bound} | imported | BUILTINS | EXCEPTIONS
     _check_views(nodes)
@@ -93,137 +100,13 @@ def check_tree(tree: ast.Module) -> None:
             _check_node(node, modules, known)
 
 
-def _fault(node: ast.AST, reason: str) -> CandidateFault:
-    """Return the fault of a node, with its line."""
-    return CandidateFault("ast", f"line {getattr(node, 'lineno', 1)}: {reason}")
-
-
-def _check_module(tree: ast.Module) -> None:
-    """Allow imports, functions, immutable constants and docstrings at module level, nothing else."""
-    for node in tree.body:
-        match node:
-            case ast.Import() | ast.ImportFrom() | ast.FunctionDef() | ast.Expr(value=ast.Constant()):
-                continue
-            case ast.Assign(targets=targets, value=value) if all(isinstance(target, ast.Name) for target in targets):
-                _check_constant(node, value)
-            case ast.AnnAssign(target=ast.Name(), value=ast.expr() as value):
-                _check_constant(node, value)
-            case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple() | ast.List() | ast.Call() as value) if all(
-                isinstance(name, ast.Name) for name in names
-            ):
-                _check_constant(node, value)
-            case _:
-                raise _fault(node, f"{type(node).__name__} at module level, where only imports, constants, functions may be")
-    for inner in (n for top in tree.body if isinstance(top, ast.FunctionDef) for n in ast.walk(top)):
-        if isinstance(inner, ast.Import | ast.ImportFrom):
-            raise _fault(inner, "an import inside a function; imports stand at the top")
-
-
-def _check_constant(node: ast.AST, value: ast.expr) -> None:
-    """Require a constant that nothing can change; the worker freezes lists, sets and dicts of constants."""
-    if not _immutable(value, displays=True):
-        raise _fault(
-            node, "a module constant must be made of literals: numbers, strings, and tuples, lists, sets, dicts of them"
-        )
-
-
-def _immutable(node: ast.expr, displays: bool = False) -> bool:
-    """Whether an expression is a constant that nothing can change and that costs nothing to make.
-
-    Args:
-        node: the expression.
-        displays: take lists, sets and dicts of constants too.
-    """
-    match node:
-        case ast.Constant() | ast.Name():
-            return True
-        case ast.Tuple(elts=elts):
-            return all(_immutable(element, displays) for element in elts)
-        case ast.List(elts=elts) | ast.Set(elts=elts) if displays:
-            return all(_immutable(element, displays) for element in elts)
-        case ast.Dict(keys=keys, values=values) if displays:
-            return all(part is not None and _immutable(part, displays) for part in (*keys, *values))
-        case ast.BinOp(left=left, op=ast.Pow() | ast.LShift(), right=ast.Constant(value=int(power))):
-            return _immutable(left) and 0 <= power <= 64
-        case ast.Call(func=ast.Name(id="range"), args=args, keywords=[]):
-            return all(isinstance(arg, ast.Constant) for arg in args)
-        case ast.UnaryOp(op=ast.USub() | ast.UAdd() | ast.Not() | ast.Invert(), operand=operand):
-            return _immutable(operand)
-        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.FloorDiv() | ast.Mod(), right=right):
-            return _immutable(left) and _immutable(right)
-        case ast.Attribute(value=ast.Name()):
-            return True
-        case ast.Call(func=ast.Name(id="frozenset"), args=[ast.Tuple() | ast.List() | ast.Set() as value], keywords=[]):
-            return all(map(_immutable, value.elts))
-        case ast.Call(func=ast.Name(id="float"), args=[ast.Constant(value=str() | int() | float())], keywords=[]):
-            return True
-    return False
-
-
-def _imports(tree: ast.Module) -> tuple[dict[str, frozenset[str] | None], set[str]]:
-    """Return the modules by the name they are bound to (None: any public name), and every name that imports bind."""
-    modules: dict[str, frozenset[str] | None] = {}
-    imported: set[str] = set()
-    origins: dict[str, tuple[str, str]] = {}
-    allowed: dict[str, frozenset[str] | None] = {**MODULES, "toolkit": None, "typing": TYPING}
-    for node in tree.body:
-        if not isinstance(node, ast.Import | ast.ImportFrom):
-            continue
-        if isinstance(node, ast.ImportFrom) and node.module == "__future__" and [a.name for a in node.names] == ["annotations"]:
-            continue
-        for alias in node.names:
-            home = alias.name if isinstance(node, ast.Import) else (node.module or "")
-            if home == "typing" and isinstance(node, ast.Import):
-                raise _fault(node, "write `from typing import ...` with the names that you need")
-            if home not in allowed or (isinstance(node, ast.ImportFrom) and node.level):
-                raise _fault(node, f"import of {home!r}; allowed are {', '.join(sorted(allowed))}")
-            bound = alias.asname or alias.name
-            if bound in imported and origins.get(bound) != (home, alias.name):
-                raise _fault(node, f"{bound!r} is imported twice")
-            origins[bound] = (home, alias.name)
-            imported.add(bound)
-            if isinstance(node, ast.Import):
-                modules[bound] = allowed[home]
-            else:
-                _check_member(node, home, alias.name, allowed[home])
-    return modules, imported
-
-
-def _check_member(node: ast.AST, home: str, name: str, allowed: frozenset[str] | None) -> None:
-    """Refuse a module's name that is not on its list."""
-    if name.startswith("_") or name == "*" or (allowed is not None and name not in allowed):
-        listed = "its public functions" if allowed is None else ", ".join(sorted(allowed))
-        raise _fault(node, f"{home}.{name} is not allowed; of {home} there are {listed}")
-
-
-def _bindings(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
-    """Yield every name that the program binds, but for imported modules, with its node."""
-    for node in nodes:
-        match node:
-            case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.FunctionDef(name=name) | ast.arg(arg=name):
-                yield name, node
-            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
-                yield name, node
-            case ast.alias(name=name, asname=asname):
-                yield asname or name, node
-
-
 def _check_bindings(bound: Iterable[tuple[str, ast.AST]], modules: dict[str, frozenset[str] | None]) -> None:
     """Refuse names with a double underscore, and hiding an imported module."""
     for name, node in bound:
         if "__" in name:
-            raise _fault(node, f"the name {name!r} may not be bound")
+            raise fault_at(node, f"the name {name!r} may not be bound")
         if name in modules and not isinstance(node, ast.alias):
-            raise _fault(node, f"{name!r} is an imported module and may not be bound again")
-
-
-def _check_module_names(tree: ast.Module) -> None:
-    """Refuse that the module itself binds a name of which its constants are made."""
-    for node in tree.body:
-        inside = ast.walk(node) if not isinstance(node, ast.FunctionDef) else [node]
-        for name, part in _bindings(inside):
-            if name in _KEPT_NAMES:
-                raise _fault(part, f"the built-in {name!r} may not be bound by the module")
+            raise fault_at(node, f"{name!r} is an imported module and may not be bound again")
 
 
 def _check_act(tree: ast.Module, bound: list[str]) -> None:
@@ -233,9 +116,9 @@ def _check_act(tree: ast.Module, bound: list[str]) -> None:
         raise CandidateFault("ast", f"expected exactly one `def act(observation, logits)`, found {bound.count('act')}")
     args = acts[0].args
     if [a.arg for a in args.args] != ["observation", "logits"] or args.posonlyargs or args.kwonlyargs or args.defaults:
-        raise _fault(acts[0], "expected `def act(observation, logits)` with just these two parameters")
+        raise fault_at(acts[0], "expected `def act(observation, logits)` with just these two parameters")
     if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _own_nodes(acts[0])):
-        raise _fault(acts[0], "act must return an action; it may not be a generator")
+        raise fault_at(acts[0], "act must return an action; it may not be a generator")
 
 
 def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
@@ -252,19 +135,19 @@ def _check_node(node: ast.AST, modules: dict[str, frozenset[str] | None], known:
     """Check one node against the lists."""
     match node:
         case ast.Attribute(value=ast.Name(id=home), attr=attr) if home in modules:
-            _check_member(node, home, attr, modules[home])
+            check_member(node, home, attr, modules[home])
         case ast.Attribute(attr=attr, ctx=ast.Load()) if attr not in METHODS:
-            raise _fault(node, f"the attribute {attr!r} is not allowed")
+            raise fault_at(node, f"the attribute {attr!r} is not allowed")
         case ast.Name(id=name, ctx=ast.Load()) if name not in known:
-            raise _fault(node, f"the name {name!r} is neither defined here nor an allowed built-in")
+            raise fault_at(node, f"the name {name!r} is neither defined here nor an allowed built-in")
         case ast.Constant(value=value) if isinstance(value, bytes | complex):
-            raise _fault(node, f"{type(value).__name__} literals are not allowed")
+            raise fault_at(node, f"{type(value).__name__} literals are not allowed")
         case ast.Constant(value=int(value)) if value.bit_length() > _BITS_CAP:
-            raise _fault(node, f"an integer of {value.bit_length()} bits, at most {_BITS_CAP}")
+            raise fault_at(node, f"an integer of {value.bit_length()} bits, at most {_BITS_CAP}")
         case ast.BinOp(left=ast.Constant(value=str()) | ast.JoinedStr(), op=ast.Mod()):
-            raise _fault(node, "'%' on a string; use an f-string")
+            raise fault_at(node, "'%' on a string; use an f-string")
         case ast.Call(func=func, keywords=keywords) if any((_called(func), k.arg) in _NEW_KEYWORDS for k in keywords):
-            raise _fault(node, f"a keyword of {_called(func)} that not every interpreter knows")
+            raise fault_at(node, f"a keyword of {_called(func)} that not every interpreter knows")
         case ast.FunctionDef() | ast.Lambda():
             _check_function(node)
         case ast.AnnAssign(annotation=annotation):
@@ -272,15 +155,15 @@ def _check_node(node: ast.AST, modules: dict[str, frozenset[str] | None], known:
         case ast.Try() | ast.ExceptHandler():
             _check_handler(node)
         case ast.keyword(arg=None):
-            raise _fault(node, "'**' in a call is not allowed")
+            raise fault_at(node, "'**' in a call is not allowed")
         case ast.comprehension(is_async=1):
-            raise _fault(node, "async is not allowed")
+            raise fault_at(node, "async is not allowed")
     if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
-        raise _fault(node, f"assignment to the attribute {node.attr!r}; use a local variable")
+        raise fault_at(node, f"assignment to the attribute {node.attr!r}; use a local variable")
     # A module is used by its attributes alone: as a value it could be passed where the attribute lists do not follow it.
     for child in ast.iter_child_nodes(node) if not isinstance(node, ast.Attribute) else ():
         if isinstance(child, ast.Name) and child.id in modules:
-            raise _fault(child, f"the module {child.id!r} may only be used as {child.id}.name")
+            raise fault_at(child, f"the module {child.id!r} may only be used as {child.id}.name")
 
 
 def _called(func: ast.expr) -> str:
@@ -294,7 +177,7 @@ def _check_views(nodes: Iterable[ast.AST]) -> None:
     called = {id(node.func) for node in nodes if isinstance(node, ast.Call) and not node.args and not node.keywords}
     for node in nodes:
         if isinstance(node, ast.Attribute) and node.attr in ("keys", "items") and id(node) not in called:
-            raise _fault(node, f"use {node.attr} as a call without arguments, `d.{node.attr}()`")
+            raise fault_at(node, f"use {node.attr} as a call without arguments, `d.{node.attr}()`")
 
 
 def _check_function(node: ast.FunctionDef | ast.Lambda) -> None:
@@ -302,14 +185,14 @@ def _check_function(node: ast.FunctionDef | ast.Lambda) -> None:
     args = node.args
     if isinstance(node, ast.FunctionDef):
         if node.decorator_list:
-            raise _fault(node, "decorators are not allowed")
+            raise fault_at(node, "decorators are not allowed")
         if node.returns is not None:
             _check_annotation(node.returns)
     if args.kwarg:
-        raise _fault(node, "'**' parameters are not allowed")
+        raise fault_at(node, "'**' parameters are not allowed")
     for default in (*args.defaults, *args.kw_defaults):
-        if default is not None and not _immutable(default):
-            raise _fault(default, "a default must be an immutable literal or a name")
+        if default is not None and not is_immutable(default):
+            raise fault_at(default, "a default must be an immutable literal or a name")
     for arg in (*args.posonlyargs, *args.args, *args.kwonlyargs, *([args.vararg] if args.vararg else [])):
         if arg.annotation is not None:
             _check_annotation(arg.annotation)
@@ -328,19 +211,19 @@ def _check_annotation(node: ast.expr) -> None:
         plain = ast.Name | ast.Subscript | ast.Tuple | ast.List | ast.BinOp | ast.BitOr | ast.Load
         constant = isinstance(part, ast.Constant) and (part.value in (None, Ellipsis) or isinstance(part.value, str))
         if not (isinstance(part, plain) or constant):
-            raise _fault(node, "an annotation may only be made of names, '[...]' and '|'")
+            raise fault_at(node, "an annotation may only be made of names, '[...]' and '|'")
         if isinstance(part, ast.Name) and "__" in part.id:
-            raise _fault(node, f"the name {part.id!r} is not allowed")
+            raise fault_at(node, f"the name {part.id!r} is not allowed")
 
 
 def _check_handler(node: ast.Try | ast.ExceptHandler) -> None:
     """Allow handlers of named, listed exceptions without `as`; `finally` could swallow every other one."""
     if isinstance(node, ast.Try):
         if node.finalbody:
-            raise _fault(node, "'finally' is not allowed")
+            raise fault_at(node, "'finally' is not allowed")
         return
     kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
     if not all(isinstance(kind, ast.Name) and kind.id in EXCEPTIONS for kind in kinds):
-        raise _fault(node, f"name the exceptions you expect; allowed are {', '.join(sorted(EXCEPTIONS))}")
+        raise fault_at(node, f"name the exceptions you expect; allowed are {', '.join(sorted(EXCEPTIONS))}")
     if node.name is not None:
-        raise _fault(node, "'except ... as' is not allowed: an exception's text differs between interpreters")
+        raise fault_at(node, "'except ... as' is not allowed: an exception's text differs between interpreters")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ouroboros.runs.bench import engine, plan, teachers, timing
+from ouroboros.runs.bench import engine, hostile, plan, sandbox, teachers, timing
 from ouroboros.runs.cli import call
 
 
@@ -21,6 +21,11 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "GROWTH_SIZES", (6, 8))
     monkeypatch.setattr(teachers, "ROWS", (("astar", 6, 3, 0.0), ("best", 6, 1, 0.0), ("best", 6, 3, 0.2)))
     monkeypatch.setattr(teachers, "GAMES", 20)
+    monkeypatch.setattr(sandbox, "STARTS", 2)
+    monkeypatch.setattr(hostile, "HOSTILE", {"memory": hostile.HOSTILE["memory"]})
+    monkeypatch.setattr(hostile, "FAULTS", {"text": hostile.FAULTS["text"], "import": hostile.FAULTS["import"]})
+    monkeypatch.setattr(hostile, "IN_A_ROW", 2)
+    monkeypatch.setattr(hostile, "HEALTHY", 1)
 
 
 def measured(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -51,6 +56,20 @@ def test_the_planners_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert found[teacher]["6"]["ours"]["path"] > 0
         assert found[teacher]["6"]["positions"] > 100
     assert found["best"]["6"]["mean_length"] > found["astar"]["6"]["mean_length"]
+
+
+@pytest.mark.slow
+def test_the_sandboxes_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = measured("sandbox", tmp_path, capsys)
+    boxes = [name for name in ("docker", "wasm") if name in found]
+    assert "wasm" in boxes
+    for name in boxes:
+        part = found[name]
+        assert 0 < part["speed_over_native"]["flood fill"] < 2
+        assert part["round_trip_ms"] > 0
+        assert part["hostile"]["memory"]["found_s"] <= part["hostile"]["memory"]["gone_s"]
+    assert found["verdicts"] == {"cases": 3, "equal": 3, "differ": {}}
+    assert set(found["screen"]["ms"]) >= {"text", "bytes", "ast", "bandit"}
 
 
 def test_the_teachers_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

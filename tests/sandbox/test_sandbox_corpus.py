@@ -13,8 +13,9 @@ from hostile import Hostile, corpus
 from ouroboros.envs.task import SnakeTask
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.ports import Sandbox
+from ouroboros.sandbox.breakout import broken_out
 from ouroboros.sandbox.choose import choose
-from ouroboros.sandbox.conformance import GREEDY, bank, broken_out
+from ouroboros.sandbox.conformance import GREEDY, bank
 from ouroboros.sandbox.contract import check_contract
 from ouroboros.sandbox.limits import Limits
 from ouroboros.sandbox.screen import static_screen

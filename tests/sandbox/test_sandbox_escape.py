@@ -20,7 +20,8 @@ import pytest
 from ouroboros.envs.engine import SnakeEngine
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.records import Observations
-from ouroboros.sandbox.conformance import GREEDY, bank, broken_out
+from ouroboros.sandbox.breakout import broken_out
+from ouroboros.sandbox.conformance import GREEDY, bank
 from ouroboros.sandbox.docker_container import LABEL, owner
 from ouroboros.sandbox.docker_worker import DockerSandbox, connect
 from ouroboros.sandbox.wasm import WasmSandbox

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.runs.bench.timing import significant
-from ouroboros.sandbox.conformance import FAULTS, GREEDY, HELD, broken_out, layer_of
+from ouroboros.sandbox.breakout import HELD, broken_out
+from ouroboros.sandbox.conformance import FAULTS, GREEDY, layer_of
 from ouroboros.sandbox.limits import Limits
 from ouroboros.sandbox.session import WorkerSession
 from ouroboros.sandbox.wasm import SLOWDOWN
