@@ -80,7 +80,7 @@ class FifoLink(PipeLink):
         if not self._up:
             self._up = True
             writing = os.open(next(iter(mounts(self._folder))), os.O_WRONLY | os.O_NONBLOCK)
-            os.dup2(writing, self._requests)
+            os.dup2(writing, self._requests, inheritable=False)
             os.close(writing)
             self._folder.cleanup()
         return data

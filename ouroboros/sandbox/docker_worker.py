@@ -101,8 +101,10 @@ class DockerSandbox:
         if self._closed:
             raise SurroundingsError("the Docker sandbox is closed")
         link = self._ready.popleft().result() if self._ready else self._start()
-        self._refill()
-        session = WorkerSession(link, source, self._actions, self._limits, on_close=self._sessions.discard)
+        try:
+            session = WorkerSession(link, source, self._actions, self._limits, on_close=self._sessions.discard)
+        finally:
+            self._refill()  # not before: starting the next container would slow this one's first answer
         self._sessions.add(session)
         return session
 
