@@ -13,6 +13,8 @@ from ouroboros.runs.recipe import TaskSettings
 from ouroboros.runs.tasks import make_task
 
 POSITIONS = 128
+READ_CAP = 1 << 20
+"""Bytes read of a file: more than any answer that is taken."""
 
 
 def screen_file(file: Path, against: Path | None, sandbox_name: Any) -> dict[str, Any]:
@@ -51,6 +53,7 @@ def screen_file(file: Path, against: Path | None, sandbox_name: Any) -> dict[str
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(READ_CAP)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}; give a controller, a diff or a model's reply") from None
