@@ -159,11 +159,11 @@ def test_two_launches_at_once_leave_the_first_alone(tmp_path: Path, monkeypatch:
     folder = tmp_path / "r"
     parts = lifecycle._parts
 
-    def slow(recipe: Any) -> Any:
+    def slow(*given: Any) -> Any:
         if not folder.exists():  # while the second checks its surroundings, the first appears
             folder.mkdir()
             (folder / "ledger.sqlite").touch()
-        return parts(recipe)
+        return parts(*given)
 
     monkeypatch.setattr(lifecycle, "_parts", slow)
     with pytest.raises(UsageError, match="exists already"):
