@@ -8,6 +8,7 @@ nothing runs at import and nothing can be remembered between calls.
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 
@@ -35,10 +36,12 @@ _NODES: tuple[type[ast.AST], ...] = (
     ast.MatchAs, ast.MatchOr,
     ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop,
 )  # fmt: skip
+_CONVERSION = re.compile(r"%[^%\s]*[rsa]")
+"""What makes `%` write the text of any object."""
 _BITS_CAP = 4096
 """Of an integer in the source."""
-_NEW_KEYWORDS = frozenset({("map", "strict"), ("reduce", "initial"), ("replace", "count")})
-"""Keywords that younger interpreters alone know."""
+_KEYWORD_HOMES = {"count": "", "initial": "accumulate", "strict": "zip"}
+"""Keywords that younger interpreters know of more callables -> the one that may have them."""
 
 
 def parse(source: str) -> ast.Module:
@@ -92,12 +95,13 @@ def check_tree(tree: ast.Module) -> None:
     _check_bindings(bound, modules)
     check_module_names(tree)
     _check_act(tree, [name for name, _ in bound])
-    known = {name for name, _ in bound} | imported | BUILTINS | EXCEPTIONS
+    known = {name for name, node in bound if not isinstance(node, ast.alias)} | imported | BUILTINS | EXCEPTIONS
     _check_views(nodes)
+    docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     annotations = {id(part) for node in nodes for part in _annotations(node)}
     for node in nodes:
         if id(node) not in annotations:
-            _check_node(node, modules, known)
+            _check_node(node, modules, known, docstrings)
 
 
 def _check_bindings(bound: Iterable[tuple[str, ast.AST]], modules: dict[str, frozenset[str] | None]) -> None:
@@ -131,7 +135,7 @@ def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
             todo += ast.iter_child_nodes(node)
 
 
-def _check_node(node: ast.AST, modules: dict[str, frozenset[str] | None], known: set[str]) -> None:
+def _check_node(node: ast.AST, modules: dict[str, frozenset[str] | None], known: set[str], docstrings: set[int]) -> None:
     """Check one node against the lists."""
     match node:
         case ast.Attribute(value=ast.Name(id=home), attr=attr) if home in modules:
@@ -146,8 +150,10 @@ def _check_node(node: ast.AST, modules: dict[str, frozenset[str] | None], known:
             raise fault_at(node, f"an integer of {value.bit_length()} bits, at most {_BITS_CAP}")
         case ast.BinOp(left=ast.Constant(value=str()) | ast.JoinedStr(), op=ast.Mod()):
             raise fault_at(node, "'%' on a string; use an f-string")
-        case ast.Call(func=func, keywords=keywords) if any((_called(func), k.arg) in _NEW_KEYWORDS for k in keywords):
-            raise fault_at(node, f"a keyword of {_called(func)} that not every interpreter knows")
+        case ast.Call(func=func, keywords=keywords) if not all(_knows(func, keyword.arg or "") for keyword in keywords):
+            raise fault_at(node, "a keyword that not every interpreter knows here; give it by position")
+        case ast.Constant(value=str(text)) if _CONVERSION.search(text) and id(node) not in docstrings:
+            raise fault_at(node, "'%' before r, s or a in a string; use an f-string")
         case ast.FunctionDef() | ast.Lambda():
             _check_function(node)
         case ast.AnnAssign(annotation=annotation):
@@ -164,6 +170,11 @@ def _check_node(node: ast.AST, modules: dict[str, frozenset[str] | None], known:
     for child in ast.iter_child_nodes(node) if not isinstance(node, ast.Attribute) else ():
         if isinstance(child, ast.Name) and child.id in modules:
             raise fault_at(child, f"the module {child.id!r} may only be used as {child.id}.name")
+
+
+def _knows(func: ast.expr, keyword: str) -> bool:
+    """Tell whether every interpreter takes a keyword here."""
+    return _KEYWORD_HOMES.get(keyword, _called(func)) == _called(func)
 
 
 def _called(func: ast.expr) -> str:

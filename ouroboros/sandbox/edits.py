@@ -14,10 +14,12 @@ from ouroboros.protocols.errors import CandidateFault
 from ouroboros.sandbox.diff import EDITABLE, lines_of
 
 BLOCKS_CAP = 64
+HEADING_CAP = 300
+"""A longer line is no file's name."""
 _OPEN = re.compile(r"<{5,9} SEARCH *+\n")
 _MIDDLE = re.compile(r"={5,9} *+\n")
 _CLOSE = re.compile(r">{5,9} REPLACE *+\n")
-_MARKER = re.compile(r"(<{5,9} SEARCH|={5,9}|>{5,9} REPLACE)\r?\n?")
+_MARKER = re.compile(r"(<{5,9} SEARCH|={5,9}|>{5,9} REPLACE)\w*+ *+\r?\n?")
 _CUT = re.compile(r"<{5,9} ?(S|SE|SEA|SEAR|SEARC)?\n")
 _SUFFIX = re.compile(r".+\.(py|pyi|toml|json|txt|md|cfg|ini|ya?ml|sh|c|h|js|ts|rs|sqlite|lock)", re.IGNORECASE)
 _FENCE = re.compile(r"[ \t]*+```[^`\n]*+\n?")
@@ -49,6 +51,8 @@ def read_edits(text: str) -> tuple[list[Edit], str]:
     side = 0
     for line in lines_of(text if text.endswith("\n") else text + "\n"):
         if parts is None and _OPEN.fullmatch(line):
+            if len(edits) == BLOCKS_CAP:
+                raise CandidateFault("text", f"more than {BLOCKS_CAP} blocks; send the whole controller instead")
             _check_title(outside)
             parts, side = ([], []), 0
         elif parts is not None and side == 0 and _MIDDLE.fullmatch(line):
@@ -62,8 +66,6 @@ def read_edits(text: str) -> tuple[list[Edit], str]:
             (outside if parts is None else parts[side]).append(line)
     if parts is not None:
         raise CandidateFault("text", f"block {len(edits) + 1} is not closed; {ADVICE}")
-    if len(edits) > BLOCKS_CAP:
-        raise CandidateFault("text", f"{len(edits)} blocks, at most {BLOCKS_CAP}; send the whole controller instead")
     return edits, "".join(line for line in outside if not _FENCE.fullmatch(line))
 
 
@@ -73,7 +75,7 @@ def _check_title(outside: list[str]) -> None:
     headings = above[-1:]
     if headings and _FENCE.fullmatch(headings[0]):
         headings = [headings[0].strip().lstrip("`").partition(" ")[2], *above[-2:-1]]
-    for heading in headings:
+    for heading in (line for line in headings if len(line) <= HEADING_CAP):
         named = heading.strip().strip("#*`: \t").removeprefix("File:").removeprefix("Path:").strip("*`: \t\r")
         path = " " not in named and (_SUFFIX.fullmatch(named) or named.startswith(("/", "./", "../", "a/", "b/")))
         if path and named != EDITABLE:

@@ -89,7 +89,11 @@ def _check_whole(hunk: Hunk, length: int) -> None:
     old, new = hunk.counted()
     short = old < hunk.counts[0] or new < hunk.counts[1]
     kinds = [line[0] for line in hunk.body if line[0] != "\\"]
-    at_end = hunk.start + old - (old > 0) >= length
+    # At the end of the file no context can follow; what is missing there must not be lines to add.
+    whole = new >= hunk.counts[1] or new - old == hunk.counts[1] - hunk.counts[0]
+    at_end = whole and hunk.start + old - (old > 0) >= length
+    if old == 0 < hunk.counts[0]:
+        raise CandidateFault("text", f"hunk @@ -{hunk.start},{hunk.counts[0]} ... @@ holds no old line; add its context lines")
     if short and not at_end and (not kinds or kinds[-1] in "-+"):
         stated = f"@@ -{hunk.start},{hunk.counts[0]} ... @@"
         raise CandidateFault("text", f"hunk {stated} is cut off: {old} old and {new} new lines; end it with its context lines")

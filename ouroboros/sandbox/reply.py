@@ -20,6 +20,7 @@ _QUOTED_DIFF = re.compile(
     r"""(^|\\n|["'])(diff --git |Index: |--- (a/|/|\\?["'])|\+\+\+ (b/|/|\\?["'])|GIT binary patch)""", re.MULTILINE
 )
 """A diff in a string of a controller, its line feeds written out or not."""
+_INDENTED_MARKER = re.compile(r"^[ \t>*-]{1,40}(<{4,9} ?SEARCH|>{4,9} ?REPLACE)", re.MULTILINE)
 _INDENTED_SOURCE = re.compile(r"^[ \t]*+def act\(", re.MULTILINE)
 ADVICE = (
     "send one unified diff of controller.py, or SEARCH/REPLACE blocks, or one whole controller with"
@@ -67,6 +68,8 @@ def read_reply(text: str) -> Payload:
 def _edits(text: str) -> Payload:
     """Return an answer's SEARCH/REPLACE blocks; nothing else in it may be a candidate."""
     edits, rest = read_edits(text)
+    if _INDENTED_MARKER.search(rest):
+        raise CandidateFault("text", f"a marker of a block does not begin its line; {ADVICE}")
     if _STRAY_DIFF.search(rest) or _INDENTED_SOURCE.search(rest):
         raise CandidateFault("text", f"a second candidate stands outside the SEARCH/REPLACE blocks; {ADVICE}")
     return Payload("edits", "".join(line for edit in edits for line in (*edit.search, *edit.replace)), tuple(edits))

@@ -41,13 +41,19 @@ def called(name: str, node: ast.AST, *arguments: ast.expr) -> ast.Call:
     return ast.copy_location(ast.Call(ast.copy_location(ast.Name(name, ast.Load()), node), list(arguments), []), node)
 
 
+def is_view(node: ast.expr) -> bool:
+    """Tell whether an expression asks for a dict's keys or items."""
+    named = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("keys", "items")
+    return named and not (node.args or node.keywords)  # type: ignore[attr-defined]
+
+
 class Frozen(ast.NodeTransformer):
     """Makes displays of a module constant unchangeable."""
 
     def visit_List(self, node: ast.List) -> ast.AST:
-        """Make a list a tuple."""
+        """Make a list one that can only be read."""
         self.generic_visit(node)
-        return ast.copy_location(ast.Tuple(node.elts, ast.Load()), node)
+        return called("__frozen__", node, node)
 
     def visit_Set(self, node: ast.Set) -> ast.AST:
         """Make a set a frozen one."""
@@ -74,25 +80,22 @@ class Rewriter(ast.NodeTransformer):
         return called("__set__", node, ast.copy_location(ast.GeneratorExp(node.elt, node.generators), node))
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        """Leave a set display right of `in` alone: order does not matter there, and the compiler makes it a constant."""
-        kept = [
-            other if isinstance(other, ast.Set) and isinstance(sign, (ast.In, ast.NotIn)) else None
-            for sign, other in zip(node.ops, node.comparators, strict=True)
-        ]
-        for display in kept:
-            if display is not None:
-                display.elts = [self.visit(element) for element in display.elts]
-        node.left = self.visit(node.left)
-        node.comparators = [
-            self.visit(other) if display is None else display for other, display in zip(node.comparators, kept, strict=True)
-        ]
+        """Leave a set display, or a view of a dict, right of `in` alone: order does not matter there, and time does."""
+        *others, last = node.comparators
+        if isinstance(node.ops[-1], (ast.In, ast.NotIn)) and isinstance(last, ast.Set):
+            last.elts = [self.visit(element) for element in last.elts]
+        elif isinstance(node.ops[-1], (ast.In, ast.NotIn)) and is_view(last):
+            last.func.value = self.visit(last.func.value)  # type: ignore[attr-defined]
+        else:
+            last = self.visit(last)
+        node.left, node.comparators = self.visit(node.left), [*map(self.visit, others), last]
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Make `d.keys()` and `d.items()` ordered sets and lists."""
         self.generic_visit(node)
-        if isinstance(node.func, ast.Attribute) and node.func.attr in ("keys", "items") and not (node.args or node.keywords):
-            return called(f"__{node.func.attr}__", node, node.func.value)
+        if is_view(node):
+            return called(f"__{node.func.attr}__", node, node.func.value)  # type: ignore[attr-defined]
         return node
 
     def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:

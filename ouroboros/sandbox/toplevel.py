@@ -71,7 +71,7 @@ def is_immutable(node: ast.expr, displays: bool = False) -> bool:
             return all(isinstance(arg, ast.Constant) for arg in args)
         case ast.UnaryOp(op=ast.USub() | ast.UAdd() | ast.Not() | ast.Invert(), operand=operand):
             return is_immutable(operand)
-        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.FloorDiv() | ast.Mod(), right=right):
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.FloorDiv(), right=right):
             return is_immutable(left) and is_immutable(right)
         case ast.Attribute(value=ast.Name()):
             return True
@@ -91,7 +91,8 @@ def imports_of(tree: ast.Module) -> tuple[dict[str, frozenset[str] | None], set[
     for node in tree.body:
         if not isinstance(node, ast.Import | ast.ImportFrom):
             continue
-        if isinstance(node, ast.ImportFrom) and node.module == "__future__" and [a.name for a in node.names] == ["annotations"]:
+        future = isinstance(node, ast.ImportFrom) and node.module == "__future__" and not node.level
+        if future and [(alias.name, alias.asname) for alias in node.names] == [("annotations", None)]:
             continue
         for alias in node.names:
             home = alias.name if isinstance(node, ast.Import) else (node.module or "")
@@ -103,6 +104,9 @@ def imports_of(tree: ast.Module) -> tuple[dict[str, frozenset[str] | None], set[
             if bound in imported and origins.get(bound) != (home, alias.name):
                 raise fault_at(node, f"{bound!r} is imported twice")
             origins[bound] = (home, alias.name)
+            if home == "typing":
+                check_member(node, home, alias.name, TYPING)  # for annotations alone: as a value it does not exist
+                continue
             imported.add(bound)
             if isinstance(node, ast.Import):
                 modules[bound] = allowed[home]

@@ -23,36 +23,54 @@ def ordered_sum(values: Iterable[Any], /, start: Any = 0) -> Any:
     return functools.reduce(operator.add, values, start)
 
 
-class OrderedSet(dict[Any, None]):
+class OrderedSet(set[Any]):
     """What a controller has for `set`: it iterates in the order of insertion.
 
     The built-in's order follows hashes, which differ between 32 and 64 bits (of tuples, of floats) and from process to process
-    (of strings), so that the same controller would play differently in each sandbox.
+    (of strings), so that the same controller would play differently in each sandbox. Membership is the built-in's.
     """
 
+    __slots__ = ("_table",)
+
     def __init__(self, values: Iterable[Any] = (), /) -> None:
-        super().__init__(dict.fromkeys(values))
+        self._table = dict.fromkeys(values)
+        super().__init__(self._table)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._table)
 
     def _like(self, values: Iterable[Any]) -> Any:
-        return type(self)(values)
+        return OrderedSet(values)
 
     def add(self, value: Any) -> None:  # noqa: D102 (from here on the methods of `set`)
-        self[value] = None
+        self._table[value] = None
+        super().add(value)
 
     def discard(self, value: Any) -> None:  # noqa: D102
-        dict.pop(self, value, None)
+        if value in self:
+            self.remove(value)
 
     def remove(self, value: Any) -> None:  # noqa: D102
-        del self[value]
+        super().remove(value)
+        self._table.pop(FrozenOrderedSet(value) if isinstance(value, OrderedSet) else value)
 
-    def pop(self) -> Any:  # type: ignore[override]  # noqa: D102
-        return self.popitem()[0]
+    def pop(self) -> Any:  # noqa: D102
+        if not self._table:
+            raise KeyError("pop from an empty set")
+        value = self._table.popitem()[0]
+        super().remove(value)
+        return value
+
+    def clear(self) -> None:  # noqa: D102
+        self._table.clear()
+        super().clear()
 
     def copy(self) -> Any:  # noqa: D102
         return self._like(self)
 
-    def update(self, *others: Iterable[Any]) -> None:  # type: ignore[override]  # noqa: D102
-        dict.update(self, dict.fromkeys(itertools.chain(*others)))
+    def update(self, *others: Iterable[Any]) -> None:  # noqa: D102
+        for value in itertools.chain(*others):
+            self.add(value)
 
     def union(self, *others: Iterable[Any]) -> Any:  # noqa: D102
         return self._like(itertools.chain(self, *others))
@@ -70,9 +88,9 @@ class OrderedSet(dict[Any, None]):
         return self._like(itertools.chain(self.difference(table), table.difference(self)))
 
     def _become(self, values: Iterable[Any]) -> Any:
-        kept = dict.fromkeys(values)
+        kept = list(values)
         self.clear()
-        dict.update(self, kept)
+        self.update(kept)
         return self
 
     def intersection_update(self, *others: Iterable[Any]) -> None:  # noqa: D102
@@ -127,6 +145,52 @@ class FrozenOrderedSet:
         return FrozenOrderedSet(values)
 
 
+class ConstantSet(FrozenOrderedSet):
+    """A set display at module level: it cannot be changed, but what is made of it can."""
+
+    __slots__ = ()
+
+    def _like(self, values: Iterable[Any]) -> Any:
+        return OrderedSet(values)
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(map(repr, self))}}}"
+
+
+class ConstantList(tuple[Any, ...]):
+    """A list display at module level: it cannot be changed, but compares and adds as a list, and what is made of it can."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, (list, ConstantList)) else NotImplemented
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __getitem__(self, index: Any) -> Any:
+        return list(self)[index] if isinstance(index, slice) else tuple.__getitem__(self, index)
+
+    def __add__(self, other: Any) -> Any:
+        return list(self) + list(other) if isinstance(other, (list, ConstantList)) else NotImplemented
+
+    def __radd__(self, other: Any) -> Any:
+        return other + list(self) if isinstance(other, list) else NotImplemented
+
+    def __mul__(self, times: Any) -> Any:
+        return list(self) * times
+
+    __rmul__ = __mul__
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+    def copy(self) -> list[Any]:
+        """Return a list."""
+        return list(self)
+
+
 SETS = (OrderedSet, FrozenOrderedSet, Set)
 
 
@@ -158,8 +222,10 @@ for _name in (
 
 
 def frozen(values: Any) -> Any:
-    """Return a module constant that nothing can change; lists are tuples already, see `rewrite`."""
-    return types.MappingProxyType(values) if isinstance(values, dict) else FrozenOrderedSet(values)
+    """Return a module constant that nothing can change, made of the values of a dict, list or set."""
+    if isinstance(values, dict):
+        return types.MappingProxyType(values)
+    return ConstantList(values) if isinstance(values, list) else ConstantSet(values)
 
 
 def keys(mapping: Mapping[Any, Any]) -> OrderedSet:
@@ -173,7 +239,7 @@ def items(mapping: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
 
 
 def _mapping(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    if not isinstance(value, (dict, types.MappingProxyType)) or isinstance(value, OrderedSet):
+    if not isinstance(value, (dict, types.MappingProxyType)):
         raise TypeError("only a dict has keys and items")
     return value
 
@@ -187,10 +253,10 @@ def plain(value: Any) -> Any:
     kind = type(value)
     if kind in SCALARS:
         return value
-    if kind in (list, tuple, collections.deque, OrderedSet, FrozenOrderedSet):
+    if kind in (list, tuple, collections.deque, OrderedSet, FrozenOrderedSet, ConstantSet, ConstantList):
         for part in value:
             plain(part)
-    elif kind in (dict, collections.Counter, collections.OrderedDict, types.MappingProxyType):
+    elif kind in (dict, collections.Counter, types.MappingProxyType):
         for key, part in value.items():
             plain(key)
             plain(part)

@@ -49,7 +49,7 @@ METHODS = frozenset(
     " as_integer_ratio bit_count bit_length"
     # str
     " endswith find isalnum isalpha isdigit islower isspace isupper join ljust lower lstrip partition replace rfind rjust"
-    " rstrip split splitlines startswith strip title upper zfill"
+    " rstrip split startswith strip title upper zfill"
     # itertools.chain
     " from_iterable".split()
 )

@@ -72,6 +72,8 @@ def test_a_diff_with_one_line_changed_is_never_misapplied(data: st.DataObject) -
 
 REFUSED = {
     "cut off in a change": "@@ -1,4 +1,4 @@\n line 1\n-line 2\n+two\n",
+    "cut off at the end of the file": "@@ -19,2 +19,4 @@\n-line 19\n-line 20\n+new\n",
+    "insertion without context": "@@ -20 +20,2 @@\n+new\n",
     "cut off before its lines": "@@ -1,4 +1,4 @@\n",
     "wrong count, wrong place": "@@ -2,4 +2,4 @@\n line 1\n-line 2\n+two\n line 3\n",
     "wrong count, text after it": "@@ -1,4 +1,4 @@\n line 1\n-line 2\n+two\n line 3\nThat is all.\n",

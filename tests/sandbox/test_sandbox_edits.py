@@ -54,7 +54,10 @@ def test_what_stands_outside_the_blocks_is_handed_back() -> None:
         (block("line 2\n", "x\n=======\n"), "'=======' where none may stand"),
         ("=======\n" + block("line 2\n", "x\n"), "where none may stand"),
         (block("line 2\n", "<<<<<<< SEARCH\n"), "where none may stand"),
-        (block("line 2\n", "x\n") * 65, "at most 64"),
+        (block("line 2\n", "x\n") * 65, "more than 64"),
+        (block("line 2\n", "x\n======= \n"), "where none may stand"),
+        (block("line 2\n", "<<<<<<< SEARCH \n"), "where none may stand"),
+        (block("line 2\n", "x\n>>>>>>> REPLACED\n"), "where none may stand"),
     ],
 )
 def test_doubt_is_refused_with_a_reason_to_act_on(text: str, says: str) -> None:
