@@ -65,7 +65,7 @@ def test_the_sandboxes_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "wasm" in boxes
     for name in boxes:
         part = found[name]
-        assert 0 < part["speed_over_native"]["flood fill"] < 2
+        assert part["speed_over_native"]["flood fill"] > 0
         assert part["round_trip_ms"] > 0
         assert part["hostile"]["memory"]["found_s"] <= part["hostile"]["memory"]["gone_s"]
     assert found["verdicts"] == {"cases": 3, "equal": 3, "differ": {}}
