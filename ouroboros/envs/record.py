@@ -131,6 +131,8 @@ def record_games(
 ) -> tuple[int, int]:
     """Let a teacher play a game per key and record positions; see `record`.
 
+    One loop over the moves of a game, whose parts share a dozen counters: that makes it long.
+
     Args:
         state: one game.
         size: side of the board.

@@ -63,7 +63,11 @@ class Task(Protocol):
     """Reward features of a transition: name -> one line of what it measures, with its range."""
     toolkit: tuple[ToolkitFunction, ...]
     toolkit_source: str
-    """Python source of the `toolkit` module that ships with the worker."""
+    """Python source of the `toolkit` module that ships with the worker.
+
+    What it keeps between calls must follow from the arguments alone. If it has a function `_forget`, the worker calls it before
+    each observation, so that nothing kept about one reaches the next.
+    """
     start_controller: str
     """Python source of the first `controller.py`: the plain argmax of the logits."""
 

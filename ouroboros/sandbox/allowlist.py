@@ -182,9 +182,8 @@ def _called(func: ast.expr) -> str:
     return func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
 
 
-def _check_views(nodes: Iterable[ast.AST]) -> None:
+def _check_views(nodes: list[ast.AST]) -> None:
     """Allow `keys` and `items` as calls without arguments alone: that is what the worker can make ordered."""
-    nodes = list(nodes)
     called = {id(node.func) for node in nodes if isinstance(node, ast.Call) and not node.args and not node.keywords}
     for node in nodes:
         if isinstance(node, ast.Attribute) and node.attr in ("keys", "items") and id(node) not in called:
@@ -192,7 +191,7 @@ def _check_views(nodes: Iterable[ast.AST]) -> None:
 
 
 def _check_function(node: ast.FunctionDef | ast.Lambda) -> None:
-    """Refuse decorators, variadic parameters, defaults that run code or hold state, annotations that run code."""
+    """Refuse decorators, `**` parameters, defaults that run code or hold state, annotations that would run code."""
     args = node.args
     if isinstance(node, ast.FunctionDef):
         if node.decorator_list:

@@ -54,7 +54,33 @@ def mounts(folder: tempfile.TemporaryDirectory[str]) -> dict[str, str]:
     return {str(Path(folder.name, Path(inside).name)): inside for inside in (REQUESTS, REPLIES)}
 
 
-class FifoLink(PipeLink):
+class _Contained:
+    """The half of a channel that is about its container."""
+
+    _container: Container
+    _closed = False
+
+    def _release(self) -> None:
+        """Free what the channel itself holds."""
+        raise NotImplementedError
+
+    def fate(self) -> Fate:
+        """Return why the worker died, after LinkClosed."""
+        return "time" if self._container.status() in OUT_OF_TIME_STATUSES else "gone"
+
+    def gone(self) -> bool:
+        """Whether the container has ended."""
+        return not self._container.running()
+
+    def close(self) -> None:
+        """Have the container killed and removed; safe to call twice."""
+        if not self._closed:
+            self._closed = True
+            self._release()
+            self._container.remove()
+
+
+class FifoLink(_Contained, PipeLink):
     """Named pipes mounted into one container; once it is up they have no name on the host any more.
 
     Args:
@@ -64,7 +90,7 @@ class FifoLink(PipeLink):
 
     def __init__(self, folder: tempfile.TemporaryDirectory[str], container: Container) -> None:
         self._folder, self._container = folder, container
-        self._up, self._closed = False, False
+        self._up = False
         requests, replies = mounts(folder)
         # Open at both ends, so that the worker need not wait; once it has greeted, its own end alone is left.
         super().__init__(os.open(requests, os.O_RDWR | os.O_NONBLOCK), os.open(replies, os.O_RDONLY | os.O_NONBLOCK))
@@ -85,26 +111,15 @@ class FifoLink(PipeLink):
             self._folder.cleanup()
         return data
 
-    def fate(self) -> Fate:
-        """Return why the worker died, after LinkClosed."""
-        return "time" if self._container.status() in OUT_OF_TIME_STATUSES else "gone"
-
-    def gone(self) -> bool:
-        """Whether the container has ended."""
-        return not self._container.running()
-
-    def close(self) -> None:
-        """Have the container killed and removed; safe to call twice."""
-        if not self._closed:
-            self._closed = True
-            os.close(self._requests)
-            os.close(self._replies)
-            with contextlib.suppress(OSError):
-                self._folder.cleanup()
-            self._container.remove()
+    def _release(self) -> None:
+        """Close both pipes, and take their names away if they still have them."""
+        os.close(self._requests)
+        os.close(self._replies)
+        with contextlib.suppress(OSError):
+            self._folder.cleanup()
 
 
-class AttachedLink:
+class AttachedLink(_Contained):
     """Attached stdio of one container.
 
     Args:
@@ -115,7 +130,7 @@ class AttachedLink:
     def __init__(self, stream: Any, container: Container) -> None:
         # The SDK returns a file object over a unix socket and the socket itself over TCP; keep both alive.
         self._stream, self._socket = stream, getattr(stream, "_sock", stream)
-        self._container, self._raw, self._payload, self._closed = container, bytearray(), bytearray(), False
+        self._container, self._raw, self._payload = container, bytearray(), bytearray()
 
     def send(self, data: bytes, deadline: float) -> None:
         """Write everything. Raises LinkClosed, LinkTimeout."""
@@ -141,20 +156,9 @@ class AttachedLink:
         poll.register(self._socket, select.POLLIN)
         return bool(self._payload) or bool(self._raw) or bool(poll.poll(0))
 
-    def fate(self) -> Fate:
-        """Return why the worker died, after LinkClosed."""
-        return "time" if self._container.status() in OUT_OF_TIME_STATUSES else "gone"
-
-    def gone(self) -> bool:
-        """Whether the container has ended."""
-        return not self._container.running()
-
-    def close(self) -> None:
-        """Have the container killed and removed; safe to call twice."""
-        if not self._closed:
-            self._closed = True
-            self._stream.close()
-            self._container.remove()
+    def _release(self) -> None:
+        """Close the connection."""
+        self._stream.close()
 
     def _fill(self, deadline: float) -> None:
         """Read once and take apart what is complete: 8 bytes of header (stream, size), then the bytes."""

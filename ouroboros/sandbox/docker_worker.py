@@ -11,13 +11,13 @@ import contextlib
 import logging
 import secrets
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from ouroboros.protocols.errors import SurroundingsError
-from ouroboros.sandbox.docker_container import LABEL, RUN_LABEL, Container, owner, reap, remove
+from ouroboros.sandbox.docker_container import LABEL, RUN_LABEL, Container, owner, reap
 from ouroboros.sandbox.docker_image import PYTHON, PYTHON_OF_BASE, command, ensure_image
 from ouroboros.sandbox.docker_link import AttachedLink, FifoLink, mounts, named_pipes
 from ouroboros.sandbox.limits import Limits
@@ -84,7 +84,7 @@ class DockerSandbox:
         self._profile = Path(__file__).with_name("seccomp.json").read_text(encoding="utf-8")
         self._sessions: set[WorkerSession] = set()
         self._ready: deque[Future[Channel]] = deque()
-        self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox-start")
+        self._starter = ThreadPoolExecutor(max(1, warm), thread_name_prefix="sandbox-start")
         self._remover = ThreadPoolExecutor(1, thread_name_prefix="sandbox-remove")
         self._closed, self._pipes, self._run = False, True, run
         self._python = PYTHON_OF_BASE if base else PYTHON
@@ -140,39 +140,38 @@ class DockerSandbox:
                 log.info("no named pipe reaches a container (%s); attaching through the daemon", error)
                 self._pipes = False
         container = self._create({})
-        with self._refused(container):
+        with self._refused(container.remove):
             stream = self._client.api.attach_socket(container.id, params={"stdin": 1, "stdout": 1, "stream": 1})
-            link = AttachedLink(stream, container)
-            self._client.api.start(container.id)
-        await_ready(link, self._limits.start_s, "Docker")
-        return link
+        return self._launched(container, AttachedLink(stream, container))
 
-    def _start_piped(self) -> FifoLink:
+    def _start_piped(self) -> Channel:
         """Start a container on named pipes."""
         folder = named_pipes()
         container = self._create(mounts(folder))
-        with self._refused(container):
-            link = FifoLink(folder, container)
+        return self._launched(container, FifoLink(folder, container))
+
+    def _launched(self, container: Container, link: Channel) -> Channel:
+        """Start a container whose channel is open, and wait for its greeting."""
+        with self._refused(link.close):
             self._client.api.start(container.id)
         await_ready(link, self._limits.start_s, "Docker")
         return link
 
     def _create(self, pipes: dict[str, str]) -> Container:
         """Create a container."""
-        with self._refused(None):
+        with self._refused(lambda: None):
             created = self._client.api.create_container(**self._settings(pipes))["Id"]
         return Container(self._client, created, self._remover)
 
     @contextlib.contextmanager
-    def _refused(self, container: Container | None) -> Iterator[None]:
+    def _refused(self, undo: Callable[[], object]) -> Iterator[None]:
         """Turn what the daemon refuses into the surroundings' error, and leave nothing behind."""
         from docker.errors import DockerException
 
         try:
             yield
         except (DockerException, OSError) as error:
-            if container is not None:
-                remove(self._client, container.id)
+            undo()
             raise SurroundingsError(f"the Docker daemon could not start a sandbox: {str(error)[:300]}") from error
 
     def _settings(self, pipes: dict[str, str]) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def check_member(node: ast.AST, home: str, name: str, allowed: frozenset[str] | 
 
 
 def bindings(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
-    """Yield every name that the program binds, but for imported modules, with its node."""
+    """Yield every name that the program binds, imports among them, with its node."""
     for node in nodes:
         match node:
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.FunctionDef(name=name) | ast.arg(arg=name):

@@ -87,11 +87,10 @@ class OrderedSet(set[Any]):
         table = OrderedSet(other)
         return self._like(itertools.chain(self.difference(table), table.difference(self)))
 
-    def _become(self, values: Iterable[Any]) -> Any:
+    def _become(self, values: Iterable[Any]) -> None:
         kept = list(values)
         self.clear()
         self.update(kept)
-        return self
 
     def intersection_update(self, *others: Iterable[Any]) -> None:  # noqa: D102
         self._become(self.intersection(*others))
@@ -192,33 +191,32 @@ class ConstantList(tuple[Any, ...]):
 
 
 SETS = (OrderedSet, FrozenOrderedSet, Set)
+ALGEBRA = {"or": "union", "and": "intersection", "sub": "difference", "xor": "symmetric_difference"}
+"""Operator -> the method that does the same."""
+COMPARISONS = {"le": "issubset", "ge": "issuperset"}
 
 
 def _operator(name: str, change: bool = False) -> Callable[[Any, Any], Any]:
-    """Return a binary operator of sets, which unlike its method takes sets alone."""
+    """Return a binary operator of sets, which unlike its method takes sets alone; to `change` the left one in place."""
 
     def apply(self: Any, other: Any) -> Any:
         if not isinstance(other, SETS):
             return NotImplemented
-        result = getattr(self, name)(other)
-        return self._become(result) if change else result
+        found = getattr(self, name)(other)
+        return self if change else found
 
     return apply
 
 
+for _name in ("copy", "isdisjoint", *ALGEBRA.values(), *COMPARISONS.values()):
+    setattr(FrozenOrderedSet, _name, vars(OrderedSet)[_name])
 for _kind in (OrderedSet, FrozenOrderedSet):
-    for _sign, _name in {"or": "union", "and": "intersection", "sub": "difference", "xor": "symmetric_difference"}.items():
+    for _sign, _name in {**ALGEBRA, **COMPARISONS}.items():
         setattr(_kind, f"__{_sign}__", _operator(_name))
-    setattr(_kind, "__le__", _operator("issubset"))  # noqa: B010
-    setattr(_kind, "__ge__", _operator("issuperset"))  # noqa: B010
     setattr(_kind, "__lt__", lambda self, other: self <= other and self != other)  # noqa: B010
     setattr(_kind, "__gt__", lambda self, other: self >= other and self != other)  # noqa: B010
-for _sign, _name in {"or": "union", "and": "intersection", "sub": "difference", "xor": "symmetric_difference"}.items():
-    setattr(OrderedSet, f"__i{_sign}__", _operator(_name, change=True))
-for _name in (
-    "copy", "union", "intersection", "difference", "symmetric_difference", "isdisjoint", "issubset", "issuperset",
-):  # fmt: skip
-    setattr(FrozenOrderedSet, _name, vars(OrderedSet)[_name])
+for _sign, _name in ALGEBRA.items():
+    setattr(OrderedSet, f"__i{_sign}__", _operator(f"{_name}_update".removeprefix("union_"), change=True))
 
 
 def frozen(values: Any) -> Any:

@@ -12,6 +12,7 @@ import tempfile
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any, Final
@@ -97,8 +98,8 @@ def measure(peers: Path, count: int, seconds: float, report: Report) -> dict[str
         batches(boxes, observations, logits, count, seconds, found)
         for index, (name, box) in enumerate(boxes.items()):
             report(f"{name}: hostile controllers", (4 + 2 * index) / 10)
-            found[name]["hostile"] = deadlines(box, observations, logits, lambda box=box: await_pool(box))  # type: ignore[misc]
-            found[name]["aftermath"] = aftermath(box, observations, logits, lambda box=box: await_pool(box))  # type: ignore[misc]
+            found[name]["hostile"] = deadlines(box, observations, logits, partial(await_pool, box))
+            found[name]["aftermath"] = aftermath(box, observations, logits, partial(await_pool, box))
         report("verdicts", 0.9)
         found["verdicts"] = verdicts(boxes)
     finally:
@@ -208,7 +209,7 @@ def batches(
             sessions = {name: opener(source) for name, opener in openers.items()}
             cases: dict[str, Callable[[], object]] = {"act alone": loop(source, rows, logits.tolist())}
             for name, session in sessions.items():
-                cases[name] = lambda session=session: session.act(observations, logits)  # type: ignore[misc]
+                cases[name] = partial(session.act, observations, logits)
             times[label] = interleaved(cases, count, seconds)
             for session in sessions.values():
                 session.close()
