@@ -64,9 +64,11 @@ def test_verdicts_are_those_of_wasm(docker: DockerSandbox, wasm: WasmSandbox) ->
     assert {k: verdict(docker, v) for k, v in sources.items()} == {k: verdict(wasm, v) for k, v in sources.items()}
 
 
-def test_containers_are_shut_on_every_side(docker: DockerSandbox) -> None:
-    session = docker.open(GREEDY)
-    container = connect().containers.get(ours()[-1]["Id"])
+def test_containers_are_shut_on_every_side(toolkit: str) -> None:
+    sandbox = DockerSandbox(toolkit, warm=0)
+    session = sandbox.open(GREEDY)
+    (entry,) = ours()
+    container = connect().containers.get(entry["Id"])
     host, config = container.attrs["HostConfig"], container.attrs["Config"]
     assert host["NetworkMode"] == "none"
     assert host["ReadonlyRootfs"]
@@ -88,6 +90,7 @@ def test_containers_are_shut_on_every_side(docker: DockerSandbox) -> None:
     assert config["User"] == "65534:65534"
     assert [entry.partition("=")[0] for entry in config["Env"]] == ["GLIBC_TUNABLES"]
     session.close()
+    sandbox.close()
 
 
 def test_no_container_outlives_its_sandbox(toolkit: str) -> None:
