@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from ouroboros.protocols.records import Observations, Outcomes, ToolkitFunction
+from ouroboros.protocols.records import Observations, Outcomes, Spent, ToolkitFunction
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,6 +146,24 @@ class Sandbox(Protocol):
 
     def close(self) -> None:
         """End every worker of this sandbox; safe to call twice."""
+        ...
+
+
+class Spending(Protocol):
+    """How a run's budget of error is spent over its tests. The level of a test may depend on what came before it alone."""
+
+    name: str
+    controls: str
+    """What the budget bounds, in a few words."""
+    alpha: float
+    """The budget."""
+
+    def level(self, history: Sequence[Spent]) -> float:
+        """Return the level of the test that comes after these."""
+        ...
+
+    def left(self, history: Sequence[Spent]) -> float:
+        """Return what remains for all tests after these."""
         ...
 
 

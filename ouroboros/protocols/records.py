@@ -89,6 +89,7 @@ class Candidate:
         role: who proposed it.
         rationale: the role's one line.
         text: a reward spec as JSON, or a diff, or a model's whole reply.
+        reward: the reward spec that comes with a patch, for a candidate of both kinds.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Candidate:
     role: str
     rationale: str
     text: str
+    reward: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,32 @@ class Effect:
     low: float
     high: float
     games: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """One test of the run, which is a race: the level that it had, and whether it accepted a candidate."""
+
+    level: float
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SeedRange:
+    """Games `first .. first + count - 1` of one of the run's streams of seeds."""
+
+    stream: str
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TTest:
+    """A one-sided paired t-test of "better": games, statistic, p-value."""
+
+    games: int
+    t: float
+    p: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +150,8 @@ class Verdict:
         incumbent: whom it played against.
         training: health figures of its training, for a reward.
         regret: mean regret on the A* bank: the candidate's and the incumbent's.
+        seeds: the games that it played against the incumbent.
+        t_test: the fixed-size test of the reference document on the same games, for comparison; it decides nothing.
     """
 
     outcome: Outcome
@@ -133,6 +163,8 @@ class Verdict:
     incumbent: Incumbent | None = None
     training: dict[str, float] | None = None
     regret: tuple[float, float] | None = None
+    seeds: SeedRange | None = None
+    t_test: TTest | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 
 MASK = (1 << 64) - 1
-STREAMS = {"search": 0, "gate": 1, "watch": 2, "train": 3, "bank": 4}
+STREAMS = {"search": 0, "gate": 1, "watch": 2, "train": 3, "bank": 4, "attribution": 5}
 STREAM_LENGTH = 1 << 40
 
 
