@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from ouroboros.envs.rollout import Decide, play_out
+from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.records import Estimate, Observations, Outcomes
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Trace:
             negated; near 0 the controller decides by itself.
         transcripts: the last moves of some lost games, as text.
         decisions: moves made in all games.
+        failures: F positions of the last moves of lost games, those in which a move mattered; None where there are none.
+        failure_regret: (F, A) float32, the oracle's regret of each move in them.
     """
 
     outcomes: Outcomes
@@ -47,6 +50,8 @@ class Trace:
     policy_influence: float
     transcripts: tuple[str, ...]
     decisions: int
+    failures: Observations | None = None
+    failure_regret: NDArray[np.float32] | None = None
 
 
 def play(
@@ -74,13 +79,18 @@ def play(
         The outcomes in the order of the seeds.
 
     Raises:
-        CandidateFault: the controller failed.
+        CandidateFault: the controller failed; its `row` is the game.
     """
     seeds = np.asarray(seeds, dtype=np.uint64)
     done: list[Outcomes] = []
     for start in range(0, len(seeds), batch):
         engine = task.engine(seeds[start : start + batch])
-        play_out(engine, decider(policy, session, perceive))
+        try:
+            play_out(engine, decider(policy, session, perceive))
+        except CandidateFault as fault:
+            if fault.row is not None:
+                fault.row = start + int(np.flatnonzero(~engine.done)[fault.row])
+            raise
         done.append(engine.outcomes())
         if on_batch is not None:
             on_batch(min(start + batch, len(seeds)), len(seeds))
@@ -115,6 +125,8 @@ def play_traced(
     perceive: Perceive | None = None,
     failures: int = 3,
     moves: int = 4,
+    depth: int = 6,
+    most: int = 64,
 ) -> Trace:
     """Play like `play`, and hold every move against the oracle.
 
@@ -127,16 +139,27 @@ def play_traced(
         perceive: as for `play`; the oracle judges the true position all the same.
         failures: transcripts of so many lost games, the first by seed order.
         moves: last moves that a transcript shows.
+        depth: last moves of a lost game whose positions are kept as failures.
+        most: positions kept as failures, the first by seed order.
     """
     seeds = np.asarray(seeds, dtype=np.uint64)
     recorders = []
 
     otherwise = decider(policy, session, perceive, negated=True)
     for start in range(0, len(seeds), batch):
-        recorder = Recorder(task, task.engine(seeds[start : start + batch]), moves, otherwise)
+        recorder = Recorder(task, task.engine(seeds[start : start + batch]), moves, depth, otherwise)
         play_out(recorder.engine, decider(policy, session, perceive), recorder.watch)
         recorders.append(recorder)
-    return _trace(recorders, failures)
+    return _trace(recorders, failures, most)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One position of a game, the move made in it and the oracle's regret of all moves: (1, A) float32."""
+
+    seen: Observations
+    action: int
+    regret: NDArray[np.float32]
 
 
 @dataclass(slots=True)
@@ -146,13 +169,14 @@ class Recorder:
     task: Task
     engine: Engine
     moves: int
+    depth: int
     otherwise: Decide
     steps: int = 0
     heeded: list[NDArray[np.bool_]] = field(default_factory=list)
     sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(3, dtype=np.int64))
     last: NDArray[np.float32] = field(init=False)
-    tails: list[list[tuple[Observations, int]]] = field(init=False)
+    tails: list[list[Moment]] = field(init=False)
 
     def __post_init__(self) -> None:
         """Make room for one entry per game."""
@@ -162,7 +186,8 @@ class Recorder:
     def watch(self, engine: Engine, rows: NDArray[np.int64], actions: NDArray[np.integer]) -> None:
         """Take down one decision of every unfinished game; a `Watch`."""
         before = engine.clone(rows)
-        regret = self.task.regret(before)[np.arange(len(rows)), actions]
+        rating = self.task.regret(before)
+        regret = rating[np.arange(len(rows)), actions]
         phase = self.task.phase(before)
         self.sums += np.bincount(phase, weights=regret, minlength=3)
         self.counts += np.bincount(phase, minlength=3)
@@ -171,16 +196,23 @@ class Recorder:
         if self.steps % ASKED_EVERY == 0:
             self.heeded.append(self.otherwise(observations) != actions)
         self.steps += 1
+        kept = max(self.moves, self.depth)
         for index, row in enumerate(rows):
-            self.tails[row] = [*self.tails[row][-self.moves + 1 :], (observations.take([index]), int(actions[index]))]
+            moment = Moment(observations.take([index]), int(actions[index]), rating[index : index + 1])
+            self.tails[row] = [*self.tails[row], moment][-kept:]
 
     def transcript(self, row: int, cause: int) -> str:
         """Return the last moves of one game as text: each position with the move that was made in it."""
-        parts = [f"{self.task.ansi(seen, 0)}\n-> {self.task.actions[action]}" for seen, action in self.tails[row]]
+        shown = self.tails[row][-self.moves :]
+        parts = [f"{self.task.ansi(moment.seen, 0)}\n-> {self.task.actions[moment.action]}" for moment in shown]
         return "\n".join((*parts, f"ended: {self.task.causes[cause]}"))
 
+    def last_moments(self, row: int) -> list[Moment]:
+        """Return the last `depth` moments of one game in which the moves are not all as good, in order."""
+        return [moment for moment in self.tails[row][-self.depth :] if moment.regret.any()]
 
-def _trace(recorders: Sequence[Recorder], failures: int) -> Trace:
+
+def _trace(recorders: Sequence[Recorder], failures: int, most: int) -> Trace:
     """Put the batches' records together."""
     outcomes = join_outcomes([r.engine.outcomes() for r in recorders])
     lost = ~outcomes.won
@@ -188,6 +220,7 @@ def _trace(recorders: Sequence[Recorder], failures: int) -> Trace:
     sums, counts = sum(r.sums for r in recorders), sum(r.counts for r in recorders)
     where = [(recorder, row) for recorder in recorders for row in range(recorder.engine.games)]
     shown = [(*where[game], int(outcomes.cause[game])) for game in np.flatnonzero(lost)[:failures]]
+    moments = [moment for game in np.flatnonzero(lost) for moment in where[game][0].last_moments(where[game][1])][:most]
     return Trace(
         outcomes=outcomes,
         regret={name: float(s / c) for name, s, c in zip(PHASES, np.atleast_1d(sums), np.atleast_1d(counts), strict=True) if c},
@@ -195,7 +228,18 @@ def _trace(recorders: Sequence[Recorder], failures: int) -> Trace:
         policy_influence=float(np.concatenate([part for r in recorders for part in r.heeded]).mean()),
         transcripts=tuple(recorder.transcript(row, cause) for recorder, row, cause in shown),
         decisions=int(outcomes.steps.sum()),
+        failures=_joined([moment.seen for moment in moments]),
+        failure_regret=np.concatenate([moment.regret for moment in moments]) if moments else None,
     )
+
+
+def _joined(parts: Sequence[Observations]) -> Observations | None:
+    """Return batches of one game as one, in order; None for none."""
+    if not parts:
+        return None
+    columns = {key: np.concatenate([part.columns[key] for part in parts]) for key in parts[0].columns}
+    lengths = {key: np.concatenate([part.lengths[key] for part in parts]) for key in parts[0].lengths}
+    return Observations(parts[0].constants, columns, lengths)
 
 
 def join_outcomes(parts: Sequence[Outcomes]) -> Outcomes:

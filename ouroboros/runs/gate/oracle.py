@@ -1,16 +1,55 @@
-"""The A* screen: moves on a bank of positions, weighed by the oracle's regret. It rejects the hopeless and orders the rest."""
+"""The A* screen: moves on a bank of positions, weighed by the oracle's regret. It rejects the hopeless and orders the rest.
+
+Utility is foods eaten, so what costs it is whatever ends the eating: a move into death or a trap, and turning in circles until
+the game starves. Single moves show the first. The second they hardly show: a player that goes over the whole board and eats
+all makes as many detours as one that circles for ever. So a player is also followed from a few early positions to its next
+point. `merit` puts both into one expected share of the score, by a survival model over the phases of the game.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-FATAL = 0.5
-"""A move with this regret or more dies or gets trapped."""
-MARGIN = 0.05
-"""The hopeless lose at so many more of the positions than the incumbent, beyond three standard errors."""
+from ouroboros.policy.play import Perceive, decider
+from ouroboros.runs.gate.bank import FATAL, Bank
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ouroboros.envs.rollout import Decide
+    from ouroboros.protocols.ports import Engine, Policy, Session
+
+HAZARD: Final = (1.0, 2.0, 20.0)
+"""What a share of 1 of detours, of moves off all safe ways, and of fatal moves adds to a phase's hazard. Controllers keep their
+order when a number here is halved or doubled."""
+OFF: Final = 0.25
+"""A move with this regret or more, short of a fatal one, leaves all known ways that are safe."""
+FAILURE_HAZARD: Final = 2.0
+"""What fatal moves at all failures of past incumbents add to each phase's hazard."""
+STALL_HAZARD: Final = 60.0
+"""What scoring in no pursuit adds to the first phase's hazard: who does not score early never comes to the later phases."""
+FLOOR: Final = 0.01
+"""The least hazard of a phase: a bank cannot tell smaller ones apart."""
+EXCESS: Final = 0.3
+"""The hopeless lose at so many more of the positions than the incumbent, beyond three standard errors, ..."""
+SLOWER: Final = 0.25
+"""... and score in so many fewer of the pursuits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a player does on a bank of B positions and S starts.
+
+    Args:
+        moves: (B,) int8.
+        scored: (S,) bool, whether it came to its next point within the horizon.
+    """
+
+    moves: NDArray[np.int8]
+    scored: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,50 +59,175 @@ class BankScore:
     Args:
         regret: the candidate's mean regret.
         incumbent_regret: the incumbent's.
-        fatal: share of positions where the candidate's move dies or is trapped.
-        incumbent_fatal: the incumbent's.
-        changed: share of positions where the two move differently.
+        dies: share of positions where the candidate's move loses at once; the four shares add up to 1.
+        trapped: where it is fatal but not at once.
+        detour: where it is merely not the best.
+        optimal: where it is the best.
+        incumbent_dies: the incumbent's, as are the next three.
+        incumbent_trapped: see above.
+        incumbent_detour: see above.
+        incumbent_optimal: see above.
+        stalled: share of pursuits in which the candidate came to no point.
+        incumbent_stalled: the incumbent's.
+        merit: in (0, 1), higher for a better expected utility; candidates come in this order.
+        incumbent_merit: the incumbent's; 0 where it fails.
+        changed: share of positions and pursuits where the two differ.
         positions: size of the bank.
     """
 
     regret: float
     incumbent_regret: float
-    fatal: float
-    incumbent_fatal: float
+    dies: float
+    trapped: float
+    detour: float
+    optimal: float
+    incumbent_dies: float
+    incumbent_trapped: float
+    incumbent_detour: float
+    incumbent_optimal: float
+    stalled: float
+    incumbent_stalled: float
+    merit: float
+    incumbent_merit: float
     changed: float
     positions: int
+
+    @property
+    def fatal(self) -> float:
+        """Share of positions where the candidate's move dies or is trapped."""
+        return self.dies + self.trapped
+
+    @property
+    def incumbent_fatal(self) -> float:
+        """The incumbent's."""
+        return self.incumbent_dies + self.incumbent_trapped
 
     @property
     def objection(self) -> str | None:
         """Why the candidate need not play, or None."""
         if self.changed == 0:
             return f"same moves as the incumbent on all {self.positions} positions"
-        excess = self.fatal - self.incumbent_fatal
-        error = (self.changed / self.positions) ** 0.5
-        if excess > max(MARGIN, 3 * error):
+        if self.stalled == 1 and self.incumbent_stalled <= 1 / 2:
+            return f"scores in none of the pursuits, the incumbent in {1 - self.incumbent_stalled:.0%}"
+        # `changed` bounds the variance of the difference of fatal shares.
+        margin = max(EXCESS, 3 * (self.changed / self.positions) ** 0.5)
+        if self.fatal - self.incumbent_fatal > margin and self.stalled - self.incumbent_stalled > SLOWER:
             return f"loses at {self.fatal:.0%} of {self.positions} positions, the incumbent at {self.incumbent_fatal:.0%}"
         return None
 
 
-def score_bank(regret: NDArray[np.float32], candidate: NDArray[np.int8], incumbent: NDArray[np.int8] | None) -> BankScore:
-    """Compare moves on the bank.
+def answers(
+    bank: Bank,
+    policy: Policy,
+    session: Session | None,
+    *,
+    perceive: Perceive | None = None,
+    logits: NDArray[np.float32] | None = None,
+) -> Answers:
+    """Return what a player does on the bank.
 
     Args:
-        regret: (B, A) float32, the oracle's regret of each move.
-        candidate: (B,) int8 moves.
-        incumbent: (B,) int8 moves; None where it fails, which counts as losing everywhere.
+        bank: positions.
+        policy: rates the actions.
+        session: a controller; without one the highest logit is played.
+        perceive: what stands between the game and the player.
+        logits: (B, A) float32, the policy's on the bank's positions as perceived, for candidates that share a policy.
 
-    Returns:
-        The comparison; `changed / positions` bounds the variance of the difference of fatal shares.
+    Raises:
+        CandidateFault: the controller failed.
     """
-    rows = np.arange(len(regret))
-    mine = regret[rows, candidate].astype(np.float64)
-    theirs = np.ones(len(rows)) if incumbent is None else regret[rows, incumbent].astype(np.float64)
+    seen = perceive(bank.observations) if perceive is not None else bank.observations
+    rated = policy.logits(seen) if logits is None else logits
+    moves = rated.argmax(axis=1).astype(np.int8) if session is None else session.act(seen, rated)
+    return Answers(moves, pursue(bank.starts, bank.horizon, decider(policy, session, perceive)))
+
+
+def pursue(starts: Engine, horizon: int, decide: Decide) -> NDArray[np.bool_]:
+    """Return which of the games score within `horizon` moves: (S,) bool; each is followed to its first point alone."""
+    games = starts.clone(np.arange(starts.games))
+    before, scored = games.outcomes().score, np.zeros(starts.games, np.bool_)
+    actions = np.zeros(starts.games, np.int8)
+    for _ in range(horizon):
+        rows = np.flatnonzero(~scored & ~games.done)
+        if not len(rows):
+            break
+        actions[rows] = decide(games.observations(rows))
+        games.step(actions)
+        scored |= games.outcomes().score > before
+    return scored
+
+
+def score_bank(bank: Bank, candidate: Answers, incumbent: Answers | None) -> BankScore:
+    """Compare a candidate's answers with the incumbent's.
+
+    Args:
+        bank: positions.
+        candidate: its answers.
+        incumbent: its answers; None where it fails, which counts as losing everywhere.
+    """
+    count = len(bank)
+    mine = regret_of(bank, candidate)
+    theirs = np.ones(count) if incumbent is None else regret_of(bank, incumbent)
+    differ = count + len(candidate.scored)
+    if incumbent is not None:
+        differ = int((candidate.moves != incumbent.moves).sum() + (candidate.scored != incumbent.scored).sum())
+    dies, trapped, detour, optimal = kinds(mine)
+    their_dies, their_trapped, their_detour, their_optimal = kinds(theirs)
     return BankScore(
         regret=round(float(mine.mean()), 9),
         incumbent_regret=round(float(theirs.mean()), 9),
-        fatal=float((mine >= FATAL).mean()),
-        incumbent_fatal=float((theirs >= FATAL).mean()),
-        changed=1.0 if incumbent is None else float((candidate != incumbent).mean()),
-        positions=len(rows),
+        dies=dies,
+        trapped=trapped,
+        detour=detour,
+        optimal=optimal,
+        incumbent_dies=their_dies,
+        incumbent_trapped=their_trapped,
+        incumbent_detour=their_detour,
+        incumbent_optimal=their_optimal,
+        stalled=stalled(candidate),
+        incumbent_stalled=1.0 if incumbent is None else stalled(incumbent),
+        merit=merit(bank, mine, stalled(candidate)),
+        incumbent_merit=0.0 if incumbent is None else merit(bank, theirs, stalled(incumbent)),
+        changed=differ / (count + len(candidate.scored)),
+        positions=count,
     )
+
+
+def regret_of(bank: Bank, given: Answers) -> NDArray[np.float64]:
+    """Return the regret of each move that a player made: (B,) float64."""
+    regret: NDArray[np.float64] = bank.regret[np.arange(len(bank)), given.moves].astype(np.float64)
+    return regret
+
+
+def stalled(given: Answers) -> float:
+    """Return the share of pursuits without a point; 0 where there were none."""
+    return float((~given.scored).mean()) if len(given.scored) else 0.0
+
+
+def kinds(regret: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Return the shares of moves that die, are trapped, go astray or about, and are best."""
+    dies, fatal, best = float((regret >= 1).mean()), float((regret >= FATAL).mean()), float((regret == 0).mean())
+    return dies, round(fatal - dies, 9), round(1 - fatal - best, 9), best
+
+
+def merit(bank: Bank, regret: NDArray[np.float64], stall: float) -> float:
+    """Return the share of the score that a player can expect.
+
+    Each phase is a third of the way; in it the player is lost at a constant hazard `h`, so of those that enter a phase
+    `exp(-h)` leave it, and on average they cover `(1 - exp(-h)) / h` of it.
+
+    Args:
+        bank: positions.
+        regret: (B,) float64, of the moves that it made.
+        stall: share of pursuits in which it came to no point.
+    """
+    levels = np.array([0.0, *HAZARD])[(regret > 0).astype(int) + (regret >= OFF) + (regret >= FATAL)]
+    past = bank.phase < 0
+    base = FLOOR + (FAILURE_HAZARD * float((regret[past] >= FATAL).mean()) if past.any() else 0.0)
+    alive, covered = 1.0, 0.0
+    for phase in range(3):
+        inside = bank.phase == phase
+        hazard = base + float(levels[inside] @ bank.weight[inside]) + (STALL_HAZARD * stall if phase == 0 else 0.0)
+        covered += alive * (1 - float(np.exp(-hazard))) / hazard / 3
+        alive *= float(np.exp(-hazard))
+    return round(covered, 9)

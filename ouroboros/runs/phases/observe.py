@@ -10,10 +10,12 @@ from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.messages import DiagnoseRequest, Diagnosis, Finding
 from ouroboros.protocols.records import Candidate, Kind, Mode
 from ouroboros.runs.context import rolled_back
+from ouroboros.runs.gate.bank import failures_text
 from ouroboros.runs.players import close
 from ouroboros.runs.roles import Asked, ask
 
 if TYPE_CHECKING:
+    from ouroboros.policy.play import Trace
     from ouroboros.runs.context import Run
 
 MODES: dict[str, Mode] = {
@@ -47,8 +49,9 @@ FATIGUE = 0.5
 
 def observe(run: Run, round: int) -> None:
     """Play traced games on search seeds and have the critic find what is wrong."""
-    facts = run.step(f"{round}/observe/play", "policy.evaluate", {"stream": "search"}, lambda: _facts(run, round))
-    known = Diagnosis.model_validate(facts)
+    params = {"stream": "search", "first": round * SEARCH_SPAN, "count": run.recipe.gate.search_games}
+    seen = run.step(f"{round}/observe/play", "policy.evaluate", params, lambda: _play(run, round))
+    known = Diagnosis.model_validate(seen["facts"])
     request = DiagnoseRequest(task=run.task.name, facts=known)
     asked = Asked(f"{round}/observe/diagnose", run.roles["critic"], request, run.recipe.roles.critic.timeout_s)
     answer = ask(run.ledger, [asked])[0]
@@ -58,35 +61,40 @@ def observe(run: Run, round: int) -> None:
 
 def diagnosis(run: Run, round: int) -> Diagnosis:
     """Return the round's diagnosis: facts and the critic's findings."""
-    facts = Diagnosis.model_validate(run.result(f"{round}/observe/play"))
+    facts = Diagnosis.model_validate(run.result(f"{round}/observe/play")["facts"])
     reply = run.ledger.step(f"{round}/observe/diagnose")
     findings = reply.result["findings"] if reply is not None and reply.result else []
     return facts.model_copy(update={"findings": tuple(Finding.model_validate(f) for f in findings)})
 
 
-def _facts(run: Run, round: int) -> dict[str, Any]:
-    """Play and measure; a controller that fails shows as such in the facts."""
-    from ouroboros.policy.play import estimate, play_traced
+def _play(run: Run, round: int) -> dict[str, Any]:
+    """Play and measure; a controller that fails shows as such in the facts. Ends of lost games are kept for the bank."""
+    from ouroboros.policy.play import play_traced
 
-    incumbent, settings = run.incumbent(), run.recipe.gate
-    seeds = run.players.seeds("search", round * SEARCH_SPAN, settings.search_games)
+    games, player = run.recipe.gate.search_games, None
+    seeds = np.array(run.players.seeds("search", round * SEARCH_SPAN, games), dtype=np.uint64)
     try:
-        player = run.players.open(incumbent)
+        player = run.players.open(run.incumbent())
+        trace = play_traced(run.task, player.policy, seeds, session=player.session, perceive=player.perceive)
     except CandidateFault as fault:
-        return _broken(run, settings.search_games, fault)
-    try:
-        numbers = np.array(seeds, dtype=np.uint64)
-        trace = play_traced(run.task, player.policy, numbers, session=player.session, perceive=player.perceive)
-    except CandidateFault as fault:
-        return _broken(run, settings.search_games, fault)
+        return {"facts": _broken(run, games, fault), "failures": None, "played": games}
     finally:
         close(player)
-    run.progress.games(len(seeds))
+    run.progress.games(games)
+    kept = None
+    if trace.failures is not None and trace.failure_regret is not None:
+        kept = run.store.put_text(failures_text(trace.failures, trace.failure_regret))
+    return {"facts": _facts(run, round, trace), "failures": kept, "played": games}
+
+
+def _facts(run: Run, round: int, trace: Trace) -> dict[str, Any]:
+    from ouroboros.policy.play import estimate
+
     outcomes = trace.outcomes
     score = estimate(outcomes.score, np.random.default_rng(run.seed("bootstrap", round)))
     deaths = {name: float((outcomes.cause == i).mean()) for i, name in enumerate(run.task.causes)}
     return Diagnosis(
-        games=len(seeds),
+        games=len(outcomes.score),
         score=score.mean,
         score_low=score.low,
         score_high=score.high,

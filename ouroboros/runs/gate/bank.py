@@ -1,0 +1,203 @@
+"""The bank of the A* screen: positions with the oracle's regret, and a few early ones from which a player is followed.
+
+Positions are drawn from a larger pool, as many from each stratum: phase of the game by danger. Failures of past incumbents
+come first. The bank knows a game by `protocols.ports.Task` alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ouroboros.protocols.canonical import Json, canonical
+from ouroboros.protocols.records import Observations
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ouroboros.protocols.ports import Engine, Task
+
+FATAL: Final = 0.5
+"""A move with this regret or more dies or gets trapped."""
+LEAST_POOL: Final = 768
+"""Positions that a bank is drawn from, at least; eight times the bank where that is more."""
+FAILURE_SHARE: Final = 0.25
+"""Of a bank, at most, are failures of past incumbents."""
+STARTS: Final = 12
+"""Early positions from which a player is followed to its next point."""
+EARLY: Final = 6
+"""They come from the first of so many parts of the first phase: there circles close soonest."""
+PATIENCE: Final = 5
+"""A player is followed for so many times the moves that the oracle needs: one that never takes a way about is to be told
+from one that takes long ways, such as once over the whole board."""
+HORIZON: Final = (16, 32)
+"""Moves for which a player is followed, at least and at most: each is a round trip to a sandbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Last positions of lost games.
+
+    Args:
+        observations: F positions.
+        regret: (F, A) float32, the oracle's regret of each move.
+    """
+
+    observations: Observations
+    regret: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """Positions to judge players by.
+
+    Args:
+        observations: B positions, failures first.
+        regret: (B, A) float32, the oracle's regret of each move.
+        phase: (B,) int8, 0..2; -1 for failures.
+        danger: (B,) int8, see `danger_of`.
+        weight: (B,) float64, share of the pool's positions of that phase that each stands for; 0 for failures.
+        starts: early positions, as games to clone.
+        horizon: moves for which a player is followed from them.
+    """
+
+    observations: Observations
+    regret: NDArray[np.float32]
+    phase: NDArray[np.int8]
+    danger: NDArray[np.int8]
+    weight: NDArray[np.float64]
+    starts: Engine
+    horizon: int
+
+    def __len__(self) -> int:
+        """Return B."""
+        return len(self.regret)
+
+    @property
+    def failures(self) -> int:
+        """Failures of past incumbents, the first so many positions."""
+        return int((self.phase < 0).sum())
+
+
+def build_bank(task: Task, seed: int, count: int, failures: Sequence[Failures] = ()) -> Bank:
+    """Return a bank of `count` positions; a function of its arguments.
+
+    Args:
+        task: the game.
+        seed: of the pool and the draw.
+        count: positions.
+        failures: newest first; at most `FAILURE_SHARE` of the bank is taken from their front.
+    """
+    pool = task.positions(seed, max(LEAST_POOL, 8 * count))
+    regret, phase = task.regret(pool), task.phase(pool)
+    danger = danger_of(regret)
+    old = first_of(failures, int(FAILURE_SHARE * count))
+    kept = 0 if old is None else len(old.regret)
+    rows = draw(3 * phase + danger, count - kept, np.random.default_rng(seed % 2**64))
+    starts, horizon = pursuits(task, pool, np.flatnonzero(phase == 0))
+    seen, lead = pool.observations(rows), np.full(kept, -1, np.int8)
+    return Bank(
+        observations=seen if old is None else joined([old.observations, seen]),
+        regret=regret[rows] if old is None else np.concatenate([old.regret, regret[rows]]),
+        phase=np.concatenate([lead, phase[rows]]),
+        danger=danger[rows] if old is None else np.concatenate([danger_of(old.regret), danger[rows]]),
+        weight=np.concatenate([np.zeros(kept), weights(phase, danger, rows)]),
+        starts=starts,
+        horizon=horizon,
+    )
+
+
+def danger_of(regret: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Return (B,) int8: of the moves that do not lose at once, none (0), some (1) or all but one or all (2) are fatal."""
+    alive = regret < 1
+    fatal = (alive & (regret >= FATAL)).sum(axis=1)
+    danger: NDArray[np.int8] = np.where(fatal == 0, 0, np.where(fatal < alive.sum(axis=1) - 1, 1, 2)).astype(np.int8)
+    return danger
+
+
+def draw(stratum: NDArray[np.int8], count: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Return `count` rows, as even over the strata as their sizes allow, in ascending order."""
+    order = generator.permutation(len(stratum))
+    ranks = np.empty(len(stratum), np.int64)
+    for name in np.unique(stratum):
+        mine = order[stratum[order] == name]
+        ranks[mine] = np.arange(len(mine))
+    taken: NDArray[np.int64] = np.sort(order[np.argsort(ranks[order], kind="stable")][:count])
+    return taken
+
+
+def weights(phase: NDArray[np.int8], danger: NDArray[np.int8], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return what each drawn row stands for, so that a weighted share in a phase estimates the pool's: (R,) float64."""
+    stratum = 3 * phase + danger
+    there, drawn = (np.bincount(part, minlength=9) for part in (stratum, stratum[rows]))
+    each = there[stratum[rows]] / drawn[stratum[rows]]
+    shares: NDArray[np.float64] = each / np.bincount(phase[rows], weights=each, minlength=3)[phase[rows]]
+    return shares
+
+
+def pursuits(task: Task, pool: Engine, rows: NDArray[np.int64]) -> tuple[Engine, int]:
+    """Return early positions from which the oracle scores soon, and the moves for which a player is followed."""
+    ranked = rows[np.argsort(pool.outcomes().score[rows], kind="stable")][: -(-len(rows) // EARLY)]
+    tried = ranked[:: max(1, len(ranked) // (2 * STARTS))]
+    games = pool.clone(tried)
+    before, took = games.outcomes().score, np.zeros(games.games, np.int64)
+    for move in range(1, HORIZON[1] + 1):
+        games.step(task.regret(games).argmin(axis=1).astype(np.int8))
+        took[(took == 0) & (games.outcomes().score > before)] = move
+    scored = np.flatnonzero(took > 1)  # one move is no pursuit
+    scored = scored[np.arange(min(STARTS, len(scored))) * len(scored) // STARTS] if len(scored) > STARTS else scored
+    horizon = int(PATIENCE * took[scored].mean()) if len(scored) else 0
+    return pool.clone(tried[scored]), min(HORIZON[1], max(HORIZON[0], horizon))
+
+
+def first_of(failures: Sequence[Failures], count: int) -> Failures | None:
+    """Return the first `count` positions; None where there are none."""
+    if count < 1 or not sum(len(part.regret) for part in failures):
+        return None
+    observations, regret = joined([f.observations for f in failures]), np.concatenate([f.regret for f in failures])
+    return Failures(observations.take(slice(0, count)), regret[:count])
+
+
+def joined(parts: Sequence[Observations]) -> Observations:
+    """Return batches of one game as one, in order."""
+    first = parts[0]
+    columns = {key: np.concatenate([part.columns[key] for part in parts]) for key in first.columns}
+    lengths = {key: np.concatenate([part.lengths[key] for part in parts]) for key in first.lengths}
+    return Observations(first.constants, columns, lengths)
+
+
+def failures_text(observations: Observations, regret: NDArray[np.float32]) -> str:
+    """Return failures as their one JSON text, from which `read_failures` returns the same arrays.
+
+    Args:
+        observations: F positions.
+        regret: (F, A) float32.
+
+    Raises:
+        ValueError: a column holds NaN or an infinity.
+    """
+    parts = {"constants": dict(observations.constants), "regret": _packed(regret)}
+    tables = {"columns": observations.columns, "lengths": observations.lengths}
+    packed = {name: {key: _packed(array) for key, array in table.items()} for name, table in tables.items()}
+    return canonical(parts | packed).decode()
+
+
+def read_failures(text: str) -> Failures:
+    """Return what `failures_text` wrote; ValueError, KeyError or TypeError for any other text."""
+    value = json.loads(text)
+    columns, lengths = ({key: _unpacked(part) for key, part in value[name].items()} for name in ("columns", "lengths"))
+    return Failures(Observations(value["constants"], columns, lengths), _unpacked(value["regret"]).astype(np.float32))
+
+
+def _packed(array: NDArray[np.generic]) -> dict[str, Json]:
+    return {"dtype": array.dtype.str, "shape": list(array.shape), "data": array.ravel().tolist()}
+
+
+def _unpacked(part: Mapping[str, Any]) -> NDArray[np.generic]:
+    shape = tuple(int(side) for side in part["shape"])
+    array: NDArray[np.generic] = np.array(part["data"], dtype=part["dtype"]).reshape(shape)
+    return array
