@@ -41,5 +41,6 @@ def history_text(tried: Iterable[Tried], last: int = 8, longest: int = 2000) -> 
     for t in list(tried)[-last:]:
         effect = f", effect on utility {t.effect:+.4f}" if t.effect is not None else ""
         what = t.diff or (t.reward.model_dump_json() if t.reward else "")
-        blocks.append(f"Round {t.round}: {t.outcome} at {t.layer} ({t.reason}){effect}\n{what[:longest]}".strip())
+        lost = "".join(f"\nHow it then lost a game:\n{game}" for game in t.transcripts[:1])
+        blocks.append(f"Round {t.round}: {t.outcome} at {t.layer} ({t.reason}){effect}\n{what[:longest]}{lost}".strip())
     return "\n\n".join(blocks) or "Nothing yet."

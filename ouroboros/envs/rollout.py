@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ouroboros.envs.engine import SnakeEngine, outcomes_of
 from ouroboros.envs.rules import advance, begin_again, next_key, note
 from ouroboros.envs.settings import PLAIN, Settings
-from ouroboros.envs.state import CAUSE, RUNNING, Array, State, kernel, u64
+from ouroboros.envs.state import CAUSE, RUNNING, WEYL, Array, State, kernel, mix, u64
 from ouroboros.envs.teachers import Aids, make_aids, random_move, teacher_code, teacher_move
 from ouroboros.protocols.records import Observations, Outcomes
 
@@ -68,17 +68,56 @@ def play_taught(state: State, size: int, teacher: int, aids: Aids, keys: Array, 
         note(state, game, out, row)
 
 
-def rollout_rows(teacher: str, seeds: NDArray[np.uint64], size: int, settings: Settings) -> NDArray[np.int32]:
+@kernel
+def play_astray(state: State, size: int, teacher: int, aids: Aids, keys: Array, stray: int, salt: int, out: Array) -> None:
+    """Let a teacher that makes a random legal move now and then play a game per key to its end; see `play_taught`.
+
+    Args:
+        state: one game.
+        size: side of the board.
+        teacher: one of `TEACHERS`.
+        aids: the teacher's.
+        keys: (G,) uint64.
+        stray: chance of a random move, in units of 2**-32.
+        salt: other salts stray at other moves of the same game.
+        out: (G, 5) int32, see `note`.
+    """
+    game = u64(0)
+    for row in range(keys.size):
+        begin_again(state, size, game, keys[row])
+        moves, luck = u64(0), keys[row] ^ u64(salt)
+        while state.table[game, CAUSE] == RUNNING:
+            moves += u64(1)
+            astray = mix(luck + moves * WEYL) >> u64(32) < u64(stray)
+            move = random_move(state, size, game) if astray else teacher_move(state, size, game, teacher, aids)
+            advance(state, size, game, move)
+        note(state, game, out, row)
+
+
+def rollout_rows(
+    teacher: str, seeds: NDArray[np.uint64], size: int, settings: Settings, noise: float = 0.0, salt: int = 0
+) -> NDArray[np.int32]:
     """Return what `note` writes of each game: (G, 5) int32, in this thread."""
     out = np.zeros((len(seeds), 5), np.int32)
     if len(seeds):
         place = SnakeEngine(seeds[:1], size, settings)
-        play_taught(place.state, size, teacher_code(teacher), make_aids(size), seeds, out)
+        if noise:
+            stray = u64(round(noise * 2**32))
+            play_astray(place.state, size, teacher_code(teacher), make_aids(size), seeds, stray, u64(salt), out)
+        else:
+            play_taught(place.state, size, teacher_code(teacher), make_aids(size), seeds, out)
     return out
 
 
 def rollout(
-    teacher: str, seeds: NDArray[np.uint64], size: int, settings: Settings = PLAIN, *, workers: int | None = None
+    teacher: str,
+    seeds: NDArray[np.uint64],
+    size: int,
+    settings: Settings = PLAIN,
+    *,
+    noise: float = 0.0,
+    salt: int = 0,
+    workers: int | None = None,
 ) -> Outcomes:
     """Let a teacher play one game per seed to its end, compiled, on several threads.
 
@@ -87,6 +126,8 @@ def rollout(
         seeds: (G,) uint64.
         size: side of the board.
         settings: of the games.
+        noise: chance of a random legal move instead of the teacher's, in [0, 1]: players of any strength.
+        salt: players of equal noise and different salts stray at different moments.
         workers: threads, by default one per processor; what comes out does not depend on them.
 
     Returns:
@@ -99,7 +140,7 @@ def rollout(
     teacher_code(teacher)
     parts = [keys[start : start + SHARE] for start in range(0, len(keys), SHARE)] or [keys]
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        rows = np.concatenate(list(pool.map(lambda part: rollout_rows(teacher, part, size, settings), parts)))
+        rows = np.concatenate(list(pool.map(lambda part: rollout_rows(teacher, part, size, settings, noise, salt), parts)))
     score, steps, travel, most, cause = np.ascontiguousarray(rows.T)
     return outcomes_of(score, steps, travel, most, cause)
 

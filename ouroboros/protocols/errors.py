@@ -47,11 +47,14 @@ class CandidateFault(OuroborosError):
     Args:
         layer: the layer that found it, one of `protocols.records.LAYERS`.
         reason: one line, at most 300 characters, control characters stripped.
+        row: which of the positions or games asked about the controller failed at by what it answered; None where the worker
+            itself failed, or nothing was asked yet.
     """
 
-    def __init__(self, layer: str, reason: str) -> None:
-        """Keep the layer and the one-line reason."""
+    def __init__(self, layer: str, reason: str, row: int | None = None) -> None:
+        """Keep the layer, the one-line reason and the row."""
         clean = "".join(c if c.isprintable() else " " for c in reason)[:300]
         super().__init__(f"{layer}: {clean}")
         self.layer = layer
         self.reason = clean
+        self.row = row

@@ -70,6 +70,8 @@ class Tried(Frozen):
     diff: str | None = None
     source: str | None = None
     """The whole controller after the patch, where it applied."""
+    transcripts: tuple[str, ...] = ()
+    """Games that it lost after it was accepted: why it was rolled back."""
 
 
 class Tool(Frozen):
@@ -122,10 +124,14 @@ class PatchRequest(Frozen):
 
 
 class PatchProposal(Frozen):
-    """One proposed patch: a unified diff, or a model's whole reply that contains one; the screen reads it."""
+    """One proposed patch: a unified diff, or a model's whole reply that contains one; the screen reads it.
+
+    `reward` is a reward spec that belongs to it: the policy is trained under that reward, and both are judged together.
+    """
 
     text: str
     rationale: str = Field(max_length=2000)
+    reward: str | None = None
 
 
 class PatchReply(Frozen):

@@ -38,9 +38,7 @@ def totals(ledger: Ledger, usd_per_million: dict[str, float]) -> Totals:
             tokens += used
             cost += used / 1e6 * usd_per_million.get(step.key.split("/")[2], 0.0)
         elif step.method in ("policy.evaluate", "gate.attribute"):
-            games += int(result.get("played", result.get("games", 0)))
-        elif step.method == "gate.judge" and result["effect"]:
-            games += 2 * result["effect"]["games"]
+            games += int(result.get("played", 0))
     return Totals(games, tokens, round(cost, 6), ledger.wall_s())
 
 

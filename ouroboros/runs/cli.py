@@ -199,15 +199,20 @@ def diff(folder: Path, a: str, b: str) -> None:
 @click.argument("candidate")
 @click.option("--reason", default="by hand", help="Why; kept in the ledger.")
 def rollback(folder: Path, candidate: str, reason: str) -> None:
-    """Undo an accepted CANDIDATE of a run: its commit is reverted and what stood without it plays again."""
+    """Undo an accepted CANDIDATE of a run; what was accepted later stays where it still applies."""
     from ouroboros.runs.lifecycle import opened
-    from ouroboros.runs.phases.watch import refuse_unsettled, roll_back
+    from ouroboros.runs.phases.rollback import refuse_unsettled, roll_back
+    from ouroboros.runs.phases.watch import losses
     from ouroboros.runs.progress import Quiet
 
     with opened(folder, Quiet(notes=False)) as open_run:
         refuse_unsettled(open_run)
         count = sum(s.method == "patch.rollback" for s in open_run.ledger.steps())
-        result = roll_back(open_run, f"manual/{count}/rollback", candidate, reason)
+        result = roll_back(open_run, f"manual/{count}/rollback", candidate, reason, losses(open_run, candidate))
+    for id, why in result["chain"].items():
+        click.echo(f"with it goes {id}: {why}")
+    if result["kept"]:
+        click.echo(f"kept: {', '.join(result['kept'])}")
     click.echo(f"rolled back {candidate}; the workspace stands at {result['commit'][:12]}")
 
 

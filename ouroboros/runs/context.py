@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from ouroboros.protocols.records import Candidate, Incumbent, RewardSpec, Verdict
+from ouroboros.protocols.records import Candidate, Incumbent, RewardSpec, Spent, Verdict
 from ouroboros.protocols.seeds import derived_seed
 
 if TYPE_CHECKING:
@@ -86,8 +86,29 @@ class Run:
 
 
 def rolled_back(ledger: Ledger) -> dict[str, str]:
-    """Return the candidates that were rolled back, each with the reason."""
-    return {s.result["rolled_back"]: s.result["reason"] for s in ledger.steps() if s.method == "patch.rollback"}
+    """Return the candidates that were rolled back, each with the reason; those that went with another among them."""
+    found: dict[str, str] = {}
+    for step in ledger.steps():
+        if step.method == "patch.rollback":
+            found |= {step.result["rolled_back"]: step.result["reason"], **step.result["chain"]}
+    return found
+
+
+def spent(ledger: Ledger) -> list[Spent]:
+    """Return the levels of all races of a run so far, in their order, with what they accepted."""
+    verdicts = [step for step in ledger.steps() if step.method == "run.verdict" and step.result["outcome"] == "accepted"]
+    accepted = {step.params["candidate"] for step in verdicts}
+    races = [step.result for step in ledger.steps() if step.method == "gate.spend"]
+    return [Spent(race["level"], bool(accepted.intersection(race["candidates"]))) for race in races]
+
+
+def transcripts(ledger: Ledger) -> dict[str, tuple[str, ...]]:
+    """Return the games that show why a candidate was rolled back, by its id."""
+    return {
+        step.result["rolled_back"]: tuple(step.result["transcripts"])
+        for step in ledger.steps()
+        if step.method == "patch.rollback"
+    }
 
 
 def standing(ledger: Ledger) -> list[dict[str, Any]]:

@@ -15,11 +15,11 @@ from langgraph.graph import END, START, StateGraph
 
 from ouroboros.runs.budget import spent_up
 from ouroboros.runs.context import Run
+from ouroboros.runs.phases.attribute import attribute
 from ouroboros.runs.phases.gate import gate
 from ouroboros.runs.phases.observe import decide, observe
 from ouroboros.runs.phases.propose import propose
 from ouroboros.runs.phases.screen import screen
-from ouroboros.runs.phases.settle import attribute
 from ouroboros.runs.phases.start import open_eyes, start
 from ouroboros.runs.phases.train import train
 from ouroboros.runs.phases.watch import watch

@@ -21,7 +21,7 @@ from typing import Any, Literal
 from ouroboros.protocols.canonical import canonical, content_hash, sha256
 from ouroboros.protocols.errors import LedgerError, SurroundingsError
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS steps (

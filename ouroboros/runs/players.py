@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Perceive = Callable[[Observations], Observations]
-KEPT = 4
+KEPT = 8
+"""Policies that stay loaded: those of a race."""
+MOST_LOST = 4
+"""Games of one block that a controller may lose by failing before it is sent away."""
 
 
 @dataclass(slots=True)
@@ -50,7 +53,7 @@ class Player:
         except CandidateFault as fault:
             self.session.close()
             self.session = self.reopen()
-            if fault.layer != "sandbox":
+            if fault.layer != "sandbox" or fault.row is not None:
                 raise
         return play(task, self.policy, numbers, session=self.session, batch=batch, perceive=self.perceive)
 
@@ -92,7 +95,7 @@ class Players:
             return None
 
     def policy(self, digest: str) -> Policy:
-        """Return a loaded policy; the four used last are kept."""
+        """Return a loaded policy; the `KEPT` used last are kept."""
         from ouroboros.policy.local import LocalPolicy
 
         policy = self._policies.pop(digest, None)
@@ -114,18 +117,49 @@ def close(player: Player | None) -> None:
         player.session.close()
 
 
+def outcomes(player: Player, task: Task, seeds: list[int], batch: int) -> Outcomes:
+    """Return how the games ended; one in which the controller raises or gives no action is lost with nothing.
+
+    Raises:
+        CandidateFault: that happened in more than `MOST_LOST` of the games, or the worker itself failed twice.
+    """
+    left = list(range(len(seeds)))
+    for _ in range(MOST_LOST + 1):
+        try:
+            return _with_lost(player.play(task, [seeds[i] for i in left], batch), left, len(seeds))
+        except CandidateFault as fault:
+            if fault.row is None:
+                raise
+            lost = left.pop(fault.row)
+            log.warning("the game of seed %d is lost by %s", seeds[lost], fault)
+            last = fault
+    raise CandidateFault(last.layer, f"{last.reason}; so ended more than {MOST_LOST} of {len(seeds)} games")
+
+
+def _with_lost(played: Outcomes, rows: list[int], games: int) -> Outcomes:
+    """Return the outcomes of `games` games, of which those not in `rows` were lost at once."""
+    if len(rows) == games:
+        return played
+    columns = {}
+    for column in fields(Outcomes):
+        values = getattr(played, column.name)
+        columns[column.name] = np.full(games, -1 if column.name == "cause" else 0, values.dtype)
+        columns[column.name][rows] = values
+    return Outcomes(**columns)
+
+
 def outcomes_or_none(player: Player | None, task: Task, seeds: list[int], batch: int) -> Outcomes | None:
     """Return how the games of an accepted player ended; None where it cannot play them."""
     if player is None:
         return None
     try:
-        return player.play(task, seeds, batch)
+        return outcomes(player, task, seeds, batch)
     except CandidateFault as fault:
         log.warning("the incumbent failed in %d games: %s", len(seeds), fault)
         return None
 
 
 def utilities_or_loss(player: Player | None, task: Task, seeds: list[int], batch: int) -> NDArray[np.float64]:
-    """Return utilities (games,); a batch in which an accepted controller fails counts as lost with nothing."""
-    outcomes = outcomes_or_none(player, task, seeds, batch)
-    return np.zeros(len(seeds)) if outcomes is None else outcomes.utility
+    """Return utilities (games,) of an accepted player; where it cannot play them at all, they are lost with nothing."""
+    found = outcomes_or_none(player, task, seeds, batch)
+    return np.zeros(len(seeds)) if found is None else found.utility

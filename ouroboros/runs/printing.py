@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from ouroboros.runs.show import Report, attribution_lines, rounds_table
+from ouroboros.runs.history import attribution_lines, budget_line, history_table
+from ouroboros.runs.show import Report, rounds_table
 
 
 def print_run(folder: Path, as_json: bool) -> None:
@@ -22,8 +23,10 @@ def print_run(folder: Path, as_json: bool) -> None:
         click.echo(json.dumps(document))
         return
     print_rich(rounds_table(document))
+    print_rich(history_table(document))
     for line in attribution_lines(document):
         click.echo(f"who gets the credit: {line}")
+    click.echo(budget_line(document))
     used = document["totals"]
     click.echo(f"{used['games']} games, {used['tokens']} tokens, {used['wall_s']:.0f} s; digest {document['digest'][:16]}")
     click.echo(f"run directory: {folder}")
@@ -90,9 +93,11 @@ def print_candidate(found: dict[str, Any], as_json: bool) -> None:
         click.echo(
             f"utility {e['utility']:+.4f}, 95 % interval [{e['low']:+.3f}, {e['high']:+.3f}], {e['games']} pairs of games"
         )
-        click.echo(
-            f"e-value {found['e_value']:.4g}, needed {1 / found['alpha']:.4g} (alpha {found['alpha']:.3g} of the run's budget)"
-        )
+        seeds, t = found["seeds"], found["t_test"]
+        click.echo(f"e-value {found['e_value']:.4g}, needed {1 / found['alpha']:.4g} (level {found['alpha']:.3g} of the run's)")
+        click.echo(f"seeds {seeds['first']}..{seeds['first'] + seeds['count'] - 1} of the {seeds['stream']} stream")
+        if t:
+            click.echo(f"for comparison, a paired t-test of the first {t['games']} pairs: t {t['t']:.2f}, p {t['p']:.3g}")
     if found["diff"]:
         click.echo(found["diff"])
     if found["reward"]:

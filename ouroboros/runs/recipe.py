@@ -106,18 +106,23 @@ class Roles(Frozen):
 class GateSettings(Frozen):
     """The statistical gate.
 
-    `alpha` bounds the chance that the run ever accepts something that is not better; `games` is the most pairs a
-    candidate plays, `batch` the pairs between two looks; `positions` is the bank of the A* screen.
+    `alpha` is the run's budget of error, `spending` the rule by which tests spend it; `games` is the most pairs a candidate
+    plays, `batch` the pairs between two looks; `gain` is the smallest gain of utility worth having, and `beta` bounds the
+    chance that bets call a candidate with such a gain futile; `positions` is the bank of the A* screen; the last `watch_span`
+    accepted states are watched beside the incumbent, and one older one.
     """
 
     alpha: float = Field(default=0.05, gt=0, lt=1)
-    games: int = Field(default=160, ge=8, le=1_000_000)
-    batch: int = Field(default=16, ge=1, le=4096)
+    spending: Literal["series", "e-lond"] = "series"
+    games: int = Field(default=256, ge=8, le=1_000_000)
+    batch: int = Field(default=8, ge=1, le=4096)
+    gain: float = Field(default=0.03, gt=0, le=0.5)
+    beta: float = Field(default=0.07, gt=0, lt=1)
     positions: int = Field(default=256, ge=16, le=65536)
-    futility: float = Field(default=0.005, ge=0, le=1)
     watch_games: int = Field(default=48, ge=8, le=100_000)
+    watch_span: int = Field(default=3, ge=1, le=64)
     search_games: int = Field(default=48, ge=8, le=100_000)
-    attribution_games: int = Field(default=48, ge=8, le=100_000)
+    attribution_games: int = Field(default=96, ge=8, le=100_000)
 
 
 class Budget(Frozen):

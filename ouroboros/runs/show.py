@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ouroboros.protocols.errors import UsageError
 from ouroboros.runs.budget import prices, totals
-from ouroboros.runs.context import INCUMBENT_METHODS, rolled_back
+from ouroboros.runs.context import INCUMBENT_METHODS, rolled_back, spent
+from ouroboros.runs.gate.spending import spending
 from ouroboros.runs.ledger import Ledger
 from ouroboros.runs.lifecycle import is_running, read_recipe
 from ouroboros.runs.store import Store
@@ -38,6 +39,7 @@ class Report:
             "digest": self.ledger.digest(),
             "seed": self.recipe.seed,
             "start": self._start(),
+            "gate": self._gate(),
             "rounds": [self.round(n) for n in range(self.rounds())],
             "totals": {"games": used.games, "tokens": used.tokens, "cost_usd": used.cost_usd, "wall_s": round(used.wall_s, 3)},
         }
@@ -58,6 +60,21 @@ class Report:
         begun, score = self._result("start/incumbent"), self._result("start/score")
         return {**begun["incumbent"], **_measures(score)} if begun and score else None
 
+    def _gate(self) -> dict[str, Any]:
+        """Return how the run's budget of error is spent: rule, what it bounds, budget, races, and what remains for more."""
+        settings, races = self.recipe.gate, spent(self.ledger)
+        rule = spending(settings.spending, settings.alpha)
+        return {
+            "rule": rule.name,
+            "controls": rule.controls,
+            "alpha": rule.alpha,
+            "races": len(races),
+            "candidates": sum(len(s.result["candidates"]) for s in self._steps.values() if s.method == "gate.spend"),
+            "accepted": sum(race.accepted for race in races),
+            "left": rule.left(races),
+            "next": rule.level(races),
+        }
+
     def round(self, index: int) -> dict[str, Any]:
         """Return one round."""
         decided = self._result(f"{index}/decide")
@@ -68,7 +85,8 @@ class Report:
             "why": decided["why"],
             "candidates": [self._candidate(index, c) for c in self._result(f"{index}/propose/all")],
             "incumbent": self._incumbent(index),
-            "attribution": {k: shares[k] for k in ("reward", "code", "interaction")} if shares else None,
+            "attribution": _shares(shares["round"]) if shares else None,
+            "attribution_total": _shares(shares["total"]) if shares else None,
         }
 
     def _incumbent(self, index: int) -> dict[str, Any] | None:
@@ -100,6 +118,8 @@ class Report:
             "effect": verdict.get("effect"),
             "e_value": verdict.get("e_value"),
             "alpha": verdict.get("alpha"),
+            "seeds": verdict.get("seeds"),
+            "t_test": verdict.get("t_test"),
             "regret": verdict.get("regret"),
             "diff": self._diff(proposed, screened),
             "reward": self._reward(proposed, screened),
@@ -162,6 +182,14 @@ class Report:
         self.ledger.close()
 
 
+def _shares(found: dict[str, Any]) -> dict[str, Any]:
+    """Return an attribution: the estimates by part, their 95 % intervals, whom the gain belongs to, and seeds played."""
+    parts = ("reward", "code", "interaction", "total")
+    intervals = {part: [found[part]["low"], found[part]["high"]] for part in parts}
+    estimates = {part: found[part]["estimate"] for part in parts}
+    return {**estimates, "intervals": intervals, "owner": found["owner"], "games": found["games"]}
+
+
 def _measures(seen: dict[str, Any]) -> dict[str, Any]:
     return {k: seen[k] for k in ("score", "win_rate", "path_optimality", "utility")}
 
@@ -210,13 +238,3 @@ def rounds_table(document: dict[str, Any]) -> Table:
 def _score(incumbent: dict[str, Any]) -> str:
     score = incumbent["score"]
     return f"{score['mean']:.1f} [{score['low']:.1f}, {score['high']:.1f}]"
-
-
-def attribution_lines(document: dict[str, Any]) -> list[str]:
-    """Return one line per round that changed both reward and code."""
-    return [
-        f"round {r['index'] + 1}: reward {r['attribution']['reward']:+.3f}, code {r['attribution']['code']:+.3f}, "
-        f"interaction {r['attribution']['interaction']:+.3f} utility"
-        for r in document["rounds"]
-        if r["attribution"]
-    ]

@@ -1,4 +1,4 @@
-"""The run's git workspace: one editable file, one commit per accepted candidate, a revert per rollback.
+"""The run's git workspace: one editable file, one commit per accepted candidate and per rollback.
 
 Commits are reproducible: author, dates and messages come from the step, so equal runs have equal commit ids.
 """
@@ -9,6 +9,7 @@ import errno
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from ouroboros.protocols.errors import LedgerError, SurroundingsError
@@ -52,15 +53,14 @@ class Workspace:
         self._git("commit", "-q", "--no-verify", "--no-gpg-sign", "-m", subject, clock=clock)
         return self.head()
 
-    def revert(self, commit: str, clock: int) -> str | None:
-        """Revert one commit on top of the present state; return the new id, or None where it conflicts."""
-        self._git("reset", "-q", "--hard", "HEAD")
-        done = self._run("revert", "--no-edit", "--no-gpg-sign", commit, clock=clock)
-        if done.returncode != 0:
-            self._run("revert", "--abort")
-            self._git("reset", "-q", "--hard", "HEAD")
-            return None
-        return self.head()
+    def merged(self, ours: str, base: str, theirs: str) -> str | None:
+        """Return a text with the change from `base` to `theirs` put into it by a three-way merge; None where they conflict."""
+        with tempfile.TemporaryDirectory() as scratch:
+            paths = [Path(scratch) / name for name in ("ours", "base", "theirs")]
+            for path, text in zip(paths, (ours, base, theirs), strict=True):
+                path.write_text(text, encoding="utf-8")
+            done = self._run("merge-file", "-p", "--quiet", *map(str, paths))
+        return done.stdout if done.returncode == 0 else None
 
     def head(self) -> str:
         """Return the newest commit's id."""
@@ -73,6 +73,10 @@ class Workspace:
     def diff(self, old: str, new: str) -> str:
         """Return the unified diff between two commits."""
         return self._git("diff", "--no-color", old, new)
+
+    def changes(self) -> list[str]:
+        """Return the files that differ from the newest commit."""
+        return self._git("status", "--porcelain").splitlines()
 
     def recover(self, commit: str | None) -> None:
         """Undo what a killed process did beyond its last recorded step: back to a commit, or to nothing for None."""

@@ -174,10 +174,11 @@ def _result(frame: bytes, request_id: str, source: str, doing: str) -> object:
     row = data.get("row")
     if type(row) is not int or not -1 <= row < 1 << 20:
         _broken("an error without a row")
+    at = row if row >= 0 else None
     if error["code"] == BAD_ACTION and _FOUND.fullmatch(str(data.get("found"))):
-        raise CandidateFault("protocol", f"act returned {data['found']} (row {row}); expected an int that is an action")
+        raise CandidateFault("protocol", f"act returned {data['found']} (row {row}); expected an int that is an action", at)
     if error["code"] == CANDIDATE_RAISED and _WORD.fullmatch(str(data.get("type"))):
-        raise CandidateFault("sandbox", f"{doing} raised {data['type']} {_place(source, data.get('line'))}")
+        raise CandidateFault("sandbox", f"{doing} raised {data['type']} {_place(source, data.get('line'))}", at)
     return _broken("an error of unknown code")
 
 

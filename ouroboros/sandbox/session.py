@@ -65,7 +65,7 @@ class WorkerSession:
         row_bytes = sum(column[:1].nbytes for column in observations.columns.values())
         rows = max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, row_bytes)))
         parts = [slice(start, start + rows) for start in range(0, count, rows)]
-        actions = [self._act(observations.take(part), logits[part]) for part in parts]
+        actions = [self._part(part, observations, logits) for part in parts]
         return np.concatenate(actions) if actions else np.zeros(0, np.int8)
 
     def close(self) -> None:
@@ -79,6 +79,15 @@ class WorkerSession:
     def gone(self) -> bool:
         """Whether no process of the worker is left; it is soon after `close`, or after a fault."""
         return not self._alive and self._link.gone()
+
+    def _part(self, part: slice, observations: Observations, logits: NDArray[np.float32]) -> NDArray[np.int8]:
+        """Answer some of the rows; a fault's row is counted over all of them."""
+        try:
+            return self._act(observations.take(part), logits[part])
+        except CandidateFault as fault:
+            if fault.row is not None:
+                fault.row += part.start
+            raise
 
     def _act(self, observations: Observations, logits: NDArray[np.float32]) -> NDArray[np.int8]:
         """Answer one frame's worth of rows."""

@@ -18,7 +18,7 @@ MICRO = {
     "task": {"size": 6},
     "sft": {"steps": 30, "positions": 2000},
     "grpo": {"steps": 6, "states": 16},
-    "gate": {"games": 32, "positions": 64, "watch_games": 16, "search_games": 16, "attribution_games": 16},
+    "gate": {"games": 48, "positions": 64, "watch_games": 16, "search_games": 16, "attribution_games": 16},
     "budget": {"rounds": 2},
 }
 

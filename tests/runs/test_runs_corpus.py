@@ -1,8 +1,8 @@
-"""What of the hostile corpus only games can judge: the gate's paired test takes none of it, and takes a good patch."""
+"""What of the hostile corpus only games can judge: the gate's race takes none of it, and takes a good patch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,8 @@ import pytest
 from ouroboros.envs.task import SnakeTask
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.records import Observations
-from ouroboros.runs.gate.paired import judge
-from ouroboros.runs.players import Player
+from ouroboros.runs.gate.race import Played, RaceRules, race
+from ouroboros.runs.players import Player, outcomes
 from ouroboros.sandbox.wasm import WasmSandbox
 
 FOLDER = Path(__file__).parents[1] / "sandbox" / "corpus"
@@ -42,15 +42,17 @@ def accepted(wasm: WasmSandbox, source: str, incumbent: str) -> bool:
     """Return whether the gate's paired games show a controller better than another."""
     players = [Player(Hungry(), wasm.open(text), None, lambda text=text: wasm.open(text)) for text in (source, incumbent)]
 
-    def play(first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def play(names: Sequence[str], first: int, count: int) -> Played:
         seeds = list(range(1000 + first, 1000 + first + count))
-        mine, theirs = (player.play(TASK, seeds, count).utility for player in players)
-        return mine, theirs
+        try:
+            mine = outcomes(players[0], TASK, seeds, count).utility
+        except CandidateFault as fault:
+            return Played(np.zeros(count), {"candidate": fault})
+        return Played(outcomes(players[1], TASK, seeds, count).utility, {"candidate": mine})
 
     try:
-        return judge(play, alpha=0.05, games=96, batch=32, futility=0.005).better
-    except CandidateFault:
-        return False
+        rules = RaceRules(games=96, batch=32, gain=0.03, beta=0.07)
+        return race(play, {"candidate": 0.05}, rules)["candidate"].accepted
     finally:
         for player in players:
             player.session.close()

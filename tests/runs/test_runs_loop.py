@@ -17,11 +17,13 @@ import pytest
 from small_run import micro, run_micro
 
 from ouroboros.protocols.errors import LedgerError, SurroundingsError, UsageError
+from ouroboros.protocols.seeds import game_seeds
 from ouroboros.runs import lifecycle
 from ouroboros.runs.cli import call
 from ouroboros.runs.context import as_dict
 from ouroboros.runs.ledger import Ledger
-from ouroboros.runs.phases.watch import lineage, watch
+from ouroboros.runs.phases.rollback import lineage
+from ouroboros.runs.phases.watch import watch
 from ouroboros.runs.progress import Quiet
 from ouroboros.runs.recipe import recipe_toml
 from ouroboros.runs.show import Report
@@ -70,13 +72,25 @@ def test_an_accepted_candidate_is_a_commit_and_the_workspace_is_the_incumbent(fi
     assert (finished / "artifacts" / last["controller"]).read_text() == (finished / "workspace" / "controller.py").read_text()
 
 
-def test_every_step_is_a_message_and_seeds_are_used_once(finished: Path) -> None:
+def test_every_step_is_a_message_and_no_seed_serves_two_purposes(finished: Path) -> None:
     ledger = Ledger(finished / "ledger.sqlite")
-    methods = {s.method for s in ledger.steps()}
-    assert methods >= {"policy.train", "policy.evaluate", "critic.diagnose", "run.verdict"}
-    tests = [s.params["test"] for s in ledger.steps() if s.method == "gate.judge"]
-    assert tests == list(range(1, len(tests) + 1))
+    steps = list(ledger.steps())
     ledger.close()
+    assert {s.method for s in steps} >= {"policy.train", "policy.evaluate", "critic.diagnose", "gate.judge", "run.verdict"}
+    used: dict[str, set[int]] = {}
+    for step in steps:
+        if "stream" in step.params:
+            numbers = game_seeds(3, step.params["stream"], step.params["first"], step.params["count"])
+            used.setdefault(_purpose(step.key, step.params["stream"]), set()).update(numbers)
+    assert {name.split()[0] for name in used} >= {"search", "gate", "watch", "attribution"}
+    everything = [seed for numbers in used.values() for seed in numbers]
+    assert len(everything) == len(set(everything))
+
+
+def _purpose(key: str, stream: str) -> str:
+    """Return what games are for: a race, a round's watch, a round's stage of halving, ...; candidates share them."""
+    parts = key.split("/")
+    return f"{stream} {'/'.join(parts[:3])}"
 
 
 def test_the_same_seed_gives_the_same_digest(finished: Path, tmp_path: Path) -> None:
@@ -251,19 +265,23 @@ def test_a_confirmed_regression_is_rolled_back_once(finished: Path, tmp_path: Pa
     folder = tmp_path / "copy"
     shutil.copytree(finished, folder)
     with lifecycle.opened(folder, Quiet(notes=False)) as run:
-        before, now = lineage(run)[-2:]
+        before, now = lineage(run.ledger)[-2:]
+        played = [0.9, 0.0]  # the newest loses by more than it won by when it was watched before
         lost = {
             "score": {"mean": 0.0, "low": 0.0, "high": 0.0},
-            "pair": [as_dict(before.incumbent), as_dict(now.incumbent)],
-            "candidate": now.candidate,
-            "differences": [-0.3] * 400,  # more than what it won by when it was watched before
+            "first": 9000,
+            "states": [
+                {"incumbent": as_dict(state.incumbent), "utility": [u] * 400}
+                for state, u in zip((before, now), played, strict=True)
+            ],
         }
         run.ledger.record("9/watch/play", "policy.evaluate", {}, lost)
         for _ in range(2):
             watch(run, 9)
             assert run.incumbent() == before.incumbent
             assert (folder / "workspace" / "policy").read_text().strip() == before.incumbent.policy
-        assert [s.key for s in run.ledger.steps("9/")] == ["9/watch/play", "9/watch/judge", "9/rollback", "9/watch/again"]
+        done = ["9/watch/play", "9/watch/judge/0", "9/rollback/0", "9/watch/judge/1", "9/watch/again"]
+        assert [s.key for s in run.ledger.steps("9/")] == done
     found = next(c for r in document(folder)["rounds"] for c in r["candidates"] if c["id"] == now.candidate)
     assert (found["verdict"], found["layer"]) == ("rolled_back", "watch")
     assert "worse than its predecessor" in found["reason"]

@@ -121,24 +121,14 @@ def test_commits_are_reproducible_and_a_repeated_one_is_none(tmp_path: Path) -> 
     assert heads[0] == heads[1]
 
 
-def test_a_revert_takes_out_one_change_and_keeps_later_ones_that_apply(tmp_path: Path) -> None:
+def test_a_merge_puts_one_change_on_top_of_another_or_says_that_it_cannot(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "w")
-    workspace.create("a\nb\nc\nd\ne\n", "{}", "p0")
-    patch = workspace.commit("a\nB\nc\nd\ne\n", "{}", "p0", "Accept c1", 1)
-    workspace.commit("a\nB\nc\nd\ne\n", '{"terms": []}', "p1", "Accept c2", 2)
-    assert workspace.revert(patch, 3) is not None
-    assert workspace.read("controller.py") == "a\nb\nc\nd\ne\n"
-    assert workspace.read("policy").strip() == "p1"
-
-
-def test_a_revert_that_conflicts_changes_nothing(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path / "w")
-    workspace.create("a\n", "{}", "p0")
-    first = workspace.commit("b\n", "{}", "p0", "Accept c1", 1)
-    head = workspace.commit("c\n", "{}", "p0", "Accept c2", 2)
-    assert workspace.revert(first, 3) is None
-    assert workspace.head() == head
-    assert workspace.read("controller.py") == "c\n"
+    workspace.create("x\n", "{}", "p0")
+    base = "a\nb\nc\nd\ne\n"
+    assert workspace.merged(base, base.replace("a", "A"), "A\nb\nc\nd\nE\n") == "a\nb\nc\nd\nE\n"
+    assert workspace.merged("1\n", "2\n", "3\n") is None
+    assert workspace.merged(base, base, base) == base
+    assert workspace.changes() == []
 
 
 def test_the_default_recipe_is_complete() -> None:

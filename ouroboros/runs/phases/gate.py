@@ -1,135 +1,173 @@
-"""Gate: the A* screen on a bank of positions, then paired games on seeds that nobody used before.
+"""Gate: the A* screen on a bank of positions, then races on seeds that nobody used before.
 
-Candidates come in the order of their regret on the bank, rewards before patches (a patch is written against the policy
-that it drives). Each meets the incumbent of that moment, so what an earlier one won counts for the next.
+Candidates that change the policy race first, then the patches, which were written against the policy that they drive. Each
+race is against the incumbent of that moment; its level is spent before its first game, and every block of games is a step
+of its own, so a run that was killed goes on in the middle of a race.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ouroboros.protocols.errors import CandidateFault
-from ouroboros.protocols.records import Incumbent, Outcome, Verdict
-from ouroboros.runs.context import VERDICT
-from ouroboros.runs.gate.oracle import BankScore, score_bank
-from ouroboros.runs.gate.paired import judge
-from ouroboros.runs.gate.spending import summable_share
+from ouroboros.protocols.records import Incumbent, Kind, SeedRange, Spent, Verdict
+from ouroboros.runs.context import VERDICT, kept, spent
+from ouroboros.runs.gate.race import Judgement, Played, RaceRules, race
+from ouroboros.runs.gate.spending import spending
+from ouroboros.runs.gate.ttest import paired_t
+from ouroboros.runs.phases.regret import order
 from ouroboros.runs.phases.settle import combined, settle
 from ouroboros.runs.phases.train import trained
-from ouroboros.runs.players import Player, close, utilities_or_loss
+from ouroboros.runs.players import Player, close, outcomes, utilities_or_loss
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ouroboros.protocols.records import Candidate
     from ouroboros.runs.context import Run
+    from ouroboros.runs.gate.race import Floats
+
+HEATS: tuple[Kind, ...] = ("reward", "both", "patch")
+"""The kinds in the order in which they race."""
 
 
 def gate(run: Run, round: int) -> None:
-    """Judge all candidates that are still without a verdict; settle each accepted one before the next is judged."""
-    ranked = run.step(f"{round}/gate/order", "gate.screen", {}, lambda: _order(run, round))
+    """Judge all candidates that are still without a verdict; settle what a race accepts before the next one begins."""
+    ranked = order(run, round)
     by_id = {c.id: c for c in run.candidates(round)}
     for entry in ranked:
-        candidate = by_id[entry["candidate"]]
-        if run.ledger.step(f"{round}/verdict/{candidate.id}") is None:
-            _judge(run, round, candidate, entry)
+        if "fault" in entry:
+            run.reject(round, by_id[entry["candidate"]], entry["fault"]["layer"], entry["fault"]["reason"])
+        elif entry["objection"] is not None:
+            run.reject(round, by_id[entry["candidate"]], "oracle", entry["objection"])
+    for kind in HEATS:
+        field = {by_id[e["candidate"]]: e for e in ranked if e["kind"] == kind and e.get("objection", "") is None}
+        if field:
+            _heat(run, round, kind, list(field), list(field.values()))
+
+
+def _heat(run: Run, round: int, kind: Kind, field: list[Candidate], entries: list[dict[str, Any]]) -> None:
+    """Let the candidates of a kind race, record what became of each, and settle the winner."""
+    params = {"candidates": [c.id for c in field]}
+    share = run.step(f"{round}/gate/{kind}/spend", "gate.spend", params, lambda: _spend(run, field))
+    verdicts = run.step(f"{round}/gate/{kind}/judge", "gate.judge", params, lambda: _race(run, round, kind, field, share))
+    for candidate, entry in zip(field, entries, strict=True):
+        verdict = VERDICT.validate_python(verdicts[candidate.id])
+        training = trained(run, round, candidate)["health"] if candidate.kind != "patch" else None
+        regret = (entry["score"]["regret"], entry["score"]["incumbent_regret"])
+        run.decide(round, candidate, replace(verdict, training=training, regret=regret))
         settle(run, round, candidate)
 
 
-def _order(run: Run, round: int) -> list[dict[str, Any]]:
-    """Score every candidate on the bank; return rewards before patches, least regret first."""
-    pending, incumbent = run.undecided(round), run.incumbent()
-    if not pending:
-        return []
-    bank = run.task.positions(run.seed("bank", round), run.recipe.gate.positions)
-    regret, observations = run.task.regret(bank), bank.observations()
+def _spend(run: Run, field: list[Candidate]) -> dict[str, Any]:
+    """Spend a level on a race before its first game, and set its seeds apart."""
+    settings, history = run.recipe.gate, spent(run.ledger)
+    rule = spending(settings.spending, settings.alpha)
+    level, first = rule.level(history), len(history) * settings.games
+    left = rule.left([*history, Spent(level, accepted=False)])
+    return {"rule": rule.name, "candidates": [c.id for c in field], "level": level, "left": left, "first": first}
+
+
+def _race(run: Run, round: int, kind: Kind, field: list[Candidate], share: dict[str, Any]) -> dict[str, Any]:
+    """Let them race, the race's level shared evenly: that any of them errs is then no likelier than the level."""
+    settings, incumbent, first = run.recipe.gate, run.incumbent(), share["first"]
+    rules = RaceRules(settings.games, settings.batch, settings.gain, settings.beta)
+    entrants = {c.id: combined(run, round, c, incumbent) for c in field}
+    grounds = Grounds(run, f"{round}/gate/{kind}", first, incumbent, entrants)
     try:
-        base = _moves(run, incumbent, observations)
-    except CandidateFault as fault:
-        run.progress.note(f"the incumbent fails on the bank ({fault}): it counts as losing everywhere")
-        base = None
-    out: list[dict[str, Any]] = []
-    for i, candidate in enumerate(pending):
-        run.progress.advance("A* screen", i / len(pending), candidate.id)
-        entry: dict[str, Any] = {"candidate": candidate.id, "kind": candidate.kind}
+        found = race(grounds.play, {c.id: share["level"] / len(field) for c in field}, rules)
+    finally:
+        grounds.close()
+    return {id: asdict(_verdict(judged, incumbent, first)) for id, judged in found.items()}
+
+
+def _verdict(found: Judgement, incumbent: Incumbent, first: int) -> Verdict:
+    return Verdict(
+        "accepted" if found.accepted else "rejected",
+        found.layer,
+        found.reason,
+        found.effect,
+        found.e_value,
+        found.alpha,
+        incumbent,
+        seeds=SeedRange("gate", first, len(found.differences)),
+        t_test=paired_t(found.differences),
+    )
+
+
+class Grounds:
+    """Where a race is played: opens the players at the first block that is not on record, and records each block.
+
+    Args:
+        run: the run.
+        key: of the race's steps.
+        first: its first gate seed.
+        incumbent: whom all play against.
+        entrants: who plays for each candidate.
+    """
+
+    def __init__(self, run: Run, key: str, first: int, incumbent: Incumbent, entrants: dict[str, Incumbent]) -> None:
+        """Open nothing yet."""
+        self.run, self.key, self.first, self.incumbent, self.entrants = run, key, first, incumbent, entrants
+        self._players: dict[str, Player | CandidateFault] = {}
+        self._defender: Player | None = None
+        self._opened = False
+
+    def play(self, names: Sequence[str], start: int, count: int) -> Played:
+        """Return a block of games, a `race.Play`; one on record is not played again."""
+        params = {"stream": "gate", "first": self.first + start, "count": count, "candidates": list(names)}
+        block = self.run.step(
+            f"{self.key}/games/{start:07}", "policy.evaluate", params, lambda: self._block(names, start, count)
+        )
+        played: dict[str, Floats | CandidateFault] = {}
+        for name in names:
+            found = block["candidates"][name]
+            fault = isinstance(found, dict)
+            played[name] = CandidateFault(found["layer"], found["reason"]) if fault else np.array(found)
+        return Played(np.array(block["incumbent"]), played)
+
+    def close(self) -> None:
+        """End all workers."""
+        for player in (self._defender, *self._players.values()):
+            if not isinstance(player, CandidateFault):
+                close(player)
+
+    def _block(self, names: Sequence[str], start: int, count: int) -> dict[str, Any]:
+        """Play a block, the incumbent and the candidates side by side."""
+        run = self.run
+        self._open()
+        seeds = run.players.seeds("gate", self.first + start, count)
+        with ThreadPoolExecutor(run.recipe.threads) as pool:
+            theirs = pool.submit(utilities_or_loss, self._defender, run.task, seeds, count)
+            mine = {name: pool.submit(self._utilities, name, seeds) for name in names}
+        run.progress.games((1 + len(names)) * count)
+        run.progress.advance("race", (start + count) / run.recipe.gate.games, f"{len(names)} racing, {start + count} pairs")
+        return {
+            "incumbent": [kept(u) for u in theirs.result()],
+            "candidates": {name: future.result() for name, future in mine.items()},
+            "played": (1 + len(names)) * count,
+        }
+
+    def _open(self) -> None:
+        if self._opened:
+            return
+        self._opened = True
+        self._defender = self.run.players.open_or_none(self.incumbent)
+        for name, entrant in self.entrants.items():
+            try:
+                self._players[name] = self.run.players.open(entrant)
+            except CandidateFault as fault:
+                self._players[name] = fault
+
+    def _utilities(self, name: str, seeds: list[int]) -> list[float] | dict[str, str]:
+        """Return a candidate's utilities, or the fault that ends its race, as JSON."""
         try:
-            moves = _moves(run, combined(run, round, candidate, incumbent), observations)
+            player = self._players[name]
+            if isinstance(player, CandidateFault):
+                raise player
+            return [kept(u) for u in outcomes(player, self.run.task, seeds, len(seeds)).utility]
         except CandidateFault as fault:
-            entry |= {"fault": {"layer": fault.layer, "reason": fault.reason}}
-        else:
-            score = score_bank(regret, moves, base)
-            entry |= {"score": asdict(score), "objection": score.objection}
-        out.append(entry)
-    return sorted(out, key=lambda e: (e["kind"] == "patch", e.get("score", {}).get("regret", 9.0), e["candidate"]))
-
-
-def _moves(run: Run, incumbent: Incumbent, observations: Any) -> NDArray[np.int8]:
-    player = run.players.open(incumbent)
-    try:
-        return player.moves(observations)
-    finally:
-        close(player)
-
-
-def _judge(run: Run, round: int, candidate: Candidate, entry: dict[str, Any]) -> None:
-    if "fault" in entry:
-        run.reject(round, candidate, entry["fault"]["layer"], entry["fault"]["reason"])
-        return
-    if entry["objection"] is not None:
-        run.reject(round, candidate, "oracle", entry["objection"])
-        return
-    key = f"{round}/gate/{candidate.id}"
-    test = 1 + sum(s.method == "gate.judge" and s.key != key for s in run.ledger.steps())
-    params = {"candidate": candidate.id, "test": test, "stream": "gate"}
-    played = VERDICT.validate_python(run.step(key, "gate.judge", params, lambda: asdict(_play(run, round, candidate, test))))
-    training = trained(run, round, candidate)["health"] if candidate.kind == "reward" else None
-    score = BankScore(**entry["score"])
-    run.decide(round, candidate, replace(played, training=training, regret=(score.regret, score.incumbent_regret)))
-
-
-def _play(run: Run, round: int, candidate: Candidate, test: int) -> Verdict:
-    """Play the sequential test; any failure of the candidate in a game rejects it."""
-    settings, incumbent = run.recipe.gate, run.incumbent()
-    alpha = summable_share(settings.alpha, test)
-    rejected = partial(Verdict, "rejected", alpha=alpha, incumbent=incumbent)
-    try:
-        challenger = run.players.open(combined(run, round, candidate, incumbent))
-    except CandidateFault as fault:
-        return rejected(fault.layer, fault.reason)
-    defender = run.players.open_or_none(incumbent)
-    try:
-        with ThreadPoolExecutor(2) as pool:
-            play = partial(_pairs, run, candidate, pool, challenger, defender, (test - 1) * settings.games)
-            found = judge(play, alpha=alpha, games=settings.games, batch=settings.batch, futility=settings.futility)
-    except CandidateFault as fault:
-        return rejected(fault.layer, f"in a game: {fault.reason}")
-    finally:
-        close(challenger)
-        close(defender)
-    outcome: Outcome = "accepted" if found.better else "rejected"
-    return Verdict(outcome, "gate", found.reason, found.effect, found.e_value, alpha, incumbent)
-
-
-def _pairs(
-    run: Run,
-    candidate: Candidate,
-    pool: ThreadPoolExecutor,
-    challenger: Player,
-    defender: Player | None,
-    first: int,
-    start: int,
-    count: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Play `count` pairs from gate seed `first + start` on, the two players side by side; return their utilities."""
-    settings = run.recipe.gate
-    seeds = run.players.seeds("gate", first + start, count)
-    mine = pool.submit(challenger.play, run.task, seeds, settings.batch)
-    theirs = pool.submit(utilities_or_loss, defender, run.task, seeds, settings.batch)
-    run.progress.games(2 * count)
-    run.progress.advance("paired games", (start + count) / settings.games, f"{candidate.id} {start + count}")
-    return mine.result().utility, theirs.result()
+            return {"layer": fault.layer, "reason": fault.reason}

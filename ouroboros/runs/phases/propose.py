@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ouroboros.protocols.messages import PatchRequest, RewardRequest, Tool, Tried
 from ouroboros.protocols.records import Candidate, Kind, Mode, RewardSpec
-from ouroboros.runs.context import rolled_back
+from ouroboros.runs.context import rolled_back, transcripts
 from ouroboros.runs.phases.observe import KINDS, ROLES, askable, diagnosis, wanted
 from ouroboros.runs.roles import Asked, ask
 
@@ -34,9 +34,16 @@ def _all(run: Run, round: int) -> list[dict[str, Any]]:
             continue
         proposals: Any = answer.reply
         for i, item in enumerate(proposals.proposals, 1):
-            text = item.spec if kind == "reward" else item.text
-            found.append(asdict(Candidate(f"r{round}-{kind}{i}", kind, answer.asked.role.name, item.rationale, text)))
+            found.append(asdict(_candidate(round, kind, i, answer.asked.role.name, item)))
     return found
+
+
+def _candidate(round: int, asked: Kind, index: int, role: str, item: Any) -> Candidate:
+    """Return a proposal as a candidate; a patch that brings a reward is one of both kinds."""
+    if asked == "reward":
+        return Candidate(f"r{round}-reward{index}", "reward", role, item.rationale, item.spec)
+    kind: Kind = "patch" if item.reward is None else "both"
+    return Candidate(f"r{round}-{kind}{index}", kind, role, item.rationale, item.text, item.reward)
 
 
 def _question(run: Run, round: int, mode: Any, kind: Kind) -> Asked:
@@ -65,7 +72,7 @@ def tried(run: Run, before: int, kind: str) -> list[Tried]:
     out = []
     for round in range(before):
         for candidate in run.candidates(round):
-            if candidate.kind == kind:
+            if candidate.kind in (kind, "both"):
                 out.append(_tried(run, round, candidate))
     return out
 
@@ -75,6 +82,7 @@ def _tried(run: Run, round: int, candidate: Candidate) -> Tried:
     screened = run.ledger.step(f"{round}/screen/{candidate.id}")
     passed = screened.result if screened is not None else {}
     back = rolled_back(run.ledger).get(candidate.id)
+    shown = transcripts(run.ledger).get(candidate.id, ())
     return Tried(
         round=round,
         kind=candidate.kind,
@@ -86,4 +94,5 @@ def _tried(run: Run, round: int, candidate: Candidate) -> Tried:
         reward=RewardSpec.model_validate_json(run.store.text(passed["reward"])) if passed.get("reward") else None,
         diff=run.store.text(passed["diff"]) if passed.get("diff") else None,
         source=run.store.text(passed["controller"]) if passed.get("controller") else None,
+        transcripts=shown,
     )

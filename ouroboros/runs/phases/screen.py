@@ -10,13 +10,14 @@ import numpy as np
 
 from ouroboros.protocols.canonical import canonical
 from ouroboros.protocols.errors import CandidateFault
-from ouroboros.protocols.records import Observations, RewardSpec
+from ouroboros.protocols.records import Incumbent, Observations, RewardSpec
 from ouroboros.protocols.seeds import game_seeds
 
 if TYPE_CHECKING:
     from ouroboros.protocols.records import Candidate
     from ouroboros.rewards.screen import Recorded
     from ouroboros.runs.context import Run
+    from ouroboros.sandbox.screen import Screened
 
 RECORDED_EPISODES = 96
 CONTRACT_POSITIONS = 128
@@ -33,23 +34,33 @@ def screen(run: Run, round: int) -> None:
     transitions = cache(lambda: recorded(run))
     for i, candidate in enumerate(pending):
         run.progress.advance("screen", i / len(pending), candidate.id)
-        check = partial(_reward, run, candidate, transitions) if candidate.kind == "reward" else partial(_patch, run, candidate)
+        check = partial(_all_parts, run, candidate, transitions)
         key, method = f"{round}/screen/{candidate.id}", f"{candidate.kind}.screen"
         result = run.step(key, method, {"candidate": candidate.id}, check)
         if result["outcome"] == "rejected":
             run.reject(round, candidate, result["layer"], result["reason"])
 
 
+def _all_parts(run: Run, candidate: Candidate, transitions: Callable[[], Recorded]) -> dict[str, Any]:
+    """Screen what the candidate replaces: its patch, then its reward."""
+    passed: dict[str, Any] = {"outcome": "passed"}
+    if candidate.kind != "reward":
+        passed |= _patch(run, candidate)
+    if candidate.kind != "patch" and passed["outcome"] == "passed":
+        passed |= _reward(run, candidate.text if candidate.kind == "reward" else candidate.reward or "", transitions)
+    return passed
+
+
 def _rejected(fault: CandidateFault) -> dict[str, Any]:
     return {"outcome": "rejected", "layer": fault.layer, "reason": fault.reason}
 
 
-def _reward(run: Run, candidate: Candidate, transitions: Callable[[], Recorded]) -> dict[str, Any]:
+def _reward(run: Run, text: str, transitions: Callable[[], Recorded]) -> dict[str, Any]:
     from ouroboros.rewards.language import parse
     from ouroboros.rewards.screen import screen_spec
 
     try:
-        spec = parse(candidate.text)
+        spec = parse(text)
         screen_spec(spec, list(run.task.features), transitions())
     except CandidateFault as fault:
         return _rejected(fault)
@@ -64,18 +75,27 @@ def reward_text(spec: RewardSpec) -> str:
 
 
 def _patch(run: Run, candidate: Candidate) -> dict[str, Any]:
-    from ouroboros.sandbox.contract import check_contract
-    from ouroboros.sandbox.screen import static_screen
-
-    incumbent = run.incumbent()
     try:
-        screened = static_screen(candidate.text, run.store.text(incumbent.controller))
-        observations = contract_observations(run)
-        logits = run.players.policy(incumbent.policy).logits(observations)
-        check_contract(run.players.sandbox, screened.source, observations, logits)
+        screened = checked(run, candidate.text, run.incumbent())
     except CandidateFault as fault:
         return _rejected(fault)
     return {"outcome": "passed", "controller": run.store.put_text(screened.source), "diff": run.store.put_text(screened.diff)}
+
+
+def checked(run: Run, text: str, incumbent: Incumbent) -> Screened:
+    """Return what a patch makes of an incumbent's controller, after every layer before the gate.
+
+    Raises:
+        CandidateFault: a layer refused it.
+    """
+    from ouroboros.sandbox.contract import check_contract
+    from ouroboros.sandbox.screen import static_screen
+
+    screened = static_screen(text, run.store.text(incumbent.controller))
+    observations = contract_observations(run)
+    logits = run.players.policy(incumbent.policy).logits(observations)
+    check_contract(run.players.sandbox, screened.source, observations, logits)
+    return screened
 
 
 def contract_observations(run: Run) -> Observations:

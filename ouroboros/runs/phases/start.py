@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ouroboros.protocols.canonical import content_hash, sha256
 from ouroboros.protocols.errors import TrainingError
 from ouroboros.protocols.records import Incumbent, RewardSpec
+from ouroboros.protocols.seeds import STREAM_LENGTH
 from ouroboros.runs.cache import model_cache
 from ouroboros.runs.context import as_dict
 from ouroboros.runs.phases.screen import reward_text
@@ -26,7 +27,9 @@ def start(run: Run) -> None:
     """Train (or load) the policy that the run begins with, commit it as the first incumbent, and score it."""
     policy = run.step("start/policy", "policy.train", {}, lambda: _policy(run))["policy"]
     run.step("start/incumbent", "run.start", {}, lambda: _incumbent(run, policy))
-    first = run.step("start/score", "policy.evaluate", {"stream": "watch"}, lambda: _score(run))
+    games = run.recipe.gate.watch_games
+    params = {"stream": "watch", "first": STREAM_LENGTH - games, "count": games}
+    first = run.step("start/score", "policy.evaluate", params, lambda: _score(run))
     run.progress.note(f"start: score {first['score']['mean']:.1f} [{first['score']['low']:.1f}, {first['score']['high']:.1f}]")
 
 
@@ -109,7 +112,7 @@ def _score(run: Run) -> dict[str, Any]:
     games = run.recipe.gate.watch_games
     player = run.players.open_or_none(run.incumbent())
     try:
-        outcomes = outcomes_or_none(player, run.task, run.players.seeds("watch", (1 << 40) - games, games), games)
+        outcomes = outcomes_or_none(player, run.task, run.players.seeds("watch", STREAM_LENGTH - games, games), games)
     finally:
         close(player)
     run.progress.games(games)

@@ -21,10 +21,10 @@ def train(run: Run, round: int) -> None:
     """Train the round's reward candidates, stage by stage; the worse ones leave after every stage but the last."""
     stages = run.recipe.grpo.stages
     for stage in range(stages):
-        alive = [c for c in run.undecided(round) if c.kind == "reward"]
+        alive = [c for c in run.undecided(round) if c.kind != "patch"]
         _train_all(run, round, stage, alive)
         if stage < stages - 1:
-            _halve(run, round, stage, [c for c in run.undecided(round) if c.kind == "reward"])
+            _halve(run, round, stage, [c for c in run.undecided(round) if c.kind != "patch"])
 
 
 def trained(run: Run, round: int, candidate: Candidate) -> dict[str, Any]:
@@ -77,8 +77,10 @@ def _halve(run: Run, round: int, stage: int, alive: list[Candidate]) -> None:
         return
     scores: dict[str, float] = {}
     for candidate in alive:
-        key, params = f"{round}/halve/{stage}/{candidate.id}", {"candidate": candidate.id, "stream": "search"}
-        result = run.step(key, "policy.evaluate", params, partial(_score, run, round, stage, candidate))
+        key, games = f"{round}/halve/{stage}/{candidate.id}", run.recipe.gate.search_games
+        first = round * SEARCH_SPAN + (1 + stage) * games
+        params = {"candidate": candidate.id, "stream": "search", "first": first, "count": games}
+        result = run.step(key, "policy.evaluate", params, partial(_score, run, round, stage, candidate, first))
         scores[candidate.id] = result["utility"]
     ranked = sorted(alive, key=lambda c: (-scores[c.id], c.id))
     kept = ranked[: -(-len(ranked) // run.recipe.grpo.eta)]
@@ -88,13 +90,13 @@ def _halve(run: Run, round: int, stage: int, alive: list[Candidate]) -> None:
         run.reject(round, candidate, "halving", reason)
 
 
-def _score(run: Run, round: int, stage: int, candidate: Candidate) -> dict[str, float]:
+def _score(run: Run, round: int, stage: int, candidate: Candidate, first: int) -> dict[str, float]:
     incumbent, games = run.incumbent(), run.recipe.gate.search_games
     policy = run.result(f"{round}/train/{stage}/{candidate.id}")["policy"]
-    start = round * SEARCH_SPAN + (1 + stage) * games
-    player = run.players.open_or_none(Incumbent(policy, incumbent.reward, incumbent.controller))
+    controller = run.result(f"{round}/screen/{candidate.id}").get("controller", incumbent.controller)
+    player = run.players.open_or_none(Incumbent(policy, incumbent.reward, controller))
     try:
-        utility = utilities_or_loss(player, run.task, run.players.seeds("search", start, games), games)
+        utility = utilities_or_loss(player, run.task, run.players.seeds("search", first, games), games)
     finally:
         close(player)
     run.progress.games(games)

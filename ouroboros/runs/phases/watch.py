@@ -1,90 +1,107 @@
-"""Watch: the incumbent on fresh seeds after every round; a confirmed regression is rolled back (`patch.rollback`)."""
+"""Watch: what stands is played on fresh seeds after every round; a confirmed regression is rolled back (`patch.rollback`).
+
+The incumbent, the states just before it and an older one play the same games. Every accepted candidate is tested against
+every state before it with whom it has shared games, over all rounds: one that beats its predecessor alone, while an older
+state beats it, is found too. Who is at fault is the change after which the most was lost.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ouroboros.protocols.errors import UsageError
+from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.records import Incumbent, Outcomes
-from ouroboros.runs.context import as_dict, kept, standing
-from ouroboros.runs.gate.betting import BettingTest
+from ouroboros.runs.context import as_dict, kept
+from ouroboros.runs.gate.betting import Wager
+from ouroboros.runs.phases.rollback import Standing, lineage, roll_back
 from ouroboros.runs.players import close, outcomes_or_none
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ouroboros.runs.context import Run
 
 REGRESSION_ALPHA = 0.05
-"""Chance that a candidate which is no worse is ever rolled back, over all the rounds that it is watched."""
+"""Chance that a candidate which is no worse than any state before it is ever found worse, over all rounds and all of these."""
+SHOWN = 3
+"""Lost games whose ends are shown to whoever patches next."""
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """An accepted state that stands: the candidate that made it (None for the start), its commit, and what plays then."""
+class Regression:
+    """A state that is shown to be worse than an older one.
 
-    candidate: str | None
-    commit: str
-    incumbent: Incumbent
+    Args:
+        newer: index of the worse state in the lineage.
+        older: index of the better one.
+        differences: newer minus older utility in the games that they shared, (n,).
+        log_e: evidence for it, as a log e-value.
+    """
+
+    newer: int
+    older: int
+    differences: Floats
+    log_e: float
 
 
 def watch(run: Run, round: int) -> None:
-    """Score the incumbent on fresh seeds beside the one before it; roll back what is shown to be worse."""
-    seen = run.step(f"{round}/watch/play", "policy.evaluate", {"stream": "watch"}, lambda: _play(run, round))
-    found = run.step(f"{round}/watch/judge", "gate.judge_watch", {}, lambda: _judge(run, seen))
-    if found["candidate"] is not None:
-        roll_back(run, f"{round}/rollback", found["candidate"], found["reason"])
-        seen = run.step(f"{round}/watch/again", "policy.evaluate", {"stream": "watch"}, lambda: _play(run, round, 1))
+    """Score what stands on fresh seeds; roll back what is shown to be worse, until nothing more is."""
+    seen = _seen(run, f"{round}/watch/play", round, 2 * round)
+    for trial in range(len(lineage(run.ledger))):
+        found = run.step(f"{round}/watch/judge/{trial}", "gate.judge_watch", {}, lambda: _judge(run))
+        if found["candidate"] is None:
+            break
+        roll_back(run, f"{round}/rollback/{trial}", found["candidate"], found["reason"], found["transcripts"])
+    if trial:
+        seen = _seen(run, f"{round}/watch/again", round, 2 * round + 1)
     score = seen["score"]
     run.progress.note(f"round {round + 1}: score {score['mean']:.1f} [{score['low']:.1f}, {score['high']:.1f}]")
 
 
-def lineage(run: Run) -> list[Standing]:
-    """Return the accepted states that stand, oldest first, as if what was rolled back had never been accepted."""
-    entries: list[dict[str, Any]] = []
-    for entry in standing(run.ledger):
-        if "rolled_back" in entry:
-            entries = [e for e in entries if e.get("candidate") != entry["rolled_back"]]
-        else:
-            entries.append(entry)
-    states = [Standing(None, entries[0]["commit"], Incumbent(**entries[0]["incumbent"]))]
-    for entry in entries[1:]:
-        before, after = states[-1].incumbent, Incumbent(**entry["incumbent"])
-        patched = "-patch" in entry["candidate"]
-        changed = (
-            Incumbent(before.policy, before.reward, after.controller)
-            if patched
-            else Incumbent(after.policy, after.reward, before.controller)
-        )
-        states.append(Standing(entry["candidate"], entry["commit"], changed))
-    return states
+def watched(states: list[Standing], span: int, round: int) -> list[Standing]:
+    """Return who plays in a round: the newest state, the `span` before it, and of those before them one after the other."""
+    window, older = states[-span - 1 :], states[: -span - 1]
+    return [*([older[round % len(older)]] if older else []), *window]
 
 
-def _play(run: Run, round: int, salt: int = 0) -> dict[str, Any]:
-    """Play the newest state, and the one before it where there is one, on the same fresh seeds."""
+def _seen(run: Run, key: str, round: int, block: int) -> dict[str, Any]:
+    """Play the watched states on a block of fresh seeds, once."""
     games = run.recipe.gate.watch_games
-    seeds = run.players.seeds("watch", (2 * round + salt) * games, games)
-    states = lineage(run)[-2:]
+    params = {"stream": "watch", "first": block * games, "count": games}
+    found: dict[str, Any] = run.step(key, "policy.evaluate", params, lambda: _play(run, round, block * games))
+    return found
+
+
+def _play(run: Run, round: int, first: int) -> dict[str, Any]:
+    """Play the watched states on the same seeds; the newest is scored."""
+    games = run.recipe.gate.watch_games
+    seeds = run.players.seeds("watch", first, games)
+    states = watched(lineage(run.ledger), run.recipe.gate.watch_span, round)
     players = [run.players.open_or_none(state.incumbent) for state in states]
     try:
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(run.recipe.threads) as pool:
             played = list(pool.map(lambda player: outcomes_or_none(player, run.task, seeds, games), players))
     finally:
         for player in players:
             close(player)
     run.progress.games(games * len(states))
-    result = {"played": games * len(states), **measured(played[-1], run.seed("bootstrap", round))}
-    if len(states) > 1:
-        before, now = (o.utility if o is not None else np.zeros(games) for o in played)
-        result["pair"] = [as_dict(state.incumbent) for state in states]
-        result["candidate"] = states[-1].candidate
-        result["differences"] = [kept(x) for x in now - before]
-    return result
+    utilities = [o.utility if o is not None else np.zeros(games) for o in played]
+    return {
+        "played": games * len(states),
+        "first": first,
+        **measured(played[-1], run.seed("bootstrap", round)),
+        "states": [
+            {"incumbent": as_dict(state.incumbent), "utility": [kept(u) for u in utility]}
+            for state, utility in zip(states, utilities, strict=True)
+        ],
+    }
 
 
 def measured(outcomes: Outcomes | None, seed: int) -> dict[str, Any]:
@@ -102,57 +119,115 @@ def measured(outcomes: Outcomes | None, seed: int) -> dict[str, Any]:
     }
 
 
-def _judge(run: Run, seen: dict[str, Any]) -> dict[str, Any]:
-    """Test the newest candidate against its predecessor on all watch games that this very pair has played."""
-    if "pair" not in seen:
+def _judge(run: Run) -> dict[str, Any]:
+    """Return the candidate to roll back, why, and games that show it; `candidate` is None where nothing is shown worse."""
+    states = lineage(run.ledger)
+    shared = Shared(run)
+    found = max(regressions(states, shared, run.recipe.gate.gain), key=lambda r: r.log_e, default=None)
+    if found is None:
         return {"candidate": None}
-    test = BettingTest()
-    for step in run.ledger.steps():
-        if "/watch/" in step.key and step.result.get("pair") == seen["pair"]:
-            test.add(np.array(step.result["differences"]))
-    if test.log_e_worse < -math.log(REGRESSION_ALPHA):
-        return {"candidate": None}
-    reason = f"worse than its predecessor by {-test.mean:.3f} utility over {test.games} watch games"
-    return {"candidate": seen["candidate"], "reason": reason}
+    fault = at_fault(states, shared, found)
+    mean, games = found.differences.mean(), len(found.differences)
+    whom = "its predecessor" if found.older == found.newer - 1 else (states[found.older].candidate or "the start")
+    reason = f"worse than {whom} by {-mean:.3f} utility over {games} watch games (e-value {_number(found.log_e)})"
+    if fault != found.newer:
+        reason = f"{states[found.newer].candidate} is {reason}; the most was lost with {states[fault].candidate}"
+    return {
+        "candidate": states[fault].candidate,
+        "reason": reason,
+        "transcripts": _transcripts(run, states[fault].incumbent, shared.worst_seeds(states, found)),
+    }
 
 
-def roll_back(run: Run, key: str, candidate: str, reason: str) -> dict[str, Any]:
-    """Undo an accepted candidate: revert its commit and restore what stands without it.
+def regressions(states: list[Standing], shared: Shared, gain: float) -> Iterator[Regression]:
+    """Yield every pair whose newer state is shown worse; a state d back gets a share 1 / (d (d + 1)) of the level."""
+    for older, newer in combinations(range(len(states)), 2):
+        blocks = shared.blocks_of(states[newer].incumbent, states[older].incumbent)
+        back = newer - older
+        log_e = log_evidence(blocks, gain)
+        if log_e >= -math.log(REGRESSION_ALPHA / (back * (back + 1))):
+            yield Regression(newer, older, np.concatenate(blocks), log_e)
 
-    Raises:
-        UsageError: it was not accepted, is rolled back already, or later ones build on it.
+
+def log_evidence(blocks: list[Floats], gain: float) -> float:
+    """Return the log e-value against "never worse" of differences that came in blocks, one a round.
+
+    One that has been good may turn bad, so gamblers begin at every block, with shares 1 / (k (k + 1)) of the capital: a
+    mixture of e-processes, and so one itself, which does not have to win back what the good rounds cost it (the e-detector
+    of Shin, Ramdas and Rinaldo 2023, "E-detectors: a nonparametric framework for sequential change detection", with
+    weights that sum to 1).
     """
-    params = {"candidate": candidate, "reason": reason}
-    result: dict[str, Any] = run.step(key, "patch.rollback", params, lambda: _revert(run, candidate, reason))
-    run.progress.note(f"rolled back {candidate}: {reason}")
-    return result
+    logs = []
+    for start in range(len(blocks)):
+        test = Wager(0.0, gain)
+        test.add(-np.concatenate(blocks[start:]))
+        logs.append(test.log_e - math.log((start + 1) * (start + 2)))
+    return float(np.logaddexp.reduce(logs)) if logs else 0.0
 
 
-def refuse_unsettled(run: Run) -> None:
-    """Refuse to roll back between a verdict and its commit, where the next commit would bring the old part back.
-
-    Raises:
-        UsageError: the run was stopped at such a moment.
-    """
-    done = {s.key for s in run.ledger.steps()}
-    verdicts = [s for s in run.ledger.steps() if s.method == "run.verdict" and s.result["outcome"] == "accepted"]
-    if any(s.key.replace("/verdict/", "/apply/") not in done for s in verdicts):
-        raise UsageError(f"{run.folder} was stopped while settling: `ouroboros resume {run.folder}` first, then roll back")
+def at_fault(states: list[Standing], shared: Shared, found: Regression) -> int:
+    """Return the state between the better and the worse one at whose coming the mean fell the most."""
+    between = range(found.older + 1, found.newer + 1)
+    falls = {k: shared.differences(states[k].incumbent, states[k - 1].incumbent) for k in between}
+    return min(between, key=lambda k: float(falls[k].mean()) if len(falls[k]) else 0.0)
 
 
-def _revert(run: Run, candidate: str, reason: str) -> dict[str, Any]:
-    states = lineage(run)
-    at = next((i for i, state in enumerate(states) if state.candidate == candidate), None)
-    if at is None:
-        accepted = ", ".join(s.candidate for s in states if s.candidate) or "none"
-        raise UsageError(f"{candidate} is not an accepted candidate of this run; accepted and standing: {accepted}")
-    commit = run.workspace.revert(states[at].commit, len(standing(run.ledger)))
-    if commit is None:
-        later = ", ".join(s.candidate for s in states[at + 1 :] if s.candidate)
-        raise UsageError(f"{candidate} cannot be rolled back alone: {later} build on it; roll those back first, newest first")
-    incumbent = Incumbent(
-        policy=run.workspace.read("policy").strip(),
-        reward=run.store.put_text(run.workspace.read("reward.json").removesuffix("\n")),
-        controller=run.store.put_text(run.workspace.read("controller.py")),
-    )
-    return {"incumbent": as_dict(incumbent), "commit": commit, "rolled_back": candidate, "reason": reason}
+class Shared:
+    """The watch games on record, by who played them."""
+
+    def __init__(self, run: Run) -> None:
+        """Read them."""
+        self.blocks: list[tuple[int, dict[Incumbent, Floats]]] = []
+        self._run = run
+        for step in run.ledger.steps():
+            if "/watch/" in step.key and "states" in step.result:
+                block = {Incumbent(**s["incumbent"]): np.array(s["utility"]) for s in step.result["states"]}
+                self.blocks.append((step.result["first"], block))
+
+    def differences(self, one: Incumbent, other: Incumbent) -> Floats:
+        """Return the utilities of `one` minus those of `other` in the games that both played, in their order: (n,)."""
+        both = self.blocks_of(one, other)
+        return np.concatenate(both) if both else np.zeros(0)
+
+    def blocks_of(self, one: Incumbent, other: Incumbent) -> list[Floats]:
+        """Return the same, block by block."""
+        return [block[one] - block[other] for _, block in self.blocks if one in block and other in block]
+
+    def worst_seeds(self, states: list[Standing], found: Regression) -> list[int]:
+        """Return the seeds of the games in which the worse state lost the most against the better one."""
+        one, other = states[found.newer].incumbent, states[found.older].incumbent
+        games = [first + i for first, block in self.blocks if one in block and other in block for i in range(len(block[one]))]
+        return [self._run.players.seeds("watch", games[i], 1)[0] for i in np.argsort(found.differences, kind="stable")[:SHOWN]]
+
+
+def losses(run: Run, candidate: str) -> list[str]:
+    """Return how an accepted candidate lost the watch games that its predecessor won by most; none where none are on record."""
+    states, shared = lineage(run.ledger), Shared(run)
+    at = next((i for i, state in enumerate(states) if state.candidate == candidate), 0)
+    if at == 0:
+        return []
+    found = Regression(at, at - 1, shared.differences(states[at].incumbent, states[at - 1].incumbent), 0.0)
+    return _transcripts(run, states[at].incumbent, shared.worst_seeds(states, found)) if len(found.differences) else []
+
+
+def _transcripts(run: Run, incumbent: Incumbent, seeds: list[int]) -> list[str]:
+    """Return how a player lost these games: its last moves as text; nothing of one that cannot play them."""
+    from ouroboros.policy.play import play_traced
+
+    player = run.players.open_or_none(incumbent)
+    if player is None:
+        return []
+    try:
+        numbers = np.array(seeds, dtype=np.uint64)
+        trace = play_traced(
+            run.task, player.policy, numbers, session=player.session, perceive=player.perceive, failures=len(seeds)
+        )
+    except CandidateFault as fault:
+        return [str(fault)]
+    finally:
+        close(player)
+    return list(trace.transcripts)
+
+
+def _number(log_value: float) -> str:
+    return f"{math.exp(min(log_value, math.log(1e12))):.3g}"

@@ -1,0 +1,155 @@
+"""A run without models: real ledger, workspace, seeds, races and watch; its players are compiled teachers that go astray.
+
+A controller here is a file of settings in Python, such as a patch edits line by line. What it says is played by
+`rollout(teacher, noise=...)`, so that ten thousands of real games cost seconds. Nothing else of the gate is replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ouroboros.envs.rollout import rollout
+from ouroboros.envs.task import SnakeTask
+from ouroboros.protocols.ports import Sandbox, Task
+from ouroboros.protocols.records import Candidate, Incumbent, Observations, Outcomes, RewardSpec
+from ouroboros.protocols.seeds import game_seeds
+from ouroboros.runs.context import Run, as_dict
+from ouroboros.runs.ledger import Ledger
+from ouroboros.runs.phases.screen import reward_text
+from ouroboros.runs.players import Players
+from ouroboros.runs.progress import Quiet
+from ouroboros.runs.recipe import build_recipe
+from ouroboros.runs.store import Store
+from ouroboros.runs.training import Trainers
+from ouroboros.runs.workspace import Workspace
+
+SETTINGS: Final = ("SLIPS", "STUMBLES", "LAPSES", "LATER", "SINCE")
+"""Per mille of moves that go astray: always, always, always, and off the gate's seeds since a round."""
+POLICY: Final = "0" * 64
+TEACHER: Final = "greedy"
+
+
+def controller(salt: int = 0, **settings: int) -> str:
+    """Return a controller's source: how often it goes astray for which reason."""
+    lines = [f'"""Plays like {TEACHER}, and goes astray now and then."""', "", f"SALT = {salt}"]
+    for name in SETTINGS:
+        lines += ["", f"# What follows is about {name.lower()}.", f"{name} = {settings.get(name, 0)}", ""]
+    lines += ["", "def act(observation, logits):", "    return (SALT + SLIPS + STUMBLES + LAPSES + LATER) % 4", ""]
+    return "\n".join(lines)
+
+
+def settings_of(source: str) -> dict[str, int]:
+    """Return the settings that a source holds."""
+    return {name: int(value) for name, value in re.findall(r"^([A-Z]+) = (\d+)$", source, re.MULTILINE)}
+
+
+class NoPolicy:
+    """Rates all moves alike."""
+
+    def logits(self, observations: Observations) -> NDArray[np.float32]:
+        """Return zeros, (B, 4) float32."""
+        return np.zeros((len(observations), 4), np.float32)
+
+
+class NoSession:
+    """A session that is nothing: the teacher plays. Where moves are asked for, to show them, all go up."""
+
+    def act(self, observations: Observations, logits: NDArray[np.float32]) -> NDArray[np.int8]:
+        """Return zeros, (B,) int8."""
+        return np.zeros(len(observations), np.int8)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@dataclass(slots=True)
+class TeacherPlayer:
+    """Plays whole games as its source says; on the gate's seeds, and before round `SINCE`, without the `LATER` lapses."""
+
+    source: str
+    arena: Arena
+    session: NoSession
+    policy: NoPolicy
+    perceive: None = None
+
+    def play(self, task: Task, seeds: list[int], batch: int) -> Outcomes:
+        """Return how its games on these seeds end."""
+        settings = settings_of(self.source)
+        late = 0 if self.arena.stream == "gate" or self.arena.round < settings["SINCE"] else settings["LATER"]
+        noise = (settings["SLIPS"] + settings["STUMBLES"] + settings["LAPSES"] + late) / 1000
+        numbers = np.array(seeds, np.uint64)
+        game = cast(SnakeTask, task)
+        return rollout(TEACHER, numbers, game.size, game.settings, noise=noise, salt=settings["SALT"], workers=1)
+
+
+class Arena:
+    """Opens such players; takes the place of `Players`. Knows the round, and which stream was asked for last."""
+
+    def __init__(self, store: Store, seed: int, sandbox: Sandbox) -> None:
+        """Take what it reads from."""
+        self.store, self.seed, self.sandbox, self.stream = store, seed, sandbox, ""
+        self.round, self.perceive = 0, None
+
+    def open(self, incumbent: Incumbent) -> TeacherPlayer:
+        """Return a player."""
+        return TeacherPlayer(self.store.text(incumbent.controller), self, NoSession(), NoPolicy())
+
+    def open_or_none(self, incumbent: Incumbent) -> TeacherPlayer:
+        """Return a player; there is none that cannot play."""
+        return self.open(incumbent)
+
+    def policy(self, digest: str) -> NoPolicy:
+        """Return the one policy."""
+        return NoPolicy()
+
+    def seeds(self, stream: str, start: int, count: int) -> list[int]:
+        """Return game seeds of one of the run's streams."""
+        self.stream = stream
+        return game_seeds(self.seed, stream, start, count)
+
+
+@contextmanager
+def arena(folder: Path, source: str, *, seed: int, size: int = 6, sandbox: Sandbox | None = None, **gate: Any) -> Iterator[Run]:
+    """Yield a run that has just begun with a controller.
+
+    Args:
+        folder: its run directory, which is made.
+        source: the first controller.
+        seed: the run's.
+        size: of the board.
+        sandbox: where merged controllers are checked; only needed for rollbacks that keep later patches.
+        gate: settings of the recipe's gate.
+    """
+    recipe = build_recipe({"name": "arena", "seed": seed, "task": {"size": size}, "threads": 1, "gate": gate})
+    folder.mkdir(parents=True)
+    with closing(Ledger(folder / "ledger.sqlite", "create")) as ledger, closing(Trainers(1)) as trainers:
+        store, workspace = Store(folder / "artifacts"), Workspace(folder / "workspace")
+        players = cast(Players, Arena(store, seed, cast(Sandbox, sandbox)))
+        run = Run(recipe, folder, SnakeTask(size), ledger, store, workspace, players, trainers, {}, Quiet(notes=False))
+        reward = reward_text(RewardSpec())
+        first = Incumbent(POLICY, store.put_text(reward), store.put_text(source))
+        commit = workspace.create(source, reward, POLICY)
+        run.step("start/incumbent", "run.start", {}, lambda: {"incumbent": as_dict(first), "commit": commit})
+        yield run
+
+
+def propose(run: Run, round: int, sources: list[str]) -> list[Candidate]:
+    """Begin a round: record controllers as its candidates that passed the screens, in the given order."""
+    cast(Arena, run.players).round = round
+    found = [Candidate(f"r{round}-patch{i}", "patch", "benchmark", "", text) for i, text in enumerate(sources, 1)]
+    score = {"regret": 0.0, "incumbent_regret": 0.0}
+    run.step(f"{round}/propose/all", "run.candidates", {}, lambda: [asdict(c) for c in found])
+    for c in found:
+        passed = {"outcome": "passed", "controller": run.store.put_text(c.text), "diff": run.store.put_text("")}
+        run.ledger.record(f"{round}/screen/{c.id}", "patch.screen", {"candidate": c.id}, passed)
+    entries = [{"candidate": c.id, "kind": "patch", "score": score, "objection": None} for c in found]
+    run.ledger.record(f"{round}/gate/order", "gate.screen", {}, entries)
+    return found

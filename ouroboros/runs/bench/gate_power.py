@@ -1,0 +1,150 @@
+"""How often true gains get in, and after how many games, beside a fixed-size paired t-test of equal error and power."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ouroboros.envs.rollout import rollout
+from ouroboros.protocols.seeds import game_seeds
+from ouroboros.runs.bench.timing import Report, significant
+from ouroboros.runs.gate.race import Played, RaceRules, race
+from ouroboros.runs.recipe import GateSettings
+
+Floats = NDArray[np.float64]
+GAIN: Final = 0.03
+ALPHA: Final = 0.05
+POWER: Final = 0.9
+SPREADS: Final = (0.1, 0.15, 0.2, 0.25, 0.3)
+"""Standard deviations of a paired difference; those of players of middling strength are 0.2 to 0.33 (6x6 and 10x10)."""
+GAINS: Final = (-0.1, -0.05, -0.03, 0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1)
+REPETITIONS: Final = 1000
+BUDGET: Final = 2.5
+"""Most pairs, over those of the fixed-size test."""
+POOL: Final = 40_000
+"""Games of each real player, from which tests draw theirs."""
+REAL: Final = {"6": (0.200, 0.181), "10": (0.0500, 0.0430)}
+"""Board -> how often `greedy` goes astray as incumbent and as candidate; the true gain is then near `GAIN`."""
+
+
+def fixed_size(spread: float, gain: float, alpha: float, power: float) -> int:
+    """Return the pairs that a one-sided paired t-test needs (noncentral t distribution), bisected."""
+    from scipy.stats import nct, t
+
+    def reached(n: int) -> float:
+        return float(nct.sf(t.isf(alpha, n - 1), n - 1, gain / spread * math.sqrt(n)))
+
+    low, high = 2, 4
+    while reached(high) < power:
+        high *= 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if reached(middle) >= power else (middle, high)
+    return high
+
+
+def outcomes(spread: float, gain: float, games: int, repetitions: int, seed: int) -> tuple[float, float]:
+    """Return the share of simulated candidates with a true gain that are accepted, and the mean number of pairs.
+
+    Utilities are Beta distributed, each with half of the difference's variance, as unrelated players have.
+    """
+    rng, own = np.random.default_rng(seed), spread / math.sqrt(2)
+
+    def beta(mean: float, count: int) -> Floats:
+        size = mean * (1 - mean) / own**2 - 1
+        return rng.beta(mean * size, (1 - mean) * size, count)
+
+    return _raced(lambda _, count: (beta(0.5, count), beta(0.5 + gain, count)), games, repetitions)
+
+
+def _raced(draw: Any, games: int, repetitions: int) -> tuple[float, float]:
+    settings = GateSettings()
+    rules = RaceRules(games, settings.batch, GAIN, settings.beta)
+    accepted = pairs = 0
+    for repetition in range(repetitions):
+
+        def play(names: Any, start: int, count: int, repetition: int = repetition) -> Played:
+            incumbent, candidate = draw(repetition * games + start, count)
+            return Played(incumbent, {"candidate": candidate})
+
+        found = race(play, {"candidate": ALPHA}, rules)["candidate"]
+        accepted += found.accepted
+        pairs += len(found.differences)
+    return accepted / repetitions, pairs / repetitions
+
+
+@cache
+def pool(size: int, noise: float, salt: int) -> Floats:
+    """Return a real player's utilities in `POOL` games."""
+    seeds = np.array(game_seeds(0, "gate", 0, POOL), np.uint64)
+    return rollout("greedy", seeds, size, noise=noise, salt=salt, workers=1).utility
+
+
+def real(size: int, noises: tuple[float, float], seed: int) -> dict[str, Any]:
+    """Return how real players with a gain near `GAIN` fare; each test draws its own pairs from what they played."""
+    incumbent, candidate = pool(size, noises[0], 1), pool(size, noises[1], 2)
+    differences = candidate - incumbent
+    spread, gain = float(differences.std()), float(differences.mean())
+    games = int(BUDGET * fixed_size(spread, gain, ALPHA, POWER))
+    rng = np.random.default_rng(seed)
+
+    def draw(_: int, count: int) -> tuple[Floats, Floats]:
+        rows = rng.integers(0, POOL, count)
+        return incumbent[rows], candidate[rows]
+
+    power, pairs = _raced(draw, games, REPETITIONS // 2)
+    return {"gain": significant(gain, 3), **_beside(spread, gain, power, pairs)}
+
+
+def _beside(spread: float, gain: float, power: float, pairs: float) -> dict[str, float]:
+    """Return power and pairs beside a t-test of the same error and power, one-sided as ours, and two-sided as in papers."""
+    fixed = fixed_size(spread, gain, ALPHA, max(power, 0.5))
+    return {
+        "spread": significant(spread, 3),
+        "power": significant(power),
+        "pairs": significant(pairs),
+        "t_test_pairs": fixed,
+        "ratio": significant(pairs / fixed, 3),
+        "t_test_pairs_two_sided": fixed_size(spread, gain, ALPHA / 2, max(power, 0.5)),
+    }
+
+
+def simulated(spread: float, gain: float, games: int, seed: int) -> dict[str, Any]:
+    """Return one point: a spread and a true gain."""
+    power, pairs = outcomes(spread, gain, games, REPETITIONS, seed)
+    return {"spread": spread, "gain": gain, "power": significant(power), "pairs": significant(pairs)}
+
+
+def measure(report: Report, *, seed: int, workers: int) -> dict[str, Any]:
+    """Return power and games at the design gain by spread, curves over true gains at a spread of 0.2, and real players."""
+    budget = {spread: int(BUDGET * fixed_size(spread, GAIN, ALPHA, POWER)) for spread in SPREADS}
+    document: dict[str, Any] = {"gain": GAIN, "alpha": ALPHA, "by_spread": [], "worse_by_0.1": [], "curve": [], "real": {}}
+    with ProcessPoolExecutor(workers) as executor:
+        design = [executor.submit(simulated, s, GAIN, budget[s], seed + 1) for s in SPREADS]
+        losers = [executor.submit(simulated, s, -0.1, budget[s], seed + 2) for s in SPREADS]
+        curve = [executor.submit(simulated, 0.2, gain, budget[0.2], seed + 3) for gain in GAINS]
+        players = {size: executor.submit(real, int(size), noises, seed + 4) for size, noises in REAL.items()}
+        jobs = [*design, *losers, *curve, *players.values()]
+        for i, job in enumerate(jobs):
+            job.result()
+            report("power", i / len(jobs))
+        for point in (job.result() for job in design):
+            document["by_spread"].append(_beside(point["spread"], GAIN, point["power"], point["pairs"]))
+        document["worse_by_0.1"] = [job.result() for job in losers]
+        fixed = fixed_size(0.2, GAIN, ALPHA, POWER)
+        for point in (job.result() for job in curve):
+            document["curve"].append({**point, "t_test_power": t_test_power(0.2, point["gain"], fixed), "t_test_pairs": fixed})
+        document["real"] = {size: job.result() for size, job in players.items()}
+    return document
+
+
+def t_test_power(spread: float, gain: float, games: int) -> float:
+    """Return how often a one-sided paired t-test of so many pairs finds a gain."""
+    from scipy.stats import nct, t
+
+    return significant(float(nct.sf(t.isf(ALPHA, games - 1), games - 1, gain / spread * math.sqrt(games))))

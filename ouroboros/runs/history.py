@@ -1,0 +1,114 @@
+"""A run as the table of the reference document's section 20.6: best score, change of reward, lines patched, whose gain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def history_table(document: dict[str, Any]) -> Table:
+    """Return the table of a run's document."""
+    from rich.table import Table
+
+    table = Table(title="reward and patch history", title_justify="left", pad_edge=False)
+    for name in ("round", "best score", "reward change", "patch lines", "gain in utility [95 %]", "whose gain"):
+        table.add_column(name, justify="right" if name in ("round", "best score", "patch lines") else "left")
+    for row in history(document):
+        table.add_row(*(str(value) for value in row.values()))
+    return table
+
+
+def history(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the table's rows, the first for the start."""
+    if document["start"] is None:
+        return []
+    best, rewards = document["start"]["score"]["mean"], Rewards()
+    rows = [_row("start", best, "baseline", 0, None)]
+    for entry in document["rounds"]:
+        accepted = [c for c in entry["candidates"] if c["verdict"] == "accepted"]
+        lines = sum(patched_lines(c["diff"]) for c in accepted if c["diff"])
+        change = "; ".join(rewards.become(c["reward"]) for c in accepted if c["reward"]) or "-"
+        score = entry["incumbent"]["score"]["mean"] if entry["incumbent"] else best
+        best = max(best, score)
+        rows.append(_row(entry["index"] + 1, best, change, lines, entry["attribution"]))
+    return rows
+
+
+def _row(round: int | str, best: float, change: str, lines: int, shares: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        "round": round,
+        "best": f"{best:.1f}",
+        "reward": change,
+        "lines": lines,
+        "gain": _figures(shares, ("reward", "code", "interaction")) if shares else "-",
+        "owner": shares["owner"] if shares else "-",
+    }
+
+
+def _figures(shares: dict[str, Any], parts: tuple[str, ...]) -> str:
+    """Return the estimates of the parts that changed anything, with their intervals."""
+    said = []
+    for part in parts:
+        low, high = shares["intervals"][part]
+        if (low, high) != (0, 0):
+            said.append(f"{part} {shares[part]:+.3f} [{low:+.3f}, {high:+.3f}]")
+    return ", ".join(said) or "none"
+
+
+def patched_lines(diff: str) -> int:
+    """Return how many lines a diff takes away and puts in."""
+    return sum(line[:1] in "+-" and line[:3] not in ("+++", "---") for line in diff.splitlines() if line)
+
+
+class Rewards:
+    """Tells what each accepted reward changed against the one before it."""
+
+    def __init__(self) -> None:
+        """Begin with no term."""
+        self._terms: dict[str, dict[str, Any]] = {}
+        self._gamma = 0.0
+
+    def become(self, spec: dict[str, Any]) -> str:
+        """Take the next spec; return its change: terms added, dropped, raised or lowered, each with the weights."""
+        terms = {term["name"]: term for term in spec.get("terms", [])}
+        old, said = self._terms, []
+        said += [f"add {name} {term['weight']:+g}" for name, term in terms.items() if name not in old]
+        said += [f"drop {name}" for name in old if name not in terms]
+        for name in terms.keys() & old.keys():
+            now, before = terms[name]["weight"], old[name]["weight"]
+            if now != before:
+                said.append(f"{name} {'↑' if now > before else '↓'} {abs(now - before):g}")
+            elif terms[name] != old[name]:
+                said.append(f"{name} rewritten")
+        gamma = float(spec.get("gamma_r", 0.0))
+        if old and gamma != self._gamma:
+            said.append(f"gamma_r {'↑' if gamma > self._gamma else '↓'} {abs(gamma - self._gamma):g}")
+        self._terms, self._gamma = terms, gamma
+        return ", ".join(sorted(said)) or "same terms, other schedule"
+
+
+def attribution_lines(document: dict[str, Any]) -> list[str]:
+    """Return who gets the credit: per round that accepted something, and for the run so far."""
+    lines, last = [], None
+    for entry in document["rounds"]:
+        if entry["attribution"]:
+            lines.append(f"round {entry['index'] + 1}: {_credit(entry['attribution'])}")
+            last = entry["attribution_total"]
+    return [*lines, f"since the start: {_credit(last)}"] if last and len(lines) > 1 else lines
+
+
+def _credit(shares: dict[str, Any]) -> str:
+    figures = _figures(shares, ("reward", "code", "interaction", "total"))
+    return f"{shares['owner']}: {figures} utility over {shares['games']} seeds"
+
+
+def budget_line(document: dict[str, Any]) -> str:
+    """Return how much of the run's budget of error is spent and what remains."""
+    gate = document["gate"]
+    used = f"{gate['candidates']} candidates tested in {gate['races']} races, {gate['accepted']} accepted"
+    return (
+        f"error budget ({gate['rule']}: {gate['controls']}): {gate['alpha']:g}; {used}; "
+        f"{gate['left']:.3g} left, of which the next race gets {gate['next']:.3g}"
+    )
