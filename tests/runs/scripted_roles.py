@@ -45,3 +45,21 @@ class BrokenPatcher(HostilePatcher):
 
     async def act(self, request: PatchRequest) -> PatchReply:
         raise RuntimeError("no idea today")
+
+
+SAFE = (
+    "from toolkit import legal_moves, food_move\n\n\ndef act(observation, logits):\n"
+    "    moves = legal_moves(observation) or [0]\n    best = max(moves, key=lambda move: logits[move])\n"
+    "    step = food_move(observation)\n"
+    "    return step if step is not None and logits[best] - logits[step] < 1.0 else best\n"
+)
+HARMFUL = '{"terms": [{"name": "flees_food", "expr": "0 - ate", "weight": 10.0, "clip": 1.0}], "gamma_r": 1.0}'
+
+
+class TwoPartPatcher(HostilePatcher):
+    """Sends one candidate of both kinds: a patch that keeps the snake off walls, and a reward that punishes eating."""
+
+    name = "two-part-patcher"
+
+    async def act(self, request: PatchRequest) -> PatchReply:
+        return PatchReply(proposals=(PatchProposal(text=SAFE, rationale="both at once", reward=HARMFUL),))

@@ -1,12 +1,14 @@
 """A run without models: real ledger, workspace, seeds, races and watch; its players are compiled teachers that go astray.
 
-A controller here is a file of settings in Python, such as a patch edits line by line. What it says is played by
-`rollout(teacher, noise=...)`, so that ten thousands of real games cost seconds. Nothing else of the gate is replaced.
+A controller here is a file of settings in Python, such as a patch edits line by line, and weights are one setting more. What
+they say is played by `rollout(teacher, noise=...)`, so that ten thousands of real games cost seconds. Nothing else of the gate
+is replaced.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -33,7 +35,6 @@ from ouroboros.runs.workspace import Workspace
 
 SETTINGS: Final = ("SLIPS", "STUMBLES", "LAPSES", "LATER", "SINCE")
 """Per mille of moves that go astray: always, always, always, and off the gate's seeds since a round."""
-POLICY: Final = "0" * 64
 TEACHER: Final = "greedy"
 
 
@@ -44,6 +45,11 @@ def controller(salt: int = 0, **settings: int) -> str:
         lines += ["", f"# What follows is about {name.lower()}.", f"{name} = {settings.get(name, 0)}", ""]
     lines += ["", "def act(observation, logits):", "    return (SALT + SLIPS + STUMBLES + LAPSES + LATER) % 4", ""]
     return "\n".join(lines)
+
+
+def weights(slips: int) -> str:
+    """Return what stands for a policy: how many moves in a thousand go astray by its fault."""
+    return f"WEIGHTS = {slips}"
 
 
 def settings_of(source: str) -> dict[str, int]:
@@ -72,9 +78,10 @@ class NoSession:
 
 @dataclass(slots=True)
 class TeacherPlayer:
-    """Plays whole games as its source says; on the gate's seeds, and before round `SINCE`, without the `LATER` lapses."""
+    """Plays whole games as code and weights say; on the gate's seeds, and before round `SINCE`, without the `LATER` lapses."""
 
     source: str
+    weights: str
     arena: Arena
     session: NoSession
     policy: NoPolicy
@@ -82,25 +89,31 @@ class TeacherPlayer:
 
     def play(self, task: Task, seeds: list[int], batch: int) -> Outcomes:
         """Return how its games on these seeds end."""
-        settings = settings_of(self.source)
+        settings, started = settings_of(self.source) | settings_of(self.weights), time.process_time()
         late = 0 if self.arena.stream == "gate" or self.arena.round < settings["SINCE"] else settings["LATER"]
-        noise = (settings["SLIPS"] + settings["STUMBLES"] + settings["LAPSES"] + late) / 1000
+        noise = (settings["SLIPS"] + settings["STUMBLES"] + settings["LAPSES"] + settings["WEIGHTS"] + late) / 1000
         numbers = np.array(seeds, np.uint64)
         game = cast(SnakeTask, task)
-        return rollout(TEACHER, numbers, game.size, game.settings, noise=noise, salt=settings["SALT"], workers=1)
+        played = rollout(TEACHER, numbers, game.size, game.settings, noise=noise, salt=settings["SALT"], workers=1)
+        self.arena.games_s += time.process_time() - started
+        return played
 
 
 class Arena:
-    """Opens such players; takes the place of `Players`. Knows the round, and which stream was asked for last."""
+    """Opens such players; takes the place of `Players`.
+
+    Knows the round, which stream of seeds was asked for last, and the CPU seconds of all games.
+    """
 
     def __init__(self, store: Store, seed: int, sandbox: Sandbox) -> None:
         """Take what it reads from."""
         self.store, self.seed, self.sandbox, self.stream = store, seed, sandbox, ""
-        self.round, self.perceive = 0, None
+        self.round, self.games_s, self.perceive = 0, 0.0, None
 
     def open(self, incumbent: Incumbent) -> TeacherPlayer:
         """Return a player."""
-        return TeacherPlayer(self.store.text(incumbent.controller), self, NoSession(), NoPolicy())
+        text = self.store.text
+        return TeacherPlayer(text(incumbent.controller), text(incumbent.policy), self, NoSession(), NoPolicy())
 
     def open_or_none(self, incumbent: Incumbent) -> TeacherPlayer:
         """Return a player; there is none that cannot play."""
@@ -135,21 +148,39 @@ def arena(folder: Path, source: str, *, seed: int, size: int = 6, sandbox: Sandb
         players = cast(Players, Arena(store, seed, cast(Sandbox, sandbox)))
         run = Run(recipe, folder, SnakeTask(size), ledger, store, workspace, players, trainers, {}, Quiet(notes=False))
         reward = reward_text(RewardSpec())
-        first = Incumbent(POLICY, store.put_text(reward), store.put_text(source))
-        commit = workspace.create(source, reward, POLICY)
+        first = Incumbent(store.put_text(weights(0)), store.put_text(reward), store.put_text(source))
+        commit = workspace.create(source, reward, first.policy)
         run.step("start/incumbent", "run.start", {}, lambda: {"incumbent": as_dict(first), "commit": commit})
         yield run
 
 
 def propose(run: Run, round: int, sources: list[str]) -> list[Candidate]:
     """Begin a round: record controllers as its candidates that passed the screens, in the given order."""
-    cast(Arena, run.players).round = round
     found = [Candidate(f"r{round}-patch{i}", "patch", "benchmark", "", text) for i, text in enumerate(sources, 1)]
-    score = {"regret": 0.0, "incumbent_regret": 0.0}
-    run.step(f"{round}/propose/all", "run.candidates", {}, lambda: [asdict(c) for c in found])
-    for c in found:
-        passed = {"outcome": "passed", "controller": run.store.put_text(c.text), "diff": run.store.put_text("")}
-        run.ledger.record(f"{round}/screen/{c.id}", "patch.screen", {"candidate": c.id}, passed)
-    entries = [{"candidate": c.id, "kind": "patch", "score": score, "objection": None} for c in found]
-    run.ledger.record(f"{round}/gate/order", "gate.screen", {}, entries)
+    _record(run, round, found, [_passed(run, c) for c in found])
     return found
+
+
+def propose_both(run: Run, round: int, source: str, slips: int) -> Candidate:
+    """Begin a round with one candidate that brings a controller, and a reward under which its weights were trained."""
+    spec = '{"terms":[{"name":"planted","expr":"ate","weight":1.0}]}'
+    found = Candidate(f"r{round}-both1", "both", "benchmark", "", source, spec)
+    _record(run, round, [found], [{**_passed(run, found), "reward": run.store.put_text(spec)}])
+    trained = {"policy": run.store.put_text(weights(slips)), "health": {}}
+    run.ledger.record(f"{round}/train/{run.recipe.grpo.stages - 1}/{found.id}", "policy.train", {}, trained)
+    return found
+
+
+def _passed(run: Run, candidate: Candidate) -> dict[str, str]:
+    return {"outcome": "passed", "controller": run.store.put_text(candidate.text), "diff": run.store.put_text("")}
+
+
+def _record(run: Run, round: int, found: list[Candidate], passed: list[dict[str, str]]) -> None:
+    """Record what the phases before the gate would have."""
+    cast(Arena, run.players).round = round
+    run.step(f"{round}/propose/all", "run.candidates", {}, lambda: [asdict(c) for c in found])
+    for c, result in zip(found, passed, strict=True):
+        run.ledger.record(f"{round}/screen/{c.id}", f"{c.kind}.screen", {"candidate": c.id}, result)
+    score = {"regret": 0.0, "incumbent_regret": 0.0}
+    entries = [{"candidate": c.id, "kind": c.kind, "score": score, "objection": None} for c in found]
+    run.ledger.record(f"{round}/gate/order", "gate.screen", {}, entries)

@@ -8,12 +8,19 @@ from typing import Any
 from rich.console import Group
 from rich.table import Table
 
+from ouroboros.runs.bench import gate_show
+
 
 def tables(name: str, document: dict[str, Any]) -> Group:
     """Return a benchmark's document as tables."""
-    return Group(
-        *{"engine": engine_tables, "plan": plan_tables, "teachers": teacher_tables, "sandbox": sandbox_tables}[name](document)
-    )
+    makers = {
+        "engine": engine_tables,
+        "gate": gate_show.tables,
+        "plan": plan_tables,
+        "sandbox": sandbox_tables,
+        "teachers": teacher_tables,
+    }
+    return Group(*makers[name](document))
 
 
 def engine_tables(document: dict[str, Any]) -> list[Table]:
@@ -123,8 +130,11 @@ def ratio_table(ratios: dict[str, float]) -> Table:
     return table
 
 
-def plot_growth(name: str, document: dict[str, Any], path: Path) -> None:
-    """Draw how cost grows to a PNG file; nothing for benchmarks that say nothing of it."""
+def plot(name: str, document: dict[str, Any], path: Path) -> None:
+    """Draw a benchmark's curves to a PNG file; nothing for benchmarks that have none."""
+    if name == "gate":
+        gate_show.plot(document, path)
+        return
     import matplotlib
 
     matplotlib.use("Agg")

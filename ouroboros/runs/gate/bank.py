@@ -27,15 +27,12 @@ LEAST_POOL: Final = 768
 """Positions that a bank is drawn from, at least; eight times the bank where that is more."""
 FAILURE_SHARE: Final = 0.25
 """Of a bank, at most, are failures of past incumbents."""
-STARTS: Final = 12
+STARTS: Final = 24
 """Early positions from which a player is followed to its next point."""
-EARLY: Final = 6
-"""They come from the first of so many parts of the first phase: there circles close soonest."""
-PATIENCE: Final = 5
-"""A player is followed for so many times the moves that the oracle needs: one that never takes a way about is to be told
-from one that takes long ways, such as once over the whole board."""
-HORIZON: Final = (16, 32)
-"""Moves for which a player is followed, at least and at most: each is a round trip to a sandbox."""
+HORIZON: Final = 12
+"""Moves for which it is followed; each is a round trip to a sandbox, so more starts are cheaper than more moves."""
+EARLY: Final = 4
+"""The starts come from the first of so many parts of the first phase: there a circle closes soonest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,6 @@ class Bank:
         danger: (B,) int8, see `danger_of`.
         weight: (B,) float64, share of the pool's positions of that phase that each stands for; 0 for failures.
         starts: early positions, as games to clone.
-        horizon: moves for which a player is followed from them.
     """
 
     observations: Observations
@@ -71,7 +67,6 @@ class Bank:
     danger: NDArray[np.int8]
     weight: NDArray[np.float64]
     starts: Engine
-    horizon: int
 
     def __len__(self) -> int:
         """Return B."""
@@ -98,7 +93,6 @@ def build_bank(task: Task, seed: int, count: int, failures: Sequence[Failures] =
     old = first_of(failures, int(FAILURE_SHARE * count))
     kept = 0 if old is None else len(old.regret)
     rows = draw(3 * phase + danger, count - kept, np.random.default_rng(seed % 2**64))
-    starts, horizon = pursuits(task, pool, np.flatnonzero(phase == 0))
     seen, lead = pool.observations(rows), np.full(kept, -1, np.int8)
     return Bank(
         observations=seen if old is None else joined([old.observations, seen]),
@@ -106,8 +100,7 @@ def build_bank(task: Task, seed: int, count: int, failures: Sequence[Failures] =
         phase=np.concatenate([lead, phase[rows]]),
         danger=danger[rows] if old is None else np.concatenate([danger_of(old.regret), danger[rows]]),
         weight=np.concatenate([np.zeros(kept), weights(phase, danger, rows)]),
-        starts=starts,
-        horizon=horizon,
+        starts=pool.clone(starts_of(task, pool, np.flatnonzero(phase == 0))),
     )
 
 
@@ -139,19 +132,18 @@ def weights(phase: NDArray[np.int8], danger: NDArray[np.int8], rows: NDArray[np.
     return shares
 
 
-def pursuits(task: Task, pool: Engine, rows: NDArray[np.int64]) -> tuple[Engine, int]:
-    """Return early positions from which the oracle scores soon, and the moves for which a player is followed."""
-    ranked = rows[np.argsort(pool.outcomes().score[rows], kind="stable")][: -(-len(rows) // EARLY)]
-    tried = ranked[:: max(1, len(ranked) // (2 * STARTS))]
-    games = pool.clone(tried)
+def starts_of(task: Task, pool: Engine, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows, of those given, with the least score from which the oracle scores within `HORIZON`, not at once."""
+    ranked = rows[np.argsort(pool.outcomes().score[rows], kind="stable")][: max(2 * STARTS, len(rows) // EARLY)]
+    games = pool.clone(ranked)
     before, took = games.outcomes().score, np.zeros(games.games, np.int64)
-    for move in range(1, HORIZON[1] + 1):
+    for move in range(1, HORIZON + 1):
         games.step(task.regret(games).argmin(axis=1).astype(np.int8))
         took[(took == 0) & (games.outcomes().score > before)] = move
-    scored = np.flatnonzero(took > 1)  # one move is no pursuit
-    scored = scored[np.arange(min(STARTS, len(scored))) * len(scored) // STARTS] if len(scored) > STARTS else scored
-    horizon = int(PATIENCE * took[scored].mean()) if len(scored) else 0
-    return pool.clone(tried[scored]), min(HORIZON[1], max(HORIZON[0], horizon))
+    scored = ranked[took > 1]
+    spread = np.arange(min(STARTS, len(scored))) * len(scored) // max(1, min(STARTS, len(scored)))
+    starts: NDArray[np.int64] = scored[spread]
+    return starts
 
 
 def first_of(failures: Sequence[Failures], count: int) -> Failures | None:

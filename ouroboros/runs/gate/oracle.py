@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ouroboros.policy.play import Perceive, decider
-from ouroboros.runs.gate.bank import FATAL, Bank
+from ouroboros.runs.gate.bank import FATAL, HORIZON, Bank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +45,7 @@ class Answers:
 
     Args:
         moves: (B,) int8.
-        scored: (S,) bool, whether it came to its next point within the horizon.
+        scored: (S,) bool, whether it came to its next point within `HORIZON` moves.
     """
 
     moves: NDArray[np.int8]
@@ -139,15 +139,15 @@ def answers(
     seen = perceive(bank.observations) if perceive is not None else bank.observations
     rated = policy.logits(seen) if logits is None else logits
     moves = rated.argmax(axis=1).astype(np.int8) if session is None else session.act(seen, rated)
-    return Answers(moves, pursue(bank.starts, bank.horizon, decider(policy, session, perceive)))
+    return Answers(moves, pursue(bank.starts, decider(policy, session, perceive)))
 
 
-def pursue(starts: Engine, horizon: int, decide: Decide) -> NDArray[np.bool_]:
-    """Return which of the games score within `horizon` moves: (S,) bool; each is followed to its first point alone."""
+def pursue(starts: Engine, decide: Decide) -> NDArray[np.bool_]:
+    """Return which of the games score within `HORIZON` moves: (S,) bool; each is followed to its first point alone."""
     games = starts.clone(np.arange(starts.games))
     before, scored = games.outcomes().score, np.zeros(starts.games, np.bool_)
     actions = np.zeros(starts.games, np.int8)
-    for _ in range(horizon):
+    for _ in range(HORIZON):
         rows = np.flatnonzero(~scored & ~games.done)
         if not len(rows):
             break
