@@ -1,0 +1,222 @@
+"""The A* screen: a bank drawn evenly, failures kept without loss, and a merit that orders players as their games would."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from ouroboros.envs.task import SnakeTask
+from ouroboros.policy.play import play_traced
+from ouroboros.protocols.records import Observations
+from ouroboros.runs.gate.bank import (
+    FAILURE_SHARE,
+    STARTS,
+    Failures,
+    build_bank,
+    danger_of,
+    draw,
+    failures_text,
+    read_failures,
+)
+from ouroboros.runs.gate.oracle import Answers, BankScore, answers, score_bank
+
+
+class Greedy:
+    """Rates moves by the straight way to the food, blind to its own body."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def logits(self, observations: Observations) -> np.ndarray:
+        self.asked += len(observations)
+        size = observations.constants["size"]
+        head, food = (c.astype(int) for c in (observations.columns["snake"][:, 0], observations.columns["food"]))
+        down, right = food // size - head // size, food % size - head % size
+        return np.stack([-down, down, -right, right], axis=1).astype(np.float32)
+
+
+class Circler:
+    """A session that turns for ever."""
+
+    def act(self, observations: Observations, logits: np.ndarray) -> np.ndarray:
+        """Turn left of where the snake came from."""
+        size, snake = observations.constants["size"], observations.columns["snake"].astype(int)
+        came = snake[:, 0] - snake[:, 1]
+        turned = {-size: 2, -1: 1, size: 3, 1: 0}
+        return np.array([turned.get(step, 0) for step in came], np.int8)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@pytest.fixture(scope="module")
+def task():
+    return SnakeTask(6)
+
+
+@pytest.fixture(scope="module")
+def lost(task):
+    trace = play_traced(task, Greedy(), np.arange(24, dtype=np.uint64))
+    return Failures(trace.failures, trace.failure_regret)
+
+
+@pytest.fixture(scope="module")
+def bank(task, lost):
+    return build_bank(task, 5, 96, [lost])
+
+
+def equal(first: Observations, second: Observations) -> bool:
+    tables = [(first.columns, second.columns), (first.lengths, second.lengths)]
+    return first.constants == second.constants and all(
+        a.keys() == b.keys() and all(np.array_equal(a[k], b[k]) and a[k].dtype == b[k].dtype for k in a) for a, b in tables
+    )
+
+
+def best(bank) -> Answers:
+    return Answers(bank.regret.argmin(axis=1).astype(np.int8), np.ones(bank.starts.games, bool))
+
+
+def test_a_bank_is_a_function_of_task_seed_count_and_failures(task, lost, bank):
+    again = build_bank(task, 5, 96, [lost])
+    assert equal(bank.observations, again.observations)
+    assert equal(bank.starts.observations(), again.starts.observations())
+    assert all(np.array_equal(getattr(bank, n), getattr(again, n)) for n in ("regret", "phase", "danger", "weight"))
+    assert not equal(bank.observations, build_bank(task, 6, 96, [lost]).observations)
+
+
+def test_all_strata_are_there_and_none_drowns_the_others(task, bank):
+    pool = task.positions(5, 768)
+    there = np.bincount(3 * task.phase(pool) + danger_of(task.regret(pool)), minlength=9)
+    mine = bank.phase >= 0
+    drawn = np.bincount(3 * bank.phase[mine] + bank.danger[mine], minlength=9)
+    assert ((drawn > 0) == (there > 0)).all()
+    short = drawn == there
+    assert drawn[~short].max() - drawn[~short].min() <= 1
+    assert drawn[short].max(initial=0) <= drawn[~short].max()
+    for phase in range(3):
+        assert bank.weight[bank.phase == phase].sum() == pytest.approx(1)
+
+
+def test_failures_come_first_newest_first_and_are_capped(task, lost, bank):
+    most = int(96 * FAILURE_SHARE)
+    assert len(lost.regret) > most
+    assert len(bank) == 96
+    assert bank.failures == most
+    assert (bank.phase[:most] == -1).all()
+    assert equal(bank.observations.take(slice(0, most)), lost.observations.take(slice(0, most)))
+    newer = Failures(lost.observations.take([3, 9]), lost.regret[[3, 9]])
+    mixed = build_bank(task, 5, 96, [newer, lost])
+    assert equal(mixed.observations.take([0, 1]), newer.observations)
+    assert equal(mixed.observations.take(slice(2, most)), lost.observations.take(slice(0, most - 2)))
+    assert build_bank(task, 5, 96).failures == 0
+
+
+def test_failures_are_last_positions_of_lost_games_in_which_a_move_matters(task, lost):
+    assert len(lost.observations) == len(lost.regret) <= 64
+    assert lost.regret.any(axis=1).all()
+    trace = play_traced(task, Greedy(), np.arange(24, dtype=np.uint64), depth=2, most=7)
+    assert len(trace.failures) == 7
+    assert np.isin(trace.failures.columns["board"], lost.observations.columns["board"]).all()
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["board", "snake", "food", "idle"]), st.sampled_from(["u1", "i2", "i4", "i8", "f4", "?"]), min_size=1
+    ),
+    st.integers(0, 5),
+    st.data(),
+)
+@settings(max_examples=60, deadline=None)
+def test_failures_come_back_from_their_text_as_they_were(columns, rows, data):
+    finite = {"allow_nan": False, "allow_infinity": False}
+
+    def array(dtype, shape):
+        elements = finite if np.dtype(dtype).kind == "f" else None
+        return data.draw(hnp.arrays(dtype, shape, elements=hnp.from_dtype(np.dtype(dtype), **(elements or {}))))
+
+    seen = Observations(
+        {"size": 6},
+        {key: array(dtype, data.draw(st.sampled_from([(rows,), (rows, 4)]))) for key, dtype in columns.items()},
+        {key: array("i4", (rows,)) for key in list(columns)[:1]},
+    )
+    regret = array("f4", (rows, 4))
+    text = failures_text(seen, regret)
+    back = read_failures(text)
+    assert equal(back.observations, seen)
+    assert np.array_equal(back.regret, regret)
+    assert failures_text(back.observations, back.regret) == text
+
+
+@given(hnp.arrays(np.int8, st.integers(0, 60), elements=st.integers(0, 8)), st.integers(0, 70), st.integers(0, 9))
+def test_a_draw_is_even_over_the_strata(stratum, count, seed):
+    rows = draw(stratum, count, np.random.default_rng(seed))
+    assert len(rows) == min(count, len(stratum))
+    assert len(set(rows.tolist())) == len(rows)
+    there, drawn = np.bincount(stratum, minlength=9), np.bincount(stratum[rows], minlength=9)
+    open_ = drawn < there
+    assert not open_.any() or drawn.max() - drawn[open_].min() <= 1
+
+
+def test_the_same_player_and_the_hopeless_are_rejected_and_nothing_else(bank):
+    good = best(bank)
+    worst = Answers(bank.regret.argmax(axis=1).astype(np.int8), np.zeros(STARTS, bool))
+    assert "same moves" in (score_bank(bank, good, good).objection or "")
+    assert "none of the pursuits" in (score_bank(bank, worst, good).objection or "")
+    few = replace(worst, scored=np.arange(STARTS) < 3)
+    assert "loses at" in (score_bank(bank, few, good).objection or "")
+    for other in (replace(worst, scored=good.scored), replace(good, scored=np.arange(STARTS) < 3)):
+        assert score_bank(bank, other, good).objection is None
+    assert score_bank(bank, worst, None).objection is None
+    assert score_bank(bank, good, worst).objection is None
+
+
+def test_who_errs_only_at_failures_is_told_from_the_incumbent(bank):
+    good = best(bank)
+    moves = good.moves.copy()
+    moves[: bank.failures] = bank.regret[: bank.failures].argmax(axis=1)
+    score = score_bank(bank, replace(good, moves=moves), good)
+    assert score.changed > 0
+    assert score.regret > score.incumbent_regret == 0
+    assert score.merit < score.incumbent_merit
+    assert score.objection is None
+
+
+def test_each_kind_of_error_costs_merit_the_worse_the_more(bank):
+    good, merits = best(bank), []
+    for low, high in ((0.0, 0.0), (0.01, 0.2), (0.5, 0.9), (1.0, 1.0)):
+        regret = np.where((bank.regret >= low) & (bank.regret <= high), bank.regret, -1.0)
+        moves = np.where(regret.max(axis=1) >= 0, regret.argmax(axis=1), good.moves).astype(np.int8)
+        merits.append(score_bank(bank, Answers(moves, good.scored), good).merit)
+    assert merits[0] > merits[1] > merits[2]
+    assert merits[1] > merits[3]
+    stalls = [score_bank(bank, replace(good, scored=np.arange(STARTS) >= n), good).merit for n in range(STARTS + 1)]
+    assert stalls == sorted(stalls, reverse=True)
+
+
+def test_a_score_is_plain_numbers_that_add_up(bank):
+    score = score_bank(bank, answers(bank, Greedy(), None), best(bank))
+    assert BankScore(**json.loads(json.dumps(asdict(score)))) == score
+    assert score.dies + score.trapped + score.detour + score.optimal == pytest.approx(1)
+    assert score.fatal == pytest.approx((bank.regret[np.arange(96), answers(bank, Greedy(), None).moves] >= 0.5).mean())
+
+
+def test_who_circles_for_ever_comes_to_no_point(bank):
+    found = answers(bank, Greedy(), Circler())
+    greedy = answers(bank, Greedy(), None)
+    assert found.scored.mean() < 0.4 < greedy.scored.mean()
+    assert score_bank(bank, found, greedy).merit < score_bank(bank, greedy, greedy).merit
+
+
+def test_logits_that_are_known_are_not_asked_for_again(bank):
+    asking, told = Greedy(), Greedy()
+    whole = answers(bank, asking, None)
+    again = answers(bank, told, None, logits=Greedy().logits(bank.observations))
+    assert asking.asked == told.asked + len(bank)
+    assert np.array_equal(whole.moves, again.moves)
+    assert np.array_equal(whole.scored, again.scored)
