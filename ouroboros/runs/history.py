@@ -24,7 +24,7 @@ def history(document: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the table's rows, the first for the start."""
     if document["start"] is None:
         return []
-    best, rewards = document["start"]["score"]["mean"], Rewards()
+    best, rewards = document["start"]["score"]["mean"], Rewards(document["start"]["reward_spec"])
     rows = [_row("start", best, "baseline", 0, None)]
     for entry in document["rounds"]:
         accepted = [c for c in entry["candidates"] if c["verdict"] == "accepted"]
@@ -65,14 +65,14 @@ def patched_lines(diff: str) -> int:
 class Rewards:
     """Tells what each accepted reward changed against the one before it."""
 
-    def __init__(self) -> None:
-        """Begin with no term."""
-        self._terms: dict[str, dict[str, Any]] = {}
-        self._gamma = 0.0
+    def __init__(self, spec: dict[str, Any]) -> None:
+        """Begin with a spec."""
+        self._terms: dict[str, dict[str, Any]] = {term["name"]: term for term in spec["terms"]}
+        self._gamma = float(spec["gamma_r"])
 
     def become(self, spec: dict[str, Any]) -> str:
         """Take the next spec; return its change: terms added, dropped, raised or lowered, each with the weights."""
-        terms = {term["name"]: term for term in spec.get("terms", [])}
+        terms = {term["name"]: term for term in spec["terms"]}
         old, said = self._terms, []
         said += [f"add {name} {term['weight']:+g}" for name, term in terms.items() if name not in old]
         said += [f"drop {name}" for name in old if name not in terms]
@@ -82,7 +82,7 @@ class Rewards:
                 said.append(f"{name} {'↑' if now > before else '↓'} {abs(now - before):g}")
             elif terms[name] != old[name]:
                 said.append(f"{name} rewritten")
-        gamma = float(spec.get("gamma_r", 0.0))
+        gamma = float(spec["gamma_r"])
         if old and gamma != self._gamma:
             said.append(f"gamma_r {'↑' if gamma > self._gamma else '↓'} {abs(gamma - self._gamma):g}")
         self._terms, self._gamma = terms, gamma

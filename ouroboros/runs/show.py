@@ -58,7 +58,10 @@ class Report:
 
     def _start(self) -> dict[str, Any] | None:
         begun, score = self._result("start/incumbent"), self._result("start/score")
-        return {**begun["incumbent"], **_measures(score)} if begun and score else None
+        if not begun or not score:
+            return None
+        spec = json.loads(self.store.text(begun["incumbent"]["reward"]))
+        return {**begun["incumbent"], **_measures(score), "reward_spec": spec}
 
     def _gate(self) -> dict[str, Any]:
         """Return how the run's budget of error is spent: rule, what it bounds, budget, races, and what remains for more."""

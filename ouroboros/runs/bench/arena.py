@@ -163,7 +163,7 @@ def propose(run: Run, round: int, sources: list[str]) -> list[Candidate]:
 
 def propose_both(run: Run, round: int, source: str, slips: int) -> Candidate:
     """Begin a round with one candidate that brings a controller, and a reward under which its weights were trained."""
-    spec = '{"terms":[{"name":"planted","expr":"ate","weight":1.0}]}'
+    spec = '{"terms":[{"name":"planted","expr":"ate","weight":1.0}],"gamma_r":0.2}'
     found = Candidate(f"r{round}-both1", "both", "benchmark", "", source, spec)
     _record(run, round, [found], [{**_passed(run, found), "reward": run.store.put_text(spec)}])
     trained = {"policy": run.store.put_text(weights(slips)), "health": {}}

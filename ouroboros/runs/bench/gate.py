@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ouroboros.runs.bench import gate_attribution, gate_null, gate_power, gate_rollback, gate_runs, gate_screen
+from ouroboros.runs.bench import gate_attribution, gate_null, gate_power, gate_races, gate_rollback, gate_runs, gate_screen
 from ouroboros.runs.bench.timing import Report, machine
 
 
@@ -23,16 +23,17 @@ def measure(peers: Path, count: int, seconds: float, report: Report, seed: int =
     workers = os.cpu_count() or 1
 
     def part(number: int) -> Report:
-        return lambda what, fraction: report(f"{number + 1}/7 {what}", (number + fraction) / 7)
+        return lambda what, fraction: report(f"{number + 1}/8 {what}", (number + fraction) / 8)
 
     return {
         "seed": seed,
         "nulls": gate_null.measure(part(0), seed=seed, workers=workers),
         "power": gate_power.measure(part(1), seed=seed, workers=workers),
-        "screen": gate_screen.measure(part(2), seed=seed),
-        "attribution": gate_attribution.measure(part(3), seed=seed),
-        "credit": gate_runs.credit(part(4), seed=seed, workers=workers),
-        "rollback": gate_rollback.measure(part(5), seed=seed, workers=workers),
-        "cost": gate_runs.decision_cost(part(6), seed=seed),
+        "races": gate_races.measure(part(2), seed=seed, workers=workers),
+        "screen": gate_screen.measure(part(3), seed=seed),
+        "attribution": gate_attribution.measure(part(4), seed=seed),
+        "credit": gate_runs.credit(part(5), seed=seed, workers=workers),
+        "rollback": gate_rollback.measure(part(6), seed=seed, workers=workers),
+        "cost": gate_runs.decision_cost(part(7), seed=seed),
         "machine": machine(),
     }

@@ -15,7 +15,7 @@ OURS, THEIRS, BAD = "#1f6f54", "#c0622d", "#b03a2e"
 
 def tables(document: dict[str, Any]) -> list[Table]:
     """Return a table for each question."""
-    parts = (nulls, power, real_power, screen, attribution, rollback, cost)
+    parts = (nulls, power, real_power, races, mixed, screen, attribution, rollback, cost)
     return [part(document) for part in parts]
 
 
@@ -74,6 +74,32 @@ def real_power(document: dict[str, Any]) -> Table:
     for size, row in document["power"]["real"].items():
         figures = (row["gain"], row["spread"], row["power"], row["pairs"], row["t_test_pairs"], row["ratio"])
         table.add_row(f"{size} x {size}", *(f"{value:g}" for value in figures))
+    return table
+
+
+def races(document: dict[str, Any]) -> Table:
+    """Return who wins a race of eight, and what it costs."""
+    found = document["races"]
+    table = Table(
+        "races of eight with true gains of", *found["won_by_gain"], "games of a race; of separate tests", pad_edge=False
+    )
+    games = f"{found['games']:g}; {found['games_of_separate_tests']:g}"
+    table.add_row(f"winners of {found['races']}", *map(str, found["won_by_gain"].values()), games)
+    return table
+
+
+def mixed(document: dict[str, Any]) -> Table:
+    """Return false discoveries and power where half of the candidates are better."""
+    names = (
+        "runs of good and useless candidates",
+        "false discovery rate",
+        "runs accepting a useless one",
+        "good ones accepted",
+    )
+    table = Table(*names, pad_edge=False)
+    for rule, row in document["races"]["mixed"].items():
+        figures = (f"{row['false_discovery_rate']:.2%}", f"{row['runs_accepting_useless']} of {row['runs']}")
+        table.add_row(f"{rule}, {row['tests']} races", *figures, f"{row['good_accepted']:.1%}")
     return table
 
 
