@@ -7,8 +7,11 @@ new code). A session is one process; it dies with its controller.
 from __future__ import annotations
 
 import sys
+from collections import deque
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 
 from ouroboros.protocols.errors import SurroundingsError
 from ouroboros.sandbox.limits import Limits
@@ -38,6 +41,7 @@ class WasmSandbox:
         toolkit_source: source of the `toolkit` module that controllers may import.
         actions: number of actions.
         limits: what a worker may use.
+        warm: workers kept ready, once a first one was asked for.
 
     Raises:
         SurroundingsError: `wasmtime` is missing, or the component cannot be built or cached.
@@ -45,12 +49,14 @@ class WasmSandbox:
 
     name = "wasm"
 
-    def __init__(self, toolkit_source: str, actions: int = 4, limits: Limits | None = None) -> None:
+    def __init__(self, toolkit_source: str, actions: int = 4, limits: Limits | None = None, *, warm: int = 2) -> None:
         if find_spec("wasmtime") is None:
             raise SurroundingsError("the WASM sandbox needs the package wasmtime; pip install it, or start Docker")
         self._toolkit, self._component = toolkit_source, prepare(toolkit_source)
         self._actions, self._limits = actions, limits or Limits()
         self._sessions: set[WorkerSession] = set()
+        self._warm, self._ready = warm, deque[ProcessLink]()
+        self._lock = Lock()
 
     def open(self, source: str) -> WorkerSession:
         """Load a controller into a fresh worker.
@@ -59,12 +65,11 @@ class WasmSandbox:
             CandidateFault: the controller could not be loaded.
             SurroundingsError: the worker process did not start.
         """
-        if not self._component.exists():  # the cache was emptied meanwhile
-            prepare(self._toolkit)
-        command = [sys.executable, "-I", "-c", _START, _ROOT, str(self._component), str(self._limits.memory_mb)]
-        link = ProcessLink(command)
-        await_ready(link, self._limits.start_s, "WASM")
-        session = WorkerSession(link, source, self._actions, self._limits, slowdown=SLOWDOWN, on_close=self._sessions.discard)
+        link, on_close = self._greeted(), self._sessions.discard
+        try:
+            session = WorkerSession(link, source, self._actions, self._limits, slowdown=SLOWDOWN, on_close=on_close)
+        finally:
+            self._refill()
         self._sessions.add(session)
         return session
 
@@ -72,3 +77,31 @@ class WasmSandbox:
         """End every worker; safe to call twice."""
         for session in list(self._sessions):
             session.close()
+        with self._lock:
+            self._warm = 0
+            while self._ready:
+                self._ready.popleft().close()
+
+    def _greeted(self) -> ProcessLink:
+        """Return a worker that has greeted: one kept ready, or a fresh one where there is none or it came to harm."""
+        with self._lock:
+            link = self._ready.popleft() if self._ready else None
+        if link is not None:
+            with suppress(SurroundingsError):
+                await_ready(link, self._limits.start_s, "WASM")
+                return link
+        link = self._start()
+        await_ready(link, self._limits.start_s, "WASM")
+        return link
+
+    def _refill(self) -> None:
+        """Start workers ahead of need, up to `warm`; they make themselves ready beside whatever goes on here."""
+        with self._lock:
+            while len(self._ready) < self._warm:
+                self._ready.append(self._start())
+
+    def _start(self) -> ProcessLink:
+        """Start a worker's process and do not wait for it."""
+        if not self._component.exists():  # the cache was emptied meanwhile
+            prepare(self._toolkit)
+        return ProcessLink([sys.executable, "-I", "-c", _START, _ROOT, str(self._component), str(self._limits.memory_mb)])

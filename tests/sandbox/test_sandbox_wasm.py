@@ -72,6 +72,20 @@ def test_a_killed_worker_is_a_fault_and_the_next_one_is_well(wasm: WasmSandbox) 
     assert wasm.open(GREEDY).act(*bank(2)).shape == (2,)
 
 
+def test_workers_are_kept_ready_and_end_with_the_sandbox(toolkit: str) -> None:
+    sandbox = WasmSandbox(toolkit, warm=2)
+    sandbox.open(GREEDY)
+    first, second = (link.pid for link in sandbox._ready)
+    os.kill(first, signal.SIGKILL)
+    session = sandbox.open(GREEDY)  # the one kept ready came to harm: a fresh one answers
+    assert session.act(*bank(2)).shape == (2,)
+    assert session._link.pid not in (first, second)  # type: ignore[attr-defined]
+    assert sandbox.open(GREEDY)._link.pid == second  # type: ignore[attr-defined]
+    left = [link.pid for link in sandbox._ready]
+    sandbox.close()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in (*left, second))
+
+
 def test_a_stopped_worker_is_killed_at_the_wall_deadline(toolkit: str) -> None:
     from ouroboros.sandbox.limits import Limits
 
