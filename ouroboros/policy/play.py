@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from ouroboros.envs.rollout import Decide, play_out
-from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.records import Estimate, Observations, Outcomes
 
 if TYPE_CHECKING:
@@ -79,18 +78,13 @@ def play(
         The outcomes in the order of the seeds.
 
     Raises:
-        CandidateFault: the controller failed; its `row` is the game.
+        CandidateFault: the controller failed.
     """
     seeds = np.asarray(seeds, dtype=np.uint64)
     done: list[Outcomes] = []
     for start in range(0, len(seeds), batch):
         engine = task.engine(seeds[start : start + batch])
-        try:
-            play_out(engine, decider(policy, session, perceive))
-        except CandidateFault as fault:
-            if fault.row is not None:
-                fault.row = start + int(np.flatnonzero(~engine.done)[fault.row])
-            raise
+        play_out(engine, decider(policy, session, perceive))
         done.append(engine.outcomes())
         if on_batch is not None:
             on_batch(min(start + batch, len(seeds)), len(seeds))

@@ -47,8 +47,8 @@ class CandidateFault(OuroborosError):
     Args:
         layer: the layer that found it, one of `protocols.records.LAYERS`.
         reason: one line, at most 300 characters, control characters stripped.
-        row: which of the positions or games asked about the controller failed at by what it answered; None where the worker
-            itself failed, or nothing was asked yet.
+        row: which of the positions asked about the controller failed at, by what it answered; None where the worker itself
+            failed, or nothing was asked yet.
     """
 
     def __init__(self, layer: str, reason: str, row: int | None = None) -> None:

@@ -23,39 +23,69 @@ log = logging.getLogger(__name__)
 Perceive = Callable[[Observations], Observations]
 KEPT = 8
 """Policies that stay loaded: those of a race."""
-MOST_LOST = 4
-"""Games of one block that a controller may lose by failing before it is sent away."""
 
 
 @dataclass(slots=True)
 class Player:
-    """One that plays: its parts, open."""
+    """One that plays: its parts, open. `fault` is the last by which its controller lost a game."""
 
     policy: Policy
     session: Session
     perceive: Perceive | None
     reopen: Callable[[], Session]
+    fault: CandidateFault | None = None
 
     def play(self, task: Task, seeds: list[int], batch: int) -> Outcomes:
-        """Play one game per seed.
+        """Play one game per seed; one in which the controller raises or answers no action is lost with nothing (`lost`).
 
         A fault of the worker (not of what it answered) gets a second trial in a fresh worker, so that a hiccup of the
         machine decides nothing.
 
         Raises:
-            CandidateFault: the controller failed, if by the worker's fault then twice.
+            CandidateFault: the worker failed, twice.
         """
-        from ouroboros.policy.play import play
+        from ouroboros.policy.play import join_outcomes
 
-        numbers = np.array(seeds, dtype=np.uint64)
+        parts = [seeds[start : start + batch] for start in range(0, len(seeds), batch)]
+        return join_outcomes([self._tried_twice(task, part) for part in parts])
+
+    def _tried_twice(self, task: Task, seeds: list[int]) -> Outcomes:
         try:
-            return play(task, self.policy, numbers, session=self.session, batch=batch, perceive=self.perceive)
-        except CandidateFault as fault:
-            self.session.close()
-            self.session = self.reopen()
-            if fault.layer != "sandbox" or fault.row is not None:
-                raise
-        return play(task, self.policy, numbers, session=self.session, batch=batch, perceive=self.perceive)
+            return self._batch(task, seeds)
+        except CandidateFault:
+            self.renew()
+        return self._batch(task, seeds)
+
+    def _batch(self, task: Task, seeds: list[int]) -> Outcomes:
+        """Play games that advance together; a lost one goes on with any moves, and nobody asks the controller for them."""
+        from ouroboros.envs.rollout import play_out
+
+        engine, gone = task.engine(np.array(seeds, dtype=np.uint64)), np.zeros(len(seeds), np.bool_)
+
+        def decide(observations: Observations) -> NDArray[np.int8]:
+            rows, actions = np.flatnonzero(~engine.done), np.zeros(len(observations), np.int8)
+            seen = self.perceive(observations) if self.perceive else observations
+            logits, asked = self.policy.logits(seen), np.flatnonzero(~gone[rows])
+            while len(asked):
+                try:
+                    actions[asked] = self.session.act(seen.take(asked) if len(asked) < len(rows) else seen, logits[asked])
+                    break
+                except CandidateFault as fault:
+                    if fault.row is None:
+                        raise
+                    gone[rows[asked[fault.row]]] = True
+                    asked = np.delete(asked, fault.row)
+                    self.fault = fault
+                    self.renew()
+            return actions
+
+        play_out(engine, decide)
+        return with_lost(engine.outcomes(), gone)
+
+    def renew(self) -> None:
+        """Begin a fresh worker."""
+        self.session.close()
+        self.session = self.reopen()
 
     def moves(self, observations: Observations) -> NDArray[np.int8]:
         """Return the moves on a batch of positions: (B,) int8; raises CandidateFault where the controller fails."""
@@ -117,49 +147,38 @@ def close(player: Player | None) -> None:
         player.session.close()
 
 
-def outcomes(player: Player, task: Task, seeds: list[int], batch: int) -> Outcomes:
-    """Return how the games ended; one in which the controller raises or gives no action is lost with nothing.
-
-    Raises:
-        CandidateFault: that happened in more than `MOST_LOST` of the games, or the worker itself failed twice.
-    """
-    left = list(range(len(seeds)))
-    for _ in range(MOST_LOST + 1):
-        try:
-            return _with_lost(player.play(task, [seeds[i] for i in left], batch), left, len(seeds))
-        except CandidateFault as fault:
-            if fault.row is None:
-                raise
-            lost = left.pop(fault.row)
-            log.warning("the game of seed %d is lost by %s", seeds[lost], fault)
-            last = fault
-    raise CandidateFault(last.layer, f"{last.reason}; so ended more than {MOST_LOST} of {len(seeds)} games")
-
-
-def _with_lost(played: Outcomes, rows: list[int], games: int) -> Outcomes:
-    """Return the outcomes of `games` games, of which those not in `rows` were lost at once."""
-    if len(rows) == games:
+def with_lost(played: Outcomes, gone: NDArray[np.bool_]) -> Outcomes:
+    """Return outcomes in which some games (B,) were lost with nothing, for no cause of the game's own."""
+    if not gone.any():
         return played
-    columns = {}
-    for column in fields(Outcomes):
-        values = getattr(played, column.name)
-        columns[column.name] = np.full(games, -1 if column.name == "cause" else 0, values.dtype)
-        columns[column.name][rows] = values
+    columns = {column.name: getattr(played, column.name).copy() for column in fields(Outcomes)}
+    for name, values in columns.items():
+        values[gone] = -1 if name == "cause" else 0
     return Outcomes(**columns)
 
 
-def outcomes_or_none(player: Player | None, task: Task, seeds: list[int], batch: int) -> Outcomes | None:
-    """Return how the games of an accepted player ended; None where it cannot play them."""
-    if player is None:
-        return None
+def lost(outcomes: Outcomes) -> int:
+    """Return how many games a controller lost by its own failure."""
+    return int((outcomes.cause < 0).sum())
+
+
+def outcomes_of_accepted(player: Player | None, task: Task, seeds: list[int], batch: int) -> Outcomes:
+    """Return how the games of an accepted player ended.
+
+    Exactly those games are lost with nothing in which it fails, its worker's failures among them: they are found by halving.
+    One that cannot be opened (None) loses them all.
+    """
+    if player is None or not seeds:
+        nothing = task.engine(np.array(seeds, dtype=np.uint64)).outcomes()
+        return with_lost(nothing, np.ones(len(seeds), np.bool_))
     try:
-        return outcomes(player, task, seeds, batch)
+        return player.play(task, seeds, batch)
     except CandidateFault as fault:
-        log.warning("the incumbent failed in %d games: %s", len(seeds), fault)
-        return None
+        player.renew()
+        if len(seeds) == 1:
+            log.warning("the game of seed %d is lost by %s", seeds[0], fault)
+            return outcomes_of_accepted(None, task, seeds, batch)
+    from ouroboros.policy.play import join_outcomes
 
-
-def utilities_or_loss(player: Player | None, task: Task, seeds: list[int], batch: int) -> NDArray[np.float64]:
-    """Return utilities (games,) of an accepted player; where it cannot play them at all, they are lost with nothing."""
-    found = outcomes_or_none(player, task, seeds, batch)
-    return np.zeros(len(seeds)) if found is None else found.utility
+    half = len(seeds) // 2
+    return join_outcomes([outcomes_of_accepted(player, task, part, batch) for part in (seeds[:half], seeds[half:])])

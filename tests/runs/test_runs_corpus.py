@@ -12,7 +12,7 @@ from ouroboros.envs.task import SnakeTask
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.records import Observations
 from ouroboros.runs.gate.race import Played, RaceRules, race
-from ouroboros.runs.players import Player, outcomes
+from ouroboros.runs.players import Player
 from ouroboros.sandbox.wasm import WasmSandbox
 
 FOLDER = Path(__file__).parents[1] / "sandbox" / "corpus"
@@ -45,10 +45,10 @@ def accepted(wasm: WasmSandbox, source: str, incumbent: str) -> bool:
     def play(names: Sequence[str], first: int, count: int) -> Played:
         seeds = list(range(1000 + first, 1000 + first + count))
         try:
-            mine = outcomes(players[0], TASK, seeds, count).utility
+            mine = players[0].play(TASK, seeds, count).utility
         except CandidateFault as fault:
             return Played(np.zeros(count), {"candidate": fault})
-        return Played(outcomes(players[1], TASK, seeds, count).utility, {"candidate": mine})
+        return Played(players[1].play(TASK, seeds, count).utility, {"candidate": mine})
 
     try:
         rules = RaceRules(games=96, batch=32, gain=0.03, beta=0.07)

@@ -42,10 +42,12 @@ def alone(differences: np.ndarray, level: float = 0.05, rules: RaceRules = RULES
 
 
 def test_a_null_is_accepted_no_more_often_than_its_level() -> None:
+    """Coin flips come near the bound; at four times the level as many more get in, so the count can tell."""
     random = np.random.default_rng(1)
-    accepted = [alone(heavy_tailed(random, 200)).accepted for _ in range(400)]
-    # 400 tests at 0.05: 33 or more happen with probability under 0.5 % even if the bound were tight.
-    assert sum(accepted) <= 32
+    flips = [random.choice([-1.0, 1.0], 200) for _ in range(300)]
+    at, above = (sum(alone(x, level).accepted for x in flips) for level in (0.05, 0.2))
+    assert at <= 24  # 25 of 300 happen with probability under 1 % even if the bound were tight
+    assert above > 24
 
 
 def test_the_capital_is_a_martingale_under_the_null() -> None:
@@ -75,18 +77,18 @@ def test_a_clear_loss_is_gone_quickly() -> None:
     assert found.reason.startswith(("worse", "futile"))
 
 
-def test_the_confidence_sequence_covers_at_all_times() -> None:
-    random = np.random.default_rng(4)
-    missed = 0
-    for _ in range(100):
-        test, mean = PairedTest(alpha=0.01, beta=0.1, gain=0.03), 0.12
-        covered = True
+@pytest.mark.parametrize(("alpha", "most"), [(0.05, 15), (0.4, 120)])
+def test_the_confidence_sequence_covers_at_all_times(alpha: float, most: int) -> None:
+    random, mean, missed = np.random.default_rng(4), 0.4, 0
+    for _ in range(200):
+        test, covered = PairedTest(alpha=0.01, beta=0.1, gain=0.1), True
         for _ in range(12):
-            test.add(random.choice([-0.4, 0.0, 0.4], 10, p=[0.2, 0.3, 0.5]))
-            low, high = test.interval(0.05)
+            test.add(random.choice([-1.0, 1.0], 10, p=[0.3, 0.7]))
+            low, high = test.interval(alpha)
             covered &= low <= mean <= high
         missed += not covered
-    assert missed <= 12
+    assert missed <= most
+    assert missed > 0 or alpha == 0.05
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=60), st.integers(1, 59))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,13 @@ import pytest
 from ouroboros.envs.task import SnakeTask
 from ouroboros.protocols.errors import CandidateFault, UsageError
 from ouroboros.protocols.ports import Sandbox
-from ouroboros.runs.bench.arena import arena, controller, propose
+from ouroboros.runs.bench.arena import arena, controller, let_in, propose
 from ouroboros.runs.context import Run, rolled_back, transcripts
 from ouroboros.runs.phases import rollback as rollback_phase
+from ouroboros.runs.phases import watch as watch_phase
 from ouroboros.runs.phases.attribute import attribute
 from ouroboros.runs.phases.gate import gate
-from ouroboros.runs.phases.rollback import lineage, roll_back
+from ouroboros.runs.phases.rollback import lineage, refuse_unsettled, roll_back
 from ouroboros.runs.phases.watch import log_evidence, watch, watched
 from ouroboros.sandbox.choose import choose
 
@@ -129,11 +130,70 @@ def test_one_that_is_worse_than_an_older_state_alone_is_found_and_the_right_one_
     assert good not in rolled_back(run.ledger)
 
 
-def test_a_run_of_equal_players_rolls_nothing_back(run: Run) -> None:
-    accept(run, 0, edited(run, "SLIPS = 150", "SLIPS = 0"))
-    for round in range(12):
-        watch(run, round)
-    assert rolled_back(run.ledger) == {}
+def test_equal_states_are_seldom_rolled_back_and_a_bar_without_level_would_roll_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rollbacks(seed: int) -> int:
+        with arena(tmp_path / f"{seed}", controller(SLIPS=200), seed=seed, watch_games=16) as run:
+            for round in range(8):
+                if 0 < round < 5:
+                    let_in(run, round, controller(SLIPS=200, salt=100 * seed + round))
+                watch(run, round)
+            return len(rolled_back(run.ledger))
+
+    assert sum(rollbacks(seed) for seed in range(6)) == 0
+    monkeypatch.setattr(watch_phase, "REGRESSION_ALPHA", 2.0)
+    assert sum(rollbacks(seed) for seed in range(6, 9)) > 0
+
+
+def test_the_change_that_did_the_harm_is_blamed_not_a_harmless_one_after_it(tmp_path: Path) -> None:
+    with arena(tmp_path / "run", controller(SLIPS=100), seed=3) as run:
+        let_in(run, 0, controller(SLIPS=100, salt=1))
+        watch(run, 0)
+        let_in(run, 1, controller(SLIPS=200, salt=2))
+        let_in(run, 2, controller(SLIPS=200, salt=3))
+        for round in (2, 3, 4):
+            watch(run, round)
+            if rolled_back(run.ledger):
+                break
+        assert next(iter(rolled_back(run.ledger))) == "r1-patch1"
+
+
+def test_a_watch_that_was_killed_after_its_rollback_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    def watched_run(name: str, killed: bool, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        with arena(tmp_path / name, controller(SLIPS=100), seed=5) as run:
+            let_in(run, 0, controller(SLIPS=500))
+            if killed:
+                with monkeypatch.context() as patch:
+                    patch.setattr(watch_phase, "roll_back", _killing(watch_phase.roll_back))
+                    with pytest.raises(KeyboardInterrupt):
+                        watch(run, 0)
+            watch(run, 0)
+            return [*(s.key for s in run.ledger.steps("0/")), run.ledger.digest()]
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        undisturbed, resumed = (watched_run(name, name == "b", monkeypatch) for name in "ab")
+    assert undisturbed == resumed
+    assert "0/watch/again" in undisturbed
+
+
+def _killing(work: Callable[..., object]) -> Callable[..., object]:
+    def then_die(*arguments: object) -> None:
+        work(*arguments)
+        raise KeyboardInterrupt
+
+    return then_die
+
+
+def test_no_rollback_in_the_middle_of_a_round(run: Run) -> None:
+    first = accept(run, 0, edited(run, "SLIPS = 150", "SLIPS = 0"))
+    refuse_unsettled(run)
+    propose(run, 1, [edited(run, "LAPSES = 100", "LAPSES = 0")])
+    with pytest.raises(UsageError, match="in the middle of a round"):
+        refuse_unsettled(run)
+    gate(run, 1)
+    refuse_unsettled(run)
+    roll_back(run, "r", first, "test")
 
 
 def test_evidence_against_one_that_turned_bad_does_not_wait_for_its_good_rounds_to_be_lost_again() -> None:
@@ -146,13 +206,17 @@ def test_evidence_against_one_that_turned_bad_does_not_wait_for_its_good_rounds_
 
 
 def test_a_change_of_nothing_is_evidence_of_nothing_over_many_rounds() -> None:
-    """E-values of a mixture over starts: at most 1 on average at any time, so seldom above 20 at all times together."""
-    random = np.random.default_rng(1)
-    over = 0
-    for _ in range(200):
-        blocks = [random.choice([-0.3, 0.3], 16) for _ in range(8)]
-        over += any(log_evidence(blocks[:k], 0.03) >= np.log(20) for k in range(1, 9))
-    assert over <= 17  # 10 expected at most; 18 or more happen with probability under 2 %
+    """The mixture over starts is an e-process: its mean is at most 1, and so is the share of runs that ever pass a bar."""
+    random, last, over = np.random.default_rng(1), [], {4.0: 0, 1.2: 0}
+    for _ in range(400):
+        blocks = [random.choice([-1.0, 1.0], 8) for _ in range(5)]
+        logs = [log_evidence(blocks[:k], 0.1) for k in range(1, 6)]
+        last.append(np.exp(logs[-1]))
+        for bar in over:
+            over[bar] += max(logs) >= np.log(bar)
+    assert np.mean(last) <= 1 + 3 * np.std(last) / 20
+    assert over[4.0] <= 400 / 4
+    assert over[1.2] > 0  # bars are within reach
 
 
 def test_older_states_are_watched_in_turn(run: Run) -> None:

@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from ouroboros.envs.rollout import rollout
 from ouroboros.envs.task import SnakeTask
 from ouroboros.protocols.ports import Sandbox, Task
-from ouroboros.protocols.records import Candidate, Incumbent, Observations, Outcomes, RewardSpec
+from ouroboros.protocols.records import Candidate, Incumbent, Observations, Outcomes, RewardSpec, Verdict
 from ouroboros.protocols.seeds import game_seeds
 from ouroboros.runs.context import Run, as_dict
 from ouroboros.runs.ledger import Ledger
 from ouroboros.runs.phases.screen import reward_text
+from ouroboros.runs.phases.settle import settle
 from ouroboros.runs.players import Players
 from ouroboros.runs.progress import Quiet
 from ouroboros.runs.recipe import build_recipe
@@ -86,6 +87,7 @@ class TeacherPlayer:
     session: NoSession
     policy: NoPolicy
     perceive: None = None
+    fault: None = None
 
     def play(self, task: Task, seeds: list[int], batch: int) -> Outcomes:
         """Return how its games on these seeds end."""
@@ -159,6 +161,13 @@ def propose(run: Run, round: int, sources: list[str]) -> list[Candidate]:
     found = [Candidate(f"r{round}-patch{i}", "patch", "benchmark", "", text) for i, text in enumerate(sources, 1)]
     _record(run, round, found, [_passed(run, c) for c in found])
     return found
+
+
+def let_in(run: Run, round: int, source: str) -> None:
+    """Make a controller the incumbent as if the gate had accepted it."""
+    (candidate,) = propose(run, round, [source])
+    run.decide(round, candidate, Verdict("accepted", "gate", "let in", incumbent=run.incumbent()))
+    settle(run, round, candidate)
 
 
 def propose_both(run: Run, round: int, source: str, slips: int) -> Candidate:

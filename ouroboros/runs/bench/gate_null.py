@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,37 +58,64 @@ def worse(rng: np.random.Generator, field: int, games: int) -> tuple[Floats, Flo
     return rng.beta(2, 2, games), 0.96 * rng.beta(2, 2, (field, games))
 
 
-KINDS: Final = {kind.__name__: kind for kind in (same_player, heavy_tails, ties, correlated_seeds, worse)}
+def all_or_nothing(rng: np.random.Generator, field: int, games: int) -> tuple[Floats, Floats]:
+    """Won or lost by a coin: the widest luck that there is."""
+    return rng.integers(0, 2, games).astype(np.float64), rng.integers(0, 2, (field, games)).astype(np.float64)
 
 
-def simulated_run(kind: str, rule: str, seed: int) -> tuple[bool, bool, bool, int]:
-    """Play one run of null candidates; return who accepted any, and the pairs that the gate played.
+NULLS: Final = (same_player, heavy_tails, ties, correlated_seeds, all_or_nothing, worse)
+KINDS: Final = {kind.__name__: kind for kind in NULLS}
+CONTROL: Final = 20
+"""Times its budget that the gate has in the control: a benchmark that cannot see a broken gate shows nothing."""
+CONTROL_RUNS: Final = 200
 
-    Asked are the gate, a t-test (p < 0.05) and the plain comparison of means, the last two over 100 games. After each race an
-    `adaptive` run takes its next candidates from the kind whose e-value came closest to acceptance, or from another one at
-    random: whoever proposes learns from what it sees.
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run of null candidates accepted: the gate, a t-test at p < 0.05, one at the gate's own levels, the higher mean.
+
+    The t-tests and means are over 100 games; `pairs` are those that the gate played.
     """
-    rng, settings, rules = np.random.default_rng(seed), GateSettings(), spending(rule, GateSettings().alpha)
+
+    gate: bool
+    t_test: bool
+    t_test_same_levels: bool
+    mean: bool
+    pairs: int
+
+
+def simulated_run(kind: str, rule: str, seed: int, budget: float = 1.0) -> Run:
+    """Play one run of null candidates.
+
+    An `adaptive` run takes its next candidates from the kind whose e-value came closest to acceptance, or from another one at
+    random: whoever proposes learns from what it sees.
+
+    Args:
+        kind: of `KINDS`, or `adaptive`.
+        rule: of `RULES`.
+        seed: of all.
+        budget: times the default budget of error.
+    """
+    rng, settings = np.random.default_rng(seed), GateSettings()
+    rules = spending(rule, settings.alpha * budget)
     limits = RaceRules(settings.games, settings.batch, settings.gain, settings.beta)
     names = list(KINDS)
     best = (names[rng.integers(len(names))], -np.inf)
     history: list[Spent] = []
-    gate_accepts = t_accepts = mean_accepts = False
-    pairs = 0
+    accepts, pairs = np.zeros(4, bool), 0
     for first in range(0, CANDIDATES, FIELD):
         chosen = kind if kind in KINDS else (best[0] if rng.random() < 0.5 else names[rng.integers(len(names))])
         incumbent, field = KINDS[chosen](rng, FIELD, settings.games)
-        level = rules.level(history)
-        found = race(_from(incumbent, field, first), {str(first + i): level / FIELD for i in range(FIELD)}, limits)
-        history.append(Spent(level, any(judged.accepted for judged in found.values())))
+        level = min(1.0, rules.level(history)) / FIELD
+        found = race(_from(incumbent, field, first), {str(first + i): level for i in range(FIELD)}, limits)
+        history.append(Spent(level * FIELD, any(judged.accepted for judged in found.values())))
         for i, judged in enumerate(found.values()):
-            gate_accepts |= judged.accepted
+            test = paired_t(field[i] - incumbent)
+            p = test.p if test is not None else 1.0
+            accepts |= (judged.accepted, p < 0.05, p < level, float((field[i] - incumbent)[:100].mean()) > 0)
             pairs += len(judged.differences)
             best = max(best, (chosen, judged.e_value * judged.alpha), key=lambda pair: pair[1])
-            test = paired_t(field[i] - incumbent)
-            t_accepts |= test is not None and test.p < 0.05
-            mean_accepts |= float((field[i] - incumbent)[:100].mean()) > 0
-    return gate_accepts, t_accepts, mean_accepts, pairs
+    return Run(bool(accepts[0]), bool(accepts[1]), bool(accepts[2]), bool(accepts[3]), pairs)
 
 
 def _from(incumbent: Floats, field: Floats, first: int) -> Callable[[Iterable[str], int, int], Played]:
@@ -132,6 +160,8 @@ def measure(report: Report, *, seed: int, workers: int) -> dict[str, Any]:
                 rows.append(row)
                 report(f"null runs, {rule}", 0.7 * i / RUNS)
             document["simulated"][rule] = _summary(kinds, rows)
+        control = pool.map(_controlled, range(seed * CONTROL_RUNS, (seed + 1) * CONTROL_RUNS), chunksize=8)
+        document["control"] = {"budget": CONTROL, "runs": CONTROL_RUNS, "runs_accepting": sum(run.gate for run in control)}
         real = []
         for i, row_ in enumerate(pool.map(real_run, range(seed * REAL_RUNS, (seed + 1) * REAL_RUNS), chunksize=4)):
             real.append(row_)
@@ -148,22 +178,33 @@ def measure(report: Report, *, seed: int, workers: int) -> dict[str, Any]:
     return document
 
 
-def _simulated(job: tuple[str, str, int]) -> tuple[bool, bool, bool, int]:
+def _simulated(job: tuple[str, str, int]) -> Run:
     return simulated_run(*job)
 
 
-def _summary(kinds: list[str], rows: list[tuple[bool, bool, bool, int]]) -> dict[str, Any]:
+def _controlled(seed: int) -> Run:
+    return simulated_run("all_or_nothing", "series", seed, CONTROL)
+
+
+def _summary(kinds: list[str], rows: list[Run]) -> dict[str, Any]:
     by_kind = {kind: rows[i :: len(kinds)] for i, kind in enumerate(kinds)}
-    accepting = sum(row[0] for row in rows)
+    accepting = sum(row.gate for row in rows)
     return {
         "runs": len(rows),
         "runs_accepting": accepting,
         "upper_95": upper_bound(accepting, len(rows)),
-        "runs_accepting_by_t_test": sum(row[1] for row in rows),
-        "runs_accepting_by_mean": sum(row[2] for row in rows),
-        "pairs_per_candidate": significant(sum(row[3] for row in rows) / len(rows) / CANDIDATES),
+        "runs_accepting_by_t_test": sum(row.t_test for row in rows),
+        "runs_accepting_by_t_test_at_the_same_levels": sum(row.t_test_same_levels for row in rows),
+        "runs_accepting_by_mean": sum(row.mean for row in rows),
+        "pairs_per_candidate": significant(sum(row.pairs for row in rows) / len(rows) / CANDIDATES),
         "by_kind": {
-            kind: {"runs": len(found), "accepting": sum(r[0] for r in found), "accepting_by_t_test": sum(r[1] for r in found)}
+            kind: {
+                "runs": len(found),
+                "accepting": sum(row.gate for row in found),
+                "upper_95": upper_bound(sum(row.gate for row in found), len(found)),
+                "accepting_by_t_test": sum(row.t_test for row in found),
+                "accepting_by_t_test_at_the_same_levels": sum(row.t_test_same_levels for row in found),
+            }
             for kind, found in by_kind.items()
         },
     }

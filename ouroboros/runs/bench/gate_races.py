@@ -48,14 +48,17 @@ def raced(incumbent: NDArray[np.float64], mine: NDArray[np.float64], level: floa
 
 
 def one_race(seed: int) -> tuple[int | None, int, int]:
-    """Return who won, and the games of the race and of separate tests of the same candidates at the same levels."""
+    """Return who won, and the games of the race and of separate tests of the same candidates at the same levels.
+
+    The separate tests play the same seeds, so that they too need the incumbent's games only once.
+    """
     rng, games = np.random.default_rng(seed), GateSettings().games
     incumbent, mine = field(rng, GAINS, games)
     found = raced(incumbent, mine, 0.05)
     winner = next((i for i, judged in enumerate(found) if judged.accepted), None)
     lengths = [len(judged.differences) for judged in found]
-    separate = sum(2 * len(raced(incumbent, row[None], 0.05 / len(mine))[0].differences) for row in mine)
-    return winner, sum(lengths) + max(lengths), separate
+    alone = [len(raced(incumbent, row[None], 0.05 / len(mine))[0].differences) for row in mine]
+    return winner, sum(lengths) + max(lengths), sum(alone) + max(alone)
 
 
 def one_run(rule: str, seed: int) -> tuple[int, int, int]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from ouroboros.envs.task import SnakeTask
-from ouroboros.runs.bench.arena import arena, controller, propose
+from ouroboros.runs.bench.arena import arena, controller, let_in, propose
 from ouroboros.runs.bench.timing import Report, significant
 from ouroboros.runs.context import Run
 from ouroboros.runs.phases.attribute import attribute
@@ -28,6 +28,8 @@ START: Final = {"SLIPS": 150, "STUMBLES": 100, "LAPSES": 100}
 LATER: Final = {0.05: 190, 0.1: 270, 0.15: 370}
 """Utility that the planted patch costs outside the gate -> its `LATER`; on the gate's seeds it gains about 0.15."""
 HEADLINE: Final = 0.15
+EQUAL_STATES: Final = 8
+EQUAL_ROUNDS: Final = 20
 PLANTED, BESIDE, ON_TOP = "r0-patch1", "r1-patch1", "r2-patch1"
 """The planted patch; a good one that touches other lines; a good one that touches the planted one's lines too."""
 
@@ -67,7 +69,7 @@ def planted_run(seed: int, cost: float) -> Found:
                 watch(run, round)
                 if PLANTED not in {state.candidate for state in lineage(run.ledger)}:
                     break
-            return _found(run, start, since)
+            return _found(run, start, since, nearby=bool(seed % 2))
 
 
 def _next(run: Run, round: int, seed: int) -> str:
@@ -79,16 +81,17 @@ def _next(run: Run, round: int, seed: int) -> str:
     return nearby.replace("LAPSES = 100", "LAPSES = 0")
 
 
-def _found(run: Run, start: str, since: int) -> Found:
+def _found(run: Run, start: str, since: int, nearby: bool) -> Found:
     rollbacks = [s for s in run.ledger.steps() if s.method == "patch.rollback"]
     applied = [s.result["candidate"] for s in run.ledger.steps() if s.method == "patch.apply"]
     out = next((s for s in rollbacks if s.result["rolled_back"] == PLANTED), None)
     if out is None:
         return Found(PLANTED in applied, None, False, 0, 0, len(rollbacks))
     expected = start
-    if BESIDE in out.result["kept"]:
+    standing = {step.key.split("/")[-1] for step in run.ledger.steps() if step.method == "patch.apply"}
+    if BESIDE in standing:  # it touches other lines, so it must have stayed
         expected = expected.replace("STUMBLES = 100", "STUMBLES = 0")
-    if ON_TOP in out.result["kept"]:
+    if ON_TOP in standing and not nearby:
         expected = expected.replace("LAPSES = 100", "LAPSES = 0")
     folder = run.workspace.folder
     exact = (folder / "controller.py").read_bytes() == expected.encode() and not run.workspace.changes()
@@ -102,6 +105,16 @@ def _found(run: Run, start: str, since: int) -> Found:
     )
 
 
+def equal_run(seed: int) -> int:
+    """Watch eight states that play equally well for twenty rounds; return how many were rolled back."""
+    with tempfile.TemporaryDirectory() as scratch, arena(Path(scratch) / "run", controller(SLIPS=200), seed=seed) as run:
+        for round in range(EQUAL_ROUNDS):
+            if 0 < round < EQUAL_STATES:
+                let_in(run, round, controller(SLIPS=200, salt=seed * EQUAL_STATES + round))
+            watch(run, round)
+        return sum(step.method == "patch.rollback" for step in run.ledger.steps())
+
+
 def measure(report: Report, *, seed: int, workers: int) -> dict[str, Any]:
     """Return how many planted patches were found, how soon, and whether the workspace was then as it should be."""
     document: dict[str, Any] = {"rounds": ROUNDS, "by_cost": {}}
@@ -112,8 +125,16 @@ def measure(report: Report, *, seed: int, workers: int) -> dict[str, Any]:
             found = []
             for i, one in enumerate(pool.map(planted_run, seeds, [cost] * runs)):
                 found.append(one)
-                report(f"planted patches that cost {cost:g}", (index + i / runs) / len(LATER))
+                report(f"planted patches that cost {cost:g}", (index + i / runs) / (1 + len(LATER)))
             document["by_cost"][f"{cost:g}"] = _summary(found)
+        equal = list(pool.map(equal_run, range(seed * RUNS, (seed + 1) * RUNS)))
+    document["equal_states"] = {
+        "runs": RUNS,
+        "states": EQUAL_STATES,
+        "rounds": EQUAL_ROUNDS,
+        "runs_rolling_back": sum(n > 0 for n in equal),
+        "states_rolled_back": sum(equal),
+    }
     return document
 
 

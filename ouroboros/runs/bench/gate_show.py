@@ -15,56 +15,71 @@ OURS, THEIRS, BAD = "#1f6f54", "#c0622d", "#b03a2e"
 
 def tables(document: dict[str, Any]) -> list[Table]:
     """Return a table for each question."""
-    parts = (nulls, power, real_power, races, mixed, screen, attribution, rollback, cost)
+    parts = (nulls, power, defaults, real_power, races, mixed, screen, attribution, rollback, cost)
     return [part(document) for part in parts]
 
 
 def nulls(document: dict[str, Any]) -> Table:
     """Return how many runs of candidates that are no better accepted any."""
     found = document["nulls"]
-    table = Table(
-        "runs that accept any of their nulls",
+    names = (
+        "runs that accept any null",
         "runs",
         "the gate",
         "at most (95 %)",
+        "t-test, same levels",
         "t-test p < 0.05",
         "higher mean",
-        pad_edge=False,
     )
+    table = Table(*names, pad_edge=False)
     for rule, row in found["simulated"].items():
-        rates = (
-            row["runs_accepting"],
-            f"{row['upper_95']:.2%}",
-            row["runs_accepting_by_t_test"],
-            row["runs_accepting_by_mean"],
-        )
-        table.add_row(f"{rule}, {found['candidates']} candidates", str(row["runs"]), *map(str, rates))
+        others = ("_by_t_test_at_the_same_levels", "_by_t_test", "_by_mean")
+        rates = [str(row[f"runs_accepting{other}"]) for other in others]
+        label = f"{rule}, {found['candidates']} candidates"
+        table.add_row(label, str(row["runs"]), str(row["runs_accepting"]), f"{row['upper_95']:.2%}", *rates)
         for kind, part in row["by_kind"].items():
-            table.add_row(f"  {kind}", str(part["runs"]), str(part["accepting"]), "", str(part["accepting_by_t_test"]), "")
-    real = found["real"]
+            rates = [str(part[f"accepting{other}"]) for other in others[:2]]
+            table.add_row(f"  {kind}", str(part["runs"]), str(part["accepting"]), f"{part['upper_95']:.2%}", *rates, "")
+    real, control = found["real"], found["control"]
     label = f"real games, {real['candidates']} no-op or worse patches"
-    table.add_row(label, str(real["runs"]), str(real["runs_accepting"]), f"{real['upper_95']:.2%}", "", "")
+    table.add_row(label, str(real["runs"]), str(real["runs_accepting"]), f"{real['upper_95']:.2%}", "", "", "")
+    label = f"control: a gate of {control['budget']} times the budget"
+    table.add_row(label, str(control["runs"]), str(control["runs_accepting"]), "", "", "", "")
     return table
 
 
 def power(document: dict[str, Any]) -> Table:
-    """Return games and power beside the fixed-size t-test."""
+    """Return games and power beside the fixed-size t-test, and beside the best that any test could do."""
     found = document["power"]
     names = (
-        "spread of a difference",
+        "spread",
         "power",
         "pairs",
         "t-test of equal power",
         "ratio",
+        "Wald's",
         "two-sided t-test",
-        "pairs until one worse by 0.1 is gone",
+        "pairs until -0.1 is gone",
     )
-    table = Table(
-        *names, pad_edge=False, title=f"a true gain of {found['gain']:g} at alpha {found['alpha']:g}", title_justify="left"
-    )
+    title = f"a true gain of {found['gain']:g} at alpha {found['alpha']:g}, by the spread of a paired difference"
+    table = Table(*names, pad_edge=False, title=title, title_justify="left")
+    keys = ("spread", "power", "pairs", "t_test_pairs", "ratio", "wald_ratio", "t_test_pairs_two_sided")
     for row, lost in zip(found["by_spread"], found["worse_by_0.1"], strict=True):
-        figures = (row["spread"], row["power"], row["pairs"], row["t_test_pairs"], row["ratio"], row["t_test_pairs_two_sided"])
-        table.add_row(*(f"{value:g}" for value in figures), f"{lost['pairs']:g}")
+        table.add_row(*(f"{row[key]:g}" for key in keys), f"{lost['pairs']:g}")
+    return table
+
+
+def defaults(document: dict[str, Any]) -> Table:
+    """Return what a recipe's default number of games finds, by spread, level and true gain."""
+    rows = document["power"]["defaults"]
+    gains = sorted({row["gain"] for row in rows})
+    table = Table("default number of games", *(f"gain {gain:g}" for gain in gains), pad_edge=False)
+    cases: dict[str, list[str]] = {}
+    for row in rows:
+        label = f"spread {row['spread']:g}, level {row['level']:g}"
+        cases.setdefault(label, []).append(f"{row['power']:.1%}, {row['pairs']:g} pairs")
+    for label, found in cases.items():
+        table.add_row(label, *found)
     return table
 
 
@@ -127,7 +142,7 @@ def attribution(document: dict[str, Any]) -> Table:
     """Return bias and coverage, the worst over effects, and who was named in runs."""
     table = Table("attribution", "bias / effect", "coverage of 95 % intervals", pad_edge=False)
     cases: dict[str, list[dict[str, Any]]] = {}
-    for row in document["attribution"]["rows"]:
+    for row in (*document["attribution"]["rows"], *document["attribution"]["limits"]):
         cases.setdefault(row["case"], []).append(row)
     for case, rows in cases.items():
         covered = [row["coverage"] for row in rows if row["width"] > 0]
@@ -158,6 +173,9 @@ def rollback(document: dict[str, Any]) -> Table:
         after = ", ".join(str(count) for count in row["found_after_rounds"].values())
         figures = (row["planted"], row["found"], after, row["workspace_exact"], row["later_patches_kept"])
         table.add_row(loss, *map(str, figures), str(row["later_patches_gone_with_it"]), str(row["rolled_back_without_need"]))
+    equal = document["rollback"]["equal_states"]
+    label = f"none: {equal['states']} equal states, {equal['rounds']} rounds"
+    table.add_row(label, str(equal["runs"]), "", "", "", "", "", str(equal["states_rolled_back"]))
     return table
 
 

@@ -51,17 +51,20 @@ class Wager:
     The stake is the one that lets the capital grow fastest (to second order) where the mean exceeds `against` by exactly
     `gain`, or by more as far as the past shows it: g / (v + g^2) with the variance v seen so far. A bet on the smallest gain
     worth having is the growth-rate optimal e-value against that alternative (Grünwald, de Heide and Koolen 2024, "Safe
-    testing", section 4), and as good as Wald's sequential test against it.
+    testing", section 4), and as good as Wald's sequential test against it. Where the games at hand could not bring the capital
+    to the bar by so small an excess, the stake is for the least excess by which they could: sqrt(2 v bar / games).
 
     Args:
         against: the null is "the mean is at most this".
         gain: smallest excess of interest, in units of x.
         bar: log capital at which the gambler stops betting; what comes later changes nothing.
+        horizon: games at hand; None for no end.
     """
 
-    def __init__(self, against: float = 0.0, gain: float = 0.03, bar: float = math.inf) -> None:
+    def __init__(self, against: float = 0.0, gain: float = 0.03, bar: float = math.inf, horizon: int | None = None) -> None:
         """Start with a capital of 1."""
         self.against, self.gain, self.bar = against, gain, bar
+        self._pace = 2 * bar / horizon if horizon is not None else 0.0
         self.log_e = 0.0
         self.stakes: Floats = np.zeros(0)
         self._games, self._sum, self._squares = 0, 0.0, 0.0
@@ -84,7 +87,7 @@ class Wager:
         mean = sums / seen
         variance = (PRIOR_GAMES * PRIOR_VARIANCE + np.maximum(squares - seen * mean * mean, 0)) / (PRIOR_GAMES + games)
         shown = mean - CAUTION * np.sqrt(variance / seen)
-        gain = np.maximum(self.gain, shown)
+        gain = np.maximum(np.maximum(self.gain, shown), np.sqrt(self._pace * variance))
         stakes: Floats = np.minimum(gain / (variance + gain * gain), CAP / (1 + self.against))
         return stakes
 
@@ -101,9 +104,9 @@ class Wager:
         seen = max(1, self._games)
         mean = self._sum / seen
         variance = (PRIOR_GAMES * PRIOR_VARIANCE + max(self._squares - seen * mean * mean, 0)) / (PRIOR_GAMES + self._games)
-        hoped = max(self.gain, mean + HOPE * math.sqrt(variance / seen))
+        hoped = min(1.0, max(self.gain, mean + HOPE * math.sqrt(variance / seen)))
         stake = float(np.minimum(hoped / (variance + hoped * hoped), CAP / (1 + self.against)))
-        growth = stake * hoped - stake * stake * (variance + hoped * hoped) / 2
+        growth = math.log1p(stake * hoped) - stake * stake * variance / (2 * (1 + stake * hoped) ** 2)
         return self.log_e + games * growth + stake * math.sqrt(games * variance)
 
 
@@ -112,13 +115,14 @@ class PairedTest:
 
     Args:
         alpha: chance, at most, that a candidate which is not better counts as better, at whatever time one looks.
-        beta: chance, at most, that a candidate which is better by `gain` or more counts as futile.
+        beta: chance, at most, that bets refute a gain of `gain` where it is that or more.
         gain: smallest gain of utility worth having.
+        games: pairs at most; None for no end.
     """
 
-    def __init__(self, *, alpha: float, beta: float, gain: float) -> None:
+    def __init__(self, *, alpha: float, beta: float, gain: float, games: int | None = None) -> None:
         """Start with no game."""
-        self.better = Wager(0.0, gain, -math.log(alpha))
+        self.better = Wager(0.0, gain, -math.log(alpha), games)
         self.futile = Wager(-gain, 2 * gain, -math.log(beta))  # set on clear losers, which are to go early
         self._worse = Wager(0.0, gain)
         self.differences: Floats = np.zeros(0)

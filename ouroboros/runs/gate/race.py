@@ -112,7 +112,10 @@ def race(play: Play, levels: Mapping[str, float], rules: RaceRules) -> dict[str,
         levels: candidate -> level of its test; earlier ones win ties.
         rules: when to stop.
     """
-    arms = [Arm(name, alpha, PairedTest(alpha=alpha, beta=rules.beta, gain=rules.gain)) for name, alpha in levels.items()]
+    arms = [
+        Arm(name, alpha, PairedTest(alpha=alpha, beta=rules.beta, gain=rules.gain, games=rules.games))
+        for name, alpha in levels.items()
+    ]
     played, winner = 0, None
     while winner is None and any(arm.fate is None for arm in arms):
         count = min(max(rules.batch, played // GROWTH), rules.games - played)
@@ -125,6 +128,10 @@ def race(play: Play, levels: Mapping[str, float], rules: RaceRules) -> dict[str,
         _eliminate(racing, rules, len(arms))
         winner = _winner(arms, last=played >= rules.games)
     return {arm.name: _judgement(arm, winner) for arm in arms}
+
+
+def _test(alpha: float, rules: RaceRules) -> PairedTest:
+    return PairedTest(alpha=alpha, beta=rules.beta, gain=rules.gain, games=rules.games)
 
 
 def _enter(racing: Sequence[Arm], block: Played) -> None:
@@ -182,7 +189,8 @@ def _winner(arms: Sequence[Arm], *, last: bool) -> Arm | None:
 def _judgement(arm: Arm, winner: Arm | None) -> Judgement:
     test = arm.test
     low, high = test.interval(INTERVAL_ALPHA)
-    effect = Effect(round(test.mean, 9), round(low, 4), round(high, 4), test.games) if test.games else None
+    outward = math.floor(low * 1e4) / 1e4, math.ceil(high * 1e4) / 1e4
+    effect = Effect(round(test.mean, 9), *outward, test.games) if test.games else None
     e_value = float(_number(test.better.log_e, 6))
     return Judgement(arm is winner, arm.layer, _reason(arm, winner), effect, e_value, arm.alpha, test.differences)
 

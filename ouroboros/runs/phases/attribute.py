@@ -14,7 +14,7 @@ from ouroboros.protocols.records import Incumbent
 from ouroboros.runs.context import kept
 from ouroboros.runs.gate.factorial import Attribution, attribute_gain
 from ouroboros.runs.phases.rollback import lineage
-from ouroboros.runs.players import close, utilities_or_loss
+from ouroboros.runs.players import close, outcomes_of_accepted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +63,7 @@ def _utilities(run: Run, round: int, cells: set[Incumbent]) -> dict[Incumbent, N
     players = [run.players.open_or_none(cell) for cell in order]
     try:
         with ThreadPoolExecutor(run.recipe.threads) as pool:
-            found = list(pool.map(lambda player: utilities_or_loss(player, run.task, seeds, batch), players))
+            found = list(pool.map(lambda player: outcomes_of_accepted(player, run.task, seeds, batch).utility, players))
     finally:
         for player in players:
             close(player)

@@ -16,14 +16,14 @@ import numpy as np
 
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.records import Incumbent, Kind, SeedRange, Spent, Verdict
-from ouroboros.runs.context import VERDICT, kept, spent
+from ouroboros.runs.context import VERDICT, as_dict, kept, spent
 from ouroboros.runs.gate.race import Judgement, Played, RaceRules, race
 from ouroboros.runs.gate.spending import spending
 from ouroboros.runs.gate.ttest import paired_t
 from ouroboros.runs.phases.regret import order
 from ouroboros.runs.phases.settle import combined, settle
 from ouroboros.runs.phases.train import trained
-from ouroboros.runs.players import Player, close, outcomes, utilities_or_loss
+from ouroboros.runs.players import Player, close, lost, outcomes_of_accepted
 
 if TYPE_CHECKING:
     from ouroboros.protocols.records import Candidate
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 HEATS: tuple[Kind, ...] = ("reward", "both", "patch")
 """The kinds in the order in which they race."""
+MOST_LOST = 0.25
+"""Share of its games that a candidate may lose by failing before it is sent away."""
 
 
 def gate(run: Run, round: int) -> None:
@@ -68,12 +70,13 @@ def _spend(run: Run, field: list[Candidate]) -> dict[str, Any]:
     rule = spending(settings.spending, settings.alpha)
     level, first = rule.level(history), len(history) * settings.games
     left = rule.left([*history, Spent(level, accepted=False)])
-    return {"rule": rule.name, "candidates": [c.id for c in field], "level": level, "left": left, "first": first}
+    ids, incumbent = [c.id for c in field], as_dict(run.incumbent())
+    return {"rule": rule.name, "candidates": ids, "level": level, "left": left, "first": first, "incumbent": incumbent}
 
 
 def _race(run: Run, round: int, kind: Kind, field: list[Candidate], share: dict[str, Any]) -> dict[str, Any]:
     """Let them race, the race's level shared evenly: that any of them errs is then no likelier than the level."""
-    settings, incumbent, first = run.recipe.gate, run.incumbent(), share["first"]
+    settings, incumbent, first = run.recipe.gate, Incumbent(**share["incumbent"]), share["first"]
     rules = RaceRules(settings.games, settings.batch, settings.gain, settings.beta)
     entrants = {c.id: combined(run, round, c, incumbent) for c in field}
     grounds = Grounds(run, f"{round}/gate/{kind}", first, incumbent, entrants)
@@ -113,6 +116,7 @@ class Grounds:
         """Open nothing yet."""
         self.run, self.key, self.first, self.incumbent, self.entrants = run, key, first, incumbent, entrants
         self._players: dict[str, Player | CandidateFault] = {}
+        self._lost: dict[str, int] = {}
         self._defender: Player | None = None
         self._opened = False
 
@@ -122,12 +126,16 @@ class Grounds:
         block = self.run.step(
             f"{self.key}/games/{start:07}", "policy.evaluate", params, lambda: self._block(names, start, count)
         )
-        played: dict[str, Floats | CandidateFault] = {}
-        for name in names:
-            found = block["candidates"][name]
-            fault = isinstance(found, dict)
-            played[name] = CandidateFault(found["layer"], found["reason"]) if fault else np.array(found)
-        return Played(np.array(block["incumbent"]), played)
+        return Played(np.array(block["incumbent"]), {n: self._judged(n, block["candidates"][n], start + count) for n in names})
+
+    def _judged(self, name: str, found: dict[str, Any], games: int) -> Floats | CandidateFault:
+        """Return a candidate's utilities of a block; the fault where there is one, or where it failed in too many games."""
+        if "fault" in found:
+            return CandidateFault(found["fault"]["layer"], found["fault"]["reason"])
+        self._lost[name] = self._lost.get(name, 0) + found["lost"]
+        if self._lost[name] > MOST_LOST * games:
+            return CandidateFault("sandbox", f"failed in {self._lost[name]} of {games} games: {found['reason']}")
+        return np.array(found["utility"])
 
     def close(self) -> None:
         """End all workers."""
@@ -141,12 +149,12 @@ class Grounds:
         self._open()
         seeds = run.players.seeds("gate", self.first + start, count)
         with ThreadPoolExecutor(run.recipe.threads) as pool:
-            theirs = pool.submit(utilities_or_loss, self._defender, run.task, seeds, count)
-            mine = {name: pool.submit(self._utilities, name, seeds) for name in names}
+            theirs = pool.submit(outcomes_of_accepted, self._defender, run.task, seeds, count)
+            mine = {name: pool.submit(self._played, name, seeds) for name in names}
         run.progress.games((1 + len(names)) * count)
         run.progress.advance("race", (start + count) / run.recipe.gate.games, f"{len(names)} racing, {start + count} pairs")
         return {
-            "incumbent": [kept(u) for u in theirs.result()],
+            "incumbent": [kept(u) for u in theirs.result().utility],
             "candidates": {name: future.result() for name, future in mine.items()},
             "played": (1 + len(names)) * count,
         }
@@ -162,12 +170,14 @@ class Grounds:
             except CandidateFault as fault:
                 self._players[name] = fault
 
-    def _utilities(self, name: str, seeds: list[int]) -> list[float] | dict[str, str]:
-        """Return a candidate's utilities, or the fault that ends its race, as JSON."""
+    def _played(self, name: str, seeds: list[int]) -> dict[str, Any]:
+        """Return a candidate's utilities and the games that it lost by failing, or the fault that ends its race, as JSON."""
         try:
             player = self._players[name]
             if isinstance(player, CandidateFault):
                 raise player
-            return [kept(u) for u in outcomes(player, self.run.task, seeds, len(seeds)).utility]
+            found = player.play(self.run.task, seeds, len(seeds))
         except CandidateFault as fault:
-            return {"layer": fault.layer, "reason": fault.reason}
+            return {"fault": {"layer": fault.layer, "reason": fault.reason}}
+        reason = player.fault.reason if player.fault is not None else ""
+        return {"utility": [kept(u) for u in found.utility], "lost": lost(found), "reason": reason}

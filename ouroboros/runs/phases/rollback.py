@@ -67,15 +67,21 @@ def roll_back(run: Run, key: str, candidate: str, reason: str, transcripts: Sequ
 
 
 def refuse_unsettled(run: Run) -> None:
-    """Refuse to roll back between a verdict and its commit, where the next commit would bring the old part back.
+    """Refuse to roll back in the middle of a round: its candidates were made, and may race, against what plays now.
 
     Raises:
-        UsageError: the run was stopped at such a moment.
+        UsageError: the run was stopped between proposals and the last verdict or commit.
     """
-    done = {s.key for s in run.ledger.steps()}
-    verdicts = [s for s in run.ledger.steps() if s.method == "run.verdict" and s.result["outcome"] == "accepted"]
-    if any(s.key.replace("/verdict/", "/apply/") not in done for s in verdicts):
-        raise UsageError(f"{run.folder} was stopped while settling: `ouroboros resume {run.folder}` first, then roll back")
+    steps = {s.key: s for s in run.ledger.steps()}
+    for key, step in steps.items():
+        if step.method == "run.candidates":
+            round = key.split("/")[0]
+            for proposed in step.result:
+                verdict = steps.get(f"{round}/verdict/{proposed['id']}")
+                applied = f"{round}/apply/{proposed['id']}" in steps
+                if verdict is None or (verdict.result["outcome"] == "accepted" and not applied):
+                    remedy = f"`ouroboros resume {run.folder}` first, then roll back"
+                    raise UsageError(f"{run.folder} was stopped in the middle of a round: {remedy}")
 
 
 def _take_out(run: Run, candidate: str, reason: str, transcripts: Sequence[str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ouroboros.runs.cache import model_cache
 from ouroboros.runs.context import as_dict
 from ouroboros.runs.phases.screen import reward_text
 from ouroboros.runs.phases.watch import measured
-from ouroboros.runs.players import close, outcomes_or_none
+from ouroboros.runs.players import close, outcomes_of_accepted
 from ouroboros.runs.recipe import read_text
 from ouroboros.runs.training import Job
 
@@ -112,7 +112,7 @@ def _score(run: Run) -> dict[str, Any]:
     games = run.recipe.gate.watch_games
     player = run.players.open_or_none(run.incumbent())
     try:
-        outcomes = outcomes_or_none(player, run.task, run.players.seeds("watch", STREAM_LENGTH - games, games), games)
+        outcomes = outcomes_of_accepted(player, run.task, run.players.seeds("watch", STREAM_LENGTH - games, games), games)
     finally:
         close(player)
     run.progress.games(games)

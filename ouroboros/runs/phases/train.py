@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ouroboros.protocols.errors import TrainingError
 from ouroboros.protocols.records import Incumbent, RewardSpec
 from ouroboros.runs.phases.observe import SEARCH_SPAN
-from ouroboros.runs.players import close, utilities_or_loss
+from ouroboros.runs.players import close, outcomes_of_accepted
 from ouroboros.runs.training import Job
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def _score(run: Run, round: int, stage: int, candidate: Candidate, first: int) -
     controller = run.result(f"{round}/screen/{candidate.id}").get("controller", incumbent.controller)
     player = run.players.open_or_none(Incumbent(policy, incumbent.reward, controller))
     try:
-        utility = utilities_or_loss(player, run.task, run.players.seeds("search", first, games), games)
+        seeds = run.players.seeds("search", first, games)
+        utility = outcomes_of_accepted(player, run.task, seeds, games).utility
     finally:
         close(player)
     run.progress.games(games)

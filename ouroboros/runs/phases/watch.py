@@ -2,7 +2,7 @@
 
 The incumbent, the states just before it and an older one play the same games. Every accepted candidate is tested against
 every state before it with whom it has shared games, over all rounds: one that beats its predecessor alone, while an older
-state beats it, is found too. Who is at fault is the change after which the most was lost.
+state beats it, is found too. At fault is the change of whose harm the games say most.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import combinations
+from itertools import combinations, count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,13 +22,13 @@ from ouroboros.protocols.records import Incumbent, Outcomes
 from ouroboros.runs.context import as_dict, kept
 from ouroboros.runs.gate.betting import Wager
 from ouroboros.runs.phases.rollback import Standing, lineage, roll_back
-from ouroboros.runs.players import close, outcomes_or_none
+from ouroboros.runs.players import close, outcomes_of_accepted
 
 if TYPE_CHECKING:
     from ouroboros.runs.context import Run
 
 REGRESSION_ALPHA = 0.05
-"""Chance that a candidate which is no worse than any state before it is ever found worse, over all rounds and all of these."""
+"""Chance that a state which is no worse than any before it is ever found worse, over all rounds and all of these."""
 SHOWN = 3
 """Lost games whose ends are shown to whoever patches next."""
 Floats = NDArray[np.float64]
@@ -54,7 +54,7 @@ class Regression:
 def watch(run: Run, round: int) -> None:
     """Score what stands on fresh seeds; roll back what is shown to be worse, until nothing more is."""
     seen = _seen(run, f"{round}/watch/play", round, 2 * round)
-    for trial in range(len(lineage(run.ledger))):
+    for trial in count():
         found = run.step(f"{round}/watch/judge/{trial}", "gate.judge_watch", {}, lambda: _judge(run))
         if found["candidate"] is None:
             break
@@ -83,33 +83,31 @@ def _play(run: Run, round: int, first: int) -> dict[str, Any]:
     """Play the watched states on the same seeds; the newest is scored."""
     games = run.recipe.gate.watch_games
     seeds = run.players.seeds("watch", first, games)
-    states = watched(lineage(run.ledger), run.recipe.gate.watch_span, round)
+    line = lineage(run.ledger)
+    states = watched(line, run.recipe.gate.watch_span, round)
     players = [run.players.open_or_none(state.incumbent) for state in states]
     try:
         with ThreadPoolExecutor(run.recipe.threads) as pool:
-            played = list(pool.map(lambda player: outcomes_or_none(player, run.task, seeds, games), players))
+            played = list(pool.map(lambda player: outcomes_of_accepted(player, run.task, seeds, games), players))
     finally:
         for player in players:
             close(player)
     run.progress.games(games * len(states))
-    utilities = [o.utility if o is not None else np.zeros(games) for o in played]
     return {
         "played": games * len(states),
         "first": first,
         **measured(played[-1], run.seed("bootstrap", round)),
         "states": [
-            {"incumbent": as_dict(state.incumbent), "utility": [kept(u) for u in utility]}
-            for state, utility in zip(states, utilities, strict=True)
+            {"incumbent": as_dict(state.incumbent), "age": line.index(state), "utility": [kept(u) for u in found.utility]}
+            for state, found in zip(states, played, strict=True)
         ],
     }
 
 
-def measured(outcomes: Outcomes | None, seed: int) -> dict[str, Any]:
-    """Return score with its bootstrap interval, win rate, path optimality and utility; zeros for a player that failed."""
+def measured(outcomes: Outcomes, seed: int) -> dict[str, Any]:
+    """Return score with its bootstrap interval, win rate, path optimality and utility."""
     from ouroboros.policy.play import estimate
 
-    if outcomes is None:
-        return {"score": {"mean": 0.0, "low": 0.0, "high": 0.0}, "win_rate": 0.0, "path_optimality": 0.0, "utility": 0.0}
     score: NDArray[np.float64] = outcomes.score.astype(np.float64)
     return {
         "score": asdict(estimate(score, np.random.default_rng(seed))),
@@ -126,12 +124,12 @@ def _judge(run: Run) -> dict[str, Any]:
     found = max(regressions(states, shared, run.recipe.gate.gain), key=lambda r: r.log_e, default=None)
     if found is None:
         return {"candidate": None}
-    fault = at_fault(states, shared, found)
+    fault = at_fault(states, shared, found, run.recipe.gate.gain)
     mean, games = found.differences.mean(), len(found.differences)
     whom = "its predecessor" if found.older == found.newer - 1 else (states[found.older].candidate or "the start")
     reason = f"worse than {whom} by {-mean:.3f} utility over {games} watch games (e-value {_number(found.log_e)})"
     if fault != found.newer:
-        reason = f"{states[found.newer].candidate} is {reason}; the most was lost with {states[fault].candidate}"
+        reason = f"{states[found.newer].candidate} is {reason}; most evidence is against {states[fault].candidate}"
     return {
         "candidate": states[fault].candidate,
         "reason": reason,
@@ -140,12 +138,16 @@ def _judge(run: Run) -> dict[str, Any]:
 
 
 def regressions(states: list[Standing], shared: Shared, gain: float) -> Iterator[Regression]:
-    """Yield every pair whose newer state is shown worse; a state d back gets a share 1 / (d (d + 1)) of the level."""
+    """Yield every pair whose newer state is shown worse; one d states back gets a share 1 / (d (d + 1)) of the level.
+
+    The distance is that of the pair's first games: what is rolled back between them later lowers no bar.
+    """
     for older, newer in combinations(range(len(states)), 2):
-        blocks = shared.blocks_of(states[newer].incumbent, states[older].incumbent)
-        back = newer - older
+        one, other = states[newer].incumbent, states[older].incumbent
+        blocks = shared.blocks_of(one, other)
         log_e = log_evidence(blocks, gain)
-        if log_e >= -math.log(REGRESSION_ALPHA / (back * (back + 1))):
+        back = shared.distance(one, other)
+        if blocks and log_e >= -math.log(REGRESSION_ALPHA / (back * (back + 1))):
             yield Regression(newer, older, np.concatenate(blocks), log_e)
 
 
@@ -165,11 +167,11 @@ def log_evidence(blocks: list[Floats], gain: float) -> float:
     return float(np.logaddexp.reduce(logs)) if logs else 0.0
 
 
-def at_fault(states: list[Standing], shared: Shared, found: Regression) -> int:
-    """Return the state between the better and the worse one at whose coming the mean fell the most."""
+def at_fault(states: list[Standing], shared: Shared, found: Regression, gain: float) -> int:
+    """Return the state between the better and the worse one of whose coming the games say most that it made things worse."""
     between = range(found.older + 1, found.newer + 1)
-    falls = {k: shared.differences(states[k].incumbent, states[k - 1].incumbent) for k in between}
-    return min(between, key=lambda k: float(falls[k].mean()) if len(falls[k]) else 0.0)
+    steps = {k: shared.blocks_of(states[k].incumbent, states[k - 1].incumbent) for k in between}
+    return max(between, key=lambda k: (log_evidence(steps[k], gain), k))
 
 
 class Shared:
@@ -178,11 +180,13 @@ class Shared:
     def __init__(self, run: Run) -> None:
         """Read them."""
         self.blocks: list[tuple[int, dict[Incumbent, Floats]]] = []
+        self._ages: list[dict[Incumbent, int]] = []
         self._run = run
         for step in run.ledger.steps():
             if "/watch/" in step.key and "states" in step.result:
                 block = {Incumbent(**s["incumbent"]): np.array(s["utility"]) for s in step.result["states"]}
                 self.blocks.append((step.result["first"], block))
+                self._ages.append({Incumbent(**s["incumbent"]): s["age"] for s in step.result["states"]})
 
     def differences(self, one: Incumbent, other: Incumbent) -> Floats:
         """Return the utilities of `one` minus those of `other` in the games that both played, in their order: (n,)."""
@@ -192,6 +196,10 @@ class Shared:
     def blocks_of(self, one: Incumbent, other: Incumbent) -> list[Floats]:
         """Return the same, block by block."""
         return [block[one] - block[other] for _, block in self.blocks if one in block and other in block]
+
+    def distance(self, newer: Incumbent, older: Incumbent) -> int:
+        """Return how many states lay between two when they first played the same games, the newer one counted."""
+        return next((ages[newer] - ages[older] for ages in self._ages if newer in ages and older in ages), 1)
 
     def worst_seeds(self, states: list[Standing], found: Regression) -> list[int]:
         """Return the seeds of the games in which the worse state lost the most against the better one."""

@@ -1,0 +1,74 @@
+"""Players whose controllers fail: exactly the games in which they do are lost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ouroboros.envs.task import SnakeTask
+from ouroboros.protocols.errors import CandidateFault
+from ouroboros.protocols.records import Observations
+from ouroboros.runs.players import Player, lost, outcomes_of_accepted
+
+TASK = SnakeTask(6)
+SEEDS = list(range(100, 124))
+
+
+class Greedy:
+    """Rates the greedy teacher's move highest."""
+
+    def logits(self, observations: Observations) -> np.ndarray:
+        from ouroboros.envs.engine import SnakeEngine
+
+        return np.eye(4, dtype=np.float32)[TASK.teach("greedy", SnakeEngine.of(observations, TASK.settings))]
+
+
+class Failing:
+    """Plays the highest logit, and fails at the first batch that holds a snake of some length: by its answer or as a worker."""
+
+    opened = 0
+
+    def __init__(self, length: int | None, answered: bool) -> None:
+        self.length, self.answered, self.alive = length, answered, True
+        Failing.opened += 1
+
+    def act(self, observations: Observations, logits: np.ndarray) -> np.ndarray:
+        assert self.alive, "a dead session was asked"
+        bad = np.flatnonzero(observations.lengths["snake"] == self.length)
+        odd = [row for row in bad if observations.columns["food"][row] % 5 == 0]
+        if odd:
+            self.alive = False
+            raise CandidateFault("sandbox", "act raised", int(odd[0]) if self.answered else None)
+        return logits.argmax(axis=1).astype(np.int8)
+
+    def close(self) -> None:
+        self.alive = False
+
+
+def player(length: int | None, answered: bool = True) -> Player:
+    return Player(Greedy(), Failing(length, answered), None, lambda: Failing(length, answered))
+
+
+def test_only_the_games_in_which_it_fails_are_lost_whatever_the_batch() -> None:
+    whole = player(None).play(TASK, SEEDS, 24)
+    found = player(9).play(TASK, SEEDS, 24)
+    gone = found.cause < 0
+    assert 0 < lost(found) == gone.sum() < len(SEEDS)
+    assert not found.utility[gone].any()
+    assert np.array_equal(found.utility[~gone], whole.utility[~gone])
+    for batch in (1, 5, 8):
+        assert np.array_equal(player(9).play(TASK, SEEDS, batch).utility, found.utility)
+
+
+def test_a_workers_failure_is_a_candidates_fault_and_costs_an_accepted_player_those_games_alone() -> None:
+    expected = player(9).play(TASK, SEEDS, 24).utility
+    with pytest.raises(CandidateFault) as caught:
+        player(9, answered=False).play(TASK, SEEDS, 24)
+    assert caught.value.row is None
+    assert np.array_equal(outcomes_of_accepted(player(9, answered=False), TASK, SEEDS, 24).utility, expected)
+
+
+def test_one_that_cannot_be_opened_loses_all() -> None:
+    found = outcomes_of_accepted(None, TASK, SEEDS, 24)
+    assert lost(found) == len(SEEDS)
+    assert not found.utility.any()
