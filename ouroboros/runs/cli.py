@@ -207,7 +207,7 @@ def rollback(folder: Path, candidate: str, reason: str) -> None:
 
     with opened(folder, Quiet(notes=False)) as open_run:
         refuse_unsettled(open_run)
-        count = sum(s.method == "patch.rollback" for s in open_run.ledger.steps())
+        count = len(list(open_run.ledger.steps(methods=("patch.rollback",))))
         result = roll_back(open_run, f"manual/{count}/rollback", candidate, reason, losses(open_run, candidate))
     for id, why in result["chain"].items():
         click.echo(f"with it goes {id}: {why}")

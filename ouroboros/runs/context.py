@@ -88,32 +88,28 @@ class Run:
 def rolled_back(ledger: Ledger) -> dict[str, str]:
     """Return the candidates that were rolled back, each with the reason; those that went with another among them."""
     found: dict[str, str] = {}
-    for step in ledger.steps():
-        if step.method == "patch.rollback":
-            found |= {step.result["rolled_back"]: step.result["reason"], **step.result["chain"]}
+    for step in ledger.steps(methods=("patch.rollback",)):
+        found |= {step.result["rolled_back"]: step.result["reason"], **step.result["chain"]}
     return found
 
 
 def spent(ledger: Ledger) -> list[Spent]:
     """Return the levels of all races of a run so far, in their order, with what they accepted."""
-    verdicts = [step for step in ledger.steps() if step.method == "run.verdict" and step.result["outcome"] == "accepted"]
-    accepted = {step.params["candidate"] for step in verdicts}
-    races = [step.result for step in ledger.steps() if step.method == "gate.spend"]
+    verdicts = ledger.steps(methods=("run.verdict",))
+    accepted = {step.params["candidate"] for step in verdicts if step.result["outcome"] == "accepted"}
+    races = [step.result for step in ledger.steps(methods=("gate.spend",))]
     return [Spent(race["level"], bool(accepted.intersection(race["candidates"]))) for race in races]
 
 
 def transcripts(ledger: Ledger) -> dict[str, tuple[str, ...]]:
     """Return the games that show why a candidate was rolled back, by its id."""
-    return {
-        step.result["rolled_back"]: tuple(step.result["transcripts"])
-        for step in ledger.steps()
-        if step.method == "patch.rollback"
-    }
+    steps = ledger.steps(methods=("patch.rollback",))
+    return {step.result["rolled_back"]: tuple(step.result["transcripts"]) for step in steps}
 
 
 def standing(ledger: Ledger) -> list[dict[str, Any]]:
     """Return the results of the steps that set the incumbent, oldest first."""
-    return [s.result for s in ledger.steps() if s.method in INCUMBENT_METHODS]
+    return [step.result for step in ledger.steps(methods=INCUMBENT_METHODS)]
 
 
 def as_dict(incumbent: Incumbent) -> dict[str, str]:

@@ -13,7 +13,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS steps (
     seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, method TEXT NOT NULL, params TEXT NOT NULL,
     result TEXT, error TEXT, at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS steps_by_method ON steps (method);
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL);
 """
 
@@ -99,10 +100,16 @@ class Ledger:
         row = self._db.execute("SELECT key, method, params, result, error FROM steps WHERE key = ?", (key,)).fetchone()
         return _step(row) if row else None
 
-    def steps(self, prefix: str = "") -> Iterator[Step]:
-        """Yield recorded steps whose key starts with `prefix`, in the order they were recorded."""
-        rows = self._db.execute("SELECT key, method, params, result, error FROM steps ORDER BY seq")
-        return (_step(row) for row in rows if row[0].startswith(prefix))
+    def steps(self, pattern: str = "*", methods: Sequence[str] = ()) -> Iterator[Step]:
+        """Yield recorded steps in the order they were recorded.
+
+        Args:
+            pattern: of their keys, with `*` for anything.
+            methods: only these; all by default.
+        """
+        chosen = f"AND method IN ({', '.join('?' * len(methods))})" if methods else ""
+        sql = f"SELECT key, method, params, result, error FROM steps WHERE key GLOB ? {chosen} ORDER BY seq"  # noqa: S608
+        return (_step(row) for row in self._db.execute(sql, (pattern, *methods)))
 
     def record(self, key: str, method: str, params: Any, result: Any, error: dict[str, Any] | None = None) -> None:
         """Record a finished step; a step that is there already stays as it is."""

@@ -169,7 +169,7 @@ def test_a_watch_that_was_killed_after_its_rollback_goes_on_as_if_it_had_not_bee
                     with pytest.raises(KeyboardInterrupt):
                         watch(run, 0)
             watch(run, 0)
-            return [*(s.key for s in run.ledger.steps("0/")), run.ledger.digest()]
+            return [*(s.key for s in run.ledger.steps("0/*")), run.ledger.digest()]
 
     with pytest.MonkeyPatch.context() as monkeypatch:
         undisturbed, resumed = (watched_run(name, name == "b", monkeypatch) for name in "ab")

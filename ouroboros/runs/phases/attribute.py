@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def attribute(run: Run, round: int) -> None:
     """Give weights and code their shares of the round's gain and of the run's, where the round accepted something."""
-    applied = list(run.ledger.steps(f"{round}/apply/"))
+    applied = list(run.ledger.steps(f"{round}/apply/*"))
     if applied:
         games = run.recipe.gate.attribution_games
         params = {"stream": "attribution", "first": round * games, "count": games}

@@ -34,10 +34,10 @@ class Standing:
 def lineage(ledger: Ledger) -> list[Standing]:
     """Return the accepted states that stand, oldest first, as if what was rolled back had never been accepted."""
     states: list[Standing] = []
-    for step in ledger.steps():
+    for step in ledger.steps(methods=INCUMBENT_METHODS):
         if step.method == "patch.rollback":
             states = [Standing(entry["candidate"], Incumbent(**entry["incumbent"])) for entry in step.result["lineage"]]
-        elif step.method in INCUMBENT_METHODS:
+        else:
             states.append(Standing(step.result.get("candidate"), Incumbent(**step.result["incumbent"])))
     return states
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ouroboros.protocols.records import Incumbent, Verdict
-from ouroboros.runs.context import as_dict
+from ouroboros.runs.context import as_dict, standing
 from ouroboros.runs.phases.train import trained
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _apply(run: Run, round: int, candidate: Candidate, verdict: Verdict) -> dict
 
 def commit_incumbent(run: Run, incumbent: Incumbent, subject: str) -> str:
     """Write an incumbent into the workspace; return the commit."""
-    clock = sum(1 for s in run.ledger.steps() if s.method in ("patch.apply", "patch.rollback")) + 1
+    clock = len(standing(run.ledger))
     return run.workspace.commit(
         run.store.text(incumbent.controller), run.store.text(incumbent.reward), incumbent.policy, subject, clock
     )

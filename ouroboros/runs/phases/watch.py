@@ -182,11 +182,10 @@ class Shared:
         self.blocks: list[tuple[int, dict[Incumbent, Floats]]] = []
         self._ages: list[dict[Incumbent, int]] = []
         self._run = run
-        for step in run.ledger.steps():
-            if "/watch/" in step.key and "states" in step.result:
-                block = {Incumbent(**s["incumbent"]): np.array(s["utility"]) for s in step.result["states"]}
-                self.blocks.append((step.result["first"], block))
-                self._ages.append({Incumbent(**s["incumbent"]): s["age"] for s in step.result["states"]})
+        for step in run.ledger.steps("*/watch/*", ("policy.evaluate",)):
+            block = {Incumbent(**s["incumbent"]): np.array(s["utility"]) for s in step.result["states"]}
+            self.blocks.append((step.result["first"], block))
+            self._ages.append({Incumbent(**s["incumbent"]): s["age"] for s in step.result["states"]})
 
     def differences(self, one: Incumbent, other: Incumbent) -> Floats:
         """Return the utilities of `one` minus those of `other` in the games that both played, in their order: (n,)."""
