@@ -55,7 +55,7 @@ def prompt(request: RewardRequest, index: int, count: int) -> list[dict[str, str
         "features": "\n".join(f"- {name}: {doc}" for name, doc in request.features.items()),
         "diagnosis": diagnosis_text(request.diagnosis),
         "incumbent": request.incumbent.model_dump_json(),
-        "history": history_text(t for t in request.tried if t.reward is not None),
+        "history": history_text((t for t in request.tried if t.reward is not None), rewards=True),
     }
     return conversation("chat_designer", values)
 

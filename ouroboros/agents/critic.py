@@ -13,6 +13,7 @@ from ouroboros.protocols.records import Frozen
 CAUSES = {
     "wall": ("hits_wall", "end by running into a wall or the border"),
     "body": ("hits_body", "end by running into the own body"),
+    "controller_error": ("controller_errors", "are lost because the controller failed"),
     "starved": ("starves", "end starved: idle too long without reaching food"),
 }
 

@@ -35,12 +35,16 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
     return "\n".join(lines)
 
 
-def history_text(tried: Iterable[Tried], last: int = 8, longest: int = 2000) -> str:
-    """Return the last tries as blocks: verdict, effect, what it was (its first `longest` characters)."""
+def history_text(tried: Iterable[Tried], last: int = 8, longest: int = 2000, *, rewards: bool = False) -> str:
+    """Return the last tries as blocks: verdict, effect, what it was (its first `longest` characters).
+
+    Of a candidate of both kinds that is its patch, or its reward where `rewards` are asked for.
+    """
     blocks = []
     for t in list(tried)[-last:]:
         effect = f", effect on utility {t.effect:+.4f}" if t.effect is not None else ""
-        what = t.diff or (t.reward.model_dump_json() if t.reward else "")
+        reward = t.reward.model_dump_json() if t.reward else ""
+        what = (reward or t.diff or "") if rewards else (t.diff or reward)
         lost = "".join(f"\nHow it then lost a game:\n{game}" for game in t.transcripts[:1])
         blocks.append(f"Round {t.round}: {t.outcome} at {t.layer} ({t.reason}){effect}\n{what[:longest]}{lost}".strip())
     return "\n\n".join(blocks) or "Nothing yet."

@@ -202,11 +202,14 @@ def rollback(folder: Path, candidate: str, reason: str) -> None:
     """Undo an accepted CANDIDATE of a run; what was accepted later stays where it still applies."""
     from ouroboros.runs.lifecycle import opened
     from ouroboros.runs.phases.rollback import refuse_unsettled, roll_back
+    from ouroboros.runs.phases.start import open_eyes
     from ouroboros.runs.phases.watch import losses
     from ouroboros.runs.progress import Quiet
 
     with opened(folder, Quiet(notes=False)) as open_run:
         refuse_unsettled(open_run)
+        if open_run.recipe.perception == "vision":
+            open_eyes(open_run)
         count = len(list(open_run.ledger.steps(methods=("patch.rollback",))))
         result = roll_back(open_run, f"manual/{count}/rollback", candidate, reason, losses(open_run, candidate))
     for id, why in result["chain"].items():

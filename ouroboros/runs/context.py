@@ -102,7 +102,7 @@ def spent(ledger: Ledger) -> list[Spent]:
 
 
 def transcripts(ledger: Ledger) -> dict[str, tuple[str, ...]]:
-    """Return the games that show why a candidate was rolled back, by its id."""
+    """Return the games that show why candidates were rolled back, by the id of the one at fault."""
     steps = ledger.steps(methods=("patch.rollback",))
     return {step.result["rolled_back"]: tuple(step.result["transcripts"]) for step in steps}
 

@@ -25,25 +25,31 @@ def history(document: dict[str, Any]) -> list[dict[str, Any]]:
     if document["start"] is None:
         return []
     best, rewards = document["start"]["score"]["mean"], Rewards(document["start"]["reward_spec"])
-    rows = [_row("start", best, "baseline", 0, None)]
+    rows = [_row("start", best, "baseline", 0, None, "")]
     for entry in document["rounds"]:
         accepted = [c for c in entry["candidates"] if c["verdict"] == "accepted"]
         lines = sum(patched_lines(c["diff"]) for c in accepted if c["diff"])
         change = "; ".join(rewards.become(c["reward"]) for c in accepted if c["reward"]) or "-"
         score = entry["incumbent"]["score"]["mean"] if entry["incumbent"] else best
         best = max(best, score)
-        rows.append(_row(entry["index"] + 1, best, change, lines, entry["attribution"]))
+        rows.append(_row(entry["index"] + 1, best, change, lines, entry["attribution"], _since(entry)))
     return rows
 
 
-def _row(round: int | str, best: float, change: str, lines: int, shares: dict[str, Any] | None) -> dict[str, Any]:
+def _since(entry: dict[str, Any]) -> str:
+    """Return which of a round's accepted candidates were rolled back since."""
+    back = [c["id"] for c in entry["candidates"] if c["verdict"] == "rolled_back"]
+    return f"; rolled back since: {', '.join(back)}" if back else ""
+
+
+def _row(round: int | str, best: float, change: str, lines: int, shares: dict[str, Any] | None, since: str) -> dict[str, Any]:
     return {
         "round": round,
         "best": f"{best:.1f}",
         "reward": change,
         "lines": lines,
         "gain": _figures(shares, ("reward", "code", "interaction")) if shares else "-",
-        "owner": shares["owner"] if shares else "-",
+        "owner": (shares["owner"] if shares else "-") + since,
     }
 
 
@@ -91,12 +97,13 @@ class Rewards:
 
 def attribution_lines(document: dict[str, Any]) -> list[str]:
     """Return who gets the credit: per round that accepted something, and for the run so far."""
-    lines, last = [], None
+    lines: list[str] = []
+    last: tuple[int, dict[str, Any]] | None = None
     for entry in document["rounds"]:
         if entry["attribution"]:
-            lines.append(f"round {entry['index'] + 1}: {_credit(entry['attribution'])}")
-            last = entry["attribution_total"]
-    return [*lines, f"since the start: {_credit(last)}"] if last and len(lines) > 1 else lines
+            lines.append(f"round {entry['index'] + 1}: {_credit(entry['attribution'])}{_since(entry)}")
+            last = (entry["index"] + 1, entry["attribution_total"])
+    return [*lines, f"from the start to round {last[0]}: {_credit(last[1])}"] if last and len(lines) > 1 else lines
 
 
 def _credit(shares: dict[str, Any]) -> str:
@@ -107,7 +114,7 @@ def _credit(shares: dict[str, Any]) -> str:
 def budget_line(document: dict[str, Any]) -> str:
     """Return how much of the run's budget of error is spent and what remains."""
     gate = document["gate"]
-    used = f"{gate['candidates']} candidates tested in {gate['races']} races, {gate['accepted']} accepted"
+    used = f"{gate['candidates']} candidates tested in {gate['races']} races, {gate['accepted']} of which accepted"
     return (
         f"error budget ({gate['rule']}: {gate['controls']}): {gate['alpha']:g}; {used}; "
         f"{gate['left']:.3g} left, of which the next race gets {gate['next']:.3g}"

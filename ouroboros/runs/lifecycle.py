@@ -187,9 +187,9 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) ->
     from ouroboros.runs.training import Trainers
     from ouroboros.runs.workspace import Workspace
 
-    recipe = read_recipe(folder, overrides)
     with ExitStack() as stack:
-        ledger = stack.enter_context(closing(Ledger(folder / "ledger.sqlite")))
+        ledger = stack.enter_context(closing(Ledger(folder / "ledger.sqlite")))  # first: one of another version says so
+        recipe = read_recipe(folder, overrides)
         stack.enter_context(locked(folder))
         if ledger.meta("recipe") != identity(recipe):
             raise LedgerError(f"{folder / 'recipe.toml'} is not the one that the run began with: restore it from a copy")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Perceive = Callable[[Observations], Observations]
 KEPT = 8
-"""Policies that stay loaded: those of a race."""
+"""Policies that stay loaded."""
 
 
 @dataclass(slots=True)
@@ -63,34 +63,59 @@ class Player:
         engine, gone = task.engine(np.array(seeds, dtype=np.uint64)), np.zeros(len(seeds), np.bool_)
 
         def decide(observations: Observations) -> NDArray[np.int8]:
-            rows, actions = np.flatnonzero(~engine.done), np.zeros(len(observations), np.int8)
+            rows = np.flatnonzero(~engine.done)
             seen = self.perceive(observations) if self.perceive else observations
-            logits, asked = self.policy.logits(seen), np.flatnonzero(~gone[rows])
-            while len(asked):
-                try:
-                    actions[asked] = self.session.act(seen.take(asked) if len(asked) < len(rows) else seen, logits[asked])
-                    break
-                except CandidateFault as fault:
-                    if fault.row is None:
-                        raise
-                    gone[rows[asked[fault.row]]] = True
-                    asked = np.delete(asked, fault.row)
-                    self.fault = fault
-                    self.renew()
+            actions, failed = self.answers(seen, self.policy.logits(seen), ~gone[rows])
+            gone[rows[failed]] = True
             return actions
 
         play_out(engine, decide)
         return with_lost(engine.outcomes(), gone)
+
+    def answers(
+        self, seen: Observations, logits: NDArray[np.float32], wanted: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int8], list[int]]:
+        """Return the controller's actions (B,) int8, 0 where it is not wanted or fails, and the rows at which it failed.
+
+        Raises:
+            CandidateFault: the worker itself failed.
+        """
+        actions, asked, failed = np.zeros(len(seen), np.int8), np.flatnonzero(wanted), list[int]()
+        while len(asked):
+            try:
+                actions[asked] = self.session.act(seen.take(asked) if len(asked) < len(seen) else seen, logits[asked])
+                break
+            except CandidateFault as fault:
+                if fault.row is None:
+                    raise
+                failed.append(int(asked[fault.row]))
+                asked = np.delete(asked, fault.row)
+                self.fault = fault
+                self.renew()
+        return actions, failed
 
     def renew(self) -> None:
         """Begin a fresh worker."""
         self.session.close()
         self.session = self.reopen()
 
-    def moves(self, observations: Observations) -> NDArray[np.int8]:
-        """Return the moves on a batch of positions: (B,) int8; raises CandidateFault where the controller fails."""
-        seen = self.perceive(observations) if self.perceive else observations
-        return self.session.act(seen, self.policy.logits(seen))
+
+@dataclass(slots=True)
+class Lenient:
+    """A player's session that goes on where the controller fails, with action 0, and counts how often it did."""
+
+    player: Player
+    failures: int = 0
+
+    def act(self, observations: Observations, logits: NDArray[np.float32]) -> NDArray[np.int8]:
+        """Return actions (B,) int8; raises CandidateFault where the worker itself failed."""
+        actions, failed = self.player.answers(observations, logits, np.ones(len(observations), np.bool_))
+        self.failures += len(failed)
+        return actions
+
+    def close(self) -> None:
+        """End the player's worker."""
+        close(self.player)
 
 
 @dataclass(slots=True)

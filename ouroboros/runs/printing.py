@@ -87,7 +87,8 @@ def print_candidate(found: dict[str, Any], as_json: bool) -> None:
         click.echo(json.dumps(found))
         return
     click.echo(f"{found['id']} ({found['kind']} by {found['role']}, round {found['round'] + 1}): {found['rationale']}")
-    click.secho(f"{found['verdict']} at {found['layer']}: {found['reason']}", bold=True)
+    said = f"{found['verdict']} at {found['layer']}: {found['reason']}" if found["layer"] else found["verdict"]
+    click.secho(said, bold=True)
     if found["effect"]:
         e = found["effect"]
         click.echo(

@@ -24,8 +24,8 @@ class Report:
     def __init__(self, folder: Path) -> None:
         """Open it; raises UsageError where it is none, LedgerError where it is damaged."""
         self.folder = folder
+        self.ledger = Ledger(folder / "ledger.sqlite", "read")  # first: one of another version says so
         self.recipe = read_recipe(folder)
-        self.ledger = Ledger(folder / "ledger.sqlite", "read")
         self.store = Store(folder / "artifacts")
         self._steps = {s.key: s for s in self.ledger.steps()}
         self._rolled_back = rolled_back(self.ledger)
@@ -136,7 +136,9 @@ class Report:
     def _reward(self, proposed: dict[str, Any], screened: dict[str, Any]) -> dict[str, Any] | None:
         if proposed["kind"] == "patch":
             return None
-        return dict(json.loads(self.store.text(screened["reward"]))) if "reward" in screened else {"text": proposed["text"]}
+        if "reward" in screened:
+            return dict(json.loads(self.store.text(screened["reward"])))
+        return {"text": proposed["text"] if proposed["kind"] == "reward" else proposed["reward"]}
 
     def candidate(self, id: str) -> dict[str, Any]:
         """Return one candidate by id, with its round.
@@ -152,12 +154,12 @@ class Report:
         raise UsageError(f"run {self.folder.name} has no candidate {id!r}; it has {', '.join(known) or 'none yet'}")
 
     def pair(self, a: str, b: str) -> tuple[str, str]:
-        """Return two candidates' controllers, or their reward specs as indented JSON; `start` goes with either.
+        """Return two candidates' controllers, or their reward specs as indented JSON; `start` and `both` go with either.
 
         Raises:
             UsageError: no such candidate, one did not pass the screen, or a patch is compared with a reward.
         """
-        kinds = {self.candidate(id)["kind"] for id in (a, b) if id != "start"} or {"patch"}
+        kinds = {self.candidate(id)["kind"] for id in (a, b) if id != "start"} - {"both"} or {"patch"}
         if len(kinds) > 1:
             raise UsageError(f"{a} and {b} are of different kinds; compare two patches or two rewards, or one with `start`")
         kind = kinds.pop()

@@ -58,7 +58,7 @@ class Workspace:
         with tempfile.TemporaryDirectory() as scratch:
             paths = [Path(scratch) / name for name in ("ours", "base", "theirs")]
             for path, text in zip(paths, (ours, base, theirs), strict=True):
-                path.write_text(text, encoding="utf-8")
+                path.write_bytes(text.encode())
             done = self._run("merge-file", "-p", "--quiet", *map(str, paths))
         return done.stdout if done.returncode == 0 else None
 
@@ -121,7 +121,7 @@ class Workspace:
                 cwd=self.folder,
                 env=environment,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
                 check=False,
                 timeout=60,
             )

@@ -8,7 +8,7 @@ import pytest
 from ouroboros.envs.task import SnakeTask
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.records import Observations
-from ouroboros.runs.players import Player, lost, outcomes_of_accepted
+from ouroboros.runs.players import Lenient, Player, lost, outcomes_of_accepted
 
 TASK = SnakeTask(6)
 SEEDS = list(range(100, 124))
@@ -72,3 +72,15 @@ def test_one_that_cannot_be_opened_loses_all() -> None:
     found = outcomes_of_accepted(None, TASK, SEEDS, 24)
     assert lost(found) == len(SEEDS)
     assert not found.utility.any()
+
+
+def test_a_lenient_session_goes_on_and_counts() -> None:
+    positions = TASK.positions(3, 64).observations()
+    lengths = positions.lengths["snake"]
+    length = int(lengths[np.flatnonzero(positions.columns["food"] % 5 == 0)[0]])
+    session = Lenient(player(length))
+    actions = session.act(positions, Greedy().logits(positions))
+    failed = (lengths == length) & (positions.columns["food"] % 5 == 0)
+    assert session.failures == failed.sum() > 0
+    assert not actions[failed].any()
+    assert np.array_equal(actions[~failed], Greedy().logits(positions).argmax(axis=1)[~failed])

@@ -185,15 +185,37 @@ def _killing(work: Callable[..., object]) -> Callable[..., object]:
     return then_die
 
 
-def test_no_rollback_in_the_middle_of_a_round(run: Run) -> None:
-    first = accept(run, 0, edited(run, "SLIPS = 150", "SLIPS = 0"))
-    refuse_unsettled(run)
+def test_no_rollback_by_hand_in_the_middle_of_a_round(run: Run) -> None:
+    def refused() -> bool:
+        try:
+            refuse_unsettled(run)
+        except UsageError:
+            return True
+        return False
+
+    assert not refused()
+    accept(run, 0, edited(run, "SLIPS = 150", "SLIPS = 0"))
+    run.ledger.record("0/observe/play", "policy.evaluate", {}, {})
+    assert refused()
+    watch(run, 0)
+    assert not refused()
+    run.ledger.record("1/observe/play", "policy.evaluate", {}, {})
     propose(run, 1, [edited(run, "LAPSES = 100", "LAPSES = 0")])
-    with pytest.raises(UsageError, match="in the middle of a round"):
-        refuse_unsettled(run)
+    assert refused()
     gate(run, 1)
-    refuse_unsettled(run)
-    roll_back(run, "r", first, "test")
+    assert refused()
+    run.ledger.record("1/watch/judge/0", "gate.judge_watch", {}, {"candidate": "r0-patch1"})
+    assert refused()  # the round's own rollback is still to come
+
+
+def test_a_later_patch_that_only_undoes_the_first_goes_with_it(run: Run) -> None:
+    start = run.store.text(run.incumbent().controller)
+    let_in(run, 0, start.replace("SLIPS = 150", "SLIPS = 0"))
+    let_in(run, 1, start)
+    result = roll_back(run, "r", "r0-patch1", "test")
+    assert list(result["chain"]) == ["r1-patch1"]
+    assert "nothing of its change is left" in result["chain"]["r1-patch1"]
+    assert workspace_text(run) == start
 
 
 def test_evidence_against_one_that_turned_bad_does_not_wait_for_its_good_rounds_to_be_lost_again() -> None:

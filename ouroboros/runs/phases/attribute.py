@@ -57,13 +57,13 @@ def _cells(old: Incumbent, new: Incumbent) -> list[Incumbent]:
 
 def _utilities(run: Run, round: int, cells: set[Incumbent]) -> dict[Incumbent, NDArray[np.float64]]:
     """Return every player's utilities on the round's seeds."""
-    games, batch = run.recipe.gate.attribution_games, run.recipe.gate.attribution_games
+    games = run.recipe.gate.attribution_games
     seeds = run.players.seeds("attribution", round * games, games)
     order = sorted(cells, key=lambda cell: (cell.policy, cell.reward, cell.controller))
     players = [run.players.open_or_none(cell) for cell in order]
     try:
         with ThreadPoolExecutor(run.recipe.threads) as pool:
-            found = list(pool.map(lambda player: outcomes_of_accepted(player, run.task, seeds, batch).utility, players))
+            found = list(pool.map(lambda player: outcomes_of_accepted(player, run.task, seeds, games).utility, players))
     finally:
         for player in players:
             close(player)

@@ -118,7 +118,6 @@ class Grounds:
         self._players: dict[str, Player | CandidateFault] = {}
         self._lost: dict[str, int] = {}
         self._defender: Player | None = None
-        self._opened = False
 
     def play(self, names: Sequence[str], start: int, count: int) -> Played:
         """Return a block of games, a `race.Play`; one on record is not played again."""
@@ -146,7 +145,7 @@ class Grounds:
     def _block(self, names: Sequence[str], start: int, count: int) -> dict[str, Any]:
         """Play a block, the incumbent and the candidates side by side."""
         run = self.run
-        self._open()
+        self._open(names)
         seeds = run.players.seeds("gate", self.first + start, count)
         with ThreadPoolExecutor(run.recipe.threads) as pool:
             theirs = pool.submit(outcomes_of_accepted, self._defender, run.task, seeds, count)
@@ -159,16 +158,20 @@ class Grounds:
             "played": (1 + len(names)) * count,
         }
 
-    def _open(self) -> None:
-        if self._opened:
-            return
-        self._opened = True
-        self._defender = self.run.players.open_or_none(self.incumbent)
-        for name, entrant in self.entrants.items():
-            try:
-                self._players[name] = self.run.players.open(entrant)
-            except CandidateFault as fault:
-                self._players[name] = fault
+    def _open(self, names: Sequence[str]) -> None:
+        """Open who plays and is not open yet; end the workers of those who are out of the race."""
+        if self._defender is None and not self._players:
+            self._defender = self.run.players.open_or_none(self.incumbent)
+        for name in self._players.keys() - set(names):
+            gone = self._players.pop(name)
+            if not isinstance(gone, CandidateFault):
+                close(gone)
+        for name in names:
+            if name not in self._players:
+                try:
+                    self._players[name] = self.run.players.open(self.entrants[name])
+                except CandidateFault as fault:
+                    self._players[name] = fault
 
     def _played(self, name: str, seeds: list[int]) -> dict[str, Any]:
         """Return a candidate's utilities and the games that it lost by failing, or the fault that ends its race, as JSON."""

@@ -11,7 +11,7 @@ from ouroboros.protocols.messages import DiagnoseRequest, Diagnosis, Finding
 from ouroboros.protocols.records import Candidate, Kind, Mode
 from ouroboros.runs.context import rolled_back
 from ouroboros.runs.gate.bank import failures_text
-from ouroboros.runs.players import close
+from ouroboros.runs.players import Lenient, close
 from ouroboros.runs.roles import Asked, ask
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ def _play(run: Run, round: int) -> dict[str, Any]:
     seeds = np.array(run.players.seeds("search", round * SEARCH_SPAN, games), dtype=np.uint64)
     try:
         player = run.players.open(run.incumbent())
-        trace = play_traced(run.task, player.policy, seeds, session=player.session, perceive=player.perceive)
+        session = Lenient(player)
+        trace = play_traced(run.task, player.policy, seeds, session=session, perceive=player.perceive)
     except CandidateFault as fault:
         return {"facts": _broken(run, games, fault), "failures": None, "played": games}
     finally:
@@ -84,15 +85,17 @@ def _play(run: Run, round: int) -> dict[str, Any]:
     kept = None
     if trace.failures is not None and trace.failure_regret is not None:
         kept = run.store.put_text(failures_text(trace.failures, trace.failure_regret))
-    return {"facts": _facts(run, round, trace), "failures": kept, "played": games}
+    return {"facts": _facts(run, round, trace, session.failures), "failures": kept, "played": games}
 
 
-def _facts(run: Run, round: int, trace: Trace) -> dict[str, Any]:
+def _facts(run: Run, round: int, trace: Trace, failures: int) -> dict[str, Any]:
     from ouroboros.policy.play import estimate
 
     outcomes = trace.outcomes
     score = estimate(outcomes.score, np.random.default_rng(run.seed("bootstrap", round)))
     deaths = {name: float((outcomes.cause == i).mean()) for i, name in enumerate(run.task.causes)}
+    if failures:  # a game in which it fails is lost wherever it counts
+        deaths["controller_error"] = min(1.0, failures / len(outcomes.score))
     return Diagnosis(
         games=len(outcomes.score),
         score=score.mean,

@@ -9,7 +9,7 @@ from ouroboros.protocols.errors import CandidateFault
 from ouroboros.runs.gate.bank import Bank, Failures, build_bank, read_failures
 from ouroboros.runs.gate.oracle import Answers, answers, score_bank
 from ouroboros.runs.phases.settle import combined
-from ouroboros.runs.players import close
+from ouroboros.runs.players import Lenient, close
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +34,7 @@ def _order(run: Run, round: int) -> list[dict[str, Any]]:
         return []
     screen = Screen(run, build_bank(run.task, run.seed("bank", round), run.recipe.gate.positions, failures(run, round)))
     try:
-        base = screen.answers(incumbent)
+        base = screen.answers(incumbent, lenient=True)
     except CandidateFault as fault:
         run.progress.note(f"the incumbent fails on the bank ({fault}): it counts as losing everywhere")
         base = None
@@ -45,7 +45,7 @@ def _order(run: Run, round: int) -> list[dict[str, Any]]:
         try:
             score = score_bank(screen.bank, screen.answers(combined(run, round, candidate, incumbent)), base)
         except CandidateFault as fault:
-            entry |= {"fault": {"layer": fault.layer, "reason": fault.reason}}
+            entry |= {"fault": {"layer": fault.layer, "reason": f"on the bank: {fault.reason}"}}
         else:
             entry |= {"score": asdict(score), "objection": score.objection}
         out.append(entry)
@@ -66,15 +66,19 @@ class Screen:
         self.run, self.bank = run, bank
         self._logits: dict[str, NDArray[np.float32]] = {}
 
-    def answers(self, player: Incumbent) -> Answers:
-        """Return what a player does on the bank; raises CandidateFault where its controller fails."""
+    def answers(self, player: Incumbent, *, lenient: bool = False) -> Answers:
+        """Return what a player does on the bank; where it fails, action 0 if `lenient`.
+
+        Raises:
+            CandidateFault: its controller fails, or its worker does.
+        """
         opened = self.run.players.open(player)
+        session = Lenient(opened) if lenient else opened.session
         try:
-            seen = opened.perceive(self.bank.observations) if opened.perceive else self.bank.observations
             if player.policy not in self._logits:
+                seen = opened.perceive(self.bank.observations) if opened.perceive else self.bank.observations
                 self._logits[player.policy] = opened.policy.logits(seen)
-            return answers(
-                self.bank, opened.policy, opened.session, perceive=opened.perceive, logits=self._logits[player.policy]
-            )
+            known = self._logits[player.policy]
+            return answers(self.bank, opened.policy, session, perceive=opened.perceive, logits=known)
         finally:
             close(opened)

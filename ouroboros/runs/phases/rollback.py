@@ -67,21 +67,19 @@ def roll_back(run: Run, key: str, candidate: str, reason: str, transcripts: Sequ
 
 
 def refuse_unsettled(run: Run) -> None:
-    """Refuse to roll back in the middle of a round: its candidates were made, and may race, against what plays now.
+    """Refuse to roll back in the middle of a round: its candidates were made, and race, against what plays now.
 
     Raises:
-        UsageError: the run was stopped between proposals and the last verdict or commit.
+        UsageError: the run was stopped between a round's first step and its last.
     """
-    steps = {s.key: s for s in run.ledger.steps()}
-    for key, step in steps.items():
-        if step.method == "run.candidates":
-            round = key.split("/")[0]
-            for proposed in step.result:
-                verdict = steps.get(f"{round}/verdict/{proposed['id']}")
-                applied = f"{round}/apply/{proposed['id']}" in steps
-                if verdict is None or (verdict.result["outcome"] == "accepted" and not applied):
-                    remedy = f"`ouroboros resume {run.folder}` first, then roll back"
-                    raise UsageError(f"{run.folder} was stopped in the middle of a round: {remedy}")
+    rounds = [int(step.key.split("/")[0]) for step in run.ledger.steps("*/observe/play")]
+    if not rounds:
+        return
+    judged = list(run.ledger.steps(f"{max(rounds)}/watch/judge/*"))
+    again = run.ledger.step(f"{max(rounds)}/watch/again") is not None
+    if not judged or judged[-1].result["candidate"] is not None or (len(judged) > 1 and not again):
+        remedy = f"`ouroboros resume {run.folder}` first, then roll back"
+        raise UsageError(f"{run.folder} was stopped in the middle of round {max(rounds) + 1}: {remedy}")
 
 
 def _take_out(run: Run, candidate: str, reason: str, transcripts: Sequence[str]) -> dict[str, Any]:
@@ -94,9 +92,11 @@ def _take_out(run: Run, candidate: str, reason: str, transcripts: Sequence[str])
     for before, after in pairwise(states[at:]):
         assert after.candidate is not None
         try:
-            left.append(Standing(after.candidate, _put_in(run, left[-1].incumbent, before.incumbent, after.incumbent)))
+            merged = _put_in(run, left[-1].incumbent, before.incumbent, after.incumbent)
         except CandidateFault as fault:
             chain[after.candidate] = f"built on {candidate}, which was rolled back: {fault.reason}"
+        else:
+            left.append(Standing(after.candidate, merged))
     subject = f"Roll back {', '.join((candidate, *chain))}\n\n{reason}"
     return {
         "incumbent": as_dict(left[-1].incumbent),
@@ -124,9 +124,11 @@ def _put_in(run: Run, now: Incumbent, before: Incumbent, after: Incumbent) -> In
         return now
     if now.controller == before.controller:
         return Incumbent(now.policy, now.reward, after.controller)
+    if now.controller == after.controller:
+        raise CandidateFault("gate", "without it nothing of its change is left")
     source = run.workspace.merged(*(run.store.text(x.controller) for x in (now, before, after)))
     if source is None:
         raise CandidateFault("gate", "its lines overlap")
-    if source != run.store.text(now.controller):
-        checked(run, source, now)
-    return Incumbent(now.policy, now.reward, run.store.put_text(source))
+    if source == run.store.text(now.controller):
+        raise CandidateFault("gate", "without it nothing of its change is left")
+    return Incumbent(now.policy, now.reward, run.store.put_text(checked(run, source, now).source))

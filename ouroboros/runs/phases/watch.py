@@ -168,10 +168,15 @@ def log_evidence(blocks: list[Floats], gain: float) -> float:
 
 
 def at_fault(states: list[Standing], shared: Shared, found: Regression, gain: float) -> int:
-    """Return the state between the better and the worse one of whose coming the games say most that it made things worse."""
+    """Return the state between the better and the worse one of whose coming the games say most that it made things worse.
+
+    Where they say so of none, it is the worse one itself.
+    """
     between = range(found.older + 1, found.newer + 1)
     steps = {k: shared.blocks_of(states[k].incumbent, states[k - 1].incumbent) for k in between}
-    return max(between, key=lambda k: (log_evidence(steps[k], gain), k))
+    harm = {k: log_evidence(blocks, gain) for k, blocks in steps.items()}
+    worst = max(between, key=lambda k: (harm[k], k))
+    return worst if harm[worst] > 0 else found.newer
 
 
 class Shared:
