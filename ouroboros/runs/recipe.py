@@ -118,7 +118,7 @@ class GateSettings(Frozen):
     batch: int = Field(default=8, ge=1, le=4096)
     gain: float = Field(default=0.03, gt=0, le=0.5)
     beta: float = Field(default=0.07, gt=0, lt=1)
-    positions: int = Field(default=256, ge=16, le=65536)
+    positions: int = Field(default=48, ge=16, le=65536)
     watch_games: int = Field(default=48, ge=8, le=100_000)
     watch_span: int = Field(default=3, ge=1, le=64)
     search_games: int = Field(default=48, ge=8, le=100_000)

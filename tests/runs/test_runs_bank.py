@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from ouroboros.envs.engine import SnakeEngine
 from ouroboros.envs.task import SnakeTask
 from ouroboros.policy.play import play_traced
 from ouroboros.protocols.records import Observations
@@ -39,6 +40,16 @@ class Greedy:
         head, food = (c.astype(int) for c in (observations.columns["snake"][:, 0], observations.columns["food"]))
         down, right = food // size - head // size, food % size - head % size
         return np.stack([-down, down, -right, right], axis=1).astype(np.float32)
+
+
+class Taught:
+    """Rates a teacher's move highest."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def logits(self, observations: Observations) -> np.ndarray:
+        return np.eye(4, dtype=np.float32)[SnakeTask(6).teach(self.name, SnakeEngine.of(observations))]
 
 
 class Circler:
@@ -78,8 +89,13 @@ def equal(first: Observations, second: Observations) -> bool:
     )
 
 
+def lost_of(lost: int) -> np.ndarray:
+    """Return pursuits of which the first so many are lost."""
+    return np.arange(STARTS) < lost
+
+
 def best(bank) -> Answers:
-    return Answers(bank.regret.argmin(axis=1).astype(np.int8), np.ones(bank.starts.games, bool))
+    return Answers(bank.regret.argmin(axis=1).astype(np.int8), np.zeros(bank.starts.games, bool))
 
 
 def test_a_bank_is_a_function_of_task_seed_count_and_failures(task, lost, bank):
@@ -165,12 +181,12 @@ def test_a_draw_is_even_over_the_strata(stratum, count, seed):
 
 def test_the_same_player_and_the_hopeless_are_rejected_and_nothing_else(bank):
     good = best(bank)
-    worst = Answers(bank.regret.argmax(axis=1).astype(np.int8), np.zeros(STARTS, bool))
+    worst = Answers(bank.regret.argmax(axis=1).astype(np.int8), np.ones(STARTS, bool))
     assert "same moves" in (score_bank(bank, good, good).objection or "")
-    assert "none of the pursuits" in (score_bank(bank, worst, good).objection or "")
-    few = replace(worst, scored=np.arange(STARTS) < 3)
+    assert "in all pursuits" in (score_bank(bank, worst, good).objection or "")
+    few = replace(worst, lost=lost_of(STARTS - 1))
     assert "loses at" in (score_bank(bank, few, good).objection or "")
-    for other in (replace(worst, scored=good.scored), replace(good, scored=np.arange(STARTS) < 3)):
+    for other in (replace(worst, lost=good.lost), replace(good, lost=lost_of(STARTS - 1))):
         assert score_bank(bank, other, good).objection is None
     assert score_bank(bank, worst, None).objection is None
     assert score_bank(bank, good, worst).objection is None
@@ -192,10 +208,10 @@ def test_each_kind_of_error_costs_merit_the_worse_the_more(bank):
     for low, high in ((0.0, 0.0), (0.01, 0.2), (0.5, 0.9), (1.0, 1.0)):
         regret = np.where((bank.regret >= low) & (bank.regret <= high), bank.regret, -1.0)
         moves = np.where(regret.max(axis=1) >= 0, regret.argmax(axis=1), good.moves).astype(np.int8)
-        merits.append(score_bank(bank, Answers(moves, good.scored), good).merit)
+        merits.append(score_bank(bank, Answers(moves, good.lost), good).merit)
     assert merits[0] > merits[1] > merits[2]
     assert merits[1] > merits[3]
-    stalls = [score_bank(bank, replace(good, scored=np.arange(STARTS) >= n), good).merit for n in range(STARTS + 1)]
+    stalls = [score_bank(bank, replace(good, lost=lost_of(n)), good).merit for n in range(STARTS + 1)]
     assert stalls == sorted(stalls, reverse=True)
 
 
@@ -206,11 +222,12 @@ def test_a_score_is_plain_numbers_that_add_up(bank):
     assert score.fatal == pytest.approx((bank.regret[np.arange(96), answers(bank, Greedy(), None).moves] >= 0.5).mean())
 
 
-def test_who_circles_for_ever_comes_to_no_point(bank):
-    found = answers(bank, Greedy(), Circler())
-    greedy = answers(bank, Greedy(), None)
-    assert found.scored.mean() < 0.4 < greedy.scored.mean()
-    assert score_bank(bank, found, greedy).merit < score_bank(bank, greedy, greedy).merit
+def test_who_circles_for_ever_is_found_out_and_who_goes_a_long_way_is_not(bank):
+    circler, short, long = (answers(bank, Taught(t), s) for t, s in (("greedy", Circler()), ("greedy", None), ("cycle", None)))
+    assert circler.lost.mean() > 0.7
+    assert not short.lost.any()
+    assert not long.lost.any()
+    assert score_bank(bank, circler, short).merit < 0.1 < score_bank(bank, long, short).merit
 
 
 def test_logits_that_are_known_are_not_asked_for_again(bank):
@@ -219,4 +236,4 @@ def test_logits_that_are_known_are_not_asked_for_again(bank):
     again = answers(bank, told, None, logits=Greedy().logits(bank.observations))
     assert asking.asked == told.asked + len(bank)
     assert np.array_equal(whole.moves, again.moves)
-    assert np.array_equal(whole.scored, again.scored)
+    assert np.array_equal(whole.lost, again.lost)

@@ -13,9 +13,9 @@ import sys
 import types
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -33,6 +33,7 @@ from ouroboros.runs.bench.sandbox import installed
 from ouroboros.runs.bench.timing import Report, machine, significant
 from ouroboros.runs.gate.bank import HORIZON, Bank, Failures, build_bank
 from ouroboros.runs.gate.oracle import Answers, answers, score_bank
+from ouroboros.runs.recipe import GateSettings
 from ouroboros.sandbox.docker_worker import DockerSandbox
 
 if TYPE_CHECKING:
@@ -40,11 +41,13 @@ if TYPE_CHECKING:
     from ouroboros.protocols.records import Observations
 
 CONTROLLERS: Final = 48
-POSITIONS: Final = 48
+POSITIONS: Final = GateSettings().positions
 """Of the bank. More of them hardly order controllers better; the pursuits do."""
-GAMES: Final = {6: 120, 10: 40}
+GAMES: Final = {6: 100, 10: 36}
 """Board -> games that each controller's utility is the mean of: its error is a tenth of the spread between controllers."""
 RESAMPLES: Final = 1000
+SETTLE_S: Final = 0.2
+"""After so long a pool of workers is full again, and its filling does not disturb what is timed next."""
 FINDINGS: Final = {
     "hits_body": "games end because the snake hits its body",
     "hits_wall": "games end because the snake hits a wall",
@@ -65,12 +68,18 @@ class WeakPolicy:
     def logits(self, observations: Observations) -> NDArray[np.float32]:
         """Return (B, 4) float32, a function of each position alone."""
         board = np.asarray(observations.columns["board"], np.uint64)
-        factors = np.random.default_rng(self.seed).integers(0, 2**64, (5, board.shape[1]), dtype=np.uint64) | np.uint64(1)
+        factors = odd_numbers(self.seed, board.shape[1])
         noise = ((board @ factors.T) >> np.uint64(32)).astype(np.float64) / 2**32
         moves = self.task.teach("greedy", SnakeEngine.of(observations, self.task.settings))
         liked = np.eye(4)[moves] * (noise[:, 4:] < 1 / 2)
         rated: NDArray[np.float32] = (noise[:, :4] + liked).astype(np.float32)
         return rated
+
+
+@cache
+def odd_numbers(seed: int, cells: int) -> NDArray[np.uint64]:
+    """Return the factors of a position's hashes: (5, cells) uint64."""
+    return np.random.default_rng(seed).integers(0, 2**64, (5, cells), dtype=np.uint64) | np.uint64(1)
 
 
 class InProcess:
@@ -186,6 +195,7 @@ def timed(box: Sandbox, bank: Bank, policy: Policy, sources: list[str]) -> tuple
     for source in sources:
         if isinstance(box, DockerSandbox):
             box.await_warm()
+        sleep(SETTLE_S)
         began = perf_counter()
         session = box.open(source)
         opened = perf_counter()
@@ -208,7 +218,7 @@ def timed(box: Sandbox, bank: Bank, policy: Policy, sources: list[str]) -> tuple
 def same(first: list[Answers], second: list[Answers]) -> bool:
     """Tell whether two sandboxes gave the same answers."""
     pairs = zip(first, second, strict=True)
-    return all(np.array_equal(a.moves, b.moves) and np.array_equal(a.scored, b.scored) for a, b in pairs)
+    return all(np.array_equal(a.moves, b.moves) and np.array_equal(a.lost, b.lost) for a, b in pairs)
 
 
 def utilities(size: int, seed: int, sources: list[str], report: Report) -> NDArray[np.float64]:

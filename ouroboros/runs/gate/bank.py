@@ -27,11 +27,11 @@ LEAST_POOL: Final = 768
 """Positions that a bank is drawn from, at least; eight times the bank where that is more."""
 FAILURE_SHARE: Final = 0.25
 """Of a bank, at most, are failures of past incumbents."""
-STARTS: Final = 24
-"""Early positions from which a player is followed to its next point."""
-HORIZON: Final = 12
-"""Moves for which it is followed; each is a round trip to a sandbox, so more starts are cheaper than more moves."""
-EARLY: Final = 4
+STARTS: Final = 6
+"""Early positions from which a player is followed: few, because what closes a circle in one mostly does in all."""
+HORIZON: Final = 44
+"""Moves for which it is followed at most: most circles are closed by then; each move is a round trip to a sandbox."""
+EARLY: Final = 8
 """The starts come from the first of so many parts of the first phase: there a circle closes soonest."""
 
 
@@ -134,7 +134,7 @@ def weights(phase: NDArray[np.int8], danger: NDArray[np.int8], rows: NDArray[np.
 
 def starts_of(task: Task, pool: Engine, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the rows, of those given, with the least score from which the oracle scores within `HORIZON`, not at once."""
-    ranked = rows[np.argsort(pool.outcomes().score[rows], kind="stable")][: max(2 * STARTS, len(rows) // EARLY)]
+    ranked = rows[np.argsort(pool.outcomes().score[rows], kind="stable")][: max(STARTS, len(rows) // EARLY)]
     games = pool.clone(ranked)
     before, took = games.outcomes().score, np.zeros(games.games, np.int64)
     for move in range(1, HORIZON + 1):

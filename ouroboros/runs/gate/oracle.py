@@ -1,9 +1,9 @@
 """The A* screen: moves on a bank of positions, weighed by the oracle's regret. It rejects the hopeless and orders the rest.
 
-Utility is foods eaten, so what costs it is whatever ends the eating: a move into death or a trap, and turning in circles until
-the game starves. Single moves show the first. The second they hardly show: a player that goes over the whole board and eats
-all makes as many detours as one that circles for ever. So a player is also followed from a few early positions to its next
-point. `merit` puts both into one expected share of the score, by a survival model over the phases of the game.
+What costs utility is whatever ends the scoring: a move into death or a trap, and turning in circles until the game starves.
+Single moves show the first. The second they hardly show: a player that goes over the whole board and eats all makes as many
+detours as one that circles for ever. So a player is also followed from a few early positions until it scores, dies or comes
+back to where it was. `merit` puts both into one expected share of the score, by a survival model over the phases of the game.
 """
 
 from __future__ import annotations
@@ -21,22 +21,26 @@ if TYPE_CHECKING:
 
     from ouroboros.envs.rollout import Decide
     from ouroboros.protocols.ports import Engine, Policy, Session
+    from ouroboros.protocols.records import Observations
 
-HAZARD: Final = (1.0, 2.0, 20.0)
-"""What a share of 1 of detours, of moves off all safe ways, and of fatal moves adds to a phase's hazard. Controllers keep their
-order when a number here is halved or doubled."""
+HAZARD: Final = (0.1, 0.3, 20.0)
+"""What a share of 1 of detours, of moves off all safe ways, and of fatal moves adds to a phase's hazard.
+
+Detours are nearly free: all who go over the whole board make them. The order of controllers hardly changes where a number here
+is halved or doubled.
+"""
 OFF: Final = 0.25
 """A move with this regret or more, short of a fatal one, leaves all known ways that are safe."""
 FAILURE_HAZARD: Final = 2.0
 """What fatal moves at all failures of past incumbents add to each phase's hazard."""
 STALL_HAZARD: Final = 60.0
-"""What scoring in no pursuit adds to the first phase's hazard: who does not score early never comes to the later phases."""
+"""What losing all pursuits adds to the first phase's hazard: who does not score early never comes to the later phases."""
 FLOOR: Final = 0.01
 """The least hazard of a phase: a bank cannot tell smaller ones apart."""
 EXCESS: Final = 0.3
 """The hopeless lose at so many more of the positions than the incumbent, beyond three standard errors, ..."""
 SLOWER: Final = 0.25
-"""... and score in so many fewer of the pursuits."""
+"""... and at so many more of the pursuits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +49,11 @@ class Answers:
 
     Args:
         moves: (B,) int8.
-        scored: (S,) bool, whether it came to its next point within `HORIZON` moves.
+        lost: (S,) bool, whether a pursuit ended in a death or a circle.
     """
 
     moves: NDArray[np.int8]
-    scored: NDArray[np.bool_]
+    lost: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class BankScore:
         incumbent_trapped: see above.
         incumbent_detour: see above.
         incumbent_optimal: see above.
-        stalled: share of pursuits in which the candidate came to no point.
+        stalled: share of pursuits that the candidate lost.
         incumbent_stalled: the incumbent's.
         merit: in (0, 1), higher for a better expected utility; candidates come in this order.
         incumbent_merit: the incumbent's; 0 where it fails.
@@ -108,7 +112,7 @@ class BankScore:
         if self.changed == 0:
             return f"same moves as the incumbent on all {self.positions} positions"
         if self.stalled == 1 and self.incumbent_stalled <= 1 / 2:
-            return f"scores in none of the pursuits, the incumbent in {1 - self.incumbent_stalled:.0%}"
+            return f"dies or circles in all pursuits, the incumbent in {self.incumbent_stalled:.0%} of them"
         # `changed` bounds the variance of the difference of fatal shares.
         margin = max(EXCESS, 3 * (self.changed / self.positions) ** 0.5)
         if self.fatal - self.incumbent_fatal > margin and self.stalled - self.incumbent_stalled > SLOWER:
@@ -143,18 +147,36 @@ def answers(
 
 
 def pursue(starts: Engine, decide: Decide) -> NDArray[np.bool_]:
-    """Return which of the games score within `HORIZON` moves: (S,) bool; each is followed to its first point alone."""
+    """Follow a player from each start to its first point, for at most `HORIZON` moves; return where it is lost: (S,) bool.
+
+    A position that comes back without a point between will come back for ever, if the player heeds nothing but the position.
+    Whoever has neither scored nor closed a circle is not lost: it may be on its way over the whole board.
+    """
     games = starts.clone(np.arange(starts.games))
-    before, scored = games.outcomes().score, np.zeros(starts.games, np.bool_)
+    before, lost, scored = games.outcomes().score, np.zeros(starts.games, np.bool_), np.zeros(starts.games, np.bool_)
+    known: set[tuple[int, bytes]] = set()
     actions = np.zeros(starts.games, np.int8)
     for _ in range(HORIZON):
-        rows = np.flatnonzero(~scored & ~games.done)
-        if not len(rows):
+        rows = np.flatnonzero(~lost & ~scored)
+        seen = games.observations(rows)
+        marks = [(int(row), mark(seen, index)) for index, row in enumerate(rows)]
+        fresh = np.array([m not in known for m in marks], np.bool_)
+        known.update(marks)
+        lost[rows[~fresh]] = True
+        if not fresh.any():
             break
-        actions[rows] = decide(games.observations(rows))
+        actions[rows[fresh]] = decide(seen.take(np.flatnonzero(fresh)))
         games.step(actions)
         scored |= games.outcomes().score > before
-    return scored
+        lost |= games.done & ~scored
+        if 2 * lost.sum() >= len(lost):  # circles from so many starts: the others would cost time and tell little
+            return ~scored
+    return lost
+
+
+def mark(observations: Observations, index: int) -> bytes:
+    """Return what tells a position from others: its lists. A single number is left out, for it may be a clock."""
+    return b"".join(column[index].tobytes() for column in observations.columns.values() if column.ndim > 1)
 
 
 def score_bank(bank: Bank, candidate: Answers, incumbent: Answers | None) -> BankScore:
@@ -168,9 +190,9 @@ def score_bank(bank: Bank, candidate: Answers, incumbent: Answers | None) -> Ban
     count = len(bank)
     mine = regret_of(bank, candidate)
     theirs = np.ones(count) if incumbent is None else regret_of(bank, incumbent)
-    differ = count + len(candidate.scored)
+    differ = count + len(candidate.lost)
     if incumbent is not None:
-        differ = int((candidate.moves != incumbent.moves).sum() + (candidate.scored != incumbent.scored).sum())
+        differ = int((candidate.moves != incumbent.moves).sum() + (candidate.lost != incumbent.lost).sum())
     dies, trapped, detour, optimal = kinds(mine)
     their_dies, their_trapped, their_detour, their_optimal = kinds(theirs)
     return BankScore(
@@ -186,9 +208,9 @@ def score_bank(bank: Bank, candidate: Answers, incumbent: Answers | None) -> Ban
         incumbent_optimal=their_optimal,
         stalled=stalled(candidate),
         incumbent_stalled=1.0 if incumbent is None else stalled(incumbent),
-        merit=merit(bank, mine, stalled(candidate)),
-        incumbent_merit=0.0 if incumbent is None else merit(bank, theirs, stalled(incumbent)),
-        changed=differ / (count + len(candidate.scored)),
+        merit=merit(bank, candidate),
+        incumbent_merit=0.0 if incumbent is None else merit(bank, incumbent),
+        changed=differ / (count + len(candidate.lost)),
         positions=count,
     )
 
@@ -200,8 +222,8 @@ def regret_of(bank: Bank, given: Answers) -> NDArray[np.float64]:
 
 
 def stalled(given: Answers) -> float:
-    """Return the share of pursuits without a point; 0 where there were none."""
-    return float((~given.scored).mean()) if len(given.scored) else 0.0
+    """Return the share of pursuits that were lost; 0 where there were none."""
+    return float(given.lost.mean()) if len(given.lost) else 0.0
 
 
 def kinds(regret: NDArray[np.float64]) -> tuple[float, float, float, float]:
@@ -210,7 +232,7 @@ def kinds(regret: NDArray[np.float64]) -> tuple[float, float, float, float]:
     return dies, round(fatal - dies, 9), round(1 - fatal - best, 9), best
 
 
-def merit(bank: Bank, regret: NDArray[np.float64], stall: float) -> float:
+def merit(bank: Bank, given: Answers) -> float:
     """Return the share of the score that a player can expect.
 
     Each phase is a third of the way; in it the player is lost at a constant hazard `h`, so of those that enter a phase
@@ -218,16 +240,17 @@ def merit(bank: Bank, regret: NDArray[np.float64], stall: float) -> float:
 
     Args:
         bank: positions.
-        regret: (B,) float64, of the moves that it made.
-        stall: share of pursuits in which it came to no point.
+        given: what the player does on it.
     """
+    regret = regret_of(bank, given)
+    stall = STALL_HAZARD * stalled(given)
     levels = np.array([0.0, *HAZARD])[(regret > 0).astype(int) + (regret >= OFF) + (regret >= FATAL)]
     past = bank.phase < 0
     base = FLOOR + (FAILURE_HAZARD * float((regret[past] >= FATAL).mean()) if past.any() else 0.0)
     alive, covered = 1.0, 0.0
     for phase in range(3):
         inside = bank.phase == phase
-        hazard = base + float(levels[inside] @ bank.weight[inside]) + (STALL_HAZARD * stall if phase == 0 else 0.0)
+        hazard = base + float(levels[inside] @ bank.weight[inside]) + (stall if phase == 0 else 0.0)
         covered += alive * (1 - float(np.exp(-hazard))) / hazard / 3
         alive *= float(np.exp(-hazard))
     return round(covered, 9)
