@@ -222,15 +222,13 @@ def _trace(recorders: Sequence[Recorder], failures: int, most: int) -> Trace:
         policy_influence=float(np.concatenate([part for r in recorders for part in r.heeded]).mean()),
         transcripts=tuple(recorder.transcript(row, cause) for recorder, row, cause in shown),
         decisions=int(outcomes.steps.sum()),
-        failures=_joined([moment.seen for moment in moments]),
+        failures=join_observations([moment.seen for moment in moments]) if moments else None,
         failure_regret=np.concatenate([moment.regret for moment in moments]) if moments else None,
     )
 
 
-def _joined(parts: Sequence[Observations]) -> Observations | None:
-    """Return batches of one game as one, in order; None for none."""
-    if not parts:
-        return None
+def join_observations(parts: Sequence[Observations]) -> Observations:
+    """Return batches of one game as one, in order; at least one."""
     columns = {key: np.concatenate([part.columns[key] for part in parts]) for key in parts[0].columns}
     lengths = {key: np.concatenate([part.lengths[key] for part in parts]) for key in parts[0].lengths}
     return Observations(parts[0].constants, columns, lengths)

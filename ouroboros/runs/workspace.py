@@ -48,9 +48,9 @@ class Workspace:
         for name, text in zip(FILES, (controller, reward + "\n", policy + "\n"), strict=True):
             (self.folder / name).write_text(text, encoding="utf-8")
         self._git("add", "--", *FILES)
-        if self._has_commits() and not self._git("status", "--porcelain").strip():
-            return self.head()
-        self._git("commit", "-q", "--no-verify", "--no-gpg-sign", "-m", subject, clock=clock)
+        done = self._run("commit", "-q", "--no-verify", "--no-gpg-sign", "-m", subject, clock=clock)
+        if done.returncode != 0 and (not self._has_commits() or self.changes()):
+            raise self._failed("commit", done)
         return self.head()
 
     def merged(self, ours: str, base: str, theirs: str) -> str | None:
@@ -93,13 +93,17 @@ class Workspace:
     def _git(self, *args: str, clock: int = 0) -> str:
         done = self._run(*args, clock=clock)
         if done.returncode != 0:
-            said = " ".join(done.stderr.split())[:200]
-            if os.strerror(errno.ENOSPC) in said:
-                raise disk_full(self.folder)
-            raise LedgerError(
-                f"git {args[0]} failed in {self.folder}: {said}; restore the workspace from a copy, or start a new run"
-            )
+            raise self._failed(args[0], done)
         return done.stdout
+
+    def _failed(self, command: str, done: subprocess.CompletedProcess[str]) -> SurroundingsError | LedgerError:
+        """Return the error for a command that failed."""
+        said = " ".join(done.stderr.split())[:200]
+        if os.strerror(errno.ENOSPC) in said:
+            return disk_full(self.folder)
+        return LedgerError(
+            f"git {command} failed in {self.folder}: {said}; restore the workspace from a copy, or start a new run"
+        )
 
     def _run(self, *args: str, clock: int = 0) -> subprocess.CompletedProcess[str]:
         date = f"{1_700_000_000 + clock} +0000"

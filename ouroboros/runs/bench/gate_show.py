@@ -147,7 +147,9 @@ def attribution(document: dict[str, Any]) -> Table:
     for case, rows in cases.items():
         covered = [row["coverage"] for row in rows if row["width"] > 0]
         bias = max((abs(row["bias"]) for row in rows if row["truth"] != 0), default=0.0)
-        table.add_row(case, f"{bias:.2%}", f"{min(covered):.1%} .. {max(covered):.1%}")
+        beyond = rows[0] in document["attribution"]["limits"]
+        label = f"beyond its limits: {case}" if beyond else case
+        table.add_row(label, "" if beyond else f"{bias:.2%}", f"{min(covered):.1%} .. {max(covered):.1%}")
     found = document["credit"]
     owners = ", ".join(f"{owner}: {count}" for owner, count in found["owners"].items())
     table.add_row(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ouroboros.policy.play import join_observations
 from ouroboros.protocols.canonical import Json, canonical
 from ouroboros.protocols.records import Observations
 
@@ -95,7 +96,7 @@ def build_bank(task: Task, seed: int, count: int, failures: Sequence[Failures] =
     rows = draw(3 * phase + danger, count - kept, np.random.default_rng(seed % 2**64))
     seen, lead = pool.observations(rows), np.full(kept, -1, np.int8)
     return Bank(
-        observations=seen if old is None else joined([old.observations, seen]),
+        observations=seen if old is None else join_observations([old.observations, seen]),
         regret=regret[rows] if old is None else np.concatenate([old.regret, regret[rows]]),
         phase=np.concatenate([lead, phase[rows]]),
         danger=danger[rows] if old is None else np.concatenate([danger_of(old.regret), danger[rows]]),
@@ -150,16 +151,8 @@ def first_of(failures: Sequence[Failures], count: int) -> Failures | None:
     """Return the first `count` positions; None where there are none."""
     if count < 1 or not sum(len(part.regret) for part in failures):
         return None
-    observations, regret = joined([f.observations for f in failures]), np.concatenate([f.regret for f in failures])
+    observations, regret = join_observations([f.observations for f in failures]), np.concatenate([f.regret for f in failures])
     return Failures(observations.take(slice(0, count)), regret[:count])
-
-
-def joined(parts: Sequence[Observations]) -> Observations:
-    """Return batches of one game as one, in order."""
-    first = parts[0]
-    columns = {key: np.concatenate([part.columns[key] for part in parts]) for key in first.columns}
-    lengths = {key: np.concatenate([part.lengths[key] for part in parts]) for key in first.lengths}
-    return Observations(first.constants, columns, lengths)
 
 
 def failures_text(observations: Observations, regret: NDArray[np.float32]) -> str:
