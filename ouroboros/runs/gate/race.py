@@ -130,10 +130,6 @@ def race(play: Play, levels: Mapping[str, float], rules: RaceRules) -> dict[str,
     return {arm.name: _judgement(arm, winner) for arm in arms}
 
 
-def _test(alpha: float, rules: RaceRules) -> PairedTest:
-    return PairedTest(alpha=alpha, beta=rules.beta, gain=rules.gain, games=rules.games)
-
-
 def _enter(racing: Sequence[Arm], block: Played) -> None:
     """Give every racing candidate its games; a fault ends its race."""
     for arm in racing:
