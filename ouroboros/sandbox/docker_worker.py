@@ -10,9 +10,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,6 +21,7 @@ from ouroboros.sandbox.docker_image import PYTHON, PYTHON_OF_BASE, command, ensu
 from ouroboros.sandbox.docker_link import AttachedLink, FifoLink, mounts, named_pipes
 from ouroboros.sandbox.limits import Limits
 from ouroboros.sandbox.link import await_ready
+from ouroboros.sandbox.pool import WarmPool
 from ouroboros.sandbox.session import WorkerSession
 
 log = logging.getLogger(__name__)
@@ -79,17 +79,16 @@ class DockerSandbox:
         run: str = "",
         base: str = "",
     ) -> None:
-        self._client, self._actions, self._limits, self._warm = connect(), actions, limits or Limits(), warm
+        self._client, self._actions, self._limits = connect(), actions, limits or Limits()
         self._image = ensure_image(self._client, toolkit_source, base)
         self._profile = Path(__file__).with_name("seccomp.json").read_text(encoding="utf-8")
         self._sessions: set[WorkerSession] = set()
-        self._ready: deque[Future[Channel]] = deque()
-        self._starter = ThreadPoolExecutor(max(1, warm), thread_name_prefix="sandbox-start")
+        self._pool: WarmPool[Channel] = WarmPool(self._start, warm)
         self._remover = ThreadPoolExecutor(1, thread_name_prefix="sandbox-remove")
         self._closed, self._pipes, self._run = False, True, run
         self._python = PYTHON_OF_BASE if base else PYTHON
         reap(self._client)
-        self._refill()
+        self._pool.refill()
 
     def open(self, source: str) -> WorkerSession:
         """Load a controller into a fresh container.
@@ -100,11 +99,11 @@ class DockerSandbox:
         """
         if self._closed:
             raise SurroundingsError("the Docker sandbox is closed")
-        link = self._ready.popleft().result() if self._ready else self._start()
+        link = self._pool.take()
         try:
             session = WorkerSession(link, source, self._actions, self._limits, on_close=self._sessions.discard)
         finally:
-            self._refill()  # not before: starting the next container would slow this one's first answer
+            self._pool.refill()  # not before: starting the next container would slow this one's first answer
         self._sessions.add(session)
         return session
 
@@ -115,21 +114,13 @@ class DockerSandbox:
         self._closed = True
         for session in list(self._sessions):
             session.close()
-        while self._ready:
-            with contextlib.suppress(SurroundingsError):
-                self._ready.popleft().result().close()
-        self._starter.shutdown()
+        self._pool.close()
         self._remover.shutdown()
         self._client.close()
 
     def await_warm(self) -> None:
         """Wait until the pool is full."""
-        wait(list(self._ready))
-
-    def _refill(self) -> None:
-        """Have containers started in the background, up to `warm`."""
-        while len(self._ready) < self._warm:
-            self._ready.append(self._starter.submit(self._start))
+        self._pool.await_warm()
 
     def _start(self) -> Channel:
         """Start a container and wait until its worker is shut in: by named pipes, or attached where those do not reach."""

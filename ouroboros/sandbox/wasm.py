@@ -7,15 +7,13 @@ new code). A session is one process; it dies with its controller.
 from __future__ import annotations
 
 import sys
-from collections import deque
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
 
 from ouroboros.protocols.errors import SurroundingsError
 from ouroboros.sandbox.limits import Limits
 from ouroboros.sandbox.link import ProcessLink, await_ready
+from ouroboros.sandbox.pool import WarmPool
 from ouroboros.sandbox.session import WorkerSession
 from ouroboros.sandbox.wasm_build import prepare
 
@@ -55,8 +53,7 @@ class WasmSandbox:
         self._toolkit, self._component = toolkit_source, prepare(toolkit_source)
         self._actions, self._limits = actions, limits or Limits()
         self._sessions: set[WorkerSession] = set()
-        self._warm, self._ready = warm, deque[ProcessLink]()
-        self._lock = Lock()
+        self._pool = WarmPool(self._start, warm, lambda link: not link.gone())
 
     def open(self, source: str) -> WorkerSession:
         """Load a controller into a fresh worker.
@@ -65,11 +62,11 @@ class WasmSandbox:
             CandidateFault: the controller could not be loaded.
             SurroundingsError: the worker process did not start.
         """
-        link, on_close = self._greeted(), self._sessions.discard
+        link, on_close = self._pool.take(), self._sessions.discard
         try:
             session = WorkerSession(link, source, self._actions, self._limits, slowdown=SLOWDOWN, on_close=on_close)
         finally:
-            self._refill()
+            self._pool.refill()  # not before: starting the next worker would slow this one's first answer
         self._sessions.add(session)
         return session
 
@@ -77,31 +74,16 @@ class WasmSandbox:
         """End every worker; safe to call twice."""
         for session in list(self._sessions):
             session.close()
-        with self._lock:
-            self._warm = 0
-            while self._ready:
-                self._ready.popleft().close()
+        self._pool.close()
 
-    def _greeted(self) -> ProcessLink:
-        """Return a worker that has greeted: one kept ready, or a fresh one where there is none or it came to harm."""
-        with self._lock:
-            link = self._ready.popleft() if self._ready else None
-        if link is not None:
-            with suppress(SurroundingsError):
-                await_ready(link, self._limits.start_s, "WASM")
-                return link
-        link = self._start()
-        await_ready(link, self._limits.start_s, "WASM")
-        return link
-
-    def _refill(self) -> None:
-        """Start workers ahead of need, up to `warm`; they make themselves ready beside whatever goes on here."""
-        with self._lock:
-            while len(self._ready) < self._warm:
-                self._ready.append(self._start())
+    def await_warm(self) -> None:
+        """Wait until the pool is full."""
+        self._pool.await_warm()
 
     def _start(self) -> ProcessLink:
-        """Start a worker's process and do not wait for it."""
+        """Start a worker's process and wait until it is shut in."""
         if not self._component.exists():  # the cache was emptied meanwhile
             prepare(self._toolkit)
-        return ProcessLink([sys.executable, "-I", "-c", _START, _ROOT, str(self._component), str(self._limits.memory_mb)])
+        link = ProcessLink([sys.executable, "-I", "-c", _START, _ROOT, str(self._component), str(self._limits.memory_mb)])
+        await_ready(link, self._limits.start_s, "WASM")
+        return link

@@ -123,11 +123,11 @@ def test_leftovers_of_a_dead_process_are_reaped(toolkit: str) -> None:
 
 
 def test_a_warm_container_is_taken_and_replaced(docker: DockerSandbox) -> None:
-    warm = [ready.result() for ready in docker._ready]
+    warm = [ready.result() for ready in docker._pool._ready]
     session = docker.open(GREEDY)
     assert session._link is warm[0]
-    assert docker._ready[0].result() is warm[1]
-    assert docker._ready[1].result() not in warm
+    assert docker._pool._ready[0].result() is warm[1]
+    assert docker._pool._ready[1].result() not in warm
 
 
 def test_the_daemon_carries_frames_where_named_pipes_do_not_reach(toolkit: str, monkeypatch: pytest.MonkeyPatch) -> None:

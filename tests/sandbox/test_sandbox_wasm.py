@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -75,13 +76,17 @@ def test_a_killed_worker_is_a_fault_and_the_next_one_is_well(wasm: WasmSandbox) 
 def test_workers_are_kept_ready_and_end_with_the_sandbox(toolkit: str) -> None:
     sandbox = WasmSandbox(toolkit, warm=2)
     sandbox.open(GREEDY)
-    first, second = (link.pid for link in sandbox._ready)
+    sandbox.await_warm()
+    links = [ready.result() for ready in sandbox._pool._ready]
+    first, second = (link.pid for link in links)
     os.kill(first, signal.SIGKILL)
+    while not links[0].gone():
+        time.sleep(0.01)
     session = sandbox.open(GREEDY)  # the one kept ready came to harm: a fresh one answers
     assert session.act(*bank(2)).shape == (2,)
     assert session._link.pid not in (first, second)  # type: ignore[attr-defined]
     assert sandbox.open(GREEDY)._link.pid == second  # type: ignore[attr-defined]
-    left = [link.pid for link in sandbox._ready]
+    left = [ready.result().pid for ready in sandbox._pool._ready]
     sandbox.close()
     assert not any(Path(f"/proc/{pid}").exists() for pid in (*left, second))
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from time import perf_counter, sleep
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from ouroboros.sandbox.limits import Limits
 from ouroboros.sandbox.link import ProcessLink, await_ready
 from ouroboros.sandbox.screen import static_screen
 from ouroboros.sandbox.session import WorkerSession
+from ouroboros.sandbox.wasm import WasmSandbox
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -144,7 +145,7 @@ def screening() -> dict[str, Any]:
 
 
 def starts(box: Sandbox) -> dict[str, Any]:
-    """Return how long it takes until a controller is loaded: from nothing, and from a pool where there is one."""
+    """Return how long it takes until a controller is loaded: from nothing, and from the pool."""
     sessions: list[Session] = []
 
     def open_one() -> None:
@@ -155,23 +156,20 @@ def starts(box: Sandbox) -> dict[str, Any]:
             sessions.pop().close()
         await_pool(box)
 
-    if not isinstance(box, DockerSandbox):
-        found = {"start_ms": median_ms(open_one, STARTS, settle)}
-    else:
-        found = {"warm_ms": median_ms(open_one, STARTS, settle)}
-        cold = DockerSandbox(toolkit_source(), warm=0)
-        try:
-            found["cold_ms"] = median_ms(lambda: sessions.append(cold.open(TRIVIAL)), STARTS // 2, settle)
-        finally:
-            cold.close()
+    found = {"warm_ms": median_ms(open_one, STARTS, settle)}
+    cold = (DockerSandbox if isinstance(box, DockerSandbox) else WasmSandbox)(toolkit_source(), warm=0)
+    try:
+        found["cold_ms"] = median_ms(lambda: sessions.append(cold.open(TRIVIAL)), STARTS // 2, settle)
+    finally:
+        cold.close()
     settle()
     return found
 
 
 def await_pool(box: Sandbox) -> None:
     """Wait until a pool is full again, and what was removed is gone."""
+    cast("DockerSandbox | WasmSandbox", box).await_warm()
     if isinstance(box, DockerSandbox):
-        box.await_warm()
         sleep(REMOVAL_S)
 
 

@@ -90,7 +90,7 @@ def sandbox_tables(document: dict[str, Any]) -> list[Table]:
         values = [nested(document.get(name, {}), path) for name in ("native", *boxes)]
         costs.add_row(label, *("" if value is None else f"{value:g}" for value in values))
 
-    for label, key in (("cold start, ms", "cold_ms"), ("start from the pool, ms", "warm_ms"), ("start, ms", "start_ms")):
+    for label, key in (("cold start, ms", "cold_ms"), ("start from the pool, ms", "warm_ms")):
         row(label, key)
     row("a batch's round trip without act, ms", "round_trip_ms")
     for controller in document["act_alone"]["actions_per_s"]:
