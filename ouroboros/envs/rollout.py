@@ -49,36 +49,16 @@ def wander(state: State, size: int, moves: int) -> int:
 
 
 @kernel
-def play_taught(state: State, size: int, teacher: int, aids: Aids, keys: Array, out: Array) -> None:
-    """Let a teacher play a game per key to its end, in the one place of `state`.
+def play_taught(state: State, size: int, teacher: int, aids: Aids, keys: Array, stray: int, salt: int, out: Array) -> None:
+    """Let a teacher, one that makes a random legal move now and then, play a game per key to its end.
 
     Args:
-        state: one game.
+        state: one game, in whose place all are played.
         size: side of the board.
         teacher: one of `TEACHERS`.
         aids: the teacher's.
         keys: (G,) uint64.
-        out: (G, 5) int32, see `note`.
-    """
-    game = u64(0)
-    for row in range(keys.size):
-        begin_again(state, size, game, keys[row])
-        while state.table[game, CAUSE] == RUNNING:
-            advance(state, size, game, teacher_move(state, size, game, teacher, aids))
-        note(state, game, out, row)
-
-
-@kernel
-def play_astray(state: State, size: int, teacher: int, aids: Aids, keys: Array, stray: int, salt: int, out: Array) -> None:
-    """Let a teacher that makes a random legal move now and then play a game per key to its end; see `play_taught`.
-
-    Args:
-        state: one game.
-        size: side of the board.
-        teacher: one of `TEACHERS`.
-        aids: the teacher's.
-        keys: (G,) uint64.
-        stray: chance of a random move, in units of 2**-32.
+        stray: chance of a random move, in units of 2**-32; 0 for none.
         salt: other salts stray at other moves of the same game.
         out: (G, 5) int32, see `note`.
     """
@@ -88,7 +68,7 @@ def play_astray(state: State, size: int, teacher: int, aids: Aids, keys: Array, 
         moves, luck = u64(0), keys[row] ^ u64(salt)
         while state.table[game, CAUSE] == RUNNING:
             moves += u64(1)
-            astray = mix(luck + moves * WEYL) >> u64(32) < u64(stray)
+            astray = stray > 0 and mix(luck + moves * WEYL) >> u64(32) < u64(stray)
             move = random_move(state, size, game) if astray else teacher_move(state, size, game, teacher, aids)
             advance(state, size, game, move)
         note(state, game, out, row)
@@ -100,12 +80,8 @@ def rollout_rows(
     """Return what `note` writes of each game: (G, 5) int32, in this thread."""
     out = np.zeros((len(seeds), 5), np.int32)
     if len(seeds):
-        place = SnakeEngine(seeds[:1], size, settings)
-        if noise:
-            stray = u64(round(noise * 2**32))
-            play_astray(place.state, size, teacher_code(teacher), make_aids(size), seeds, stray, u64(salt), out)
-        else:
-            play_taught(place.state, size, teacher_code(teacher), make_aids(size), seeds, out)
+        place, stray = SnakeEngine(seeds[:1], size, settings), round(noise * 2**32)
+        play_taught(place.state, size, teacher_code(teacher), make_aids(size), seeds, stray, u64(salt), out)
     return out
 
 

@@ -119,3 +119,16 @@ def test_snapshots_travel_through_files(tmp_path):
 
 def test_cells_lie_one_after_the_other():
     assert int(spot(4, 2, 5)) == 2 * 17 + 5
+
+
+def test_a_teacher_that_goes_astray_plays_worse_the_more_it_does_and_otherwise_with_another_salt():
+    seeds = np.arange(300, dtype=np.uint64)
+    played = [rollout("greedy", seeds, 6, noise=noise, salt=1).utility for noise in (0.0, 0.05, 0.3, 1.0)]
+    assert np.array_equal(played[0], rollout("greedy", seeds, 6).utility)
+    means = [u.mean() for u in played]
+    assert means == sorted(means, reverse=True)
+    assert means[3] < 0.1
+    assert np.array_equal(played[1], rollout("greedy", seeds, 6, noise=0.05, salt=1, workers=3).utility)
+    other = rollout("greedy", seeds, 6, noise=0.05, salt=2).utility
+    assert (other != played[1]).mean() > 0.5
+    assert abs(other.mean() - means[1]) < 0.08
