@@ -35,7 +35,7 @@ class Player:
     reopen: Callable[[], Session]
     fault: CandidateFault | None = None
 
-    def play(self, task: Task, seeds: list[int], batch: int) -> Outcomes:
+    def play(self, task: Task, seeds: list[int]) -> Outcomes:
         """Play one game per seed; one in which the controller raises or answers no action is lost with nothing (`lost`).
 
         A fault of the worker (not of what it answered) gets a second trial in a fresh worker, so that a hiccup of the
@@ -44,12 +44,6 @@ class Player:
         Raises:
             CandidateFault: the worker failed, twice.
         """
-        from ouroboros.policy.play import join_outcomes
-
-        parts = [seeds[start : start + batch] for start in range(0, len(seeds), batch)]
-        return join_outcomes([self._tried_twice(task, part) for part in parts])
-
-    def _tried_twice(self, task: Task, seeds: list[int]) -> Outcomes:
         try:
             return self._batch(task, seeds)
         except CandidateFault:
@@ -187,7 +181,7 @@ def lost(outcomes: Outcomes) -> int:
     return int((outcomes.cause < 0).sum())
 
 
-def outcomes_of_accepted(player: Player | None, task: Task, seeds: list[int], batch: int) -> Outcomes:
+def outcomes_of_accepted(player: Player | None, task: Task, seeds: list[int]) -> Outcomes:
     """Return how the games of an accepted player ended.
 
     Exactly those games are lost with nothing in which it fails, its worker's failures among them: they are found by halving.
@@ -197,13 +191,13 @@ def outcomes_of_accepted(player: Player | None, task: Task, seeds: list[int], ba
         nothing = task.engine(np.array(seeds, dtype=np.uint64)).outcomes()
         return with_lost(nothing, np.ones(len(seeds), np.bool_))
     try:
-        return player.play(task, seeds, batch)
+        return player.play(task, seeds)
     except CandidateFault as fault:
         player.renew()
         if len(seeds) == 1:
             log.warning("the game of seed %d is lost by %s", seeds[0], fault)
-            return outcomes_of_accepted(None, task, seeds, batch)
+            return outcomes_of_accepted(None, task, seeds)
     from ouroboros.policy.play import join_outcomes
 
     half = len(seeds) // 2
-    return join_outcomes([outcomes_of_accepted(player, task, part, batch) for part in (seeds[:half], seeds[half:])])
+    return join_outcomes([outcomes_of_accepted(player, task, part) for part in (seeds[:half], seeds[half:])])

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from pydantic import TypeAdapter
 
 from ouroboros.envs.engine import SnakeEngine
 from ouroboros.envs.task import SnakeTask
 from ouroboros.policy.play import play_traced
-from ouroboros.protocols.records import Observations
+from ouroboros.protocols.records import Incumbent, Observations
 from ouroboros.runs.gate.bank import (
     FAILURE_SHARE,
     STARTS,
@@ -25,17 +27,15 @@ from ouroboros.runs.gate.bank import (
     failures_text,
     read_failures,
 )
-from ouroboros.runs.gate.oracle import Answers, BankScore, answers, score_bank
+from ouroboros.runs.gate.oracle import Answers, BankScore, View, answers, score_bank
+from ouroboros.runs.phases.regret import Screen
+from ouroboros.runs.players import Player
 
 
 class Greedy:
     """Rates moves by the straight way to the food, blind to its own body."""
 
-    def __init__(self) -> None:
-        self.asked = 0
-
     def logits(self, observations: Observations) -> np.ndarray:
-        self.asked += len(observations)
         size = observations.constants["size"]
         head, food = (c.astype(int) for c in (observations.columns["snake"][:, 0], observations.columns["food"]))
         down, right = food // size - head // size, food % size - head % size
@@ -94,6 +94,10 @@ def lost_of(lost: int) -> np.ndarray:
     return np.arange(STARTS) < lost
 
 
+def alone(bank, policy, session=None) -> Answers:
+    return answers(bank, View(bank.observations, policy.logits(bank.observations)), policy, session)
+
+
 def best(bank) -> Answers:
     return Answers(bank.regret.argmin(axis=1).astype(np.int8), np.zeros(bank.starts.games, bool))
 
@@ -123,14 +127,13 @@ def test_failures_come_first_newest_first_and_are_capped(task, lost, bank):
     most = int(96 * FAILURE_SHARE)
     assert len(lost.regret) > most
     assert len(bank) == 96
-    assert bank.failures == most
-    assert (bank.phase[:most] == -1).all()
+    assert ((bank.phase == -1) == (np.arange(96) < most)).all()
     assert equal(bank.observations.take(slice(0, most)), lost.observations.take(slice(0, most)))
     newer = Failures(lost.observations.take([3, 9]), lost.regret[[3, 9]])
     mixed = build_bank(task, 5, 96, [newer, lost])
     assert equal(mixed.observations.take([0, 1]), newer.observations)
     assert equal(mixed.observations.take(slice(2, most)), lost.observations.take(slice(0, most - 2)))
-    assert build_bank(task, 5, 96).failures == 0
+    assert (build_bank(task, 5, 96).phase >= 0).all()
 
 
 def test_failures_are_last_positions_of_lost_games_in_which_a_move_matters(task, lost):
@@ -179,10 +182,10 @@ def test_a_draw_is_even_over_the_strata(stratum, count, seed):
     assert not open_.any() or drawn.max() - drawn[open_].min() <= 1
 
 
-def test_the_same_player_and_the_hopeless_are_rejected_and_nothing_else(bank):
+def test_the_hopeless_are_rejected_and_nothing_else(bank):
     good = best(bank)
     worst = Answers(bank.regret.argmax(axis=1).astype(np.int8), np.ones(STARTS, bool))
-    assert "same moves" in (score_bank(bank, good, good).objection or "")
+    assert score_bank(bank, good, good).changed == 0
     assert "in all pursuits" in (score_bank(bank, worst, good).objection or "")
     few = replace(worst, lost=lost_of(STARTS - 1))
     assert "loses at" in (score_bank(bank, few, good).objection or "")
@@ -195,11 +198,11 @@ def test_the_same_player_and_the_hopeless_are_rejected_and_nothing_else(bank):
 def test_who_errs_only_at_failures_is_told_from_the_incumbent(bank):
     good = best(bank)
     moves = good.moves.copy()
-    moves[: bank.failures] = bank.regret[: bank.failures].argmax(axis=1)
+    moves[bank.phase < 0] = bank.regret[bank.phase < 0].argmax(axis=1)
     score = score_bank(bank, replace(good, moves=moves), good)
     assert score.changed > 0
-    assert score.regret > score.incumbent_regret == 0
-    assert score.merit < score.incumbent_merit
+    assert score.candidate.regret > score.incumbent.regret == 0
+    assert score.candidate.merit < score.incumbent.merit
     assert score.objection is None
 
 
@@ -208,32 +211,63 @@ def test_each_kind_of_error_costs_merit_the_worse_the_more(bank):
     for low, high in ((0.0, 0.0), (0.01, 0.2), (0.5, 0.9), (1.0, 1.0)):
         regret = np.where((bank.regret >= low) & (bank.regret <= high), bank.regret, -1.0)
         moves = np.where(regret.max(axis=1) >= 0, regret.argmax(axis=1), good.moves).astype(np.int8)
-        merits.append(score_bank(bank, Answers(moves, good.lost), good).merit)
+        merits.append(score_bank(bank, Answers(moves, good.lost), good).candidate.merit)
     assert merits[0] > merits[1] > merits[2]
     assert merits[1] > merits[3]
-    stalls = [score_bank(bank, replace(good, lost=lost_of(n)), good).merit for n in range(STARTS + 1)]
+    stalls = [score_bank(bank, replace(good, lost=lost_of(n)), good).candidate.merit for n in range(STARTS + 1)]
     assert stalls == sorted(stalls, reverse=True)
 
 
 def test_a_score_is_plain_numbers_that_add_up(bank):
-    score = score_bank(bank, answers(bank, Greedy(), None), best(bank))
-    assert BankScore(**json.loads(json.dumps(asdict(score)))) == score
-    assert score.dies + score.trapped + score.detour + score.optimal == pytest.approx(1)
-    assert score.fatal == pytest.approx((bank.regret[np.arange(96), answers(bank, Greedy(), None).moves] >= 0.5).mean())
+    given = alone(bank, Greedy())
+    score = score_bank(bank, given, best(bank))
+    assert TypeAdapter(BankScore).validate_python(json.loads(json.dumps(asdict(score)))) == score
+    mine = score.candidate
+    assert mine.dies + mine.trapped + mine.detour + mine.optimal == pytest.approx(1)
+    assert mine.fatal == pytest.approx((bank.regret[np.arange(96), given.moves] >= 0.5).mean())
 
 
 def test_who_circles_for_ever_is_found_out_and_who_goes_a_long_way_is_not(bank):
-    circler, short, long = (answers(bank, Taught(t), s) for t, s in (("greedy", Circler()), ("greedy", None), ("cycle", None)))
+    circler, short, long = (alone(bank, Taught(t), s) for t, s in (("greedy", Circler()), ("greedy", None), ("cycle", None)))
     assert circler.lost.mean() > 0.7
     assert not short.lost.any()
     assert not long.lost.any()
-    assert score_bank(bank, circler, short).merit < 0.1 < score_bank(bank, long, short).merit
+    assert score_bank(bank, circler, short).candidate.merit < 0.1 < score_bank(bank, long, short).candidate.merit
 
 
-def test_logits_that_are_known_are_not_asked_for_again(bank):
-    asking, told = Greedy(), Greedy()
-    whole = answers(bank, asking, None)
-    again = answers(bank, told, None, logits=Greedy().logits(bank.observations))
-    assert asking.asked == told.asked + len(bank)
-    assert np.array_equal(whole.moves, again.moves)
-    assert np.array_equal(whole.lost, again.lost)
+class Rare:
+    """A session that plays the highest logit, but for positions of one length of the snake."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def act(self, observations: Observations, logits: np.ndarray) -> np.ndarray:
+        odd = observations.lengths["snake"] == self.length
+        return np.where(odd, logits.argmin(axis=1), logits.argmax(axis=1)).astype(np.int8)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class RarePlayers:
+    """Opens such players: the controller's hash is the length."""
+
+    perceive = None
+
+    def open(self, player: Incumbent) -> Player:
+        return Player(Greedy(), Rare(int(player.controller)), None, lambda: Rare(int(player.controller)))
+
+    def policy(self, digest: str) -> Greedy:
+        return Greedy()
+
+
+def test_a_change_that_the_bank_does_not_show_is_looked_for_in_the_pool(task):
+    bank = build_bank(task, 5, 16)
+    screen = Screen(SimpleNamespace(players=RarePlayers()), bank)
+    lengths, seen = bank.pool.lengths["snake"], bank.observations.lengths["snake"]
+    rare = next(int(n) for n in np.unique(lengths) if n not in seen and n > 12)
+    never, same, other = (Incumbent("p", "r", str(n)) for n in (998, 999, rare))
+    found = [screen.answers(player) for player in (never, same, other)]
+    assert score_bank(bank, found[1], found[0]).changed == score_bank(bank, found[2], found[0]).changed == 0
+    assert screen.same_on_pool(same, never)
+    assert not screen.same_on_pool(other, never)

@@ -45,10 +45,10 @@ def accepted(wasm: WasmSandbox, source: str, incumbent: str) -> bool:
     def play(names: Sequence[str], first: int, count: int) -> Played:
         seeds = list(range(1000 + first, 1000 + first + count))
         try:
-            mine = players[0].play(TASK, seeds, count).utility
+            mine = players[0].play(TASK, seeds).utility
         except CandidateFault as fault:
             return Played(np.zeros(count), {"candidate": fault})
-        return Played(players[1].play(TASK, seeds, count).utility, {"candidate": mine})
+        return Played(players[1].play(TASK, seeds).utility, {"candidate": mine})
 
     try:
         rules = RaceRules(games=96, batch=32, gain=0.03, beta=0.07)

@@ -49,27 +49,28 @@ def player(length: int | None, answered: bool = True) -> Player:
     return Player(Greedy(), Failing(length, answered), None, lambda: Failing(length, answered))
 
 
-def test_only_the_games_in_which_it_fails_are_lost_whatever_the_batch() -> None:
-    whole = player(None).play(TASK, SEEDS, 24)
-    found = player(9).play(TASK, SEEDS, 24)
+def test_only_the_games_in_which_it_fails_are_lost_however_many_play_at_once() -> None:
+    whole = player(None).play(TASK, SEEDS)
+    found = player(9).play(TASK, SEEDS)
     gone = found.cause < 0
     assert 0 < lost(found) == gone.sum() < len(SEEDS)
     assert not found.utility[gone].any()
     assert np.array_equal(found.utility[~gone], whole.utility[~gone])
-    for batch in (1, 5, 8):
-        assert np.array_equal(player(9).play(TASK, SEEDS, batch).utility, found.utility)
+    for count in (1, 5, 8):
+        few = [player(9).play(TASK, SEEDS[start : start + count]).utility for start in range(0, len(SEEDS), count)]
+        assert np.array_equal(np.concatenate(few), found.utility)
 
 
 def test_a_workers_failure_is_a_candidates_fault_and_costs_an_accepted_player_those_games_alone() -> None:
-    expected = player(9).play(TASK, SEEDS, 24).utility
+    expected = player(9).play(TASK, SEEDS).utility
     with pytest.raises(CandidateFault) as caught:
-        player(9, answered=False).play(TASK, SEEDS, 24)
+        player(9, answered=False).play(TASK, SEEDS)
     assert caught.value.row is None
-    assert np.array_equal(outcomes_of_accepted(player(9, answered=False), TASK, SEEDS, 24).utility, expected)
+    assert np.array_equal(outcomes_of_accepted(player(9, answered=False), TASK, SEEDS).utility, expected)
 
 
 def test_one_that_cannot_be_opened_loses_all() -> None:
-    found = outcomes_of_accepted(None, TASK, SEEDS, 24)
+    found = outcomes_of_accepted(None, TASK, SEEDS)
     assert lost(found) == len(SEEDS)
     assert not found.utility.any()
 

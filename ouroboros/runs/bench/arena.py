@@ -89,7 +89,7 @@ class TeacherPlayer:
     perceive: None = None
     fault: None = None
 
-    def play(self, task: Task, seeds: list[int], batch: int) -> Outcomes:
+    def play(self, task: Task, seeds: list[int]) -> Outcomes:
         """Return how its games on these seeds end."""
         settings, started = settings_of(self.source) | settings_of(self.weights), time.process_time()
         late = 0 if self.arena.stream == "gate" or self.arena.round < settings["SINCE"] else settings["LATER"]
@@ -190,6 +190,6 @@ def _record(run: Run, round: int, found: list[Candidate], passed: list[dict[str,
     run.step(f"{round}/propose/all", "run.candidates", {}, lambda: [asdict(c) for c in found])
     for c, result in zip(found, passed, strict=True):
         run.ledger.record(f"{round}/screen/{c.id}", f"{c.kind}.screen", {"candidate": c.id}, result)
-    score = {"regret": 0.0, "incumbent_regret": 0.0}
+    score = {"candidate": {"regret": 0.0}, "incumbent": {"regret": 0.0}}
     entries = [{"candidate": c.id, "kind": c.kind, "score": score, "objection": None} for c in found]
     run.ledger.record(f"{round}/gate/order", "gate.screen", {}, entries)

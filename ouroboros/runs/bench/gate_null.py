@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ouroboros.protocols.records import Spent
 from ouroboros.runs.bench.arena import arena, controller, propose
+from ouroboros.runs.bench.simulated import Floats, raced
 from ouroboros.runs.bench.timing import Report, significant
-from ouroboros.runs.gate.race import Played, RaceRules, race
 from ouroboros.runs.gate.spending import RULES, spending
 from ouroboros.runs.gate.ttest import paired_t
 from ouroboros.runs.phases.gate import gate
 from ouroboros.runs.recipe import GateSettings
 
-Floats = NDArray[np.float64]
 RUNS: Final = 1000
 CANDIDATES: Final = 50
 FIELD: Final = 5
@@ -98,32 +95,23 @@ def simulated_run(kind: str, rule: str, seed: int, budget: float = 1.0) -> Run:
     """
     rng, settings = np.random.default_rng(seed), GateSettings()
     rules = spending(rule, settings.alpha * budget)
-    limits = RaceRules(settings.games, settings.batch, settings.gain, settings.beta)
     names = list(KINDS)
     best = (names[rng.integers(len(names))], -np.inf)
     history: list[Spent] = []
     accepts, pairs = np.zeros(4, bool), 0
-    for first in range(0, CANDIDATES, FIELD):
+    for _ in range(CANDIDATES // FIELD):
         chosen = kind if kind in KINDS else (best[0] if rng.random() < 0.5 else names[rng.integers(len(names))])
         incumbent, field = KINDS[chosen](rng, FIELD, settings.games)
-        level = min(1.0, rules.level(history)) / FIELD
-        found = race(_from(incumbent, field, first), {str(first + i): level for i in range(FIELD)}, limits)
-        history.append(Spent(level * FIELD, any(judged.accepted for judged in found.values())))
-        for i, judged in enumerate(found.values()):
-            test = paired_t(field[i] - incumbent)
+        level = min(1.0, rules.level(history))
+        found = raced(incumbent, field, level)
+        history.append(Spent(level, any(judged.accepted for judged in found)))
+        for judged, mine in zip(found, field, strict=True):
+            test = paired_t(mine - incumbent)
             p = test.p if test is not None else 1.0
-            accepts |= (judged.accepted, p < 0.05, p < level, float((field[i] - incumbent)[:100].mean()) > 0)
+            accepts |= (judged.accepted, p < 0.05, p < level / FIELD, float((mine - incumbent)[:100].mean()) > 0)
             pairs += len(judged.differences)
             best = max(best, (chosen, judged.e_value * judged.alpha), key=lambda pair: pair[1])
     return Run(bool(accepts[0]), bool(accepts[1]), bool(accepts[2]), bool(accepts[3]), pairs)
-
-
-def _from(incumbent: Floats, field: Floats, first: int) -> Callable[[Iterable[str], int, int], Played]:
-    def play(names: Iterable[str], start: int, count: int) -> Played:
-        games = slice(start, start + count)
-        return Played(incumbent[games], {name: field[int(name) - first, games] for name in names})
-
-    return play
 
 
 def real_run(seed: int) -> tuple[int, int, int]:

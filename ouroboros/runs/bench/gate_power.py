@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from itertools import product
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ouroboros.envs.rollout import rollout
 from ouroboros.protocols.seeds import game_seeds
+from ouroboros.runs.bench.simulated import Floats, field, raced
 from ouroboros.runs.bench.timing import Report, significant
-from ouroboros.runs.gate.race import Played, RaceRules, race
 from ouroboros.runs.recipe import GateSettings
 
-Floats = NDArray[np.float64]
-GAIN: Final = 0.03
+Draw = Callable[[], tuple[Floats, Floats]]
+"""() -> utilities of the incumbent (n,) and of one candidate (1, n)."""
+GAIN: Final = GateSettings().gain
 ALPHA: Final = 0.05
 POWER: Final = 0.9
 SPREADS: Final = (0.1, 0.15, 0.2, 0.25, 0.3)
@@ -51,34 +52,10 @@ def fixed_size(spread: float, gain: float, alpha: float, power: float) -> int:
     return high
 
 
-def outcomes(spread: float, gain: float, games: int, repetitions: int, seed: int, level: float = ALPHA) -> tuple[float, float]:
-    """Return the share of simulated candidates with a true gain that are accepted, and the mean number of pairs.
-
-    Utilities are Beta distributed, each with half of the difference's variance, as unrelated players have.
-    """
-    rng, own = np.random.default_rng(seed), spread / math.sqrt(2)
-
-    def beta(mean: float, count: int) -> Floats:
-        size = mean * (1 - mean) / own**2 - 1
-        return rng.beta(mean * size, (1 - mean) * size, count)
-
-    return _raced(lambda _, count: (beta(0.5, count), beta(0.5 + gain, count)), games, repetitions, level)
-
-
-def _raced(draw: Any, games: int, repetitions: int, level: float = ALPHA) -> tuple[float, float]:
-    settings = GateSettings()
-    rules = RaceRules(games, settings.batch, GAIN, settings.beta)
-    accepted = pairs = 0
-    for repetition in range(repetitions):
-
-        def play(names: Any, start: int, count: int, repetition: int = repetition) -> Played:
-            incumbent, candidate = draw(repetition * games + start, count)
-            return Played(incumbent, {"candidate": candidate})
-
-        found = race(play, {"candidate": level}, rules)["candidate"]
-        accepted += found.accepted
-        pairs += len(found.differences)
-    return accepted / repetitions, pairs / repetitions
+def share_and_pairs(draw: Draw, repetitions: int, level: float = ALPHA) -> tuple[float, float]:
+    """Return the share of candidates that are accepted, and their mean number of pairs; `draw` gives the games of each."""
+    found = [raced(*draw(), level)[0] for _ in range(repetitions)]
+    return sum(f.accepted for f in found) / repetitions, sum(len(f.differences) for f in found) / repetitions
 
 
 @cache
@@ -96,11 +73,11 @@ def real(size: int, noises: tuple[float, float], seed: int) -> dict[str, Any]:
     games = int(BUDGET * fixed_size(spread, gain, ALPHA, POWER))
     rng = np.random.default_rng(seed)
 
-    def draw(_: int, count: int) -> tuple[Floats, Floats]:
-        rows = rng.integers(0, POOL, count)
-        return incumbent[rows], candidate[rows]
+    def draw() -> tuple[Floats, Floats]:
+        rows = rng.integers(0, POOL, games)
+        return incumbent[rows], candidate[rows][None]
 
-    power, pairs = _raced(draw, games, REPETITIONS // 2)
+    power, pairs = share_and_pairs(draw, REPETITIONS // 2)
     return {"gain": significant(gain, 3), **_beside(spread, gain, power, pairs)}
 
 
@@ -131,27 +108,23 @@ def wald_ratio(alpha: float, power: float) -> float:
     return float(2 * mean / (norm.isf(alpha) + norm.isf(beta)) ** 2)
 
 
-def simulated(spread: float, gain: float, games: int, seed: int) -> dict[str, Any]:
-    """Return one point: a spread and a true gain."""
-    power, pairs = outcomes(spread, gain, games, REPETITIONS, seed)
-    return {"spread": spread, "gain": gain, "power": significant(power), "pairs": significant(pairs)}
-
-
-def by_default(spread: float, level: float, gain: float, seed: int) -> dict[str, Any]:
-    """Return what a recipe's default number of games finds."""
-    power, pairs = outcomes(spread, gain, GateSettings().games, REPETITIONS // 2, seed, level)
+def simulated(spread: float, gain: float, games: int, seed: int, level: float = ALPHA) -> dict[str, Any]:
+    """Return one point: what becomes of candidates with a true gain, given so many pairs at most."""
+    rng = np.random.default_rng(seed)
+    power, pairs = share_and_pairs(lambda: field(rng, [gain], spread, games), REPETITIONS, level)
     return {"spread": spread, "level": level, "gain": gain, "power": significant(power), "pairs": significant(pairs)}
 
 
 def measure(report: Report, *, seed: int, workers: int) -> dict[str, Any]:
     """Return power and games at the design gain by spread, curves over true gains at a spread of 0.2, and real players."""
     budget = {spread: int(BUDGET * fixed_size(spread, GAIN, ALPHA, POWER)) for spread in SPREADS}
+    games = GateSettings().games
     document: dict[str, Any] = {"gain": GAIN, "alpha": ALPHA, "by_spread": [], "worse_by_0.1": [], "curve": [], "real": {}}
     with ProcessPoolExecutor(workers) as executor:
         design = [executor.submit(simulated, s, GAIN, budget[s], seed + 1) for s in SPREADS]
         losers = [executor.submit(simulated, s, -0.1, budget[s], seed + 2) for s in SPREADS]
         curve = [executor.submit(simulated, 0.2, gain, budget[0.2], seed + 3) for gain in GAINS]
-        shipped = [executor.submit(by_default, *case, seed + 5) for case in DEFAULTS]
+        shipped = [executor.submit(simulated, s, gain, games, seed + 5, level) for s, level, gain in DEFAULTS]
         players = {size: executor.submit(real, int(size), noises, seed + 4) for size, noises in REAL.items()}
         jobs = [*design, *losers, *curve, *shipped, *players.values()]
         for i, job in enumerate(jobs):

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ouroboros.protocols.records import Spent
+from ouroboros.runs.bench.simulated import field, raced
 from ouroboros.runs.bench.timing import Report, significant
-from ouroboros.runs.gate.race import Judgement, Played, RaceRules, race
 from ouroboros.runs.gate.spending import RULES, spending
 from ouroboros.runs.recipe import GateSettings
 
 GAINS: Final = (-0.1, -0.05, 0.0, 0.0, 0.02, 0.05, 0.08, 0.12)
 """True gains of the candidates of a race."""
-SPREAD: Final = 0.18
-"""Standard deviation of a player's utility; that of a difference is 1.41 times as large."""
+SPREAD: Final = 0.25
+"""Standard deviation of a paired difference."""
 RACES: Final = 200
 RUNS: Final = 200
 TESTS: Final = 30
@@ -27,33 +25,13 @@ GOOD: Final = 0.08
 """True gain of the half of a run's candidates that is better; the others are no better."""
 
 
-def field(rng: np.random.Generator, gains: Sequence[float], games: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return utilities of the incumbent (n,) and of candidates with these gains (K, n), Beta distributed."""
-    means = np.array([0.5, *(0.5 + gain for gain in gains)])[:, None]
-    size = means * (1 - means) / SPREAD**2 - 1
-    played = rng.beta(means * size, (1 - means) * size, (len(means), games))
-    return played[0], played[1:]
-
-
-def raced(incumbent: NDArray[np.float64], mine: NDArray[np.float64], level: float) -> list[Judgement]:
-    """Let candidates race whose games are given."""
-    settings = GateSettings()
-
-    def play(names: Sequence[str], start: int, count: int) -> Played:
-        games = slice(start, start + count)
-        return Played(incumbent[games], {name: mine[int(name), games] for name in names})
-
-    rules = RaceRules(settings.games, settings.batch, settings.gain, settings.beta)
-    return list(race(play, {str(i): level / len(mine) for i in range(len(mine))}, rules).values())
-
-
 def one_race(seed: int) -> tuple[int | None, int, int]:
     """Return who won, and the games of the race and of separate tests of the same candidates at the same levels.
 
     The separate tests play the same seeds, so that they too need the incumbent's games only once.
     """
     rng, games = np.random.default_rng(seed), GateSettings().games
-    incumbent, mine = field(rng, GAINS, games)
+    incumbent, mine = field(rng, GAINS, SPREAD, games)
     found = raced(incumbent, mine, 0.05)
     winner = next((i for i, judged in enumerate(found) if judged.accepted), None)
     lengths = [len(judged.differences) for judged in found]
@@ -69,7 +47,7 @@ def one_run(rule: str, seed: int) -> tuple[int, int, int]:
     for _ in range(TESTS):
         better = rng.random() < 0.5
         level = rules.level(history)
-        (judged,) = raced(*field(rng, [GOOD if better else 0.0], GateSettings().games), level)
+        (judged,) = raced(*field(rng, [GOOD if better else 0.0], SPREAD, GateSettings().games), level)
         history.append(Spent(level, judged.accepted))
         there += better
         good += judged.accepted and better

@@ -29,12 +29,11 @@ from ouroboros.envs.task import SnakeTask
 from ouroboros.policy.play import play, play_traced
 from ouroboros.protocols.messages import Diagnosis, Finding, PatchRequest, Tool
 from ouroboros.protocols.seeds import derived_seed, game_seeds
-from ouroboros.runs.bench.sandbox import installed
+from ouroboros.runs.bench.sandbox import await_pool, installed
 from ouroboros.runs.bench.timing import Report, machine, significant
 from ouroboros.runs.gate.bank import HORIZON, Bank, Failures, build_bank
-from ouroboros.runs.gate.oracle import Answers, answers, score_bank
+from ouroboros.runs.gate.oracle import Answers, View, answers, score_bank
 from ouroboros.runs.recipe import GateSettings
-from ouroboros.sandbox.docker_worker import DockerSandbox
 
 if TYPE_CHECKING:
     from ouroboros.protocols.ports import Policy, Sandbox
@@ -190,16 +189,15 @@ def timed(box: Sandbox, bank: Bank, policy: Policy, sources: list[str]) -> tuple
 
     The policy's logits on the bank are reckoned once: candidates share the policy.
     """
-    logits, out = policy.logits(bank.observations), []
+    view, out = View(bank.observations, policy.logits(bank.observations)), []
     whole, start = [], []
     for source in sources:
-        if isinstance(box, DockerSandbox):
-            box.await_warm()
+        await_pool(box)
         sleep(SETTLE_S)
         began = perf_counter()
         session = box.open(source)
         opened = perf_counter()
-        out.append(answers(bank, policy, session, logits=logits))
+        out.append(answers(bank, view, policy, session))
         score_bank(bank, out[-1], out[0])
         whole.append(1e3 * (perf_counter() - began))
         start.append(1e3 * (opened - began))
@@ -244,7 +242,7 @@ def figures(bank: Bank, incumbent: Answers, given: list[Answers], utility: NDArr
     from scipy.stats import spearmanr
 
     scores = [score_bank(bank, one, incumbent) for one in given]
-    merits, generator = np.array([score.merit for score in scores]), np.random.default_rng(0)
+    merits, generator = np.array([score.candidate.merit for score in scores]), np.random.default_rng(0)
     drawn = generator.integers(0, len(given), (RESAMPLES, len(given)))
     low, high = np.quantile([spearmanr(merits[rows], utility[rows]).statistic for rows in drawn], (0.025, 0.975))
     rejected = np.array([score.objection is not None for score in scores])
@@ -265,7 +263,7 @@ def figures(bank: Bank, incumbent: Answers, given: list[Answers], utility: NDArr
             "best": int(crossed[:, best].sum()),
         },
         "points": [
-            [significant(score.merit), significant(float(value)), bool(out)]
+            [significant(score.candidate.merit), significant(float(value)), bool(out)]
             for score, value, out in zip(scores, utility, rejected, strict=True)
         ],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,178 +20,137 @@ def tables(document: dict[str, Any]) -> list[Table]:
     return [part(document) for part in parts]
 
 
+def grid(names: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> Table:
+    """Return a table of these columns; numbers are written short."""
+    table = Table(*names, pad_edge=False, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*(f"{value:g}" if isinstance(value, float) else str(value) for value in row))
+    return table
+
+
 def nulls(document: dict[str, Any]) -> Table:
     """Return how many runs of candidates that are no better accepted any."""
     found = document["nulls"]
-    names = (
-        "runs that accept any null",
-        "runs",
-        "the gate",
-        "at most (95 %)",
-        "t-test, same levels",
-        "t-test p < 0.05",
-        "higher mean",
-    )
-    table = Table(*names, pad_edge=False)
-    for rule, row in found["simulated"].items():
-        others = ("_by_t_test_at_the_same_levels", "_by_t_test", "_by_mean")
-        rates = [str(row[f"runs_accepting{other}"]) for other in others]
-        label = f"{rule}, {found['candidates']} candidates"
-        table.add_row(label, str(row["runs"]), str(row["runs_accepting"]), f"{row['upper_95']:.2%}", *rates)
-        for kind, part in row["by_kind"].items():
-            rates = [str(part[f"accepting{other}"]) for other in others[:2]]
-            table.add_row(f"  {kind}", str(part["runs"]), str(part["accepting"]), f"{part['upper_95']:.2%}", *rates, "")
+    names = ("runs that accept any null", "runs", "gate", "at most (95 %)", "t-test at its levels", "p < 0.05", "higher mean")
+    keys = ("accepting_by_t_test_at_the_same_levels", "accepting_by_t_test")
+    rows: list[Sequence[object]] = []
+    for rule, all_ in found["simulated"].items():
+        figures = (all_["runs"], all_["runs_accepting"], f"{all_['upper_95']:.2%}")
+        others = (*(all_[f"runs_{key}"] for key in keys), all_["runs_accepting_by_mean"])
+        rows.append((f"{rule}, {found['candidates']} candidates", *figures, *others))
+        for kind, part in all_["by_kind"].items():
+            rows.append((f"  {kind}", part["runs"], part["accepting"], f"{part['upper_95']:.2%}", *(part[k] for k in keys), ""))
     real, control = found["real"], found["control"]
     label = f"real games, {real['candidates']} no-op or worse patches"
-    table.add_row(label, str(real["runs"]), str(real["runs_accepting"]), f"{real['upper_95']:.2%}", "", "", "")
-    label = f"control: a gate of {control['budget']} times the budget"
-    table.add_row(label, str(control["runs"]), str(control["runs_accepting"]), "", "", "", "")
-    return table
+    rows.append((label, real["runs"], real["runs_accepting"], f"{real['upper_95']:.2%}"))
+    rows.append((f"control: a gate of {control['budget']} times the budget", control["runs"], control["runs_accepting"]))
+    return grid(names, rows)
 
 
 def power(document: dict[str, Any]) -> Table:
     """Return games and power beside the fixed-size t-test, and beside the best that any test could do."""
     found = document["power"]
-    names = (
-        "spread",
-        "power",
-        "pairs",
-        "t-test of equal power",
-        "ratio",
-        "Wald's",
-        "two-sided t-test",
-        "pairs until -0.1 is gone",
-    )
-    title = f"a true gain of {found['gain']:g} at alpha {found['alpha']:g}, by the spread of a paired difference"
-    table = Table(*names, pad_edge=False, title=title, title_justify="left")
+    names = ("spread", "power", "pairs", "t-test's", "ratio", "Wald's ratio", "two-sided t-test's", "pairs until -0.1 is gone")
     keys = ("spread", "power", "pairs", "t_test_pairs", "ratio", "wald_ratio", "t_test_pairs_two_sided")
-    for row, lost in zip(found["by_spread"], found["worse_by_0.1"], strict=True):
-        table.add_row(*(f"{row[key]:g}" for key in keys), f"{lost['pairs']:g}")
-    return table
+    pairs = zip(found["by_spread"], found["worse_by_0.1"], strict=True)
+    title = f"a true gain of {found['gain']:g} at alpha {found['alpha']:g}, beside a t-test of equal error and power"
+    return grid(names, ((*(row[key] for key in keys), lost["pairs"]) for row, lost in pairs), title)
 
 
 def defaults(document: dict[str, Any]) -> Table:
     """Return what a recipe's default number of games finds, by spread, level and true gain."""
     rows = document["power"]["defaults"]
-    gains = sorted({row["gain"] for row in rows})
-    table = Table("default number of games", *(f"gain {gain:g}" for gain in gains), pad_edge=False)
     cases: dict[str, list[str]] = {}
     for row in rows:
         label = f"spread {row['spread']:g}, level {row['level']:g}"
         cases.setdefault(label, []).append(f"{row['power']:.1%}, {row['pairs']:g} pairs")
-    for label, found in cases.items():
-        table.add_row(label, *found)
-    return table
+    gains = (f"gain {gain:g}" for gain in sorted({row["gain"] for row in rows}))
+    return grid(("default number of games", *gains), ((label, *found) for label, found in cases.items()))
 
 
 def real_power(document: dict[str, Any]) -> Table:
     """Return the same for players of real games."""
-    table = Table("real players on", "true gain", "spread", "power", "pairs", "t-test of equal power", "ratio", pad_edge=False)
-    for size, row in document["power"]["real"].items():
-        figures = (row["gain"], row["spread"], row["power"], row["pairs"], row["t_test_pairs"], row["ratio"])
-        table.add_row(f"{size} x {size}", *(f"{value:g}" for value in figures))
-    return table
+    names = ("real players on", "true gain", "spread", "power", "pairs", "t-test's", "ratio")
+    keys = ("gain", "spread", "power", "pairs", "t_test_pairs", "ratio")
+    return grid(names, ((f"{n} x {n}", *(row[key] for key in keys)) for n, row in document["power"]["real"].items()))
 
 
 def races(document: dict[str, Any]) -> Table:
     """Return who wins a race of eight, and what it costs."""
     found = document["races"]
-    table = Table(
-        "races of eight with true gains of", *found["won_by_gain"], "games of a race; of separate tests", pad_edge=False
-    )
-    games = f"{found['games']:g}; {found['games_of_separate_tests']:g}"
-    table.add_row(f"winners of {found['races']}", *map(str, found["won_by_gain"].values()), games)
-    return table
+    names = ("races of eight with true gains of", *found["won_by_gain"], "games of a race", "of separate tests")
+    games = (found["games"], found["games_of_separate_tests"])
+    return grid(names, [(f"winners of {found['races']}", *found["won_by_gain"].values(), *games)])
 
 
 def mixed(document: dict[str, Any]) -> Table:
     """Return false discoveries and power where half of the candidates are better."""
-    names = (
-        "runs of good and useless candidates",
-        "false discovery rate",
-        "runs accepting a useless one",
-        "good ones accepted",
-    )
-    table = Table(*names, pad_edge=False)
+    names = ("runs of good and useless ones", "false discovery rate", "runs accepting a useless one", "good ones accepted")
+    rows = []
     for rule, row in document["races"]["mixed"].items():
-        figures = (f"{row['false_discovery_rate']:.2%}", f"{row['runs_accepting_useless']} of {row['runs']}")
-        table.add_row(f"{rule}, {row['tests']} races", *figures, f"{row['good_accepted']:.1%}")
-    return table
+        useless = f"{row['runs_accepting_useless']} of {row['runs']}"
+        rates = (f"{row['false_discovery_rate']:.2%}", useless, f"{row['good_accepted']:.1%}")
+        rows.append((f"{rule}, {row['tests']} races", *rates))
+    return grid(names, rows)
 
 
 def screen(document: dict[str, Any]) -> Table:
-    """Return how well the bank orders controllers, and in what time."""
-    table = Table(
-        "A* screen on",
-        "controllers",
-        "rank correlation",
-        "95 %",
-        "rejected",
-        "of the best quarter",
-        "ms a candidate (worst)",
-        pad_edge=False,
-    )
+    """Return how well the bank orders controllers, whom it rejects with each of them as incumbent, and in what time."""
+    names = ("A* screen on", "controllers", "rank correlation", "95 %", "pairs rejected", "of the best quarter", "ms (worst)")
+    rows = []
     for size, row in document["screen"]["boards"].items():
         times = ", ".join(f"{box} {ms['median']:g} ({ms['max']:g})" for box, ms in row["ms"].items())
         bounds = f"{row['spearman_low']:g} .. {row['spearman_high']:g}"
-        figures = (row["controllers"], row["spearman"], bounds, row["rejected"], row["rejected_of_best_quarter"])
-        table.add_row(f"{size} x {size}", *map(str, figures), times)
-    return table
+        any_ = row["any_incumbent"]
+        rejected = (f"{any_['rejected']} of {any_['pairs']}", any_["best"])
+        rows.append((f"{size} x {size}", row["controllers"], row["spearman"], bounds, *rejected, times))
+    return grid(names, rows)
 
 
 def attribution(document: dict[str, Any]) -> Table:
     """Return bias and coverage, the worst over effects, and who was named in runs."""
-    table = Table("attribution", "bias / effect", "coverage of 95 % intervals", pad_edge=False)
-    cases: dict[str, list[dict[str, Any]]] = {}
-    for row in (*document["attribution"]["rows"], *document["attribution"]["limits"]):
-        cases.setdefault(row["case"], []).append(row)
-    for case, rows in cases.items():
-        covered = [row["coverage"] for row in rows if row["width"] > 0]
-        bias = max((abs(row["bias"]) for row in rows if row["truth"] != 0), default=0.0)
-        beyond = rows[0] in document["attribution"]["limits"]
-        label = f"beyond its limits: {case}" if beyond else case
-        table.add_row(label, "" if beyond else f"{bias:.2%}", f"{min(covered):.1%} .. {max(covered):.1%}")
-    found = document["credit"]
-    owners = ", ".join(f"{owner}: {count}" for owner, count in found["owners"].items())
-    table.add_row(
-        f"a good patch with a bad reward: patch named in {found['patch_named']} of {found['accepted']} runs", "", owners
-    )
-    return table
+    found, credit = document["attribution"], document["credit"]
+    rows: list[Sequence[object]] = []
+    for part, before in (("rows", ""), ("limits", "beyond its limits: ")):
+        cases: dict[str, list[dict[str, Any]]] = {}
+        for row in found[part]:
+            cases.setdefault(row["case"], []).append(row)
+        for case, own in cases.items():
+            covered = [row["coverage"] for row in own if row["width"] > 0]
+            bias = max((abs(row["bias"]) for row in own if row["truth"] != 0), default=0.0)
+            coverage = f"{min(covered):.1%} .. {max(covered):.1%}"
+            rows.append((before + case, "" if before else f"{bias:.2%}", coverage))
+    owners = ", ".join(f"{owner}: {count}" for owner, count in credit["owners"].items())
+    named = f"patch named in {credit['patch_named']} of {credit['accepted']} runs"
+    rows.append(("a good patch with a bad reward", named, owners))
+    return grid(("attribution", "bias / effect", "coverage of 95 % intervals"), rows)
 
 
 def rollback(document: dict[str, Any]) -> Table:
-    """Return what became of planted patches."""
-    names = (
-        "a planted patch that costs",
-        "planted",
-        "found in 3 rounds",
-        "after 1, 2, 3",
-        "workspace exact",
-        "later kept",
-        "later gone",
-        "needless",
-    )
-    table = Table(*names, pad_edge=False)
-    for loss, row in document["rollback"]["by_cost"].items():
+    """Return what became of planted patches, and of states that are all equal."""
+    found = document["rollback"]
+    names = ("planted, costs", "runs", "found in 3 rounds", "after 1, 2, 3", "exact", "later kept", "later gone", "needless")
+    keys = ("workspace_exact", "later_patches_kept", "later_patches_gone_with_it", "rolled_back_without_need")
+    rows: list[Sequence[object]] = []
+    for loss, row in found["by_cost"].items():
         after = ", ".join(str(count) for count in row["found_after_rounds"].values())
-        figures = (row["planted"], row["found"], after, row["workspace_exact"], row["later_patches_kept"])
-        table.add_row(loss, *map(str, figures), str(row["later_patches_gone_with_it"]), str(row["rolled_back_without_need"]))
-    equal = document["rollback"]["equal_states"]
+        rows.append((loss, row["planted"], row["found"], after, *(row[key] for key in keys)))
+    equal = found["equal_states"]
     label = f"none: {equal['states']} equal states, {equal['rounds']} rounds"
-    table.add_row(label, str(equal["runs"]), "", "", "", "", "", str(equal["states_rolled_back"]))
-    return table
+    rows.append((label, equal["runs"], "", "", "", "", "", equal["states_rolled_back"]))
+    return grid(names, rows)
 
 
 def cost(document: dict[str, Any]) -> Table:
     """Return what a decision costs."""
     found = document["cost"]
-    table = Table("a decision on 10x10, CPU ms", "value", pad_edge=False)
-    table.add_row(f"games (median of {found['pairs_median']:g} pairs)", f"{found['games_ms_median']:g}")
-    table.add_row("all else, median", f"{found['beyond_ms_median']:g}")
-    for verdict, ms in found["beyond_ms_by_verdict"].items():
-        table.add_row(f"all else, {verdict}", f"{ms:g}")
-    table.add_row("all else, worst", f"{found['beyond_ms_worst']:g}")
-    return table
+    rows = [
+        (f"games (median of {found['pairs_median']:g} pairs)", found["games_ms_median"]),
+        ("all else, median", found["beyond_ms_median"]),
+        *((f"all else, {verdict}", ms) for verdict, ms in found["beyond_ms_by_verdict"].items()),
+        ("all else, worst", found["beyond_ms_worst"]),
+    ]
+    return grid(("a decision on 10x10, CPU ms", "value"), rows)
 
 
 def plot(document: dict[str, Any], path: Path) -> None:

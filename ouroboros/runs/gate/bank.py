@@ -60,6 +60,8 @@ class Bank:
         danger: (B,) int8, see `danger_of`.
         weight: (B,) float64, share of the pool's positions of that phase that each stands for; 0 for failures.
         starts: early positions, as games to clone.
+        pool: the positions that the bank was drawn from: where two players do the same on the bank, these tell whether they
+            are the same, for what a patch changes may be rare.
     """
 
     observations: Observations
@@ -68,15 +70,11 @@ class Bank:
     danger: NDArray[np.int8]
     weight: NDArray[np.float64]
     starts: Engine
+    pool: Observations
 
     def __len__(self) -> int:
         """Return B."""
         return len(self.regret)
-
-    @property
-    def failures(self) -> int:
-        """Failures of past incumbents, the first so many positions."""
-        return int((self.phase < 0).sum())
 
 
 def build_bank(task: Task, seed: int, count: int, failures: Sequence[Failures] = ()) -> Bank:
@@ -102,6 +100,7 @@ def build_bank(task: Task, seed: int, count: int, failures: Sequence[Failures] =
         danger=danger[rows] if old is None else np.concatenate([danger_of(old.regret), danger[rows]]),
         weight=np.concatenate([np.zeros(kept), weights(phase, danger, rows)]),
         starts=pool.clone(starts_of(task, pool, np.flatnonzero(phase == 0))),
+        pool=pool.observations(),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,11 +85,15 @@ class Wager:
         """Return the stakes (n,) that follow from the games, sums and squares (n,) before each bet."""
         seen = np.maximum(games, 1)
         mean = sums / seen
-        variance = (PRIOR_GAMES * PRIOR_VARIANCE + np.maximum(squares - seen * mean * mean, 0)) / (PRIOR_GAMES + games)
+        variance = self._variance(games, mean, squares)
         shown = mean - CAUTION * np.sqrt(variance / seen)
         gain = np.maximum(np.maximum(self.gain, shown), np.sqrt(self._pace * variance))
         stakes: Floats = np.minimum(gain / (variance + gain * gain), CAP / (1 + self.against))
         return stakes
+
+    def _variance(self, games: Any, mean: Any, squares: Any) -> Any:
+        """Return the variance that so many games show, with the prior's; numbers or (n,) arrays."""
+        return (PRIOR_GAMES * PRIOR_VARIANCE + np.maximum(squares - games * mean * mean, 0)) / (PRIOR_GAMES + games)
 
     @property
     def won(self) -> bool:
@@ -103,7 +107,7 @@ class Wager:
         """
         seen = max(1, self._games)
         mean = self._sum / seen
-        variance = (PRIOR_GAMES * PRIOR_VARIANCE + max(self._squares - seen * mean * mean, 0)) / (PRIOR_GAMES + self._games)
+        variance = float(self._variance(self._games, mean, self._squares))
         hoped = min(1.0, max(self.gain, mean + HOPE * math.sqrt(variance / seen)))
         stake = float(np.minimum(hoped / (variance + hoped * hoped), CAP / (1 + self.against)))
         growth = math.log1p(stake * hoped) - stake * stake * variance / (2 * (1 + stake * hoped) ** 2)

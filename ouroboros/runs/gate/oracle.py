@@ -44,6 +44,19 @@ SLOWER: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """What a player sees of B positions, and how its policy rates the moves.
+
+    Args:
+        seen: B observations, as perceived.
+        logits: (B, A) float32.
+    """
+
+    seen: Observations
+    logits: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class Answers:
     """What a player does on a bank of B positions and S starts.
 
@@ -57,93 +70,90 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class BankScore:
-    """Candidate against incumbent on the bank.
+class Profile:
+    """What a player's answers come to.
 
     Args:
-        regret: the candidate's mean regret.
-        incumbent_regret: the incumbent's.
-        dies: share of positions where the candidate's move loses at once; the four shares add up to 1.
+        regret: mean regret of its moves.
+        dies: share of positions where its move loses at once; the four shares add up to 1.
         trapped: where it is fatal but not at once.
         detour: where it is merely not the best.
         optimal: where it is the best.
-        incumbent_dies: the incumbent's, as are the next three.
-        incumbent_trapped: see above.
-        incumbent_detour: see above.
-        incumbent_optimal: see above.
-        stalled: share of pursuits that the candidate lost.
-        incumbent_stalled: the incumbent's.
+        stalled: share of pursuits that it lost.
         merit: in (0, 1), higher for a better expected utility; candidates come in this order.
-        incumbent_merit: the incumbent's; 0 where it fails.
-        changed: share of positions and pursuits where the two differ.
-        positions: size of the bank.
     """
 
     regret: float
-    incumbent_regret: float
     dies: float
     trapped: float
     detour: float
     optimal: float
-    incumbent_dies: float
-    incumbent_trapped: float
-    incumbent_detour: float
-    incumbent_optimal: float
     stalled: float
-    incumbent_stalled: float
     merit: float
-    incumbent_merit: float
+
+    @property
+    def fatal(self) -> float:
+        """Share of positions where the move dies or is trapped."""
+        return self.dies + self.trapped
+
+
+@dataclass(frozen=True, slots=True)
+class BankScore:
+    """Candidate against incumbent on the bank.
+
+    Args:
+        candidate: the candidate's profile.
+        incumbent: the incumbent's; None where it fails.
+        changed: share of positions and pursuits where the two differ.
+        positions: size of the bank.
+    """
+
+    candidate: Profile
+    incumbent: Profile | None
     changed: float
     positions: int
 
     @property
-    def fatal(self) -> float:
-        """Share of positions where the candidate's move dies or is trapped."""
-        return self.dies + self.trapped
-
-    @property
-    def incumbent_fatal(self) -> float:
-        """The incumbent's."""
-        return self.incumbent_dies + self.incumbent_trapped
-
-    @property
     def objection(self) -> str | None:
-        """Why the candidate need not play, or None."""
-        if self.changed == 0:
-            return f"same moves as the incumbent on all {self.positions} positions"
-        if self.stalled == 1 and self.incumbent_stalled <= 1 / 2:
-            return f"dies or circles in all pursuits, the incumbent in {self.incumbent_stalled:.0%} of them"
+        """Why the candidate is hopeless, or None."""
+        mine, theirs = self.candidate, self.incumbent
+        if theirs is None:
+            return None
+        if mine.stalled == 1 and theirs.stalled <= 1 / 2:
+            return f"dies or circles in all pursuits, the incumbent in {theirs.stalled:.0%} of them"
         # `changed` bounds the variance of the difference of fatal shares.
         margin = max(EXCESS, 3 * (self.changed / self.positions) ** 0.5)
-        if self.fatal - self.incumbent_fatal > margin and self.stalled - self.incumbent_stalled > SLOWER:
-            return f"loses at {self.fatal:.0%} of {self.positions} positions, the incumbent at {self.incumbent_fatal:.0%}"
+        if mine.fatal - theirs.fatal > margin and mine.stalled - theirs.stalled > SLOWER:
+            return f"loses at {mine.fatal:.0%} of {self.positions} positions, the incumbent at {theirs.fatal:.0%}"
         return None
 
 
-def answers(
-    bank: Bank,
-    policy: Policy,
-    session: Session | None,
-    *,
-    perceive: Perceive | None = None,
-    logits: NDArray[np.float32] | None = None,
-) -> Answers:
+def answers(bank: Bank, view: View, policy: Policy, session: Session | None, perceive: Perceive | None = None) -> Answers:
     """Return what a player does on the bank.
 
     Args:
         bank: positions.
+        view: what the player sees of them, and how its policy rates the moves; candidates of one policy share it.
         policy: rates the actions.
         session: a controller; without one the highest logit is played.
         perceive: what stands between the game and the player.
-        logits: (B, A) float32, the policy's on the bank's positions as perceived, for candidates that share a policy.
 
     Raises:
         CandidateFault: the controller failed.
     """
-    seen = perceive(bank.observations) if perceive is not None else bank.observations
-    rated = policy.logits(seen) if logits is None else logits
-    moves = rated.argmax(axis=1).astype(np.int8) if session is None else session.act(seen, rated)
-    return Answers(moves, pursue(bank.starts, decider(policy, session, perceive)))
+    moves = view.logits.argmax(axis=1).astype(np.int8) if session is None else session.act(view.seen, view.logits)
+    return Answers(moves, pursuits(bank.starts, decider(policy, session, perceive)))
+
+
+def pursuits(starts: Engine, decide: Decide) -> NDArray[np.bool_]:
+    """Return from which starts a player is lost: (S,) bool. Where half of them agree, the others are not asked."""
+    rows, lost = np.arange(starts.games), np.zeros(starts.games, np.bool_)
+    lost[::2] = pursue(starts.clone(rows[::2]), decide)
+    if lost[::2].all() or not lost[::2].any():
+        lost[1::2] = lost[:1].any()
+    else:
+        lost[1::2] = pursue(starts.clone(rows[1::2]), decide)
+    return lost
 
 
 def pursue(starts: Engine, decide: Decide) -> NDArray[np.bool_]:
@@ -180,38 +190,27 @@ def mark(observations: Observations, index: int) -> bytes:
 
 
 def score_bank(bank: Bank, candidate: Answers, incumbent: Answers | None) -> BankScore:
-    """Compare a candidate's answers with the incumbent's.
-
-    Args:
-        bank: positions.
-        candidate: its answers.
-        incumbent: its answers; None where it fails, which counts as losing everywhere.
-    """
-    count = len(bank)
-    mine = regret_of(bank, candidate)
-    theirs = np.ones(count) if incumbent is None else regret_of(bank, incumbent)
-    differ = count + len(candidate.lost)
+    """Compare a candidate's answers with the incumbent's; None for one that fails."""
+    changed = 1.0
     if incumbent is not None:
-        differ = int((candidate.moves != incumbent.moves).sum() + (candidate.lost != incumbent.lost).sum())
-    dies, trapped, detour, optimal = kinds(mine)
-    their_dies, their_trapped, their_detour, their_optimal = kinds(theirs)
-    return BankScore(
-        regret=round(float(mine.mean()), 9),
-        incumbent_regret=round(float(theirs.mean()), 9),
+        differ = np.concatenate([candidate.moves != incumbent.moves, candidate.lost != incumbent.lost])
+        changed = float(differ.mean())
+    theirs = None if incumbent is None else profile(bank, incumbent)
+    return BankScore(profile(bank, candidate), theirs, changed, len(bank))
+
+
+def profile(bank: Bank, given: Answers) -> Profile:
+    """Return what a player's answers on a bank come to."""
+    regret = regret_of(bank, given)
+    dies, fatal, best = float((regret >= 1).mean()), float((regret >= FATAL).mean()), float((regret == 0).mean())
+    return Profile(
+        regret=round(float(regret.mean()), 9),
         dies=dies,
-        trapped=trapped,
-        detour=detour,
-        optimal=optimal,
-        incumbent_dies=their_dies,
-        incumbent_trapped=their_trapped,
-        incumbent_detour=their_detour,
-        incumbent_optimal=their_optimal,
-        stalled=stalled(candidate),
-        incumbent_stalled=1.0 if incumbent is None else stalled(incumbent),
-        merit=merit(bank, candidate),
-        incumbent_merit=0.0 if incumbent is None else merit(bank, incumbent),
-        changed=differ / (count + len(candidate.lost)),
-        positions=count,
+        trapped=round(fatal - dies, 9),
+        detour=round(1 - fatal - best, 9),
+        optimal=best,
+        stalled=stalled(given),
+        merit=merit(bank, given),
     )
 
 
@@ -224,12 +223,6 @@ def regret_of(bank: Bank, given: Answers) -> NDArray[np.float64]:
 def stalled(given: Answers) -> float:
     """Return the share of pursuits that were lost; 0 where there were none."""
     return float(given.lost.mean()) if len(given.lost) else 0.0
-
-
-def kinds(regret: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Return the shares of moves that die, are trapped, go astray or about, and are best."""
-    dies, fatal, best = float((regret >= 1).mean()), float((regret >= FATAL).mean()), float((regret == 0).mean())
-    return dies, round(fatal - dies, 9), round(1 - fatal - best, 9), best
 
 
 def merit(bank: Bank, given: Answers) -> float:

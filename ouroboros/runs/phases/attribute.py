@@ -63,7 +63,7 @@ def _utilities(run: Run, round: int, cells: set[Incumbent]) -> dict[Incumbent, N
     players = [run.players.open_or_none(cell) for cell in order]
     try:
         with ThreadPoolExecutor(run.recipe.threads) as pool:
-            found = list(pool.map(lambda player: outcomes_of_accepted(player, run.task, seeds, games).utility, players))
+            found = list(pool.map(lambda player: outcomes_of_accepted(player, run.task, seeds).utility, players))
     finally:
         for player in players:
             close(player)

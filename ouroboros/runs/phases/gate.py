@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ouroboros.protocols.errors import CandidateFault
-from ouroboros.protocols.records import Incumbent, Kind, SeedRange, Spent, Verdict
+from ouroboros.protocols.records import Incumbent, Kind, SeedRange, Verdict
 from ouroboros.runs.context import VERDICT, as_dict, kept, spent
 from ouroboros.runs.gate.race import Judgement, Played, RaceRules, race
 from ouroboros.runs.gate.spending import spending
@@ -59,7 +59,8 @@ def _heat(run: Run, round: int, kind: Kind, field: list[Candidate], entries: lis
     for candidate, entry in zip(field, entries, strict=True):
         verdict = VERDICT.validate_python(verdicts[candidate.id])
         training = trained(run, round, candidate)["health"] if candidate.kind != "patch" else None
-        regret = (entry["score"]["regret"], entry["score"]["incumbent_regret"])
+        mine, theirs = entry["score"]["candidate"], entry["score"]["incumbent"]
+        regret = (mine["regret"], theirs["regret"] if theirs else 1.0)  # one that fails counts as losing everywhere
         run.decide(round, candidate, replace(verdict, training=training, regret=regret))
         settle(run, round, candidate)
 
@@ -68,10 +69,12 @@ def _spend(run: Run, field: list[Candidate]) -> dict[str, Any]:
     """Spend a level on a race before its first game, and set its seeds apart."""
     settings, history = run.recipe.gate, spent(run.ledger)
     rule = spending(settings.spending, settings.alpha)
-    level, first = rule.level(history), len(history) * settings.games
-    left = rule.left([*history, Spent(level, accepted=False)])
-    ids, incumbent = [c.id for c in field], as_dict(run.incumbent())
-    return {"rule": rule.name, "candidates": ids, "level": level, "left": left, "first": first, "incumbent": incumbent}
+    return {
+        "candidates": [c.id for c in field],
+        "incumbent": as_dict(run.incumbent()),
+        "level": rule.level(history),
+        "first": len(history) * settings.games,
+    }
 
 
 def _race(run: Run, round: int, kind: Kind, field: list[Candidate], share: dict[str, Any]) -> dict[str, Any]:
@@ -148,7 +151,7 @@ class Grounds:
         self._open(names)
         seeds = run.players.seeds("gate", self.first + start, count)
         with ThreadPoolExecutor(run.recipe.threads) as pool:
-            theirs = pool.submit(outcomes_of_accepted, self._defender, run.task, seeds, count)
+            theirs = pool.submit(outcomes_of_accepted, self._defender, run.task, seeds)
             mine = {name: pool.submit(self._played, name, seeds) for name in names}
         run.progress.games((1 + len(names)) * count)
         run.progress.advance("race", (start + count) / run.recipe.gate.games, f"{len(names)} racing, {start + count} pairs")
@@ -179,7 +182,7 @@ class Grounds:
             player = self._players[name]
             if isinstance(player, CandidateFault):
                 raise player
-            found = player.play(self.run.task, seeds, len(seeds))
+            found = player.play(self.run.task, seeds)
         except CandidateFault as fault:
             return {"fault": {"layer": fault.layer, "reason": fault.reason}}
         reason = player.fault.reason if player.fault is not None else ""

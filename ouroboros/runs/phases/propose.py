@@ -69,20 +69,19 @@ def _question(run: Run, round: int, mode: Any, kind: Kind) -> Asked:
 
 def tried(run: Run, before: int, kind: str) -> list[Tried]:
     """Return earlier candidates of a kind with what became of them, oldest first."""
-    out = []
+    back, shown, out = rolled_back(run.ledger), transcripts(run.ledger), []
     for round in range(before):
         for candidate in run.candidates(round):
             if candidate.kind in (kind, "both"):
-                out.append(_tried(run, round, candidate))
+                out.append(_tried(run, round, candidate, back.get(candidate.id), shown.get(candidate.id, ())))
     return out
 
 
-def _tried(run: Run, round: int, candidate: Candidate) -> Tried:
+def _tried(run: Run, round: int, candidate: Candidate, back: str | None, shown: tuple[str, ...]) -> Tried:
+    """Return what became of a candidate; `back` is why it was rolled back, `shown` the games that show it."""
     verdict = run.verdict(round, candidate)
     screened = run.ledger.step(f"{round}/screen/{candidate.id}")
     passed = screened.result if screened is not None else {}
-    back = rolled_back(run.ledger).get(candidate.id)
-    shown = transcripts(run.ledger).get(candidate.id, ())
     return Tried(
         round=round,
         kind=candidate.kind,

@@ -112,7 +112,7 @@ def _score(run: Run) -> dict[str, Any]:
     games = run.recipe.gate.watch_games
     player = run.players.open_or_none(run.incumbent())
     try:
-        outcomes = outcomes_of_accepted(player, run.task, run.players.seeds("watch", STREAM_LENGTH - games, games), games)
+        outcomes = outcomes_of_accepted(player, run.task, run.players.seeds("watch", STREAM_LENGTH - games, games))
     finally:
         close(player)
     run.progress.games(games)

@@ -97,7 +97,7 @@ def _score(run: Run, round: int, stage: int, candidate: Candidate, first: int) -
     player = run.players.open_or_none(Incumbent(policy, incumbent.reward, controller))
     try:
         seeds = run.players.seeds("search", first, games)
-        utility = outcomes_of_accepted(player, run.task, seeds, games).utility
+        utility = outcomes_of_accepted(player, run.task, seeds).utility
     finally:
         close(player)
     run.progress.games(games)

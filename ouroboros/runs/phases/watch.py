@@ -88,7 +88,7 @@ def _play(run: Run, round: int, first: int) -> dict[str, Any]:
     players = [run.players.open_or_none(state.incumbent) for state in states]
     try:
         with ThreadPoolExecutor(run.recipe.threads) as pool:
-            played = list(pool.map(lambda player: outcomes_of_accepted(player, run.task, seeds, games), players))
+            played = list(pool.map(lambda player: outcomes_of_accepted(player, run.task, seeds), players))
     finally:
         for player in players:
             close(player)
