@@ -163,6 +163,10 @@ class SnakeTask:
         """Return the named teacher's moves: (B,) int8. Raises UsageError for an unknown teacher."""
         return teachers.teach(name, snake_engine(engine))
 
+    def equal_moves(self, name: str, engine: Engine, moves: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Return which moves the named teacher holds to be as good as the given ones of its own: (B, 4) bool."""
+        return teachers.all_equal_moves(name, snake_engine(engine), moves)
+
     def rollout(self, teacher: str, seeds: NDArray[np.uint64]) -> Outcomes:
         """Let a teacher play one game per seed to its end, compiled, on all processors; see `rollout.rollout`."""
         return rollout.rollout(teacher, seeds, self.size, self.settings)

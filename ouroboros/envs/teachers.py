@@ -238,6 +238,16 @@ def teach_all(state: State, size: int, teacher: int, aids: Aids, moves: Array) -
             moves[game] = teacher_move(state, size, game, teacher, aids)
 
 
+@kernel
+def equal_to_all(state: State, size: int, teacher: int, aids: Aids, moves: Array, alike: Array) -> None:
+    """Fill `alike`: (B,) with the bits of `equal_moves` for moves: (B,), where a game is running."""
+    for game in range(u64(state.keys.size)):
+        if state.table[game, CAUSE] == RUNNING:
+            if teacher == GREEDY:
+                rate_moves(state, size, game, aids.rating)
+            alike[game] = equal_moves(state, size, game, teacher, moves[game], aids)
+
+
 def teacher_code(name: str) -> int:
     """Return the number of a teacher. Raises UsageError where there is none of this name."""
     if name not in TEACHERS:
@@ -254,3 +264,14 @@ def teach(name: str, engine: SnakeEngine) -> NDArray[np.int8]:
     moves = np.zeros(engine.games, np.int8)
     teach_all(engine.state, engine.size, teacher_code(name), MINE.of(engine.size), moves)
     return moves
+
+
+def all_equal_moves(name: str, engine: SnakeEngine, moves: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Return which moves the named teacher holds to be as good as its own `moves`: (B, 4) bool, false for finished games.
+
+    Raises:
+        UsageError: there is no such teacher.
+    """
+    alike = np.zeros(engine.games, np.int64)
+    equal_to_all(engine.state, engine.size, teacher_code(name), MINE.of(engine.size), np.asarray(moves, np.int64), alike)
+    return np.asarray(alike[:, None] >> np.arange(4) & 1, dtype=bool)

@@ -1,13 +1,16 @@
-"""Teacher positions: what supervised fine-tuning learns from."""
+"""What supervised fine-tuning learns from: positions, and how good a teacher holds each move to be in them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ouroboros.policy.encoding import ACTIONS, EOS, Encoding
+from ouroboros.policy.fleet import join_observations
+from ouroboros.protocols.records import Observations
 from ouroboros.protocols.seeds import game_seeds
 
 if TYPE_CHECKING:
@@ -22,70 +25,157 @@ WAVE = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
-    """N positions with the teacher's moves.
+class Teaching:
+    """How a teacher's opinion becomes a target.
 
     Args:
-        prompts: N prompts as ids, without padding.
-        actions: (N,) int8, the moves to learn.
-        lengths: (N,) int32, the snakes' lengths.
+        teacher: its name.
+        smoothing: share of the target that other sensible moves get (reference document, section 8.3).
+        equals: spread the rest over all moves that the teacher holds to be as good as its choice.
     """
 
-    prompts: tuple[NDArray[np.int32], ...]
-    actions: NDArray[np.int8]
+    teacher: str
+    smoothing: float
+    equals: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """N positions with targets.
+
+    Args:
+        positions: N observations.
+        targets: (N, A) float32, the wanted probability of each action; rows add up to 1.
+        lengths: (N,) int32, how far each game was: shares are balanced over it.
+    """
+
+    positions: Observations
+    targets: NDArray[np.float32]
     lengths: NDArray[np.int32]
 
-    def rows(self) -> dict[str, list[list[int]]]:
-        """Return the columns `input_ids` and `labels`: prompt masked by -100, action and end of text trained."""
-        ids, labels = [], []
-        for prompt, action in zip(self.prompts, self.actions, strict=True):
-            answer = [ACTIONS[int(action)], EOS]
-            ids.append([*prompt.tolist(), *answer])
-            labels.append([-100] * len(prompt) + answer)
-        return {"input_ids": ids, "labels": labels}
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.targets)
+
+    def take(self, rows: NDArray[np.int64]) -> Lessons:
+        """Return some rows."""
+        return Lessons(self.positions.take(rows), self.targets[rows], self.lengths[rows])
+
+    def save(self, path: Path) -> None:
+        """Write the lessons to an `npz` file."""
+        named = {f"column.{k}": v for k, v in self.positions.columns.items()}
+        named |= {f"length.{k}": np.asarray(v) for k, v in self.positions.lengths.items()}
+        named |= {f"constant.{k}": np.asarray(v) for k, v in self.positions.constants.items()}
+        named |= {"targets": self.targets, "lengths": self.lengths}
+        np.savez(path, **named)  # type: ignore[arg-type]  # numpy's stub takes names for its own switches
 
 
-def teach(task: Task, teacher: str, count: int, seed: int, *, noise: float, smoothing: float) -> Lessons:
-    """Return positions of the teacher's games, balanced over the snake's length.
+def load_lessons(path: Path) -> Lessons:
+    """Return the lessons of a file."""
+    with np.load(path, allow_pickle=False) as file:
+        parts: dict[str, dict[str, NDArray[np.generic]]] = {"column": {}, "length": {}, "constant": {}}
+        for key in file.files:
+            kind, _, name = key.partition(".")
+            if name:
+                parts[kind][name] = file[key]
+        constants = {name: value.item() for name, value in parts["constant"].items()}
+        return Lessons(Observations(constants, parts["column"], parts["length"]), file["targets"], file["lengths"])
+
+
+def join(parts: list[Lessons]) -> Lessons:
+    """Return several lessons as one, in order; at least one."""
+    return Lessons(
+        join_observations([part.positions for part in parts]),
+        np.concatenate([part.targets for part in parts]),
+        np.concatenate([part.lengths for part in parts]),
+    )
+
+
+def teach(task: Task, teaching: Teaching, count: int, seed: int, *, noise: float) -> Lessons:
+    """Return positions of the teacher's own games, balanced over the snake's length.
 
     Args:
         task: the game.
-        teacher: a teacher's name.
+        teaching: whose moves, and how they become targets.
         count: positions wanted.
         seed: of the games and of the noise.
         noise: share of the *played* moves that are any sensible move instead of the teacher's, so that positions vary;
-            the labels stay the teacher's.
-        smoothing: share of the labels that are another sensible move (reference document, section 8.3).
+            the targets stay the teacher's.
 
     Raises:
-        UsageError: no such teacher, or a board that the encoding does not cover.
+        UsageError: no such teacher.
     """
-    generator = np.random.default_rng([seed, 0x5F7])
-    encoding: Encoding | None = None
-    prompts: list[NDArray[np.int32]] = []
-    actions: list[NDArray[np.int8]] = []
-    lengths: list[NDArray[np.int32]] = []
-    wave = 0
-    while len(prompts) < 3 * count:
-        engine = task.engine(np.array(game_seeds(seed, "train", wave * WAVE, WAVE), dtype=np.uint64))
+
+    def play(engine: Engine, generator: np.random.Generator) -> NDArray[np.int8]:
+        moves = np.asarray(task.teach(teaching.teacher, engine), dtype=np.int8)
+        return _astray(task, engine, moves, generator, noise) if noise else moves
+
+    return lessons_of(task, teaching, play, count, seed, first=0)
+
+
+def lessons_of(
+    task: Task,
+    teaching: Teaching,
+    play: Callable[[Engine, np.random.Generator], NDArray[np.integer]],
+    count: int,
+    seed: int,
+    *,
+    first: int,
+) -> Lessons:
+    """Return positions that a player comes to, with the teacher's opinion of them, balanced over the snake's length.
+
+    Args:
+        task: the game.
+        teaching: the teacher.
+        play: the player: running games and a generator to moves (B,).
+        count: positions wanted.
+        seed: of the games and of the player.
+        first: number of the first game in the `train` stream.
+    """
+    generator = np.random.default_rng([seed, first, 0x5F7])
+    kept: list[Lessons] = []
+    supply = 0
+    while supply < 3 * count:
+        engine = task.engine(np.array(game_seeds(seed, "train", first, WAVE), dtype=np.uint64))
+        first += WAVE
+        wave: list[Lessons] = []
         while len(rows := np.flatnonzero(~engine.done)):
-            observations = engine.observations(rows)
-            encoding = encoding or Encoding(int(observations.constants["size"]))
-            labels, played = _moves(task, teacher, engine, rows, generator, noise, smoothing)
-            ids, mask = encoding.encode_batch(observations)
-            prompts.extend(row[keep] for row, keep in zip(ids, mask, strict=True))
-            actions.append(labels)
-            lengths.append(np.asarray(observations.lengths["snake"], dtype=np.int32))
+            running = engine.clone(rows)
+            positions = running.observations()
+            lengths = np.asarray(next(iter(positions.lengths.values())), dtype=np.int32)
+            wave.append(Lessons(positions, targets_of(task, teaching, running), lengths))
             moves = np.zeros(engine.games, dtype=np.int8)
-            moves[rows] = played
+            moves[rows] = play(running, generator)
             engine.step(moves)
-        wave += 1
-    every_length = np.concatenate(lengths)
-    chosen = balanced(every_length, count, generator)
-    return Lessons(tuple(prompts[i] for i in chosen), np.concatenate(actions)[chosen], every_length[chosen])
+        supply += sum(len(part) for part in wave)
+        kept.append(balanced(join(wave), count, generator))
+    return balanced(join(kept), count, generator)
 
 
-def balanced(lengths: NDArray[np.int32], count: int, generator: np.random.Generator) -> NDArray[np.int64]:
+def targets_of(task: Task, teaching: Teaching, engine: Engine) -> NDArray[np.float32]:
+    """Return the wanted probabilities of the moves in running games: (B, A) float32."""
+    moves = np.asarray(task.teach(teaching.teacher, engine), dtype=np.int64)
+    best = np.zeros((len(moves), len(task.actions)), dtype=bool)
+    best[np.arange(len(moves)), moves] = True
+    if teaching.equals:
+        best |= task.equal_moves(teaching.teacher, engine, moves)
+    targets = (best / best.sum(axis=1, keepdims=True)).astype(np.float32)
+    if teaching.smoothing:
+        other = (task.regret(engine) < SENSIBLE) & ~best
+        has = other.any(axis=1)
+        targets[has] *= 1 - teaching.smoothing
+        targets[has] += (teaching.smoothing * other[has] / other[has].sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(targets, dtype=np.float32)
+
+
+def balanced(lessons: Lessons, count: int, generator: np.random.Generator) -> Lessons:
+    """Return at most `count` lessons in random order: rare lengths whole, common ones cut to an equal share."""
+    if len(lessons) <= count:
+        return lessons
+    return lessons.take(balanced_rows(lessons.lengths, count, generator))
+
+
+def balanced_rows(lengths: NDArray[np.int32], count: int, generator: np.random.Generator) -> NDArray[np.int64]:
     """Return `count` distinct indices, in random order: rare lengths whole, common ones cut to an equal share.
 
     Args:
@@ -103,23 +193,16 @@ def balanced(lengths: NDArray[np.int32], count: int, generator: np.random.Genera
     return np.asarray(generator.permutation(chosen), dtype=np.int64)
 
 
-def _moves(
-    task: Task,
-    teacher: str,
-    engine: Engine,
-    rows: NDArray[np.int64],
-    generator: np.random.Generator,
-    noise: float,
-    smoothing: float,
-) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """Return the moves to learn and the moves to play, both (R,) int8."""
-    running = engine.clone(rows)
-    taught = np.asarray(task.teach(teacher, running), dtype=np.int8)
-    regret = task.regret(running)
-    other = regret < SENSIBLE
-    other[np.arange(len(rows)), taught] = False
-    has_other = other.any(axis=1)
-    alternative = np.where(other, generator.random(other.shape), -1.0).argmax(axis=1).astype(np.int8)
-    labels = np.where(has_other & (generator.random(len(rows)) < smoothing), alternative, taught)
-    played = np.where(has_other & (generator.random(len(rows)) < noise), alternative, taught)
-    return labels, played
+def _astray(
+    task: Task, engine: Engine, moves: NDArray[np.int8], generator: np.random.Generator, noise: float
+) -> NDArray[np.int8]:
+    """Return the moves, each replaced at a rate by another sensible one, where there is one: (B,) int8."""
+    rows = np.flatnonzero(generator.random(len(moves)) < noise)
+    if not len(rows):
+        return moves
+    other = task.regret(engine.clone(rows)) < SENSIBLE
+    other[np.arange(len(rows)), moves[rows]] = False
+    chosen = np.where(other, generator.random(other.shape), -1.0).argmax(axis=1)
+    moves = moves.copy()
+    moves[rows] = np.where(other.any(axis=1), chosen, moves[rows])
+    return moves

@@ -26,13 +26,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from trl import GRPOConfig as TrlConfig
 from trl import GRPOTrainer
 
-from ouroboros.policy.encoding import PAD
+from ouroboros.policy.encodings import PAD
 from ouroboros.policy.local import LocalPolicy
 from ouroboros.policy.report import Progress, TrainingReport, silent
 from ouroboros.policy.rollout import Actors, Futures, Groups, RewardFunction, collect
-from ouroboros.policy.sft import Record, plain_arguments, strip_console
 from ouroboros.policy.snake_gpt import load, quiet, save
 from ouroboros.policy.tokenizer import build_tokenizer
+from ouroboros.policy.training import Record, plain_arguments, strip_console
 
 if TYPE_CHECKING:
     from ouroboros.protocols.ports import Task

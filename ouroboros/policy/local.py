@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ouroboros.policy.encoding import ACTIONS
+from ouroboros.policy.encodings import ACTIONS
 from ouroboros.policy.snake_gpt import SnakeGPT, load
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class LocalPolicy:
 
     def token_logits(self, observations: Observations) -> NDArray[np.float32]:
         """Return the next-token logits after the prompt: (B, V) float32."""
-        ids, mask = self.policy.encoding.encode_batch(observations)
+        ids, mask = self.policy.encode(observations)
         out = np.empty((len(ids), len(self._weights.head)), dtype=np.float32)
         with torch.inference_mode():
             for start in range(0, len(ids), CHUNK):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from ouroboros.envs.rollout import Decide, play_out
+from ouroboros.policy.fleet import join_observations
 from ouroboros.protocols.records import Estimate, Observations, Outcomes
 
 if TYPE_CHECKING:
@@ -225,13 +226,6 @@ def _trace(recorders: Sequence[Recorder], failures: int, most: int) -> Trace:
         failures=join_observations([moment.seen for moment in moments]) if moments else None,
         failure_regret=np.concatenate([moment.regret for moment in moments]) if moments else None,
     )
-
-
-def join_observations(parts: Sequence[Observations]) -> Observations:
-    """Return batches of one game as one, in order; at least one."""
-    columns = {key: np.concatenate([part.columns[key] for part in parts]) for key in parts[0].columns}
-    lengths = {key: np.concatenate([part.lengths[key] for part in parts]) for key in parts[0].lengths}
-    return Observations(parts[0].constants, columns, lengths)
 
 
 def join_outcomes(parts: Sequence[Outcomes]) -> Outcomes:

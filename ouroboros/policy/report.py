@@ -19,12 +19,14 @@ class TrainingReport:
         loss: the loss of each step.
         health: monitors over the last tenth of the steps (SFT: `accuracy`, `entropy`, `grad_norm`; GRPO: `kl`, `entropy`,
             `clip_fraction`, `zero_variance`, `grad_norm`, `return_env`, `return_spec`, `gain`).
+        curve: points of the learning curve: steps made, mean score of the policy alone.
         seconds: wall time; no part of equality, and to be left out of every hash.
     """
 
     steps: int
     loss: tuple[float, ...]
     health: Mapping[str, float]
+    curve: tuple[tuple[int, float], ...] = ()
     seconds: float = field(default=0.0, compare=False)
 
 

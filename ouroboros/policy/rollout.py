@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from ouroboros.policy.encoding import ACTIONS
+from ouroboros.policy.encodings import ACTIONS
 from ouroboros.policy.fleet import Fleet
 from ouroboros.protocols.errors import TrainingError
 from ouroboros.protocols.seeds import game_seeds
@@ -203,7 +203,7 @@ def collect(actors: Actors, futures: Futures, states: int, group: int) -> Groups
     order.sort()
     tokens, logprobs = tokens[order], logprobs[order]
     env, spec = _measure(actors, futures, rows[order], tokens)
-    ids, mask = policy.policy.encoding.encode_batch(observations.take(order))
+    ids, mask = policy.policy.encode(observations.take(order))
     return Groups(tuple(row[keep] for row, keep in zip(ids, mask, strict=True)), tokens, logprobs, env, spec)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,9 +22,15 @@ from safetensors import SafetensorError
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, set_seed
 from transformers.utils import logging as transformers_logging
 
-from ouroboros.policy.encoding import EOS, PAD, Encoding
+from ouroboros.policy.encodings import ACTIONS, EOS, PAD, Encoding, encoding_of
 from ouroboros.policy.tokenizer import build_tokenizer
 from ouroboros.protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ouroboros.protocols.records import Observations
 
 CARD = "snake_gpt.json"
 
@@ -34,10 +40,10 @@ class Shape(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    hidden: int = Field(default=64, ge=16, le=128, multiple_of=16)
-    layers: int = Field(default=2, ge=1, le=4)
-    heads: int = Field(default=4, ge=1, le=8)
-    intermediate: int = Field(default=128, ge=16, le=512)
+    hidden: int = Field(default=64, ge=16, le=1024, multiple_of=16)
+    layers: int = Field(default=2, ge=1, le=24)
+    heads: int = Field(default=4, ge=1, le=16)
+    intermediate: int = Field(default=128, ge=16, le=4096)
 
 
 class Card(BaseModel):
@@ -45,18 +51,43 @@ class Card(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     task: str
     size: int = Field(ge=4)
+    encoding: str
 
 
 @dataclass(frozen=True, slots=True)
 class SnakeGPT:
-    """A loaded policy: the model, its encoding, and the name of the task it was trained on."""
+    """A loaded policy: the model, its encoding, and the name of the task it was trained on; a `language.LanguagePolicy`."""
 
     model: PreTrainedModel
     encoding: Encoding
     task: str
+
+    @property
+    def size(self) -> int:
+        """Side of the boards."""
+        return self.encoding.size
+
+    @property
+    def actions(self) -> tuple[int, ...]:
+        """Token ids of the actions."""
+        return ACTIONS
+
+    @property
+    def end(self) -> int:
+        """Token id that ends an answer."""
+        return EOS
+
+    @property
+    def pad(self) -> int:
+        """Token id of padding."""
+        return PAD
+
+    def encode(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """Return the prompts, ids (B, L) int32 and mask (B, L) bool, padded on the left."""
+        return self.encoding.encode_batch(observations)
 
 
 def threads(count: int) -> None:
@@ -85,17 +116,21 @@ def quiet() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
-def create(size: int, task: str, shape: Shape, seed: int) -> SnakeGPT:
-    """Return an untrained policy for a board size; the same seed gives the same weights."""
-    encoding = Encoding(size)
+def create(size: int, task: str, shape: Shape, seed: int, encoding: str = "path") -> SnakeGPT:
+    """Return an untrained policy for a board size; the same seed gives the same weights.
+
+    Raises:
+        UsageError: an encoding that does not exist or does not cover the board.
+    """
+    words = encoding_of(encoding, size)
     config = LlamaConfig(
-        vocab_size=len(encoding.vocabulary),
+        vocab_size=len(words.vocabulary),
         hidden_size=shape.hidden,
         intermediate_size=shape.intermediate,
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
         num_key_value_heads=shape.heads,
-        max_position_embeddings=2 * size * size + 16,
+        max_position_embeddings=words.longest + 8,
         tie_word_embeddings=True,
         initializer_range=0.05,
         pad_token_id=PAD,
@@ -104,7 +139,7 @@ def create(size: int, task: str, shape: Shape, seed: int) -> SnakeGPT:
     )
     set_seed(seed)
     model = LlamaForCausalLM(config)
-    return SnakeGPT(model, encoding, task)
+    return SnakeGPT(model, words, task)
 
 
 def save(policy: SnakeGPT, out: Path) -> None:
@@ -112,7 +147,7 @@ def save(policy: SnakeGPT, out: Path) -> None:
     with whole_directory(out) as folder, quiet():
         policy.model.save_pretrained(folder)
         build_tokenizer(policy.encoding).save_pretrained(folder)
-        card = Card(task=policy.task, size=policy.encoding.size)
+        card = Card(task=policy.task, size=policy.encoding.size, encoding=policy.encoding.name)
         (folder / CARD).write_text(card.model_dump_json() + "\n")
 
 
@@ -136,7 +171,7 @@ def load(path: Path, *, task: str | None = None, size: int | None = None) -> Sna
     for what, found, wanted in (("task", card.task, task), ("board size", card.size, size)):
         if wanted is not None and found != wanted:
             raise UsageError(f"the policy in {path} was trained for {what} {found}, found {what} {wanted}; train one for it")
-    encoding = Encoding(card.size)
+    encoding = encoding_of(card.encoding, card.size)
     try:
         with quiet():
             model = LlamaForCausalLM.from_pretrained(path, dtype=torch.float32, local_files_only=True)
@@ -144,9 +179,8 @@ def load(path: Path, *, task: str | None = None, size: int | None = None) -> Sna
         raise UsageError(f"the policy in {path} cannot be read: {str(error).splitlines()[0]}") from error
     if model.config.vocab_size != len(encoding.vocabulary):
         found, wanted_tokens = model.config.vocab_size, len(encoding.vocabulary)
-        raise UsageError(
-            f"the policy in {path} has {found} tokens, this encoding of size {card.size} has {wanted_tokens}; retrain it"
-        )
+        wants = f"the encoding {card.encoding!r} of size {card.size} has {wanted_tokens}"
+        raise UsageError(f"the policy in {path} has {found} tokens, {wants}; retrain it")
     return SnakeGPT(model.eval(), encoding, card.task)
 
 

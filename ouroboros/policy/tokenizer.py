@@ -5,35 +5,21 @@ from __future__ import annotations
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from ouroboros.policy.encoding import Encoding
-
-PIECES = "|".join(
-    (
-        r'### Instruction:\n\{"size":\d+,"(?:body|walls)":\[',
-        r'\],"body":\[',
-        r'\],"head":\[\d+,\d+\]',
-        r',"food":\[-?\d+,-?\d+\]',
-        r',"free":\[[01],[01],[01],[01]\]',
-        r',"idle":\d+',
-        r"\}\n\n### Response:\n",
-        r"\[-?\d+,-?\d+\]",
-        r"[0-3]",
-    )
-)
-"""What is one token. The leftmost match wins, so the short forms at the end cannot split the long ones."""
+from ouroboros.policy.encodings import Encoding
+from ouroboros.policy.encodings.port import SEPARATOR
 
 
 def build_tokenizer(encoding: Encoding) -> PreTrainedTokenizerFast:
-    """Return the tokenizer of a board size: one word per piece of the prompt, padding on the left."""
+    """Return the tokenizer of an encoding: one word per piece of the prompt, padding on the left."""
     words = {text: index for index, text in enumerate(encoding.vocabulary)}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))  # noqa: S106 - a token of text, no secret
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(r"(?<=\]),(?=\[)"), behavior="removed"),
-            pre_tokenizers.Split(Regex(PIECES), behavior="isolated"),
+            pre_tokenizers.Split(Regex(SEPARATOR), behavior="removed"),
+            pre_tokenizers.Split(Regex(encoding.pieces), behavior="isolated"),
         ]
     )
-    tokenizer.decoder = decoders.Sequence([decoders.Fuse(), decoders.Replace("][", "],[")])
+    tokenizer.decoder = decoders.Sequence([decoders.Fuse(), decoders.Replace("][", "],["), decoders.Replace('""', '","')])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token="<pad>",  # noqa: S106

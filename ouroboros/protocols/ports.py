@@ -91,6 +91,10 @@ class Task(Protocol):
         """Return the named teacher's moves: (B,) int8. Raises UsageError for an unknown teacher."""
         ...
 
+    def equal_moves(self, name: str, engine: Engine, moves: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Return which moves the named teacher holds to be as good as the given ones of its own: (B, A) bool."""
+        ...
+
     def rollout(self, teacher: str, seeds: NDArray[np.uint64]) -> Outcomes:
         """Let a teacher play one game per seed, (G,) uint64, to its end. Raises UsageError for an unknown teacher."""
         ...

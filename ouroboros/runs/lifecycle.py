@@ -104,12 +104,12 @@ def check_training_settings(recipe: Recipe) -> None:
     from pydantic import ValidationError
 
     from ouroboros.perception.reader import ReaderConfig
-    from ouroboros.policy.encoding import Encoding
+    from ouroboros.policy.encodings import encoding_of
     from ouroboros.policy.grpo import GrpoConfig
     from ouroboros.policy.sft import SftConfig
     from ouroboros.protocols.jsonrpc import one_line
 
-    Encoding(recipe.task.size)
+    encoding_of(str(recipe.sft.model_dump().get("encoding", "path")), recipe.task.size)
     tables: dict[str, tuple[type[BaseModel], dict[str, Any]]] = {
         "sft": (SftConfig, recipe.sft.model_dump()),
         "grpo": (GrpoConfig, recipe.grpo.model_dump(exclude={"stages", "eta"})),

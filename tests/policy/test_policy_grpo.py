@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ouroboros.envs.task import SnakeTask
-from ouroboros.policy.encoding import ACTIONS, PAD
+from ouroboros.policy.encodings import ACTIONS, PAD
 from ouroboros.policy.fleet import Fleet
 from ouroboros.policy.grpo import GrpoConfig, Rollout, build_trainer, train_grpo
 from ouroboros.policy.local import LocalPolicy

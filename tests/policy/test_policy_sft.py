@@ -6,55 +6,84 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ouroboros.policy.data import balanced, teach
-from ouroboros.policy.encoding import ACTIONS, EOS, Encoding
+from ouroboros.envs.engine import SnakeEngine
+from ouroboros.policy.data import SENSIBLE, Teaching, balanced_rows, load_lessons, teach
+from ouroboros.policy.encodings import ACTIONS, EOS
+from ouroboros.policy.encodings.board import free_moves
 from ouroboros.policy.local import LocalPolicy
 from ouroboros.policy.play import play
-from ouroboros.policy.sft import SftConfig, fit_sft
-from ouroboros.policy.snake_gpt import Shape
+from ouroboros.policy.sft import SftConfig, fit_sft, lesson_loss
+from ouroboros.policy.snake_gpt import Shape, create
 from ouroboros.protocols.errors import TrainingError, UsageError
 
-TINY = SftConfig(steps=6, batch=16, positions=400, shape=Shape(hidden=32, intermediate=48))
+TINY = SftConfig(steps=6, batch=16, dagger=2, curve=3, positions=400, shape=Shape(hidden=32, intermediate=48))
 
 
 def weights(path):
     return (path / "model.safetensors").read_bytes()
 
 
-def test_prompt_is_masked_and_the_end_is_trained(task):
-    lessons = teach(task, "greedy", 300, 1, noise=0.1, smoothing=0.0)
-    rows = lessons.rows()
-    for ids, labels, action in zip(rows["input_ids"], rows["labels"], lessons.actions, strict=True):
-        assert ids[-2:] == labels[-2:] == [ACTIONS[action], EOS]
-        assert set(labels[:-2]) == {-100}
-        assert len(ids) == len(labels)
+PLAIN = Teaching("greedy", 0.0, equals=False)
 
 
-def test_labels_are_the_teachers_moves_and_never_deadly(task):
-    lessons = teach(task, "greedy", 500, 2, noise=0.3, smoothing=0.0)
-    encoding = Encoding(6)
-    free = np.array([encoding.decode(prompt).free for prompt in lessons.prompts])
+def test_targets_are_the_teachers_moves_and_never_deadly(task):
+    lessons = teach(task, PLAIN, 500, 2, noise=0.3)
+    free = free_moves(lessons.positions)
+    assert set(lessons.targets.max(axis=1)) == {1.0}
     choice = free.any(axis=1)
-    assert free[choice, lessons.actions[choice]].all()
-    smoothed = teach(task, "greedy", 500, 2, noise=0.3, smoothing=0.5)
-    free = np.array([encoding.decode(prompt).free for prompt in smoothed.prompts])
-    choice = free.any(axis=1)
-    assert free[choice, smoothed.actions[choice]].all()
+    assert free[choice, lessons.targets[choice].argmax(axis=1)].all()
+    assert np.array_equal(lessons.lengths, lessons.positions.lengths["snake"])
 
 
-def test_smoothing_changes_its_share_of_the_labels(task):
-    """Noise comes after smoothing in the same stream, so without noise both runs see the same positions."""
-    plain, smoothed = (teach(task, "greedy", 2000, 3, noise=0.0, smoothing=share) for share in (0.0, 0.3))
-    assert all(np.array_equal(a, b) for a, b in zip(plain.prompts, smoothed.prompts, strict=True))
-    changed = (plain.actions != smoothed.actions).mean()
-    assert 0.15 < changed < 0.3
+def test_equal_moves_share_the_target(task):
+    plain, shared = (teach(task, Teaching("greedy", 0.0, equals=e), 500, 2, noise=0.0) for e in (False, True))
+    assert np.allclose(shared.targets.sum(axis=1), 1)
+    assert (shared.targets[plain.targets == 1] > 0).all()
+    several = shared.targets.max(axis=1) < 1
+    assert 0.02 < several.mean() < 0.9
+    engine = SnakeEngine.of(shared.positions)
+    regret = task.regret(engine)
+    assert np.allclose(np.where(shared.targets > 0, regret, 0).max(axis=1), regret.min(axis=1))
+
+
+def test_smoothing_gives_sensible_moves_their_share(task):
+    plain, smoothed = (teach(task, Teaching("greedy", s, equals=False), 500, 3, noise=0.0) for s in (0.0, 0.05))
+    chosen = plain.targets == 1
+    assert set(np.round(smoothed.targets[chosen], 6)) == {np.float32(0.95), np.float32(1.0)}
+    others = (smoothed.targets > 0) & ~chosen
+    assert (task.regret(SnakeEngine.of(plain.positions))[others] < SENSIBLE).all()
+    assert np.allclose(smoothed.targets.sum(axis=1), 1)
+
+
+def test_lessons_survive_the_disk(task, tmp_path):
+    lessons = teach(task, PLAIN, 50, 1, noise=0.0)
+    lessons.save(tmp_path / "lessons.npz")
+    again = load_lessons(tmp_path / "lessons.npz")
+    assert np.array_equal(again.targets, lessons.targets)
+    assert [again.positions.row(i) for i in range(50)] == [lessons.positions.row(i) for i in range(50)]
+
+
+def test_loss_is_that_of_the_masked_sequence(task):
+    """The same number as Hugging Face's own loss over prompt, action and end, with prompt and padding masked."""
+    policy = create(6, "snake", Shape(hidden=32, intermediate=48), 3)
+    lessons = teach(task, PLAIN, 40, 2, noise=0.1)
+    ids, mask = policy.encode(lessons.positions)
+    loss, logits = lesson_loss(policy.model, policy, ids, mask, torch.from_numpy(lessons.targets))
+    answers = np.array([[ACTIONS[a], EOS] for a in lessons.targets.argmax(axis=1)])
+    sequence = torch.from_numpy(np.concatenate([ids, answers], axis=1)).long()
+    labels = sequence.clone()
+    labels[:, : ids.shape[1]] = -100
+    attention = torch.from_numpy(np.pad(mask, ((0, 0), (0, 2)), constant_values=True)).long()
+    own = policy.model(input_ids=sequence, attention_mask=attention, labels=labels).loss
+    assert loss.item() == pytest.approx(2 * own.item(), rel=1e-5)
+    assert logits.shape == (40, len(policy.encoding.vocabulary))
 
 
 @given(st.lists(st.integers(3, 9), min_size=1, max_size=200), st.data())
 def test_balance(lengths, data):
     count = data.draw(st.integers(1, len(lengths)))
     lengths = np.array(lengths, np.int32)
-    chosen = balanced(lengths, count, np.random.default_rng(0))
+    chosen = balanced_rows(lengths, count, np.random.default_rng(0))
     assert len(set(chosen.tolist())) == count
     supply, taken = np.bincount(lengths, minlength=10), np.bincount(lengths[chosen], minlength=10)
     # No length is short while another one, that has more than one above it, could have given way.
@@ -69,6 +98,7 @@ def test_same_seed_same_bytes(task, tmp_path):
     third = fit_sft(task, TINY, 8, tmp_path / "c")
     assert weights(tmp_path / "a") == weights(tmp_path / "b") != weights(tmp_path / "c")
     assert first == second
+    assert [step for step, _ in first.curve] == [2, 4, 6]
     assert first.loss != third.loss
     assert first.steps == 6
     assert set(first.health) == {"accuracy", "entropy", "grad_norm"}
@@ -102,3 +132,27 @@ def test_default_learns_to_play(task, tmp_path):
     fit_sft(task, SftConfig(), 0, tmp_path / "a")
     score = play(task, LocalPolicy(tmp_path / "a"), np.arange(128, dtype=np.uint64)).score.mean()
     assert score > 4
+
+
+def test_cut_off_training_goes_on_to_the_same_weights(task, tmp_path):
+    config = TINY.model_copy(update={"checkpoint": 2})
+    whole = fit_sft(task, config, 7, tmp_path / "whole")
+
+    def cut(stage, progress, figures):
+        if progress > 0.7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_sft(task, config, 7, tmp_path / "cut", cut)
+    assert not (tmp_path / "cut").exists()
+    with pytest.raises(UsageError, match="another training"):
+        fit_sft(task, config, 8, tmp_path / "cut")
+    assert fit_sft(task, config, 7, tmp_path / "cut") == whole
+    assert weights(tmp_path / "whole") == weights(tmp_path / "cut")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["cut", "whole"]
+
+
+def test_a_policy_is_trained_further(task, tmp_path):
+    fit_sft(task, TINY, 7, tmp_path / "first")
+    fit_sft(task, TINY, 8, tmp_path / "second", start=tmp_path / "first")
+    assert weights(tmp_path / "first") != weights(tmp_path / "second")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ouroboros.policy.play import join_observations
+from ouroboros.policy.fleet import join_observations
 from ouroboros.protocols.canonical import Json, canonical
 from ouroboros.protocols.records import Observations
 

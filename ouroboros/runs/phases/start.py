@@ -95,7 +95,7 @@ def keep(folder: Path, cached: Path) -> None:
 def source_hash(part: str) -> str:
     """Return the hash of a part's source files: a model made by other code is another model."""
     folder = Path(__file__).parents[2] / part
-    return content_hash([[p.name, sha256(p.read_bytes())] for p in sorted(folder.glob("*.py"))])
+    return content_hash([[str(p.relative_to(folder)), sha256(p.read_bytes())] for p in sorted(folder.rglob("*.py"))])
 
 
 def _incumbent(run: Run, policy: str) -> dict[str, Any]:

@@ -1,0 +1,78 @@
+"""The board as a picture (reference document, section 5), one token a cell and one a line's end.
+
+    ### Instruction:
+    ......
+    .>>v..
+    ...@*.
+    (three more lines)
+    idle 12
+
+    ### Response:
+
+`@` is the head, `*` the food, `#` a wall; `^v<>` are parts of the body that point to the part before them.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Final
+
+import numpy as np
+
+from ouroboros.policy.encodings.board import idle_steps, pad_left
+from ouroboros.policy.encodings.glyphs import GLYPHS, glyphs, glyphs_of, state_of
+from ouroboros.policy.encodings.port import END, PAD, SPECIAL, START, BoardState, Encoding
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ouroboros.protocols.records import Observations
+
+LOOKS: Final = ".#*@^v<>"
+"""How the glyphs of `glyphs` look."""
+OPENING: Final = len(SPECIAL)
+GLYPH: Final = OPENING + 2
+"""Id of the first glyph, after the opening and the line's end; idle comes after the glyphs."""
+
+
+class AsciiEncoding(Encoding):
+    """See the module."""
+
+    name: ClassVar[str] = "ascii"
+
+    @cached_property
+    def vocabulary(self) -> tuple[str, ...]:
+        """Token texts by id."""
+        return (*SPECIAL, START, "\n", *LOOKS, *(f"idle {k * self.size}{END}" for k in range(2 * self.size + 1)))
+
+    @cached_property
+    def pieces(self) -> str:
+        """Regular expression of one token."""
+        return "|".join((re.escape(START), r"idle \d+" + re.escape(END), r"\n", r"[.#*@^v<>]", r"[0-3]"))
+
+    @property
+    def longest(self) -> int:
+        """Tokens of every prompt."""
+        return 2 + self.size * (self.size + 1)
+
+    def ids(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """Return the prompts as ids."""
+        n, count = self.size, len(observations)
+        picture = np.full((count, n, n + 1), OPENING + 1)
+        picture[:, :, :n] = GLYPH + glyphs_of(observations).reshape(count, n, n)
+        idle = GLYPH + GLYPHS + idle_steps(observations)
+        return pad_left(((np.full((count, 1), OPENING), None), (picture.reshape(count, -1), None), (idle[:, None], None)), PAD)
+
+    def text(self, state: BoardState) -> str:
+        """Return the prompt of a state."""
+        n, board = state.size, "".join(LOOKS[glyph] for glyph in glyphs(state))
+        lines = [board[at : at + n] + "\n" for at in range(0, n * n, n)]
+        return f"{START}{''.join(lines)}idle {state.idle}{END}"
+
+    def parse(self, text: str) -> BoardState:
+        """Return the state of a prompt."""
+        *lines, idle = text[len(START) : -len(END)].split("\n")
+        if {len(line) for line in lines} != {len(lines)}:
+            raise ValueError("the lines do not make a square")
+        return state_of([LOOKS.index(look) for look in "".join(lines)], int(idle.removeprefix("idle ")))
