@@ -110,7 +110,7 @@ def teach(task: Task, teaching: Teaching, count: int, seed: int, *, noise: float
         moves = np.asarray(task.teach(teaching.teacher, engine), dtype=np.int8)
         return _astray(task, engine, moves, generator, noise) if noise else moves
 
-    return lessons_of(task, teaching, play, count, seed, first=0)
+    return lessons_of(task, teaching, play, count, seed, first=0, choice=3.0)
 
 
 def lessons_of(
@@ -121,6 +121,7 @@ def lessons_of(
     seed: int,
     *,
     first: int,
+    choice: float = 1.0,
 ) -> Lessons:
     """Return positions that a player comes to, with the teacher's opinion of them, balanced over the snake's length.
 
@@ -131,11 +132,12 @@ def lessons_of(
         count: positions wanted.
         seed: of the games and of the player.
         first: number of the first game in the `train` stream.
+        choice: positions played for each one kept, at least.
     """
     generator = np.random.default_rng([seed, first, 0x5F7])
     kept: list[Lessons] = []
     supply = 0
-    while supply < 3 * count:
+    while supply < choice * count:
         engine = task.engine(np.array(game_seeds(seed, "train", first, WAVE), dtype=np.uint64))
         first += WAVE
         wave: list[Lessons] = []

@@ -49,8 +49,8 @@ class SftConfig(BaseModel):
 
     `encoding` names one of `encodings.ENCODINGS`. `noise` is the share of other sensible moves among those that the teacher
     plays, `smoothing` the share of the target that they get; `equals` spreads the rest over all moves that the teacher holds
-    to be equally good. After each of `dagger` equal parts of the steps but the last, `positions` of the student's own games
-    join the lessons, in which the teacher makes `mixing` of the first round's moves, half as many in the next, and so on.
+    to be equally good. After each of `dagger` equal parts of the steps but the last, `dagger_positions` of the student's own
+    games join the lessons, in which the teacher makes `mixing` of the first round's moves, half as many in the next, and so on.
     `curve` is the number of points of the learning curve, `checkpoint` the steps between checkpoints; 0 for none.
     """
 
@@ -69,6 +69,7 @@ class SftConfig(BaseModel):
     smoothing: float = Field(default=0.0, ge=0, lt=1)
     equals: bool = True
     dagger: int = Field(default=1, ge=1, le=64)
+    dagger_positions: int = Field(default=10_000, ge=1)
     mixing: float = Field(default=0.5, ge=0, le=1)
     curve: int = Field(default=0, ge=0, le=1000)
     checkpoint: int = Field(default=0, ge=0)
@@ -160,7 +161,7 @@ class School(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
             return np.where(generator.random(len(moves)) < share, taught, moves)
 
         first = number * FIRST_DAGGER_GAME
-        self.rounds.append(lessons_of(self.task, self.teaching, play, self.config.positions, self.seed, first=first))
+        self.rounds.append(lessons_of(self.task, self.teaching, play, self.config.dagger_positions, self.seed, first=first))
         self.lessons = join(self.rounds)
 
     def _score(self) -> float:

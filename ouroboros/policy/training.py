@@ -15,7 +15,6 @@ from transformers.trainer_utils import get_last_checkpoint
 from ouroboros.policy.report import Progress, TrainingReport
 from ouroboros.protocols.errors import TrainingError, UsageError
 
-
 RECORD = "record.json"
 
 
