@@ -142,18 +142,7 @@ def answers(bank: Bank, view: View, policy: Policy, session: Session | None, per
         CandidateFault: the controller failed.
     """
     moves = view.logits.argmax(axis=1).astype(np.int8) if session is None else session.act(view.seen, view.logits)
-    return Answers(moves, pursuits(bank.starts, decider(policy, session, perceive)))
-
-
-def pursuits(starts: Engine, decide: Decide) -> NDArray[np.bool_]:
-    """Return from which starts a player is lost: (S,) bool. Where half of them agree, the others are not asked."""
-    rows, lost = np.arange(starts.games), np.zeros(starts.games, np.bool_)
-    lost[::2] = pursue(starts.clone(rows[::2]), decide)
-    if lost[::2].all() or not lost[::2].any():
-        lost[1::2] = lost[:1].any()
-    else:
-        lost[1::2] = pursue(starts.clone(rows[1::2]), decide)
-    return lost
+    return Answers(moves, pursue(bank.starts, decider(policy, session, perceive)))
 
 
 def pursue(starts: Engine, decide: Decide) -> NDArray[np.bool_]:
