@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
-from ouroboros.policy.encodings.board import idle_steps, pad_left
-from ouroboros.policy.encodings.glyphs import GLYPHS, glyphs, glyphs_of, state_of
-from ouroboros.policy.encodings.port import END, PAD, SPECIAL, START, BoardState, Encoding
+from ouroboros.policy.encodings.glyphs import GLYPHS, glyphs, state_of
+from ouroboros.policy.encodings.port import END, SPECIAL, START, BoardState, Encoding
+from ouroboros.policy.encodings.write import batch_of, write_glyphs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ouroboros.protocols.records import Observations
 
 LOOKS: Final = ".#*@^v<>"
-"""How the glyphs of `glyphs` look."""
+"""How the glyphs look, in their order."""
 OPENING: Final = len(SPECIAL)
 GLYPH: Final = OPENING + 2
 """Id of the first glyph, after the opening and the line's end; idle comes after the glyphs."""
@@ -58,11 +58,11 @@ class AsciiEncoding(Encoding):
 
     def ids(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Return the prompts as ids."""
-        n, count = self.size, len(observations)
-        picture = np.full((count, n, n + 1), OPENING + 1)
-        picture[:, :, :n] = GLYPH + glyphs_of(observations).reshape(count, n, n)
-        idle = GLYPH + GLYPHS + idle_steps(observations)
-        return pad_left(((np.full((count, 1), OPENING), None), (picture.reshape(count, -1), None), (idle[:, None], None)), PAD)
+        batch, places = batch_of(observations), 1 + np.arange(self.size * (self.size + 1), dtype=np.int32)
+        out = np.full((len(observations), self.longest), OPENING + 1, np.int32)
+        out[:, 0], out[:, -1] = OPENING, GLYPH + GLYPHS + batch.idle
+        write_glyphs(batch, places.reshape(self.size, -1)[:, :-1].flatten(), GLYPH, out)
+        return out, np.ones(out.shape, dtype=bool)
 
     def text(self, state: BoardState) -> str:
         """Return the prompt of a state."""

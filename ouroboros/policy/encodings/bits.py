@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
-from ouroboros.policy.encodings.board import idle_steps, pad_left
-from ouroboros.policy.encodings.glyphs import GLYPHS, glyphs, glyphs_of, state_of
-from ouroboros.policy.encodings.port import END, PAD, SPECIAL, START, BoardState, Encoding
+from ouroboros.policy.encodings.glyphs import GLYPHS, glyphs, state_of
+from ouroboros.policy.encodings.port import END, SPECIAL, START, BoardState, Encoding
+from ouroboros.policy.encodings.write import batch_of, write_glyphs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,9 +57,11 @@ class BitsEncoding(Encoding):
 
     def ids(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Return the prompts as ids."""
-        opening = CELL + GLYPHS + 1 + idle_steps(observations)
-        end = np.full((len(observations), 1), CELL + GLYPHS)
-        return pad_left(((opening[:, None], None), (CELL + glyphs_of(observations), None), (end, None)), PAD)
+        batch, places = batch_of(observations), 1 + np.arange(self.size**2, dtype=np.int32)
+        out = np.empty((len(observations), self.longest), np.int32)
+        out[:, 0], out[:, -1] = CELL + GLYPHS + 1 + batch.idle, CELL + GLYPHS
+        write_glyphs(batch, places, CELL, out)
+        return out, np.ones(out.shape, dtype=bool)
 
     def text(self, state: BoardState) -> str:
         """Return the prompt of a state."""

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
-from ouroboros.policy.encodings.board import free_moves, heads, idle_steps, pad_left, wall_cells
-from ouroboros.policy.encodings.port import END, PAD, SPECIAL, START, BoardState, Encoding
+from ouroboros.policy.encodings.port import END, SPECIAL, START, BoardState, Encoding
+from ouroboros.policy.encodings.write import batch_of, empty_rows, write_cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,36 +98,12 @@ class CellsEncoding(Encoding):
 
     def ids(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Return the prompts as ids."""
-        head = heads(observations)
-        food = np.asarray(observations.columns["food"], dtype=np.int64)
-        free = free_moves(observations) @ np.array([8, 4, 2, 1])
-        fields = [
-            self.cell_base + 2 * self.span**2 + head,
-            self._relative(np.where(food < 0, head, food), head) + self.span**2,
-            FREE + free,
-            self.idle_base + idle_steps(observations),
-            np.full(len(head), OPENING + 3),
-        ]
-        walls, wall_count = wall_cells(observations)
-        walled = (wall_count > 0).astype(np.int64)
-        lengths = np.asarray(observations.lengths["snake"], dtype=np.int64)
-        snake = np.asarray(observations.columns["snake"][:, : int(lengths.max(initial=1))], dtype=np.int64)
-        # Read from the end, the body fills the last columns of its block, as `pad_left` wants it.
-        place = snake.shape[1] - lengths[:, None] + np.arange(snake.shape[1])
-        body = np.zeros_like(snake)
-        rows, columns = np.nonzero(place < snake.shape[1])
-        body[rows, place[rows, columns]] = snake[rows, columns]
-        keep = self._relative(body, head[:, None])[:, 1:] if body.shape[1] > 1 else np.zeros((len(head), 0), np.int64)
-        return pad_left(
-            (
-                ((OPENING + walled)[:, None], None),
-                (self._relative(walls, head[:, None]), wall_count),
-                (np.full((len(head), int(walled.max(initial=0))), OPENING + 2), walled),
-                (keep, lengths - 1),
-                (np.stack(fields, axis=1), None),
-            ),
-            PAD,
-        )
+        batch = batch_of(observations)
+        out, mask = empty_rows(5 + batch.lengths + np.where(batch.walls, batch.walls + 1, 0))
+        here, around = self.cell_base + 2 * self.size * (self.size - 1), self.span**2
+        bases = (here, here + around, self.cell_base + 2 * around, FREE, self.idle_base, OPENING)
+        write_cells(batch, bases, out)
+        return out, mask
 
     def text(self, state: BoardState) -> str:
         """Return the prompt of a state."""
@@ -155,9 +131,3 @@ class CellsEncoding(Encoding):
         head, food = row * n + column, (row + fields["food"][0]) * n + column + fields["food"][1]
         food = -1 if food == head else food
         return BoardState(n, (head, *body), food, tuple(walls), tuple(fields["free"]), fields["idle"])
-
-    def _relative(self, cells: NDArray[np.int64], head: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the token ids of cells as seen from the head, elementwise."""
-        n = self.size
-        row = cells // n - head // n + n - 1
-        return self.cell_base + row * self.span + cells % n - head % n + n - 1

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
-from ouroboros.policy.encodings.board import free_of, heads, idle_steps, pad_left, wall_cells
-from ouroboros.policy.encodings.port import END, PAD, SPECIAL, START, BoardState, Encoding
+from ouroboros.policy.encodings.board import free_of
+from ouroboros.policy.encodings.port import END, SPECIAL, START, BoardState, Encoding
+from ouroboros.policy.encodings.write import batch_of, empty_rows, write_coordinates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,26 +70,10 @@ class JsonEncoding(Encoding):
 
     def ids(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Return the prompts as ids."""
-        cells, head = self.size**2, heads(observations)
-        lengths = np.asarray(observations.lengths["snake"], dtype=np.int64)
-        snake = np.asarray(observations.columns["snake"][:, : int(lengths.max(initial=1))], dtype=np.int64)
-        # The snake's own order, at the end of its block.
-        place = np.arange(snake.shape[1]) - (snake.shape[1] - lengths)[:, None]
-        laid = np.take_along_axis(snake, np.maximum(place, 0), axis=1)
-        walls, wall_count = wall_cells(observations)
-        walled = (wall_count > 0).astype(np.int64)
-        food = np.asarray(observations.columns["food"], dtype=np.int64)
-        fields = [CELL + cells + np.where(food < 0, head, food), CELL + 2 * cells + idle_steps(observations)]
-        return pad_left(
-            (
-                (np.full((len(head), 1), OPENING), None),
-                (CELL + laid, lengths),
-                (np.full((len(head), int(walled.max(initial=0))), OPENING + 1), walled),
-                (CELL + walls, wall_count),
-                (np.stack(fields, axis=1), None),
-            ),
-            PAD,
-        )
+        batch = batch_of(observations)
+        out, mask = empty_rows(3 + batch.lengths + np.where(batch.walls, batch.walls + 1, 0))
+        write_coordinates(batch, CELL + np.arange(self.size**2, dtype=np.int32), OPENING, out)
+        return out, mask
 
     def text(self, state: BoardState) -> str:
         """Return the prompt of a state."""

@@ -4,39 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-import numpy as np
-
-from ouroboros.policy.encodings.board import FOOD, JUMP, STEPS, WALL, directions, free_of, heads
+from ouroboros.policy.encodings.board import STEPS, free_of
 from ouroboros.policy.encodings.port import BoardState
+from ouroboros.policy.encodings.write import BODY_GLYPH, FOOD_GLYPH, HEAD_GLYPH, WALL_GLYPH
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from ouroboros.protocols.records import Observations
-
-EMPTY_GLYPH, WALL_GLYPH, FOOD_GLYPH, HEAD_GLYPH, BODY_GLYPH = 0, 1, 2, 3, 4
-"""Numbers of the glyphs; the body has four, by the direction of the part before it."""
 GLYPHS: Final = 8
-
-
-def glyphs_of(observations: Observations) -> NDArray[np.int64]:
-    """Return the glyph of each cell: (B, N) int64. Parts of a perceived snake that point nowhere look empty."""
-    count = len(observations)
-    board = np.asarray(observations.columns["board"]).reshape(count, -1)
-    out = np.select([board == WALL, board == FOOD], [WALL_GLYPH, FOOD_GLYPH], EMPTY_GLYPH).astype(np.int64)
-    moves, _ = directions(observations)
-    rows, parts = np.nonzero(moves != JUMP)
-    out[rows, observations.columns["snake"][rows, parts + 1].astype(np.int64)] = BODY_GLYPH + moves[rows, parts]
-    out[np.arange(count), heads(observations)] = HEAD_GLYPH
-    return out
+"""Their numbers: `write.WALL_GLYPH` and so on, 0 for an empty cell."""
 
 
 def glyphs(state: BoardState) -> list[int]:
-    """Return what `glyphs_of` does, for one state."""
+    """Return the glyph of each cell of a state, as `write.write_glyphs` writes them for a batch."""
     n = state.size
-    out = [EMPTY_GLYPH] * n * n
+    out = [0] * n * n
     for wall in state.walls:
         out[wall] = WALL_GLYPH
     if state.food >= 0:

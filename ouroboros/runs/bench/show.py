@@ -14,6 +14,7 @@ from ouroboros.runs.bench import gate_show
 def tables(name: str, document: dict[str, Any]) -> Group:
     """Return a benchmark's document as tables."""
     makers = {
+        "encodings": encoding_tables,
         "engine": engine_tables,
         "gate": gate_show.tables,
         "plan": plan_tables,
@@ -39,6 +40,37 @@ def engine_tables(document: dict[str, Any]) -> list[Table]:
         if flat:
             rates.add_row(f"{peer} {row['version']}", *numbers(flat))
     return [rates, ratio_table(document["ratios"])]
+
+
+def encoding_tables(document: dict[str, Any]) -> list[Table]:
+    """Return what each encoding's prompts are like, a table for each board size, and what is learnt from them."""
+    out = []
+    for size, found in document["sizes"].items():
+        columns = ("tokens", "range", "varies by", "characters", "general", "at least")
+        more = ("vocabulary", "parameters", "smallest", "encodes/s", "decodes/s", "decisions/s")
+        table = Table(f"{size} x {size}", *columns, *more, pad_edge=False)
+        for name, row in found["encodings"].items():
+            tokens, parameters = row["tokens"], row["parameters"]
+            table.add_row(
+                name,
+                f"{tokens['mean']:g}",
+                f"{tokens['min']}..{tokens['max']}",
+                "constant" if tokens["constant"] else f"{tokens['variation']:.0%}",
+                *(f"{row[key]:g}" for key in ("characters", "general_tokens", "general_tokens_least")),
+                *(str(number) for number in (row["vocabulary"], parameters["default"], parameters["smallest"])),
+                *(f"{row[key]:g}" for key in ("encodes_per_s", "decodes_per_s", "decisions_per_s")),
+            )
+        out.append(table)
+    learning = document["learning"]
+    title = f"learnt in {learning['steps']} steps of {learning['batch']}, {learning['size']} x {learning['size']}"
+    learnt = Table(title, "teacher", "score", "accuracy", "training, s", pad_edge=False)
+    for row in learning["rows"]:
+        score = row["score"]
+        shown = f"{score['mean']:g} ({score['low']:g} to {score['high']:g})"
+        learnt.add_row(row["encoding"], row["teacher"], shown, f"{row['accuracy']:g}", f"{row['training_cpu_s']:g}")
+    reference = Table("tokens on 10 x 10", *document["document_tokens_10x10"], pad_edge=False)
+    reference.add_row("reference document", *(str(value) for value in document["document_tokens_10x10"].values()))
+    return [*out, learnt, reference]
 
 
 def plan_tables(document: dict[str, Any]) -> list[Table]:
