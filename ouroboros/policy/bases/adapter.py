@@ -1,0 +1,53 @@
+"""Low-rank adapters (LoRA, Hu et al. 2021) on a base, by PEFT; on a quantised base they are QLoRA (Dettmers et al. 2023)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LoraSettings(BaseModel):
+    """An adapter: the weights W of the chosen layers become W + (alpha / rank) B A; B is 0 at the start.
+
+    `alpha` is twice the rank unless it is given. `targets` is PEFT's `all-linear` (every linear layer but the output), or the
+    ends of layers' names.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rank: int = Field(default=16, ge=1, le=512)
+    alpha: int | None = Field(default=None, ge=1)
+    dropout: float = Field(default=0.05, ge=0, lt=1)
+    targets: str | tuple[str, ...] = "all-linear"
+
+
+def attach(model: Any, settings: LoraSettings, seed: int) -> Any:
+    """Return a base with a fresh adapter, the only part of it that can be trained.
+
+    Args:
+        model: a `transformers` model; it becomes part of what is returned.
+        settings: of the adapter.
+        seed: of the adapter's first weights.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=settings.rank,
+        lora_alpha=settings.alpha or 2 * settings.rank,
+        lora_dropout=settings.dropout,
+        target_modules=settings.targets if isinstance(settings.targets, str) else list(settings.targets),
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return get_peft_model(model, config)
+
+
+def prepare_quantised(model: Any, *, checkpointing: bool) -> Any:
+    """Return a quantised model that an adapter can be trained on: norms and embeddings in float32, everything frozen."""
+    from peft import prepare_model_for_kbit_training
+
+    prepare: Any = prepare_model_for_kbit_training
+    return prepare(model, checkpointing, {"use_reentrant": False} if checkpointing else None)
