@@ -1,76 +1,66 @@
-"""GRPO of Snake-GPT under `r_env + gamma_r * r_spec`, on TRL's `GRPOTrainer`.
+"""GRPO of a language policy under `env_weight * r_env + gamma_r * r_spec`, on TRL's `GRPOTrainer`.
 
-A group is G answers of one token sampled in one state; an answer's reward is the discounted return of its action. The
-trainer gets the answers from a rollout function, which samples them with the present weights in states that the present
-policy has just reached; advantages, ratio, clip, k3 KL and loss are TRL's. Two departures from its defaults, both exact:
+A group is G answers of one token sampled in one state; an answer's reward is the discounted return of its action (`rollout`).
+The trainer gets measured groups in states that the present policy has just reached; ratio, clip, k3 KL and loss are TRL's
+(`grpo_trainer`). A guard watches every step and examines the policy on held-out games (`grpo_guard`, `monitors`): an alarm is
+noted, or ends the training with the last good weights.
 
-- the rows of the dataset are slots, not prompts: the states that fill them are collected when they are needed;
-- an answer's probability depends on its prompt alone, since it has one token, so the forward pass is made once per distinct
-  prompt and not once per member of a group.
-
-A fixed number of steps, never a time limit, so that the same seed gives the same weights.
+A fixed number of steps, never a time limit, so that the same seed gives the same weights. At a checkpoint the games begin
+anew from a seed of that step, so that a training that was cut off goes on from its last checkpoint to the same weights.
 """
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import torch
-from datasets import Dataset
-from pydantic import BaseModel, ConfigDict, Field
-from trl import GRPOConfig as TrlConfig
-from trl import GRPOTrainer
+from transformers import TrainerCallback
 
-from ouroboros.policy.encodings import PAD
-from ouroboros.policy.local import LocalPolicy
+from ouroboros.policy.bases import open_policy, player_of, save_policy
+from ouroboros.policy.distributed import processes
+from ouroboros.policy.grpo_config import VARIANTS, GrpoConfig
+from ouroboros.policy.grpo_guard import Guard, Halt
+from ouroboros.policy.grpo_sampler import Sampler, frozen
+from ouroboros.policy.grpo_trainer import Batch, build_trainer, drift
+from ouroboros.policy.grpo_truth import Exam
 from ouroboros.policy.report import Progress, TrainingReport, silent
-from ouroboros.policy.rollout import Actors, Futures, Groups, RewardFunction, collect
-from ouroboros.policy.snake_gpt import load, quiet, save
-from ouroboros.policy.tokenizer import build_tokenizer
-from ouroboros.policy.training import Record, plain_arguments, strip_console
+from ouroboros.policy.rollout import Actors, Futures, Groups, RewardFunction, Weights, answer_logprobs, collect
+from ouroboros.policy.snake_gpt import quiet
+from ouroboros.policy.training import Record, Workplace
+from ouroboros.protocols.errors import UsageError
 
 if TYPE_CHECKING:
+    from ouroboros.policy.language import LanguagePolicy
     from ouroboros.protocols.ports import Task
 
-FIGURES = {
+__all__ = ["FIGURES", "GrpoConfig", "improve", "train_grpo"]
+
+FIGURES: Final = {
+    "return_env": "return_env",
+    "return_spec": "return_spec",
     "kl": "kl",
+    "kl_old": "kl_old",
     "entropy": "entropy",
+    "diversity": "diversity",
     "clip_fraction": "clip_ratio/region_mean",
-    "zero_variance": "frac_reward_zero_std",
+    "clip_low": "clip_low",
+    "clip_high": "clip_high",
+    "zero_variance": "zero_variance",
+    "dropped": "dropped",
+    "sampler_gap": "sampler_gap",
     "grad_norm": "grad_norm",
-    "return_env": "rewards/env_return/mean",
-    "return_spec": "rewards/spec_return/mean",
 }
-"""Our monitors -> TRL's names of them."""
+"""Our monitors -> the trainer's names of them.
 
-
-class GrpoConfig(BaseModel):
-    """Knobs of `train_grpo`; the defaults suit a 6x6 board."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    steps: int = Field(default=140, ge=1)
-    states: int = Field(default=64, ge=1)
-    group: int = Field(default=8, ge=2, le=64)
-    iterations: int = Field(default=2, ge=1, le=16)
-    learning_rate: float = Field(default=7e-4, gt=0)
-    epsilon_low: float = Field(default=0.2, gt=0, lt=1)
-    epsilon_high: float = Field(default=0.28, gt=0)
-    beta: float = Field(default=0.005, gt=0)
-    scale: Literal["group", "batch", "none"] = "none"
-    horizon: int = Field(default=16, ge=1, le=256)
-    discount: float = Field(default=0.9, gt=0, le=1)
-    continuation: str = "greedy"
-    crews: int = Field(default=6, ge=1, le=64)
-    games: int = Field(default=48, ge=1)
-    stagger: int = Field(default=12, ge=0)
-    moves: int = Field(default=3, ge=0)
-    explore: float = Field(default=0.1, ge=0, le=1)
+`kl` is to the policy that the training began with, `kl_old` to that which sampled a batch, after all its steps. `clip_fraction`
+is of all steps, `clip_low` and `clip_high` of those in which a batch serves again. `diversity` is of all groups that were
+sampled, `zero_variance` of those that were measured, `dropped` of those that left the loss.
+"""
 
 
 def train_grpo(
@@ -83,141 +73,156 @@ def train_grpo(
     out: Path,
     progress: Progress = silent,
 ) -> TrainingReport:
-    """Train a policy further under `r_env + gamma_at(progress) * reward` and write it to `out`.
+    """Train a policy further under `env_weight * r_env + gamma_at(progress) * reward` and write it to `out`.
 
     Args:
         task: the game.
         start: the policy directory to start from; it is also the reference of the KL term, and stays as it is.
         reward: r_spec: features (..., F) float32 to (...,) float32.
-        gamma_at: gamma_r at a training progress in [0, 1].
+        gamma_at: gamma_r at a training progress in [0, 1], without the warm-up.
         config: the knobs.
         seed: decides games, sampling and order.
-        out: the policy directory to make; it appears whole or not at all.
+        out: the policy directory to make; it appears whole or not at all. With checkpoints, a folder beside it keeps them until
+            then, and a second call with the same arguments goes on from the last.
         progress: told after each step.
 
+    Returns:
+        The report; where it says that an alarm stopped the training, `out` holds the last good weights.
+
     Raises:
-        UsageError: `start` is no policy of this task, or the continuation is no teacher of it.
-        TrainingError: the loss, a gradient or the reward is not finite.
+        UsageError: `start` is no policy of this task, the continuation is no teacher of it, or a launcher has started several
+            processes.
+        TrainingError: the reward is not finite.
     """
-    begun = time.perf_counter()
+    if processes() > 1:
+        raise UsageError(f"grpo trains in one process, found {processes()}: start it without a launcher")
     probe = task.engine(np.zeros(1, dtype=np.uint64))
-    if config.continuation != "policy":
-        task.teach(config.continuation, probe)  # an unknown name is refused now and not after the first games
-    policy = load(start, task=task.name, size=int(probe.observations().constants["size"]))
-    player = LocalPolicy(policy)
-    actors = Actors(task, player, seed, crews=config.crews, games=config.games, stagger=config.stagger, explore=config.explore)
-    names = list(task.features)
-    columns = (names.index("ate"), names.index("died"), names.index("starved"))
-    futures = Futures(reward, columns, config.horizon, config.discount, config.continuation)
-    record = Record("grpo", progress, FIGURES)
-    with tempfile.TemporaryDirectory() as scratch, quiet():
-        trainer = build_trainer(player, Rollout(actors, futures, config), gamma_at, config, seed, Path(scratch))
-        trainer.add_callback(record)
-        trainer.train()
-    save(policy, out)
-    return record.report(time.perf_counter() - begun, gain=_gain(record))
+    policy = open_policy(start, task=task.name, size=int(probe.observations().constants["size"]), trainable=True)
+    with Workplace(out, f"{start} {config.model_dump_json()}", seed) as place:
+        report = improve(task, policy, reward, gamma_at, config, seed, place.folder, progress, resume=place.last())
+        save_policy(policy, out)
+        place.done()
+    return report
 
 
-class Rollout:
-    """TRL's rollout function: fills the slots of a batch with fresh states and sampled answers."""
-
-    def __init__(self, actors: Actors, futures: Futures, config: GrpoConfig) -> None:
-        """Take what plays, what measures, and how much of both."""
-        self.actors, self.futures, self.config = actors, futures, config
-
-    def __call__(self, prompts: list[str], trainer: Any) -> dict[str, Any]:
-        """Return prompts, answers and their returns for `len(prompts) / G` groups, the members of a group in a row."""
-        self.actors.policy.refresh()
-        self.actors.advance(self.config.moves)
-        groups = collect(self.actors, self.futures, len(prompts) // self.config.group, self.config.group)
-        return answer(groups)
-
-
-def answer(groups: Groups) -> dict[str, Any]:
-    """Return groups in the form that TRL asks of a rollout function."""
-    group = groups.tokens.shape[1]
-    return {
-        "prompt_ids": [prompt.tolist() for prompt in groups.prompts for _ in range(group)],
-        "completion_ids": [[token] for token in groups.tokens.ravel().tolist()],
-        "logprobs": [[value] for value in groups.logprobs.ravel().tolist()],
-        "env": groups.env.ravel().tolist(),
-        "spec": groups.spec.ravel().tolist(),
-    }
-
-
-class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes are untyped
-    """`GRPOTrainer` for answers of one token: one forward pass per distinct prompt of a batch."""
-
-    def _get_per_token_logps_and_entropies(
-        self,
-        model: torch.nn.Module,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        logits_to_keep: int,
-        batch_size: int | None = None,
-        compute_entropy: bool = False,
-        compute_aux_loss: bool = False,
-        **inputs: Any,
-    ) -> tuple[torch.Tensor, torch.Tensor | None, None]:
-        """Return the log-probabilities and the entropies of the answers: (B, 1) each."""
-        prompts, index = torch.unique(input_ids[:, :-1], dim=0, return_inverse=True)
-        logits = model(input_ids=prompts, attention_mask=(prompts != PAD).long(), logits_to_keep=1, use_cache=False).logits[
-            :, -1
-        ]
-        logps = torch.log_softmax(logits / self.temperature, dim=-1)
-        entropy = -(logps.exp() * logps).sum(dim=-1, keepdim=True)
-        chosen = logps[index].gather(1, input_ids[:, -1:])
-        return chosen, entropy.detach()[index] if compute_entropy else None, None
-
-
-def build_trainer(
-    player: LocalPolicy,
-    rollout: Callable[..., Any],
+def improve(
+    task: Task,
+    policy: LanguagePolicy,
+    reward: RewardFunction,
     gamma_at: Callable[[float], float],
     config: GrpoConfig,
     seed: int,
-    scratch: Path,
-) -> GRPOTrainer:
-    """Return the trainer of a policy; `rollout` as TRL's `rollout_func`."""
+    folder: Path,
+    progress: Progress = silent,
+    *,
+    resume: str | None = None,
+) -> TrainingReport:
+    """Train any language policy in place; see `train_grpo`.
 
-    def env_return(env: list[float], **_: Any) -> list[float]:
-        return env
+    Args:
+        task: the game.
+        policy: its model is trained, as far as its weights ask for gradients.
+        reward: r_spec.
+        gamma_at: gamma_r.
+        config: the knobs.
+        seed: decides games, sampling and order.
+        folder: for checkpoints.
+        progress: told after each step.
+        resume: the checkpoint to go on from.
 
-    def spec_return(spec: list[float], trainer_state: Any, **_: Any) -> list[float]:
-        gamma = gamma_at(trainer_state.global_step / max(1, trainer_state.max_steps))
-        return [gamma * value for value in spec]
+    Raises:
+        UsageError: the continuation is no teacher of the task.
+        TrainingError: the reward is not finite.
+    """
+    begun = time.perf_counter()
+    if config.continuation != "policy":  # an unknown name is refused now and not after the first games
+        task.teach(config.continuation, task.engine(np.zeros(1, dtype=np.uint64)))
+    sampler: Sampler = player_of(policy)
+    rollout = Rollout(task, sampler, reward, gamma_at, config, seed)
+    record = Record("grpo", progress, FIGURES | {f"term {name}": f"term {name}" for name in getattr(reward, "terms", {})})
+    guard = Guard(config, sampler, Exam(task, reward, config.discount, seed, config.truth_games), record)
+    with quiet():
+        trainer = build_trainer(policy, rollout, config, seed, folder)
+        guard.trainer = trainer
+        for callback in (rollout, record, guard):
+            trainer.add_callback(callback)
+        with suppress(Halt):
+            trainer.train(resume_from_checkpoint=resume)
+    guard.leave_good()
+    report = record.report(time.perf_counter() - begun, gain=_gain(record), **guard.figures())
+    return replace(report, alarms=tuple(guard.alarms), stopped=None if guard.stopped is None else str(guard.stopped))
 
-    trainer = SharedPromptTrainer(
-        model=player.policy.model,
-        reward_funcs=[env_return, spec_return],
-        args=TrlConfig(
-            output_dir=str(scratch),
-            max_steps=config.steps,
-            per_device_train_batch_size=config.states * config.group,
-            num_generations=config.group,
-            num_iterations=config.iterations,
-            max_completion_length=1,
-            temperature=1.0,
-            top_p=1.0,
-            learning_rate=config.learning_rate,
-            lr_scheduler_type="linear",
-            warmup_steps=min(5, config.steps // 4),
-            optim="adamw_torch_fused",
-            epsilon=config.epsilon_low,
-            epsilon_high=config.epsilon_high,
-            beta=config.beta,
-            loss_type="grpo",
-            scale_rewards=config.scale,
-            max_grad_norm=1.0,
-            seed=seed % 2**32,
-            **plain_arguments(),
-        ),
-        train_dataset=Dataset.from_dict({"prompt": [f"slot {index}" for index in range(config.states)]}),
-        processing_class=build_tokenizer(player.policy.encoding),
-        rollout_func=rollout,
-    )
-    strip_console(trainer)
-    return trainer
+
+class Rollout(TrainerCallback):  # type: ignore[misc]  # transformers' classes are untyped
+    """The supply of a training: fresh states, sampled answers, and what they are worth; begins anew at each checkpoint."""
+
+    def __init__(
+        self,
+        task: Task,
+        sampler: Sampler,
+        reward: RewardFunction,
+        gamma_at: Callable[[float], float],
+        config: GrpoConfig,
+        seed: int,
+    ) -> None:
+        """Start the games; the policy as it is now is the reference."""
+        names = list(task.features)
+        columns = (names.index("ate"), names.index("died"), names.index("starved"))
+        self.sampler, self.gamma_at, self.config = sampler, gamma_at, config
+        self.futures = Futures(reward, columns, config.horizon, config.discount, config.continuation)
+        self.reference = frozen(sampler.policy) if config.beta else None
+        self.actors = Actors(
+            task, sampler, seed, crews=config.crews, games=config.games, stagger=config.stagger, explore=config.explore
+        )
+        self.last: Groups | None = None
+
+    def __call__(self, progress: float) -> Batch:
+        """Return S groups of G answers; a `grpo_trainer.Supply`."""
+        config = self.config
+        self.sampler.refresh()
+        figures = self._drift()
+        self.actors.advance(config.moves)
+        weights = Weights(config.env_weight, config.share(progress) * self.gamma_at(progress))
+        resample = VARIANTS[config.variant].resample
+        groups = collect(
+            self.actors, self.futures, config.states, config.group, over=config.sampler, weights=weights, resample=resample
+        )
+        self.last = groups
+        figures |= {
+            "return_env": float(groups.env.mean()) * config.env_weight,
+            "return_spec": float(groups.spec.mean()) * weights.spec,
+            "diversity": groups.diversity,
+            **{f"term {name}": value for name, value in groups.terms.items()},
+        }
+        rewards = weights.total(groups.env, groups.spec)
+        ids, mask = self.sampler.policy.encode(groups.observations)
+        return Batch(ids, mask, groups.tokens, groups.logprobs, self._logprobs(self.reference, groups), rewards, figures)
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Begin anew, as a training that goes on from this checkpoint will."""
+        self._begin(state.global_step)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Begin anew where a training goes on from a checkpoint."""
+        if state.global_step:
+            self._begin(state.global_step)
+
+    def _begin(self, step: int) -> None:
+        self.sampler.refresh()
+        self.actors.restart(step)
+        self.last = None
+
+    def _drift(self) -> dict[str, float]:
+        """Return how far the policy has moved from the one that sampled the last batch; nothing before the second batch."""
+        if self.last is None:
+            return {}
+        after = self._logprobs(self.sampler, self.last)
+        assert after is not None
+        return {"kl_old": drift(self.last.logprobs, after)}
+
+    def _logprobs(self, sampler: Sampler | None, groups: Groups) -> Any:
+        """Return the log-probabilities of groups' answers under a policy: (S, G) float32; None without one."""
+        return None if sampler is None else answer_logprobs(sampler, groups.observations, groups.tokens, self.config.sampler)
 
 
 def _gain(record: Record) -> float:

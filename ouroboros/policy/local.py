@@ -1,32 +1,38 @@
 """A policy directory as `ports.Policy`: Snake-GPT's four action logits, as fast as small CPUs allow.
 
-The model is Hugging Face's, its forward pass here is not: it computes the last position of the last layer only, four rows
-of the output matrix only, and looks the first layer's queries, keys and values up in a table by token, since at that depth
-they depend on nothing else. `tests/policy` holds it against the model's own forward.
+The model is Hugging Face's, its forward pass here is not. It runs over packed prompts, so that no work goes into padding; it
+computes the last position of the last layer only, and four rows of the output matrix only; it looks the first layer's
+queries, keys and values up in a table by token, since at that depth they depend on nothing else; and between the matrix
+products it runs compiled (`kernels`). `tests/policy` holds it against the model's own forward.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from ouroboros.policy.encodings import ACTIONS
+from ouroboros.policy.kernels import attend, normalise
 from ouroboros.policy.snake_gpt import SnakeGPT, load
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
     from torch import Tensor
 
     from ouroboros.protocols.records import Observations
 
+TOKENS: Final = 2048
+"""Tokens of a forward pass: more of them fall out of the processor's cache and are slower each."""
 
-CHUNK = 256
-"""Prompts per forward pass: more of them fall out of the processor's cache and are slower each."""
+Precision: TypeAlias = Literal["float32", "bfloat16"]
+"""What the matrix products compute in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +40,15 @@ class Layer:
     """One decoder layer's weights, with the norms' gains folded into the matrices that follow them.
 
     Args:
-        qkv: (3 D, D), out: (D, D), gate_up: (2 M, D), down: (D, M).
+        query: (D, A), A = heads * width of a head.
+        pair: (D, 2 A), keys and values.
+        out: (A, D).
+        gate_up: (D, 2 M).
+        down: (M, D).
     """
 
-    qkv: Tensor
+    query: Tensor
+    pair: Tensor
     out: Tensor
     gate_up: Tensor
     down: Tensor
@@ -45,149 +56,187 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What the forward pass needs, detached from the model.
+    """What the forward pass needs, detached from the model; float32, but for the layers'.
 
     Args:
         embedding: (V, D).
-        first: (V, 3 D), the first layer's queries, keys and values by token.
+        query: (V, A), the first layer's queries by token.
+        pair: (V, 2 A), its keys and values.
         layers: the decoder layers.
-        head: (V, D), the output matrix with the last norm's gain folded in.
+        head: (D, V), the output matrix with the last norm's gain folded in.
+        choice: (D, 4), its columns of the actions.
         heads: attention heads.
         eps: the norms' epsilon.
-        cosine, sine: (L, D / heads), the rotary tables.
+        cosine: (L, A / heads / 2), the rotary table.
+        sine: likewise.
     """
 
     embedding: Tensor
-    first: Tensor
+    query: Tensor
+    pair: Tensor
     layers: tuple[Layer, ...]
     head: Tensor
+    choice: Tensor
     heads: int
     eps: float
-    cosine: Tensor
-    sine: Tensor
+    cosine: NDArray[np.float32]
+    sine: NDArray[np.float32]
 
 
 class LocalPolicy:
     """Snake-GPT in this process.
 
+    The same observations have the same logits to the bit. With "float32" those of a board depend on the boards beside it by
+    rounding (1e-5 at most). "bfloat16" changes logits by about a thousandth and seldom a move; it pays on processors with
+    matrix units for it, and for batches of 50 boards and more: smaller ones are slower with it.
+
     Args:
         policy: a policy directory, or a policy in memory; a later change of its weights is seen after `refresh`.
         task: refuse a policy of another task.
         size: refuse a policy of another board size.
+        precision: what the matrix products compute in.
 
     Raises:
         UsageError: see `snake_gpt.load`.
     """
 
-    def __init__(self, policy: Path | SnakeGPT, *, task: str | None = None, size: int | None = None) -> None:
+    def __init__(
+        self,
+        policy: Path | SnakeGPT,
+        *,
+        task: str | None = None,
+        size: int | None = None,
+        precision: Precision = "float32",
+    ) -> None:
         """Load the policy and lay its weights out."""
         self.policy = policy if isinstance(policy, SnakeGPT) else load(policy, task=task, size=size)
+        self.precision = precision
         self.refresh()
 
     def refresh(self) -> None:
         """Take over the model's present weights."""
         with torch.inference_mode():
-            self._weights = _weights(self.policy)
+            self._weights = weights_of(self.policy, torch.bfloat16 if self.precision == "bfloat16" else torch.float32)
 
     def logits(self, observations: Observations) -> NDArray[np.float32]:
         """Return the action logits: (B, 4) float32."""
-        if len(observations) == 0:
-            return np.zeros((0, len(ACTIONS)), dtype=np.float32)
-        return self.token_logits(observations)[:, list(ACTIONS)]
+        return self._answer(observations, self._weights.choice)
 
     def token_logits(self, observations: Observations) -> NDArray[np.float32]:
         """Return the next-token logits after the prompt: (B, V) float32."""
+        return self._answer(observations, self._weights.head)
+
+    def _answer(self, observations: Observations, head: Tensor) -> NDArray[np.float32]:
+        """Return the last hidden states times a head (D, N): (B, N) float32."""
+        out = np.empty((len(observations), head.shape[1]), dtype=np.float32)
+        if len(observations) == 0:
+            return out
         ids, mask = self.policy.encode(observations)
-        out = np.empty((len(ids), len(self._weights.head)), dtype=np.float32)
         with torch.inference_mode():
-            for start in range(0, len(ids), CHUNK):
-                part = slice(start, start + CHUNK)
-                hidden = last_hidden(self._weights, torch.from_numpy(ids[part]), torch.from_numpy(mask[part]))
-                out[part] = (hidden @ self._weights.head.T).numpy()
+            for part, tokens, offsets in packed(ids, mask):
+                out[part] = (last_hidden(self._weights, tokens, offsets) @ head).numpy()
         return out
 
 
-def last_hidden(weights: Weights, ids: Tensor, mask: Tensor) -> Tensor:
-    """Return the normalised last hidden state after each prompt.
+def packed(ids: NDArray[np.int32], mask: NDArray[np.bool_]) -> Iterator[tuple[slice, NDArray[np.int32], NDArray[np.int64]]]:
+    """Give padded prompts in parts of about `TOKENS`: which rows, their tokens (T,), and where each row's begin (rows + 1,)."""
+    ends = mask.sum(axis=1).cumsum()
+    first, before = 0, 0
+    while first < len(ids):
+        last = max(first + 1, int(ends.searchsorted(before + TOKENS, "right")))
+        part = slice(first, last)
+        yield part, ids[part][mask[part]], np.concatenate([[0], ends[part] - before])
+        first, before = last, int(ends[last - 1])
+
+
+def last_hidden(weights: Weights, tokens: NDArray[np.int32], offsets: NDArray[np.int64]) -> Tensor:
+    """Return the normalised last hidden state after each of B packed prompts.
 
     Args:
         weights: the model.
-        ids: (B, L) int32, padded on the left.
-        mask: (B, L) bool, true where a token stands.
+        tokens: (T,), the prompts one after the other.
+        offsets: (B + 1,), where they begin, and T.
 
     Returns:
         (B, D) float32, to be multiplied with `weights.head`.
     """
-    length = ids.shape[1]
-    x = functional.embedding(ids, weights.embedding)
-    allowed = mask[:, None, None, :]
-    if not bool(mask.all()) or len(weights.layers) > 1:
-        causal = torch.ones(length, length, dtype=torch.bool).tril()
-        # A padded query row may see itself, or its softmax would divide by zero; nothing reads its result.
-        allowed = (allowed & causal) | torch.eye(length, dtype=torch.bool)
-    bias = torch.zeros(allowed.shape).masked_fill_(~allowed, -torch.inf)
+    places, ends = np.arange(len(tokens), dtype=np.int32), offsets[1:] - 1
+    x = functional.embedding(torch.from_numpy(tokens), weights.embedding)
     for index, layer in enumerate(weights.layers):
-        qkv = functional.embedding(ids, weights.first) if index == 0 else _normal(x, weights.eps) @ layer.qkv.T
         last = index == len(weights.layers) - 1
-        x = _attend(weights, qkv, bias, x, layer, last=last)
-        gate, up = (_normal(x, weights.eps) @ layer.gate_up.T).chunk(2, dim=-1)
-        x = x + (functional.silu(gate) * up) @ layer.down.T
-    return _normal(x[:, -1], weights.eps)
+        if index == 0:
+            query, pair, rows = weights.query, weights.pair, tokens
+            asked = tokens[ends] if last else tokens
+        else:
+            normal = _normal(x, weights.eps)
+            query, pair, rows = _times(normal[ends] if last else normal, layer.query), _times(normal, layer.pair), places
+            asked = places[: len(query)]
+        mixed = torch.empty(len(asked), query.shape[1])
+        tables = (weights.cosine, weights.sine, weights.heads)
+        attend(query.float().numpy(), asked, pair.float().numpy(), rows, offsets, *tables, mixed.numpy())
+        x = (x[ends] if last else x).add_(_times(mixed, layer.out))
+        gate, up = _times(_normal(x, weights.eps), layer.gate_up).chunk(2, dim=1)
+        x.add_(_times(functional.silu(gate).mul_(up), layer.down))
+    return _normal(x, weights.eps)
 
 
-def _attend(weights: Weights, qkv: Tensor, bias: Tensor, x: Tensor, layer: Layer, *, last: bool) -> Tensor:
-    """Return the residual stream after attention: (B, L, D), or (B, 1, D) in the last layer."""
-    count, length, width = x.shape
-    query, key, value = (part.transpose(1, 2) for part in qkv.view(count, length, 3, weights.heads, -1).unbind(2))
-    if last:
-        query, x, bias = query[:, :, -1:], x[:, -1:], bias[:, :, -1:]
-    query = _rotate(query, weights.cosine[:length], weights.sine[:length])
-    key = _rotate(key, weights.cosine[:length], weights.sine[:length])
-    mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-    return x + mixed.transpose(1, 2).reshape(count, -1, width) @ layer.out.T
-
-
-def _rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Apply rotary position embedding (Su et al. 2021) to (B, H, L, d); a single query has the last position."""
-    cosine, sine = cosine[-x.shape[2] :], sine[-x.shape[2] :]
-    low, high = x.chunk(2, dim=-1)
-    return x * cosine + torch.cat((-high, low), dim=-1) * sine
+def _times(x: Tensor, matrix: Tensor) -> Tensor:
+    """Return a product in the matrix's type."""
+    return x.to(matrix.dtype) @ matrix
 
 
 def _normal(x: Tensor, eps: float) -> Tensor:
-    """Return RMS-normalised x, without a gain."""
-    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
+    """Return RMS-normalised rows."""
+    out = torch.empty_like(x)
+    normalise(x.numpy(), eps, out.numpy())
+    return out
 
 
-def _weights(policy: SnakeGPT) -> Weights:
-    """Copy a model's weights into the layout of `Weights`."""
+def weights_of(policy: SnakeGPT, dtype: torch.dtype) -> Weights:
+    """Copy a model's weights into the layout of `Weights`, those of the layers as this type."""
     model = policy.model
     config, core = model.config, model.model
-    layers = tuple(_layer(block) for block in core.layers)
-    embedding = core.embed_tokens.weight.detach().clone()
+    layers = [_layer(block) for block in core.layers]
+    embedding = _plain(core.embed_tokens.weight).clone()
+    normal = _normal(embedding, config.rms_norm_eps)
+    head = (_plain(model.lm_head.weight) * _plain(core.norm.weight)).T.contiguous()
     position = torch.arange(config.max_position_embeddings)[None, :]
-    cosine, sine = core.rotary_emb(embedding, position)
+    cosine, sine = (table[0, :, : table.shape[-1] // 2] for table in core.rotary_emb(model.lm_head.weight, position))
     return Weights(
         embedding=embedding,
-        first=_normal(embedding, config.rms_norm_eps) @ layers[0].qkv.T,
-        layers=layers,
-        head=model.lm_head.weight.detach() * core.norm.weight.detach(),
+        query=normal @ layers[0].query,
+        pair=normal @ layers[0].pair,
+        layers=tuple(_cast(layer, dtype) for layer in layers),
+        head=head,
+        choice=head[:, list(ACTIONS)].contiguous(),
         heads=config.num_attention_heads,
         eps=config.rms_norm_eps,
-        cosine=cosine[0],
-        sine=sine[0],
+        cosine=_plain(cosine).contiguous().numpy(),
+        sine=_plain(sine).contiguous().numpy(),
     )
 
 
 def _layer(block: torch.nn.Module) -> Layer:
     """Return one Hugging Face decoder block as `Layer`."""
     attention, mlp = block.self_attn, block.mlp
-    before, after = block.input_layernorm.weight.detach(), block.post_attention_layernorm.weight.detach()
-    qkv = torch.cat([attention.q_proj.weight, attention.k_proj.weight, attention.v_proj.weight]).detach()
-    gate_up = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight]).detach()
+    before, after = _plain(block.input_layernorm.weight), _plain(block.post_attention_layernorm.weight)
+    query, key, value = (_plain(part.weight) * before for part in (attention.q_proj, attention.k_proj, attention.v_proj))
+    gate, up = (_plain(part.weight) * after for part in (mlp.gate_proj, mlp.up_proj))
     return Layer(
-        qkv=qkv * before,
-        out=attention.o_proj.weight.detach().clone(),
-        gate_up=gate_up * after,
-        down=mlp.down_proj.weight.detach().clone(),
+        query=query.T,
+        pair=torch.cat([key, value]).T,
+        out=_plain(attention.o_proj.weight).T,
+        gate_up=torch.cat([gate, up]).T,
+        down=_plain(mlp.down_proj.weight).T,
     )
+
+
+def _cast(layer: Layer, dtype: torch.dtype) -> Layer:
+    """Return a copy of a layer as this type, rows of the matrices side by side in memory, as small products want them."""
+    parts = (layer.query, layer.pair, layer.out, layer.gate_up, layer.down)
+    return Layer(*(torch.empty(part.shape, dtype=dtype).copy_(part) for part in parts))
+
+
+def _plain(weight: Tensor) -> Tensor:
+    """Return a weight as float32 in the processor's memory, without a gradient; perhaps not a copy."""
+    return weight.detach().float().cpu()

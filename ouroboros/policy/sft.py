@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 FIRST_DAGGER_GAME = 1 << 28
 """Games of DAgger rounds begin here in the `train` stream, beyond the teacher's own; each round has as many to itself."""
+PARTS = 4
+"""Parts of a batch that go through the model one after the other."""
 CURVE_GAMES = 32
 """Games of a point of the learning curve, from the `search` stream."""
 
@@ -200,6 +202,8 @@ def lesson_loss(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the mean loss of B lessons, and the logits after their prompts: (B, V).
 
+    The rows go through the model in `PARTS` of like length, which spares a third of the work that padding would make.
+
     Args:
         model: the policy's model, as the trainer wraps it.
         policy: says which tokens are the actions and the end.
@@ -209,9 +213,17 @@ def lesson_loss(
     """
     actions, device = torch.tensor(policy.actions, device=wanted.device), wanted.device
     answer = actions[wanted.argmax(dim=1)][:, None]
-    prompt, seen = torch.from_numpy(ids).long().to(device), torch.from_numpy(mask).long().to(device)
-    inputs = {"input_ids": torch.cat([prompt, answer], dim=1), "attention_mask": functional.pad(seen, (0, 1), value=1)}
-    logits = model(**inputs, logits_to_keep=2, use_cache=False).logits.float()
+    order = np.argsort(mask.sum(axis=1), kind="stable")
+    outputs = []
+    for rows in np.array_split(order, min(PARTS, len(order))):
+        width = int(mask[rows].sum(axis=1).max())
+        prompt, seen = (torch.from_numpy(part[rows, -width:]).long().to(device) for part in (ids, mask))
+        inputs = {
+            "input_ids": torch.cat([prompt, answer[rows]], dim=1),
+            "attention_mask": functional.pad(seen, (0, 1), value=1),
+        }
+        outputs.append(model(**inputs, logits_to_keep=2, use_cache=False).logits.float())
+    logits = torch.cat(outputs)[torch.from_numpy(np.argsort(order)).to(device)]
     move = -(wanted * functional.log_softmax(logits[:, 0], dim=-1)[:, actions]).sum(dim=1)
     end = functional.cross_entropy(logits[:, 1], torch.full_like(answer[:, 0], policy.end), reduction="none")
     return (move + end).mean(), logits[:, 0]

@@ -12,7 +12,6 @@ import logging
 import os
 import sqlite3
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,10 @@ import click
 
 from ouroboros import __version__
 from ouroboros.protocols.errors import OuroborosError, SurroundingsError, UsageError
-from ouroboros.runs.cli_work import bench, train
+from ouroboros.runs.cli_policy import evaluate, watch
+from ouroboros.runs.cli_train import train
+from ouroboros.runs.cli_work import bench
+from ouroboros.runs.libraries import silence
 
 FOLDER = click.Path(path_type=Path)
 INTERRUPTED = 130
@@ -65,8 +67,7 @@ def _complain(text: str, code: int) -> int:
 def cli() -> None:
     """A self-improving loop for game-playing policies: design rewards, patch the controller, keep what is truly better."""
     logging.basicConfig(level=os.environ.get("OUROBOROS_LOG", "ERROR").upper(), format="%(name)s: %(message)s")
-    warnings.simplefilter("ignore", FutureWarning)  # transformers' notes to its own developers
-    logging.getLogger("stevedore").setLevel(logging.CRITICAL)  # bandit's optional report formats are none of our business
+    silence()
 
 
 @cli.command()
@@ -320,7 +321,9 @@ def doctor(prepare: bool, as_json: bool) -> int:
 
 
 cli.add_command(bench)
+cli.add_command(evaluate)
 cli.add_command(train)
+cli.add_command(watch)
 
 if __name__ == "__main__":
     main()

@@ -72,6 +72,24 @@ def statistics_table(found: dict[str, Any]) -> Any:
     return table
 
 
+def training_table(document: dict[str, Any]) -> Any:
+    """Return what a training came to as a table."""
+    from rich.table import Table
+
+    table = Table("training", "value", pad_edge=False)
+    loss = document["loss"][-1] if document["loss"] else float("nan")
+    table.add_row("steps", f"{document['steps']} in {document['seconds']:.0f} s, loss {loss:.4g}")
+    for name, value in document["health"].items():
+        table.add_row(name.replace("_", " "), f"{value:.4g}")
+    if document["curve"]:
+        table.add_row("learning curve", ", ".join(f"{step}: {score:.1f}" for step, score in document["curve"]))
+    found = document["evaluation"]
+    score = found["score"]
+    table.add_row(f"score over {found['games']} games", f"{score['mean']:.2f} [{score['low']:.2f}, {score['high']:.2f}]")
+    table.add_row("boards filled", f"{found['win_rate']:.1%}")
+    return table
+
+
 def print_round(document: dict[str, Any], index: int, as_json: bool) -> None:
     """Print one round of a run."""
     if as_json:

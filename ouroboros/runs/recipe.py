@@ -55,6 +55,12 @@ class GrpoSettings(Frozen):
     eta: int = Field(default=3, ge=2, le=16)
 
 
+class DistillSettings(Frozen):
+    """Overrides of `policy.distill.DistillConfig`, by name."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
 class ReaderSettings(Frozen):
     """Overrides of `perception.reader.ReaderConfig`, by name, and the pixel noise of the camera."""
 
@@ -148,6 +154,7 @@ class Recipe(Frozen):
     start: StartSettings = StartSettings()
     sft: SftSettings = SftSettings()
     grpo: GrpoSettings = GrpoSettings()
+    distill: DistillSettings = DistillSettings()
     reader: ReaderSettings = ReaderSettings()
     roles: Roles = Roles()
     gate: GateSettings = GateSettings()
@@ -238,4 +245,4 @@ def recipe_toml(recipe: Recipe) -> str:
 
 def identity(recipe: Recipe) -> str:
     """Return the hash of all that makes a run what it is: everything but the budget."""
-    return content_hash(recipe.model_dump(mode="json", exclude={"budget"}))
+    return content_hash(recipe.model_dump(mode="json", exclude={"budget", "distill"}))

@@ -12,18 +12,22 @@ import queue
 import signal
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ouroboros.protocols.errors import SurroundingsError, TrainingError, UsageError
 from ouroboros.protocols.records import RewardSpec
+from ouroboros.runs.libraries import silence
 from ouroboros.runs.recipe import TaskSettings
 from ouroboros.runs.tasks import make_task
+
+if TYPE_CHECKING:
+    from ouroboros.policy.rollout import TermedReward
+    from ouroboros.protocols.ports import Task
 
 Report = Callable[[str, float, str], None]
 SHOWN = ("loss", "accuracy", "return_env")
@@ -59,6 +63,21 @@ class Job:
     progress: tuple[float, float] = (0.0, 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training that has ended says of itself.
+
+    Args:
+        health: its monitors.
+        alarms: those that rang, each as JSON.
+        stopped: the alarm that ended it before its time, as one line; its result is then the last good weights.
+    """
+
+    health: dict[str, float]
+    alarms: tuple[dict[str, Any], ...] = ()
+    stopped: str | None = None
+
+
 _reports: Any = None
 
 
@@ -67,7 +86,7 @@ def _begin(reports: Any, parent: int) -> None:
     global _reports
     _reports = reports
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    warnings.simplefilter("ignore", FutureWarning)  # transformers' notes to its own developers
+    silence()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
@@ -77,8 +96,8 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _run(job: Job) -> dict[str, float]:
-    """Do a job in the child; return its health figures."""
+def _run(job: Job) -> Trained:
+    """Do a job in the child."""
 
     def report(step: str, fraction: float, metrics: dict[str, float] | None = None) -> None:
         figures = {k: metrics[k] for k in SHOWN if k in metrics} if metrics else {}
@@ -94,7 +113,7 @@ def _run(job: Job) -> dict[str, float]:
         raise TrainingError(f"{job.name}: {type(error).__name__}: {error}"[:300]) from None
 
 
-def run_job(job: Job, report: Callable[..., None]) -> dict[str, float]:
+def run_job(job: Job, report: Callable[..., None]) -> Trained:
     """Do a job in this process."""
     task = make_task(job.task)
     if job.kind == "reader":
@@ -102,32 +121,41 @@ def run_job(job: Job, report: Callable[..., None]) -> dict[str, float]:
         from ouroboros.perception.training import train_reader
 
         reader = train_reader(task, ReaderConfig(**job.config), job.seed, job.out, report)
-        return {"exact": reader.exact}
+        return Trained({"exact": reader.exact})
     from ouroboros.policy.snake_gpt import threads
 
     threads(job.threads)
     if job.kind == "sft":
         from ouroboros.policy.sft import SftConfig, fit_sft
 
-        return dict(fit_sft(task, SftConfig(**job.config), job.seed, job.out, report).health)
+        return Trained(dict(fit_sft(task, SftConfig(**job.config), job.seed, job.out, report).health))
+    return _grpo(job, task, report)
+
+
+def _grpo(job: Job, task: Task, report: Callable[..., None]) -> Trained:
+    """Train a policy under a reward; a training in stages warms up in the first of them."""
     from ouroboros.policy.grpo import GrpoConfig, train_grpo
-    from ouroboros.rewards.language import compile_spec
 
     assert job.start is not None
     assert job.reward is not None
     spec, (low, high) = job.reward, job.progress
-    reward = compile_spec(spec, list(task.features))
-    health = train_grpo(
-        task,
-        job.start,
-        reward,
-        lambda p: spec.gamma_at(low + p * (high - low)),
-        GrpoConfig(**job.config),
-        job.seed,
-        job.out,
-        report,
-    ).health
-    return dict(health)
+    config = GrpoConfig(**job.config)
+    if low > 0:
+        config = config.model_copy(update={"warmup": 0.0})
+    reward = termed(spec, list(task.features))
+    found = train_grpo(
+        task, job.start, reward, lambda p: spec.gamma_at(low + p * (high - low)), config, job.seed, job.out, report
+    )
+    return Trained(dict(found.health), tuple(asdict(alarm) for alarm in found.alarms), found.stopped)
+
+
+def termed(spec: RewardSpec, features: list[str]) -> TermedReward:
+    """Return a spec as a function of features, with each of its terms as a function of its own."""
+    from ouroboros.policy.rollout import TermedReward
+    from ouroboros.rewards.language import compile_spec
+
+    parts = {term.name: spec.model_copy(update={"terms": (term,)}) for term in spec.terms}
+    return TermedReward(compile_spec(spec, features), {name: compile_spec(part, features) for name, part in parts.items()})
 
 
 class Trainers:
@@ -143,8 +171,8 @@ class Trainers:
         """Return a job's share of the cores, also where it runs alone: what it makes must not depend on its neighbours."""
         return max(1, cores // self.workers)
 
-    def run(self, jobs: Iterable[Job], report: Report) -> Iterator[tuple[Job, dict[str, float] | TrainingError]]:
-        """Do the jobs, side by side; yield each as it ends with its figures, or with the error that ended it.
+    def run(self, jobs: Iterable[Job], report: Report) -> Iterator[tuple[Job, Trained | TrainingError]]:
+        """Do the jobs, side by side; yield each as it ends with what it says of itself, or with the error that ended it.
 
         A process that dies (out of memory, say) takes its neighbours' work along: what was not finished then is done again
         one at a time, and only the job that dies alone has failed.
@@ -159,7 +187,7 @@ class Trainers:
             for job in waiting:
                 yield self._alone(job, report)
 
-    def _side_by_side(self, jobs: list[Job], report: Report) -> Iterator[tuple[Job, dict[str, float] | TrainingError]]:
+    def _side_by_side(self, jobs: list[Job], report: Report) -> Iterator[tuple[Job, Trained | TrainingError]]:
         pool = self._started()
         futures = {pool.submit(_run, job): job for job in jobs}
         while futures:
@@ -168,14 +196,14 @@ class Trainers:
                 yield futures.pop(future), self._outcome(future)
             self._drain(report, 0.0 if ended else 0.2)
 
-    def _alone(self, job: Job, report: Report) -> tuple[Job, dict[str, float] | TrainingError]:
+    def _alone(self, job: Job, report: Report) -> tuple[Job, Trained | TrainingError]:
         try:
             return next(self._side_by_side([job], report))
         except BrokenProcessPool:
             self.close()
             return job, TrainingError("the training process died (out of memory?): use smaller batches in [grpo] or [sft]")
 
-    def _outcome(self, future: Future[dict[str, float]]) -> dict[str, float] | TrainingError:
+    def _outcome(self, future: Future[Trained]) -> Trained | TrainingError:
         try:
             return future.result()
         except TrainingError as error:

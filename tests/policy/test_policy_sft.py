@@ -16,7 +16,9 @@ from ouroboros.policy.sft import SftConfig, fit_sft, lesson_loss
 from ouroboros.policy.snake_gpt import Shape, create
 from ouroboros.protocols.errors import TrainingError, UsageError
 
-TINY = SftConfig(steps=6, batch=16, dagger=2, curve=3, positions=400, dagger_positions=200, shape=Shape(hidden=32, intermediate=48))
+TINY = SftConfig(
+    steps=6, batch=16, dagger=2, curve=3, positions=400, dagger_positions=200, shape=Shape(hidden=32, intermediate=48)
+)
 
 
 def weights(path):

@@ -13,6 +13,8 @@ from ouroboros.runs.cli import call
 from ouroboros.runs.progress import Quiet
 
 BOTH = ("roles.reward_designer.count=0", f"roles.code_patcher.use={ROLES}:TwoPartPatcher", "budget.rounds=1")
+FORCEFUL = ("grpo.steps=24", "grpo.learning_rate=7e-4", "grpo.beta=0.005", "grpo.warmup=0", "grpo.truth_every=0")
+"""A training that follows its reward, wherever it leads, and that no alarm ends."""
 
 
 def test_of_a_good_patch_and_a_bad_reward_that_come_together_the_patch_is_named(
@@ -22,7 +24,11 @@ def test_of_a_good_patch_and_a_bad_reward_that_come_together_the_patch_is_named(
 
     monkeypatch.setattr(screen, "screen_spec", lambda *_: None)  # which would refuse this reward
     folder = tmp_path / "r"
-    lifecycle.create(micro(*BOTH, "grpo.steps=24", "gate.games=96", "gate.attribution_games=96"), folder, Quiet(notes=False))
+    lifecycle.create(
+        micro(*BOTH, *FORCEFUL, "gate.games=96", "gate.attribution_games=96"),
+        folder,
+        Quiet(notes=False),
+    )
     assert lifecycle.work(folder, Quiet(notes=False)) == "done"
     (entry,) = document(folder)["rounds"]
     (candidate,) = entry["candidates"]
@@ -30,7 +36,7 @@ def test_of_a_good_patch_and_a_bad_reward_that_come_together_the_patch_is_named(
     assert candidate["diff"]
     assert candidate["reward"]["terms"][0]["name"] == "flees_food"
     shares = entry["attribution"]
-    assert shares["owner"].split(";")[0] == "code"
+    assert shares["owner"].split(";")[0] in ("code", "both")
     assert shares["code"] > max(0.0, shares["reward"])
     assert shares["reward"] + shares["code"] == pytest.approx(shares["total"], abs=1e-6)
     assert call(["show", str(folder)]) == 0

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ouroboros.protocols.errors import TrainingError
-from ouroboros.protocols.records import Incumbent, RewardSpec
+from ouroboros.protocols.records import Incumbent, RewardSpec, Verdict
 from ouroboros.runs.phases.observe import SEARCH_SPAN
 from ouroboros.runs.players import close, outcomes_of_accepted
 from ouroboros.runs.training import Job
@@ -38,12 +38,13 @@ def _train_all(run: Run, round: int, stage: int, alive: list[Candidate]) -> None
     missing = [c for c in alive if run.ledger.step(f"{round}/train/{stage}/{c.id}") is None]
     jobs = [_job(run, round, stage, c) for c in missing]
     by_out = {job.out: candidate for job, candidate in zip(jobs, missing, strict=True)}
-    for job, health in run.trainers.run(jobs, run.progress.advance):
+    for job, done in run.trainers.run(jobs, run.progress.advance):
         candidate = by_out[job.out]
-        if isinstance(health, TrainingError):
-            result: dict[str, Any] = {"error": str(health)}
+        if isinstance(done, TrainingError):
+            result: dict[str, Any] = {"error": str(done)}
         else:
-            result = {"policy": run.store.put_dir(job.out), "health": health}
+            told = {"health": done.health, "alarms": list(done.alarms), "stopped": done.stopped}
+            result = {"policy": run.store.put_dir(job.out), **told}
         params = {"candidate": candidate.id, "stage": stage}
         run.ledger.record(f"{round}/train/{stage}/{candidate.id}", "policy.train", params, result)
         shutil.rmtree(job.out.parent, ignore_errors=True)
@@ -51,6 +52,9 @@ def _train_all(run: Run, round: int, stage: int, alive: list[Candidate]) -> None
         result = run.result(f"{round}/train/{stage}/{candidate.id}")
         if "error" in result:
             run.reject(round, candidate, "training", result["error"])
+        elif result["stopped"] is not None:
+            # Its weights are sound, but the spec would be the next incumbent's, and it is what the alarm warns of.
+            run.decide(round, candidate, Verdict("rejected", "training", result["stopped"], training=result["health"]))
 
 
 def _job(run: Run, round: int, stage: int, candidate: Candidate) -> Job:

@@ -1,0 +1,174 @@
+"""Direct preference optimisation of a student where it moves worse than it could (Rafailov et al. 2023, equation 7).
+
+A pair is a position with a move to prefer and the student's own move; the reference policy is the student before. Answers are
+one token, so that one forward pass gives both log-probabilities, and the reference's are two numbers a pair. TRL's
+`DPOTrainer`, whose loss this is, passes every prompt through the model twice, once for each answer, and tokenises texts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from torch.nn import functional
+from trl import SFTTrainer
+
+from ouroboros.policy.data import SENSIBLE
+from ouroboros.policy.fleet import join_observations
+from ouroboros.protocols.seeds import game_seeds
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ouroboros.policy.language import LanguagePolicy
+    from ouroboros.policy.local import LocalPolicy
+    from ouroboros.policy.stage import Stage
+    from ouroboros.protocols.ports import Engine, Policy, Task
+    from ouroboros.protocols.records import Observations
+
+Source: TypeAlias = Literal["teacher", "oracle", "both"]
+WAVE = 64
+"""Games that are played together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """N pairs.
+
+    Args:
+        positions: N observations.
+        chosen: (N,) int64, the moves to prefer.
+        rejected: (N,) int64, the student's.
+        reference: (N, 2) float32, log-probabilities of both before the training.
+    """
+
+    positions: Observations
+    chosen: NDArray[np.int64]
+    rejected: NDArray[np.int64]
+    reference: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.chosen)
+
+
+def prefer(
+    source: Source, own: NDArray[np.integer], logits: NDArray[np.float32], regret: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the moves to prefer, and where they are better than the student's: (B,) each.
+
+    Args:
+        source: `teacher`: the teacher policy's best move, wherever the student makes another. `both`: the best of those
+            that the oracle holds to be sensible, if any is. `oracle`: that one, where the student's own is not sensible.
+        own: (B,) the student's moves.
+        logits: (B, A) the teacher policy's.
+        regret: (B, A) the oracle's.
+    """
+    sensible = regret < SENSIBLE
+    any_sensible: NDArray[np.bool_] = np.asarray(sensible.any(axis=1))
+    allowed = sensible | ~any_sensible[:, None] if source != "teacher" else np.ones_like(sensible)
+    chosen = np.where(allowed, logits, -np.inf).argmax(axis=1)
+    better = chosen != own
+    if source == "oracle":
+        better &= any_sensible & ~sensible[np.arange(len(own)), own]
+    return chosen, better
+
+
+def collect_pairs(task: Task, student: LocalPolicy, teacher: Policy, source: Source, count: int, stage: Stage) -> Pairs | None:
+    """Let the student play, and return a pair wherever it could have moved better; None where it never could.
+
+    Args:
+        task: the game.
+        student: what plays; the reference policy too.
+        teacher: the policy to learn from.
+        source: see `prefer`.
+        count: positions looked at, at least.
+        stage: decides the games.
+    """
+    found: list[tuple[Observations, NDArray[np.int64], NDArray[np.int64]]] = []
+    looked, first = 0, stage.games(0)
+    while looked < count:
+        engine = task.engine(np.array(game_seeds(stage.seed, "train", first, WAVE), dtype=np.uint64))
+        first += WAVE
+        while len(rows := np.flatnonzero(~engine.done)):
+            running = engine.clone(rows)
+            looked += len(rows)
+            own = student.logits(running.observations()).argmax(axis=1)
+            found += _judged(task, running, teacher, source, own)
+            moves = np.zeros(engine.games, dtype=np.int8)
+            moves[rows] = own
+            engine.step(moves)
+    if not found:
+        return None
+    positions = join_observations([part[0] for part in found])
+    chosen, rejected = (np.concatenate([part[index] for part in found]) for index in (1, 2))
+    return Pairs(positions, chosen, rejected, reference_of(student, positions, chosen, rejected))
+
+
+def _judged(
+    task: Task, running: Engine, teacher: Policy, source: Source, own: NDArray[np.int64]
+) -> list[tuple[Observations, NDArray[np.int64], NDArray[np.int64]]]:
+    """Return positions of some running games with the move to prefer and the student's: one part, or none."""
+    regret = task.regret(running)
+    # The oracle's word comes first, since it costs a hundredth of the teacher's.
+    rows = np.flatnonzero(regret[np.arange(len(own)), own] >= SENSIBLE) if source == "oracle" else np.arange(len(own))
+    if not len(rows):
+        return []
+    seen = running.observations(rows)
+    chosen, better = prefer(source, own[rows], teacher.logits(seen), regret[rows])
+    kept = np.flatnonzero(better)
+    return [(seen.take(kept), chosen[kept], own[rows][kept])] if len(kept) else []
+
+
+def reference_of(
+    student: LocalPolicy, positions: Observations, chosen: NDArray[np.int64], rejected: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return the log-probabilities of chosen and rejected moves now: (N, 2) float32."""
+    logp = torch.log_softmax(torch.from_numpy(student.token_logits(positions)), dim=1)
+    actions = np.array(student.policy.actions)
+    tokens = torch.from_numpy(np.stack([actions[chosen], actions[rejected]], axis=1))
+    return np.asarray(logp.gather(1, tokens).numpy(), dtype=np.float32)
+
+
+def dpo_loss(logps: torch.Tensor, reference: torch.Tensor, beta: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the mean of `-log sigmoid(beta (delta_w - delta_l))`, and the margins beta (delta_w - delta_l): (B,).
+
+    A delta is log pi - log pi_ref of the chosen (w) or rejected (l) answer.
+
+    Args:
+        logps: (B, 2) log-probabilities of chosen and rejected answers.
+        reference: (B, 2) the reference policy's.
+        beta: the larger, the closer to the reference the policy stays.
+    """
+    deltas = logps - reference
+    margins = beta * (deltas[:, 0] - deltas[:, 1])
+    return -functional.logsigmoid(margins).mean(), margins
+
+
+class PreferenceTrainer(SFTTrainer):  # type: ignore[misc]  # trl's classes are untyped
+    """`SFTTrainer` whose rows are slots, each of which stands for a pair."""
+
+    policy: LanguagePolicy
+    pairs: Pairs
+    stage: Stage
+    beta: float
+
+    def compute_loss(
+        self, model: torch.nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Return the mean loss of a batch of slots."""
+        device, pairs = inputs["slot"].device, self.pairs
+        rows = (self.stage.draws(inputs["slot"].cpu().numpy()) % len(pairs)).astype(np.int64)
+        ids, mask = (torch.from_numpy(part).long().to(device) for part in self.policy.encode(pairs.positions.take(rows)))
+        logits = model(input_ids=ids, attention_mask=mask, logits_to_keep=1, use_cache=False).logits[:, -1].float()
+        moves = torch.from_numpy(np.stack([pairs.chosen[rows], pairs.rejected[rows]], axis=1)).to(device)
+        tokens = torch.tensor(self.policy.actions, device=device)[moves]
+        logps = functional.log_softmax(logits, dim=-1).gather(1, tokens)
+        loss, margins = dpo_loss(logps, torch.from_numpy(pairs.reference[rows]).to(device), self.beta)
+        metrics = self._metrics["train"]
+        metrics["preferred"].append(float((logps[:, 0] > logps[:, 1]).float().mean()))
+        metrics["margin"].append(float(margins.mean()))
+        self._total_train_tokens += int(mask.sum())
+        return (loss, {"logits": logits}) if return_outputs else loss
