@@ -255,7 +255,8 @@ def k3(log_ratio: NDArray[np.floating]) -> float:
         log_ratio: d = log p(x) - log q(x) at draws x from q; the estimate is of KL(q || p) and never negative.
     """
     d = np.asarray(log_ratio, dtype=np.float64)
-    return float((np.exp(d) - d - 1).mean()) if d.size else 0.0
+    # expm1 keeps the digits of small d, whose terms rounding could still leave a hair below 0.
+    return float(np.maximum(np.expm1(d) - d, 0.0).mean()) if d.size else 0.0
 
 
 def zero_variance(rewards: NDArray[np.floating]) -> NDArray[np.bool_]:
