@@ -107,7 +107,7 @@ def seen_from_head(boards: Tensor) -> Tensor:
     codes, wide = boards.to(torch.uint8), 2 * n - 1
     framed = torch.full((count, wide + n - 1, wide + n - 1), WALL, dtype=torch.uint8, device=boards.device)
     framed[:, n - 1 : wide, n - 1 : wide] = codes
-    head = (codes == HEAD).view(count, -1).to(torch.uint8).argmax(dim=1)
+    head = (codes == HEAD).flatten(1).to(torch.uint8).argmax(dim=1)
     reach = torch.arange(wide, device=boards.device)
     rows, columns = (head // n)[:, None, None] + reach[:, None], (head % n)[:, None, None] + reach
     window = framed[torch.arange(count, device=boards.device)[:, None, None], rows, columns]

@@ -100,11 +100,11 @@ def _bridge(picture: NDArray[np.uint8], scene: Scene, part: int, fine: int, colo
 
 
 def _apple(own: NDArray[np.uint8]) -> None:
-    """Draw the food into the points of its cell; with three points a side it is round and has a leaf."""
-    corners = own[[0, -1, -1], [0, 0, -1]].copy()
+    """Draw the food into the points of its cell; with three points a side it has a leaf."""
+    ground = own[0, 0].copy()
     own[:] = APPLE
     if len(own) >= 3:
-        own[[0, -1, -1], [0, 0, -1]], own[0, -1] = corners, LEAF
+        own[0, 0], own[0, -1] = ground, LEAF
 
 
 def _head(own: NDArray[np.uint8], heading: int) -> None:

@@ -17,7 +17,7 @@ FORCEFUL = ("grpo.steps=24", "grpo.learning_rate=7e-4", "grpo.beta=0.005", "grpo
 """A training that follows its reward, wherever it leads, and that no alarm ends."""
 
 
-def test_of_a_good_patch_and_a_bad_reward_that_come_together_the_patch_is_named(
+def test_of_a_good_patch_and_a_bad_reward_that_come_together_the_patch_has_the_larger_share(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import ouroboros.rewards.screen as screen
@@ -41,7 +41,7 @@ def test_of_a_good_patch_and_a_bad_reward_that_come_together_the_patch_is_named(
     assert shares["reward"] + shares["code"] == pytest.approx(shares["total"], abs=1e-6)
     assert call(["show", str(folder)]) == 0
     shown = capsys.readouterr().out
-    assert "who gets the credit: round 1: code" in shown
+    assert f"who gets the credit: round 1: {shares['owner'].split(';')[0]}" in shown
     assert "add flees_food +10" in shown
     assert call(["rollback", str(folder), "r0-both1"]) == 0
     assert document(folder)["rounds"][0]["candidates"][0]["verdict"] == "rolled_back"
