@@ -368,20 +368,20 @@ def test_watch_writes_a_gif_and_says_what_it_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "game.gif"
-    assert call(["watch", "--teacher", "early", "--size", "6", "--gif", str(path)]) == 0
+    assert call(["watch", "--teacher", "early", "--size", "4", "--gif", str(path)]) == 0
     out = capsys.readouterr().out.splitlines()
     assert len(out) == 2
-    assert out[0].startswith("game 1: score 33")
+    assert out[0].startswith("game 1: score 13")
     assert out[1].startswith(f"{path}: ")
     assert "is shown" not in out[1]
     image = Image.open(path)
     assert path.stat().st_size < 700_000
-    assert image.size == (6 * 36 + 28, 6 * 36 + 60)
+    assert image.size == (4 * 36 + 28, 4 * 36 + 60)
     monkeypatch.setattr(scene_gif, "MOST_BYTES", path.stat().st_size // 3)
-    found = printed(capsys, "watch", "--teacher", "early", "--size", "6", "--gif", str(path))
+    found = printed(capsys, "watch", "--teacher", "early", "--size", "4", "--gif", str(path))
     assert found["gif"]["every"] >= 4
     assert path.stat().st_size == found["gif"]["bytes"] <= scene_gif.MOST_BYTES
-    assert call(["watch", "--teacher", "early", "--size", "6", "--gif", str(path)]) == 0
+    assert call(["watch", "--teacher", "early", "--size", "4", "--gif", str(path)]) == 0
     assert f"one move in {found['gif']['every']} is shown" in capsys.readouterr().out
 
 
