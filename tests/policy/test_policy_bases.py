@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertFo
 
 from ouroboros.envs.engine import SnakeEngine
 from ouroboros.envs.state import PENDING
-from ouroboros.policy.bases import HfPolicy, LoraSettings, load_base, open_policy, player_of, save_policy
+from ouroboros.policy.bases import HfPolicy, LoraSettings, load_base, open_policy, player_of, save_policy, train_in_float32
 from ouroboros.policy.bases.directory import ADAPTER, CARD
 from ouroboros.policy.bases.hints import food_distances
 from ouroboros.policy.data import Teaching, teach
@@ -298,6 +298,14 @@ def test_same_seed_same_adapter(checkpoints):
     assert torch.equal(first.state_dict()[name], second.state_dict()[name])
     assert not torch.equal(first.state_dict()[name], other.state_dict()[name])
     assert first.peft_config["default"].lora_alpha == 8
+
+
+def test_what_is_trained_stays_in_float32(checkpoints):
+    policy = load_base(checkpoints["qwen"], "snake", 6, adapter=LORA, dtype=torch.bfloat16)
+    policy.model.to(torch.bfloat16)  # as TRL does with adapters on quantised bases
+    train_in_float32(policy.model)
+    found = {weight.requires_grad: weight.dtype for weight in policy.model.parameters()}
+    assert found == {True: torch.float32, False: torch.bfloat16}
 
 
 def test_checkpointing_changes_no_gradient(checkpoints, lessons):

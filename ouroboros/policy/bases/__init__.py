@@ -3,12 +3,13 @@
 - `load_base(name_or_dir, task, size, ...)`: any causal language model of Hugging Face's as a `Base`, which is a
   `language.LanguagePolicy`; with LoRA, or QLoRA on 8- or 4-bit weights.
 - `save_policy`, `open_policy`: policy directories, of bases and of Snake-GPT alike.
+- `train_in_float32`: for trainings by TRL, which would round adapters.
 - `HfPolicy`: plays any `LanguagePolicy` in this process; `player_of` takes the faster `LocalPolicy` for Snake-GPT.
 """
 
 from __future__ import annotations
 
-from ouroboros.policy.bases.adapter import LoraSettings
+from ouroboros.policy.bases.adapter import LoraSettings, train_in_float32
 from ouroboros.policy.bases.base import Base, Quantisation
 from ouroboros.policy.bases.directory import open_policy, save_policy
 from ouroboros.policy.bases.loading import fast_dtype, load_base
@@ -26,4 +27,5 @@ __all__ = [
     "open_policy",
     "player_of",
     "save_policy",
+    "train_in_float32",
 ]

@@ -51,3 +51,14 @@ def prepare_quantised(model: Any, *, checkpointing: bool) -> Any:
 
     prepare: Any = prepare_model_for_kbit_training
     return prepare(model, checkpointing, {"use_reentrant": False} if checkpointing else None)
+
+
+def train_in_float32(model: Any) -> None:
+    """Keep what is trained in float32; to be called once a trainer of TRL's has taken the model, before it trains.
+
+    TRL (1.16) turns adapters on quantised bases into bfloat16, in which small steps are rounded away, and a training that goes
+    on from a checkpoint has them in float32 again: its weights are others than those of one that was not cut off.
+    """
+    for weight in model.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.float()

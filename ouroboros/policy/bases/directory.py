@@ -142,7 +142,7 @@ def open_policy(
         task: refuse a policy of another task.
         size: refuse a policy of another board size.
         trainable: let the adapter of a base be trained on.
-        quantisation: of a base's linear layers; as it was trained by default. Snake-GPT is quantised by `quantise.quantised`.
+        quantisation: of a base's linear layers; as it was trained by default. For Snake-GPT see `quantise.in_precision`.
         dtype: of a base's other weights; `fast_dtype(device)` by default.
         device: where a base goes.
         base: where the base of an adapter lies, if not where it was.

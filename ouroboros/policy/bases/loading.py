@@ -5,7 +5,6 @@ What is cheap to check is checked first. Only safetensors are read, and no code 
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -201,8 +200,7 @@ def _check_causal(folder: Path, origin: Origin) -> None:
 
 
 def _check_bitsandbytes() -> None:
-    """Raise SurroundingsError where bitsandbytes is not there; its notes on kernels that it does without are dropped."""
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    """Raise SurroundingsError where bitsandbytes is not there."""
     try:
         import bitsandbytes  # noqa: F401
     except ImportError as error:

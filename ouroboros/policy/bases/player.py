@@ -4,8 +4,8 @@ One forward pass a batch, its prompts sorted by length, of as many tokens as are
 computed: the model's own forward pass runs with four rows of its output layer in place of all, in float32, so that whatever it
 does to logits (Gemma 2 caps them, Cohere scales them) is done, and actions that bfloat16 would round to equals stay apart.
 
-What prompts have in common is computed anew for each. It is their opening, a tenth of a prompt: to keep its keys and values and
-copy them to every row took as long as it saved.
+What prompts have in common is computed anew for each. It is their opening, 12 of some 200 tokens on a board of 10: to keep its
+keys and values and copy them to every row took 5 % longer than to compute them (8 layers of 896, bfloat16, one core).
 """
 
 from __future__ import annotations
