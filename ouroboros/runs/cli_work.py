@@ -12,7 +12,7 @@ FOLDER = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["encodings", "engine", "gate", "plan", "policy", "sandbox", "teachers"]))
+@click.argument("name", type=click.Choice(["encodings", "engine", "gate", "plan", "sandbox", "teachers"]))
 @click.option("--peers", type=FOLDER, default=Path(".peers"), show_default=True, help="Folder of the peers' environments.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100), help="Interleaved rounds.")
 @click.option("--seconds", default=0.5, show_default=True, type=click.FloatRange(0.01, 60), help="Of each case in each round.")

@@ -2,7 +2,7 @@
 
 `encoding_of(name, size)` gives one of `ENCODINGS`:
 
-- `path`: the snake as the moves that it made, five a token, then tail, food and head. Short; the best of them for small models.
+- `path`: the snake as the moves that it made, five a token, then tail, food and head: the shortest.
 - `cells`: the snake as cells relative to the head, one token each.
 - `json`: absolute coordinates, one token a cell (reference document, section 5).
 - `ascii`: the board as a picture, one token a cell (section 5).

@@ -1,4 +1,4 @@
-"""The snake as the moves that it made: short prompts from which small models learn fast.
+"""The snake as the moves that it made: the shortest prompts, and so the fastest to train and play.
 
     ### Instruction:
     {"size":6,"path":["RR","DDLUU"],"tail":[-2,-2],"food":[-1,2],"free":[1,0,1,1],"idle":12,"head":[2,2]}
