@@ -18,19 +18,19 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from ouroboros.policy.bases import open_policy
-from ouroboros.policy.grpo import GrpoConfig, train_grpo
+from ouroboros.policy.distill_config import DistillConfig, StageName
+from ouroboros.policy.grpo import train_grpo
 from ouroboros.policy.imitation import Blend, Buffer, DistillTrainer, Guide, Supply, projected
 from ouroboros.policy.local import LocalPolicy
 from ouroboros.policy.monitors import Alarm
-from ouroboros.policy.preference import PreferenceTrainer, Source, collect_pairs
+from ouroboros.policy.preference import PreferenceTrainer, collect_pairs
 from ouroboros.policy.report import Progress, TrainingReport, silent
-from ouroboros.policy.snake_gpt import Shape, SnakeGPT, create, load, quiet, save
+from ouroboros.policy.snake_gpt import SnakeGPT, create, load, quiet, save
 from ouroboros.policy.stage import Curve, Stage, mean_score
 from ouroboros.policy.training import Record, Workplace
 from ouroboros.protocols.errors import UsageError
@@ -41,66 +41,12 @@ if TYPE_CHECKING:
 
     from ouroboros.protocols.ports import Task
 
-StageName = Literal["logits", "features", "preferences", "grpo"]
+__all__ = ["DistillConfig", "StageName", "distill"]
+
 FIGURES: Final = {"accuracy": "mean_token_accuracy", "entropy": "entropy", "grad_norm": "grad_norm"}
 """Figures of the imitating stages: ours -> the trainer's."""
 TERMS: Final = {"soft": "soft", "agreement": "agreement"}
 PREFERENCE_FIGURES: Final = {"preferred": "preferred", "margin": "margin", "grad_norm": "grad_norm"}
-
-
-class DistillConfig(BaseModel):
-    """Knobs of `distill`; the defaults suit a 6x6 board.
-
-    `encoding` and `shape` are the student's. Positions: `positions` of the teacher's games, in which `noise` of its moves are
-    drawn from its softened probabilities; after each of `rounds` equal parts of an imitating stage but the last,
-    `round_positions` of the student's games, in which the teacher makes `mixing` of the first round's moves, half as many in
-    the next, and so on. They are `on_policy` of those that are drawn from then on. `expert` names the game's own teacher of
-    the hard moves. Loss: `temperature`, `alpha` and `feature_weight` as in `imitation.Blend`. `preference_source`
-    (`preference.prefer`), `beta` and `preference_positions`, those that the student is watched in, belong to the third stage,
-    `grpo_share` of the steps of `grpo` to the last. `clip` bounds the gradients of the first three. `curve` is the number of
-    points of the learning curve in each of them, `checkpoint` the steps between checkpoints; 0 for none.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    encoding: str = "path"
-    shape: Shape = Shape(hidden=32, intermediate=64)
-    logits: int = Field(default=600, ge=0)
-    features: int = Field(default=300, ge=0)
-    preferences: int = Field(default=40, ge=0)
-    grpo_share: float = Field(default=0.3, ge=0, le=1)
-    expert: str = "cycle"
-    positions: int = Field(default=30_000, ge=1)
-    noise: float = Field(default=0.05, ge=0, le=1)
-    on_policy: float = Field(default=0.5, ge=0, le=1)
-    rounds: int = Field(default=4, ge=1, le=60)
-    round_positions: int = Field(default=10_000, ge=1)
-    mixing: float = Field(default=0.5, ge=0, le=1)
-    batch: int = Field(default=256, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
-    warmup: float = Field(default=0.05, ge=0, lt=1)
-    weight_decay: float = Field(default=0.01, ge=0)
-    clip: float = Field(default=1.0, gt=0)
-    temperature: float = Field(default=2.0, ge=1, le=20)
-    alpha: float = Field(default=0.7, ge=0, le=1)
-    feature_weight: float = Field(default=1.0, gt=0)
-    preference_source: Source = "both"
-    preference_positions: int = Field(default=20_000, ge=1)
-    preference_rate: float = Field(default=2e-4, gt=0)
-    beta: float = Field(default=0.1, gt=0)
-    grpo: GrpoConfig = GrpoConfig()
-    curve: int = Field(default=1, ge=0, le=1000)
-    checkpoint: int = Field(default=0, ge=0)
-
-    def plan(self) -> dict[StageName, int]:
-        """Return the steps of the stages that have any, in order."""
-        steps: dict[StageName, int] = {
-            "logits": self.logits,
-            "features": self.features,
-            "preferences": self.preferences,
-            "grpo": round(self.grpo_share * self.grpo.steps),
-        }
-        return {name: count for name, count in steps.items() if count}
 
 
 def distill(
@@ -144,7 +90,7 @@ def distill(
         student = create(size, task.name, config.shape, seed, config.encoding)
     else:
         student = load(start, task=task.name, size=size)
-    stamp = " ".join([config.model_dump_json(), *(_fingerprint(path) for path in (teacher, start) if path)])
+    stamp = " ".join([config.stamp(), *(_fingerprint(path) for path in (teacher, start) if path)])
     with Workplace(out, stamp, seed) as place, quiet():
         course = Course(task, guide, student, config, seed, place.folder, progress)
         for number, name in enumerate(plan, start=1):
@@ -265,14 +211,15 @@ class Course:
         config, player = self.config, LocalPolicy(self.student)
         pairs = collect_pairs(self.task, player, self.guide, config.preference_source, config.preference_positions, stage)
         if pairs is None:
-            return TrainingReport(0, (), {"pairs": 0.0})
+            return TrainingReport(0, (), {"mistakes": 0.0})
         record = Record(stage.name, self._tell(stage), PREFERENCE_FIGURES)
         trainer = stage.trainer(PreferenceTrainer, self.student)
-        trainer.policy, trainer.pairs, trainer.stage, trainer.beta = self.student, pairs, stage, config.beta
+        trainer.policy, trainer.pairs, trainer.stage = self.student, pairs, stage
+        trainer.beta, trainer.anchors = config.beta, config.anchors
         for callback in (Curve(self.task, self.student, stage, record), record):
             trainer.add_callback(callback)
         trainer.train(resume_from_checkpoint=stage.last())
-        return record.report(0.0, pairs=float(len(pairs)))
+        return record.report(0.0, mistakes=pairs.mistakes / len(pairs))
 
     def _reinforce(self, stage: Stage) -> TrainingReport:
         """Go through a short GRPO under the game's own reward alone."""

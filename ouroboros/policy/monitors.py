@@ -14,7 +14,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
 from ouroboros.protocols.records import Estimate
 
@@ -62,6 +62,11 @@ class Limits(BaseModel):
     window: int = Field(default=10, ge=1, le=1000)
     level: float = Field(default=0.01, gt=0, lt=0.5)
     stops: frozenset[AlarmName] = frozenset({"not_finite", "sampler", "first_step", "reward_hacking"})
+
+    @field_serializer("stops")
+    def _in_order(self, stops: frozenset[AlarmName]) -> list[AlarmName]:
+        """Say a set always alike: settings are compared as text, in another process too."""
+        return sorted(stops)
 
 
 @dataclass(frozen=True, slots=True)

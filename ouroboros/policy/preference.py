@@ -1,7 +1,10 @@
 """Direct preference optimisation of a student where it moves worse than it could (Rafailov et al. 2023, equation 7).
 
-A pair is a position with a move to prefer and the student's own move; the reference policy is the student before. Answers are
-one token, so that one forward pass gives both log-probabilities, and the reference's are two numbers a pair. TRL's
+A pair is a position, a move to prefer, and one to leave; the reference policy is the student before. In a mistake the one to
+leave is the student's own. Mistakes are one position in a hundred, and alone they would spoil what it does well: a share of
+what is drawn are anchors, positions in which its own move is the one to prefer, and its second best the one to leave.
+
+Answers are one token, so that one forward pass gives both log-probabilities, and the reference's are two numbers a pair. TRL's
 `DPOTrainer`, whose loss this is, passes every prompt through the model twice, once for each answer, and tokenises texts.
 """
 
@@ -35,23 +38,32 @@ WAVE = 64
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """N pairs.
+    """N pairs, the mistakes first.
 
     Args:
         positions: N observations.
         chosen: (N,) int64, the moves to prefer.
-        rejected: (N,) int64, the student's.
+        rejected: (N,) int64, the moves to leave.
         reference: (N, 2) float32, log-probabilities of both before the training.
+        mistakes: how many are mistakes; the others are anchors.
     """
 
     positions: Observations
     chosen: NDArray[np.int64]
     rejected: NDArray[np.int64]
     reference: NDArray[np.float32]
+    mistakes: int
 
     def __len__(self) -> int:
         """Return N."""
         return len(self.chosen)
+
+    def rows(self, draws: NDArray[np.uint64], anchors: float) -> NDArray[np.int64]:
+        """Return which pairs random numbers stand for, a share of them anchors: (B,) int64."""
+        others = len(self) - self.mistakes
+        # The low half of the number says which kind, the high half which of them.
+        anchored, place = (draws % 2**32 < anchors * 2**32) & (others > 0), draws >> np.uint64(32)
+        return np.where(anchored, self.mistakes + place % max(1, others), place % self.mistakes).astype(np.int64)
 
 
 def prefer(
@@ -77,7 +89,7 @@ def prefer(
 
 
 def collect_pairs(task: Task, student: LocalPolicy, teacher: Policy, source: Source, count: int, stage: Stage) -> Pairs | None:
-    """Let the student play, and return a pair wherever it could have moved better; None where it never could.
+    """Let the student play, and return its mistakes and the anchors; None where it makes no mistakes.
 
     Args:
         task: the game.
@@ -87,39 +99,41 @@ def collect_pairs(task: Task, student: LocalPolicy, teacher: Policy, source: Sou
         count: positions looked at, at least.
         stage: decides the games.
     """
-    found: list[tuple[Observations, NDArray[np.int64], NDArray[np.int64]]] = []
-    looked, first = 0, stage.games(0)
-    while looked < count:
+    seen: list[Observations] = []
+    judged: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]] = []
+    first = stage.games(0)
+    while sum(map(len, seen)) < count:
         engine = task.engine(np.array(game_seeds(stage.seed, "train", first, WAVE), dtype=np.uint64))
         first += WAVE
         while len(rows := np.flatnonzero(~engine.done)):
             running = engine.clone(rows)
-            looked += len(rows)
-            own = student.logits(running.observations()).argmax(axis=1)
-            found += _judged(task, running, teacher, source, own)
+            seen.append(running.observations())
+            ranked = student.logits(seen[-1]).argsort(axis=1)
+            judged.append(_judged(task, running, seen[-1], teacher, source, ranked))
             moves = np.zeros(engine.games, dtype=np.int8)
-            moves[rows] = own
+            moves[rows] = ranked[:, -1]
             engine.step(moves)
-    if not found:
+    chosen, rejected, wrong = (np.concatenate([part[index] for part in judged]) for index in range(3))
+    order = np.argsort(~wrong, kind="stable")
+    if not wrong.any():
         return None
-    positions = join_observations([part[0] for part in found])
-    chosen, rejected = (np.concatenate([part[index] for part in found]) for index in (1, 2))
-    return Pairs(positions, chosen, rejected, reference_of(student, positions, chosen, rejected))
+    positions, chosen, rejected = join_observations(seen).take(order), chosen[order], rejected[order]
+    return Pairs(positions, chosen, rejected, reference_of(student, positions, chosen, rejected), int(wrong.sum()))
 
 
 def _judged(
-    task: Task, running: Engine, teacher: Policy, source: Source, own: NDArray[np.int64]
-) -> list[tuple[Observations, NDArray[np.int64], NDArray[np.int64]]]:
-    """Return positions of some running games with the move to prefer and the student's: one part, or none."""
-    regret = task.regret(running)
-    # The oracle's word comes first, since it costs a hundredth of the teacher's.
+    task: Task, running: Engine, seen: Observations, teacher: Policy, source: Source, ranked: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return moves to prefer and to leave, and whether the student's own, the last of its `ranked` moves, is a mistake."""
+    regret, own = task.regret(running), ranked[:, -1]
+    chosen, rejected, wrong = own.copy(), ranked[:, -2].copy(), np.zeros(len(own), dtype=bool)
+    # The oracle's word comes first where it is the last, since it costs a hundredth of the teacher's.
     rows = np.flatnonzero(regret[np.arange(len(own)), own] >= SENSIBLE) if source == "oracle" else np.arange(len(own))
-    if not len(rows):
-        return []
-    seen = running.observations(rows)
-    chosen, better = prefer(source, own[rows], teacher.logits(seen), regret[rows])
-    kept = np.flatnonzero(better)
-    return [(seen.take(kept), chosen[kept], own[rows][kept])] if len(kept) else []
+    if len(rows):
+        better, wrong[rows] = prefer(source, own[rows], teacher.logits(seen.take(rows)), regret[rows])
+        chosen[rows] = np.where(wrong[rows], better, own[rows])
+        rejected[wrong] = own[wrong]
+    return chosen, rejected, wrong
 
 
 def reference_of(
@@ -154,13 +168,14 @@ class PreferenceTrainer(SFTTrainer):  # type: ignore[misc]  # trl's classes are 
     pairs: Pairs
     stage: Stage
     beta: float
+    anchors: float
 
     def compute_loss(
         self, model: torch.nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Return the mean loss of a batch of slots."""
         device, pairs = inputs["slot"].device, self.pairs
-        rows = (self.stage.draws(inputs["slot"].cpu().numpy()) % len(pairs)).astype(np.int64)
+        rows = pairs.rows(self.stage.draws(inputs["slot"].cpu().numpy()), self.anchors)
         ids, mask = (torch.from_numpy(part).long().to(device) for part in self.policy.encode(pairs.positions.take(rows)))
         logits = model(input_ids=ids, attention_mask=mask, logits_to_keep=1, use_cache=False).logits[:, -1].float()
         moves = torch.from_numpy(np.stack([pairs.chosen[rows], pairs.rejected[rows]], axis=1)).to(device)

@@ -41,7 +41,7 @@ class Workplace:
             UsageError: it is another training's.
         """
         stamp = self.folder / "settings"
-        if stamp.is_file() and stamp.read_text() != self.stamp:
+        if self.last() is not None and stamp.is_file() and stamp.read_text() != self.stamp:
             raise UsageError(f"{self.folder} holds checkpoints of another training: remove it, or choose another --out")
         self.folder.mkdir(parents=True, exist_ok=True)
         stamp.write_text(self.stamp)
@@ -118,6 +118,7 @@ def plain_arguments(checkpoint: int = 0) -> dict[str, Any]:
         "disable_tqdm": True,
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": False,
+        "gradient_checkpointing": False,  # TRL turns it on, which computes every layer twice
         "remove_unused_columns": False,
         "full_determinism": False,
     }

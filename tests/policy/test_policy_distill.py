@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import json
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -170,16 +171,24 @@ def test_what_is_preferred():
         assert found[1].tolist() == better, source
 
 
-def test_pairs_are_the_students_blunders(task, untrained, tmp_path):
+def test_pairs_are_the_students_blunders_and_what_it_does_well(task, untrained, tmp_path):
     student = LocalPolicy(create(6, "snake", TINY.shape, 9, "cells"))
     teacher = LocalPolicy(untrained)
     pairs = collect_pairs(task, student, teacher, "oracle", 400, stage(tmp_path))
     regret = task.regret(SnakeEngine.of(pairs.positions))
-    rows = np.arange(len(pairs))
-    assert len(pairs) > 20
-    assert np.array_equal(pairs.rejected, student.logits(pairs.positions).argmax(axis=1))
-    assert (regret[rows, pairs.rejected] >= 0.5).all()
-    assert (regret[rows, pairs.chosen] < 0.5).all()
+    ranked, rows = student.logits(pairs.positions).argsort(axis=1), np.arange(len(pairs))
+    wrong = rows < pairs.mistakes
+    assert 20 < pairs.mistakes < len(pairs) - 20
+    assert np.array_equal(pairs.rejected, np.where(wrong, ranked[:, -1], ranked[:, -2]))
+    assert np.array_equal(pairs.chosen[~wrong], ranked[~wrong, -1])
+    assert (regret[rows, pairs.rejected][wrong] >= 0.5).all()
+    assert (regret[rows, pairs.chosen][wrong] < 0.5).all()
+    logp = torch.log_softmax(torch.from_numpy(student.token_logits(pairs.positions)), dim=1).numpy()
+    tokens = np.array(student.policy.actions)
+    assert np.allclose(pairs.reference, np.stack([logp[rows, tokens[m]] for m in (pairs.chosen, pairs.rejected)], axis=1))
+    draws = stage(tmp_path).draws(np.arange(4000))
+    assert 0.27 < (pairs.rows(draws, 0.3) >= pairs.mistakes).mean() < 0.33
+    assert set(pairs.rows(draws, 0.0)) == set(range(pairs.mistakes))
 
 
 def test_preferences_are_learned(task, untrained, tmp_path):
@@ -188,10 +197,11 @@ def test_preferences_are_learned(task, untrained, tmp_path):
     pairs = collect_pairs(task, LocalPolicy(policy), LocalPolicy(untrained), "teacher", 400, part)
     with quiet():
         trainer = part.trainer(PreferenceTrainer, policy)
-        trainer.policy, trainer.pairs, trainer.stage, trainer.beta = policy, pairs, part, 0.1
+        trainer.policy, trainer.pairs, trainer.stage = policy, pairs, part
+        trainer.beta, trainer.anchors = 0.1, 0.0
         trainer.train()
-    logits, rows = LocalPolicy(policy).logits(pairs.positions), np.arange(len(pairs))
-    assert (logits[rows, pairs.chosen] > logits[rows, pairs.rejected]).mean() > 0.7
+    logits, rows = LocalPolicy(policy).logits(pairs.positions), np.arange(pairs.mistakes)
+    assert (logits[rows, pairs.chosen[rows]] > logits[rows, pairs.rejected[rows]]).mean() > 0.7
     first = next(row for row in trainer.state.log_history if "loss" in row)
     assert first["loss"] == pytest.approx(np.log(2), abs=1e-3)
     assert first["preferred"] == 0
@@ -304,7 +314,7 @@ def test_every_stage_and_an_untouched_teacher(task, untrained, tmp_path):
     assert [step for step, _ in report.curve] == [4, 8, 11, 13]
     assert [name for name, _, _ in told] == ["logits"] * 4 + ["features"] * 4 + ["preferences"] * 3 + ["grpo"] * 2
     assert np.allclose([done for _, done, _ in told], np.arange(1, 14) / 13)
-    figures = {"logits_soft", "logits_agreement", "features_feature", "preferences_margin", "preferences_pairs", "grpo_kl"}
+    figures = {"logits_soft", "logits_agreement", "features_feature", "preferences_margin", "preferences_mistakes", "grpo_kl"}
     assert set(report.health) >= figures | {f"{name}_score" for name in ("logits", "features", "preferences", "grpo")}
     assert "logits_feature" not in report.health
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
@@ -353,6 +363,13 @@ def test_cut_off_without_checkpoints_leaves_nothing(task, untrained, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         distill(task, untrained, TINY, 7, tmp_path / "cut", cut)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_read_the_same_in_every_process():
+    """The order of a set of texts differs from process to process, and checkpoints of other settings are refused."""
+    stops = json.loads(DistillConfig().stamp())["grpo"]["limits"]["stops"]
+    assert stops == sorted(stops)
+    assert len(stops) > 2
 
 
 def test_refusals(task, untrained, tmp_path):

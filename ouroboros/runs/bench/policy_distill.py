@@ -36,7 +36,8 @@ BATCH: Final = 256
 SECONDS: Final = 0.2
 SMALL: Final = Shape(hidden=32, intermediate=64)
 TEACHER: Final = SftConfig(steps=500, dagger=4, shape=Shape(hidden=128, intermediate=256))
-SCRATCH: Final = SftConfig(steps=300, dagger=4, shape=SMALL)
+SCRATCH: Final = SftConfig(steps=450, dagger=4, shape=SMALL)
+"""As many steps as the student's two imitating stages together."""
 STUDENT: Final = DistillConfig(logits=300, features=150, preferences=40, shape=SMALL, curve=0)
 STAGES: Final[dict[str, StageName]] = {
     "logit KD": "logits",
