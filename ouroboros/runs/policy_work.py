@@ -58,6 +58,8 @@ def train_by_recipe(
         except KeyboardInterrupt:
             shown.note("stopped; the same command goes on from the last checkpoint, where there is one")
             raise
+        if report.stopped:
+            shown.note(f"stopped: {report.stopped}; the last good weights are written")
         evaluation = _evaluated(settings, task, out, games, shown)
     document = {"kind": kind, "policy": str(out), "seed": settings.seed, **asdict(report), "evaluation": evaluation}
     _explain(kind, settings, recipe, overrides, out, start, document)
@@ -90,11 +92,12 @@ def _trained(
 
         return distill(task, begin, DistillConfig(**settings.distill.model_dump()), settings.seed, out, report)
     from ouroboros.policy.grpo import GrpoConfig, train_grpo
-    from ouroboros.rewards.language import compile_spec, parse
+    from ouroboros.rewards.language import parse
+    from ouroboros.runs.training import termed
 
     spec = RewardSpec() if reward is None else parse(read_text(reward, "reward"))
     config = GrpoConfig(**settings.grpo.model_dump(exclude={"stages", "eta"}))
-    return train_grpo(task, begin, compile_spec(spec, list(task.features)), spec.gamma_at, config, settings.seed, out, report)
+    return train_grpo(task, begin, termed(spec, list(task.features)), spec.gamma_at, config, settings.seed, out, report)
 
 
 def _evaluated(settings: Recipe, task: Task, out: Path, games: int, shown: Progress) -> dict[str, Any]:
