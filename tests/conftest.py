@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -34,3 +35,23 @@ def docker_daemon() -> None:
 def _needs_docker(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("docker"):
         request.getfixturevalue("docker_daemon")
+
+
+@pytest.fixture(scope="session")
+def vllm_environment() -> Path:
+    """Return the python of vLLM's environment; skip where there is none, fail where one is required."""
+    from ouroboros.policy.vllm_server import vllm_python
+    from ouroboros.protocols.errors import SurroundingsError
+
+    try:
+        return vllm_python()
+    except SurroundingsError as error:
+        if "vllm" in REQUIRED:
+            pytest.fail(f"{error}; OUROBOROS_REQUIRE names vllm")
+        pytest.skip(str(error))
+
+
+@pytest.fixture(autouse=True)
+def _needs_vllm(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("vllm"):
+        request.getfixturevalue("vllm_environment")

@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from ouroboros.policy import local
 from ouroboros.policy.local import LocalPolicy
 from ouroboros.policy.snake_gpt import CARD, Shape, create, load, save, whole_directory
 from ouroboros.protocols.errors import UsageError
@@ -48,6 +49,33 @@ def test_logits_do_not_depend_on_the_neighbours_in_the_batch(untrained, task):
     assert np.allclose(together, apart, atol=1e-5)
     assert np.array_equal(together, policy.logits(observations))
     assert policy.logits(observations.take([])).shape == (0, 4)
+
+
+def test_prompts_are_cut_into_parts_between_them(untrained, task, monkeypatch):
+    policy = LocalPolicy(untrained)
+    observations = task.positions(4, 50).observations()
+    whole = policy.token_logits(observations)
+    monkeypatch.setattr(local, "TOKENS", 30)
+    ids, mask = policy.policy.encode(observations)
+    parts = list(local.packed(ids, mask))
+    assert [row for part, _, _ in parts for row in range(part.start, part.stop)] == list(range(50))
+    assert np.array_equal(np.concatenate([tokens for _, tokens, _ in parts]), ids[mask])
+    assert all(part.stop - part.start == 1 or len(tokens) <= 30 for part, tokens, _ in parts)
+    assert len(parts) > 5
+    assert np.allclose(policy.token_logits(observations), whole, atol=1e-5)
+
+
+def test_bfloat16_is_near_and_repeats_itself(task):
+    policy = create(6, "snake", Shape(), 3)
+    exact, near = LocalPolicy(policy), LocalPolicy(policy, precision="bfloat16")
+    observations = task.positions(4, 300).observations()
+    logits, expected = near.logits(observations), exact.logits(observations)
+    assert not np.array_equal(logits, expected)
+    assert np.allclose(logits, expected, atol=0.05)
+    assert np.array_equal(logits, near.logits(observations))
+    best = np.sort(expected, axis=1)
+    clear = best[:, -1] - best[:, -2] > 0.05
+    assert np.array_equal(logits.argmax(axis=1)[clear], expected.argmax(axis=1)[clear])
 
 
 def test_refresh_sees_new_weights(task):
