@@ -40,7 +40,7 @@ def _needs_docker(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(scope="session")
 def vllm_environment() -> Path:
     """Return the python of vLLM's environment; skip where there is none, fail where one is required."""
-    from ouroboros.policy.vllm_server import vllm_python
+    from ouroboros.policy.serving.vllm_server import vllm_python
     from ouroboros.protocols.errors import SurroundingsError
 
     try:

@@ -18,6 +18,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import torch
@@ -25,7 +26,7 @@ import torch
 from ouroboros.protocols.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
-    from ouroboros.policy.snake_gpt import SnakeGPT
+    from ouroboros.policy.language import LanguagePolicy
 
 Found = TypeVar("Found")
 PATIENCE: Final = timedelta(hours=2)
@@ -50,8 +51,9 @@ def on_cpu() -> bool:
 def join_processes() -> None:
     """Meet the other processes, where there are any: to be called before anything else that a training does.
 
-    accelerate 1.15 knows DeepSpeed on CPUs, but takes FSDP for a matter of accelerators and would train copies instead. On CPUs
-    it is therefore told of another kind of processes; the backend (gloo) and the device are chosen by then.
+    Between CPUs gloo carries everything. Two libraries have to be told: DeepSpeed 0.19, which would first compile an exchange
+    of its own, and accelerate 1.15, which takes FSDP for a matter of accelerators and would train copies instead. It is told of
+    another kind of processes once backend and device are chosen.
     """
     if processes() == 1:
         return
@@ -60,6 +62,8 @@ def join_processes() -> None:
 
     AcceleratorState._reset_state(reset_partial_state=True)
     state = PartialState(cpu=on_cpu(), timeout=PATIENCE)
+    if on_cpu() and os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true":
+        import_module("deepspeed.ops").__compatible_ops__["deepspeed_shm_comm"] = False
     if on_cpu() and os.environ.get("ACCELERATE_USE_FSDP") == "true":
         state.distributed_type = DistributedType.MULTI_GPU
 
@@ -126,15 +130,19 @@ def on_main(work: Callable[[], Found]) -> Found:
     return found
 
 
-def replica(policy: SnakeGPT) -> SnakeGPT:
+def replica(policy: LanguagePolicy) -> LanguagePolicy:
     """Return the policy to play with and to write while `policy` is trained: itself, where one process trains alone.
 
     It is to be made before the trainer splits the model. Only the main process's is ever filled.
     """
-    return replace(policy, model=copy.deepcopy(policy.model)) if processes() > 1 and is_main() else policy
+    if processes() == 1 or not is_main():
+        return policy
+    found: Any = policy
+    mirror: LanguagePolicy = replace(found, model=copy.deepcopy(policy.model))
+    return mirror
 
 
-def refill(mirror: SnakeGPT, policy: SnakeGPT) -> None:
+def refill(mirror: LanguagePolicy, policy: LanguagePolicy) -> None:
     """Give a replica the present weights; all processes have to come here, since each holds a piece of them."""
     if processes() == 1:
         return

@@ -23,6 +23,11 @@ class LanguagePolicy(Protocol):
         ...
 
     @property
+    def tokenizer(self) -> Any:
+        """The `transformers` tokenizer of its prompts."""
+        ...
+
+    @property
     def task(self) -> str:
         """Name of the game."""
         ...

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ouroboros.policy.monitors import Alarm
+from ouroboros.policy.grpo.monitors import Alarm
 
 Progress: TypeAlias = Callable[[str, float, dict[str, float]], None]
 """Called with the name of the training (`sft`, `grpo`), its progress in [0, 1] and the step's figures."""

@@ -24,11 +24,12 @@ from transformers.utils import logging as transformers_logging
 
 from ouroboros.policy.encodings import ACTIONS, EOS, PAD, Encoding, encoding_of
 from ouroboros.policy.tokenizer import build_tokenizer
-from ouroboros.protocols.errors import UsageError
+from ouroboros.protocols.errors import SurroundingsError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from transformers import PreTrainedTokenizerFast
 
     from ouroboros.protocols.records import Observations
 
@@ -64,6 +65,11 @@ class SnakeGPT:
     model: PreTrainedModel
     encoding: Encoding
     task: str
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        """The tokenizer of its prompts, made anew."""
+        return build_tokenizer(self.encoding)
 
     @property
     def size(self) -> int:
@@ -116,12 +122,14 @@ def quiet() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
-def create(size: int, task: str, shape: Shape, seed: int, encoding: str = "path") -> SnakeGPT:
+def create(size: int, task: str, shape: Shape, seed: int, encoding: str = "path", device: str = "cpu") -> SnakeGPT:
     """Return an untrained policy for a board size; the same seed gives the same weights.
 
     Raises:
         UsageError: an encoding that does not exist or does not cover the board.
+        SurroundingsError: no such device.
     """
+    check_device(device)
     words = encoding_of(encoding, size)
     config = LlamaConfig(
         vocab_size=len(words.vocabulary),
@@ -138,8 +146,17 @@ def create(size: int, task: str, shape: Shape, seed: int, encoding: str = "path"
         bos_token_id=None,
     )
     set_seed(seed)
-    model = LlamaForCausalLM(config)
-    return SnakeGPT(model, words, task)
+    return SnakeGPT(LlamaForCausalLM(config).to(device), words, task)
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is not there.
+
+    Raises:
+        SurroundingsError: `cuda`, and torch finds no GPU.
+    """
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise SurroundingsError(f'the device is to be "{device}", and torch finds no GPU: set device = "cpu"')
 
 
 def save(policy: SnakeGPT, out: Path) -> None:
@@ -151,17 +168,20 @@ def save(policy: SnakeGPT, out: Path) -> None:
         (folder / CARD).write_text(card.model_dump_json() + "\n")
 
 
-def load(path: Path, *, task: str | None = None, size: int | None = None) -> SnakeGPT:
+def load(path: Path, *, task: str | None = None, size: int | None = None, device: str = "cpu") -> SnakeGPT:
     """Return the policy that a directory holds.
 
     Args:
         path: the policy directory.
         task: refuse a policy of another task.
         size: refuse a policy of another board size.
+        device: where the model goes.
 
     Raises:
         UsageError: no policy lies there, or it is another task's, another board's, or of another vocabulary.
+        SurroundingsError: no such device.
     """
+    check_device(device)
     try:
         card = Card.model_validate_json((path / CARD).read_bytes())
     except (OSError, ValidationError) as error:
@@ -181,7 +201,7 @@ def load(path: Path, *, task: str | None = None, size: int | None = None) -> Sna
         found, wanted_tokens = model.config.vocab_size, len(encoding.vocabulary)
         wants = f"the encoding {card.encoding!r} of size {card.size} has {wanted_tokens}"
         raise UsageError(f"the policy in {path} has {found} tokens, {wants}; retrain it")
-    return SnakeGPT(model.eval(), encoding, card.task)
+    return SnakeGPT(model.eval().to(device), encoding, card.task)
 
 
 @contextmanager

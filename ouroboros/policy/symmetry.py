@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ouroboros.policy.data import Lessons
 from ouroboros.policy.encodings.board import STEPS
+from ouroboros.policy.sft.data import Lessons
 from ouroboros.protocols.errors import UsageError
 from ouroboros.protocols.records import Observations
 

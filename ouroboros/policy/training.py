@@ -12,6 +12,7 @@ import numpy as np
 from transformers import TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 
+from ouroboros.policy.distributed import arguments, is_main, on_main
 from ouroboros.policy.report import Progress, TrainingReport
 from ouroboros.protocols.errors import TrainingError, UsageError
 
@@ -40,16 +41,19 @@ class Workplace:
         Raises:
             UsageError: it is another training's.
         """
+        on_main(self._open)
+        return self
+
+    def _open(self) -> None:
         stamp = self.folder / "settings"
         if self.last() is not None and stamp.is_file() and stamp.read_text() != self.stamp:
             raise UsageError(f"{self.folder} holds checkpoints of another training: remove it, or choose another --out")
         self.folder.mkdir(parents=True, exist_ok=True)
         stamp.write_text(self.stamp)
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Leave nothing behind that cannot be gone on from."""
-        if self.last() is None:
+        if is_main() and self.last() is None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def last(self) -> str | None:
@@ -58,7 +62,8 @@ class Workplace:
 
     def done(self) -> None:
         """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if is_main():
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Record(TrainerCallback):  # type: ignore[misc]  # transformers' classes are untyped
@@ -83,6 +88,8 @@ class Record(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Keep the record with the weights."""
+        if not is_main():
+            return
         kept = {"loss": self.loss, "rows": self.rows, "curve": self.curve}
         (Path(args.output_dir) / f"checkpoint-{state.global_step}" / RECORD).write_text(json.dumps(kept))
 
@@ -100,15 +107,16 @@ class Record(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
         return TrainingReport(len(self.loss), tuple(self.loss), health | extra, tuple(self.curve), seconds)
 
 
-def plain_arguments(checkpoint: int = 0) -> dict[str, Any]:
-    """Return the trainer's arguments that every training here shares: one process, no console, no reports.
+def plain_arguments(checkpoint: int = 0, device: str = "cpu") -> dict[str, Any]:
+    """Return the trainer's arguments that every training here shares: no console, no reports.
 
     Args:
         checkpoint: steps between checkpoints, of which the newest stays; 0 for none.
+        device: `cpu` or `cuda`, where no launcher has started this process, which would decide.
     """
     return {
-        "use_cpu": True,
-        "bf16": False,
+        "use_cpu": device == "cpu",
+        "bf16": device == "cuda",
         "report_to": "none",
         "save_strategy": "steps" if checkpoint else "no",
         "save_steps": checkpoint or 500,
@@ -121,7 +129,7 @@ def plain_arguments(checkpoint: int = 0) -> dict[str, Any]:
         "gradient_checkpointing": False,  # TRL turns it on, which computes every layer twice
         "remove_unused_columns": False,
         "full_determinism": False,
-    }
+    } | arguments()
 
 
 def strip_console(trainer: Any) -> None:

@@ -7,6 +7,12 @@ so no two games of a run share a seed, whichever streams they belong to.
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MASK = (1 << 64) - 1
 STREAMS = {"search": 0, "gate": 1, "watch": 2, "train": 3, "bank": 4, "attribution": 5}
@@ -19,6 +25,14 @@ def splitmix(seed: int, index: int) -> int:
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
     return z ^ (z >> 31)
+
+
+def splitmixes(seed: int, indices: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """Return `splitmix(seed, i)` for many i >= 0 at once: (N,) uint64."""
+    z = np.uint64(seed & MASK) + (indices.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(z ^ (z >> np.uint64(31)), dtype=np.uint64)
 
 
 def game_seeds(run_seed: int, stream: str, start: int, count: int) -> list[int]:

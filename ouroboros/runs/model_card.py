@@ -29,7 +29,10 @@ def model_card(
     command += ["--seed", str(settings.seed)] + [part for override in overrides for part in ("--set", override)]
     if start is not None:
         command += ["--teacher" if kind == "distill" else "--start", start]
-    by = f"{settings.threads} CPU thread" + ("s" if settings.threads > 1 else "")
+    by = "a GPU" if _on_gpu(kind, settings) else f"{settings.threads} CPU thread" + ("s" if settings.threads > 1 else "")
+    again = "On a GPU sums are made in any order: another run gives another policy, of about this score."
+    if not _on_gpu(kind, settings):
+        again = "Equal weights need the same versions of\ntorch and the same number of threads."
     return f"""---
 license: apache-2.0
 library_name: transformers
@@ -67,9 +70,13 @@ ouroboros watch --policy DIR
 
 `AutoModelForCausalLM` and `AutoTokenizer` load it; `snake_gpt.json` names the encoding of the prompt.
 
-Limits: it plays this game on this board size and no other; walls it has not seen. Equal weights need the same versions of
-torch and the same number of threads.
+Limits: it plays this game on this board size and no other; walls it has not seen. {again}
 """
+
+
+def _on_gpu(kind: str, settings: Recipe) -> bool:
+    """Tell whether a training of this kind computes on a GPU."""
+    return bool(getattr(settings, kind).model_dump().get("device") == "cuda")
 
 
 def _data(kind: str, settings: Recipe, start: str | None) -> str:
@@ -78,7 +85,7 @@ def _data(kind: str, settings: Recipe, start: str | None) -> str:
         return f"It was trained from `{start}` by GRPO on its own games."
     if kind == "distill":
         return f"It learned from the policy `{start}`."
-    from ouroboros.policy.sft import SftConfig
+    from ouroboros.policy.sft.fit import SftConfig
 
     config = SftConfig(**settings.sft.model_dump())
     own = f" and {(config.dagger - 1) * config.dagger_positions} of its own games (DAgger)" if config.dagger > 1 else ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import platform
+import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -54,10 +56,15 @@ def train_by_recipe(
     task = make_task(settings.task)
     with progress() as shown:
         try:
-            report = _trained(kind, settings, task, out, start, reward, shown)
+            with redirect_stdout(sys.stderr):  # DeepSpeed, where it is installed, speaks on stdout from its import on
+                report = _trained(kind, settings, task, out, start, reward, shown)
         except KeyboardInterrupt:
             shown.note("stopped; the same command goes on from the last checkpoint, where there is one")
             raise
+        if not _speaks():
+            return
+        if report.health.get("pieces", 1) > getattr(settings, kind).model_dump().get("pieces", 1):
+            shown.note(f"memory ran out: batches went through the model in {report.health['pieces']:.0f} pieces")
         if report.stopped:
             shown.note(f"stopped: {report.stopped}; the last good weights are written")
         evaluation = _evaluated(settings, task, out, games, shown)
@@ -70,28 +77,38 @@ def train_by_recipe(
     click.echo(f"policy: {out}\nnext: ouroboros watch --policy {out}")
 
 
+def _speaks() -> bool:
+    """Tell whether this process is the one, among those that train together, that evaluates and prints."""
+    from ouroboros.policy.distributed import is_main
+
+    return is_main()
+
+
 def _trained(
     kind: str, settings: Recipe, task: Task, out: Path, start: str | None, reward: Path | None, shown: Progress
 ) -> TrainingReport:
+    from ouroboros.policy.distributed import alone
     from ouroboros.policy.shipped import find_policy
     from ouroboros.policy.snake_gpt import threads
 
     threads(settings.threads)
+    if kind != "sft":
+        alone(f"train {kind}")
     begin = None if start is None else find_policy(start)
 
     def report(stage: str, fraction: float, figures: dict[str, float]) -> None:
         shown.advance(f"train {kind}", fraction, " ".join([stage, *(f"{k} {v:.3g}" for k, v in list(figures.items())[:3])]))
 
     if kind == "sft":
-        from ouroboros.policy.sft import SftConfig, fit_sft
+        from ouroboros.policy.sft.fit import SftConfig, fit_sft
 
         return fit_sft(task, SftConfig(**settings.sft.model_dump()), settings.seed, out, report, start=begin)
     assert begin is not None
     if kind == "distill":
-        from ouroboros.policy.distill import DistillConfig, distill
+        from ouroboros.policy.distill.fit import DistillConfig, distill
 
         return distill(task, begin, DistillConfig(**settings.distill.model_dump()), settings.seed, out, report)
-    from ouroboros.policy.grpo import GrpoConfig, train_grpo
+    from ouroboros.policy.grpo.fit import GrpoConfig, train_grpo
     from ouroboros.rewards.language import parse
     from ouroboros.runs.training import termed
 
@@ -142,10 +159,10 @@ def draw_curve(loss: list[float], curve: list[tuple[int, float]], path: Path) ->
     width = max(1, len(loss) // 100)
     smooth = np.convolve(loss, np.ones(width) / width, mode="valid")
     axes.plot(np.arange(len(smooth)) + width, smooth, color="#7a8fa6", linewidth=1)
-    axes.set(xlabel="step", ylabel="loss")
+    axes.set(xlabel="step", ylabel="loss", yscale="log")
     if curve:
         scores = axes.twinx()
         scores.plot(*zip(*curve, strict=True), color="#2f7d4f", marker="o", markersize=3)
         scores.set_ylabel("mean score alone", color="#2f7d4f")
-        scores.set_ylim(bottom=0)
+        scores.set_ylim(0, 1.05 * max(1.0, *(score for _, score in curve)))
     figure.savefig(path, dpi=110)

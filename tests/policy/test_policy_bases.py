@@ -19,9 +19,9 @@ from ouroboros.envs.state import PENDING
 from ouroboros.policy.bases import HfPolicy, LoraSettings, load_base, open_policy, player_of, save_policy, train_in_float32
 from ouroboros.policy.bases.directory import ADAPTER, CARD
 from ouroboros.policy.bases.hints import food_distances
-from ouroboros.policy.data import Teaching, teach
-from ouroboros.policy.local import LocalPolicy
-from ouroboros.policy.sft import lesson_loss
+from ouroboros.policy.serving.local import LocalPolicy
+from ouroboros.policy.sft.data import Teaching, teach
+from ouroboros.policy.sft.trainer import lesson_loss
 from ouroboros.policy.snake_gpt import SnakeGPT, load, quiet
 from ouroboros.protocols.errors import SurroundingsError, UsageError
 

@@ -17,10 +17,8 @@ from trl import DPOConfig, DPOTrainer
 
 from ouroboros.envs.engine import SnakeEngine
 from ouroboros.policy.bases import load_base
-from ouroboros.policy.data import Teaching, teach
-from ouroboros.policy.distill import DistillConfig, distill
-from ouroboros.policy.grpo import GrpoConfig
-from ouroboros.policy.imitation import (
+from ouroboros.policy.distill.fit import DistillConfig, distill
+from ouroboros.policy.distill.imitation import (
     Blend,
     Buffer,
     DistillTrainer,
@@ -32,11 +30,13 @@ from ouroboros.policy.imitation import (
     prompt_states,
     soft_loss,
 )
-from ouroboros.policy.local import LocalPolicy
-from ouroboros.policy.preference import PreferenceTrainer, collect_pairs, dpo_loss, prefer, reference_of
-from ouroboros.policy.sft import lesson_loss
+from ouroboros.policy.distill.preference import PreferenceTrainer, collect_pairs, dpo_loss, prefer, reference_of
+from ouroboros.policy.distill.stage import Stage
+from ouroboros.policy.grpo.fit import GrpoConfig
+from ouroboros.policy.serving.local import LocalPolicy
+from ouroboros.policy.sft.data import Teaching, teach
+from ouroboros.policy.sft.trainer import lesson_loss
 from ouroboros.policy.snake_gpt import Shape, create, load, quiet, save
-from ouroboros.policy.stage import Stage
 from ouroboros.policy.tokenizer import build_tokenizer
 from ouroboros.policy.training import plain_arguments
 from ouroboros.protocols.errors import UsageError
@@ -294,7 +294,7 @@ def test_the_projector_trains(task, untrained, tmp_path, monkeypatch):
             yield
             moved.append(float((model.projector.weight - before).abs().max()))
 
-    monkeypatch.setattr("ouroboros.policy.distill.projected", watched)
+    monkeypatch.setattr("ouroboros.policy.distill.fit.projected", watched)
     only = {"logits": 0, "preferences": 0, "grpo_share": 0.0, "features": 25, "feature_weight": 5.0, "learning_rate": 1e-2}
     config = TINY.model_copy(update=only)
     distill(task, untrained, config, 1, tmp_path / "a", lambda *told: figures.append(told[2]["feature"]))

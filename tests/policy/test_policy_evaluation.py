@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ouroboros.policy import shipped
 from ouroboros.policy.choice import Sampling, entropy_of, odds_of
 from ouroboros.policy.evaluation import COUNTED_EVERY, evaluate
-from ouroboros.policy.local import LocalPolicy
+from ouroboros.policy.serving.local import LocalPolicy
 from ouroboros.policy.shipped import find_policy, shipped_policies
 from ouroboros.protocols.errors import CandidateFault, TrainingError, UsageError
 

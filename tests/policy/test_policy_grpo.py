@@ -17,18 +17,18 @@ from ouroboros.envs.task import SnakeTask
 from ouroboros.policy.bases import LoraSettings, load_base, player_of, save_policy
 from ouroboros.policy.encodings import ACTIONS, encoding_of
 from ouroboros.policy.fleet import Fleet
-from ouroboros.policy.grpo import FIGURES, Rollout, improve, train_grpo
-from ouroboros.policy.grpo_config import VARIANTS, GrpoConfig
-from ouroboros.policy.grpo_peer import as_rollout, first_gradients, lay_out, our_trainer, stock_trainer
-from ouroboros.policy.grpo_sampler import frozen, next_logits, trained_weights
-from ouroboros.policy.grpo_trainer import Batch, SharedPromptTrainer, advantages, build_trainer
-from ouroboros.policy.grpo_truth import Exam
-from ouroboros.policy.local import LocalPolicy
-from ouroboros.policy.monitors import Limits
-from ouroboros.policy.rollout import Actors, Futures, TermedReward, Weights, answer_logprobs, collect, sample
-from ouroboros.policy.sft import SftConfig, fit_sft
+from ouroboros.policy.grpo.config import VARIANTS, GrpoConfig
+from ouroboros.policy.grpo.fit import FIGURES, Rollout, improve, train_grpo
+from ouroboros.policy.grpo.monitors import Limits
+from ouroboros.policy.grpo.peer import as_rollout, first_gradients, lay_out, our_trainer, stock_trainer
+from ouroboros.policy.grpo.rollout import Actors, Futures, TermedReward, Weights, answer_logprobs, collect, sample
+from ouroboros.policy.grpo.sampler import frozen, next_logits, trained_weights
+from ouroboros.policy.grpo.trainer import Batch, SharedPromptTrainer, advantages, build_trainer
+from ouroboros.policy.grpo.truth import Exam
+from ouroboros.policy.serving.local import LocalPolicy
+from ouroboros.policy.sft.fit import SftConfig, fit_sft
 from ouroboros.policy.snake_gpt import Shape, load, quiet
-from ouroboros.protocols.errors import TrainingError, UsageError
+from ouroboros.protocols.errors import SurroundingsError, TrainingError, UsageError
 
 SIZES = {"steps": 4, "states": 6, "group": 4, "crews": 2, "games": 8, "stagger": 3, "horizon": 5}
 TINY = GrpoConfig(**SIZES, truth_every=0)
@@ -231,6 +231,40 @@ def test_batch_holds_whole_groups_of_one_prompt(task, beginner, tmp_path):
     assert len(inputs["prompts"]) == 6
 
 
+def short_of_memory(model, rows):
+    """Let a model fail where more than so many rows go through it at once."""
+
+    def check(module, args, kwargs):
+        if len(kwargs["input_ids"]) > rows:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    model.register_forward_pre_hook(check, with_kwargs=True)
+
+
+def test_out_of_memory_means_smaller_pieces_of_the_same_gradient(task, beginner, tmp_path, caplog):
+    found = []
+    for rows in (6, 2):
+        trainer = trainer_of(task, beginner, tmp_path)
+        trainer.create_optimizer_and_scheduler(4)
+        trainer.current_gradient_accumulation_steps = 1
+        short_of_memory(trainer.model, rows)
+        for turn in range(2):  # the second step learns from the same groups, off policy
+            loss = trainer.training_step(trainer.model, {"turn": turn})
+        grads = torch.cat([p.grad.flatten() for p in trainer.model.parameters()])
+        found.append((float(loss), grads, trainer._buffered_inputs[0]["advantages"], trainer._step))
+    assert torch.allclose(found[0][1], found[1][1], atol=1e-6)
+    assert torch.allclose(found[0][2], found[1][2], atol=1e-6)
+    assert found[0][0] == pytest.approx(found[1][0], abs=1e-6)
+    assert found[0][3] == found[1][3] == 2
+    assert trainer.pieces == 4
+    assert [record.getMessage() for record in caplog.records if "out of memory" in record.getMessage()] == [
+        "out of memory in 1 pieces: goes on in 4, more slowly"
+    ]
+    short_of_memory(trainer.model, 0)
+    with pytest.raises(SurroundingsError, match="out of memory with 6 prompts in 6 pieces: take fewer states"):
+        trainer.training_step(trainer.model, {"turn": 2})
+
+
 @pytest.mark.parametrize("scale", ["group", "batch", "none"])
 def test_advantages_are_trls_and_exactly_zero_in_groups_of_one_worth(scale):
     rewards = np.random.default_rng(0).normal(size=(5, 8)).astype(np.float32)
@@ -349,7 +383,7 @@ def test_same_seed_same_bytes(task, beginner, tmp_path, continuation):
     assert weights(tmp_path / "a") != weights(beginner)
     assert runs[0] == runs[1]
     exam = {"score", "score_start", "proxy", "proxy_start"}
-    assert set(runs[0].health) == {*FIGURES, "gain", "term room", *exam}
+    assert set(runs[0].health) == {*FIGURES, "gain", "pieces", "term room", *exam}
     assert runs[0].health["return_spec"] == pytest.approx(0.2 * runs[0].health["term room"], rel=1e-4)
     assert runs[0].health["return_spec"] > 0
     assert np.isfinite(list(runs[0].health.values())).all()
@@ -450,7 +484,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_good_weights(task, beginn
 
 def script(monkeypatch, *checks):
     """Let the examinations say: (scores, returns) of each check in turn, the same for all games."""
-    from ouroboros.policy.monitors import Truth
+    from ouroboros.policy.grpo.monitors import Truth
 
     said = iter(checks)
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pydantic import ValidationError
 
-from ouroboros.policy.grpo_truth import mean_return
-from ouroboros.policy.monitors import (
+from ouroboros.policy.grpo.monitors import (
     RULES,
     Alarm,
     Limits,
@@ -22,6 +21,7 @@ from ouroboros.policy.monitors import (
     paired,
     zero_variance,
 )
+from ouroboros.policy.grpo.truth import mean_return
 
 SHORT = Limits(window=3)
 HEALTHY = {

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ouroboros.policy.local import LocalPolicy
 from ouroboros.policy.play import estimate, play, play_traced
+from ouroboros.policy.serving.local import LocalPolicy
 
 
 class Teacher:

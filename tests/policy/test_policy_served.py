@@ -16,14 +16,14 @@ import torch
 from torch.nn import functional
 
 from ouroboros.policy.encodings import ACTIONS, encoding_of
-from ouroboros.policy.local import LocalPolicy
 from ouroboros.policy.play import play
-from ouroboros.policy.served import PROMPTS, ServedPolicy
-from ouroboros.policy.sft import SftConfig, fit_sft
+from ouroboros.policy.serving.local import LocalPolicy
+from ouroboros.policy.serving.served import PROMPTS, ServedPolicy
+from ouroboros.policy.serving.vllm_server import VARIABLE, servable, vllm_python, vllm_server
+from ouroboros.policy.serving.wider import WIDTHS, widened
+from ouroboros.policy.sft.fit import SftConfig, fit_sft
 from ouroboros.policy.snake_gpt import Shape, create, load, save
 from ouroboros.policy.tokenizer import build_tokenizer
-from ouroboros.policy.vllm_server import VARIABLE, servable, vllm_python, vllm_server
-from ouroboros.policy.wider import WIDTHS, widened
 from ouroboros.protocols.errors import SurroundingsError, UsageError
 
 TINY = Shape(hidden=32, intermediate=48)

@@ -3,18 +3,23 @@
 import numpy as np
 import pytest
 import torch
+from checkpoints import checkpoint
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import LlamaForCausalLM
 
 from ouroboros.envs.engine import SnakeEngine
-from ouroboros.policy.data import SENSIBLE, Teaching, balanced_rows, load_lessons, teach
+from ouroboros.policy.bases import LoraSettings, open_policy, player_of
 from ouroboros.policy.encodings import ACTIONS, EOS
 from ouroboros.policy.encodings.board import free_moves
-from ouroboros.policy.local import LocalPolicy
 from ouroboros.policy.play import play
-from ouroboros.policy.sft import SftConfig, fit_sft, lesson_loss
+from ouroboros.policy.serving.local import LocalPolicy
+from ouroboros.policy.sft import trainer
+from ouroboros.policy.sft.data import SENSIBLE, Teaching, balanced_rows, load_lessons, teach
+from ouroboros.policy.sft.fit import SftConfig, fit_sft
+from ouroboros.policy.sft.trainer import lesson_loss
 from ouroboros.policy.snake_gpt import Shape, create
-from ouroboros.protocols.errors import TrainingError, UsageError
+from ouroboros.protocols.errors import SurroundingsError, TrainingError, UsageError
 
 TINY = SftConfig(
     steps=6, batch=16, dagger=2, curve=3, positions=400, dagger_positions=200, shape=Shape(hidden=32, intermediate=48)
@@ -103,7 +108,7 @@ def test_same_seed_same_bytes(task, tmp_path):
     assert [step for step, _ in first.curve] == [2, 4, 6]
     assert first.loss != third.loss
     assert first.steps == 6
-    assert set(first.health) == {"accuracy", "entropy", "grad_norm"}
+    assert set(first.health) == {"accuracy", "entropy", "grad_norm", "pieces"}
     assert [round(progress, 3) for _, progress, _ in told] == [round(k / 6, 3) for k in range(1, 7)]
 
 
@@ -114,7 +119,7 @@ def test_unknown_teacher(task, tmp_path):
 
 
 def test_nan_stops_and_leaves_nothing(task, tmp_path, monkeypatch):
-    from ouroboros.policy import sft
+    from ouroboros.policy.sft import fit as sft
 
     def poisoned(*args):
         policy = create(*args)
@@ -158,3 +163,56 @@ def test_a_policy_is_trained_further(task, tmp_path):
     fit_sft(task, TINY, 7, tmp_path / "first")
     fit_sft(task, TINY, 8, tmp_path / "second", start=tmp_path / "first")
     assert weights(tmp_path / "first") != weights(tmp_path / "second")
+
+
+def test_out_of_memory_means_smaller_pieces_of_the_same_gradient(task, tmp_path, caplog, monkeypatch):
+    """Every forward pass of more than 3 rows fails: the batch of 16 goes on in 8 pieces, to the same losses."""
+    plain = fit_sft(task, TINY, 7, tmp_path / "a")
+    monkeypatch.setattr(trainer, "PARTS", 1)
+    whole = LlamaForCausalLM.forward
+
+    def short_of_memory(model, input_ids, *args, **kwargs):
+        if len(input_ids) > limit and model.training:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return whole(model, input_ids, *args, **kwargs)
+
+    limit = -(-TINY.batch // 8)
+    monkeypatch.setattr(LlamaForCausalLM, "forward", short_of_memory)
+    found = fit_sft(task, TINY, 7, tmp_path / "b")
+    assert found.loss == pytest.approx(plain.loss, rel=1e-5)
+    assert (plain.health["pieces"], found.health["pieces"]) == (1, 8)
+    told = [record.getMessage() for record in caplog.records if "out of memory" in record.getMessage()]
+    assert told == [f"out of memory with {TINY.batch} positions at a time: goes on with {limit}, more slowly"]
+    limit = 0
+    with pytest.raises(SurroundingsError, match="out of memory with 1 positions at a time: take a smaller batch"):
+        fit_sft(task, TINY, 7, tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
+def test_symmetry_needs_a_teacher_without_a_way_of_its_own(task, tmp_path):
+    with pytest.raises(UsageError, match="symmetry = true with the teacher 'cycle'"):
+        fit_sft(task, TINY.model_copy(update={"symmetry": True}), 7, tmp_path / "a")
+    turned = TINY.model_copy(update={"symmetry": True, "teacher": "astar"})
+    assert fit_sft(task, turned, 7, tmp_path / "b").loss != fit_sft(task, TINY, 7, tmp_path / "c").loss
+
+
+def test_a_gpu_that_is_not_there_is_refused(task, tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(SurroundingsError, match='set device = "cpu"'):
+        fit_sft(task, TINY.model_copy(update={"device": "cuda"}), 7, tmp_path / "a")
+
+
+@pytest.mark.parametrize("lora", [None, LoraSettings(rank=4)])
+def test_any_base_learns_and_goes_on(task, tmp_path, lora):
+    """A Hugging Face model is trained, whole or by an adapter; what comes out opens, plays and can be trained further."""
+    base = checkpoint(tmp_path / "base", "qwen")
+    config = TINY.model_copy(
+        update={"base": str(base), "lora": lora, "encoding": "json", "batch": 4, "positions": 50, "learning_rate": 0.01}
+    )
+    first = fit_sft(task, config, 7, tmp_path / "a")
+    assert first.loss[-1] < first.loss[0]
+    again = fit_sft(task, config, 7, tmp_path / "b", start=tmp_path / "a")
+    assert again.loss[0] < first.loss[0]
+    observations = task.engine(np.arange(3, dtype=np.uint64)).observations()
+    assert player_of(open_policy(tmp_path / "b")).logits(observations).shape == (3, 4)

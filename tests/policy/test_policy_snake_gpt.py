@@ -7,8 +7,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from ouroboros.policy import local
-from ouroboros.policy.local import LocalPolicy
+from ouroboros.policy.serving import local
+from ouroboros.policy.serving.local import LocalPolicy
 from ouroboros.policy.snake_gpt import CARD, Shape, create, load, save, whole_directory
 from ouroboros.protocols.errors import UsageError
 

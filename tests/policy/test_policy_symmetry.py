@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from policy.boards import batches
 
 from ouroboros.envs.engine import SnakeEngine
-from ouroboros.policy.data import Lessons, Teaching, targets_of
 from ouroboros.policy.encodings import encoding_of
 from ouroboros.policy.encodings.board import STEPS, free_moves
+from ouroboros.policy.sft.data import Lessons, Teaching, targets_of
 from ouroboros.policy.symmetry import (
     ACTIONS_UNDER,
     COMPOSED,

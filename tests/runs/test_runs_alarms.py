@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ouroboros.envs.task import SnakeTask
-from ouroboros.policy.monitors import Alarm
+from ouroboros.policy.grpo.monitors import Alarm
 from ouroboros.policy.snake_gpt import Shape, create, save
 from ouroboros.protocols.canonical import canonical
 from ouroboros.protocols.records import Candidate, RewardSpec

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ouroboros.policy.distill import DistillConfig
-from ouroboros.policy.grpo import GrpoConfig
-from ouroboros.policy.sft import SftConfig
+from ouroboros.policy.distill.fit import DistillConfig
+from ouroboros.policy.grpo.fit import GrpoConfig
+from ouroboros.policy.sft.fit import SftConfig
 from ouroboros.policy.snake_gpt import Shape
 from ouroboros.runs.bench import policy_distill
 

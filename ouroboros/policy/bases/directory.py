@@ -144,7 +144,7 @@ def open_policy(
         trainable: let the adapter of a base be trained on.
         quantisation: of a base's linear layers; as it was trained by default. For Snake-GPT see `quantise.in_precision`.
         dtype: of a base's other weights; `fast_dtype(device)` by default.
-        device: where a base goes.
+        device: where the model goes.
         base: where the base of an adapter lies, if not where it was.
 
     Raises:
@@ -153,7 +153,7 @@ def open_policy(
         SurroundingsError: the base is not on this machine, or bitsandbytes is not there.
     """
     if not (path / CARD).is_file():
-        return snake_gpt.load(path, task=task, size=size)
+        return snake_gpt.load(path, task=task, size=size, device=device)
     card = _card(path, task, size)
     checkpoint, found = find_checkpoint(str(path) if card.weights == "whole" else base or card.base, card.revision)
     if card.weights == "adapter" and found.fingerprint != card.fingerprint:

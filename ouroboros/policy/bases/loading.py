@@ -17,7 +17,7 @@ from ouroboros.policy.bases.base import Base, Quantisation
 from ouroboros.policy.bases.origin import Origin, find_checkpoint
 from ouroboros.policy.bases.words import Words, words_of
 from ouroboros.policy.encodings import Encoding, encoding_of
-from ouroboros.policy.snake_gpt import quiet
+from ouroboros.policy.snake_gpt import check_device, quiet
 from ouroboros.protocols.errors import SurroundingsError, UsageError
 
 UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
@@ -124,6 +124,7 @@ def read_model(
         UsageError: weights are damaged, missing, or of other shapes than the configuration says.
         SurroundingsError: bitsandbytes is not there.
     """
+    check_device(device)
     settings: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}, "local_files_only": True, "use_safetensors": True}
     settings |= {"ignore_mismatched_sizes": True, "output_loading_info": True, "trust_remote_code": False}
     if quantisation != "none":

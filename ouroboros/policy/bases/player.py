@@ -112,14 +112,16 @@ class HfPolicy:
 
 
 def player_of(policy: LanguagePolicy, **options: Any) -> Any:
-    """Return what plays a policy in this process: `LocalPolicy` for Snake-GPT, which it was written for, `HfPolicy` for others.
+    """Return what plays a policy in this process: `LocalPolicy` for a Snake-GPT on the CPU, `HfPolicy` for all others.
 
     Both have `logits`, `token_logits`, `refresh` and `policy`.
     """
-    from ouroboros.policy.local import LocalPolicy
+    from ouroboros.policy.serving.local import LocalPolicy
     from ouroboros.policy.snake_gpt import SnakeGPT
 
-    return LocalPolicy(policy) if isinstance(policy, SnakeGPT) else HfPolicy(policy, **options)
+    if isinstance(policy, SnakeGPT) and policy.model.device.type == "cpu":
+        return LocalPolicy(policy)
+    return HfPolicy(policy, **options)
 
 
 def after_prompts(model: Any, ids: NDArray[np.int32], mask: NDArray[np.bool_]) -> torch.Tensor:

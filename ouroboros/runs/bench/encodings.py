@@ -19,9 +19,9 @@ import numpy as np
 from ouroboros.envs.task import SnakeTask
 from ouroboros.policy.encodings import ENCODINGS, Encoding, encoding_of
 from ouroboros.policy.general_tokens import general_tokens, least_tokens
-from ouroboros.policy.local import LocalPolicy
 from ouroboros.policy.play import estimate, play
-from ouroboros.policy.sft import SftConfig, fit_sft
+from ouroboros.policy.serving.local import LocalPolicy
+from ouroboros.policy.sft.fit import SftConfig, fit_sft
 from ouroboros.policy.snake_gpt import Shape, create, threads
 from ouroboros.protocols.seeds import game_seeds
 from ouroboros.runs.bench.plan import positions

@@ -17,11 +17,11 @@ from typing import Any, Final
 import numpy as np
 
 from ouroboros.envs.task import SnakeTask
-from ouroboros.policy.distill import DistillConfig, StageName, distill
-from ouroboros.policy.local import LocalPolicy
+from ouroboros.policy.distill.fit import DistillConfig, StageName, distill
 from ouroboros.policy.play import estimate, play
 from ouroboros.policy.report import Progress, TrainingReport
-from ouroboros.policy.sft import SftConfig, fit_sft
+from ouroboros.policy.serving.local import LocalPolicy
+from ouroboros.policy.sft.fit import SftConfig, fit_sft
 from ouroboros.policy.snake_gpt import Shape, threads
 from ouroboros.protocols.seeds import game_seeds
 from ouroboros.runs.bench.timing import Report, cpu_share, machine, rounds, significant

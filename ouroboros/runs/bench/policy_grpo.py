@@ -44,8 +44,8 @@ def measure(seconds: float, report: Report) -> dict[str, Any]:
 
 def _size(size: int, seconds: float, report: Report, done: float, scratch: Path) -> dict[str, Any]:
     from ouroboros.envs.task import SnakeTask
-    from ouroboros.policy.grpo_config import GrpoConfig
-    from ouroboros.policy.grpo_peer import first_gradients, lay_out, our_trainer, states_per_s, stock_trainer
+    from ouroboros.policy.grpo.config import GrpoConfig
+    from ouroboros.policy.grpo.peer import first_gradients, lay_out, our_trainer, states_per_s, stock_trainer
     from ouroboros.policy.snake_gpt import Shape, create, quiet, save
 
     # So small a rate that both sides go on sampling from the policy that they begin with.

@@ -24,17 +24,17 @@ import numpy as np
 from ouroboros.envs.task import SnakeTask
 from ouroboros.policy.bases.player import HfPolicy
 from ouroboros.policy.encodings import ACTIONS
-from ouroboros.policy.local import LocalPolicy
+from ouroboros.policy.serving.local import LocalPolicy
+from ouroboros.policy.serving.vllm_server import end_group, servable, vllm_python, vllm_settings
 from ouroboros.policy.shipped import find_policy
 from ouroboros.policy.snake_gpt import load, threads
-from ouroboros.policy.vllm_server import end_group, servable, vllm_python, vllm_settings
 from ouroboros.protocols.errors import SurroundingsError
 from ouroboros.runs.bench.timing import DRIVERS, Report, machine, significant
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ouroboros.policy.local import Precision
+    from ouroboros.policy.serving.local import Precision
     from ouroboros.protocols.records import Observations
 
 POLICY: Final = "snake-gpt-10x10"

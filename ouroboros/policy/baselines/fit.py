@@ -11,6 +11,7 @@ the extra `baselines`.
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -47,7 +48,8 @@ SETTINGS: Final[dict[Kind, dict[str, Any]]] = {
         "learning_starts": 2000,
         "batch_size": 64,
         "learning_rate": 5e-4,
-        "gradient_steps": GAMES // 8,  # of every 4 moves in all games: half of the library's one update per 4 moves
+        # After 4 moves of every game: one update per 32 moves. The library's own share is one per 4, and 8 no better.
+        "gradient_steps": GAMES // 8,
         "target_update_interval": 2000,
         "exploration_fraction": 0.3,
     },
@@ -115,7 +117,15 @@ def seen_from_head(boards: Tensor) -> Tensor:
 
 
 def train(
-    kind: Kind, task: Task, steps: int, seed: int, out: Path, progress: Progress = silent, *, curve: int = 0
+    kind: Kind,
+    task: Task,
+    steps: int,
+    seed: int,
+    out: Path,
+    progress: Progress = silent,
+    *,
+    curve: int = 0,
+    limit_s: float = math.inf,
 ) -> TrainingReport:
     """Train a baseline and write its directory.
 
@@ -127,6 +137,8 @@ def train(
         out: the directory to make; it appears whole or not at all.
         progress: told after each hundredth of the moves.
         curve: points of the learning curve.
+        limit_s: processor time after which it ends before its steps are made. For benchmarks: what comes of it depends on the
+            machine, as nothing else here does.
 
     Returns:
         The report: `steps` and `loss` count rounds of updates, `curve` and `health["moves"]` moves made; `health["score"]` is
@@ -144,13 +156,13 @@ def train(
     if not isinstance(task, SnakeTask) or steps < 1:
         raise UsageError(f"a baseline learns Snake for 1 step or more, found {task.name!r} and {steps} steps")
     try:
-        from ouroboros.policy import baselines_sb3
+        from ouroboros.policy.baselines import sb3 as baselines_sb3
     except ImportError as error:
         raise SurroundingsError(
             "baselines need Stable-Baselines3, which is not installed: pip install 'ouroboros[baselines]'"
         ) from error
     begun, card = time.perf_counter(), Card(kind=kind, task=task.name, size=task.size)
-    diary = baselines_sb3.fit(card, task, steps, seed, progress, curve)
+    diary = baselines_sb3.fit(card, task, steps, seed, progress, curve, limit_s)
     with whole_directory(out) as folder:
         parts = {"weight": 0, "bias": 1}
         named = {f"{i}.{name}": layer[at] for i, layer in enumerate(diary.policy().layers) for name, at in parts.items()}

@@ -7,7 +7,7 @@ from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ouroboros.policy.monitors import Limits
+from ouroboros.policy.grpo.monitors import Limits
 
 VariantName = Literal["grpo", "dr_grpo", "dapo", "gspo"]
 Scale = Literal["group", "batch", "none"]
@@ -67,7 +67,8 @@ class GrpoConfig(BaseModel):
 
     After every `truth_every` steps and at the end, `truth_games` held-out games are played greedily (0: never); `limits` says
     when alarms ring. `checkpoint` is the steps between checkpoints (0: none), rounded up to whole batches. `recompute` trades a
-    third of the speed for the memory of activations.
+    third of the speed for the memory of activations. On `device` "cuda" the model computes in bfloat16 and its weights stay in
+    float32.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -100,6 +101,7 @@ class GrpoConfig(BaseModel):
     limits: Limits = Limits()
     checkpoint: int = Field(default=0, ge=0)
     recompute: bool = False
+    device: Literal["cpu", "cuda"] = "cpu"
 
     @model_validator(mode="after")
     def _whole_parts(self) -> Self:

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.request import ProxyHandler, build_opener
 
+from ouroboros.policy.serving.wider import widened
 from ouroboros.policy.snake_gpt import CARD, load, save
-from ouroboros.policy.wider import widened
 from ouroboros.protocols.errors import SurroundingsError
 
 if TYPE_CHECKING:
-    from ouroboros.policy.local import Precision
+    from ouroboros.policy.serving.local import Precision
 
 VARIABLE: Final = "OUROBOROS_VLLM_PYTHON"
 PLACE: Final = Path(".vllm/bin/python")

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,20 +21,25 @@ import torch
 from datasets import Dataset
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
+from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerFast
 from trl import GRPOConfig as TrlConfig
 from trl import GRPOTrainer
 
-from ouroboros.policy.grpo_config import VARIANTS, GrpoConfig, Scale
-from ouroboros.policy.grpo_sampler import next_logits
-from ouroboros.policy.monitors import k3, zero_variance
+from ouroboros.policy.bases.player import out_of_memory
+from ouroboros.policy.grpo.config import VARIANTS, GrpoConfig, Scale
+from ouroboros.policy.grpo.monitors import k3, zero_variance
+from ouroboros.policy.grpo.sampler import next_logits
 from ouroboros.policy.training import plain_arguments, strip_console
+from ouroboros.protocols.errors import SurroundingsError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ouroboros.policy.language import LanguagePolicy
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,44 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
     supply: Supply
     config: GrpoConfig
     policy: LanguagePolicy
+    pieces: int = 1
+    """In how many pieces a part's prompts go through the model; more than one are computed anew in the backward pass."""
+    _shared: dict[str, Any]
+    _again: bool = False
+
+    def training_step(self, model: torch.nn.Module, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        """Return a part's loss, its gradient computed; in twice as many pieces, as often as need be, where memory runs out.
+
+        Raises:
+            SurroundingsError: not even one prompt fits, or other parts of the batch have left their gradient already.
+        """
+        before = self.pieces
+        while True:
+            try:
+                loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+            except (MemoryError, RuntimeError) as error:  # torch's own OutOfMemoryError is one of the latter
+                if not out_of_memory(error):
+                    raise
+                self._cut_smaller(model, error)
+            else:
+                break
+        if self.pieces > before:
+            log.warning("out of memory in %d pieces: goes on in %d, more slowly", before, self.pieces)
+        return loss
+
+    def _cut_smaller(self, model: torch.nn.Module, error: Exception) -> None:
+        """Take back what a step that ran out of memory has done, and let it be done in smaller pieces."""
+        prompts = len(self._shared["prompts"])
+        if self.config.parts > 1 or self.pieces >= prompts:
+            advice = "take fewer states a step, more parts, recompute = true, a smaller model, or quantise"
+            raise SurroundingsError(f"out of memory with {prompts} prompts in {self.pieces} pieces: {advice}") from error
+        self.pieces = min(2 * self.pieces, prompts)
+        self._shared.clear()
+        self._shared.update(self._untouched)
+        self._again = True
+        model.zero_grad(set_to_none=True)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def get_train_dataloader(self) -> DataLoader[int]:
         """Return one empty turn per pass: what is learned from is collected when it is needed."""
@@ -93,10 +137,14 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
     def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
         """Return the part of the present batch whose turn it is; a new batch where the last has served."""
         parts = self.config.parts
+        if self._again:
+            self._again = False
+            return self._shared
         if self._step % (parts * self.num_iterations) == 0 or self._buffered_inputs is None:
             self._buffered_inputs = self._cut(self.supply(self.state.global_step / max(1, self.state.max_steps)))
-        inputs: dict[str, Any] = self._buffered_inputs[self._step % parts]
-        return inputs
+        self._shared = self._buffered_inputs[self._step % parts]
+        self._untouched = dict(self._shared)
+        return self._shared
 
     def _cut(self, batch: Batch) -> list[dict[str, Any]]:
         """Return a batch in parts of whole groups, in TRL's form; a row names its prompt instead of repeating it."""
@@ -158,7 +206,7 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
             inputs: unused.
         """
         owner, token = input_ids[:, 0], input_ids[:, 1:]
-        logits = next_logits(model, self._shared["prompts"], self._shared["prompts_mask"]).float() / self.temperature
+        logits = self._logits(model) / self.temperature
         if self.config.sampler == "actions":
             known = torch.tensor(self.policy.actions, device=logits.device)
             logits, token = logits[:, known], (token == known).long().argmax(dim=1, keepdim=True)
@@ -169,6 +217,14 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
             return self._chosen, None, None
         entropy = -(logps.exp() * logps).sum(dim=-1, keepdim=True)
         return self._chosen, entropy.detach()[owner], None
+
+    def _logits(self, model: torch.nn.Module) -> torch.Tensor:
+        """Return the logits after a part's prompts: (S, V) float32."""
+        prompts, mask = self._shared["prompts"], self._shared["prompts_mask"]
+        if self.pieces == 1:
+            return next_logits(model, prompts, mask)
+        pieces = zip(prompts.chunk(self.pieces), mask.chunk(self.pieces), strict=True)
+        return torch.cat([checkpoint(next_logits, model, *piece, use_reentrant=False) for piece in pieces])
 
     def _compute_loss(self, model: torch.nn.Module, inputs: dict[str, Any]) -> torch.Tensor:
         """Return TRL's loss of a part; its first pass is on policy and gives the old log-probabilities of the others."""
@@ -240,7 +296,7 @@ def build_trainer(
             max_grad_norm=1.0,
             disable_dropout=True,
             seed=seed % 2**32,
-            **{**plain_arguments(config.saves()), "gradient_checkpointing": config.recompute},
+            **{**plain_arguments(config.saves(), config.device), "gradient_checkpointing": config.recompute},
         ),
         train_dataset=Dataset.from_dict({"prompt": [""]}),
         processing_class=_silent_tokenizer(policy.pad, policy.end),

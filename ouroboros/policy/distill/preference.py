@@ -11,23 +11,22 @@ Answers are one token, so that one forward pass gives both log-probabilities, an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import torch
 from torch.nn import functional
-from trl import SFTTrainer
 
-from ouroboros.policy.data import SENSIBLE
 from ouroboros.policy.fleet import join_observations
+from ouroboros.policy.sft.data import SENSIBLE
+from ouroboros.policy.slots import SlotTrainer
 from ouroboros.protocols.seeds import game_seeds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ouroboros.policy.language import LanguagePolicy
-    from ouroboros.policy.local import LocalPolicy
-    from ouroboros.policy.stage import Stage
+    from ouroboros.policy.distill.stage import Stage
+    from ouroboros.policy.serving.local import LocalPolicy
     from ouroboros.protocols.ports import Engine, Policy, Task
     from ouroboros.protocols.records import Observations
 
@@ -161,21 +160,18 @@ def dpo_loss(logps: torch.Tensor, reference: torch.Tensor, beta: float) -> tuple
     return -functional.logsigmoid(margins).mean(), margins
 
 
-class PreferenceTrainer(SFTTrainer):  # type: ignore[misc]  # trl's classes are untyped
-    """`SFTTrainer` whose rows are slots, each of which stands for a pair."""
+class PreferenceTrainer(SlotTrainer):
+    """A slot stands for a pair."""
 
-    policy: LanguagePolicy
     pairs: Pairs
     stage: Stage
     beta: float
     anchors: float
 
-    def compute_loss(
-        self, model: torch.nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        """Return the mean loss of a batch of slots."""
-        device, pairs = inputs["slot"].device, self.pairs
-        rows = pairs.rows(self.stage.draws(inputs["slot"].cpu().numpy()), self.anchors)
+    def slot_loss(self, model: torch.nn.Module, slots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the mean loss, and the logits after the prompts."""
+        device, pairs = slots.device, self.pairs
+        rows = pairs.rows(self.stage.draws(slots.cpu().numpy()), self.anchors)
         ids, mask = (torch.from_numpy(part).long().to(device) for part in self.policy.encode(pairs.positions.take(rows)))
         logits = model(input_ids=ids, attention_mask=mask, logits_to_keep=1, use_cache=False).logits[:, -1].float()
         moves = torch.from_numpy(np.stack([pairs.chosen[rows], pairs.rejected[rows]], axis=1)).to(device)
@@ -186,4 +182,4 @@ class PreferenceTrainer(SFTTrainer):  # type: ignore[misc]  # trl's classes are 
         metrics["preferred"].append(float((logps[:, 0] > logps[:, 1]).float().mean()))
         metrics["margin"].append(float(margins.mean()))
         self._total_train_tokens += int(mask.sum())
-        return (loss, {"logits": logits}) if return_outputs else loss
+        return loss, logits

@@ -7,8 +7,8 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ouroboros.policy.grpo_config import GrpoConfig
-from ouroboros.policy.preference import Source
+from ouroboros.policy.distill.preference import Source
+from ouroboros.policy.grpo.config import GrpoConfig
 from ouroboros.policy.snake_gpt import Shape
 
 StageName: TypeAlias = Literal["logits", "features", "preferences", "grpo"]

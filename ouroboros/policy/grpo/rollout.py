@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from ouroboros.policy.fleet import Fleet
-from ouroboros.policy.monitors import diversity, zero_variance
+from ouroboros.policy.grpo.monitors import diversity, zero_variance
 from ouroboros.protocols.errors import TrainingError
 from ouroboros.protocols.seeds import game_seeds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ouroboros.policy.grpo_sampler import Sampler
+    from ouroboros.policy.grpo.sampler import Sampler
     from ouroboros.protocols.ports import Engine, Task
     from ouroboros.protocols.records import Observations
 

@@ -11,17 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import torch
-from datasets import Dataset
 from transformers import TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
-from trl import SFTConfig as TrlConfig
 
-from ouroboros.policy.local import LocalPolicy
 from ouroboros.policy.play import play
-from ouroboros.policy.tokenizer import build_tokenizer
-from ouroboros.policy.training import Record, plain_arguments, strip_console
-from ouroboros.protocols.seeds import derived_seed, game_seeds, splitmix
+from ouroboros.policy.serving.local import LocalPolicy
+from ouroboros.policy.slots import SlotTrainer, slot_trainer
+from ouroboros.policy.training import Record
+from ouroboros.protocols.seeds import derived_seed, game_seeds, splitmixes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +33,7 @@ ROUND_GAMES = 1 << 28
 """Each stage has so many games to itself, and each of its rounds."""
 SCORED_GAMES = 32
 """Games of a point of the learning curve, from the `search` stream."""
-Trainer = TypeVar("Trainer")
+Trainer = TypeVar("Trainer", bound=SlotTrainer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,32 +69,21 @@ class Stage:
     folder: Path
 
     def trainer(self, kind: type[Trainer], policy: SnakeGPT) -> Trainer:
-        """Return a trainer of a subclass of TRL's `SFTTrainer`, which finds its slots in `inputs["slot"]`: (batch,) int64."""
-        made: Any = kind
-        trainer: Trainer = made(
-            model=policy.model,
-            args=TrlConfig(
-                output_dir=str(self.folder),
-                max_steps=self.steps,
-                per_device_train_batch_size=self.batch,
-                learning_rate=self.learning_rate,
-                lr_scheduler_type="cosine",
-                warmup_steps=int(self.warmup * self.steps),
-                optim="adamw_torch_fused",
-                weight_decay=self.weight_decay,
-                max_grad_norm=self.clip,
-                seed=self.seed % 2**32,
-                max_length=None,
-                dataset_kwargs={"skip_prepare_dataset": True},
-                # TRL's default, to compute every layer twice, saves memory that models of this size do not need.
-                **{"gradient_checkpointing": False, **plain_arguments(self.checkpoint)},
-            ),
-            train_dataset=Dataset.from_dict({"slot": range(self.steps * self.batch)}),
-            processing_class=build_tokenizer(policy.encoding),
-            data_collator=lambda rows: {"slot": torch.tensor([row["slot"] for row in rows])},
+        """Return the stage's trainer, of this class."""
+        return slot_trainer(
+            kind,
+            policy,
+            self.folder,
+            steps=self.steps,
+            batch=self.batch,
+            checkpoint=self.checkpoint,
+            seed=self.seed,
+            learning_rate=self.learning_rate,
+            lr_scheduler_type="cosine",
+            warmup_steps=int(self.warmup * self.steps),
+            weight_decay=self.weight_decay,
+            max_grad_norm=self.clip,
         )
-        strip_console(trainer)
-        return trainer
 
     def last(self) -> str | None:
         """Return the newest checkpoint's folder."""
@@ -109,8 +95,7 @@ class Stage:
 
     def draws(self, slots: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Return a random number for each slot, the same whenever it is asked for: (B,) uint64."""
-        seed = derived_seed(self.seed, self.name)
-        return np.array([splitmix(seed, int(slot)) for slot in slots], dtype=np.uint64)
+        return splitmixes(derived_seed(self.seed, self.name), slots)
 
 
 class Curve(TrainerCallback):  # type: ignore[misc]  # transformers' classes are untyped

@@ -2,7 +2,7 @@
 
 A group is G answers of one token sampled in one state; an answer's reward is the discounted return of its action (`rollout`).
 The trainer gets measured groups in states that the present policy has just reached; ratio, clip, k3 KL and loss are TRL's
-(`grpo_trainer`). A guard watches every step and examines the policy on held-out games (`grpo_guard`, `monitors`): an alarm is
+(`trainer`). A guard watches every step and examines the policy on held-out games (`guard`, `monitors`): an alarm is
 noted, or ends the training with the last good weights.
 
 A fixed number of steps, never a time limit, so that the same seed gives the same weights. At a checkpoint the games begin
@@ -22,17 +22,16 @@ import numpy as np
 from transformers import TrainerCallback
 
 from ouroboros.policy.bases import open_policy, player_of, save_policy
-from ouroboros.policy.distributed import processes
-from ouroboros.policy.grpo_config import VARIANTS, GrpoConfig
-from ouroboros.policy.grpo_guard import Guard, Halt
-from ouroboros.policy.grpo_sampler import Sampler, frozen
-from ouroboros.policy.grpo_trainer import Batch, build_trainer, drift
-from ouroboros.policy.grpo_truth import Exam
+from ouroboros.policy.distributed import alone
+from ouroboros.policy.grpo.config import VARIANTS, GrpoConfig
+from ouroboros.policy.grpo.guard import Guard, Halt
+from ouroboros.policy.grpo.rollout import Actors, Futures, Groups, RewardFunction, Weights, answer_logprobs, collect
+from ouroboros.policy.grpo.sampler import Sampler, frozen
+from ouroboros.policy.grpo.trainer import Batch, build_trainer, drift
+from ouroboros.policy.grpo.truth import Exam
 from ouroboros.policy.report import Progress, TrainingReport, silent
-from ouroboros.policy.rollout import Actors, Futures, Groups, RewardFunction, Weights, answer_logprobs, collect
 from ouroboros.policy.snake_gpt import quiet
 from ouroboros.policy.training import Record, Workplace
-from ouroboros.protocols.errors import UsageError
 
 if TYPE_CHECKING:
     from ouroboros.policy.language import LanguagePolicy
@@ -94,10 +93,10 @@ def train_grpo(
             processes.
         TrainingError: the reward is not finite.
     """
-    if processes() > 1:
-        raise UsageError(f"grpo trains in one process, found {processes()}: start it without a launcher")
+    alone("train grpo")
     probe = task.engine(np.zeros(1, dtype=np.uint64))
-    policy = open_policy(start, task=task.name, size=int(probe.observations().constants["size"]), trainable=True)
+    size = int(probe.observations().constants["size"])
+    policy = open_policy(start, task=task.name, size=size, trainable=True, device=config.device)
     with Workplace(out, f"{start} {config.model_dump_json()}", seed) as place:
         report = improve(task, policy, reward, gamma_at, config, seed, place.folder, progress, resume=place.last())
         save_policy(policy, out)
@@ -149,7 +148,7 @@ def improve(
         with suppress(Halt):
             trainer.train(resume_from_checkpoint=resume)
     guard.leave_good()
-    report = record.report(time.perf_counter() - begun, gain=_gain(record), **guard.figures())
+    report = record.report(time.perf_counter() - begun, gain=_gain(record), pieces=trainer.pieces, **guard.figures())
     return replace(report, alarms=tuple(guard.alarms), stopped=None if guard.stopped is None else str(guard.stopped))
 
 
@@ -177,7 +176,7 @@ class Rollout(TrainerCallback):  # type: ignore[misc]  # transformers' classes a
         self.last: Groups | None = None
 
     def __call__(self, progress: float) -> Batch:
-        """Return S groups of G answers; a `grpo_trainer.Supply`."""
+        """Return S groups of G answers; a `trainer.Supply`."""
         config = self.config
         self.sampler.refresh()
         figures = self._drift()

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ouroboros.policy.monitors import Truth
-from ouroboros.policy.rollout import finite
+from ouroboros.policy.grpo.monitors import Truth
+from ouroboros.policy.grpo.rollout import finite
 from ouroboros.protocols.seeds import game_seeds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ouroboros.policy.rollout import RewardFunction
+    from ouroboros.policy.grpo.rollout import RewardFunction
     from ouroboros.protocols.ports import Policy, Task
 
 

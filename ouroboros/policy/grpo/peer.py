@@ -20,10 +20,10 @@ from trl import GRPOTrainer
 
 from ouroboros.policy.bases import player_of
 from ouroboros.policy.fleet import Fleet
-from ouroboros.policy.grpo_config import GrpoConfig
-from ouroboros.policy.grpo_sampler import Sampler, frozen
-from ouroboros.policy.grpo_trainer import Batch, SharedPromptTrainer, build_trainer
-from ouroboros.policy.rollout import Futures, answer_logits, answer_logprobs, sample
+from ouroboros.policy.grpo.config import GrpoConfig
+from ouroboros.policy.grpo.rollout import Futures, answer_logits, answer_logprobs, sample
+from ouroboros.policy.grpo.sampler import Sampler, frozen
+from ouroboros.policy.grpo.trainer import Batch, SharedPromptTrainer, build_trainer
 from ouroboros.policy.snake_gpt import SnakeGPT, load
 from ouroboros.policy.tokenizer import build_tokenizer
 from ouroboros.policy.training import plain_arguments, strip_console
@@ -93,7 +93,7 @@ class Table:
         self.generator = np.random.default_rng(ground.seed)
 
     def __call__(self, progress: float) -> Batch:
-        """Return a batch; a `grpo_trainer.Supply`."""
+        """Return a batch; a `trainer.Supply`."""
         config = self.ground.config
         rows = self.generator.choice(len(self.ground.worth), config.states, replace=False)
         self.sampler.refresh()

@@ -23,15 +23,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ouroboros.policy.bases import open_policy
-from ouroboros.policy.distill_config import DistillConfig, StageName
-from ouroboros.policy.grpo import train_grpo
-from ouroboros.policy.imitation import Blend, Buffer, DistillTrainer, Guide, Supply, projected
-from ouroboros.policy.local import LocalPolicy
-from ouroboros.policy.monitors import Alarm
-from ouroboros.policy.preference import PreferenceTrainer, collect_pairs
+from ouroboros.policy.distill.config import DistillConfig, StageName
+from ouroboros.policy.distill.imitation import Blend, Buffer, DistillTrainer, Guide, Supply, projected
+from ouroboros.policy.distill.preference import PreferenceTrainer, collect_pairs
+from ouroboros.policy.distill.stage import Curve, Stage, mean_score
+from ouroboros.policy.grpo.fit import train_grpo
+from ouroboros.policy.grpo.monitors import Alarm
 from ouroboros.policy.report import Progress, TrainingReport, silent
+from ouroboros.policy.serving.local import LocalPolicy
 from ouroboros.policy.snake_gpt import SnakeGPT, create, load, quiet, save
-from ouroboros.policy.stage import Curve, Stage, mean_score
 from ouroboros.policy.training import Record, Workplace
 from ouroboros.protocols.errors import UsageError
 from ouroboros.protocols.seeds import derived_seed

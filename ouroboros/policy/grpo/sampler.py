@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 from ouroboros.policy.bases.player import plain_model, player_of
-from ouroboros.policy.local import LocalPolicy
+from ouroboros.policy.serving.local import LocalPolicy
 from ouroboros.policy.snake_gpt import SnakeGPT
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
-from ouroboros.policy.grpo_sampler import put_weights, trained_weights
-from ouroboros.policy.monitors import Alarm, Truth, Watch, alarm, judge
+from ouroboros.policy.grpo.monitors import Alarm, Truth, Watch, alarm, judge
+from ouroboros.policy.grpo.sampler import put_weights, trained_weights
 
 if TYPE_CHECKING:
-    from ouroboros.policy.grpo_config import GrpoConfig
-    from ouroboros.policy.grpo_sampler import Sampler
-    from ouroboros.policy.grpo_trainer import SharedPromptTrainer
-    from ouroboros.policy.grpo_truth import Exam
+    from ouroboros.policy.grpo.config import GrpoConfig
+    from ouroboros.policy.grpo.sampler import Sampler
+    from ouroboros.policy.grpo.trainer import SharedPromptTrainer
+    from ouroboros.policy.grpo.truth import Exam
     from ouroboros.policy.training import Record
 
 STATE, GOOD = "guard.json", "good.safetensors"

@@ -21,17 +21,17 @@ from torch.nn import functional
 from transformers import TrainerCallback
 
 from ouroboros.policy.bases.player import BATCH_TOKENS, after_prompts, evaluation, plain_model, player_of
-from ouroboros.policy.data import Lessons, Teaching, join, lessons_of, load_lessons
-from ouroboros.policy.local import LocalPolicy
-from ouroboros.policy.sft import LessonTrainer
-from ouroboros.policy.stage import FIRST_GAME
+from ouroboros.policy.distill.stage import FIRST_GAME
+from ouroboros.policy.serving.local import LocalPolicy
+from ouroboros.policy.sft.data import Lessons, Teaching, join, lessons_of, load_lessons
+from ouroboros.policy.sft.trainer import LessonTrainer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ouroboros.policy.distill.stage import Stage
     from ouroboros.policy.language import LanguagePolicy
     from ouroboros.policy.snake_gpt import SnakeGPT
-    from ouroboros.policy.stage import Stage
     from ouroboros.protocols.ports import Engine, Task
     from ouroboros.protocols.records import Observations
 
@@ -264,15 +264,13 @@ class DistillTrainer(LessonTrainer):
     school: Any
     blend: Blend
 
-    def compute_loss(
-        self, model: torch.nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        """Return the loss of a batch of slots; see the module."""
+    def slot_loss(self, model: torch.nn.Module, slots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the mean loss, and the logits after the prompts; see the module."""
         blend, buffer = self.blend, self.school
         with read_by_head(self.policy.model) as states:
-            hard, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-        rows = buffer.rows(inputs["slot"].cpu().numpy())
-        moves = outputs["logits"][:, list(self.policy.actions)]
+            hard, logits = super().slot_loss(model, slots)
+        rows = buffer.rows(slots.cpu().numpy())
+        moves = logits[:, list(self.policy.actions)]
         wanted = torch.from_numpy(buffer.all.logits[rows]).to(moves.device)
         soft = soft_loss(moves, wanted, blend.temperature)
         loss = blend.alpha * soft + (1 - blend.alpha) * hard
@@ -285,4 +283,4 @@ class DistillTrainer(LessonTrainer):
             metrics["feature"].append(float(feature))
         metrics["soft"].append(float(soft))
         metrics["agreement"].append(float((moves.argmax(dim=1) == wanted.argmax(dim=1)).float().mean()))
-        return (loss, outputs) if return_outputs else loss
+        return loss, logits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecEnv
 
 from ouroboros.envs import gymnasium_env
-from ouroboros.policy.baselines import GAMES, HIDDEN, SETTINGS, BaselinePolicy, Card, seen_from_head
+from ouroboros.policy.baselines.fit import GAMES, HIDDEN, SETTINGS, BaselinePolicy, Card, seen_from_head
 from ouroboros.policy.play import play
 from ouroboros.protocols.errors import TrainingError
 from ouroboros.protocols.seeds import game_seeds
@@ -137,16 +138,18 @@ class Diary:
 class Notes(BaseCallback):
     """Writes the diary."""
 
-    def __init__(self, diary: Diary, task: SnakeTask, steps: int, seed: int, progress: Progress, curve: int) -> None:
-        """Take where to write and whom to tell."""
+    def __init__(
+        self, diary: Diary, task: SnakeTask, steps: int, seed: int, progress: Progress, curve: int, limit_s: float
+    ) -> None:
+        """Take where to write, whom to tell and when to stop."""
         super().__init__()
         self.diary, self.task, self.steps, self.progress, self.points = diary, task, steps, progress, curve
         self.seeds = np.array(game_seeds(seed, "search", 0, CURVE_GAMES), dtype=np.uint64)
-        self.told = 0.0
+        self.told, self.end_s = 0.0, time.process_time() + limit_s
 
     def _on_step(self) -> bool:
-        """Go on."""
-        return True
+        """Say whether to go on."""
+        return time.process_time() < self.end_s
 
     def _on_rollout_start(self) -> None:
         """Note the loss of the updates before, and tell of the progress."""
@@ -174,13 +177,13 @@ class Notes(BaseCallback):
         }
 
 
-def fit(card: Card, task: SnakeTask, steps: int, seed: int, progress: Progress, curve: int) -> Diary:
+def fit(card: Card, task: SnakeTask, steps: int, seed: int, progress: Progress, curve: int, limit_s: float = math.inf) -> Diary:
     """Train; the arguments are those of `baselines.train`."""
     games = Games(task, seed)
     view = {"features_extractor_class": HeadView, "net_arch": list(HIDDEN), "activation_fn": torch.nn.ReLU}
     algorithm: type[PPO] | type[DQN] = PPO if card.kind == "ppo" else DQN
     model = algorithm("MlpPolicy", games, policy_kwargs=view, seed=seed % 2**32, device="cpu", verbose=0, **SETTINGS[card.kind])
     diary = Diary(card, model, games.scores)
-    model.learn(steps, callback=Notes(diary, task, steps, seed, progress, curve))
+    model.learn(steps, callback=Notes(diary, task, steps, seed, progress, curve, limit_s))
     games.close()
     return diary

@@ -17,7 +17,7 @@ import torch
 from torch.nn import functional
 
 from ouroboros.policy.encodings import ACTIONS
-from ouroboros.policy.kernels import attend, normalise
+from ouroboros.policy.serving.kernels import attend, normalise
 from ouroboros.policy.snake_gpt import SnakeGPT, load
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""PPO and DQN of Stable-Baselines3, as policies like any other."""

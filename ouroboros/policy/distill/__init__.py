@@ -1,0 +1,1 @@
+"""Distillation: from a teacher policy to a smaller student, in stages."""

@@ -1,0 +1,1 @@
+"""Snake-GPT as `ports.Policy`: in this process, or behind a vLLM server."""

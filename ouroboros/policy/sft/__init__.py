@@ -1,0 +1,1 @@
+"""Supervised fine-tuning: lessons of a teacher, and the training on them."""
