@@ -67,8 +67,8 @@ class GrpoConfig(BaseModel):
 
     After every `truth_every` steps and at the end, `truth_games` held-out games are played greedily (0: never); `limits` says
     when alarms ring. `checkpoint` is the steps between checkpoints (0: none), rounded up to whole batches. `recompute` trades a
-    third of the speed for the memory of activations. On `device` "cuda" the model computes in bfloat16 and its weights stay in
-    float32.
+    third of the speed for the memory of activations. On `device` "cuda" the model trains and
+    plays there in the precision of its weights, since a sampler of another one would ring the alarm.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

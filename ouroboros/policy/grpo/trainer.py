@@ -296,7 +296,7 @@ def build_trainer(
             max_grad_norm=1.0,
             disable_dropout=True,
             seed=seed % 2**32,
-            **{**plain_arguments(config.saves(), config.device), "gradient_checkpointing": config.recompute},
+            **{**plain_arguments(config.saves(), config.device), "bf16": False, "gradient_checkpointing": config.recompute},
         ),
         train_dataset=Dataset.from_dict({"prompt": [""]}),
         processing_class=_silent_tokenizer(policy.pad, policy.end),
