@@ -24,7 +24,7 @@ class TrainingReport:
         curve: points of the learning curve: steps made, mean score of the policy alone.
         seconds: wall time; no part of equality, and to be left out of every hash.
         alarms: those that rang, in order.
-        stopped: the alarm that ended the training, as one line; the weights are then the last good ones.
+        stopped: what ended the training before its time, as one line; the weights are then the last good ones.
     """
 
     steps: int

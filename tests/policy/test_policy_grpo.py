@@ -482,6 +482,23 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_good_weights(task, beginn
     json.dumps([report.alarms[-1].value, report.alarms[-1].bound], allow_nan=False)  # the ledger takes no NaN
 
 
+def test_a_policy_that_cannot_be_sampled_stops_with_the_last_good_weights(task, beginner, tmp_path, monkeypatch):
+    """The second batch meets logits that are NaN: the weights of the start are left, the last that were known to be good."""
+    step = SharedPromptTrainer.training_step
+
+    def broken(self, model, inputs, num_items_in_batch=None):
+        loss = step(self, model, inputs, num_items_in_batch)
+        if self.state.global_step == 1:
+            with torch.no_grad():
+                next(model.parameters()).fill_(torch.nan)
+        return loss
+
+    monkeypatch.setattr(SharedPromptTrainer, "training_step", broken)
+    report = train_grpo(task, beginner, nothing, lambda progress: 0.0, TINY, 1, tmp_path / "a")
+    assert report.stopped.startswith("not finite at step 2: ")
+    assert weights(tmp_path / "a") == weights(beginner)
+
+
 def script(monkeypatch, *checks):
     """Let the examinations say: (scores, returns) of each check in turn, the same for all games."""
     from ouroboros.policy.grpo.monitors import Truth

@@ -216,3 +216,26 @@ def test_any_base_learns_and_goes_on(task, tmp_path, lora):
     assert again.loss[0] < first.loss[0]
     observations = task.engine(np.arange(3, dtype=np.uint64)).observations()
     assert player_of(open_policy(tmp_path / "b")).logits(observations).shape == (3, 4)
+
+
+@pytest.mark.parametrize("checkpoint", [0, 2])
+def test_a_loss_that_is_not_finite_leaves_the_last_checkpoint(task, tmp_path, monkeypatch, checkpoint):
+    """The fourth step's loss is NaN: what the checkpoint of step 2 keeps is written, or nothing where there is none."""
+    config, learned, kept = TINY.model_copy(update={"checkpoint": checkpoint}), trainer.LessonTrainer.slot_loss, {}
+
+    def poisoned(self, model, slots):
+        loss, logits = learned(self, model, slots)
+        kept[self.state.global_step] = {name: weight.detach().clone() for name, weight in self.model.named_parameters()}
+        return loss * (torch.nan if self.state.global_step == 3 else 1), logits
+
+    monkeypatch.setattr(trainer.LessonTrainer, "slot_loss", poisoned)
+    if not checkpoint:
+        with pytest.raises(TrainingError, match=r"step 4: loss nan, expected a finite one; lower sft\.learning_rate"):
+            fit_sft(task, config, 7, tmp_path / "a")
+        assert list(tmp_path.iterdir()) == []
+        return
+    report = fit_sft(task, config, 7, tmp_path / "a")
+    assert report.stopped == "sft: step 4: loss nan, expected a finite one; the weights of checkpoint-2 are kept"
+    found = dict(open_policy(tmp_path / "a").model.named_parameters())
+    assert all(torch.equal(found[name], weight) for name, weight in kept[2].items())
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]

@@ -25,7 +25,7 @@ from ouroboros.policy.bases import open_policy, player_of, save_policy
 from ouroboros.policy.distributed import alone
 from ouroboros.policy.grpo.config import VARIANTS, GrpoConfig
 from ouroboros.policy.grpo.guard import Guard, Halt
-from ouroboros.policy.grpo.rollout import Actors, Futures, Groups, RewardFunction, Weights, answer_logprobs, collect
+from ouroboros.policy.grpo.rollout import Actors, Diverged, Futures, Groups, RewardFunction, Weights, answer_logprobs, collect
 from ouroboros.policy.grpo.sampler import Sampler, frozen
 from ouroboros.policy.grpo.trainer import Batch, build_trainer, drift
 from ouroboros.policy.grpo.truth import Exam
@@ -146,7 +146,10 @@ def improve(
         for callback in (rollout, record, guard):
             trainer.add_callback(callback)
         with suppress(Halt):
-            trainer.train(resume_from_checkpoint=resume)
+            try:
+                trainer.train(resume_from_checkpoint=resume)
+            except Diverged:
+                guard.diverge(trainer.state.global_step)
     guard.leave_good()
     report = record.report(time.perf_counter() - begun, gain=_gain(record), pieces=trainer.pieces, **guard.figures())
     return replace(report, alarms=tuple(guard.alarms), stopped=None if guard.stopped is None else str(guard.stopped))

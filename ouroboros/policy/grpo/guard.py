@@ -64,6 +64,8 @@ class Guard(TrainerCallback):  # type: ignore[misc]  # transformers' classes are
             self._restore(folder)
         elif self.config.truth_every:
             self._examine(0)
+        else:
+            self.good = trained_weights(self.model)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Refuse a step that is not finite. Raises Halt."""
@@ -78,6 +80,11 @@ class Guard(TrainerCallback):  # type: ignore[misc]  # transformers' classes are
         if not self.config.truth_every:
             self.good = trained_weights(self.model)
         raise Halt
+
+    def diverge(self, step: int) -> None:
+        """Ring because the policy that a step left behind has logits that are not finite, and cannot play."""
+        meaning = "the policy's logits are not finite: nothing more can be sampled, and the last good weights are kept"
+        self._ring([alarm(self.limits, "not_finite", step, 1, 0.0, meaning)])
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
         """Look at a step's figures, and hold an examination where one is due."""

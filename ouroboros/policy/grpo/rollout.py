@@ -151,6 +151,10 @@ def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
+class Diverged(Exception):
+    """A policy whose logits are not finite: it has no moves to sample."""
+
+
 def sample(
     logits: NDArray[np.float32], count: int, generator: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -163,7 +167,12 @@ def sample(
 
     Returns:
         (B, count) int64 and (B, count) float32.
+
+    Raises:
+        Diverged: a logit is not finite.
     """
+    if not np.isfinite(logits).all():
+        raise Diverged
     logp = log_softmax(logits)
     edges = np.exp(logp).cumsum(axis=1)
     # Row r lies in [r, r + 1), so that one search serves all rows.

@@ -11,6 +11,7 @@ Several processes may train together: see `distributed`.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from ouroboros.policy.sft.trainer import LessonTrainer
 from ouroboros.policy.slots import slot_trainer
 from ouroboros.policy.snake_gpt import create, quiet
 from ouroboros.policy.training import Record, Workplace
+from ouroboros.protocols.errors import TrainingError
 
 if TYPE_CHECKING:
     from ouroboros.policy.language import LanguagePolicy
@@ -52,7 +54,8 @@ def fit_sft(
     Raises:
         UsageError: no such teacher, encoding, base or start, or a board that the encoding does not cover.
         SurroundingsError: no GPU where one is asked for, no memory, or a base that is not on this machine.
-        TrainingError: the loss is not finite.
+        TrainingError: the loss is not finite, and no checkpoint was made before. Where one was, its weights are written, and
+            the report says so.
     """
     begun = time.perf_counter()
     join_processes()
@@ -77,11 +80,28 @@ def fit_sft(
         trainer.school, trainer.pieces = school, config.pieces
         trainer.add_callback(school)
         trainer.add_callback(record)
-        trainer.train(resume_from_checkpoint=place.last())
+        stopped = _trained(trainer, place)
         refill(school.mirror, policy)
         on_main(lambda: save_policy(school.mirror, out))
         place.done()
-    return record.report(time.perf_counter() - begun, pieces=trainer.pieces)
+    return replace(record.report(time.perf_counter() - begun, pieces=trainer.pieces), stopped=stopped)
+
+
+def _trained(trainer: LessonTrainer, place: Workplace) -> str | None:
+    """Train, or go on; return why the training stopped where its loss was not finite and a checkpoint's weights are left.
+
+    Raises:
+        TrainingError: the loss is not finite, and no checkpoint was made before.
+    """
+    try:
+        trainer.train(resume_from_checkpoint=place.last())
+    except TrainingError as error:
+        good = place.last()
+        if good is None:
+            raise TrainingError(f"{error}; lower sft.learning_rate, or set sft.checkpoint, which keeps good weights") from error
+        trainer._load_from_checkpoint(good)
+        return f"{error}; the weights of {Path(good).name} are kept"
+    return None
 
 
 def _student(task: Task, config: SftConfig, seed: int, start: Path | None) -> LanguagePolicy:
