@@ -41,7 +41,7 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
 
     Raises:
         UsageError: the directory exists, or the recipe asks for what cannot be.
-        SurroundingsError: no sandbox, no git, or no room.
+        SurroundingsError: no sandbox, no git, no room, or no base for the start policy.
     """
     if folder.exists():
         raise exists_already(folder)
@@ -80,7 +80,12 @@ def exists_already(folder: Path) -> UsageError:
 
 
 def check_start(recipe: Recipe) -> None:
-    """Refuse a start controller, reward or policy that cannot be read; raises UsageError."""
+    """Refuse a start controller, reward or policy that cannot be used. A policy is opened: only then all is known of it.
+
+    Raises:
+        UsageError: it is missing, damaged, or another board's.
+        SurroundingsError: the base of the policy, or the one to be trained, is not on this machine.
+    """
     from ouroboros.protocols.errors import CandidateFault
     from ouroboros.rewards.language import parse
 
@@ -94,9 +99,14 @@ def check_start(recipe: Recipe) -> None:
         except (CandidateFault, UnicodeDecodeError, OSError) as error:
             raise UsageError(f"start.reward {start.reward} is no reward spec: {error}") from None
     if start.policy != "sft":
-        from ouroboros.policy.snake_gpt import load
+        from ouroboros.policy.bases import open_policy
+        from ouroboros.policy.shipped import find_policy
 
-        load(Path(start.policy), task=recipe.task.name, size=recipe.task.size)
+        open_policy(find_policy(start.policy), task=recipe.task.name, size=recipe.task.size)
+    elif base := recipe.sft.model_dump().get("base"):
+        from ouroboros.policy.bases.origin import find_checkpoint
+
+        find_checkpoint(str(base))
 
 
 def check_training_settings(recipe: Recipe) -> None:
@@ -105,8 +115,8 @@ def check_training_settings(recipe: Recipe) -> None:
 
     from ouroboros.perception.reader import ReaderConfig
     from ouroboros.policy.encodings import encoding_of
-    from ouroboros.policy.grpo import GrpoConfig
-    from ouroboros.policy.sft import SftConfig
+    from ouroboros.policy.grpo.fit import GrpoConfig
+    from ouroboros.policy.sft.fit import SftConfig
     from ouroboros.protocols.jsonrpc import one_line
 
     encoding_of(str(recipe.sft.model_dump().get("encoding", "path")), recipe.task.size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Perceive = Callable[[Observations], Observations]
-KEPT = 8
-"""Policies that stay loaded."""
+KEPT, KEPT_BASES = 8, 2
+"""Policies that stay loaded, and how many where they are large: an incumbent and a candidate."""
 
 
 @dataclass(slots=True)
@@ -94,6 +95,19 @@ class Player:
         self.session = self.reopen()
 
 
+@dataclass(frozen=True, slots=True)
+class InTurn:
+    """A policy that threads ask one after the other: a base changes its output layer while it answers."""
+
+    policy: Policy
+    lock: Lock = field(default_factory=Lock)
+
+    def logits(self, observations: Observations) -> NDArray[np.float32]:
+        """Return the action logits: (B, A) float32."""
+        with self.lock:
+            return self.policy.logits(observations)
+
+
 @dataclass(slots=True)
 class Lenient:
     """A player's session that goes on where the controller fails, with action 0, and counts how often it did."""
@@ -144,16 +158,23 @@ class Players:
             return None
 
     def policy(self, digest: str) -> Policy:
-        """Return a loaded policy; the `KEPT` used last are kept."""
-        from ouroboros.policy.local import LocalPolicy
-
+        """Return a loaded policy, Snake-GPT or a base; those used last are kept."""
         policy = self._policies.pop(digest, None)
         if policy is None:
-            policy = LocalPolicy(self.store.directory(digest), task=self.task.name, size=self.size)
-            while len(self._policies) >= KEPT:
+            large = any(isinstance(other, InTurn) for other in self._policies.values())
+            while len(self._policies) >= (KEPT_BASES if large else KEPT):
                 self._policies.pop(next(iter(self._policies)))
+            policy = self._load(digest)
         self._policies[digest] = policy
         return policy
+
+    def _load(self, digest: str) -> Policy:
+        from ouroboros.policy.bases import open_policy, player_of
+        from ouroboros.policy.snake_gpt import SnakeGPT
+
+        opened = open_policy(self.store.directory(digest), task=self.task.name, size=self.size)
+        player: Policy = player_of(opened)
+        return player if isinstance(opened, SnakeGPT) else InTurn(player)
 
     def seeds(self, stream: str, start: int, count: int) -> list[int]:
         """Return game seeds of one of the run's streams."""

@@ -31,7 +31,7 @@ class TaskSettings(Frozen):
 
 
 class StartSettings(Frozen):
-    """What plays first: a Snake-GPT trained by SFT (or a directory that holds one), a controller, a reward."""
+    """What plays first: a policy trained by SFT (`sft`), a shipped one by its name, or a directory; a controller, a reward."""
 
     policy: str = "sft"
     controller: str | None = None

@@ -26,7 +26,7 @@ from ouroboros.runs.recipe import TaskSettings
 from ouroboros.runs.tasks import make_task
 
 if TYPE_CHECKING:
-    from ouroboros.policy.rollout import TermedReward
+    from ouroboros.policy.grpo.rollout import TermedReward
     from ouroboros.protocols.ports import Task
 
 Report = Callable[[str, float, str], None]
@@ -105,7 +105,7 @@ def _run(job: Job) -> Trained:
 
     try:
         return run_job(job, report)
-    except UsageError:
+    except (UsageError, SurroundingsError):  # no fault of the candidate: the base of the policy is gone, say
         raise
     except Exception as error:  # the boundary of the process: only errors that travel well may cross it
         if "No space left" in str(error) or getattr(error, "errno", None) == errno.ENOSPC:
@@ -126,7 +126,7 @@ def run_job(job: Job, report: Callable[..., None]) -> Trained:
 
     threads(job.threads)
     if job.kind == "sft":
-        from ouroboros.policy.sft import SftConfig, fit_sft
+        from ouroboros.policy.sft.fit import SftConfig, fit_sft
 
         return Trained(dict(fit_sft(task, SftConfig(**job.config), job.seed, job.out, report).health))
     return _grpo(job, task, report)
@@ -134,7 +134,7 @@ def run_job(job: Job, report: Callable[..., None]) -> Trained:
 
 def _grpo(job: Job, task: Task, report: Callable[..., None]) -> Trained:
     """Train a policy under a reward; a training in stages warms up in the first of them."""
-    from ouroboros.policy.grpo import GrpoConfig, train_grpo
+    from ouroboros.policy.grpo.fit import GrpoConfig, train_grpo
 
     assert job.start is not None
     assert job.reward is not None
@@ -151,7 +151,7 @@ def _grpo(job: Job, task: Task, report: Callable[..., None]) -> Trained:
 
 def termed(spec: RewardSpec, features: list[str]) -> TermedReward:
     """Return a spec as a function of features, with each of its terms as a function of its own."""
-    from ouroboros.policy.rollout import TermedReward
+    from ouroboros.policy.grpo.rollout import TermedReward
     from ouroboros.rewards.language import compile_spec
 
     parts = {term.name: spec.model_copy(update={"terms": (term,)}) for term in spec.terms}

@@ -22,6 +22,9 @@ from ouroboros.runs.training import Job
 if TYPE_CHECKING:
     from ouroboros.runs.context import Run
 
+EXPLANATIONS = ("README.md", "training.json", "curve.png")
+"""What `ouroboros train` leaves beside a policy for people to read."""
+
 
 def start(run: Run) -> None:
     """Train (or load) the policy that the run begins with, commit it as the first incumbent, and score it."""
@@ -49,22 +52,37 @@ def _reader(run: Run) -> str:
 
 
 def _policy(run: Run) -> dict[str, Any]:
-    where = run.recipe.start.policy
-    if where != "sft":
-        from ouroboros.policy.local import LocalPolicy
+    """Return the hash of the policy that the recipe names, or of one trained by SFT.
 
-        LocalPolicy(Path(where), task=run.task.name, size=run.recipe.task.size)
-        copy = run.store.scratch_dir() / "policy"
-        shutil.copytree(where, copy)
-        return {"policy": run.store.put_dir(copy)}
-    return {"policy": _trained(run, "sft", run.recipe.sft.model_dump(), run.seed("sft"), "policy")}
+    A policy that is given was opened when the run was made. What explains it to people stays behind: it decides no move.
+    """
+    given = run.recipe.start.policy
+    if given == "sft":
+        return {"policy": _trained(run, "sft", run.recipe.sft.model_dump(), run.seed("sft"), "policy")}
+    from ouroboros.policy.shipped import find_policy
+
+    copy = run.store.scratch_dir() / "policy"
+    shutil.copytree(find_policy(given), copy, ignore=shutil.ignore_patterns(*EXPLANATIONS))
+    digest = run.store.put_dir(copy)
+    shutil.rmtree(copy.parent, ignore_errors=True)
+    return {"policy": digest}
 
 
 def _trained(run: Run, kind: str, config: dict[str, Any], seed: int, part: str) -> str:
     """Train a model, or take the one that an equal training left in the cache; return its hash in the store."""
     task = run.recipe.task
     key = content_hash(
-        [kind, config, seed, task.model_dump(), run.recipe.threads, source_hash(part), source_hash("envs"), version("torch")]
+        [
+            kind,
+            config,
+            _base(config),
+            seed,
+            task.model_dump(),
+            run.recipe.threads,
+            source_hash(part),
+            source_hash("envs"),
+            version("torch"),
+        ]
     )
     cached = model_cache() / key
     out = run.store.scratch_dir() / kind
@@ -79,6 +97,15 @@ def _trained(run: Run, kind: str, config: dict[str, Any], seed: int, part: str) 
     digest = run.store.put_dir(out)
     shutil.rmtree(out.parent, ignore_errors=True)
     return digest
+
+
+def _base(config: dict[str, Any]) -> str:
+    """Return what tells the base of a training from others that have lain where it lies; empty where there is none."""
+    if not config.get("base"):
+        return ""
+    from ouroboros.policy.bases.origin import find_checkpoint
+
+    return find_checkpoint(str(config["base"]))[1].fingerprint
 
 
 def keep(folder: Path, cached: Path) -> None:
