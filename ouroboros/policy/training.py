@@ -86,6 +86,12 @@ class Record(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
             raise TrainingError(f"{self.stage}: step {state.global_step}: loss {self.loss[-1]}, expected a finite one")
         self.progress(self.stage, state.global_step / state.max_steps, {"loss": self.loss[-1], **self.rows[-1]})
 
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        """Refuse to keep weights that are not finite in the place of good ones. Raises TrainingError."""
+        due = args.save_strategy == "steps" and state.global_step % args.save_steps == 0
+        if due and not all(bool(weight.isfinite().all()) for weight in model.parameters() if weight.requires_grad):
+            raise TrainingError(f"{self.stage}: step {state.global_step}: the weights are not finite")
+
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Keep the record with the weights."""
         if not is_main():
