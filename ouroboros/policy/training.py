@@ -60,6 +60,12 @@ class Workplace:
         """Return the newest checkpoint's folder."""
         return get_last_checkpoint(str(self.folder)) if self.folder.is_dir() else None
 
+    def good(self, broken: int) -> Path | None:
+        """Return the newest checkpoint from which a step was made in good order, before the step that broke."""
+        steps = [int(path.name.split("-")[1]) for path in self.folder.glob("checkpoint-*")]
+        found = [step for step in steps if step < broken - 1]
+        return self.folder / f"checkpoint-{max(found)}" if found else None
+
     def done(self) -> None:
         """Remove the folder."""
         if is_main():
@@ -83,14 +89,9 @@ class Record(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
         self.loss.append(float(logs["loss"]))
         self.rows.append({ours: float(logs[theirs]) for ours, theirs in self.names.items() if logs.get(theirs) is not None})
         if not np.isfinite(self.loss[-1]) or not np.isfinite(self.rows[-1].get("grad_norm", 0.0)):
-            raise TrainingError(f"{self.stage}: step {state.global_step}: loss {self.loss[-1]}, expected a finite one")
+            found = f"loss {self.loss[-1]:.4g}, gradient norm {self.rows[-1].get('grad_norm', 0.0):.4g}"
+            raise TrainingError(f"{self.stage}: step {state.global_step}: {found}, expected finite ones")
         self.progress(self.stage, state.global_step / state.max_steps, {"loss": self.loss[-1], **self.rows[-1]})
-
-    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
-        """Refuse to keep weights that are not finite in the place of good ones. Raises TrainingError."""
-        due = args.save_strategy == "steps" and state.global_step % args.save_steps == 0
-        if due and not all(bool(weight.isfinite().all()) for weight in model.parameters() if weight.requires_grad):
-            raise TrainingError(f"{self.stage}: step {state.global_step}: the weights are not finite")
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Keep the record with the weights."""
@@ -117,7 +118,7 @@ def plain_arguments(checkpoint: int = 0, device: str = "cpu") -> dict[str, Any]:
     """Return the trainer's arguments that every training here shares: no console, no reports.
 
     Args:
-        checkpoint: steps between checkpoints, of which the newest stays; 0 for none.
+        checkpoint: steps between checkpoints, of which the newest two stay; 0 for none.
         device: `cpu` or `cuda`, where no launcher has started this process, which would decide.
     """
     return {
@@ -126,7 +127,7 @@ def plain_arguments(checkpoint: int = 0, device: str = "cpu") -> dict[str, Any]:
         "report_to": "none",
         "save_strategy": "steps" if checkpoint else "no",
         "save_steps": checkpoint or 500,
-        "save_total_limit": 1,
+        "save_total_limit": 2,  # the newest is known to be good once a step was made from it
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
         "disable_tqdm": True,

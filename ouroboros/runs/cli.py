@@ -67,6 +67,7 @@ def _complain(text: str, code: int) -> int:
 def cli() -> None:
     """A self-improving loop for game-playing policies: design rewards, patch the controller, keep what is truly better."""
     logging.basicConfig(level=os.environ.get("OUROBOROS_LOG", "ERROR").upper(), format="%(name)s: %(message)s")
+    logging.getLogger("ouroboros").setLevel(os.environ.get("OUROBOROS_LOG", "WARNING").upper())
     silence()
 
 

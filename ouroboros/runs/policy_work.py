@@ -63,8 +63,6 @@ def train_by_recipe(
             raise
         if not _speaks():
             return
-        if report.health.get("pieces", 1) > getattr(settings, kind).model_dump().get("pieces", 1):
-            shown.note(f"memory ran out: batches went through the model in {report.health['pieces']:.0f} pieces")
         if report.stopped:
             shown.note(f"stopped: {report.stopped}; the last good weights are written")
         evaluation = _evaluated(settings, task, out, games, shown)

@@ -15,7 +15,7 @@ from ouroboros.protocols.errors import SurroundingsError, UsageError
 pytest.importorskip("stable_baselines3")
 from ouroboros.policy.baselines import sb3 as baselines_sb3
 
-STEPS = {"ppo": 4096, "dqn": 3000}
+STEPS = {"ppo": 4096, "dqn": 2500}
 KINDS = list(STEPS)
 
 
@@ -160,5 +160,5 @@ def test_a_limit_ends_it_early(task, tmp_path, kind):
 
 @pytest.mark.slow
 def test_ppo_learns(task, seeds, tmp_path):
-    baselines.train("ppo", task, 60_000, 0, tmp_path / "ppo")
+    baselines.train("ppo", task, 30_000, 0, tmp_path / "ppo")
     assert play(task, baselines.load(tmp_path / "ppo"), seeds).score.mean() > 4

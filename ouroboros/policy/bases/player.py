@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ouroboros.protocols.records import Observations
 
 log = logging.getLogger(__name__)
+NO_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory", "could not create a primitive")
+"""What torch's errors say where there is no memory; the last are oneDNN's words for it."""
 BATCH_TOKENS: Final = 16_384
 """Tokens of a batch, padding included."""
 
@@ -202,4 +204,4 @@ def out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     text = str(error).lower()
-    return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
+    return any(words in text for words in NO_MEMORY)

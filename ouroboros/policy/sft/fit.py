@@ -54,8 +54,8 @@ def fit_sft(
     Raises:
         UsageError: no such teacher, encoding, base or start, or a board that the encoding does not cover.
         SurroundingsError: no GPU where one is asked for, no memory, or a base that is not on this machine.
-        TrainingError: the loss is not finite, and no checkpoint was made before. Where one was, its weights are written, and
-            the report says so.
+        TrainingError: the loss is not finite, and no good checkpoint was made before. Where one was, its weights are
+            written, and the report says so.
     """
     begun = time.perf_counter()
     join_processes()
@@ -80,27 +80,27 @@ def fit_sft(
         trainer.school, trainer.pieces = school, config.pieces
         trainer.add_callback(school)
         trainer.add_callback(record)
-        stopped = _trained(trainer, place)
+        stopped = _trained(trainer, place, record)
         refill(school.mirror, policy)
         on_main(lambda: save_policy(school.mirror, out))
         place.done()
     return replace(record.report(time.perf_counter() - begun, pieces=trainer.pieces), stopped=stopped)
 
 
-def _trained(trainer: LessonTrainer, place: Workplace) -> str | None:
-    """Train, or go on; return why the training stopped where its loss was not finite and a checkpoint's weights are left.
+def _trained(trainer: LessonTrainer, place: Workplace, record: Record) -> str | None:
+    """Train, or go on; return why the training stopped where its loss was not finite and a good checkpoint is left.
 
     Raises:
-        TrainingError: the loss is not finite, and no checkpoint was made before.
+        TrainingError: the loss is not finite, and no good checkpoint was made before.
     """
     try:
         trainer.train(resume_from_checkpoint=place.last())
     except TrainingError as error:
-        good = place.last()
+        good = place.good(len(record.loss))
         if good is None:
             raise TrainingError(f"{error}; lower sft.learning_rate, or set sft.checkpoint, which keeps good weights") from error
-        trainer._load_from_checkpoint(good)
-        return f"{error}; the weights of {Path(good).name} are kept"
+        trainer._load_from_checkpoint(str(good))
+        return f"{error}; the weights of {good.name} are kept"
     return None
 
 

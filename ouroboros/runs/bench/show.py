@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Group
 from rich.table import Table
 
-from ouroboros.runs.bench import gate_show
+from ouroboros.runs.bench import gate_show, policy_show
 
 
 def tables(name: str, document: dict[str, Any]) -> Group:
@@ -18,6 +18,7 @@ def tables(name: str, document: dict[str, Any]) -> Group:
         "engine": engine_tables,
         "gate": gate_show.tables,
         "plan": plan_tables,
+        "policy": policy_show.tables,
         "sandbox": sandbox_tables,
         "teachers": teacher_tables,
     }
@@ -164,8 +165,9 @@ def ratio_table(ratios: dict[str, float]) -> Table:
 
 def plot(name: str, document: dict[str, Any], path: Path) -> None:
     """Draw a benchmark's curves to a PNG file; nothing for benchmarks that have none."""
-    if name == "gate":
-        gate_show.plot(document, path)
+    drawers = {"gate": gate_show.plot, "policy": policy_show.plot}
+    if name in drawers:
+        drawers[name](document, path)
         return
     import matplotlib
 
