@@ -80,7 +80,7 @@ class GrpoConfig(BaseModel):
     iterations: int = Field(default=2, ge=1, le=16)
     variant: VariantName = "dr_grpo"
     sampler: Literal["actions", "vocabulary"] = "actions"
-    learning_rate: float = Field(default=3e-4, gt=0)
+    learning_rate: float = Field(default=2e-4, gt=0)
     epsilon_low: float | None = Field(default=None, gt=0, lt=1)
     epsilon_high: float | None = Field(default=None, gt=0)
     scale: Scale | None = None
@@ -88,14 +88,14 @@ class GrpoConfig(BaseModel):
     beta: float = Field(default=0.02, ge=0)
     env_weight: float = Field(default=1.0, ge=0)
     warmup: float = Field(default=0.1, ge=0, le=0.5)
-    horizon: int = Field(default=16, ge=1, le=256)
-    discount: float = Field(default=0.9, gt=0, le=1)
+    horizon: int = Field(default=32, ge=1, le=256)
+    discount: float = Field(default=0.97, gt=0, le=1)
     continuation: str = "cycle"
     crews: int = Field(default=6, ge=1, le=64)
     games: int = Field(default=48, ge=1)
     stagger: int = Field(default=12, ge=0)
     moves: int = Field(default=3, ge=0)
-    explore: float = Field(default=0.1, ge=0, le=1)
+    explore: float = Field(default=0.3, ge=0, le=1)
     truth_every: int = Field(default=25, ge=0)
     truth_games: int = Field(default=48, ge=2)
     limits: Limits = Limits()
