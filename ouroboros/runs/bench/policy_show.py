@@ -282,11 +282,14 @@ def plot(document: dict[str, Any], path: Path) -> None:
     panels = [(draw, document[name]) for name, draw in PICTURES.items() if name in document and "missing" not in document[name]]
     if not panels:
         return
-    figure = Figure(figsize=(4.6 * len(panels), 3.8), layout="constrained")
-    for axis, (draw, section) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+    rows, columns = -(-len(panels) // 2), min(2, len(panels))
+    figure = Figure(figsize=(4.6 * columns, 3.6 * rows), layout="constrained")
+    for axis, (draw, section) in zip(figure.subplots(rows, columns, squeeze=False).flat, panels, strict=False):
         draw(axis, section)
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(alpha=0.25)
+    for axis in figure.axes[len(panels) :]:
+        axis.remove()
     figure.suptitle(f"ouroboros bench policy, seed {document['seed']}: {document['machine']['processor']}", fontsize=9)
     figure.savefig(path, dpi=110)
 
@@ -326,10 +329,15 @@ def _sizes(axis: Axes, section: dict[str, Any]) -> None:
         color = THEIRS if index == 0 else OURS
         axis.scatter(row["decisions_per_s"], row["score"]["mean"], s=400 * row["mb"], color=color, alpha=0.5)
         axis.annotate(
-            row["policy"], (row["decisions_per_s"], row["score"]["mean"]), (4, 4), textcoords="offset points", fontsize=7
+            row["policy"],
+            (row["decisions_per_s"], row["score"]["mean"]),
+            (-6, 5),
+            textcoords="offset points",
+            fontsize=7,
+            ha="right",
         )
     axis.set(xlabel="decisions/s of one core", ylabel="mean score", title="distilled: size, score, speed")
-    axis.margins(0.25)
+    axis.margins(0.35, 0.25)
 
 
 PICTURES: Final[dict[str, Callable[[Any, dict[str, Any]], None]]] = {
