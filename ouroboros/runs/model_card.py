@@ -68,10 +68,17 @@ ouroboros eval --policy DIR --games 500
 ouroboros watch --policy DIR
 ```
 
-`AutoModelForCausalLM` and `AutoTokenizer` load it; `snake_gpt.json` names the encoding of the prompt.
+{_loading(Path(document["policy"]))}
 
 Limits: it plays this game on this board size and no other; walls it has not seen. {again}
 """
+
+
+def _loading(policy: Path) -> str:
+    """Return a sentence on what loads a policy directory."""
+    if (policy / "base.json").is_file():
+        return "`ouroboros.policy.bases.open_policy` loads it; `base.json` names its base and the encoding of the prompt."
+    return "`AutoModelForCausalLM` and `AutoTokenizer` load it; `snake_gpt.json` names the encoding of the prompt."
 
 
 def _on_gpu(kind: str, settings: Recipe) -> bool:

@@ -157,7 +157,8 @@ def draw_curve(loss: list[float], curve: list[tuple[int, float]], path: Path) ->
     width = max(1, len(loss) // 100)
     smooth = np.convolve(loss, np.ones(width) / width, mode="valid")
     axes.plot(np.arange(len(smooth)) + width, smooth, color="#7a8fa6", linewidth=1)
-    axes.set(xlabel="step", ylabel="loss", yscale="log")
+    # A cross entropy falls over orders of magnitude; GRPO's loss lies on both sides of 0.
+    axes.set(xlabel="step", ylabel="loss", yscale="log" if smooth.min() > 0 else "linear")
     if curve:
         scores = axes.twinx()
         scores.plot(*zip(*curve, strict=True), color="#2f7d4f", marker="o", markersize=3)

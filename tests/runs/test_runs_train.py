@@ -5,6 +5,8 @@ import tomllib
 
 import pytest
 
+from ouroboros.policy.snake_gpt import Shape
+from ouroboros.runs.bench.policy_base import write_policy
 from ouroboros.runs.cli import call
 
 TINY = [
@@ -32,6 +34,19 @@ def test_sft_leaves_a_policy_that_explains_itself(policy):
     assert "ouroboros train sft --out run --seed 3 --set sft.steps=4" in card
     assert (policy / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert not list(policy.parent.glob(".*"))
+
+
+def test_the_card_names_what_loads_the_policy(policy, tmp_path):
+    """A base's own files are not all that it needs."""
+    assert "`AutoModelForCausalLM` and `AutoTokenizer` load it" in (policy / "README.md").read_text()
+    out = tmp_path / "base"
+    write_policy(tmp_path / "start", 6, Shape(hidden=16, layers=1, heads=1, intermediate=16))
+    arguments = ["train", "sft", "--start", str(tmp_path / "start"), "--out", str(out), "--games", "2"]
+    assert (
+        call([*arguments, "--set", "sft.steps=1", "--set", "sft.positions=50", "--set", "sft.batch=2", "--set", "task.size=6"])
+        == 0
+    )
+    assert "`ouroboros.policy.bases.open_policy` loads it" in (out / "README.md").read_text()
 
 
 def test_grpo_goes_on_from_a_policy(policy, tmp_path, capsys):
