@@ -7,6 +7,7 @@ while it trains can join. A batch goes through the model in as many pieces as me
 from __future__ import annotations
 
 import logging
+from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,9 +38,9 @@ class SlotTrainer(SFTTrainer):  # type: ignore[misc]  # trl's classes are untype
     policy: LanguagePolicy
     pieces: int = 1
 
+    @abstractmethod
     def slot_loss(self, model: torch.nn.Module, slots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the mean loss of slots, (B,) int64, and the logits after their prompts, (B, V)."""
-        raise NotImplementedError
 
     def compute_loss(
         self, model: torch.nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None

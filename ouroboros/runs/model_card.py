@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def model_card(
     kind: str, settings: Recipe, recipe: Path | None, overrides: tuple[str, ...], start: str | None, document: dict[str, Any]
 ) -> str:
-    """Return the card, as Markdown with the metadata that model hubs read.
+    """Return the card, as Markdown with the metadata that model hubs read; most of it is the text.
 
     Args:
         kind: `sft`, `grpo` or `distill`.

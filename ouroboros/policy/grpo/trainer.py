@@ -6,6 +6,8 @@
 - The old log-probabilities are those of the first pass over a batch, which is on policy: no pass is made for them alone. The
   sampler's own are held against them.
 - The reference's log-probabilities come with the groups, computed once per prompt.
+
+One class overrides a dozen of TRL's methods that share its state, which is what makes it long.
 """
 
 from __future__ import annotations
