@@ -1,1 +1,1 @@
-"""The games: rules, batched engine, oracle, teachers, toolkit of the controllers, pictures. Start at `task.SnakeTask`."""
+"""What all games share, and a folder per game: `registry` lists them, `snake/task.py` is Snake."""

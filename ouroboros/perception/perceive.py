@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ouroboros.envs.state import Array, allocating_kernel
-from ouroboros.perception.decode import ReadBoards, exact_rows
+from ouroboros.envs.snake.engine.state import Array, allocating_kernel
+from ouroboros.envs.snake.sight.decode import ReadBoards, exact_rows
 from ouroboros.protocols.errors import UsageError
 from ouroboros.protocols.records import Observations
 

@@ -17,8 +17,8 @@ from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from ouroboros.perception.cells import board_size
-from ouroboros.perception.decode import ReadBoards, decode
+from ouroboros.envs.snake.sight.cells import board_size
+from ouroboros.envs.snake.sight.decode import ReadBoards, decode
 from ouroboros.perception.vit import CellVit, build, normalise, patchify
 from ouroboros.protocols.errors import SurroundingsError, UsageError
 from ouroboros.protocols.records import Frozen

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ouroboros.envs.state import EMPTY, WALL
-from ouroboros.perception.cells import CLASSES, board_size, label
-from ouroboros.perception.decode import decode, exact_rows
+from ouroboros.envs.snake.engine.state import EMPTY, WALL
+from ouroboros.envs.snake.sight.cells import CLASSES, board_size, label
+from ouroboros.envs.snake.sight.decode import decode, exact_rows
 from ouroboros.perception.reader import ReaderCard, ReaderConfig, network, save_reader, torch_threads, weights_of
 from ouroboros.perception.vit import CellVit, initialise, normalise, patchify
 from ouroboros.protocols.errors import TrainingError, UsageError

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ouroboros.perception.cells import CLASSES
+from ouroboros.envs.snake.sight.cells import CLASSES
 
 if TYPE_CHECKING:
     import numpy as np

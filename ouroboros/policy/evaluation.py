@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, runtime_check
 
 import numpy as np
 
-from ouroboros.envs.rollout import play_out
+from ouroboros.envs.snake.rollout import play_out
 from ouroboros.policy.choice import Mover, Sampling, entropy_of, odds_of, rated_by, taught_by
 from ouroboros.policy.play import estimate, join_outcomes
 from ouroboros.protocols.records import Estimate, Observations, Outcomes

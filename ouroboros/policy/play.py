@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from ouroboros.envs.rollout import Decide, play_out
-from ouroboros.policy.fleet import join_observations
+from ouroboros.envs.loop import join_observations
+from ouroboros.envs.snake.rollout import Decide, play_out
 from ouroboros.protocols.records import Estimate, Observations, Outcomes
 
 if TYPE_CHECKING:

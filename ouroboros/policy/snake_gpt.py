@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, set_seed
 from transformers.utils import logging as transformers_logging
 
-from ouroboros.policy.encodings import ACTIONS, EOS, PAD, Encoding, encoding_of
+from ouroboros.envs.snake.encodings import ACTIONS, EOS, PAD, Encoding, encoding_of
 from ouroboros.policy.tokenizer import build_tokenizer
 from ouroboros.protocols.errors import SurroundingsError, UsageError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from ouroboros.policy.encodings import Encoding
-from ouroboros.policy.encodings.port import SEPARATOR
+from ouroboros.envs.snake.encodings import Encoding
+from ouroboros.envs.snake.encodings.port import SEPARATOR
 
 
 def build_tokenizer(encoding: Encoding) -> PreTrainedTokenizerFast:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ouroboros.ledger.sqlite import Ledger
     from ouroboros.runs.context import Run
-    from ouroboros.runs.ledger import Ledger
 
 ROUNDS_DONE = "all rounds done"
 

@@ -13,14 +13,14 @@ from ouroboros.protocols.records import Candidate, Incumbent, RewardSpec, Spent,
 from ouroboros.protocols.seeds import derived_seed
 
 if TYPE_CHECKING:
+    from ouroboros.ledger.sqlite import Ledger
+    from ouroboros.ledger.store import Store
+    from ouroboros.ledger.workspace import Workspace
     from ouroboros.protocols.ports import Role, Task
-    from ouroboros.runs.ledger import Ledger
+    from ouroboros.runs.executors.local import Trainers
     from ouroboros.runs.players import Players
     from ouroboros.runs.progress import Progress
     from ouroboros.runs.recipe import Recipe
-    from ouroboros.runs.store import Store
-    from ouroboros.runs.training import Trainers
-    from ouroboros.runs.workspace import Workspace
 
 VERDICT = TypeAdapter(Verdict)
 INCUMBENT_METHODS = ("run.start", "patch.apply", "patch.rollback")

@@ -12,11 +12,11 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from ouroboros.ledger.sqlite import Ledger, disk_full, is_full, require_room
+from ouroboros.ledger.workspace import no_git
 from ouroboros.protocols.errors import LedgerError, OuroborosError, UsageError
 from ouroboros.runs.cache import cache_root
-from ouroboros.runs.ledger import Ledger, disk_full, is_full, require_room
 from ouroboros.runs.recipe import Recipe, build_recipe, identity, recipe_toml
-from ouroboros.runs.workspace import no_git
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -113,8 +113,8 @@ def check_training_settings(recipe: Recipe) -> None:
     """Refuse unknown or impossible settings of the trainings before anything is written; raises UsageError."""
     from pydantic import ValidationError
 
+    from ouroboros.envs.snake.encodings import encoding_of
     from ouroboros.perception.reader import ReaderConfig
-    from ouroboros.policy.encodings import encoding_of
     from ouroboros.policy.grpo.fit import GrpoConfig
     from ouroboros.policy.sft.fit import SftConfig
     from ouroboros.protocols.jsonrpc import one_line
@@ -134,8 +134,8 @@ def check_training_settings(recipe: Recipe) -> None:
 
 
 def _parts(recipe: Recipe, run: str) -> tuple[Task, Sandbox, dict[str, Role]]:
-    from ouroboros.runs.roles import build_role
-    from ouroboros.runs.tasks import make_task
+    from ouroboros.envs.registry import make_task
+    from ouroboros.runs.asking import build_role
     from ouroboros.sandbox.choose import choose
 
     task = make_task(recipe.task)
@@ -191,11 +191,11 @@ def is_running(folder: Path) -> bool:
 @contextmanager
 def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> Iterator[Run]:
     """Open a run for work, with all its parts; undo what a killed process left half-done."""
+    from ouroboros.ledger.store import Store
+    from ouroboros.ledger.workspace import Workspace
     from ouroboros.runs.context import Run, standing
+    from ouroboros.runs.executors.local import Trainers
     from ouroboros.runs.players import Players
-    from ouroboros.runs.store import Store
-    from ouroboros.runs.training import Trainers
-    from ouroboros.runs.workspace import Workspace
 
     with ExitStack() as stack:
         ledger = stack.enter_context(closing(Ledger(folder / "ledger.sqlite")))  # first: one of another version says so

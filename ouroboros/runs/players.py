@@ -17,8 +17,8 @@ from ouroboros.protocols.seeds import game_seeds
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ouroboros.ledger.store import Store
     from ouroboros.protocols.ports import Policy, Sandbox, Session, Task
-    from ouroboros.runs.store import Store
 
 log = logging.getLogger(__name__)
 Perceive = Callable[[Observations], Observations]
@@ -53,7 +53,7 @@ class Player:
 
     def _batch(self, task: Task, seeds: list[int]) -> Outcomes:
         """Play games that advance together; a lost one goes on with any moves, and nobody asks the controller for them."""
-        from ouroboros.envs.rollout import play_out
+        from ouroboros.envs.snake.rollout import play_out
 
         engine, gone = task.engine(np.array(seeds, dtype=np.uint64)), np.zeros(len(seeds), np.bool_)
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 from ouroboros.protocols.errors import SurroundingsError
 from ouroboros.protocols.ports import Sandbox
-from ouroboros.sandbox.docker_worker import DockerSandbox
+from ouroboros.sandbox.docker.sandbox import DockerSandbox
 from ouroboros.sandbox.limits import Limits
-from ouroboros.sandbox.wasm import WasmSandbox
+from ouroboros.sandbox.wasm.sandbox import WasmSandbox
 
 Name = Literal["auto", "docker", "wasm"]
 REMEDY = "two ways to get one: start a Docker daemon, or pip install wasmtime and componentize-py (Python on WebAssembly)"

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.records import Observations
+from ouroboros.sandbox.guest.wire import BAD_ACTION, CANDIDATE_RAISED, CHARACTERS, TEXT, as_text
 from ouroboros.sandbox.limits import REPLY_ACTION_CAP, REPLY_BASE_CAP, REPLY_DEPTH_CAP
-from ouroboros.sandbox.vocabulary import BUILTINS, EXCEPTIONS, MODULES
-from ouroboros.sandbox.wire import BAD_ACTION, CANDIDATE_RAISED, CHARACTERS, TEXT, as_text
+from ouroboros.sandbox.screen.vocabulary import BUILTINS, EXCEPTIONS, MODULES
 
 _FORMATS = {
     "i1": "b",

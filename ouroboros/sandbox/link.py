@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Literal, Protocol
 
 from ouroboros.protocols.errors import SurroundingsError
-from ouroboros.sandbox.wire import READY
+from ouroboros.sandbox.guest.wire import READY
 
 OUT_OF_TIME = 81
 """Exit status of a worker process whose guest used up its fuel."""

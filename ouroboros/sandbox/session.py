@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.records import Observations
 from ouroboros.sandbox.codec import act_request, open_request, read_actions, read_opened, reply_cap
+from ouroboros.sandbox.guest.wire import REPLY, REQUEST
 from ouroboros.sandbox.limits import BATCH_BYTES, BATCH_ROWS, REQUEST_CAP, Limits
 from ouroboros.sandbox.link import Link, LinkClosed, LinkTimeout
-from ouroboros.sandbox.wire import REPLY, REQUEST
 
 T = TypeVar("T")
 

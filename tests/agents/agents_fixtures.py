@@ -6,8 +6,8 @@ import sys
 
 import numpy as np
 
-import ouroboros.envs.toolkit as toolkit_module
-from ouroboros.envs.task import SnakeTask
+import ouroboros.envs.snake.toolkit as toolkit_module
+from ouroboros.envs.snake.task import SnakeTask
 from ouroboros.protocols.messages import Diagnosis, Finding, PatchRequest, RewardRequest, Tool, Tried
 from ouroboros.protocols.records import RewardSpec
 

@@ -4,8 +4,8 @@ from collections import deque
 
 import numpy as np
 
-from ouroboros.envs import state as st
-from ouroboros.envs.engine import SnakeEngine
+from ouroboros.envs.snake.engine import state as st
+from ouroboros.envs.snake.engine.games import SnakeEngine
 from ouroboros.protocols.records import Observations
 
 STEPS = ((-1, 0), (1, 0), (0, -1), (0, 1))

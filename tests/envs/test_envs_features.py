@@ -3,10 +3,10 @@
 import numpy as np
 from envs_twin import place
 
-from ouroboros.envs.engine import SnakeEngine
-from ouroboros.envs.features import FEATURES
-from ouroboros.envs.settings import Settings
-from ouroboros.envs.teachers import teach
+from ouroboros.envs.snake.engine.features import FEATURES
+from ouroboros.envs.snake.engine.games import SnakeEngine
+from ouroboros.envs.snake.engine.settings import Settings
+from ouroboros.envs.snake.teachers.teach import teach
 
 NAMES = list(FEATURES)
 

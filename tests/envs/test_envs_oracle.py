@@ -7,16 +7,16 @@ from envs_twin import place
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from ouroboros.envs.astar import shortest_distances, shortest_paths
-from ouroboros.envs.cycle import positions_on_cycle
-from ouroboros.envs.engine import SnakeEngine
-from ouroboros.envs.oracle import regret
-from ouroboros.envs.record import record
-from ouroboros.envs.rollout import rollout
-from ouroboros.envs.settings import Settings
-from ouroboros.envs.task import SnakeTask
-from ouroboros.envs.teachers import TEACHERS, equal_moves, make_aids, teach
-from ouroboros.policy.teacher_data import observations_of
+from ouroboros.envs.snake.engine.games import SnakeEngine
+from ouroboros.envs.snake.engine.settings import Settings
+from ouroboros.envs.snake.oracle.astar import shortest_distances, shortest_paths
+from ouroboros.envs.snake.oracle.regret import regret
+from ouroboros.envs.snake.record import record
+from ouroboros.envs.snake.rollout import rollout
+from ouroboros.envs.snake.task import SnakeTask
+from ouroboros.envs.snake.teacher_data import observations_of
+from ouroboros.envs.snake.teachers.cycle import positions_on_cycle
+from ouroboros.envs.snake.teachers.teach import TEACHERS, equal_moves, make_aids, teach
 from ouroboros.protocols.errors import UsageError
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from ouroboros.envs.render import ansi, render, sprites
-from ouroboros.envs.task import SnakeTask
+from ouroboros.envs.snake.drawing.render import ansi, render, sprites
+from ouroboros.envs.snake.task import SnakeTask
 from ouroboros.protocols.errors import UsageError
 
 

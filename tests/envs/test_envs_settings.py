@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from ouroboros.envs.engine import SnakeEngine
-from ouroboros.envs.rollout import rollout
-from ouroboros.envs.settings import Settings, checked_settings
-from ouroboros.envs.task import SnakeTask
+from ouroboros.envs.snake.engine.games import SnakeEngine
+from ouroboros.envs.snake.engine.settings import Settings, checked_settings
+from ouroboros.envs.snake.rollout import rollout
+from ouroboros.envs.snake.task import SnakeTask
 
 SPLIT = ["....", "####", "....", "...."]
 

@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from ouroboros.envs import toolkit
-from ouroboros.envs.astar import shortest_paths
-from ouroboros.envs.cycle import positions_on_cycle
-from ouroboros.envs.oracle import ASTRAY, RISKY, TRAPPED, regret
-from ouroboros.envs.task import SnakeTask
+from ouroboros.envs.snake import toolkit
+from ouroboros.envs.snake.oracle.astar import shortest_paths
+from ouroboros.envs.snake.oracle.regret import ASTRAY, RISKY, TRAPPED, regret
+from ouroboros.envs.snake.task import SnakeTask
+from ouroboros.envs.snake.teachers.cycle import positions_on_cycle
 
 BOARDS = [(4, 0.0), (5, 0.0), (6, 0.0), (8, 0.15)]
 

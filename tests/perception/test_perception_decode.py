@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from ouroboros.envs.task import SnakeTask
-from ouroboros.perception.cells import BODY, CLASSES, EMPTY, FOOD, HEAD, board_size, label
-from ouroboros.perception.decode import decode, exact_rows
+from ouroboros.envs.snake.sight.cells import BODY, CLASSES, EMPTY, FOOD, HEAD, board_size, label
+from ouroboros.envs.snake.sight.decode import decode, exact_rows
+from ouroboros.envs.snake.task import SnakeTask
 from ouroboros.protocols.records import Observations
 
 

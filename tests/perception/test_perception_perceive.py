@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ouroboros.envs.task import SnakeTask
+from ouroboros.envs.snake.task import SnakeTask
 from ouroboros.perception.perceive import VisionPerception, add_noise
 from ouroboros.perception.reader import ReaderConfig, load_reader
 from ouroboros.perception.training import train_reader

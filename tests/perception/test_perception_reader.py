@@ -11,9 +11,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from ouroboros.envs.task import SnakeTask
-from ouroboros.perception.cells import BODY, CLASSES, HEAD, WALL, label
-from ouroboros.perception.decode import exact_rows
+from ouroboros.envs.snake.sight.cells import BODY, CLASSES, HEAD, WALL, label
+from ouroboros.envs.snake.sight.decode import exact_rows
+from ouroboros.envs.snake.task import SnakeTask
 from ouroboros.perception.reader import CARD, WEIGHTS, ReaderConfig, load_reader, network, torch_threads
 from ouroboros.perception.training import VARIANTS, gather, train_reader
 from ouroboros.protocols.errors import SurroundingsError, TrainingError, UsageError

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from ouroboros.policy.encodings.board import BODY, FOOD, WALL
+from ouroboros.envs.snake.encodings.board import BODY, FOOD, WALL
 from ouroboros.protocols.records import Observations
 
 

@@ -18,8 +18,8 @@ from transformers import (
 )
 from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 
-from ouroboros.envs.task import SnakeTask
-from ouroboros.policy.encodings import encoding_of
+from ouroboros.envs.snake.encodings import encoding_of
+from ouroboros.envs.snake.task import SnakeTask
 from ouroboros.policy.snake_gpt import quiet
 
 BEGIN, END = "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ouroboros.envs.task import SnakeTask
+from ouroboros.envs.snake.task import SnakeTask
 from ouroboros.policy.snake_gpt import Shape, create, save
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from ouroboros.envs.task import SnakeTask
+from ouroboros.envs.snake.task import SnakeTask
 from ouroboros.policy import training
 from ouroboros.policy.distributed import on_main
 from ouroboros.policy.sft import fit as sft

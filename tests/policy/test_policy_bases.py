@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
-from ouroboros.envs.engine import SnakeEngine
-from ouroboros.envs.state import PENDING
+from ouroboros.envs.snake.engine.games import SnakeEngine
+from ouroboros.envs.snake.engine.state import PENDING
+from ouroboros.envs.snake.hints import food_distances
 from ouroboros.policy.bases import HfPolicy, LoraSettings, load_base, open_policy, player_of, save_policy, train_in_float32
 from ouroboros.policy.bases.directory import ADAPTER, CARD
-from ouroboros.policy.bases.hints import food_distances
 from ouroboros.policy.serving.local import LocalPolicy
 from ouroboros.policy.sft.data import Teaching, teach
 from ouroboros.policy.sft.trainer import lesson_loss

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trl import DPOConfig, DPOTrainer
 
-from ouroboros.envs.engine import SnakeEngine
+from ouroboros.envs.snake.engine.games import SnakeEngine
 from ouroboros.policy.bases import load_base
 from ouroboros.policy.distill.fit import DistillConfig, distill
 from ouroboros.policy.distill.imitation import (

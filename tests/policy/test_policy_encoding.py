@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from policy.boards import batches, random_batch
 
-from ouroboros.policy.encodings import ACTIONS, ENCODINGS, EOS, PAD, UNK, encoding_of
-from ouroboros.policy.encodings.board import WALL, free_of
-from ouroboros.policy.encodings.path import CHUNK, CHUNKS
-from ouroboros.policy.encodings.port import states
+from ouroboros.envs.snake.encodings import ACTIONS, ENCODINGS, EOS, PAD, UNK, encoding_of
+from ouroboros.envs.snake.encodings.board import WALL, free_of
+from ouroboros.envs.snake.encodings.path import CHUNK, CHUNKS
+from ouroboros.envs.snake.encodings.port import states
 from ouroboros.policy.tokenizer import build_tokenizer
 from ouroboros.protocols.errors import UsageError
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from policy.boards import random_batch
 
-from ouroboros.policy.encodings import ENCODINGS, encoding_of
-from ouroboros.policy.encodings.board import WALL, free_moves
-from ouroboros.policy.encodings.write import batch_of
+from ouroboros.envs.snake.encodings import ENCODINGS, encoding_of
+from ouroboros.envs.snake.encodings.board import WALL, free_moves
+from ouroboros.envs.snake.encodings.write import batch_of
 from ouroboros.protocols.errors import UsageError
 from ouroboros.protocols.records import Observations
 

@@ -25,7 +25,7 @@ class Careful:
         self.weight = weight
 
     def logits(self, observations):
-        from ouroboros.policy.encodings.board import free_moves
+        from ouroboros.envs.snake.encodings.board import free_moves
 
         return self.weight * free_moves(observations).astype(np.float32) - np.arange(4, dtype=np.float32) / 10
 

@@ -13,14 +13,14 @@ from checkpoints import checkpoint
 from pydantic import ValidationError
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, set_seed
 
-from ouroboros.envs.task import SnakeTask
+from ouroboros.bench.peers.trl import as_rollout, first_gradients, lay_out, our_trainer, stock_trainer
+from ouroboros.envs.loop import Fleet
+from ouroboros.envs.snake.encodings import ACTIONS, encoding_of
+from ouroboros.envs.snake.task import SnakeTask
 from ouroboros.policy.bases import LoraSettings, load_base, player_of, save_policy
-from ouroboros.policy.encodings import ACTIONS, encoding_of
-from ouroboros.policy.fleet import Fleet
 from ouroboros.policy.grpo.config import VARIANTS, GrpoConfig
 from ouroboros.policy.grpo.fit import FIGURES, Rollout, improve, train_grpo
 from ouroboros.policy.grpo.monitors import Limits
-from ouroboros.policy.grpo.peer import as_rollout, first_gradients, lay_out, our_trainer, stock_trainer
 from ouroboros.policy.grpo.rollout import Actors, Futures, TermedReward, Weights, answer_logprobs, collect, sample
 from ouroboros.policy.grpo.sampler import frozen, next_logits, trained_weights
 from ouroboros.policy.grpo.trainer import Batch, SharedPromptTrainer, advantages, build_trainer
@@ -656,7 +656,7 @@ def test_the_trainers_logits_are_the_players(task, untrained):
 
 @pytest.mark.slow
 def test_reward_of_the_game_helps_and_its_opposite_rings(task, tmp_path):
-    from ouroboros.runs.bench.policy_gain import measure
+    from ouroboros.bench.policy.gain import measure
 
     found = measure(lambda what, fraction: None, seeds=1)
     assert found["useful"]["gain"]["mean"] > 0.1

@@ -14,7 +14,7 @@ class Teacher:
         self.asked = []
 
     def logits(self, observations):
-        from ouroboros.policy.encodings.port import states
+        from ouroboros.envs.snake.encodings.port import states
 
         self.asked.append(len(observations))
         seen = states(observations)

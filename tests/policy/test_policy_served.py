@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ouroboros.policy.encodings import ACTIONS, encoding_of
+from ouroboros.envs.snake.encodings import ACTIONS, encoding_of
 from ouroboros.policy.play import play
 from ouroboros.policy.serving.local import LocalPolicy
 from ouroboros.policy.serving.served import PROMPTS, ServedPolicy

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import LlamaForCausalLM
 
-from ouroboros.envs.engine import SnakeEngine
+from ouroboros.envs.snake.encodings import ACTIONS, EOS
+from ouroboros.envs.snake.encodings.board import free_moves
+from ouroboros.envs.snake.engine.games import SnakeEngine
 from ouroboros.policy.bases import LoraSettings, open_policy, player_of
-from ouroboros.policy.encodings import ACTIONS, EOS
-from ouroboros.policy.encodings.board import free_moves
 from ouroboros.policy.play import play
 from ouroboros.policy.serving.local import LocalPolicy
 from ouroboros.policy.sft import trainer

@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ouroboros.envs.engine import SnakeEngine
-from ouroboros.envs.task import SnakeTask
-from ouroboros.envs.teachers import TEACHERS, teach
-from ouroboros.policy.teacher_data import DataConfig, read_positions, write_positions
+from ouroboros.envs.snake.engine.games import SnakeEngine
+from ouroboros.envs.snake.task import SnakeTask
+from ouroboros.envs.snake.teacher_data import DataConfig, read_positions, write_positions
+from ouroboros.envs.snake.teachers.teach import TEACHERS, teach
 from ouroboros.protocols.errors import SurroundingsError, UsageError
 from ouroboros.protocols.seeds import game_seeds
 

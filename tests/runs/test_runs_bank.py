@@ -13,11 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pydantic import TypeAdapter
 
-from ouroboros.envs.engine import SnakeEngine
-from ouroboros.envs.task import SnakeTask
-from ouroboros.policy.play import play_traced
-from ouroboros.protocols.records import Incumbent, Observations
-from ouroboros.runs.gate.bank import (
+from ouroboros.envs.snake.engine.games import SnakeEngine
+from ouroboros.envs.snake.task import SnakeTask
+from ouroboros.gate.bank import (
     FAILURE_SHARE,
     STARTS,
     Failures,
@@ -27,8 +25,10 @@ from ouroboros.runs.gate.bank import (
     failures_text,
     read_failures,
 )
-from ouroboros.runs.gate.oracle import Answers, BankScore, View, answers, score_bank
-from ouroboros.runs.phases.regret import Screen
+from ouroboros.gate.screen import Answers, BankScore, View, answers, score_bank
+from ouroboros.policy.play import play_traced
+from ouroboros.protocols.records import Incumbent, Observations
+from ouroboros.runs.phases.order import Screen
 from ouroboros.runs.players import Player
 
 

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from ouroboros.runs.bench import engine, hostile, plan, sandbox, teachers, timing
-from ouroboros.runs.cli import call
+from ouroboros.bench import timing
+from ouroboros.bench.sandbox import hostile
+from ouroboros.bench.sandbox import suite as sandbox
+from ouroboros.bench.snake import engine, plan, teachers
+from ouroboros.cli.main import call
 
 
 @pytest.fixture(autouse=True)

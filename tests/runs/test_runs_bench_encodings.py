@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from ouroboros.policy.encodings import ENCODINGS
-from ouroboros.runs.bench import encodings
-from ouroboros.runs.cli import call
+from ouroboros.bench.snake import encodings
+from ouroboros.cli.main import call
+from ouroboros.envs.snake.encodings import ENCODINGS
 
 
 @pytest.fixture

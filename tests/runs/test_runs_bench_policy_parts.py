@@ -5,7 +5,16 @@ import json
 import numpy as np
 import pytest
 
-from ouroboros.envs.task import SnakeTask
+from ouroboros.bench.policy import alone as policy_alone
+from ouroboros.bench.policy import failures as policy_failures
+from ouroboros.bench.policy import gain as policy_gain
+from ouroboros.bench.policy import quantise as policy_quantise
+from ouroboros.bench.policy import tables as policy_show
+from ouroboros.bench.policy.base import write_policy
+from ouroboros.bench.policy.failures import Case, Said
+from ouroboros.bench.policy.gate import summary, verdict
+from ouroboros.cli.printing import text_of
+from ouroboros.envs.snake.task import SnakeTask
 from ouroboros.policy.bases import HfPolicy, open_policy
 from ouroboros.policy.grpo.config import GrpoConfig
 from ouroboros.policy.report import TrainingReport
@@ -13,11 +22,6 @@ from ouroboros.policy.serving.local import LocalPolicy
 from ouroboros.policy.sft.fit import SftConfig
 from ouroboros.policy.shipped import find_policy
 from ouroboros.policy.snake_gpt import Shape, create, save
-from ouroboros.runs.bench import policy_alone, policy_failures, policy_gain, policy_quantise, policy_show
-from ouroboros.runs.bench.policy_base import write_policy
-from ouroboros.runs.bench.policy_failures import Case, Said
-from ouroboros.runs.bench.policy_gate import summary, verdict
-from ouroboros.runs.printing import text_of
 
 TINY = Shape(hidden=16, layers=1, heads=2, intermediate=16)
 
@@ -205,7 +209,7 @@ def test_what_is_clear(said, kept, clear):
 
 
 def test_an_escaped_exception_is_a_finding(monkeypatch):
-    from ouroboros.runs import cli
+    from ouroboros.cli import main as cli
 
     def breaks(arguments):
         raise KeyError("lost")

@@ -8,8 +8,8 @@ import pytest
 from small_run import micro
 from test_runs_loop import ROLES, document
 
+from ouroboros.cli.main import call
 from ouroboros.runs import lifecycle
-from ouroboros.runs.cli import call
 from ouroboros.runs.progress import Quiet
 
 BOTH = ("roles.reward_designer.count=0", f"roles.code_patcher.use={ROLES}:TwoPartPatcher", "budget.rounds=1")

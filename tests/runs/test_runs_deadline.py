@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from ouroboros.envs.task import SnakeTask
+from ouroboros.bench.sandbox.hostile import FEW, HOSTILE, aftermath, deadlines, verdicts
+from ouroboros.envs.snake.task import SnakeTask
 from ouroboros.protocols.ports import Sandbox
-from ouroboros.runs.bench.hostile import FEW, HOSTILE, aftermath, deadlines, verdicts
 from ouroboros.sandbox.choose import choose
 
 TASK = SnakeTask(size=10)

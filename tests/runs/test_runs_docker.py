@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from small_run import run_micro
 
-from ouroboros.runs.show import Report
+from ouroboros.inspect.run import Report
 
 pytestmark = pytest.mark.docker
 HOSTILE = f"roles.code_patcher.use={Path(__file__).parent / 'scripted_roles.py'}:HostilePatcher"

@@ -15,16 +15,17 @@ from hypothesis import strategies as st
 from PIL import Image
 from rich.console import Console
 
-from ouroboros.envs.task import SnakeTask
+from ouroboros.cli.main import call
+from ouroboros.envs.snake.drawing import gif as scene_gif
+from ouroboros.envs.snake.drawing import tiles as scene_tiles
+from ouroboros.envs.snake.drawing.gif import Frames, encoded, paint
+from ouroboros.envs.snake.drawing.scene import BODY, Scene, gradient, scenes
+from ouroboros.envs.snake.drawing.text import characters, draw, fineness, half_blocks, points
+from ouroboros.envs.snake.task import SnakeTask
+from ouroboros.inspect.contender import contender
+from ouroboros.inspect.evaluation import histogram
+from ouroboros.inspect.watching import Live, Nowhere, watch_games
 from ouroboros.protocols.seeds import game_seeds
-from ouroboros.runs import scene_gif, scene_tiles
-from ouroboros.runs.cli import call
-from ouroboros.runs.contender import contender
-from ouroboros.runs.evaluation_table import histogram
-from ouroboros.runs.scene import BODY, Scene, gradient, scenes
-from ouroboros.runs.scene_gif import Frames, encoded, paint
-from ouroboros.runs.scene_text import characters, draw, fineness, half_blocks, points
-from ouroboros.runs.watching import Live, Nowhere, watch_games
 
 TIMES = ("decisions_per_s", "tokens_per_s", "seconds")
 CAREFUL = """\

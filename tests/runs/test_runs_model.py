@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from small_run import micro
 
-from ouroboros.envs.task import SnakeTask
+from ouroboros.envs.snake.task import SnakeTask
+from ouroboros.inspect.run import Report
+from ouroboros.ledger.sqlite import Ledger
 from ouroboros.runs import lifecycle
-from ouroboros.runs.ledger import Ledger
 from ouroboros.runs.progress import Quiet
-from ouroboros.runs.show import Report
-from ouroboros.sandbox.diff import make_diff
+from ouroboros.sandbox.screen.diff import make_diff
 
 BETTER = """from toolkit import food_move
 

@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-from ouroboros.policy.encodings import ACTIONS
+from ouroboros.bench.policy.serving import BATCHES, ROUNDS, Speed, deciding, interleaved, running, speedups, table
+from ouroboros.envs.snake.encodings import ACTIONS
 from ouroboros.protocols.errors import SurroundingsError
-from ouroboros.runs.bench.policy_serving import BATCHES, ROUNDS, Speed, deciding, interleaved, running, speedups, table
 
 PEER = """
 import json, sys

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from ouroboros.ledger.sqlite import Ledger, is_full
+from ouroboros.ledger.store import Store
+from ouroboros.ledger.workspace import Workspace
 from ouroboros.protocols.errors import LedgerError, UsageError
-from ouroboros.runs.ledger import Ledger, is_full
 from ouroboros.runs.recipe import Recipe, build_recipe, load_recipe, recipe_toml
-from ouroboros.runs.store import Store
-from ouroboros.runs.workspace import Workspace
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 

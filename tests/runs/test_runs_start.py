@@ -14,20 +14,21 @@ import pytest
 import torch
 from small_run import micro, run_micro
 
-from ouroboros.envs.task import SnakeTask
+from ouroboros.envs.snake.task import SnakeTask
+from ouroboros.ledger.sqlite import Ledger
+from ouroboros.ledger.store import Store
 from ouroboros.policy.bases import Base, LoraSettings, load_base, open_policy, save_policy
 from ouroboros.policy.shipped import find_policy
 from ouroboros.protocols.errors import SurroundingsError, UsageError
 from ouroboros.protocols.messages import RewardProposal, RewardReply, RewardRequest
 from ouroboros.protocols.records import Frozen, RewardSpec
-from ouroboros.runs import lifecycle, training
-from ouroboros.runs.ledger import Ledger
+from ouroboros.runs import lifecycle
+from ouroboros.runs.executors import local as training
+from ouroboros.runs.executors.local import Job
 from ouroboros.runs.phases.start import _base, start
 from ouroboros.runs.players import KEPT_BASES, InTurn, Players
 from ouroboros.runs.progress import Quiet
 from ouroboros.runs.recipe import TaskSettings
-from ouroboros.runs.store import Store
-from ouroboros.runs.training import Job
 
 SPEC = '{"terms": [{"name": "meals", "expr": "ate", "weight": 1.0}], "gamma_r": 0.3}'
 TASK = SnakeTask(6)

@@ -5,9 +5,9 @@ import tomllib
 
 import pytest
 
+from ouroboros.bench.policy.base import write_policy
+from ouroboros.cli.main import call
 from ouroboros.policy.snake_gpt import Shape
-from ouroboros.runs.bench.policy_base import write_policy
-from ouroboros.runs.cli import call
 
 TINY = [
     *("--set", "sft.steps=4", "--set", "sft.positions=300", "--set", "sft.batch=16", "--set", "sft.curve=2"),

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ouroboros.envs.task import SnakeTask
+from ouroboros.bench.gate.arena import arena, controller, let_in, propose
+from ouroboros.envs.snake.task import SnakeTask
 from ouroboros.protocols.errors import CandidateFault, UsageError
 from ouroboros.protocols.ports import Sandbox
-from ouroboros.runs.bench.arena import arena, controller, let_in, propose
 from ouroboros.runs.context import Run, rolled_back, transcripts
 from ouroboros.runs.phases import rollback as rollback_phase
 from ouroboros.runs.phases import watch as watch_phase

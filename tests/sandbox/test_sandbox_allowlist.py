@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ouroboros.protocols.errors import CandidateFault
-from ouroboros.sandbox.allowlist import check_tree, parse
+from ouroboros.sandbox.screen.allowlist import check_tree, parse
 
 ACT = "def act(observation, logits):\n    return 0\n"
 

@@ -6,7 +6,7 @@ import pytest
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.sandbox.conformance import GREEDY, bank
 from ouroboros.sandbox.contract import check_contract
-from ouroboros.sandbox.wasm import WasmSandbox
+from ouroboros.sandbox.wasm.sandbox import WasmSandbox
 
 IMPURE = {
     "counts calls": "def act(observation, logits, seen=[]):\n    seen.append(0)\n    return len(seen) % 4\n",

@@ -16,8 +16,8 @@ from ouroboros.sandbox.choose import choose
 from ouroboros.sandbox.conformance import GREEDY, bank
 from ouroboros.sandbox.contract import check_contract
 from ouroboros.sandbox.limits import Limits
-from ouroboros.sandbox.screen import static_screen
-from ouroboros.sandbox.wasm import SLOWDOWN
+from ouroboros.sandbox.screen.static import static_screen
+from ouroboros.sandbox.wasm.sandbox import SLOWDOWN
 
 BASE = "def act(observation, logits):\n    return logits.index(max(logits))\n"
 REFUSED_AT = {

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ouroboros.protocols.errors import CandidateFault
-from ouroboros.sandbox.diff import apply_diff, check_paths, make_diff
+from ouroboros.sandbox.screen.diff import apply_diff, check_paths, make_diff
 
 OLD = "".join(f"line {i}\n" for i in range(1, 21))
 HEAD = "--- a/controller.py\n+++ b/controller.py\n"

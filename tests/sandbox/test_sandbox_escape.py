@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ouroboros.envs.engine import SnakeEngine
+from ouroboros.envs.snake.engine.games import SnakeEngine
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.records import Observations
 from ouroboros.sandbox.breakout import broken_out
 from ouroboros.sandbox.conformance import GREEDY, bank
-from ouroboros.sandbox.docker_container import LABEL, owner
-from ouroboros.sandbox.docker_worker import DockerSandbox, connect
-from ouroboros.sandbox.wasm import WasmSandbox
+from ouroboros.sandbox.docker.container import LABEL, owner
+from ouroboros.sandbox.docker.sandbox import DockerSandbox, connect
+from ouroboros.sandbox.wasm.sandbox import WasmSandbox
 
 CALLS = {
     "open": 2, "openat": 257, "openat2": 437, "stat": 4, "getdents": 217, "memfd_create": 319, "pipe": 22, "dup": 32,

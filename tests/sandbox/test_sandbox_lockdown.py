@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import ouroboros
-from ouroboros.sandbox.lockdown import ARCHITECTURES, CALLS, seccomp_filter
+from ouroboros.sandbox.guest.lockdown import ARCHITECTURES, CALLS, seccomp_filter
 
 PROBE = """
 import ctypes, json, mmap, os, signal, socket, subprocess, sys, threading
-from ouroboros.sandbox.lockdown import confine
+from ouroboros.sandbox.guest.lockdown import confine
 libc, machine = ctypes.CDLL(None, use_errno=True), os.uname().machine
 layers = confine(address_mb=512)
 found = {"layers": layers}

@@ -15,8 +15,8 @@ import pytest
 
 from ouroboros.protocols.errors import SurroundingsError, UsageError
 from ouroboros.sandbox import conformance
-from ouroboros.sandbox.docker_image import REPOSITORY, ensure_image
-from ouroboros.sandbox.docker_worker import DockerSandbox, connect
+from ouroboros.sandbox.docker.image import REPOSITORY, ensure_image
+from ouroboros.sandbox.docker.sandbox import DockerSandbox, connect
 
 pytestmark = pytest.mark.docker
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ouroboros.protocols.errors import CandidateFault
-from ouroboros.sandbox.diff import make_diff
-from ouroboros.sandbox.lint import check_bandit
-from ouroboros.sandbox.screen import static_screen
+from ouroboros.sandbox.screen.diff import make_diff
+from ouroboros.sandbox.screen.lint import check_bandit
+from ouroboros.sandbox.screen.static import static_screen
 
 BASE = "def act(observation, logits):\n    return logits.index(max(logits))\n"
 NEW = "def act(observation, logits):\n    return logits.index(min(logits))\n"

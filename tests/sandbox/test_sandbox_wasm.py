@@ -14,7 +14,7 @@ from ouroboros.protocols.errors import CandidateFault, SurroundingsError
 from ouroboros.sandbox import conformance
 from ouroboros.sandbox.conformance import GREEDY, bank
 from ouroboros.sandbox.link import ProcessLink, await_ready
-from ouroboros.sandbox.wasm import WasmSandbox, prepare
+from ouroboros.sandbox.wasm.sandbox import WasmSandbox, prepare
 
 SLOW = [conformance.finds_faults, conformance.holds_what_breaks_out]
 FAST = [check for check in conformance.CHECKS if check not in SLOW]
@@ -108,7 +108,7 @@ def test_the_component_is_built_once_and_named_by_content(toolkit: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(lambda _: prepare(toolkit, lines.append), range(4))) == {first}
     assert lines == []
-    from ouroboros.sandbox.wasm_build import component_key
+    from ouroboros.sandbox.wasm.build import component_key
 
     assert component_key(toolkit) != component_key(toolkit + "\n")
 
@@ -133,7 +133,7 @@ def test_importing_the_package_loads_no_engine() -> None:
 
 
 def test_the_cache_keeps_the_newest(tmp_path: Path) -> None:
-    from ouroboros.sandbox.wasm_build import KEPT, _prune
+    from ouroboros.sandbox.wasm.build import KEPT, _prune
 
     for age in range(KEPT + 3):
         path = tmp_path / f"{age}.cwasm"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from ouroboros.envs.snake.encodings import Encoding
+from ouroboros.envs.snake.hints import with_hints
 from ouroboros.policy.bases.adapter import LoraSettings
-from ouroboros.policy.bases.hints import with_hints
 from ouroboros.policy.bases.origin import Origin
 from ouroboros.policy.bases.words import Words, padded, plain_ids
-from ouroboros.policy.encodings import Encoding
 from ouroboros.protocols.errors import UsageError
 
 if TYPE_CHECKING:

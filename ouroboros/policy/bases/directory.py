@@ -15,12 +15,12 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import safe_open
 
+from ouroboros.envs.snake.encodings import encoding_of
 from ouroboros.policy import snake_gpt
 from ouroboros.policy.bases.adapter import LoraSettings, prepare_quantised
 from ouroboros.policy.bases.base import Base, Quantisation
 from ouroboros.policy.bases.loading import UNREADABLE, fast_dtype, keep_layout, read_model, read_tokenizer, unreadable
 from ouroboros.policy.bases.origin import Origin, find_checkpoint
-from ouroboros.policy.encodings import encoding_of
 from ouroboros.policy.snake_gpt import SnakeGPT, quiet, whole_directory
 from ouroboros.protocols.errors import UsageError
 

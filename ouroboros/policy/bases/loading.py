@@ -12,11 +12,11 @@ import torch
 from safetensors import SafetensorError
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
+from ouroboros.envs.snake.encodings import Encoding, encoding_of
 from ouroboros.policy.bases.adapter import LoraSettings, attach, prepare_quantised
 from ouroboros.policy.bases.base import Base, Quantisation
 from ouroboros.policy.bases.origin import Origin, find_checkpoint
 from ouroboros.policy.bases.words import Words, words_of
-from ouroboros.policy.encodings import Encoding, encoding_of
 from ouroboros.policy.snake_gpt import check_device, quiet
 from ouroboros.protocols.errors import SurroundingsError, UsageError
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ouroboros.policy.encodings.board import free_of
-from ouroboros.policy.encodings.port import SPECIAL, BoardState, Encoding
+from ouroboros.envs.snake.encodings.board import free_of
+from ouroboros.envs.snake.encodings.port import SPECIAL, BoardState, Encoding
 from ouroboros.protocols.errors import UsageError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ouroboros.policy.fleet import join_observations
+from ouroboros.envs.loop import join_observations
 from ouroboros.policy.sft.data import SENSIBLE
 from ouroboros.policy.slots import SlotTrainer
 from ouroboros.protocols.seeds import game_seeds

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from ouroboros.policy.fleet import Fleet
+from ouroboros.envs.loop import Fleet
 from ouroboros.policy.grpo.monitors import diversity, zero_variance
 from ouroboros.protocols.errors import TrainingError
 from ouroboros.protocols.seeds import game_seeds

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import numpy as np
 from numba import njit
 
-from ouroboros.envs.state import Array, inlined
+from ouroboros.envs.snake.engine.state import Array, inlined
 
 if TYPE_CHECKING:
     from collections.abc import Callable

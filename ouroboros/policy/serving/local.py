@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ouroboros.policy.encodings import ACTIONS
+from ouroboros.envs.snake.encodings import ACTIONS
 from ouroboros.policy.serving.kernels import attend, normalise
 from ouroboros.policy.snake_gpt import SnakeGPT, load
 

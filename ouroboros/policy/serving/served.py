@@ -11,7 +11,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import numpy as np
 
-from ouroboros.policy.encodings import ACTIONS, Encoding
+from ouroboros.envs.snake.encodings import ACTIONS, Encoding
 from ouroboros.policy.tokenizer import build_tokenizer
 from ouroboros.protocols.errors import OuroborosError, SurroundingsError, UsageError
 

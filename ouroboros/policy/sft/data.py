@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ouroboros.policy.fleet import join_observations
+from ouroboros.envs.loop import join_observations
 from ouroboros.protocols.records import Observations
 from ouroboros.protocols.seeds import game_seeds
 

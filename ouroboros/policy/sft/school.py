@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from transformers import TrainerCallback
 
+from ouroboros.envs.snake.symmetry import SYMMETRIES, check_symmetric, mirrored
 from ouroboros.policy.bases.player import player_of
 from ouroboros.policy.distributed import Found, is_main, on_main, refill, replica
 from ouroboros.policy.play import play
 from ouroboros.policy.sft.data import Lessons, Teaching, join, lessons_of, load_lessons, teach
-from ouroboros.policy.symmetry import SYMMETRIES, check_symmetric, mirrored
 from ouroboros.protocols.seeds import derived_seed, game_seeds, splitmixes
 
 if TYPE_CHECKING:

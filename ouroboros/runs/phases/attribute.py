@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ouroboros.gate.factorial import Attribution, attribute_gain
 from ouroboros.protocols.records import Incumbent
 from ouroboros.runs.context import kept
-from ouroboros.runs.gate.factorial import Attribution, attribute_gain
 from ouroboros.runs.phases.rollback import lineage
 from ouroboros.runs.players import close, outcomes_of_accepted
 

@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ouroboros.gate.race import Judgement, Played, RaceRules, race
+from ouroboros.gate.spending import spending
+from ouroboros.gate.ttest import paired_t
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.records import Incumbent, Kind, SeedRange, Verdict
 from ouroboros.runs.context import VERDICT, as_dict, kept, spent
-from ouroboros.runs.gate.race import Judgement, Played, RaceRules, race
-from ouroboros.runs.gate.spending import spending
-from ouroboros.runs.gate.ttest import paired_t
-from ouroboros.runs.phases.regret import order
+from ouroboros.runs.phases.order import order
 from ouroboros.runs.phases.settle import combined, settle
 from ouroboros.runs.phases.train import trained
 from ouroboros.runs.players import Player, close, lost, outcomes_of_accepted
 
 if TYPE_CHECKING:
+    from ouroboros.gate.race import Floats
     from ouroboros.protocols.records import Candidate
     from ouroboros.runs.context import Run
-    from ouroboros.runs.gate.race import Floats
 
 HEATS: tuple[Kind, ...] = ("reward", "both", "patch")
 """The kinds in the order in which they race."""

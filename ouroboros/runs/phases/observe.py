@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ouroboros.gate.bank import failures_text
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.messages import DiagnoseRequest, Diagnosis, Finding
 from ouroboros.protocols.records import Candidate, Kind, Mode
+from ouroboros.runs.asking import Asked, ask
 from ouroboros.runs.context import rolled_back
-from ouroboros.runs.gate.bank import failures_text
 from ouroboros.runs.players import Lenient, close
-from ouroboros.runs.roles import Asked, ask
 
 if TYPE_CHECKING:
     from ouroboros.policy.play import Trace

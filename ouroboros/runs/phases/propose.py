@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ouroboros.protocols.messages import PatchRequest, RewardRequest, Tool, Tried
 from ouroboros.protocols.records import Candidate, Kind, Mode, RewardSpec
+from ouroboros.runs.asking import Asked, ask
 from ouroboros.runs.context import rolled_back, transcripts
 from ouroboros.runs.phases.observe import KINDS, ROLES, askable, diagnosis, wanted
-from ouroboros.runs.roles import Asked, ask
 
 if TYPE_CHECKING:
     from ouroboros.runs.context import Run

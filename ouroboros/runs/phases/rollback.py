@@ -19,8 +19,8 @@ from ouroboros.runs.phases.screen import checked
 from ouroboros.runs.phases.settle import commit_incumbent
 
 if TYPE_CHECKING:
+    from ouroboros.ledger.sqlite import Ledger
     from ouroboros.runs.context import Run
-    from ouroboros.runs.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ouroboros.protocols.records import Candidate
     from ouroboros.rewards.screen import Recorded
     from ouroboros.runs.context import Run
-    from ouroboros.sandbox.screen import Screened
+    from ouroboros.sandbox.screen.static import Screened
 
 RECORDED_EPISODES = 96
 CONTRACT_POSITIONS = 128
@@ -89,7 +89,7 @@ def checked(run: Run, text: str, incumbent: Incumbent) -> Screened:
         CandidateFault: a layer refused it.
     """
     from ouroboros.sandbox.contract import check_contract
-    from ouroboros.sandbox.screen import static_screen
+    from ouroboros.sandbox.screen.static import static_screen
 
     screened = static_screen(text, run.store.text(incumbent.controller))
     observations = contract_observations(run)

@@ -13,11 +13,11 @@ from ouroboros.protocols.records import Incumbent, RewardSpec
 from ouroboros.protocols.seeds import STREAM_LENGTH
 from ouroboros.runs.cache import model_cache
 from ouroboros.runs.context import as_dict
+from ouroboros.runs.executors.local import Job
 from ouroboros.runs.phases.screen import reward_text
 from ouroboros.runs.phases.watch import measured
 from ouroboros.runs.players import close, outcomes_of_accepted
 from ouroboros.runs.recipe import read_text
-from ouroboros.runs.training import Job
 
 if TYPE_CHECKING:
     from ouroboros.runs.context import Run

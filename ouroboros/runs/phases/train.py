@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ouroboros.protocols.errors import TrainingError
 from ouroboros.protocols.records import Incumbent, RewardSpec, Verdict
+from ouroboros.runs.executors.local import Job
 from ouroboros.runs.phases.observe import SEARCH_SPAN
 from ouroboros.runs.players import close, outcomes_of_accepted
-from ouroboros.runs.training import Job
 
 if TYPE_CHECKING:
     from ouroboros.protocols.records import Candidate

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ouroboros.gate.betting import Wager
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.protocols.records import Incumbent, Outcomes
 from ouroboros.runs.context import as_dict, kept
-from ouroboros.runs.gate.betting import Wager
 from ouroboros.runs.phases.rollback import Standing, lineage, roll_back
 from ouroboros.runs.players import close, outcomes_of_accepted
 

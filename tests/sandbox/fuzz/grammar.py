@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from ouroboros.sandbox.conformance import GREEDY
-from ouroboros.sandbox.diff import make_diff
+from ouroboros.sandbox.screen.diff import make_diff
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 CHANGED = GREEDY.replace("max", "min")

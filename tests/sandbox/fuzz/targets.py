@@ -8,12 +8,12 @@ import struct
 
 from ouroboros.protocols.errors import CandidateFault
 from ouroboros.sandbox.conformance import GREEDY, bank
-from ouroboros.sandbox.diff import apply_diff, check_paths, make_diff
-from ouroboros.sandbox.edits import apply_edits, read_edits
 from ouroboros.sandbox.limits import Limits
 from ouroboros.sandbox.link import Fate, LinkClosed
-from ouroboros.sandbox.reply import read_reply
-from ouroboros.sandbox.screen import static_screen
+from ouroboros.sandbox.screen.diff import apply_diff, check_paths, make_diff
+from ouroboros.sandbox.screen.edits import apply_edits, read_edits
+from ouroboros.sandbox.screen.reply import read_reply
+from ouroboros.sandbox.screen.static import static_screen
 from ouroboros.sandbox.session import WorkerSession
 
 BASES = (GREEDY, "a\n", "a\nb\n\na\nb\n", "".join(f"line {i}\n" for i in range(1, 30)))

@@ -1,0 +1,1 @@
+"""What the gate lets in, what it finds, and what it costs."""

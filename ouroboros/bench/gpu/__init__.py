@@ -1,0 +1,1 @@
+"""Trainings on an accelerator beside what the chip can do."""

@@ -1,0 +1,1 @@
+"""How Snake-GPT learns, plays and is served."""

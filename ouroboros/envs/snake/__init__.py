@@ -1,0 +1,1 @@
+"""Snake: rules and engine, oracle, teachers, toolkit of the controllers, encodings, drawing. Start at `task.SnakeTask`."""

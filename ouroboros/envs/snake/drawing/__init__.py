@@ -1,0 +1,1 @@
+"""Boards as pictures, text, tiles and animations."""

@@ -1,0 +1,1 @@
+"""Reading a run: tables, history, evaluations, ablations, games to watch."""

@@ -1,0 +1,1 @@
+"""What travels into a sandbox and imports nothing of the package. Start at `worker`."""

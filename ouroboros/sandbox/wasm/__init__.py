@@ -1,0 +1,1 @@
+"""The WASM sandbox: CPython on WASI under wasmtime."""
