@@ -9,10 +9,10 @@ VLLM_STAMP := $(VLLM)/.installed-0.32.0
 .PHONY: run test ablation lint types layers check vllm clean
 
 run: $(STAMP)
-	$(BIN)/ouroboros run recipes/quickstart.toml
+	$(BIN)/ouroloop run recipes/quickstart.toml
 
 ablation: $(STAMP)
-	$(BIN)/ouroboros ablate recipes/vision-vs-json.toml --vary perception=json,vision --seeds 2
+	$(BIN)/ouroloop ablate recipes/vision-vs-json.toml --vary perception=json,vision --seeds 2
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -30,10 +30,10 @@ layers: $(STAMP)
 	$(BIN)/lint-imports
 
 $(STAMP): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "ouroboros needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 3; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "ouroloop needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 3; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/ouroboros doctor --prepare
+	$(BIN)/ouroloop doctor --prepare
 	touch $@
 
 # vLLM's build for CPUs, in an environment of its own: it wants other versions than we do. What comes with it for pictures and

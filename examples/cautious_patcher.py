@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from ouroboros.protocols.messages import PatchProposal, PatchReply, PatchRequest
+from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest
 
 GUARD = """
 

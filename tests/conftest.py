@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-REQUIRED = set(filter(None, os.environ.get("OUROBOROS_REQUIRE", "").split(",")))
+REQUIRED = set(filter(None, os.environ.get("OUROLOOP_REQUIRE", "").split(",")))
 """Markers whose tests must run: with `docker` in it a missing daemon is a failure, not a skip."""
 
 
@@ -27,7 +27,7 @@ def docker_daemon() -> None:
     if docker_answers():
         return
     if "docker" in REQUIRED:
-        pytest.fail("no Docker daemon answers, but OUROBOROS_REQUIRE names docker")
+        pytest.fail("no Docker daemon answers, but OUROLOOP_REQUIRE names docker")
     pytest.skip("no Docker daemon answers")
 
 
@@ -40,14 +40,14 @@ def _needs_docker(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(scope="session")
 def vllm_environment() -> Path:
     """Return the python of vLLM's environment; skip where there is none, fail where one is required."""
-    from ouroboros.policy.serving.vllm_server import vllm_python
-    from ouroboros.protocols.errors import SurroundingsError
+    from ouroloop.policy.serving.vllm_server import vllm_python
+    from ouroloop.protocols.errors import SurroundingsError
 
     try:
         return vllm_python()
     except SurroundingsError as error:
         if "vllm" in REQUIRED:
-            pytest.fail(f"{error}; OUROBOROS_REQUIRE names vllm")
+            pytest.fail(f"{error}; OUROLOOP_REQUIRE names vllm")
         pytest.skip(str(error))
 
 

@@ -6,10 +6,10 @@ import sys
 
 import numpy as np
 
-import ouroboros.envs.snake.toolkit as toolkit_module
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.protocols.messages import Diagnosis, Finding, PatchRequest, RewardRequest, Tool, Tried
-from ouroboros.protocols.records import RewardSpec
+import ouroloop.envs.snake.toolkit as toolkit_module
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.protocols.messages import Diagnosis, Finding, PatchRequest, RewardRequest, Tool, Tried
+from ouroloop.protocols.records import RewardSpec
 
 TASK = SnakeTask(size=6)
 TOOLS = tuple(Tool(name=t.name, signature=t.signature, doc=t.doc, kind=t.kind) for t in TASK.toolkit)

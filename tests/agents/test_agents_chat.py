@@ -13,13 +13,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from agents_fixtures import TASK, apply, patch_request, reward_request
 
-from ouroboros.agents.chat import ChatConfig, ChatReply, LangChainChat, ask_all
-from ouroboros.agents.chat_designer import ChatDesigner, find_object
-from ouroboros.agents.chat_patcher import ChatPatcher
-from ouroboros.agents.composer import Plan, diff, render
-from ouroboros.protocols.errors import ModelError
-from ouroboros.protocols.messages import Tried
-from ouroboros.rewards.language import parse
+from ouroloop.agents.chat import ChatConfig, ChatReply, LangChainChat, ask_all
+from ouroloop.agents.chat_designer import ChatDesigner, find_object
+from ouroloop.agents.chat_patcher import ChatPatcher
+from ouroloop.agents.composer import Plan, diff, render
+from ouroloop.protocols.errors import ModelError
+from ouroloop.protocols.messages import Tried
+from ouroloop.rewards.language import parse
 
 DIFF = diff(TASK.start_controller, render(Plan(start="legal_moves"), 4))
 GOOD_PATCH = f"I filter the moves.\n```diff\n{DIFF}```\n"

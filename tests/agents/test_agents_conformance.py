@@ -10,11 +10,11 @@ import pytest
 from agents_fixtures import FACTS, TASK, TOOLS, apply, patch_request, play, reward_request
 from pydantic import BaseModel
 
-from ouroboros.agents.conformance import check_role
-from ouroboros.agents.critic import SearchCritic
-from ouroboros.agents.designer import SearchDesigner
-from ouroboros.agents.patcher import SearchPatcher
-from ouroboros.protocols.messages import DiagnoseRequest, PatchProposal, PatchReply, PatchRequest
+from ouroloop.agents.conformance import check_role
+from ouroloop.agents.critic import SearchCritic
+from ouroloop.agents.designer import SearchDesigner
+from ouroloop.agents.patcher import SearchPatcher
+from ouroloop.protocols.messages import DiagnoseRequest, PatchProposal, PatchReply, PatchRequest
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "cautious_patcher.py"
 

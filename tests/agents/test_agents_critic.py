@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from agents_fixtures import FACTS
 
-from ouroboros.agents.critic import CriticConfig, SearchCritic
-from ouroboros.agents.search import affinities, polarity, words
-from ouroboros.protocols.messages import DiagnoseRequest, Finding
+from ouroloop.agents.critic import CriticConfig, SearchCritic
+from ouroloop.agents.search import affinities, polarity, words
+from ouroloop.protocols.messages import DiagnoseRequest, Finding
 
 HEALTHY = {"kl": 0.01, "entropy": 0.8, "clip_fraction": 0.05, "zero_variance": 0.1, "gain": 0.2}
 CALM = FACTS.model_copy(

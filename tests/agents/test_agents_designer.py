@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from agents_fixtures import TASK, reward_request
 
-from ouroboros.agents.designer import DesignerConfig, SearchDesigner, genes, spec_key
-from ouroboros.protocols.messages import RewardRequest, Tried
-from ouroboros.protocols.records import RewardSpec, RewardTerm
-from ouroboros.rewards.language import compile_spec, parse
+from ouroloop.agents.designer import DesignerConfig, SearchDesigner, genes, spec_key
+from ouroloop.protocols.messages import RewardRequest, Tried
+from ouroloop.protocols.records import RewardSpec, RewardTerm
+from ouroloop.rewards.language import compile_spec, parse
 
 INCUMBENT = RewardSpec(terms=(RewardTerm(name="pay_approach", expr="approach", weight=0.5),), gamma_r=0.2)
 

@@ -10,9 +10,9 @@ from agents_fixtures import TASK, TOOLS, apply, patch_request, play
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ouroboros.agents.composer import ARGMAX, Plan, Proposal, Rank, diff, read, render
-from ouroboros.agents.patcher import Breeder, PatcherConfig, SearchPatcher
-from ouroboros.protocols.messages import PatchRequest, Tried
+from ouroloop.agents.composer import ARGMAX, Plan, Proposal, Rank, diff, read, render
+from ouroloop.agents.patcher import Breeder, PatcherConfig, SearchPatcher
+from ouroloop.protocols.messages import PatchRequest, Tried
 
 
 def propose(request: PatchRequest) -> list[str]:

@@ -4,9 +4,9 @@ from collections import deque
 
 import numpy as np
 
-from ouroboros.envs.snake.engine import state as st
-from ouroboros.envs.snake.engine.games import SnakeEngine
-from ouroboros.protocols.records import Observations
+from ouroloop.envs.snake.engine import state as st
+from ouroloop.envs.snake.engine.games import SnakeEngine
+from ouroloop.protocols.records import Observations
 
 STEPS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 

@@ -6,13 +6,13 @@ from envs_twin import Twin, place
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from ouroboros.envs.snake.engine.features import FEATURES
-from ouroboros.envs.snake.engine.games import SnakeEngine
-from ouroboros.envs.snake.engine.settings import PLAIN, Settings
-from ouroboros.envs.snake.engine.state import CLOCK, END, spot
-from ouroboros.envs.snake.rollout import rollout, rollout_rows, wander
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.envs.snake.teachers.teach import TEACHERS, teach
+from ouroloop.envs.snake.engine.features import FEATURES
+from ouroloop.envs.snake.engine.games import SnakeEngine
+from ouroloop.envs.snake.engine.settings import PLAIN, Settings
+from ouroloop.envs.snake.engine.state import CLOCK, END, spot
+from ouroloop.envs.snake.rollout import rollout, rollout_rows, wander
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.envs.snake.teachers.teach import TEACHERS, teach
 
 
 def test_a_game_outlasts_the_clock():

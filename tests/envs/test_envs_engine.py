@@ -6,10 +6,10 @@ from envs_twin import Twin, place
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from ouroboros.envs.snake.engine.games import SnakeEngine
-from ouroboros.envs.snake.engine.settings import Settings
-from ouroboros.envs.snake.teachers.teach import teach
-from ouroboros.protocols.ports import Engine
+from ouroloop.envs.snake.engine.games import SnakeEngine
+from ouroloop.envs.snake.engine.settings import Settings
+from ouroloop.envs.snake.teachers.teach import teach
+from ouroloop.protocols.ports import Engine
 
 SEEDS = some.integers(0, 2**64 - 1)
 

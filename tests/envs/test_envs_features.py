@@ -3,10 +3,10 @@
 import numpy as np
 from envs_twin import place
 
-from ouroboros.envs.snake.engine.features import FEATURES
-from ouroboros.envs.snake.engine.games import SnakeEngine
-from ouroboros.envs.snake.engine.settings import Settings
-from ouroboros.envs.snake.teachers.teach import teach
+from ouroloop.envs.snake.engine.features import FEATURES
+from ouroloop.envs.snake.engine.games import SnakeEngine
+from ouroloop.envs.snake.engine.settings import Settings
+from ouroloop.envs.snake.teachers.teach import teach
 
 NAMES = list(FEATURES)
 

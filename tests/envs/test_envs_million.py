@@ -8,9 +8,9 @@ from envs_twin import Twin
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from ouroboros.envs.snake.engine.games import SnakeEngine
-from ouroboros.envs.snake.engine.settings import checked_settings
-from ouroboros.envs.snake.teachers.teach import teach
+from ouroloop.envs.snake.engine.games import SnakeEngine
+from ouroloop.envs.snake.engine.settings import checked_settings
+from ouroloop.envs.snake.teachers.teach import teach
 
 GAMES, STEPS = 64, 170
 EXAMPLES = 150

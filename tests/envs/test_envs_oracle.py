@@ -7,17 +7,17 @@ from envs_twin import place
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from ouroboros.envs.snake.engine.games import SnakeEngine
-from ouroboros.envs.snake.engine.settings import Settings
-from ouroboros.envs.snake.oracle.astar import shortest_distances, shortest_paths
-from ouroboros.envs.snake.oracle.regret import regret
-from ouroboros.envs.snake.record import record
-from ouroboros.envs.snake.rollout import rollout
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.envs.snake.teacher_data import observations_of
-from ouroboros.envs.snake.teachers.cycle import positions_on_cycle
-from ouroboros.envs.snake.teachers.teach import TEACHERS, equal_moves, make_aids, teach
-from ouroboros.protocols.errors import UsageError
+from ouroloop.envs.snake.engine.games import SnakeEngine
+from ouroloop.envs.snake.engine.settings import Settings
+from ouroloop.envs.snake.oracle.astar import shortest_distances, shortest_paths
+from ouroloop.envs.snake.oracle.regret import regret
+from ouroloop.envs.snake.record import record
+from ouroloop.envs.snake.rollout import rollout
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.envs.snake.teacher_data import observations_of
+from ouroloop.envs.snake.teachers.cycle import positions_on_cycle
+from ouroloop.envs.snake.teachers.teach import TEACHERS, equal_moves, make_aids, teach
+from ouroloop.protocols.errors import UsageError
 
 
 def documents_graph(board, size):

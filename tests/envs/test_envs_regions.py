@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from envs_twin import place
 
-from ouroboros.envs.snake.oracle.regions import articulation_points, distance_maps, reach
-from ouroboros.envs.snake.task import SnakeTask
+from ouroloop.envs.snake.oracle.regions import articulation_points, distance_maps, reach
+from ouroloop.envs.snake.task import SnakeTask
 
 
 def free_graph(board, size, *also):

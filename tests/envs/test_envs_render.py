@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from ouroboros.envs.snake.drawing.render import ansi, render, sprites
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.protocols.errors import UsageError
+from ouroloop.envs.snake.drawing.render import ansi, render, sprites
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.protocols.errors import UsageError
 
 
 def read(picture, size, cell_px):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from ouroboros.envs.snake.engine.games import SnakeEngine
-from ouroboros.envs.snake.engine.settings import Settings, checked_settings
-from ouroboros.envs.snake.rollout import rollout
-from ouroboros.envs.snake.task import SnakeTask
+from ouroloop.envs.snake.engine.games import SnakeEngine
+from ouroloop.envs.snake.engine.settings import Settings, checked_settings
+from ouroloop.envs.snake.rollout import rollout
+from ouroloop.envs.snake.task import SnakeTask
 
 SPLIT = ["....", "####", "....", "...."]
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from ouroboros.envs.snake import gymnasium_env
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.protocols.errors import SurroundingsError, UsageError
-from ouroboros.protocols.ports import Task
+from ouroloop.envs.snake import gymnasium_env
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.protocols.errors import SurroundingsError, UsageError
+from ouroloop.protocols.ports import Task
 
 
 @pytest.mark.parametrize("size", [3, 0, -6, 129, 6.0, float("nan"), True, "6"])
@@ -88,7 +88,7 @@ def test_a_window_without_a_screen_names_the_remedy(monkeypatch):
 
 
 def test_gymnasium_rewards_foods_and_deaths():
-    env = gymnasium.make("ouroboros.envs.snake.gymnasium_env:ouroboros/Snake-v0", size=4)
+    env = gymnasium.make("ouroloop.envs.snake.gymnasium_env:ouroloop/Snake-v0", size=4)
     task = env.unwrapped.task
     _, info = env.reset(seed=5)
     total, over = 0.0, False

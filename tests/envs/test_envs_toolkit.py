@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from ouroboros.envs.snake import toolkit
-from ouroboros.envs.snake.oracle.astar import shortest_paths
-from ouroboros.envs.snake.oracle.regret import ASTRAY, RISKY, TRAPPED, regret
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.envs.snake.teachers.cycle import positions_on_cycle
+from ouroloop.envs.snake import toolkit
+from ouroloop.envs.snake.oracle.astar import shortest_paths
+from ouroloop.envs.snake.oracle.regret import ASTRAY, RISKY, TRAPPED, regret
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.envs.snake.teachers.cycle import positions_on_cycle
 
 BOARDS = [(4, 0.0), (5, 0.0), (6, 0.0), (8, 0.15)]
 

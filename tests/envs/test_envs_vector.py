@@ -7,8 +7,8 @@ from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
-from ouroboros.envs.snake import gymnasium_env
-from ouroboros.envs.snake.gymnasium_env import SnakeEnv, SnakeVectorEnv
+from ouroloop.envs.snake import gymnasium_env
+from ouroloop.envs.snake.gymnasium_env import SnakeEnv, SnakeVectorEnv
 
 MODES = list(AutoresetMode)
 

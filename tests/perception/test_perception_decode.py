@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from ouroboros.envs.snake.sight.cells import BODY, CLASSES, EMPTY, FOOD, HEAD, board_size, label
-from ouroboros.envs.snake.sight.decode import decode, exact_rows
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.protocols.records import Observations
+from ouroloop.envs.snake.sight.cells import BODY, CLASSES, EMPTY, FOOD, HEAD, board_size, label
+from ouroloop.envs.snake.sight.decode import decode, exact_rows
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.protocols.records import Observations
 
 
 def certain(classes):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.perception.perceive import VisionPerception, add_noise
-from ouroboros.perception.reader import ReaderConfig, load_reader
-from ouroboros.perception.training import train_reader
-from ouroboros.protocols.errors import UsageError
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.perception.perceive import VisionPerception, add_noise
+from ouroloop.perception.reader import ReaderConfig, load_reader
+from ouroloop.perception.training import train_reader
+from ouroloop.protocols.errors import UsageError
 
 TASK = SnakeTask(4)
 

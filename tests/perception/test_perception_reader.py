@@ -11,12 +11,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from ouroboros.envs.snake.sight.cells import BODY, CLASSES, HEAD, WALL, label
-from ouroboros.envs.snake.sight.decode import exact_rows
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.perception.reader import CARD, WEIGHTS, ReaderConfig, load_reader, network, torch_threads
-from ouroboros.perception.training import VARIANTS, gather, train_reader
-from ouroboros.protocols.errors import SurroundingsError, TrainingError, UsageError
+from ouroloop.envs.snake.sight.cells import BODY, CLASSES, HEAD, WALL, label
+from ouroloop.envs.snake.sight.decode import exact_rows
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.perception.reader import CARD, WEIGHTS, ReaderConfig, load_reader, network, torch_threads
+from ouroloop.perception.training import VARIANTS, gather, train_reader
+from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
 
 TINY = ReaderConfig(width=16, depth=1, heads=2, boards=256, steps=120, batch_cells=512, rate=1e-2, threads=1)
 TASK = SnakeTask(4)
@@ -195,5 +195,5 @@ def test_bad_configurations_are_refused(tmp_path):
 
 
 def test_importing_the_package_loads_no_torch_and_no_numba():
-    code = "import sys, ouroboros.perception; sys.exit(any(name in sys.modules for name in ('torch', 'numba', 'numpy')))"
+    code = "import sys, ouroloop.perception; sys.exit(any(name in sys.modules for name in ('torch', 'numba', 'numpy')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -3,8 +3,8 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from ouroboros.envs.snake.encodings.board import BODY, FOOD, WALL
-from ouroboros.protocols.records import Observations
+from ouroloop.envs.snake.encodings.board import BODY, FOOD, WALL
+from ouroloop.protocols.records import Observations
 
 
 @st.composite

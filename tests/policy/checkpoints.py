@@ -18,9 +18,9 @@ from transformers import (
 )
 from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 
-from ouroboros.envs.snake.encodings import encoding_of
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.policy.snake_gpt import quiet
+from ouroloop.envs.snake.encodings import encoding_of
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.policy.snake_gpt import quiet
 
 BEGIN, END = "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]

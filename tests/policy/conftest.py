@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.policy.snake_gpt import Shape, create, save
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.policy.snake_gpt import Shape, create, save
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import torch
 
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.policy import training
-from ouroboros.policy.distributed import on_main
-from ouroboros.policy.sft import fit as sft
-from ouroboros.policy.snake_gpt import Shape
-from ouroboros.protocols.errors import OuroborosError
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.policy import training
+from ouroloop.policy.distributed import on_main
+from ouroloop.policy.sft import fit as sft
+from ouroloop.policy.snake_gpt import Shape
+from ouroloop.protocols.errors import OuroloopError
 
 CONFIG = sft.SftConfig(
     steps=6,
@@ -86,7 +86,7 @@ def failure() -> str:
 
     try:
         on_main(fail)
-    except (KeyError, OuroborosError) as error:
+    except (KeyError, OuroloopError) as error:
         return f"{type(error).__name__}: {error}"
     return "nothing"
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ouroboros.bench.peers import ppo_dqn as baselines
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.policy.play import play
-from ouroboros.protocols.errors import SurroundingsError, UsageError
+from ouroloop.bench.peers import ppo_dqn as baselines
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.policy.play import play
+from ouroloop.protocols.errors import SurroundingsError, UsageError
 
 pytest.importorskip("stable_baselines3")
-from ouroboros.bench.peers import sb3 as baselines_sb3
+from ouroloop.bench.peers import sb3 as baselines_sb3
 
 STEPS = {"ppo": 4096, "dqn": 2500}
 KINDS = list(STEPS)
@@ -125,10 +125,10 @@ def test_what_cannot_be_trained(task, tmp_path, monkeypatch):
         baselines.train("a2c", task, 10, 0, tmp_path / "a")
     with pytest.raises(UsageError, match="0 steps"):
         baselines.train("ppo", task, 0, 0, tmp_path / "a")
-    monkeypatch.delitem(sys.modules, "ouroboros.bench.peers.sb3")
-    monkeypatch.delattr("ouroboros.bench.peers.sb3")
+    monkeypatch.delitem(sys.modules, "ouroloop.bench.peers.sb3")
+    monkeypatch.delattr("ouroloop.bench.peers.sb3")
     monkeypatch.setitem(sys.modules, "stable_baselines3", None)
-    with pytest.raises(SurroundingsError, match=r"pip install 'ouroboros\[baselines\]'"):
+    with pytest.raises(SurroundingsError, match=r"pip install 'ouroloop\[baselines\]'"):
         baselines.train("ppo", task, 10, 0, tmp_path / "a")
     assert list(tmp_path.iterdir()) == []
 

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
-from ouroboros.envs.snake.engine.games import SnakeEngine
-from ouroboros.envs.snake.engine.state import PENDING
-from ouroboros.envs.snake.hints import food_distances
-from ouroboros.policy.bases import HfPolicy, LoraSettings, load_base, open_policy, player_of, save_policy, train_in_float32
-from ouroboros.policy.bases.directory import ADAPTER, CARD
-from ouroboros.policy.serving.local import LocalPolicy
-from ouroboros.policy.sft.data import Teaching, teach
-from ouroboros.policy.sft.trainer import lesson_loss
-from ouroboros.policy.snake_gpt import SnakeGPT, load, quiet
-from ouroboros.protocols.errors import SurroundingsError, UsageError
+from ouroloop.envs.snake.engine.games import SnakeEngine
+from ouroloop.envs.snake.engine.state import PENDING
+from ouroloop.envs.snake.hints import food_distances
+from ouroloop.policy.bases import HfPolicy, LoraSettings, load_base, open_policy, player_of, save_policy, train_in_float32
+from ouroloop.policy.bases.directory import ADAPTER, CARD
+from ouroloop.policy.serving.local import LocalPolicy
+from ouroloop.policy.sft.data import Teaching, teach
+from ouroloop.policy.sft.trainer import lesson_loss
+from ouroloop.policy.snake_gpt import SnakeGPT, load, quiet
+from ouroloop.protocols.errors import SurroundingsError, UsageError
 
 LORA = LoraSettings(rank=4, dropout=0.0)
 TINY = {"task": "snake", "size": 6, "dtype": torch.float32}

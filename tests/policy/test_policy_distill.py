@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trl import DPOConfig, DPOTrainer
 
-from ouroboros.envs.snake.engine.games import SnakeEngine
-from ouroboros.policy.bases import load_base
-from ouroboros.policy.distill.fit import DistillConfig, distill
-from ouroboros.policy.distill.imitation import (
+from ouroloop.envs.snake.engine.games import SnakeEngine
+from ouroloop.policy.bases import load_base
+from ouroloop.policy.distill.fit import DistillConfig, distill
+from ouroloop.policy.distill.imitation import (
     Blend,
     Buffer,
     DistillTrainer,
@@ -30,16 +30,16 @@ from ouroboros.policy.distill.imitation import (
     prompt_states,
     soft_loss,
 )
-from ouroboros.policy.distill.preference import PreferenceTrainer, collect_pairs, dpo_loss, prefer, reference_of
-from ouroboros.policy.distill.stage import Stage
-from ouroboros.policy.grpo.fit import GrpoConfig
-from ouroboros.policy.serving.local import LocalPolicy
-from ouroboros.policy.sft.data import Teaching, teach
-from ouroboros.policy.sft.trainer import lesson_loss
-from ouroboros.policy.snake_gpt import Shape, create, load, quiet, save
-from ouroboros.policy.tokenizer import build_tokenizer
-from ouroboros.policy.training import plain_arguments
-from ouroboros.protocols.errors import UsageError
+from ouroloop.policy.distill.preference import PreferenceTrainer, collect_pairs, dpo_loss, prefer, reference_of
+from ouroloop.policy.distill.stage import Stage
+from ouroloop.policy.grpo.fit import GrpoConfig
+from ouroloop.policy.serving.local import LocalPolicy
+from ouroloop.policy.sft.data import Teaching, teach
+from ouroloop.policy.sft.trainer import lesson_loss
+from ouroloop.policy.snake_gpt import Shape, create, load, quiet, save
+from ouroloop.policy.tokenizer import build_tokenizer
+from ouroloop.policy.training import plain_arguments
+from ouroloop.protocols.errors import UsageError
 
 TINY = DistillConfig(
     encoding="cells",
@@ -294,7 +294,7 @@ def test_the_projector_trains(task, untrained, tmp_path, monkeypatch):
             yield
             moved.append(float((model.projector.weight - before).abs().max()))
 
-    monkeypatch.setattr("ouroboros.policy.distill.fit.projected", watched)
+    monkeypatch.setattr("ouroloop.policy.distill.fit.projected", watched)
     only = {"logits": 0, "preferences": 0, "grpo_share": 0.0, "features": 25, "feature_weight": 5.0, "learning_rate": 1e-2}
     config = TINY.model_copy(update=only)
     distill(task, untrained, config, 1, tmp_path / "a", lambda *told: figures.append(told[2]["feature"]))

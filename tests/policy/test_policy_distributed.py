@@ -13,10 +13,10 @@ from accelerate.utils import DistributedType
 from safetensors.torch import load_file
 from shared_training import CONFIG, CUT_AT, fit
 
-from ouroboros.policy import distributed
-from ouroboros.policy.serving.local import LocalPolicy
-from ouroboros.policy.training import plain_arguments
-from ouroboros.protocols.errors import UsageError
+from ouroloop.policy import distributed
+from ouroloop.policy.serving.local import LocalPolicy
+from ouroloop.policy.training import plain_arguments
+from ouroloop.protocols.errors import UsageError
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "accelerate"
 ROUNDING = 1e-6

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from policy.boards import batches, random_batch
 
-from ouroboros.envs.snake.encodings import ACTIONS, ENCODINGS, EOS, PAD, UNK, encoding_of
-from ouroboros.envs.snake.encodings.board import WALL, free_of
-from ouroboros.envs.snake.encodings.path import CHUNK, CHUNKS
-from ouroboros.envs.snake.encodings.port import states
-from ouroboros.policy.tokenizer import build_tokenizer
-from ouroboros.protocols.errors import UsageError
+from ouroloop.envs.snake.encodings import ACTIONS, ENCODINGS, EOS, PAD, UNK, encoding_of
+from ouroloop.envs.snake.encodings.board import WALL, free_of
+from ouroloop.envs.snake.encodings.path import CHUNK, CHUNKS
+from ouroloop.envs.snake.encodings.port import states
+from ouroloop.policy.tokenizer import build_tokenizer
+from ouroloop.protocols.errors import UsageError
 
 EVERY = pytest.mark.parametrize("name", ENCODINGS)
 _TOKENIZERS = {}
@@ -120,6 +120,6 @@ def test_refusals():
 
 @EVERY
 def test_largest_board_fits_a_million_parameters(name):
-    from ouroboros.policy.snake_gpt import Shape, create
+    from ouroloop.policy.snake_gpt import Shape, create
 
     assert create(32, "snake", Shape(), 0, name).model.num_parameters() < 1_000_000

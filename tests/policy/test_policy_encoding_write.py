@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from policy.boards import random_batch
 
-from ouroboros.envs.snake.encodings import ENCODINGS, encoding_of
-from ouroboros.envs.snake.encodings.board import WALL, free_moves
-from ouroboros.envs.snake.encodings.write import batch_of
-from ouroboros.protocols.errors import UsageError
-from ouroboros.protocols.records import Observations
+from ouroloop.envs.snake.encodings import ENCODINGS, encoding_of
+from ouroloop.envs.snake.encodings.board import WALL, free_moves
+from ouroloop.envs.snake.encodings.write import batch_of
+from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.records import Observations
 
 EVERY = pytest.mark.parametrize("name", ENCODINGS)
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ouroboros.policy import shipped
-from ouroboros.policy.choice import Sampling, entropy_of, odds_of
-from ouroboros.policy.evaluation import COUNTED_EVERY, evaluate
-from ouroboros.policy.serving.local import LocalPolicy
-from ouroboros.policy.shipped import find_policy, shipped_policies
-from ouroboros.protocols.errors import CandidateFault, TrainingError, UsageError
+from ouroloop.policy import shipped
+from ouroloop.policy.choice import Sampling, entropy_of, odds_of
+from ouroloop.policy.evaluation import COUNTED_EVERY, evaluate
+from ouroloop.policy.serving.local import LocalPolicy
+from ouroloop.policy.shipped import find_policy, shipped_policies
+from ouroloop.protocols.errors import CandidateFault, TrainingError, UsageError
 
 KEYS = ("score", "steps", "cause", "utility")
 
@@ -25,7 +25,7 @@ class Careful:
         self.weight = weight
 
     def logits(self, observations):
-        from ouroboros.envs.snake.encodings.board import free_moves
+        from ouroloop.envs.snake.encodings.board import free_moves
 
         return self.weight * free_moves(observations).astype(np.float32) - np.arange(4, dtype=np.float32) / 10
 

@@ -3,8 +3,8 @@
 import numpy as np
 from policy.boards import random_batch
 
-from ouroboros.bench.peers.general_tokens import general_tokenizer, general_tokens, least_tokens
-from ouroboros.envs.snake.encodings import ENCODINGS, encoding_of
+from ouroloop.bench.peers.general_tokens import general_tokenizer, general_tokens, least_tokens
+from ouroloop.envs.snake.encodings import ENCODINGS, encoding_of
 
 
 def test_the_pattern_splits_digits_and_joins_punctuation():

@@ -13,22 +13,22 @@ from checkpoints import checkpoint
 from pydantic import ValidationError
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, set_seed
 
-from ouroboros.bench.peers.trl import as_rollout, first_gradients, lay_out, our_trainer, stock_trainer
-from ouroboros.envs.loop import Fleet
-from ouroboros.envs.snake.encodings import ACTIONS, encoding_of
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.policy.bases import LoraSettings, load_base, player_of, save_policy
-from ouroboros.policy.grpo.config import VARIANTS, GrpoConfig
-from ouroboros.policy.grpo.fit import FIGURES, Rollout, improve, train_grpo
-from ouroboros.policy.grpo.monitors import Limits
-from ouroboros.policy.grpo.rollout import Actors, Futures, TermedReward, Weights, answer_logprobs, collect, sample
-from ouroboros.policy.grpo.sampler import frozen, next_logits, trained_weights
-from ouroboros.policy.grpo.trainer import Batch, SharedPromptTrainer, advantages, build_trainer
-from ouroboros.policy.grpo.truth import Exam
-from ouroboros.policy.serving.local import LocalPolicy
-from ouroboros.policy.sft.fit import SftConfig, fit_sft
-from ouroboros.policy.snake_gpt import Shape, load, quiet
-from ouroboros.protocols.errors import SurroundingsError, TrainingError, UsageError
+from ouroloop.bench.peers.trl import as_rollout, first_gradients, lay_out, our_trainer, stock_trainer
+from ouroloop.envs.loop import Fleet
+from ouroloop.envs.snake.encodings import ACTIONS, encoding_of
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.policy.bases import LoraSettings, load_base, player_of, save_policy
+from ouroloop.policy.grpo.config import VARIANTS, GrpoConfig
+from ouroloop.policy.grpo.fit import FIGURES, Rollout, improve, train_grpo
+from ouroloop.policy.grpo.monitors import Limits
+from ouroloop.policy.grpo.rollout import Actors, Futures, TermedReward, Weights, answer_logprobs, collect, sample
+from ouroloop.policy.grpo.sampler import frozen, next_logits, trained_weights
+from ouroloop.policy.grpo.trainer import Batch, SharedPromptTrainer, advantages, build_trainer
+from ouroloop.policy.grpo.truth import Exam
+from ouroloop.policy.serving.local import LocalPolicy
+from ouroloop.policy.sft.fit import SftConfig, fit_sft
+from ouroloop.policy.snake_gpt import Shape, load, quiet
+from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
 
 SIZES = {"steps": 4, "states": 6, "group": 4, "crews": 2, "games": 8, "stagger": 3, "horizon": 5}
 TINY = GrpoConfig(**SIZES, truth_every=0)
@@ -501,7 +501,7 @@ def test_a_policy_that_cannot_be_sampled_stops_with_the_last_good_weights(task, 
 
 def script(monkeypatch, *checks):
     """Let the examinations say: (scores, returns) of each check in turn, the same for all games."""
-    from ouroboros.policy.grpo.monitors import Truth
+    from ouroloop.policy.grpo.monitors import Truth
 
     said = iter(checks)
 
@@ -656,7 +656,7 @@ def test_the_trainers_logits_are_the_players(task, untrained):
 
 @pytest.mark.slow
 def test_reward_of_the_game_helps_and_its_opposite_rings(task, tmp_path):
-    from ouroboros.bench.policy.gain import measure
+    from ouroloop.bench.policy.gain import measure
 
     found = measure(lambda what, fraction: None, seeds=1)
     assert found["useful"]["gain"]["mean"] > 0.1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pydantic import ValidationError
 
-from ouroboros.policy.grpo.monitors import (
+from ouroloop.policy.grpo.monitors import (
     RULES,
     Alarm,
     Limits,
@@ -21,7 +21,7 @@ from ouroboros.policy.grpo.monitors import (
     paired,
     zero_variance,
 )
-from ouroboros.policy.grpo.truth import mean_return
+from ouroloop.policy.grpo.truth import mean_return
 
 SHORT = Limits(window=3)
 HEALTHY = {

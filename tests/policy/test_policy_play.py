@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ouroboros.policy.play import estimate, play, play_traced
-from ouroboros.policy.serving.local import LocalPolicy
+from ouroloop.policy.play import estimate, play, play_traced
+from ouroloop.policy.serving.local import LocalPolicy
 
 
 class Teacher:
@@ -14,7 +14,7 @@ class Teacher:
         self.asked = []
 
     def logits(self, observations):
-        from ouroboros.envs.snake.encodings.port import states
+        from ouroloop.envs.snake.encodings.port import states
 
         self.asked.append(len(observations))
         seen = states(observations)

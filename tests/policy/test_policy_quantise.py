@@ -7,10 +7,10 @@ import pytest
 import torch
 from checkpoints import checkpoint
 
-from ouroboros.policy.bases import HfPolicy, LoraSettings, load_base, save_policy
-from ouroboros.policy.quantise import PRECISIONS, compare, in_precision, megabytes
-from ouroboros.policy.snake_gpt import Shape, create, save
-from ouroboros.protocols.errors import SurroundingsError
+from ouroloop.policy.bases import HfPolicy, LoraSettings, load_base, save_policy
+from ouroloop.policy.quantise import PRECISIONS, compare, in_precision, megabytes
+from ouroloop.policy.snake_gpt import Shape, create, save
+from ouroloop.protocols.errors import SurroundingsError
 
 SEEDED_LORA = LoraSettings(rank=4)
 

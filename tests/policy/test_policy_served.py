@@ -15,16 +15,16 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ouroboros.envs.snake.encodings import ACTIONS, encoding_of
-from ouroboros.policy.play import play
-from ouroboros.policy.serving.local import LocalPolicy
-from ouroboros.policy.serving.served import PROMPTS, ServedPolicy
-from ouroboros.policy.serving.vllm_server import VARIABLE, servable, vllm_python, vllm_server
-from ouroboros.policy.serving.wider import WIDTHS, widened
-from ouroboros.policy.sft.fit import SftConfig, fit_sft
-from ouroboros.policy.snake_gpt import Shape, create, load, save
-from ouroboros.policy.tokenizer import build_tokenizer
-from ouroboros.protocols.errors import SurroundingsError, UsageError
+from ouroloop.envs.snake.encodings import ACTIONS, encoding_of
+from ouroloop.policy.play import play
+from ouroloop.policy.serving.local import LocalPolicy
+from ouroloop.policy.serving.served import PROMPTS, ServedPolicy
+from ouroloop.policy.serving.vllm_server import VARIABLE, servable, vllm_python, vllm_server
+from ouroloop.policy.serving.wider import WIDTHS, widened
+from ouroloop.policy.sft.fit import SftConfig, fit_sft
+from ouroloop.policy.snake_gpt import Shape, create, load, save
+from ouroloop.policy.tokenizer import build_tokenizer
+from ouroloop.protocols.errors import SurroundingsError, UsageError
 
 TINY = Shape(hidden=32, intermediate=48)
 

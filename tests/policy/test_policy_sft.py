@@ -8,18 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import LlamaForCausalLM
 
-from ouroboros.envs.snake.encodings import ACTIONS, EOS
-from ouroboros.envs.snake.encodings.board import free_moves
-from ouroboros.envs.snake.engine.games import SnakeEngine
-from ouroboros.policy.bases import LoraSettings, open_policy, player_of
-from ouroboros.policy.play import play
-from ouroboros.policy.serving.local import LocalPolicy
-from ouroboros.policy.sft import trainer
-from ouroboros.policy.sft.data import SENSIBLE, Teaching, balanced_rows, load_lessons, teach
-from ouroboros.policy.sft.fit import SftConfig, fit_sft
-from ouroboros.policy.sft.trainer import lesson_loss
-from ouroboros.policy.snake_gpt import Shape, create
-from ouroboros.protocols.errors import SurroundingsError, TrainingError, UsageError
+from ouroloop.envs.snake.encodings import ACTIONS, EOS
+from ouroloop.envs.snake.encodings.board import free_moves
+from ouroloop.envs.snake.engine.games import SnakeEngine
+from ouroloop.policy.bases import LoraSettings, open_policy, player_of
+from ouroloop.policy.play import play
+from ouroloop.policy.serving.local import LocalPolicy
+from ouroloop.policy.sft import trainer
+from ouroloop.policy.sft.data import SENSIBLE, Teaching, balanced_rows, load_lessons, teach
+from ouroloop.policy.sft.fit import SftConfig, fit_sft
+from ouroloop.policy.sft.trainer import lesson_loss
+from ouroloop.policy.snake_gpt import Shape, create
+from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
 
 TINY = SftConfig(
     steps=6, batch=16, dagger=2, curve=3, positions=400, dagger_positions=200, shape=Shape(hidden=32, intermediate=48)
@@ -119,7 +119,7 @@ def test_unknown_teacher(task, tmp_path):
 
 
 def test_nan_stops_and_leaves_nothing(task, tmp_path, monkeypatch):
-    from ouroboros.policy.sft import fit as sft
+    from ouroloop.policy.sft import fit as sft
 
     def poisoned(*args):
         policy = create(*args)

@@ -7,10 +7,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from ouroboros.policy.serving import local
-from ouroboros.policy.serving.local import LocalPolicy
-from ouroboros.policy.snake_gpt import CARD, Shape, create, load, save, whole_directory
-from ouroboros.protocols.errors import UsageError
+from ouroloop.policy.serving import local
+from ouroloop.policy.serving.local import LocalPolicy
+from ouroloop.policy.snake_gpt import CARD, Shape, create, load, save, whole_directory
+from ouroloop.protocols.errors import UsageError
 
 
 def test_auto_classes_load_it(untrained, task):

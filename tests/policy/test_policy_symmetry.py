@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from policy.boards import batches
 
-from ouroboros.envs.snake.encodings import encoding_of
-from ouroboros.envs.snake.encodings.board import STEPS, free_moves
-from ouroboros.envs.snake.engine.games import SnakeEngine
-from ouroboros.envs.snake.symmetry import (
+from ouroloop.envs.snake.encodings import encoding_of
+from ouroloop.envs.snake.encodings.board import STEPS, free_moves
+from ouroloop.envs.snake.engine.games import SnakeEngine
+from ouroloop.envs.snake.symmetry import (
     ACTIONS_UNDER,
     COMPOSED,
     INVERSE,
@@ -21,8 +21,8 @@ from ouroboros.envs.snake.symmetry import (
     permute_targets,
     transform,
 )
-from ouroboros.policy.sft.data import Lessons, Teaching, targets_of
-from ouroboros.protocols.errors import UsageError
+from ouroloop.policy.sft.data import Lessons, Teaching, targets_of
+from ouroloop.protocols.errors import UsageError
 
 EVERY = np.arange(SYMMETRIES)
 
@@ -107,7 +107,7 @@ def test_prompts_say_the_image(observations, seed):
 @pytest.mark.parametrize("walls", [0.0, 0.15])
 def test_the_image_of_a_move_is_the_move_of_the_image(walls):
     """In the real engine: the same deaths, meals, lengths and snakes, whatever the symmetry and the move."""
-    from ouroboros.envs.snake.task import SnakeTask
+    from ouroloop.envs.snake.task import SnakeTask
 
     task = SnakeTask(7, walls=walls)
     observations = task.positions(3, 250).observations()

@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ouroboros.envs.snake.engine.games import SnakeEngine
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.envs.snake.teacher_data import DataConfig, read_positions, write_positions
-from ouroboros.envs.snake.teachers.teach import TEACHERS, teach
-from ouroboros.protocols.errors import SurroundingsError, UsageError
-from ouroboros.protocols.seeds import game_seeds
+from ouroloop.envs.snake.engine.games import SnakeEngine
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.envs.snake.teacher_data import DataConfig, read_positions, write_positions
+from ouroloop.envs.snake.teachers.teach import TEACHERS, teach
+from ouroloop.protocols.errors import SurroundingsError, UsageError
+from ouroloop.protocols.seeds import game_seeds
 
 
 @pytest.mark.parametrize("teacher", TEACHERS)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from ouroboros.protocols import jsonrpc
-from ouroboros.protocols.errors import RoleError
-from ouroboros.protocols.messages import METHODS
-from ouroboros.protocols.openrpc import document
+from ouroloop.protocols import jsonrpc
+from ouroloop.protocols.errors import RoleError
+from ouroloop.protocols.messages import METHODS
+from ouroloop.protocols.openrpc import document
 
 
 class Numbers(BaseModel):

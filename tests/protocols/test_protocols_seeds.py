@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ouroboros.protocols.seeds import MASK, STREAM_LENGTH, STREAMS, game_seeds, splitmix
+from ouroloop.protocols.seeds import MASK, STREAM_LENGTH, STREAMS, game_seeds, splitmix
 
 GOLDEN_INVERSE = pow(0x9E3779B97F4A7C15, -1, 1 << 64)
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ouroboros.protocols.errors import CandidateFault
-from ouroboros.protocols.records import RewardSpec, RewardTerm
-from ouroboros.rewards.expression import MAX_NODES, compile_expression, count_nodes, read_expression
-from ouroboros.rewards.language import bound, compile_spec, complexity, parse
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.protocols.records import RewardSpec, RewardTerm
+from ouroloop.rewards.expression import MAX_NODES, compile_expression, count_nodes, read_expression
+from ouroloop.rewards.language import bound, compile_spec, complexity, parse
 
 FEATURES = ("ate", "distance", "space")
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ouroboros.protocols.errors import CandidateFault
-from ouroboros.protocols.records import RewardSpec, RewardTerm
-from ouroboros.rewards.screen import Recorded, RewardLimits, circling_pay, progress_column, screen_spec
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.protocols.records import RewardSpec, RewardTerm
+from ouroloop.rewards.screen import Recorded, RewardLimits, circling_pay, progress_column, screen_spec
 
 FEATURES = ("step", "ate", "approach", "idle", "turned", "distance", "died")
 

@@ -12,7 +12,7 @@ def trial(score: list[float], mean: float, rang: int, rejected: int) -> dict[str
 
 
 def case(name: str, clear: bool, kept: bool | None, lines: int) -> dict[str, Any]:
-    found = {"case": name, "exit_code": 2 if clear else 1, "expected_exit_code": 2, "said": "ouroboros: error: so and so"}
+    found = {"case": name, "exit_code": 2 if clear else 1, "expected_exit_code": 2, "said": "ouroloop: error: so and so"}
     return {**found, "one_clear_error": clear, "kept": kept, "lines": lines}
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ouroboros.protocols.messages import PatchProposal, PatchReply, PatchRequest
-from ouroboros.protocols.records import Frozen
+from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest
+from ouroloop.protocols.records import Frozen
 
 HOSTILE = {
     "imports os": "import os\n\n\ndef act(observation, logits):\n    return len(os.environ) % 4\n",

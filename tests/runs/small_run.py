@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ouroboros.runs.lifecycle import create, work
-from ouroboros.runs.progress import Quiet
-from ouroboros.runs.recipe import Recipe, build_recipe
+from ouroloop.runs.lifecycle import create, work
+from ouroloop.runs.progress import Quiet
+from ouroloop.runs.recipe import Recipe, build_recipe
 
 MICRO = {
     "name": "micro",
@@ -47,7 +47,7 @@ def run_micro(folder: Path, *overrides: str) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def _own_model_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep trained models away from the user's cache, so that every session trains for itself; the WASM worker is shared."""
-    import ouroboros.runs.phases.start as start
+    import ouroloop.runs.phases.start as start
 
     folder = tmp_path_factory.mktemp("models")
     start.model_cache = lambda: folder

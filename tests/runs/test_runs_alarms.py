@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from ouroboros.bench.gate.arena import arena
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.policy.grpo.monitors import Alarm
-from ouroboros.policy.snake_gpt import Shape, create, save
-from ouroboros.protocols.canonical import canonical
-from ouroboros.protocols.records import Candidate, RewardSpec
-from ouroboros.runs.executors.local import Job, Report, Trained, run_job, termed
-from ouroboros.runs.phases.train import train, trained
-from ouroboros.runs.recipe import TaskSettings
+from ouroloop.bench.gate.arena import arena
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.policy.grpo.monitors import Alarm
+from ouroloop.policy.snake_gpt import Shape, create, save
+from ouroloop.protocols.canonical import canonical
+from ouroloop.protocols.records import Candidate, RewardSpec
+from ouroloop.runs.executors.local import Job, Report, Trained, run_job, termed
+from ouroloop.runs.phases.train import train, trained
+from ouroloop.runs.recipe import TaskSettings
 
 SPEC = RewardSpec.model_validate(
     {

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pydantic import TypeAdapter
 
-from ouroboros.envs.snake.engine.games import SnakeEngine
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.gate.bank import (
+from ouroloop.envs.snake.engine.games import SnakeEngine
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.gate.bank import (
     FAILURE_SHARE,
     STARTS,
     Failures,
@@ -25,11 +25,11 @@ from ouroboros.gate.bank import (
     failures_text,
     read_failures,
 )
-from ouroboros.gate.screen import Answers, BankScore, View, answers, score_bank
-from ouroboros.policy.play import play_traced
-from ouroboros.protocols.records import Incumbent, Observations
-from ouroboros.runs.phases.order import Screen
-from ouroboros.runs.players import Player
+from ouroloop.gate.screen import Answers, BankScore, View, answers, score_bank
+from ouroloop.policy.play import play_traced
+from ouroloop.protocols.records import Incumbent, Observations
+from ouroloop.runs.phases.order import Screen
+from ouroloop.runs.players import Player
 
 
 class Greedy:

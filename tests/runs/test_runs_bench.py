@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from ouroboros.bench import timing
-from ouroboros.bench.sandbox import hostile
-from ouroboros.bench.sandbox import suite as sandbox
-from ouroboros.bench.snake import engine, plan, teachers
-from ouroboros.cli.main import call
+from ouroloop.bench import timing
+from ouroloop.bench.sandbox import hostile
+from ouroloop.bench.sandbox import suite as sandbox
+from ouroloop.bench.snake import engine, plan, teachers
+from ouroloop.cli.main import call
 
 
 @pytest.fixture(autouse=True)

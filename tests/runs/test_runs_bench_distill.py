@@ -2,11 +2,11 @@
 
 import pytest
 
-from ouroboros.bench.policy import distill as policy_distill
-from ouroboros.policy.distill.fit import DistillConfig
-from ouroboros.policy.grpo.fit import GrpoConfig
-from ouroboros.policy.sft.fit import SftConfig
-from ouroboros.policy.snake_gpt import Shape
+from ouroloop.bench.policy import distill as policy_distill
+from ouroloop.policy.distill.fit import DistillConfig
+from ouroloop.policy.grpo.fit import GrpoConfig
+from ouroloop.policy.sft.fit import SftConfig
+from ouroloop.policy.snake_gpt import Shape
 
 SMALL = Shape(hidden=16, layers=1, heads=2, intermediate=16)
 

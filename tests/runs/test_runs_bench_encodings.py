@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from ouroboros.bench.snake import encodings
-from ouroboros.cli.main import call
-from ouroboros.envs.snake.encodings import ENCODINGS
+from ouroloop.bench.snake import encodings
+from ouroloop.cli.main import call
+from ouroloop.envs.snake.encodings import ENCODINGS
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from pathlib import Path
 import policy_document
 import pytest
 
-from ouroboros.bench.policy import suite as policy
-from ouroboros.bench.policy import tables as policy_show
-from ouroboros.bench.tables import plot, tables
-from ouroboros.cli.main import call
-from ouroboros.cli.printing import text_of
-from ouroboros.protocols.errors import SurroundingsError
+from ouroloop.bench.policy import suite as policy
+from ouroloop.bench.policy import tables as policy_show
+from ouroloop.bench.tables import plot, tables
+from ouroloop.cli.main import call
+from ouroloop.cli.printing import text_of
+from ouroloop.protocols.errors import SurroundingsError
 
 
 @pytest.fixture
@@ -152,5 +152,5 @@ def test_vllm_that_is_missing_is_no_failure():
 
 
 def test_the_names_of_sections_cost_no_torch():
-    code = "import sys, ouroboros.bench.policy.suite; sys.exit('torch' in sys.modules)"
+    code = "import sys, ouroloop.bench.policy.suite; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

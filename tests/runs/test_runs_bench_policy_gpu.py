@@ -2,10 +2,10 @@
 
 import pytest
 
-from ouroboros.bench.gpu import training as policy_gpu
-from ouroboros.bench.gpu.chip import flops_per_token, peak_flops
-from ouroboros.policy.sft.config import SftConfig
-from ouroboros.policy.snake_gpt import create
+from ouroloop.bench.gpu import training as policy_gpu
+from ouroloop.bench.gpu.chip import flops_per_token, peak_flops
+from ouroloop.policy.sft.config import SftConfig
+from ouroloop.policy.snake_gpt import create
 
 TINY = {"hidden": 32, "layers": 1, "heads": 4, "intermediate": 32}
 

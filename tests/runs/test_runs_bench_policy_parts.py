@@ -5,23 +5,23 @@ import json
 import numpy as np
 import pytest
 
-from ouroboros.bench.policy import alone as policy_alone
-from ouroboros.bench.policy import failures as policy_failures
-from ouroboros.bench.policy import gain as policy_gain
-from ouroboros.bench.policy import quantise as policy_quantise
-from ouroboros.bench.policy import tables as policy_show
-from ouroboros.bench.policy.base import write_policy
-from ouroboros.bench.policy.failures import Case, Said
-from ouroboros.bench.policy.gate import summary, verdict
-from ouroboros.cli.printing import text_of
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.policy.bases import HfPolicy, open_policy
-from ouroboros.policy.grpo.config import GrpoConfig
-from ouroboros.policy.report import TrainingReport
-from ouroboros.policy.serving.local import LocalPolicy
-from ouroboros.policy.sft.fit import SftConfig
-from ouroboros.policy.shipped import find_policy
-from ouroboros.policy.snake_gpt import Shape, create, save
+from ouroloop.bench.policy import alone as policy_alone
+from ouroloop.bench.policy import failures as policy_failures
+from ouroloop.bench.policy import gain as policy_gain
+from ouroloop.bench.policy import quantise as policy_quantise
+from ouroloop.bench.policy import tables as policy_show
+from ouroloop.bench.policy.base import write_policy
+from ouroloop.bench.policy.failures import Case, Said
+from ouroloop.bench.policy.gate import summary, verdict
+from ouroloop.cli.printing import text_of
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.policy.bases import HfPolicy, open_policy
+from ouroloop.policy.grpo.config import GrpoConfig
+from ouroloop.policy.report import TrainingReport
+from ouroloop.policy.serving.local import LocalPolicy
+from ouroloop.policy.sft.fit import SftConfig
+from ouroloop.policy.shipped import find_policy
+from ouroloop.policy.snake_gpt import Shape, create, save
 
 TINY = Shape(hidden=16, layers=1, heads=2, intermediate=16)
 
@@ -124,7 +124,7 @@ def test_the_gate_is_asked_about_what_no_alarm_has_stopped(monkeypatch, untraine
         stopped = "reward hacking at step 5" if config.limits.stops and seed == first + 1 else None
         return TrainingReport(5, (0.0,), {}, ((0, 1.0),), stopped=stopped)
 
-    monkeypatch.setattr("ouroboros.policy.grpo.fit.train_grpo", train_grpo)
+    monkeypatch.setattr("ouroloop.policy.grpo.fit.train_grpo", train_grpo)
     monkeypatch.setattr(policy_gain, "GAMES", 8)
     scores = policy_gain.played(SnakeTask(6), untrained) + 1.0
     found = policy_gain.run_trial(SnakeTask(6), policy_gain.TRIALS[-1], untrained, scores, 3, tmp_path)
@@ -173,7 +173,7 @@ def test_checkpoints_and_names_that_are_wrong_have_one_clear_error():
     found = policy_failures.measure(quiet, ("board", "vocabulary", "token for an action", "unknown"))
     assert [row["exit_code"] for row in found["rows"]] == [2, 2, 2, 2, 2, 2, 3, 2]
     assert found["all_clear"], [row["said"] for row in found["rows"] if not row["one_clear_error"]]
-    assert all(row["said"].startswith("ouroboros: error: ") for row in found["rows"])
+    assert all(row["said"].startswith("ouroloop: error: ") for row in found["rows"])
     assert not any("/tmp" in row["said"] + row["command"] for row in found["rows"])
 
 
@@ -192,12 +192,12 @@ def test_memory_that_runs_out():
 @pytest.mark.parametrize(
     ("said", "kept", "clear"),
     [
-        (Said(2, ["ouroboros: error: no such thing"]), None, True),
-        (Said(2, ["ouroboros: error: no such thing"]), True, True),
-        (Said(2, ["ouroboros: error: no such thing"]), False, False),
-        (Said(1, ["ouroboros: error: no such thing"]), None, False),
-        (Said(2, ["a warning", "ouroboros: error: no such thing"]), None, False),
-        (Said(2, ["ouroboros: error: nothing"]), None, False),
+        (Said(2, ["ouroloop: error: no such thing"]), None, True),
+        (Said(2, ["ouroloop: error: no such thing"]), True, True),
+        (Said(2, ["ouroloop: error: no such thing"]), False, False),
+        (Said(1, ["ouroloop: error: no such thing"]), None, False),
+        (Said(2, ["a warning", "ouroloop: error: no such thing"]), None, False),
+        (Said(2, ["ouroloop: error: nothing"]), None, False),
         (Said(2, []), None, False),
     ],
 )
@@ -205,11 +205,11 @@ def test_what_is_clear(said, kept, clear):
     case = Case("a case", ["eval", "--policy", "/scratch/x"], 2, ("no such",), None, None if kept is None else lambda: kept)
     found = policy_failures.row(case, said, "/scratch")
     assert found["one_clear_error"] is clear
-    assert found["command"] == "ouroboros eval --policy x"
+    assert found["command"] == "ouroloop eval --policy x"
 
 
 def test_an_escaped_exception_is_a_finding(monkeypatch):
-    from ouroboros.cli import main as cli
+    from ouroloop.cli import main as cli
 
     def breaks(arguments):
         raise KeyError("lost")

@@ -8,9 +8,9 @@ import pytest
 from small_run import micro
 from test_runs_loop import ROLES, document
 
-from ouroboros.cli.main import call
-from ouroboros.runs import lifecycle
-from ouroboros.runs.progress import Quiet
+from ouroloop.cli.main import call
+from ouroloop.runs import lifecycle
+from ouroloop.runs.progress import Quiet
 
 BOTH = ("roles.reward_designer.count=0", f"roles.code_patcher.use={ROLES}:TwoPartPatcher", "budget.rounds=1")
 FORCEFUL = ("grpo.steps=24", "grpo.learning_rate=7e-4", "grpo.beta=0.005", "grpo.warmup=0", "grpo.truth_every=0")
@@ -20,7 +20,7 @@ FORCEFUL = ("grpo.steps=24", "grpo.learning_rate=7e-4", "grpo.beta=0.005", "grpo
 def test_of_a_good_patch_and_a_bad_reward_that_come_together_the_patch_has_the_larger_share(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import ouroboros.rewards.screen as screen
+    import ouroloop.rewards.screen as screen
 
     monkeypatch.setattr(screen, "screen_spec", lambda *_: None)  # which would refuse this reward
     folder = tmp_path / "r"

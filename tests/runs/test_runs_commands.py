@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from scripted_roles import HOSTILE
 
-from ouroboros.cli.main import call
-from ouroboros.inspect.ablation import ablate, compare, plot
-from ouroboros.protocols.errors import UsageError
-from ouroboros.runs.asking import find_role
-from ouroboros.runs.lifecycle import next_folder
-from ouroboros.runs.progress import Quiet
+from ouroloop.cli.main import call
+from ouroloop.inspect.ablation import ablate, compare, plot
+from ouroloop.protocols.errors import UsageError
+from ouroloop.runs.asking import find_role
+from ouroloop.runs.lifecycle import next_folder
+from ouroloop.runs.progress import Quiet
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "quickstart.toml"
 

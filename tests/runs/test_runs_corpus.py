@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.gate.race import Played, RaceRules, race
-from ouroboros.protocols.errors import CandidateFault
-from ouroboros.protocols.records import Observations
-from ouroboros.runs.players import Player
-from ouroboros.sandbox.wasm.sandbox import WasmSandbox
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.gate.race import Played, RaceRules, race
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.protocols.records import Observations
+from ouroloop.runs.players import Player
+from ouroloop.sandbox.wasm.sandbox import WasmSandbox
 
 FOLDER = Path(__file__).parents[1] / "sandbox" / "corpus"
 TASK = SnakeTask(size=6)

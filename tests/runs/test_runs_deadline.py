@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from ouroboros.bench.sandbox.hostile import FEW, HOSTILE, aftermath, deadlines, verdicts
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.protocols.ports import Sandbox
-from ouroboros.sandbox.choose import choose
+from ouroloop.bench.sandbox.hostile import FEW, HOSTILE, aftermath, deadlines, verdicts
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.protocols.ports import Sandbox
+from ouroloop.sandbox.choose import choose
 
 TASK = SnakeTask(size=10)
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from small_run import run_micro
 
-from ouroboros.inspect.run import Report
+from ouroloop.inspect.run import Report
 
 pytestmark = pytest.mark.docker
 HOSTILE = f"roles.code_patcher.use={Path(__file__).parent / 'scripted_roles.py'}:HostilePatcher"
@@ -26,7 +26,7 @@ def verdicts(folder: Path) -> list[Any]:
 
 def containers() -> str:
     listed = subprocess.run(
-        ["docker", "ps", "-aq", "--filter", "label=ouroboros.sandbox.owner"], capture_output=True, text=True, check=True
+        ["docker", "ps", "-aq", "--filter", "label=ouroloop.sandbox.owner"], capture_output=True, text=True, check=True
     )
     return listed.stdout
 

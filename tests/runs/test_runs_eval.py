@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 from PIL import Image
 from rich.console import Console
 
-from ouroboros.cli.main import call
-from ouroboros.envs.snake.drawing import gif as scene_gif
-from ouroboros.envs.snake.drawing import tiles as scene_tiles
-from ouroboros.envs.snake.drawing.gif import Frames, encoded, paint
-from ouroboros.envs.snake.drawing.scene import BODY, Scene, gradient, scenes
-from ouroboros.envs.snake.drawing.text import characters, draw, fineness, half_blocks, points
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.inspect.contender import contender
-from ouroboros.inspect.evaluation import histogram
-from ouroboros.inspect.watching import Live, Nowhere, watch_games
-from ouroboros.protocols.seeds import game_seeds
+from ouroloop.cli.main import call
+from ouroloop.envs.snake.drawing import gif as scene_gif
+from ouroloop.envs.snake.drawing import tiles as scene_tiles
+from ouroloop.envs.snake.drawing.gif import Frames, encoded, paint
+from ouroloop.envs.snake.drawing.scene import BODY, Scene, gradient, scenes
+from ouroloop.envs.snake.drawing.text import characters, draw, fineness, half_blocks, points
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.inspect.contender import contender
+from ouroloop.inspect.evaluation import histogram
+from ouroloop.inspect.watching import Live, Nowhere, watch_games
+from ouroloop.protocols.seeds import game_seeds
 
 TIMES = ("decisions_per_s", "tokens_per_s", "seconds")
 CAREFUL = """\
@@ -40,7 +40,7 @@ def act(observation, logits):
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A policy directory for 6x6 boards with random weights."""
-    from ouroboros.policy.snake_gpt import Shape, create, save
+    from ouroloop.policy.snake_gpt import Shape, create, save
 
     out = tmp_path_factory.mktemp("policy") / "tiny"
     save(create(6, "snake", Shape(hidden=32, intermediate=48), 1), out)

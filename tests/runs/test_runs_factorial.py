@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ouroboros.bench.gate.attribution import CASES, beta, measure, rescues
-from ouroboros.gate.factorial import Attribution, Share, attribute_gain, contrasts, estimate
+from ouroloop.bench.gate.attribution import CASES, beta, measure, rescues
+from ouroloop.gate.factorial import Attribution, Share, attribute_gain, contrasts, estimate
 
 PARTS = ("reward", "code", "interaction", "total")
 utilities = st.floats(0, 1, width=32)

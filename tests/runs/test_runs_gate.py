@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ouroboros.gate.betting import PairedTest, Wager
-from ouroboros.gate.race import Judgement, Played, RaceRules, race
-from ouroboros.gate.spending import RULES, spending
-from ouroboros.gate.ttest import paired_t
-from ouroboros.protocols.errors import CandidateFault
-from ouroboros.protocols.records import Spent
+from ouroloop.gate.betting import PairedTest, Wager
+from ouroloop.gate.race import Judgement, Played, RaceRules, race
+from ouroloop.gate.spending import RULES, spending
+from ouroloop.gate.ttest import paired_t
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.protocols.records import Spent
 
 RULES_200 = RaceRules(games=200, batch=10, gain=0.03, beta=0.07)
 

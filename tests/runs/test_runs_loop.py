@@ -16,17 +16,17 @@ from typing import Any
 import pytest
 from small_run import micro, run_micro
 
-from ouroboros.cli.main import call
-from ouroboros.inspect.run import Report
-from ouroboros.ledger.sqlite import Ledger
-from ouroboros.protocols.errors import LedgerError, SurroundingsError, UsageError
-from ouroboros.protocols.seeds import game_seeds
-from ouroboros.runs import lifecycle
-from ouroboros.runs.context import as_dict
-from ouroboros.runs.phases.rollback import lineage
-from ouroboros.runs.phases.watch import watch
-from ouroboros.runs.progress import Quiet
-from ouroboros.runs.recipe import recipe_toml
+from ouroloop.cli.main import call
+from ouroloop.inspect.run import Report
+from ouroloop.ledger.sqlite import Ledger
+from ouroloop.protocols.errors import LedgerError, SurroundingsError, UsageError
+from ouroloop.protocols.seeds import game_seeds
+from ouroloop.runs import lifecycle
+from ouroloop.runs.context import as_dict
+from ouroloop.runs.phases.rollback import lineage
+from ouroloop.runs.phases.watch import watch
+from ouroloop.runs.progress import Quiet
+from ouroloop.runs.recipe import recipe_toml
 
 HERE = Path(__file__).parent
 ROLES = str(HERE / "scripted_roles.py")
@@ -98,10 +98,10 @@ def test_the_same_seed_gives_the_same_digest(finished: Path, tmp_path: Path) -> 
 
 
 def start_process(folder: Path) -> subprocess.Popen[str]:
-    """Start `ouroboros run` in a process group of its own."""
+    """Start `ouroloop run` in a process group of its own."""
     recipe = folder.with_suffix(".toml")
     recipe.write_text(recipe_toml(micro()))
-    command = [sys.executable, "-m", "ouroboros.cli.main", "run", str(recipe), "--run-dir", str(folder)]
+    command = [sys.executable, "-m", "ouroloop.cli.main", "run", str(recipe), "--run-dir", str(folder)]
 
     def listen() -> None:  # a suite that was started in the background ignores Ctrl-C, and so would its children
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -162,7 +162,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(finished: Path, tmp_path: Pa
     os.killpg(process.pid, signal.SIGINT)
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 130
-    assert f"ouroboros: stopped; go on with `ouroboros resume {folder}`" in said.splitlines()
+    assert f"ouroloop: stopped; go on with `ouroloop resume {folder}`" in said.splitlines()
     assert "Traceback" not in said
     assert document(folder)["status"] == "stopped"
     assert call(["resume", str(folder), "--json"]) == 0
@@ -340,7 +340,7 @@ def test_a_disk_without_room_is_refused_before_anything_is_written(tmp_path: Pat
 
 def test_help_names_the_commands_and_loads_nothing_heavy() -> None:
     heavy = ("torch", "numba", "langgraph", "numpy")
-    code = f"import sys; from ouroboros.cli.main import call; call(['--help']); print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys; from ouroloop.cli.main import call; call(['--help']); print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")
     assert "ablate" in done.stdout

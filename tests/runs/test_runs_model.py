@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from small_run import micro
 
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.inspect.run import Report
-from ouroboros.ledger.sqlite import Ledger
-from ouroboros.runs import lifecycle
-from ouroboros.runs.progress import Quiet
-from ouroboros.sandbox.screen.diff import make_diff
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.inspect.run import Report
+from ouroloop.ledger.sqlite import Ledger
+from ouroloop.runs import lifecycle
+from ouroloop.runs.progress import Quiet
+from ouroloop.sandbox.screen.diff import make_diff
 
 BETTER = """from toolkit import food_move
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.protocols.errors import CandidateFault
-from ouroboros.protocols.records import Observations
-from ouroboros.runs.players import Lenient, Player, lost, outcomes_of_accepted
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.protocols.records import Observations
+from ouroloop.runs.players import Lenient, Player, lost, outcomes_of_accepted
 
 TASK = SnakeTask(6)
 SEEDS = list(range(100, 124))
@@ -18,7 +18,7 @@ class Greedy:
     """Rates the greedy teacher's move highest."""
 
     def logits(self, observations: Observations) -> np.ndarray:
-        from ouroboros.envs.snake.engine.games import SnakeEngine
+        from ouroloop.envs.snake.engine.games import SnakeEngine
 
         return np.eye(4, dtype=np.float32)[TASK.teach("greedy", SnakeEngine.of(observations, TASK.settings))]
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 pytest.importorskip("stable_baselines3")
-from ouroboros.bench.policy import baselines as policy_baselines
+from ouroloop.bench.policy import baselines as policy_baselines
 
 
 def test_a_row_for_each_baseline_and_board(monkeypatch):

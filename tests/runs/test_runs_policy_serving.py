@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-from ouroboros.bench.policy.serving import BATCHES, ROUNDS, Speed, deciding, interleaved, running, speedups, table
-from ouroboros.envs.snake.encodings import ACTIONS
-from ouroboros.protocols.errors import SurroundingsError
+from ouroloop.bench.policy.serving import BATCHES, ROUNDS, Speed, deciding, interleaved, running, speedups, table
+from ouroloop.envs.snake.encodings import ACTIONS
+from ouroloop.protocols.errors import SurroundingsError
 
 PEER = """
 import json, sys

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ouroboros.ledger.sqlite import Ledger, is_full
-from ouroboros.ledger.store import Store
-from ouroboros.ledger.workspace import Workspace
-from ouroboros.protocols.errors import LedgerError, UsageError
-from ouroboros.runs.recipe import Recipe, build_recipe, load_recipe, recipe_toml
+from ouroloop.ledger.sqlite import Ledger, is_full
+from ouroloop.ledger.store import Store
+from ouroloop.ledger.workspace import Workspace
+from ouroloop.protocols.errors import LedgerError, UsageError
+from ouroloop.runs.recipe import Recipe, build_recipe, load_recipe, recipe_toml
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 

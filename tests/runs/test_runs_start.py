@@ -14,21 +14,21 @@ import pytest
 import torch
 from small_run import micro, run_micro
 
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.ledger.sqlite import Ledger
-from ouroboros.ledger.store import Store
-from ouroboros.policy.bases import Base, LoraSettings, load_base, open_policy, save_policy
-from ouroboros.policy.shipped import find_policy
-from ouroboros.protocols.errors import SurroundingsError, UsageError
-from ouroboros.protocols.messages import RewardProposal, RewardReply, RewardRequest
-from ouroboros.protocols.records import Frozen, RewardSpec
-from ouroboros.runs import lifecycle
-from ouroboros.runs.executors import local as training
-from ouroboros.runs.executors.local import Job
-from ouroboros.runs.phases.start import _base, start
-from ouroboros.runs.players import KEPT_BASES, InTurn, Players
-from ouroboros.runs.progress import Quiet
-from ouroboros.runs.recipe import TaskSettings
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.ledger.sqlite import Ledger
+from ouroloop.ledger.store import Store
+from ouroloop.policy.bases import Base, LoraSettings, load_base, open_policy, save_policy
+from ouroloop.policy.shipped import find_policy
+from ouroloop.protocols.errors import SurroundingsError, UsageError
+from ouroloop.protocols.messages import RewardProposal, RewardReply, RewardRequest
+from ouroloop.protocols.records import Frozen, RewardSpec
+from ouroloop.runs import lifecycle
+from ouroloop.runs.executors import local as training
+from ouroloop.runs.executors.local import Job
+from ouroloop.runs.phases.start import _base, start
+from ouroloop.runs.players import KEPT_BASES, InTurn, Players
+from ouroloop.runs.progress import Quiet
+from ouroloop.runs.recipe import TaskSettings
 
 SPEC = '{"terms": [{"name": "meals", "expr": "ate", "weight": 1.0}], "gamma_r": 0.3}'
 TASK = SnakeTask(6)

@@ -5,9 +5,9 @@ import tomllib
 
 import pytest
 
-from ouroboros.bench.policy.base import write_policy
-from ouroboros.cli.main import call
-from ouroboros.policy.snake_gpt import Shape
+from ouroloop.bench.policy.base import write_policy
+from ouroloop.cli.main import call
+from ouroloop.policy.snake_gpt import Shape
 
 TINY = [
     *("--set", "sft.steps=4", "--set", "sft.positions=300", "--set", "sft.batch=16", "--set", "sft.curve=2"),
@@ -31,7 +31,7 @@ def test_sft_leaves_a_policy_that_explains_itself(policy):
     assert (recipe["seed"], recipe["sft"]["steps"]) == (3, 4)
     card, found = (policy / "README.md").read_text(), document["evaluation"]["score"]
     assert f"{found['mean']:.2f}, 95 % interval {found['low']:.2f} to {found['high']:.2f}" in card
-    assert "ouroboros train sft --out run --seed 3 --set sft.steps=4" in card
+    assert "ouroloop train sft --out run --seed 3 --set sft.steps=4" in card
     assert (policy / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert not list(policy.parent.glob(".*"))
 
@@ -46,7 +46,7 @@ def test_the_card_names_what_loads_the_policy(policy, tmp_path):
         call([*arguments, "--set", "sft.steps=1", "--set", "sft.positions=50", "--set", "sft.batch=2", "--set", "task.size=6"])
         == 0
     )
-    assert "`ouroboros.policy.bases.open_policy` loads it" in (out / "README.md").read_text()
+    assert "`ouroloop.policy.bases.open_policy` loads it" in (out / "README.md").read_text()
 
 
 def test_grpo_goes_on_from_a_policy(policy, tmp_path, capsys):

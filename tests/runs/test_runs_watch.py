@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ouroboros.bench.gate.arena import arena, controller, let_in, propose
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.protocols.errors import CandidateFault, UsageError
-from ouroboros.protocols.ports import Sandbox
-from ouroboros.runs.context import Run, rolled_back, transcripts
-from ouroboros.runs.phases import rollback as rollback_phase
-from ouroboros.runs.phases import watch as watch_phase
-from ouroboros.runs.phases.attribute import attribute
-from ouroboros.runs.phases.gate import gate
-from ouroboros.runs.phases.rollback import lineage, refuse_unsettled, roll_back
-from ouroboros.runs.phases.watch import log_evidence, watch, watched
-from ouroboros.sandbox.choose import choose
+from ouroloop.bench.gate.arena import arena, controller, let_in, propose
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.protocols.errors import CandidateFault, UsageError
+from ouroloop.protocols.ports import Sandbox
+from ouroloop.runs.context import Run, rolled_back, transcripts
+from ouroloop.runs.phases import rollback as rollback_phase
+from ouroloop.runs.phases import watch as watch_phase
+from ouroloop.runs.phases.attribute import attribute
+from ouroloop.runs.phases.gate import gate
+from ouroloop.runs.phases.rollback import lineage, refuse_unsettled, roll_back
+from ouroloop.runs.phases.watch import log_evidence, watch, watched
+from ouroloop.sandbox.choose import choose
 
 START = {"SLIPS": 150, "STUMBLES": 100, "LAPSES": 100}
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ouroboros.envs.snake.task import toolkit_source
-from ouroboros.sandbox.wasm.sandbox import WasmSandbox
+from ouroloop.envs.snake.task import toolkit_source
+from ouroloop.sandbox.wasm.sandbox import WasmSandbox
 
 
 @pytest.fixture(scope="session")

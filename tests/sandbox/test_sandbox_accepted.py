@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ouroboros.envs.snake.task import SnakeTask
-from ouroboros.protocols.ports import Sandbox
-from ouroboros.sandbox.conformance import GREEDY
-from ouroboros.sandbox.docker.sandbox import DockerSandbox
-from ouroboros.sandbox.screen.static import static_screen
-from ouroboros.sandbox.wasm.sandbox import WasmSandbox
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.protocols.ports import Sandbox
+from ouroloop.sandbox.conformance import GREEDY
+from ouroloop.sandbox.docker.sandbox import DockerSandbox
+from ouroloop.sandbox.screen.static import static_screen
+from ouroloop.sandbox.wasm.sandbox import WasmSandbox
 
 ACCEPTED = sorted(Path(__file__).with_name("accepted").glob("*.py"))
 POSITIONS = SnakeTask(size=6).positions(0, 64).observations()

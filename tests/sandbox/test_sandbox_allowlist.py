@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from ouroboros.protocols.errors import CandidateFault
-from ouroboros.sandbox.screen.allowlist import check_tree, parse
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.sandbox.screen.allowlist import check_tree, parse
 
 ACT = "def act(observation, logits):\n    return 0\n"
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ouroboros.protocols.errors import SurroundingsError
-from ouroboros.sandbox.choose import choose
+from ouroloop.protocols.errors import SurroundingsError
+from ouroloop.sandbox.choose import choose
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ouroboros.protocols.errors import CandidateFault
-from ouroboros.sandbox.conformance import GREEDY, bank
-from ouroboros.sandbox.contract import check_contract
-from ouroboros.sandbox.wasm.sandbox import WasmSandbox
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.sandbox.conformance import GREEDY, bank
+from ouroloop.sandbox.contract import check_contract
+from ouroloop.sandbox.wasm.sandbox import WasmSandbox
 
 IMPURE = {
     "counts calls": "def act(observation, logits, seen=[]):\n    seen.append(0)\n    return len(seen) % 4\n",

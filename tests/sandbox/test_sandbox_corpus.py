@@ -9,15 +9,15 @@ from time import monotonic
 import pytest
 from hostile import Hostile, corpus
 
-from ouroboros.protocols.errors import CandidateFault
-from ouroboros.protocols.ports import Sandbox
-from ouroboros.sandbox.breakout import broken_out
-from ouroboros.sandbox.choose import choose
-from ouroboros.sandbox.conformance import GREEDY, bank
-from ouroboros.sandbox.contract import check_contract
-from ouroboros.sandbox.limits import Limits
-from ouroboros.sandbox.screen.static import static_screen
-from ouroboros.sandbox.wasm.sandbox import SLOWDOWN
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.protocols.ports import Sandbox
+from ouroloop.sandbox.breakout import broken_out
+from ouroloop.sandbox.choose import choose
+from ouroloop.sandbox.conformance import GREEDY, bank
+from ouroloop.sandbox.contract import check_contract
+from ouroloop.sandbox.limits import Limits
+from ouroloop.sandbox.screen.static import static_screen
+from ouroloop.sandbox.wasm.sandbox import SLOWDOWN
 
 BASE = "def act(observation, logits):\n    return logits.index(max(logits))\n"
 REFUSED_AT = {

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ouroboros.protocols.errors import CandidateFault
-from ouroboros.sandbox.screen.diff import apply_diff, check_paths, make_diff
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.sandbox.screen.diff import apply_diff, check_paths, make_diff
 
 OLD = "".join(f"line {i}\n" for i in range(1, 21))
 HEAD = "--- a/controller.py\n+++ b/controller.py\n"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ouroboros.protocols.errors import CandidateFault, SurroundingsError
-from ouroboros.sandbox import conformance
-from ouroboros.sandbox.conformance import FAULTS, GREEDY, bank
-from ouroboros.sandbox.docker.container import LABEL, owner, reap
-from ouroboros.sandbox.docker.sandbox import DockerSandbox, connect
-from ouroboros.sandbox.wasm.sandbox import WasmSandbox
+from ouroloop.protocols.errors import CandidateFault, SurroundingsError
+from ouroloop.sandbox import conformance
+from ouroloop.sandbox.conformance import FAULTS, GREEDY, bank
+from ouroloop.sandbox.docker.container import LABEL, owner, reap
+from ouroloop.sandbox.docker.sandbox import DockerSandbox, connect
+from ouroloop.sandbox.wasm.sandbox import WasmSandbox
 
 pytestmark = pytest.mark.docker
 SLOW = [conformance.finds_faults, conformance.holds_what_breaks_out]
@@ -105,7 +105,7 @@ def test_no_container_outlives_its_sandbox(toolkit: str) -> None:
 
 def test_leftovers_of_a_dead_process_are_reaped(toolkit: str) -> None:
     program = (
-        "import os, sys; from ouroboros.sandbox.docker.sandbox import DockerSandbox;"
+        "import os, sys; from ouroloop.sandbox.docker.sandbox import DockerSandbox;"
         f"s = DockerSandbox(sys.stdin.read(), warm=0); s.open({GREEDY!r});"
         "print(os.getpid(), flush=True); os.kill(os.getpid(), 9)"
     )
@@ -135,7 +135,7 @@ def test_the_daemon_carries_frames_where_named_pipes_do_not_reach(toolkit: str, 
         # What a daemon on another machine makes of our paths.
         return dict.fromkeys(("/nowhere/requests", "/nowhere/replies"), "/channel/requests")
 
-    monkeypatch.setattr("ouroboros.sandbox.docker.sandbox.mounts", nowhere)
+    monkeypatch.setattr("ouroloop.sandbox.docker.sandbox.mounts", nowhere)
     sandbox = DockerSandbox(toolkit, warm=0)
     conformance.answers_batches(sandbox)
     assert verdict(sandbox, "def act(observation, logits):\n    return 7\n") == "protocol"
@@ -151,7 +151,7 @@ def reason(sandbox: DockerSandbox, source: str) -> str:
 
 
 def test_a_container_that_never_greets_is_the_surroundings_fault(toolkit: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ouroboros.sandbox.docker.sandbox.command", lambda *_: ["/python/bin/python3", "-c", "1 / 0"])
+    monkeypatch.setattr("ouroloop.sandbox.docker.sandbox.command", lambda *_: ["/python/bin/python3", "-c", "1 / 0"])
     sandbox = DockerSandbox(toolkit, warm=0)
     with pytest.raises(SurroundingsError, match="did not start"):
         sandbox.open(GREEDY)
@@ -162,6 +162,6 @@ def test_a_container_that_never_greets_is_the_surroundings_fault(toolkit: str, m
 def test_containers_bear_the_name_of_their_run(toolkit: str) -> None:
     sandbox = DockerSandbox(toolkit, warm=0, run="quickstart-003")
     session = sandbox.open(GREEDY)
-    assert [entry["Labels"]["ouroboros.sandbox.run"] for entry in ours()] == ["quickstart-003"]
+    assert [entry["Labels"]["ouroloop.sandbox.run"] for entry in ours()] == ["quickstart-003"]
     session.close()
     sandbox.close()

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ouroboros.envs.snake.engine.games import SnakeEngine
-from ouroboros.protocols.errors import CandidateFault
-from ouroboros.protocols.records import Observations
-from ouroboros.sandbox.breakout import broken_out
-from ouroboros.sandbox.conformance import GREEDY, bank
-from ouroboros.sandbox.docker.container import LABEL, owner
-from ouroboros.sandbox.docker.sandbox import DockerSandbox, connect
-from ouroboros.sandbox.wasm.sandbox import WasmSandbox
+from ouroloop.envs.snake.engine.games import SnakeEngine
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.protocols.records import Observations
+from ouroloop.sandbox.breakout import broken_out
+from ouroloop.sandbox.conformance import GREEDY, bank
+from ouroloop.sandbox.docker.container import LABEL, owner
+from ouroloop.sandbox.docker.sandbox import DockerSandbox, connect
+from ouroloop.sandbox.wasm.sandbox import WasmSandbox
 
 CALLS = {
     "open": 2, "openat": 257, "openat2": 437, "stat": 4, "getdents": 217, "memfd_create": 319, "pipe": 22, "dup": 32,
@@ -175,7 +175,7 @@ def test_no_canary_is_in_reach(name: str, request: pytest.FixtureRequest, monkey
         pytest.skip("reading another process's memory needs root")
     canary = {place: f"canary-{place}-{secrets.token_hex(12)}" for place in ("variable", "file", "memfd", "score")}
     seed = int.from_bytes(secrets.token_bytes(8), "little") | 1 << 63
-    monkeypatch.setenv("OUROBOROS_CANARY", canary["variable"])
+    monkeypatch.setenv("OUROLOOP_CANARY", canary["variable"])
     with tempfile.TemporaryFile() as file:
         file.write(canary["file"].encode())
         memfd = os.memfd_create("canary", 0)

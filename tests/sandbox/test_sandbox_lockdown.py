@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-import ouroboros
-from ouroboros.sandbox.guest.lockdown import ARCHITECTURES, CALLS, seccomp_filter
+import ouroloop
+from ouroloop.sandbox.guest.lockdown import ARCHITECTURES, CALLS, seccomp_filter
 
 PROBE = """
 import ctypes, json, mmap, os, signal, socket, subprocess, sys, threading
-from ouroboros.sandbox.guest.lockdown import confine
+from ouroloop.sandbox.guest.lockdown import confine
 libc, machine = ctypes.CDLL(None, use_errno=True), os.uname().machine
 layers = confine(address_mb=512)
 found = {"layers": layers}
@@ -57,7 +57,7 @@ print(json.dumps(found))
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux mechanisms")
 def test_a_confined_process_can_do_nothing_but_talk() -> None:
-    root = str(Path(ouroboros.__file__).parents[1])
+    root = str(Path(ouroloop.__file__).parents[1])
     done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, env={"PYTHONPATH": root}, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

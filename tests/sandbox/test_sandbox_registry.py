@@ -13,10 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from ouroboros.protocols.errors import SurroundingsError, UsageError
-from ouroboros.sandbox import conformance
-from ouroboros.sandbox.docker.image import REPOSITORY, ensure_image
-from ouroboros.sandbox.docker.sandbox import DockerSandbox, connect
+from ouroloop.protocols.errors import SurroundingsError, UsageError
+from ouroloop.sandbox import conformance
+from ouroloop.sandbox.docker.image import REPOSITORY, ensure_image
+from ouroloop.sandbox.docker.sandbox import DockerSandbox, connect
 
 pytestmark = pytest.mark.docker
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"

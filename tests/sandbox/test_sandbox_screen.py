@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ouroboros.protocols.errors import CandidateFault
-from ouroboros.sandbox.screen.diff import make_diff
-from ouroboros.sandbox.screen.lint import check_bandit
-from ouroboros.sandbox.screen.static import static_screen
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.sandbox.screen.diff import make_diff
+from ouroloop.sandbox.screen.lint import check_bandit
+from ouroloop.sandbox.screen.static import static_screen
 
 BASE = "def act(observation, logits):\n    return logits.index(max(logits))\n"
 NEW = "def act(observation, logits):\n    return logits.index(min(logits))\n"

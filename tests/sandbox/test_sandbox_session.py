@@ -6,11 +6,11 @@ from time import monotonic
 
 import pytest
 
-from ouroboros.protocols.errors import CandidateFault
-from ouroboros.sandbox.conformance import GREEDY, bank
-from ouroboros.sandbox.limits import Limits
-from ouroboros.sandbox.link import Fate, LinkClosed, LinkTimeout
-from ouroboros.sandbox.session import WorkerSession
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.sandbox.conformance import GREEDY, bank
+from ouroloop.sandbox.limits import Limits
+from ouroloop.sandbox.link import Fate, LinkClosed, LinkTimeout
+from ouroloop.sandbox.session import WorkerSession
 
 
 class ScriptedLink:

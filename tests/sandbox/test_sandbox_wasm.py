@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ouroboros.protocols.errors import CandidateFault, SurroundingsError
-from ouroboros.sandbox import conformance
-from ouroboros.sandbox.conformance import GREEDY, bank
-from ouroboros.sandbox.link import ProcessLink, await_ready
-from ouroboros.sandbox.wasm.sandbox import WasmSandbox, prepare
+from ouroloop.protocols.errors import CandidateFault, SurroundingsError
+from ouroloop.sandbox import conformance
+from ouroloop.sandbox.conformance import GREEDY, bank
+from ouroloop.sandbox.link import ProcessLink, await_ready
+from ouroloop.sandbox.wasm.sandbox import WasmSandbox, prepare
 
 SLOW = [conformance.finds_faults, conformance.holds_what_breaks_out]
 FAST = [check for check in conformance.CHECKS if check not in SLOW]
@@ -54,7 +54,7 @@ def test_a_hung_controller_stops_at_the_same_work_each_time(wasm: WasmSandbox) -
 
 
 def test_children_get_no_environment_and_die_with_their_session(wasm: WasmSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OUROBOROS_CANARY", "secret-canary")
+    monkeypatch.setenv("OUROLOOP_CANARY", "secret-canary")
     session = wasm.open(GREEDY)
     pid = session._link.pid  # type: ignore[attr-defined]
     assert b"canary" not in Path(f"/proc/{pid}/environ").read_bytes()
@@ -92,7 +92,7 @@ def test_workers_are_kept_ready_and_end_with_the_sandbox(toolkit: str) -> None:
 
 
 def test_a_stopped_worker_is_killed_at_the_wall_deadline(toolkit: str) -> None:
-    from ouroboros.sandbox.limits import Limits
+    from ouroloop.sandbox.limits import Limits
 
     sandbox = WasmSandbox(toolkit, limits=Limits(batch_s=0.01, decision_s=0.001, wall_factor=1.0))
     session = sandbox.open(GREEDY)
@@ -108,7 +108,7 @@ def test_the_component_is_built_once_and_named_by_content(toolkit: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(lambda _: prepare(toolkit, lines.append), range(4))) == {first}
     assert lines == []
-    from ouroboros.sandbox.wasm.build import component_key
+    from ouroloop.sandbox.wasm.build import component_key
 
     assert component_key(toolkit) != component_key(toolkit + "\n")
 
@@ -128,12 +128,12 @@ def test_a_child_that_does_not_greet_is_the_surroundings_fault() -> None:
 
 
 def test_importing_the_package_loads_no_engine() -> None:
-    check = "import sys, ouroboros.sandbox; sys.exit(any(m in sys.modules for m in ('wasmtime', 'docker', 'bandit', 'numpy')))"
+    check = "import sys, ouroloop.sandbox; sys.exit(any(m in sys.modules for m in ('wasmtime', 'docker', 'bandit', 'numpy')))"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
 def test_the_cache_keeps_the_newest(tmp_path: Path) -> None:
-    from ouroboros.sandbox.wasm.build import KEPT, _prune
+    from ouroloop.sandbox.wasm.build import KEPT, _prune
 
     for age in range(KEPT + 3):
         path = tmp_path / f"{age}.cwasm"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from ouroboros.sandbox.conformance import GREEDY
-from ouroboros.sandbox.screen.diff import make_diff
+from ouroloop.sandbox.conformance import GREEDY
+from ouroloop.sandbox.screen.diff import make_diff
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 CHANGED = GREEDY.replace("max", "min")

@@ -78,7 +78,7 @@ def by_atheris(name: str, inputs: int) -> None:
     import atheris
 
     sys.path.insert(0, str(HERE))
-    with atheris.instrument_imports(include=["ouroboros.sandbox"]):
+    with atheris.instrument_imports(include=["ouroloop.sandbox"]):
         from targets import feed
     from grammar import SEEDS
 

@@ -6,15 +6,15 @@ import contextlib
 import json
 import struct
 
-from ouroboros.protocols.errors import CandidateFault
-from ouroboros.sandbox.conformance import GREEDY, bank
-from ouroboros.sandbox.limits import Limits
-from ouroboros.sandbox.link import Fate, LinkClosed
-from ouroboros.sandbox.screen.diff import apply_diff, check_paths, make_diff
-from ouroboros.sandbox.screen.edits import apply_edits, read_edits
-from ouroboros.sandbox.screen.reply import read_reply
-from ouroboros.sandbox.screen.static import static_screen
-from ouroboros.sandbox.session import WorkerSession
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.sandbox.conformance import GREEDY, bank
+from ouroloop.sandbox.limits import Limits
+from ouroloop.sandbox.link import Fate, LinkClosed
+from ouroloop.sandbox.screen.diff import apply_diff, check_paths, make_diff
+from ouroloop.sandbox.screen.edits import apply_edits, read_edits
+from ouroloop.sandbox.screen.reply import read_reply
+from ouroloop.sandbox.screen.static import static_screen
+from ouroloop.sandbox.session import WorkerSession
 
 BASES = (GREEDY, "a\n", "a\nb\n\na\nb\n", "".join(f"line {i}\n" for i in range(1, 30)))
 ROWS = 3

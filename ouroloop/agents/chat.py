@@ -1,0 +1,165 @@
+"""The chat backend of the roles that ask a model: any provider of LangChain's `init_chat_model`, one question at a time.
+
+A role holds its backend in the attribute `chat` (the `Chat` protocol), so that a wrapper may put a recorder or a replay
+in front of it. LangChain is imported at the first question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import Field
+
+from ouroloop.protocols.errors import ModelError
+from ouroloop.protocols.records import Frozen
+
+
+class ChatConfig(Frozen):
+    """Which model answers, and within what.
+
+    Args:
+        model: `PROVIDER:NAME` as LangChain writes it, e.g. `openai:NAME` for any OpenAI-compatible endpoint.
+        base_url: the endpoint, e.g. `http://127.0.0.1:8000/v1`; the provider's own where absent.
+        api_key_env: environment variable that holds the key; local servers need none.
+        temperature: of the sampling.
+        timeout_s: seconds for one question, retries included.
+        max_tokens: of one reply.
+        retries: further attempts after a failure of the connection or the server.
+        calls: most questions for one request; a request for more candidates gets that many.
+    """
+
+    model: str = Field(pattern=r"^[a-z0-9_]+:.+$")
+    base_url: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
+    temperature: float = Field(default=0.8, ge=0, le=2)
+    timeout_s: float = Field(default=60.0, gt=0)
+    max_tokens: int = Field(default=2048, ge=1)
+    retries: int = Field(default=1, ge=0, le=5)
+    calls: int = Field(default=4, ge=1, le=64)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatReply:
+    """A model's text, and the tokens that the endpoint counted (0 where it counts none)."""
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+
+
+class Chat(Protocol):
+    """Something that answers a conversation."""
+
+    async def complete(self, messages: list[dict[str, str]], seed: int) -> ChatReply:
+        """Return the reply to messages of `role` and `content`.
+
+        Raises:
+            ModelError: there is none; one line with endpoint, cause and remedy.
+        """
+        ...
+
+
+class LangChainChat:
+    """A `Chat` through LangChain.
+
+    Args:
+        config: model and limits.
+    """
+
+    def __init__(self, config: ChatConfig) -> None:
+        """Keep the config; nothing is imported or contacted yet."""
+        self.config = config
+        self.endpoint = f"{config.model} at {config.base_url or 'its default endpoint'}"
+
+    async def complete(self, messages: list[dict[str, str]], seed: int) -> ChatReply:
+        """Ask once, within `timeout_s`; see `Chat`."""
+        import openai
+
+        model = self._model(seed)
+        try:
+            async with asyncio.timeout(self.config.timeout_s):
+                answer = await model.ainvoke(messages)
+        except (TimeoutError, openai.APITimeoutError) as error:
+            raise self._failed(
+                f"no reply within {self.config.timeout_s:g} s", "raise timeout_s or use a faster model"
+            ) from error
+        except openai.APIConnectionError as error:
+            raise self._failed("connection refused or lost", "start the server or correct base_url") from error
+        except openai.APIStatusError as error:
+            raise self._failed(f"HTTP {error.status_code}", _status_remedy(error.status_code, self.config)) from error
+        # A server that answers 200 with something else than a chat completion surfaces as one of these.
+        except (openai.OpenAIError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            raise self._failed(
+                f"no chat completion ({_line(error)})", "check that base_url is an OpenAI-compatible /v1"
+            ) from error
+        return self._reply(answer)
+
+    def _model(self, seed: int) -> Any:
+        """Return the LangChain model, built per question: its HTTP client belongs to the running event loop."""
+        config = self.config
+        settings: dict[str, Any] = {
+            "temperature": config.temperature,
+            "timeout": config.timeout_s,
+            "max_tokens": config.max_tokens,
+        }
+        if config.base_url is not None:
+            settings["base_url"] = config.base_url
+        if config.model.startswith("openai:"):
+            settings |= {"api_key": os.environ.get(config.api_key_env) or "none", "seed": seed % 2**31}
+        try:
+            from langchain.chat_models import init_chat_model
+
+            return init_chat_model(config.model, max_retries=config.retries, **settings)
+        except ImportError as error:
+            raise self._failed(_line(error), "install the provider's LangChain package") from error
+        except ValueError as error:
+            raise self._failed(_line(error), "name a model as PROVIDER:NAME, e.g. openai:NAME") from error
+
+    def _reply(self, answer: Any) -> ChatReply:
+        if refusal := answer.additional_kwargs.get("refusal"):
+            raise self._failed(f"refused: {str(refusal)[:120]}", "reword the prompt or use another model")
+        text = str(answer.text)
+        if not text.strip():
+            raise self._failed("empty reply", "raise max_tokens or use another model")
+        usage = answer.usage_metadata or {}
+        return ChatReply(text, int(usage.get("input_tokens", 0)), int(usage.get("output_tokens", 0)))
+
+    def _failed(self, what: str, remedy: str) -> ModelError:
+        return ModelError(f"model {self.endpoint}: {what}; {remedy}")
+
+
+async def ask_all(chat: Chat, conversations: Sequence[tuple[list[dict[str, str]], int]]) -> list[ChatReply | ModelError]:
+    """Ask all (messages, seed) side by side, in order; a failed one gives its error.
+
+    Raises:
+        ModelError: none was answered.
+    """
+
+    async def one(messages: list[dict[str, str]], seed: int) -> ChatReply | ModelError:
+        try:
+            return await chat.complete(messages, seed)
+        except ModelError as error:
+            return error
+
+    answers = await asyncio.gather(*(one(messages, seed) for messages, seed in conversations))
+    if answers and all(isinstance(answer, ModelError) for answer in answers):
+        raise answers[0]  # type: ignore[misc]
+    return list(answers)
+
+
+def _status_remedy(status: int, config: ChatConfig) -> str:
+    if status in (401, 403):
+        return f"put a valid key into {config.api_key_env}"
+    if status == 404:
+        return "check the model's name and base_url"
+    if status == 429:
+        return "wait, or ask for fewer candidates"
+    return "look at the server's log" if status >= 500 else "check the model's name and settings"
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:160]

@@ -1,0 +1,76 @@
+"""The reward designer that asks a chat model (Eureka; reference document, section 17)."""
+
+from __future__ import annotations
+
+import json
+from typing import ClassVar
+
+from ouroloop.agents.chat import Chat, ChatConfig, ChatReply, LangChainChat, ask_all
+from ouroloop.agents.prompting import conversation, diagnosis_text, history_text
+from ouroloop.protocols.errors import ModelError
+from ouroloop.protocols.messages import RewardProposal, RewardReply, RewardRequest
+
+
+class ChatDesigner:
+    """Answers `reward.design` with one model call per candidate.
+
+    `chat` is the backend; a wrapper may replace it to record or replay.
+    """
+
+    name = "chat-designer"
+    method: ClassVar[str] = "reward.design"
+    Config: ClassVar[type[ChatConfig]] = ChatConfig
+    Request: ClassVar[type[RewardRequest]] = RewardRequest
+    Reply: ClassVar[type[RewardReply]] = RewardReply
+
+    def __init__(self, config: ChatConfig) -> None:
+        """Keep the config; the model is contacted by `act`."""
+        self.config = config
+        self.chat: Chat = LangChainChat(config)
+
+    async def act(self, request: RewardRequest) -> RewardReply:
+        """Return the specs that the model wrote; unreadable ones are left out.
+
+        Raises:
+            ModelError: no call was answered, or no reply held a JSON object.
+        """
+        count = min(request.count, self.config.calls)
+        answers = await ask_all(self.chat, [(prompt(request, i, count), request.seed + i) for i in range(count)])
+        replies = [answer for answer in answers if isinstance(answer, ChatReply)]
+        specs = [spec for reply in replies if (spec := find_object(reply.text)) is not None]
+        if not specs:
+            said = f"answered without a reward spec ({replies[0].text[:80]!r})"
+            raise ModelError(f"model {self.config.model} {said}; use a model that can write JSON")
+        why = f"{request.mode}: written by {self.config.model}"
+        return RewardReply(proposals=tuple(RewardProposal(spec=spec, rationale=why) for spec in specs))
+
+
+def prompt(request: RewardRequest, index: int, count: int) -> list[dict[str, str]]:
+    """Return the messages of one call."""
+    values = {
+        "task": request.task,
+        "mode": request.mode,
+        "index": str(index + 1),
+        "count": str(count),
+        "features": "\n".join(f"- {name}: {doc}" for name, doc in request.features.items()),
+        "diagnosis": diagnosis_text(request.diagnosis),
+        "incumbent": request.incumbent.model_dump_json(),
+        "history": history_text((t for t in request.tried if t.reward is not None), rewards=True),
+    }
+    return conversation("chat_designer", values)
+
+
+def find_object(text: str) -> str | None:
+    """Return the text of the first JSON object that has `terms`, wherever it stands in a reply; None where there is none."""
+    decoder = json.JSONDecoder()
+    at = text.find("{")
+    while at >= 0:
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            if isinstance(value, dict) and "terms" in value:
+                return text[at:end]
+        at = text.find("{", at + 1)
+    return None

@@ -1,0 +1,62 @@
+"""The code patcher that asks a chat model (DevStral; reference document, section 15)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ouroloop.agents.chat import Chat, ChatConfig, ChatReply, LangChainChat, ask_all
+from ouroloop.agents.prompting import conversation, diagnosis_text, history_text
+from ouroloop.protocols.errors import ModelError
+from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest
+
+MARKS = ("+++ b/controller.py", "def act(")
+"""What a reply holds that could be a patch: a diff's header, or a whole controller. The screen reads the rest."""
+
+
+class ChatPatcher:
+    """Answers `patch.propose` with one model call per candidate; the whole reply is the proposal.
+
+    `chat` is the backend; a wrapper may replace it to record or replay.
+    """
+
+    name = "chat-patcher"
+    method: ClassVar[str] = "patch.propose"
+    Config: ClassVar[type[ChatConfig]] = ChatConfig
+    Request: ClassVar[type[PatchRequest]] = PatchRequest
+    Reply: ClassVar[type[PatchReply]] = PatchReply
+
+    def __init__(self, config: ChatConfig) -> None:
+        """Keep the config; the model is contacted by `act`."""
+        self.config = config
+        self.chat: Chat = LangChainChat(config)
+
+    async def act(self, request: PatchRequest) -> PatchReply:
+        """Return the model's replies.
+
+        Raises:
+            ModelError: no call was answered, or no reply held a diff or a controller.
+        """
+        count = min(request.count, self.config.calls)
+        answers = await ask_all(self.chat, [(prompt(request, i, count), request.seed + i) for i in range(count)])
+        replies = [answer for answer in answers if isinstance(answer, ChatReply)]
+        if not any(mark in reply.text for reply in replies for mark in MARKS):
+            said = f"answered without a patch ({replies[0].text[:80]!r})"
+            raise ModelError(f"model {self.config.model} {said}; use a model that can write diffs")
+        why = f"{request.mode}: written by {self.config.model}"
+        return PatchReply(proposals=tuple(PatchProposal(text=reply.text, rationale=why) for reply in replies))
+
+
+def prompt(request: PatchRequest, index: int, count: int) -> list[dict[str, str]]:
+    """Return the messages of one call."""
+    values = {
+        "task": request.task,
+        "mode": request.mode,
+        "index": str(index + 1),
+        "count": str(count),
+        "actions": ", ".join(f"{i} {name}" for i, name in enumerate(request.actions)),
+        "toolkit": "\n".join(f"- {t.name}{t.signature}: {t.doc} ({t.kind})" for t in request.toolkit),
+        "diagnosis": diagnosis_text(request.diagnosis),
+        "source": request.source.rstrip("\n"),
+        "history": history_text(t for t in request.tried if t.diff is not None),
+    }
+    return conversation("chat_patcher", values)

@@ -1,0 +1,50 @@
+"""Prompts: the `.md` files beside the roles, filled with diagnosis and history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.resources import files
+from string import Template
+
+from ouroloop.protocols.messages import Diagnosis, Tried
+
+
+def conversation(name: str, values: dict[str, str]) -> list[dict[str, str]]:
+    """Return system and user message from `<name>.md`, whose two halves are parted by a line of `---`.
+
+    Raises:
+        KeyError: the prompt names a value that is not given.
+    """
+    text = (files("ouroloop.agents") / f"{name}.md").read_text(encoding="utf-8")
+    system, _, user = text.partition("\n---\n")
+    return [
+        {"role": "system", "content": Template(system).substitute(values).strip()},
+        {"role": "user", "content": Template(user).substitute(values).strip()},
+    ]
+
+
+def diagnosis_text(diagnosis: Diagnosis) -> str:
+    """Return a diagnosis as lines."""
+    lines = [
+        f"{diagnosis.games} games: mean score {diagnosis.score:.2f} [{diagnosis.score_low:.2f}, {diagnosis.score_high:.2f}], "
+        f"utility {diagnosis.utility:.3f}, won {diagnosis.win_rate:.0%}",
+        *(f"- {f.name} ({f.weight:.2f}): {f.evidence}" for f in diagnosis.findings),
+    ]
+    if diagnosis.transcripts:
+        lines += ["How a game was lost:", diagnosis.transcripts[0]]
+    return "\n".join(lines)
+
+
+def history_text(tried: Iterable[Tried], last: int = 8, longest: int = 2000, *, rewards: bool = False) -> str:
+    """Return the last tries as blocks: verdict, effect, what it was (its first `longest` characters).
+
+    Of a candidate of both kinds that is its patch, or its reward where `rewards` are asked for.
+    """
+    blocks = []
+    for t in list(tried)[-last:]:
+        effect = f", effect on utility {t.effect:+.4f}" if t.effect is not None else ""
+        reward = t.reward.model_dump_json() if t.reward else ""
+        what = (reward or t.diff or "") if rewards else (t.diff or reward)
+        lost = "".join(f"\nHow it then lost a game:\n{game}" for game in t.transcripts[:1])
+        blocks.append(f"Round {t.round}: {t.outcome} at {t.layer} ({t.reason}){effect}\n{what[:longest]}{lost}".strip())
+    return "\n\n".join(blocks) or "Nothing yet."

@@ -1,0 +1,195 @@
+"""A run without models: real ledger, workspace, seeds, races and watch; its players are compiled teachers that go astray.
+
+A controller here is a file of settings in Python, such as a patch edits line by line, and weights are one setting more. What
+they say is played by `rollout(teacher, noise=...)`, so that ten thousands of real games cost seconds. Nothing else of the gate
+is replaced.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ouroloop.envs.snake.rollout import rollout
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.ledger.sqlite import Ledger
+from ouroloop.ledger.store import Store
+from ouroloop.ledger.workspace import Workspace
+from ouroloop.protocols.ports import Sandbox, Task
+from ouroloop.protocols.records import Candidate, Incumbent, Observations, Outcomes, RewardSpec, Verdict
+from ouroloop.protocols.seeds import game_seeds
+from ouroloop.runs.context import Run, as_dict
+from ouroloop.runs.executors.local import Trainers
+from ouroloop.runs.phases.screen import reward_text
+from ouroloop.runs.phases.settle import settle
+from ouroloop.runs.players import Players
+from ouroloop.runs.progress import Quiet
+from ouroloop.runs.recipe import build_recipe
+
+SETTINGS: Final = ("SLIPS", "STUMBLES", "LAPSES", "LATER", "SINCE")
+"""Per mille of moves that go astray: always, always, always, and off the gate's seeds since a round."""
+TEACHER: Final = "greedy"
+
+
+def controller(salt: int = 0, **settings: int) -> str:
+    """Return a controller's source: how often it goes astray for which reason."""
+    lines = [f'"""Plays like {TEACHER}, and goes astray now and then."""', "", f"SALT = {salt}"]
+    for name in SETTINGS:
+        lines += ["", f"# What follows is about {name.lower()}.", f"{name} = {settings.get(name, 0)}", ""]
+    lines += ["", "def act(observation, logits):", "    return (SALT + SLIPS + STUMBLES + LAPSES + LATER) % 4", ""]
+    return "\n".join(lines)
+
+
+def weights(slips: int) -> str:
+    """Return what stands for a policy: how many moves in a thousand go astray by its fault."""
+    return f"WEIGHTS = {slips}"
+
+
+def settings_of(source: str) -> dict[str, int]:
+    """Return the settings that a source holds."""
+    return {name: int(value) for name, value in re.findall(r"^([A-Z]+) = (\d+)$", source, re.MULTILINE)}
+
+
+class NoPolicy:
+    """Rates all moves alike."""
+
+    def logits(self, observations: Observations) -> NDArray[np.float32]:
+        """Return zeros, (B, 4) float32."""
+        return np.zeros((len(observations), 4), np.float32)
+
+
+class NoSession:
+    """A session that is nothing: the teacher plays. Where moves are asked for, to show them, all go up."""
+
+    def act(self, observations: Observations, logits: NDArray[np.float32]) -> NDArray[np.int8]:
+        """Return zeros, (B,) int8."""
+        return np.zeros(len(observations), np.int8)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@dataclass(slots=True)
+class TeacherPlayer:
+    """Plays whole games as code and weights say; on the gate's seeds, and before round `SINCE`, without the `LATER` lapses."""
+
+    source: str
+    weights: str
+    arena: Arena
+    session: NoSession
+    policy: NoPolicy
+    perceive: None = None
+    fault: None = None
+
+    def play(self, task: Task, seeds: list[int]) -> Outcomes:
+        """Return how its games on these seeds end."""
+        settings, started = settings_of(self.source) | settings_of(self.weights), time.process_time()
+        late = 0 if self.arena.stream == "gate" or self.arena.round < settings["SINCE"] else settings["LATER"]
+        noise = (settings["SLIPS"] + settings["STUMBLES"] + settings["LAPSES"] + settings["WEIGHTS"] + late) / 1000
+        numbers = np.array(seeds, np.uint64)
+        game = cast(SnakeTask, task)
+        played = rollout(TEACHER, numbers, game.size, game.settings, noise=noise, salt=settings["SALT"], workers=1)
+        self.arena.games_s += time.process_time() - started
+        return played
+
+
+class Arena:
+    """Opens such players; takes the place of `Players`.
+
+    Knows the round, which stream of seeds was asked for last, and the CPU seconds of all games.
+    """
+
+    def __init__(self, store: Store, seed: int, sandbox: Sandbox) -> None:
+        """Take what it reads from."""
+        self.store, self.seed, self.sandbox, self.stream = store, seed, sandbox, ""
+        self.round, self.games_s, self.perceive = 0, 0.0, None
+
+    def open(self, incumbent: Incumbent) -> TeacherPlayer:
+        """Return a player."""
+        text = self.store.text
+        return TeacherPlayer(text(incumbent.controller), text(incumbent.policy), self, NoSession(), NoPolicy())
+
+    def open_or_none(self, incumbent: Incumbent) -> TeacherPlayer:
+        """Return a player; there is none that cannot play."""
+        return self.open(incumbent)
+
+    def policy(self, digest: str) -> NoPolicy:
+        """Return the one policy."""
+        return NoPolicy()
+
+    def seeds(self, stream: str, start: int, count: int) -> list[int]:
+        """Return game seeds of one of the run's streams."""
+        self.stream = stream
+        return game_seeds(self.seed, stream, start, count)
+
+
+@contextmanager
+def arena(folder: Path, source: str, *, seed: int, size: int = 6, sandbox: Sandbox | None = None, **gate: Any) -> Iterator[Run]:
+    """Yield a run that has just begun with a controller.
+
+    Args:
+        folder: its run directory, which is made.
+        source: the first controller.
+        seed: the run's.
+        size: of the board.
+        sandbox: where merged controllers are checked; only needed for rollbacks that keep later patches.
+        gate: settings of the recipe's gate.
+    """
+    recipe = build_recipe({"name": "arena", "seed": seed, "task": {"size": size}, "threads": 1, "gate": gate})
+    folder.mkdir(parents=True)
+    with closing(Ledger(folder / "ledger.sqlite", "create")) as ledger, closing(Trainers(1)) as trainers:
+        store, workspace = Store(folder / "artifacts"), Workspace(folder / "workspace")
+        players = cast(Players, Arena(store, seed, cast(Sandbox, sandbox)))
+        run = Run(recipe, folder, SnakeTask(size), ledger, store, workspace, players, trainers, {}, Quiet(notes=False))
+        reward = reward_text(RewardSpec())
+        first = Incumbent(store.put_text(weights(0)), store.put_text(reward), store.put_text(source))
+        commit = workspace.create(source, reward, first.policy)
+        run.step("start/incumbent", "run.start", {}, lambda: {"incumbent": as_dict(first), "commit": commit})
+        yield run
+
+
+def propose(run: Run, round: int, sources: list[str]) -> list[Candidate]:
+    """Begin a round: record controllers as its candidates that passed the screens, in the given order."""
+    found = [Candidate(f"r{round}-patch{i}", "patch", "benchmark", "", text) for i, text in enumerate(sources, 1)]
+    _record(run, round, found, [_passed(run, c) for c in found])
+    return found
+
+
+def let_in(run: Run, round: int, source: str) -> None:
+    """Make a controller the incumbent as if the gate had accepted it."""
+    (candidate,) = propose(run, round, [source])
+    run.decide(round, candidate, Verdict("accepted", "gate", "let in", incumbent=run.incumbent()))
+    settle(run, round, candidate)
+
+
+def propose_both(run: Run, round: int, source: str, slips: int) -> Candidate:
+    """Begin a round with one candidate that brings a controller, and a reward under which its weights were trained."""
+    spec = '{"terms":[{"name":"planted","expr":"ate","weight":1.0}],"gamma_r":0.2}'
+    found = Candidate(f"r{round}-both1", "both", "benchmark", "", source, spec)
+    _record(run, round, [found], [{**_passed(run, found), "reward": run.store.put_text(spec)}])
+    trained = {"policy": run.store.put_text(weights(slips)), "health": {}}
+    run.ledger.record(f"{round}/train/{run.recipe.grpo.stages - 1}/{found.id}", "policy.train", {}, trained)
+    return found
+
+
+def _passed(run: Run, candidate: Candidate) -> dict[str, str]:
+    return {"outcome": "passed", "controller": run.store.put_text(candidate.text), "diff": run.store.put_text("")}
+
+
+def _record(run: Run, round: int, found: list[Candidate], passed: list[dict[str, str]]) -> None:
+    """Record what the phases before the gate would have."""
+    cast(Arena, run.players).round = round
+    run.step(f"{round}/propose/all", "run.candidates", {}, lambda: [asdict(c) for c in found])
+    for c, result in zip(found, passed, strict=True):
+        run.ledger.record(f"{round}/screen/{c.id}", f"{c.kind}.screen", {"candidate": c.id}, result)
+    score = {"candidate": {"regret": 0.0}, "incumbent": {"regret": 0.0}}
+    entries = [{"candidate": c.id, "kind": c.kind, "score": score, "objection": None} for c in found]
+    run.ledger.record(f"{round}/gate/order", "gate.screen", {}, entries)

@@ -1,0 +1,148 @@
+"""How often true gains get in, and after how many games, beside a fixed-size paired t-test of equal error and power."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from itertools import product
+from typing import Any, Final
+
+import numpy as np
+
+from ouroloop.bench.gate.simulated import Floats, field, raced
+from ouroloop.bench.timing import Report, significant
+from ouroloop.envs.snake.rollout import rollout
+from ouroloop.protocols.seeds import game_seeds
+from ouroloop.runs.recipe import GateSettings
+
+Draw = Callable[[], tuple[Floats, Floats]]
+"""() -> utilities of the incumbent (n,) and of one candidate (1, n)."""
+GAIN: Final = GateSettings().gain
+ALPHA: Final = 0.05
+POWER: Final = 0.9
+SPREADS: Final = (0.1, 0.15, 0.2, 0.25, 0.3)
+"""Standard deviations of a paired difference; those of players of middling strength are 0.2 to 0.33 (6x6 and 10x10)."""
+GAINS: Final = (-0.1, -0.05, -0.03, 0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1)
+REPETITIONS: Final = 1000
+BUDGET: Final = 2.5
+"""Most pairs, over those of the fixed-size test."""
+POOL: Final = 40_000
+"""Games of each real player, from which tests draw theirs."""
+DEFAULTS: Final = tuple(product((0.2, 0.28), (0.005, 0.0005), (0.03, 0.05, 0.08, 0.12)))
+"""Spread, level and true gain for a recipe's own number of games: the first race of five candidates, and about the fourth."""
+REAL: Final = {"6": (0.200, 0.181), "10": (0.0500, 0.0430)}
+"""Board -> how often `greedy` goes astray as incumbent and as candidate; the true gain is then near `GAIN`."""
+
+
+def fixed_size(spread: float, gain: float, alpha: float, power: float) -> int:
+    """Return the pairs that a one-sided paired t-test needs (noncentral t distribution), bisected."""
+    from scipy.stats import nct, t
+
+    def reached(n: int) -> float:
+        return float(nct.sf(t.isf(alpha, n - 1), n - 1, gain / spread * math.sqrt(n)))
+
+    low, high = 2, 4
+    while reached(high) < power:
+        high *= 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if reached(middle) >= power else (middle, high)
+    return high
+
+
+def share_and_pairs(draw: Draw, repetitions: int, level: float = ALPHA) -> tuple[float, float]:
+    """Return the share of candidates that are accepted, and their mean number of pairs; `draw` gives the games of each."""
+    found = [raced(*draw(), level)[0] for _ in range(repetitions)]
+    return sum(f.accepted for f in found) / repetitions, sum(len(f.differences) for f in found) / repetitions
+
+
+@cache
+def pool(size: int, noise: float, salt: int) -> Floats:
+    """Return a real player's utilities in `POOL` games."""
+    seeds = np.array(game_seeds(0, "gate", 0, POOL), np.uint64)
+    return rollout("greedy", seeds, size, noise=noise, salt=salt, workers=1).utility
+
+
+def real(size: int, noises: tuple[float, float], seed: int) -> dict[str, Any]:
+    """Return how real players with a gain near `GAIN` fare; each test draws its own pairs from what they played."""
+    incumbent, candidate = pool(size, noises[0], 1), pool(size, noises[1], 2)
+    differences = candidate - incumbent
+    spread, gain = float(differences.std()), float(differences.mean())
+    games = int(BUDGET * fixed_size(spread, gain, ALPHA, POWER))
+    rng = np.random.default_rng(seed)
+
+    def draw() -> tuple[Floats, Floats]:
+        rows = rng.integers(0, POOL, games)
+        return incumbent[rows], candidate[rows][None]
+
+    power, pairs = share_and_pairs(draw, REPETITIONS // 2)
+    return {"gain": significant(gain, 3), **_beside(spread, gain, power, pairs)}
+
+
+def _beside(spread: float, gain: float, power: float, pairs: float) -> dict[str, float]:
+    """Return power and pairs beside a t-test of the same error and power, one-sided as ours, and two-sided as in papers."""
+    fixed = fixed_size(spread, gain, ALPHA, max(power, 0.5))
+    return {
+        "spread": significant(spread, 3),
+        "power": significant(power),
+        "pairs": significant(pairs),
+        "t_test_pairs": fixed,
+        "ratio": significant(pairs / fixed, 3),
+        "t_test_pairs_two_sided": fixed_size(spread, gain, ALPHA / 2, max(power, 0.5)),
+        "wald_ratio": significant(wald_ratio(ALPHA, power), 3),
+    }
+
+
+def wald_ratio(alpha: float, power: float) -> float:
+    """Return what a sequential test of two simple normal hypotheses takes, over the fixed-size test's pairs.
+
+    Wald (1945), "Sequential tests of statistical hypotheses", section 4.3: no test of this error and power takes less on
+    average, and it knows variance and gain.
+    """
+    from scipy.stats import norm
+
+    beta = max(1e-3, 1 - power)
+    mean = (1 - beta) * math.log((1 - beta) / alpha) + beta * math.log(beta / (1 - alpha))
+    return float(2 * mean / (norm.isf(alpha) + norm.isf(beta)) ** 2)
+
+
+def simulated(spread: float, gain: float, games: int, seed: int, level: float = ALPHA) -> dict[str, Any]:
+    """Return one point: what becomes of candidates with a true gain, given so many pairs at most."""
+    rng = np.random.default_rng(seed)
+    power, pairs = share_and_pairs(lambda: field(rng, [gain], spread, games), REPETITIONS, level)
+    return {"spread": spread, "level": level, "gain": gain, "power": significant(power), "pairs": significant(pairs)}
+
+
+def measure(report: Report, *, seed: int, workers: int) -> dict[str, Any]:
+    """Return power and games at the design gain by spread, curves over true gains at a spread of 0.2, and real players."""
+    budget = {spread: int(BUDGET * fixed_size(spread, GAIN, ALPHA, POWER)) for spread in SPREADS}
+    games = GateSettings().games
+    document: dict[str, Any] = {"gain": GAIN, "alpha": ALPHA, "by_spread": [], "worse_by_0.1": [], "curve": [], "real": {}}
+    with ProcessPoolExecutor(workers) as executor:
+        design = [executor.submit(simulated, s, GAIN, budget[s], seed + 1) for s in SPREADS]
+        losers = [executor.submit(simulated, s, -0.1, budget[s], seed + 2) for s in SPREADS]
+        curve = [executor.submit(simulated, 0.2, gain, budget[0.2], seed + 3) for gain in GAINS]
+        shipped = [executor.submit(simulated, s, gain, games, seed + 5, level) for s, level, gain in DEFAULTS]
+        players = {size: executor.submit(real, int(size), noises, seed + 4) for size, noises in REAL.items()}
+        jobs = [*design, *losers, *curve, *shipped, *players.values()]
+        for i, job in enumerate(jobs):
+            job.result()
+            report("power", i / len(jobs))
+        for point in (job.result() for job in design):
+            document["by_spread"].append(_beside(point["spread"], GAIN, point["power"], point["pairs"]))
+        document["worse_by_0.1"] = [job.result() for job in losers]
+        fixed = fixed_size(0.2, GAIN, ALPHA, POWER)
+        for point in (job.result() for job in curve):
+            document["curve"].append({**point, "t_test_power": t_test_power(0.2, point["gain"], fixed), "t_test_pairs": fixed})
+        document["defaults"] = [job.result() for job in shipped]
+        document["real"] = {size: job.result() for size, job in players.items()}
+    return document
+
+
+def t_test_power(spread: float, gain: float, games: int) -> float:
+    """Return how often a one-sided paired t-test of so many pairs finds a gain."""
+    from scipy.stats import nct, t
+
+    return significant(float(nct.sf(t.isf(ALPHA, games - 1), games - 1, gain / spread * math.sqrt(games))))

@@ -1,0 +1,269 @@
+"""`ouroloop bench gate`, the A* screen: does the bank's merit order controllers as their games do, and how fast?
+
+Controllers are bred by the search patcher from good and bad parents alike, with no gate between generations, so that bad ones
+are among them. Each is scored on the bank in every sandbox that there is, by wall clock from `open` to the score, and plays
+games in this interpreter, which its source is safe for: the patcher composes it of toolkit functions.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import sys
+import types
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
+from multiprocessing import get_context
+from time import perf_counter, sleep
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ouroloop.agents.composer import render
+from ouroloop.agents.patcher import Breeder, PatcherConfig
+from ouroloop.bench.sandbox.suite import await_pool, installed
+from ouroloop.bench.timing import Report, machine, significant
+from ouroloop.envs.snake import toolkit
+from ouroloop.envs.snake.engine.games import SnakeEngine
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.gate.bank import HORIZON, Bank, Failures, build_bank
+from ouroloop.gate.screen import Answers, View, answers, score_bank
+from ouroloop.policy.play import play, play_traced
+from ouroloop.protocols.messages import Diagnosis, Finding, PatchRequest, Tool
+from ouroloop.protocols.seeds import derived_seed, game_seeds
+from ouroloop.runs.recipe import GateSettings
+
+if TYPE_CHECKING:
+    from ouroloop.protocols.ports import Policy, Sandbox
+    from ouroloop.protocols.records import Observations
+
+CONTROLLERS: Final = 48
+POSITIONS: Final = GateSettings().positions
+"""Of the bank. More of them hardly order controllers better; the pursuits do."""
+GAMES: Final = {6: 100, 10: 36}
+"""Board -> games that each controller's utility is the mean of: its error is a tenth of the spread between controllers."""
+RESAMPLES: Final = 1000
+SETTLE_S: Final = 0.2
+"""After so long a pool of workers is full again, and its filling does not disturb what is timed next."""
+FINDINGS: Final = {
+    "hits_body": "games end because the snake hits its body",
+    "hits_wall": "games end because the snake hits a wall",
+    "starves": "games end by starvation, the food out of reach",
+    "detours": "the way to the food is longer than it need be",
+    "trapped": "the snake enters a space that is too small for it",
+}
+"""What a critic may find; two at random lead each brood."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeakPolicy:
+    """Prefers the greedy teacher's move in half of all positions and none in the rest: seeded, untrained, no model."""
+
+    task: SnakeTask
+    seed: int
+
+    def logits(self, observations: Observations) -> NDArray[np.float32]:
+        """Return (B, 4) float32, a function of each position alone."""
+        board = np.asarray(observations.columns["board"], np.uint64)
+        factors = odd_numbers(self.seed, board.shape[1])
+        noise = ((board @ factors.T) >> np.uint64(32)).astype(np.float64) / 2**32
+        moves = self.task.teach("greedy", SnakeEngine.of(observations, self.task.settings))
+        liked = np.eye(4)[moves] * (noise[:, 4:] < 1 / 2)
+        rated: NDArray[np.float32] = (noise[:, :4] + liked).astype(np.float32)
+        return rated
+
+
+@cache
+def odd_numbers(seed: int, cells: int) -> NDArray[np.uint64]:
+    """Return the factors of a position's hashes: (5, cells) uint64."""
+    return np.random.default_rng(seed).integers(0, 2**64, (5, cells), dtype=np.uint64) | np.uint64(1)
+
+
+class InProcess:
+    """A session in this interpreter, for sources of our own making."""
+
+    def __init__(self, source: str) -> None:
+        """Load a controller."""
+        module = types.ModuleType("controller")
+        sys.modules.setdefault("toolkit", toolkit)
+        exec(source, vars(module))  # noqa: S102 (composed by the search patcher of toolkit functions)
+        self.chosen = module.act
+
+    def act(self, observations: Observations, logits: NDArray[np.float32]) -> NDArray[np.int8]:
+        """Return its actions: (B,) int8."""
+        out = np.empty(len(observations), np.int8)
+        for row, rated in enumerate(logits.tolist()):
+            toolkit._forget()
+            out[row] = self.chosen(observations.row(row), rated)
+        return out
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def measure(report: Report, *, seed: int = 0) -> dict[str, Any]:
+    """Return the document: per board the rank correlation of merit and utility, rejections, milliseconds.
+
+    Args:
+        report: hears of the progress.
+        seed: of controllers, policy, bank and games.
+    """
+    boxes, found = installed(), {}
+    try:
+        for index, size in enumerate(GAMES):
+            found[str(size)] = board(size, seed, boxes, partial(part, report, index))
+    finally:
+        for box in boxes.values():
+            box.close()
+    return {"seed": seed, "boards": found, "machine": machine()}
+
+
+def part(report: Report, index: int, text: str, fraction: float) -> None:
+    """Report on the board of that index."""
+    report(text, (index + fraction) / len(GAMES))
+
+
+def board(size: int, seed: int, boxes: dict[str, Sandbox], report: Report) -> dict[str, Any]:
+    """Return the figures of one board."""
+    task = SnakeTask(size)
+    policy = WeakPolicy(task, derived_seed(seed, "policy", size))
+    report(f"{size}x{size}: bank", 0.0)
+    bank = grown_bank(task, policy, derived_seed(seed, "bank", size))
+    sources = breed(task, policy, bank, derived_seed(seed, "breed", size))
+    report(f"{size}x{size}: sandboxes", 0.1)
+    given, ms = {}, {}
+    for name, box in boxes.items():
+        given[name], ms[name] = timed(box, bank, policy, sources)
+    first = next(iter(given.values()))
+    report(f"{size}x{size}: games", 0.3)
+    utility = utilities(size, seed, sources, report)
+    return figures(bank, first[0], first[1:], utility) | {
+        "games": GAMES[size],
+        "positions": len(bank),
+        "pursuits": bank.starts.games,
+        "horizon": HORIZON,
+        "ms": ms,
+        "sandboxes_agree": all(same(first, other) for other in given.values()),
+    }
+
+
+def grown_bank(task: SnakeTask, policy: Policy, seed: int) -> Bank:
+    """Return a bank with failures of the first controller."""
+    seeds = np.array(game_seeds(seed, "search", 0, 16), np.uint64)
+    trace = play_traced(task, policy, seeds, session=InProcess(task.start_controller))
+    lost = [] if trace.failures is None or trace.failure_regret is None else [Failures(trace.failures, trace.failure_regret)]
+    return build_bank(task, seed, POSITIONS, lost)
+
+
+def breed(task: SnakeTask, policy: Policy, bank: Bank, seed: int) -> list[str]:
+    """Return the first controller and `CONTROLLERS` descendants of it, no two with the same moves on the bank."""
+    tools = tuple(Tool(name=t.name, signature=t.signature, doc=t.doc, kind=t.kind) for t in task.toolkit)
+    choice, logits = random.Random(seed), policy.logits(bank.observations)  # noqa: S311 - no secret
+    known = {InProcess(task.start_controller).act(bank.observations, logits).tobytes(): task.start_controller}
+    facts = {"games": 1, "score": 0, "score_low": 0, "score_high": 0, "utility": 0, "win_rate": 0, "avoidable": 0}
+    brood = 0
+    while len(known) <= CONTROLLERS:
+        brood += 1
+        findings = [Finding(name=n, weight=0.5, evidence=FINDINGS[n]) for n in choice.sample(sorted(FINDINGS), 2)]
+        request = PatchRequest(
+            task=task.name,
+            mode="bug_fix",
+            count=3,
+            seed=derived_seed(seed, brood),
+            diagnosis=Diagnosis.model_validate(facts | {"deaths": {}, "regret": {}, "findings": findings}),
+            source=choice.choice(list(known.values())),
+            actions=task.actions,
+            toolkit=tools,
+        )
+        breeder = Breeder(request, PatcherConfig())
+        for bold in (False, True, True):
+            source = render(breeder.breed(bold), len(task.actions))
+            known.setdefault(InProcess(source).act(bank.observations, logits).tobytes(), source)
+    return list(known.values())[: CONTROLLERS + 1]
+
+
+def timed(box: Sandbox, bank: Bank, policy: Policy, sources: list[str]) -> tuple[list[Answers], dict[str, float]]:
+    """Return what every controller answers in a sandbox, and the milliseconds that it takes: in all, to start, to answer.
+
+    The policy's logits on the bank are reckoned once: candidates share the policy.
+    """
+    view, out = View(bank.observations, policy.logits(bank.observations)), []
+    whole, start = [], []
+    for source in sources:
+        await_pool(box)
+        sleep(SETTLE_S)
+        began = perf_counter()
+        session = box.open(source)
+        opened = perf_counter()
+        out.append(answers(bank, view, policy, session))
+        score_bank(bank, out[-1], out[0])
+        whole.append(1e3 * (perf_counter() - began))
+        start.append(1e3 * (opened - began))
+        session.close()
+    rest = [all_ - some for all_, some in zip(whole, start, strict=True)]
+    return out, {
+        "median": significant(statistics.median(whole)),
+        "max": significant(max(whole)),
+        "start_median": significant(statistics.median(start)),
+        "start_share": significant(sum(start) / sum(whole)),
+        "answers_median": significant(statistics.median(rest)),
+        "answers_max": significant(max(rest)),
+    }
+
+
+def same(first: list[Answers], second: list[Answers]) -> bool:
+    """Tell whether two sandboxes gave the same answers."""
+    pairs = zip(first, second, strict=True)
+    return all(np.array_equal(a.moves, b.moves) and np.array_equal(a.lost, b.lost) for a, b in pairs)
+
+
+def utilities(size: int, seed: int, sources: list[str], report: Report) -> NDArray[np.float64]:
+    """Return the descendants' mean utilities, (C,), on the same games for all, two played at a time."""
+    out = []
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(utility_of, source, size, seed) for source in sources[1:]]
+        for index, job in enumerate(jobs):
+            out.append(job.result())
+            report(f"{size}x{size}: games of {index + 1} of {len(jobs)} controllers", 0.3 + 0.7 * (index + 1) / len(jobs))
+    return np.array(out)
+
+
+def utility_of(source: str, size: int, seed: int) -> float:
+    """Return a controller's mean utility."""
+    task, seeds = SnakeTask(size), np.array(game_seeds(seed, "gate", 0, GAMES[size]), np.uint64)
+    policy = WeakPolicy(task, derived_seed(seed, "policy", size))
+    return float(play(task, policy, seeds, session=InProcess(source), batch=len(seeds)).utility.mean())
+
+
+def figures(bank: Bank, incumbent: Answers, given: list[Answers], utility: NDArray[np.float64]) -> dict[str, Any]:
+    """Return rank correlation with its bootstrap interval, rejections against the first controller, and against every other."""
+    from scipy.stats import spearmanr
+
+    scores = [score_bank(bank, one, incumbent) for one in given]
+    merits, generator = np.array([score.candidate.merit for score in scores]), np.random.default_rng(0)
+    drawn = generator.integers(0, len(given), (RESAMPLES, len(given)))
+    low, high = np.quantile([spearmanr(merits[rows], utility[rows]).statistic for rows in drawn], (0.025, 0.975))
+    rejected = np.array([score.objection is not None for score in scores])
+    best = np.argsort(-utility, kind="stable")[: -(-len(given) // 4)]
+    crossed = np.array([[score_bank(bank, one, other).objection is not None for one in given] for other in given])
+    np.fill_diagonal(crossed, val=False)
+    return {
+        "controllers": len(given),
+        "spearman": significant(float(spearmanr(merits, utility).statistic)),
+        "spearman_low": significant(float(low)),
+        "spearman_high": significant(float(high)),
+        "kept_best_quarter": not bool(rejected[best].any()),
+        "rejected": int(rejected.sum()),
+        "rejected_of_best_quarter": int(rejected[best].sum()),
+        "any_incumbent": {
+            "pairs": crossed.size - len(given),
+            "rejected": int(crossed.sum()),
+            "best": int(crossed[:, best].sum()),
+        },
+        "points": [
+            [significant(score.candidate.merit), significant(float(value)), bool(out)]
+            for score, value, out in zip(scores, utility, rejected, strict=True)
+        ],
+    }

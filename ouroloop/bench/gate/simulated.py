@@ -1,0 +1,50 @@
+"""Races whose games are drawn, not played: what the gate's statistics do where the truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ouroloop.gate.race import Judgement, Played, RaceRules, race
+from ouroloop.runs.recipe import GateSettings
+
+Floats = NDArray[np.float64]
+MIDDLE = 0.5
+"""Mean utility of a simulated incumbent."""
+
+
+def field(rng: np.random.Generator, gains: Sequence[float], spread: float, games: int) -> tuple[Floats, Floats]:
+    """Return utilities of an incumbent (n,) and of candidates with these true gains (K, n).
+
+    They are Beta distributed and unrelated, as those of players on common seeds nearly are.
+
+    Args:
+        rng: the randomness.
+        gains: of utility, one a candidate.
+        spread: standard deviation of a paired difference.
+        games: n.
+    """
+    means = MIDDLE + np.array([0.0, *gains])[:, None]
+    size = means * (1 - means) / (spread**2 / 2) - 1
+    played = rng.beta(means * size, (1 - means) * size, (len(means), games))
+    return played[0], played[1:]
+
+
+def raced(incumbent: Floats, candidates: Floats, level: float) -> list[Judgement]:
+    """Let candidates race by the recipe's default rules, for as many pairs as are given at most.
+
+    Args:
+        incumbent: (n,) utilities.
+        candidates: (K, n) utilities on the same seeds.
+        level: of the race, shared evenly.
+    """
+    settings, names = GateSettings(), [str(i) for i in range(len(candidates))]
+
+    def play(racing: Sequence[str], start: int, count: int) -> Played:
+        games = slice(start, start + count)
+        return Played(incumbent[games], {name: candidates[int(name), games] for name in racing})
+
+    rules = RaceRules(len(incumbent), settings.batch, settings.gain, settings.beta)
+    return list(race(play, dict.fromkeys(names, level / len(names)), rules).values())

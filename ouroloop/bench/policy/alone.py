@@ -1,0 +1,127 @@
+"""How well policies play alone, by the highest of their logits: one trained from scratch here and now, and the shipped ones.
+
+Two figures of others stand beside boards of 10: the best of the reference document's table, and the best mean that we know to
+be published of a Snake that learned by reinforcement at this size.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ouroloop.bench.timing import Report, significant
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.inspect.contender import cores
+from ouroloop.policy.bases import open_policy, player_of
+from ouroloop.policy.evaluation import evaluate
+from ouroloop.policy.serving.local import LocalPolicy
+from ouroloop.policy.sft.fit import SftConfig, fit_sft
+from ouroloop.policy.shipped import find_policy, shipped_policies
+from ouroloop.policy.snake_gpt import threads
+from ouroloop.protocols.seeds import game_seeds
+
+if TYPE_CHECKING:
+    from ouroloop.protocols.ports import Policy
+
+SCRATCH_SIZE: Final = 6
+SCRATCH: Final = SftConfig(teacher="cycle", steps=400, curve=8)
+SCRATCH_GAMES: Final = 200
+SCRATCH_TARGET: Final = {"score": 20.0, "seconds": 300.0}
+SHIPPED_GAMES: Final = 500
+ANCHORS: Final = {"reference document's best": 78.0, "best published mean of reinforcement learning": 13.0}
+ANCHORS_SIZE: Final = 10
+TARGET: Final = 78.0
+AIM: Final = 95.0
+
+
+def measure_scratch(report: Report, *, seed: int) -> dict[str, Any]:
+    """Return what supervised fine-tuning of a new policy comes to on one thread, and in what time.
+
+    Args:
+        report: hears of the progress.
+        seed: of training and games.
+    """
+    task, seconds = SnakeTask(SCRATCH_SIZE), dict[int, float]()
+    with tempfile.TemporaryDirectory() as scratch:
+        out, begun, cpu = Path(scratch) / "policy", time.perf_counter(), time.process_time()
+
+        def told(stage: str, fraction: float, figures: dict[str, float]) -> None:
+            seconds[round(fraction * SCRATCH.steps)] = time.perf_counter() - begun
+            report(f"{stage}, loss {figures['loss']:.3g}", 0.9 * fraction)
+
+        made = fit_sft(task, SCRATCH, seed, out, told)
+        wall, cpu = time.perf_counter() - begun, time.process_time() - cpu
+        report(f"{SCRATCH_GAMES} games", 0.9)
+        player = LocalPolicy(out)
+        found = played(task, player, SCRATCH_GAMES, seed, workers=1)
+    return {
+        "size": SCRATCH_SIZE,
+        "max_score": SCRATCH_SIZE**2 - 3,
+        "teacher": SCRATCH.teacher,
+        "steps": made.steps,
+        "parameters": int(player.policy.model.num_parameters()),
+        "threads": 1,
+        "wall_s": significant(wall, 3),
+        "cpu_s": significant(cpu, 3),
+        **found,
+        "curve": [[step, significant(seconds.get(step, wall), 3), significant(score)] for step, score in made.curve],
+        "target": SCRATCH_TARGET,
+        "met": found["score"]["mean"] >= SCRATCH_TARGET["score"] and wall <= SCRATCH_TARGET["seconds"],
+    }
+
+
+def measure_shipped(report: Report, *, seed: int) -> dict[str, Any]:
+    """Return a row for each policy that comes with the package.
+
+    Args:
+        report: hears of the progress.
+        seed: of the games.
+    """
+    names, rows = shipped_policies(), []
+    for index, name in enumerate(names):
+        report(f"{name}, {SHIPPED_GAMES} games", index / len(names))
+        rows.append(shipped(name, seed))
+    return {"games": SHIPPED_GAMES, "target": TARGET, "aim": AIM, "rows": rows}
+
+
+def shipped(name: str, seed: int) -> dict[str, Any]:
+    """Return what a shipped policy comes to, beside what others do on its board."""
+    folder = find_policy(name)
+    policy = open_policy(folder, task="snake")
+    found = played(SnakeTask(policy.size), player_of(policy), SHIPPED_GAMES, seed, workers=cores())
+    compared = policy.size == ANCHORS_SIZE
+    return {
+        "policy": name,
+        "size": policy.size,
+        "max_score": policy.size**2 - 3,
+        "parameters": int(policy.model.num_parameters()),
+        "mb": significant(sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 1e6, 3),
+        **found,
+        "anchors": ANCHORS if compared else None,
+        "met": found["score"]["mean"] >= TARGET if compared else None,
+    }
+
+
+def played(task: SnakeTask, player: Policy, games: int, seed: int, *, workers: int) -> dict[str, Any]:
+    """Return how a policy does in games of the `watch` stream, which it has not learned from.
+
+    Args:
+        task: the game.
+        player: the policy.
+        games: how many.
+        seed: of the games.
+        workers: batches that play at once, each on one thread.
+    """
+    threads(1)
+    seeds = np.array(game_seeds(seed, "watch", 0, games), dtype=np.uint64)
+    found = evaluate(task, player, seeds, seed=seed, threads=workers).to_document()
+    figures = ("win_rate", "path_optimality", "steps_mean", "starved", "decisions_per_s")
+    return {
+        "games": games,
+        "score": {key: significant(value) for key, value in found["score"].items()},
+        **{name: significant(found[name]) for name in figures},
+    }

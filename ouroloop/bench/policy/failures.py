@@ -1,0 +1,242 @@
+"""What goes wrong with policies, really provoked by the command line: is there one clear error each?
+
+A case is clear where the command ends with the expected code, says one line on standard error, and that line holds the words
+which name the thing and the remedy; and where what was to be kept was kept. Memory is made scarce by a limit on the address
+space of a process of its own (`policy_starved`); the command then goes on with less at a time, and its line says so.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from ouroloop.bench.policy.base import write_checkpoint, write_policy, write_tokenizer
+from ouroloop.bench.policy.starved import MARK
+from ouroloop.bench.timing import Report
+from ouroloop.policy.snake_gpt import CARD, Shape, create, save
+
+SIZE, OTHER_SIZE = 6, 10
+WEIGHTS: Final = "model.safetensors"
+SPARE_MB: Final = 60
+"""Address space that the starved commands have left: enough for a part of the batch."""
+TIMEOUT_S: Final = 300
+QUICK: Final = ("threads=1", f"task.size={SIZE}", "sft.positions=256", "sft.batch=32", "sft.steps=8", "grpo.steps=8")
+DIVERGES: Final = "1e30"
+"""A learning rate after whose first step nothing is finite any more."""
+TINY: Final = Shape(hidden=16, layers=1, heads=1, intermediate=16)
+WIDE: Final = Shape(hidden=64, intermediate=4096)
+"""One tensor of fifty prompts is larger than what the starved have left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing that goes wrong.
+
+    Args:
+        name: what.
+        command: that meets it, without `ouroloop`.
+        code: its exit code, as it should be.
+        says: words that its one line must hold.
+        first: the command that goes before it in the same process, where memory gets scarce between them.
+        kept: tells whether what should be left is left, and nothing half-written; None where there is nothing.
+    """
+
+    name: str
+    command: list[str]
+    code: int
+    says: tuple[str, ...]
+    first: list[str] | None = None
+    kept: Callable[[], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How a command ended: its exit code, and the lines that it said on standard error."""
+
+    code: int
+    lines: list[str]
+
+
+def measure(report: Report, only: Sequence[str] = ()) -> dict[str, Any]:
+    """Return a row for each case, and whether all are clear.
+
+    Args:
+        report: hears of the progress.
+        only: words; the cases whose names hold one of them, all by default.
+    """
+    with tempfile.TemporaryDirectory(prefix="ouroloop-") as scratch:
+        cases = [case for case in all_cases(Path(scratch)) if not only or any(word in case.name for word in only)]
+        rows = []
+        for index, case in enumerate(cases):
+            report(case.name, index / len(cases))
+            said = starved(case.first, case.command) if case.first is not None else run(case.command)
+            rows.append(row(case, said, scratch))
+    return {"rows": rows, "all_clear": all(found["one_clear_error"] for found in rows)}
+
+
+def row(case: Case, said: Said, scratch: str) -> dict[str, Any]:
+    """Return what came of a case; its texts name neither the folder `scratch` nor the home."""
+    line = said.lines[-1] if said.lines else ""
+    kept = None if case.kept is None else case.kept()
+    clear = len(said.lines) == 1 and said.code == case.code and all(word in line for word in case.says) and kept is not False
+    return {
+        "case": case.name,
+        "command": " ".join(("ouroloop", *case.command)).replace(f"{scratch}/", ""),
+        "exit_code": said.code,
+        "expected_exit_code": case.code,
+        "said": line.replace(f"{scratch}/", "").replace(str(Path.home()), "~"),
+        "lines": len(said.lines),
+        "kept": kept,
+        "one_clear_error": clear,
+    }
+
+
+def run(command: list[str]) -> Said:
+    """Run a command in this process; where its error escapes, what the interpreter would print and return is what it said."""
+    from ouroloop.cli.main import call
+
+    out, error = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(error):
+        try:
+            code = call(command)
+        except Exception:  # a defect of what is measured here is a finding and no end
+            code = 1
+            error.write(traceback.format_exc())
+    return Said(code, plain_lines(error.getvalue()))
+
+
+def starved(first: list[str], command: list[str]) -> Said:
+    """Run a command after another in a process of its own, with little memory; see `policy_starved`."""
+    arguments = ["-m", "ouroloop.bench.policy.starved", str(SPARE_MB), json.dumps(first), json.dumps(command)]
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    return Said(done.returncode, plain_lines(done.stderr.rpartition(MARK)[2]))
+
+
+def plain_lines(text: str) -> list[str]:
+    """Return the lines of a text that are not empty."""
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def all_cases(scratch: Path) -> list[Case]:
+    """Return the cases, with what they need written to a folder."""
+    start = scratch / "start"
+    save(create(SIZE, "snake", Shape(), 0), start)
+    write_policy(scratch / "base", SIZE, WIDE)
+    return [*wrong_checkpoints(scratch), *little_memory(scratch), *not_finite(scratch), *unknown_names(scratch)]
+
+
+def wrong_checkpoints(scratch: Path) -> list[Case]:
+    """Return checkpoints of another board or vocabulary, and a tokenizer without a token for the actions."""
+    board = ("trained for board size 6, found board size 10", "train one for it")
+    other = shutil.copytree(scratch / "start", scratch / "other-vocabulary")
+    (other / CARD).write_text((other / CARD).read_text().replace('"path"', '"json"'))
+    mixed = shutil.copytree(scratch / "base", scratch / "other-tokenizer")
+    write_tokenizer(mixed, shift=7)
+    joined = write_checkpoint(scratch / "joined", TINY, [("Ċ", digit) for digit in "0123"])
+    taught = training("sft", scratch, f"sft.base={joined}", "sft.encoding=json")
+    return [
+        Case("another board, Snake-GPT", evaluation(scratch / "start", "--size", str(OTHER_SIZE)), 2, board),
+        Case("another board, a base", evaluation(scratch / "base", "--size", str(OTHER_SIZE)), 2, board),
+        Case(
+            "another board, a training",
+            training("grpo", scratch, f"task.size={OTHER_SIZE}", start=scratch / "start"),
+            2,
+            board,
+        ),
+        Case(
+            "another vocabulary, Snake-GPT", evaluation(other), 2, ("tokens, the encoding 'json' of size 6 has", "retrain it")
+        ),
+        Case("another vocabulary, a base", evaluation(mixed), 2, ("has another vocabulary", "put the tokenizer back")),
+        Case("no token for an action", taught, 2, ("no single token for the action '0'", "choose another base")),
+    ]
+
+
+def little_memory(scratch: Path) -> list[Case]:
+    """Return games and a training for whose batches the memory does not suffice; none where it cannot be limited."""
+    if not sys.platform.startswith("linux"):
+        return []
+    small, whole = evaluation(scratch / "base", games=1), evaluation(scratch / "base", games=50)
+    first, out = training("sft", scratch / "warm"), scratch / "starved"
+    then = training("sft", scratch, "sft.batch=4096", "sft.steps=2", out=out)
+    return [
+        Case("out of memory, games", whole, 0, ("out of memory with batches of", "goes on with"), small),
+        Case("out of memory, training", then, 0, ("memory",), first, lambda: (out / WEIGHTS).is_file()),
+    ]
+
+
+def not_finite(scratch: Path) -> list[Case]:
+    """Return trainings whose learning rate breaks the weights."""
+    start, taught, saved, raised = (scratch / name for name in ("start", "broken-sft", "saved-sft", "broken-grpo"))
+    before = (start / WEIGHTS).read_bytes()
+
+    def untouched() -> bool:
+        return (start / WEIGHTS).read_bytes() == before
+
+    return [
+        Case(
+            "loss not finite, SFT",
+            training("sft", scratch, f"sft.learning_rate={DIVERGES}", "sft.warmup=0", start=start, out=taught),
+            1,
+            ("sft: step 2: loss", "expected", "lower sft.learning_rate"),
+            kept=lambda: untouched() and not taught.exists(),
+        ),
+        Case(
+            "loss not finite, checkpoints",  # the first step, whose rate is 0, leaves good weights, the second does not
+            training(
+                "sft", scratch, f"sft.learning_rate={DIVERGES}", "sft.warmup=0.25", "sft.checkpoint=1", start=start, out=saved
+            ),
+            0,
+            ("stopped: sft: step", "the last good weights are written"),
+            kept=lambda: untouched() and same_weights(start, saved),
+        ),
+        Case(
+            "loss not finite, GRPO",
+            training("grpo", scratch, f"grpo.learning_rate={DIVERGES}", start=start, out=raised),
+            0,
+            ("stopped: not finite at step", "the last good weights are written"),
+            kept=lambda: untouched() and same_weights(start, raised),
+        ),
+    ]
+
+
+def unknown_names(scratch: Path) -> list[Case]:
+    """Return a model that is not on this machine, and a policy that is not shipped."""
+    taught = training("sft", scratch, "sft.base=nobody/no-such-model", "sft.encoding=json")
+    asked = ["eval", "--policy", "snake-gpt-9x9", "--games", "1"]
+    return [
+        Case("unknown model, offline", taught, 3, ("nobody/no-such-model is not on this machine", "hf download")),
+        Case("unknown policy", asked, 2, ("'snake-gpt-9x9'", "did you mean snake-gpt-")),
+    ]
+
+
+def evaluation(policy: Path, *more: str, games: int = 1) -> list[str]:
+    """Return the command that evaluates a policy."""
+    return ["eval", "--policy", str(policy), "--games", str(games), "--threads", "1", *more]
+
+
+def training(kind: str, scratch: Path, *settings: str, start: Path | None = None, out: Path | None = None) -> list[str]:
+    """Return the command of a short training with some settings."""
+    chosen = [part for setting in (*QUICK, *settings) for part in ("--set", setting)]
+    begin = [] if start is None else ["--start", str(start)]
+    return ["train", kind, *begin, *chosen, "--games", "1", "--out", str(out or scratch / "unwritten")]
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    """Tell whether two policy directories hold the same weights."""
+    if not (other / WEIGHTS).is_file():
+        return False
+    left, right = load_file(one / WEIGHTS), load_file(other / WEIGHTS)
+    return left.keys() == right.keys() and all(np.array_equal(left[name], right[name]) for name in left)

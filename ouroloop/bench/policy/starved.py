@@ -1,0 +1,43 @@
+"""A command with little memory, in a process of its own: `python -m ouroloop.bench.policy.starved MB FIRST THEN`.
+
+FIRST and THEN are command lines as JSON lists. What FIRST needs (libraries, compiled kernels, buffers) is there when the limit
+is set: so many 10^6 bytes of address space beyond what the process has then. THEN runs with that. Linux alone has such a limit
+that also holds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import sys
+from pathlib import Path
+from typing import Final
+
+from ouroloop.cli.main import call
+
+MARK: Final = "=== with little memory ==="
+"""Stands on both streams before what THEN says."""
+
+
+def main() -> int:
+    """Run both; return what the second returned."""
+    spare, first, then = sys.argv[1:]
+    code = call(json.loads(first))
+    if code:
+        return code
+    for stream in (sys.stdout, sys.stderr):
+        print(MARK, file=stream, flush=True)
+    resource.setrlimit(resource.RLIMIT_AS, (address_space() + int(spare) * 10**6, resource.RLIM_INFINITY))
+    return call(json.loads(then))
+
+
+def address_space() -> int:
+    """Return the bytes of address space that this process has."""
+    found = re.search(r"^VmSize:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1]) * 1024
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+"""`ouroloop bench policy`: how well Snake-GPT plays and learns, how fast, and how it fails; peers beside it.
+
+Each section stands for itself and loads what it measures. Scores are of policies alone: the highest logit is played, without a
+controller. Everything computes on one thread; games of the shipped policies are played in batches beside one another.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from ouroloop.bench.timing import Report, machine
+from ouroloop.protocols.errors import SurroundingsError
+
+UPDATE_SECONDS: Final = 3.0
+"""Processor time of each trainer in each round and size."""
+SERVING_SECONDS: Final = 60.0
+"""Of all players that decide, together."""
+BASELINE_SECONDS: Final = 60.0
+"""Processor time of each baseline's training."""
+TARGETS: Final = {"updates": 4.0, "gradients": 1e-4, "decisions": 3.0}
+"""States/s over the stock trainer's, the largest relative difference of gradients, decisions/s over vLLM's."""
+Section = Callable[[Report, int], dict[str, Any]]
+"""Hears of the progress and takes the seed; returns the section of the document."""
+
+
+def measure(
+    peers: Path,
+    count: int,
+    seconds: float,
+    report: Report,
+    seed: int = 0,
+    only: Sequence[str] = (),
+    done: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Return the document, about half an hour on two cores.
+
+    A section whose surroundings are missing says so under `missing`, and the others go on.
+
+    Args:
+        peers: unused.
+        count: unused.
+        seconds: unused.
+        report: hears of the progress.
+        seed: of training and games where a section has no seeds of its own.
+        only: names of sections; all by default.
+        done: called with the document as it stands, after each section.
+    """
+    names = [name for name in SECTIONS if not only or name in only]
+    document: dict[str, Any] = {"seed": seed, "seconds": {}, "machine": machine()}
+    for index, name in enumerate(names):
+        begun = time.perf_counter()
+        try:
+            found = SECTIONS[name](part(report, name, index, len(names)), seed)
+        except SurroundingsError as error:
+            found = {"missing": str(error)}
+        found.pop("machine", None)
+        document[name] = found
+        document["seconds"][name] = round(time.perf_counter() - begun, 1)
+        done(document)
+    return document
+
+
+def part(report: Report, name: str, index: int, parts: int) -> Report:
+    """Return what reports the progress of one section among several."""
+    return lambda what, fraction: report(f"{name}: {what}", (index + fraction) / parts)
+
+
+def scratch(report: Report, seed: int) -> dict[str, Any]:
+    """Train on 6x6 from scratch."""
+    from ouroloop.bench.policy.alone import measure_scratch
+
+    return measure_scratch(report, seed=seed)
+
+
+def shipped(report: Report, seed: int) -> dict[str, Any]:
+    """Let the shipped policies play."""
+    from ouroloop.bench.policy.alone import measure_shipped
+
+    return measure_shipped(report, seed=seed)
+
+
+def gain(report: Report, seed: int) -> dict[str, Any]:
+    """Raise a half-trained policy by GRPO under a useful, a useless and a harmful reward; seeds are its own."""
+    from ouroloop.bench.policy import gain as policy_gain
+
+    return policy_gain.measure(report)
+
+
+def throughput(report: Report, seed: int) -> dict[str, Any]:
+    """Hold updates against TRL's, and decisions against vLLM's and `transformers`'."""
+    from ouroloop.bench.policy import grpo as policy_grpo
+    from ouroloop.bench.policy import serving as policy_serving
+
+    updates = policy_grpo.measure(UPDATE_SECONDS, lambda what, fraction: report(what, fraction / 2))
+    decisions = policy_serving.measure(SERVING_SECONDS, lambda what, fraction: report(what, (1 + fraction) / 2))
+    for found in (updates, decisions):
+        found.pop("machine", None)
+    faster = decisions["speedup_over_vllm"]
+    return {
+        "updates": updates,
+        "decisions": decisions | {"vllm_missing": vllm_missing()},
+        "target": TARGETS,
+        "met": {
+            "updates": updates["ratio"] >= TARGETS["updates"],
+            "gradients": updates["relative_gradient_difference"] <= TARGETS["gradients"],
+            "decisions": None if faster is None else faster >= TARGETS["decisions"],
+        },
+    }
+
+
+def vllm_missing() -> str | None:
+    """Return why vLLM was not measured; None where it was."""
+    from ouroloop.policy.serving.vllm_server import vllm_python
+
+    try:
+        vllm_python()
+    except SurroundingsError as error:
+        return str(error)
+    return None
+
+
+def gpu(report: Report, seed: int) -> dict[str, Any]:
+    """Measure on a GPU, where there is one."""
+    from ouroloop.bench.gpu.chip import gpu_name
+
+    if gpu_name() is None:
+        return {"missing": "torch finds no GPU"}
+    from ouroloop.bench.gpu import training as policy_gpu
+
+    return policy_gpu.measure(report)
+
+
+def failures(report: Report, seed: int) -> dict[str, Any]:
+    """Provoke what goes wrong."""
+    from ouroloop.bench.policy import failures as policy_failures
+
+    return policy_failures.measure(report)
+
+
+def distill(report: Report, seed: int) -> dict[str, Any]:
+    """Make smaller policies of a larger one."""
+    from ouroloop.bench.policy import distill as policy_distill
+
+    return policy_distill.measure(report)
+
+
+def quantise(report: Report, seed: int) -> dict[str, Any]:
+    """Play in fewer bits."""
+    from ouroloop.bench.policy import quantise as policy_quantise
+
+    return policy_quantise.measure(report, seed=seed)
+
+
+def baselines(report: Report, seed: int) -> dict[str, Any]:
+    """Train PPO and DQN of Stable-Baselines3."""
+    from ouroloop.bench.policy import baselines as policy_baselines
+
+    return policy_baselines.measure(BASELINE_SECONDS, report)
+
+
+SECTIONS: Final[dict[str, Section]] = {
+    "scratch": scratch,
+    "shipped": shipped,
+    "gain": gain,
+    "throughput": throughput,
+    "gpu": gpu,
+    "failures": failures,
+    "distill": distill,
+    "quantise": quantise,
+    "baselines": baselines,
+}
+"""By name, in the order of the document."""

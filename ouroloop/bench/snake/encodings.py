@@ -1,0 +1,163 @@
+"""`ouroloop bench encodings`: how long each encoding's prompts are, how steady and how fast, and what is learnt from them.
+
+The positions are the strongest teacher's, spread evenly over the game, so that long snakes count as much as short ones: the
+reference document's figures (section 5) are for one board size and do not say how long the snake was. Two counts of tokens
+stand beside one another: that of the encoding's own vocabulary, for models trained from scratch, and what a general tokenizer
+makes of the same text.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ouroloop.bench.peers.general_tokens import general_tokens, least_tokens
+from ouroloop.bench.snake.plan import positions
+from ouroloop.bench.timing import Report, cpu_share, machine, rounds, significant
+from ouroloop.envs.snake.encodings import ENCODINGS, Encoding, encoding_of
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.policy.play import estimate, play
+from ouroloop.policy.serving.local import LocalPolicy
+from ouroloop.policy.sft.fit import SftConfig, fit_sft
+from ouroloop.policy.snake_gpt import Shape, create, threads
+from ouroloop.protocols.seeds import game_seeds
+
+if TYPE_CHECKING:
+    from ouroloop.protocols.records import Observations
+
+SIZES: Final = (6, 10, 20)
+BATCH: Final = 256
+"""Positions that are encoded together."""
+DOCUMENT: Final = {"json": 45, "ascii": 120, "bits": 100}
+"""Mean tokens on 10 x 10 as the reference document has them (section 5)."""
+SMALLEST: Final = Shape(hidden=16, layers=1, heads=1, intermediate=16)
+TEACHERS: Final = ("cycle", "greedy")
+LEARNING_SIZE: Final = 6
+STEPS: Final = 150
+LESSONS: Final = 128
+"""Positions of a training step."""
+GAMES: Final = 100
+"""Games in which a trained policy is evaluated."""
+ROUNDS_PER_TRAINING: Final = 3
+"""Each encoding is trained so many times less often than it is timed: `--rounds 9` gives three seeds."""
+
+
+def measure(peers: Path, count: int, seconds: float, report: Report) -> dict[str, Any]:
+    """Return the document: by board size and encoding what its prompts are like, and what is learnt from them.
+
+    Args:
+        peers: unused.
+        count: interleaved rounds; see `ROUNDS_PER_TRAINING`.
+        seconds: of each case in each round.
+        report: hears of the progress.
+    """
+    threads(1)
+    seeds = max(1, count // ROUNDS_PER_TRAINING)
+    parts, trainings = len(SIZES), len(TEACHERS) * len(ENCODINGS) * seeds
+    sizes = {}
+    for index, size in enumerate(SIZES):
+        report(f"prompts of {size} x {size}", index / (parts + trainings))
+        sizes[str(size)] = compare(size, count, seconds)
+    rows: list[dict[str, Any]] = []
+    for teacher in TEACHERS:
+        for name in ENCODINGS:
+            report(f"learning of {teacher} by {name}", (parts + len(rows) * seeds) / (parts + trainings))
+            rows.append(learn(name, teacher, seeds))
+    return {
+        "unit": "per second of processor time, one core",
+        "batch": BATCH,
+        "sizes": sizes,
+        "document_tokens_10x10": DOCUMENT,
+        "learning": {"size": LEARNING_SIZE, "steps": STEPS, "batch": LESSONS, "games": GAMES, "seeds": seeds, "rows": rows},
+        "machine": machine(),
+    }
+
+
+def compare(size: int, count: int, seconds: float) -> dict[str, Any]:
+    """Return what the encodings' prompts are like on one board size, all on the same positions."""
+    bank = positions("best", size)
+    seen = bank.observations(np.linspace(0, bank.games - 1, BATCH).astype(np.int64))
+    work: dict[str, Callable[[], int]] = {}
+    for name in ENCODINGS:
+        work |= {f"{what} {name}": case for what, case in cases(name, size, seen).items()}
+    rates = rounds(work, count, seconds)
+    found: dict[str, Any] = {
+        "mean_length": significant(float(np.asarray(seen.lengths["snake"], np.int64).mean())),
+        "cpu_share": cpu_share(rates),
+        "encodings": {},
+    }
+    for name in ENCODINGS:
+        speed = {f"{what}_per_s": significant(rates[f"{what} {name}"].median) for what in ("encodes", "decodes", "decisions")}
+        found["encodings"][name] = prompts(encoding_of(name, size), seen) | speed
+    return found
+
+
+def cases(name: str, size: int, seen: Observations) -> dict[str, Callable[[], int]]:
+    """Return work on a batch: to ids, back to states, and to logits by a Snake-GPT of the default shape."""
+    encoding, policy = encoding_of(name, size), LocalPolicy(create(size, "snake", Shape(), 0, name))
+    ids, _ = encoding.encode_batch(seen)
+
+    def encodes() -> int:
+        encoding.encode_batch(seen)
+        return len(seen)
+
+    def decodes() -> int:
+        return len([encoding.decode(row) for row in ids])
+
+    def decisions() -> int:
+        return len(policy.logits(seen))
+
+    return {"encodes": encodes, "decodes": decodes, "decisions": decisions}
+
+
+def prompts(encoding: Encoding, seen: Observations) -> dict[str, Any]:
+    """Return how long the prompts are, in each way of counting, and what the vocabulary costs."""
+    tokens = encoding.encode_batch(seen)[1].sum(axis=1)
+    texts = encoding.texts(seen)
+    parameters = {
+        kind: int(create(encoding.size, "snake", shape, 0, encoding.name).model.num_parameters())
+        for kind, shape in (("smallest", SMALLEST), ("default", Shape()))
+    }
+    return {
+        "tokens": {
+            "mean": significant(float(tokens.mean())),
+            "min": int(tokens.min()),
+            "max": int(tokens.max()),
+            "deviation": significant(float(tokens.std()), 3),
+            "variation": significant(float(tokens.std() / tokens.mean()), 3),
+            "constant": bool(tokens.min() == tokens.max()),
+        },
+        "characters": significant(float(np.mean([len(text) for text in texts]))),
+        "general_tokens": significant(float(np.mean(general_tokens(texts)))),
+        "general_tokens_least": significant(float(np.mean(least_tokens(texts)))),
+        "vocabulary": len(encoding.vocabulary),
+        "parameters": parameters,
+    }
+
+
+def learn(name: str, teacher: str, seeds: int) -> dict[str, Any]:
+    """Return what policies score that were trained briefly and alike from an encoding's prompts of the same lessons."""
+    task = SnakeTask(LEARNING_SIZE)
+    config = SftConfig(encoding=name, teacher=teacher, steps=STEPS, batch=LESSONS)
+    scores, accuracy, used = [], [], 0.0
+    for seed in range(seeds):
+        with tempfile.TemporaryDirectory() as folder:
+            out, begun = Path(folder) / name, time.process_time()
+            accuracy.append(fit_sft(task, config, seed, out).health["accuracy"])
+            used += time.process_time() - begun
+            games = np.array(game_seeds(seed, "bank", 0, GAMES), np.uint64)
+            scores.append(play(task, LocalPolicy(out), games).score)
+    score = estimate(np.concatenate(scores), np.random.default_rng(0))
+    return {
+        "encoding": name,
+        "teacher": teacher,
+        "score": {key: significant(getattr(score, key), 3) for key in ("mean", "low", "high")},
+        "score_by_seed": [significant(float(part.mean()), 3) for part in scores],
+        "accuracy": significant(float(np.mean(accuracy)), 3),
+        "training_cpu_s": significant(used / seeds, 3),
+    }

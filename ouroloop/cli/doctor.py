@@ -1,0 +1,106 @@
+"""What a run needs around it, and whether it is there."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ouroloop.envs.registry import make_task
+from ouroloop.protocols.errors import OuroloopError
+from ouroloop.runs.asking import find_role, installed_roles
+from ouroloop.runs.cache import cache_root
+from ouroloop.runs.lifecycle import NEED_MB
+from ouroloop.runs.recipe import TaskSettings
+
+
+def examine() -> list[dict[str, Any]]:
+    """Return one entry per check: name, ok, needed (a run cannot begin without it), what was found, the remedy."""
+    sandboxes = [_sandbox(name) for name in ("docker", "wasm")]
+    either = any(c["ok"] for c in sandboxes)
+    return [
+        _python(),
+        _git(),
+        *sandboxes,
+        _check(
+            "a sandbox",
+            either,
+            True,
+            "yes" if either else "none",
+            "start Docker (`dockerd`), or let the WASM worker build (`ouroloop doctor --prepare`)",
+        ),
+        _disk(),
+        _roles(),
+        _accelerator(),
+    ]
+
+
+def prepare() -> None:
+    """Build the WASM worker and compile the engine, so that a first run begins at once."""
+    from ouroloop.sandbox.wasm.sandbox import prepare as build_worker
+
+    task = make_task(TaskSettings())
+    build_worker(task.toolkit_source, lambda text: print(f"ouroloop: {text}", file=sys.stderr))  # noqa: T201
+    warm_up()
+
+
+def warm_up() -> None:
+    """Compile every kernel that a run uses; they are cached on disk."""
+    task = make_task(TaskSettings())
+    engine = task.positions(0, 8)
+    engine.step_features(task.regret(engine).argmin(axis=1))
+    engine.step(task.teach("best", engine))
+    engine.outcomes()
+    task.phase(engine.clone(engine.observations().columns["food"].argsort()))
+
+
+def _check(name: str, ok: bool, needed: bool, found: str, remedy: str) -> dict[str, Any]:
+    return {"name": name, "ok": ok, "needed": needed, "found": found, "remedy": remedy}
+
+
+def _python() -> dict[str, Any]:
+    return _check("python", sys.version_info >= (3, 11), True, sys.version.split()[0], "use Python 3.11 or newer")
+
+
+def _git() -> dict[str, Any]:
+    path = shutil.which("git")
+    found = (
+        subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout.strip() if path else "not found"
+    )
+    return _check("git", path is not None, True, found, "install git (Debian: `apt-get install git`)")
+
+
+def _sandbox(name: Any) -> dict[str, Any]:
+    from ouroloop.sandbox.choose import choose
+
+    task = make_task(TaskSettings())
+    try:
+        choose(name, task.toolkit_source, len(task.actions)).close()
+    except OuroloopError as error:
+        return _check(name, False, False, "not usable", str(error))
+    return _check(name, True, False, "usable", "")
+
+
+def _disk() -> dict[str, Any]:
+    free_mb = shutil.disk_usage(Path.cwd()).free // 2**20
+    cache = cache_root()
+    return _check("disk", free_mb >= NEED_MB, True, f"{free_mb} MB free here; cache in {cache}", f"free {NEED_MB} MB or more")
+
+
+def _roles() -> dict[str, Any]:
+    names = installed_roles()
+    try:
+        for name in names:
+            find_role(name)
+    except OuroloopError as error:
+        return _check("roles", False, True, f"{len(names)} installed", str(error))
+    return _check("roles", bool(names), True, ", ".join(sorted(names)), "install the package (`pip install -e .`)")
+
+
+def _accelerator() -> dict[str, Any]:
+    smi = shutil.which("nvidia-smi")
+    return _check(
+        "accelerator", smi is not None, False, "NVIDIA driver" if smi else "none", "none is needed; training runs on the CPU"
+    )

@@ -1,0 +1,123 @@
+"""What the command line prints: runs, rounds and candidates, as text or JSON on stdout."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ouroloop.inspect.history import attribution_lines, budget_line, history_table
+from ouroloop.inspect.run import Report, rounds_table
+
+
+def print_run(folder: Path, as_json: bool) -> None:
+    """Print what a run came to: the JSON document, or the table, where it lies and what to type next."""
+    report = Report(folder)
+    document = report.document()
+    report.close()
+    if as_json:
+        click.echo(json.dumps(document))
+        return
+    print_rich(rounds_table(document))
+    print_rich(history_table(document))
+    for line in attribution_lines(document):
+        click.echo(f"who gets the credit: {line}")
+    click.echo(budget_line(document))
+    used = document["totals"]
+    click.echo(f"{used['games']} games, {used['tokens']} tokens, {used['wall_s']:.0f} s; digest {document['digest'][:16]}")
+    click.echo(f"run directory: {folder}")
+    click.echo(f"next: ouroloop show {folder} --candidate {_worth_a_look(document)}")
+
+
+def _worth_a_look(document: dict[str, Any]) -> str:
+    """Return the candidate that one would look at first: the last accepted, else the last."""
+    candidates = [c for r in document["rounds"] for c in r["candidates"]]
+    accepted = [c for c in candidates if c["verdict"] == "accepted"]
+    return str((accepted or candidates or [{"id": "ID"}])[-1]["id"])
+
+
+def print_rich(renderable: object) -> None:
+    """Print a rich table; off a terminal 160 columns wide."""
+    from rich.console import Console
+
+    wide = None if sys.stdout.isatty() else 160
+    Console(width=wide).print(renderable)
+
+
+def text_of(renderable: object) -> str:
+    """Return what `print_rich` prints off a terminal."""
+    from rich.console import Console
+
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(renderable)
+    return console.export_text()
+
+
+def statistics_table(found: dict[str, Any]) -> Any:
+    """Return a data set's statistics (reference document, section 7.2) as a table."""
+    from rich.table import Table
+
+    table = Table("statistic", "value", pad_edge=False)
+    games = found["games"]
+    table.add_row("positions", f"{found['positions']} in {found['seconds']:.1f} s ({found['positions_per_s']} a second)")
+    table.add_row("games", f"{games['played']} played, {games['too_short']} dropped as too short, {games['starved']} starved")
+    table.add_row("mean length of a game", f"{found['steps_mean']:g} steps")
+    table.add_row("mean score", f"{found['score_mean']:g}, {found['win_rate']:.1%} of boards filled")
+    table.add_row("actions", ", ".join(f"{name} {share:.1%}" for name, share in found["actions"].items()))
+    table.add_row("moves without a path to the food", f"{found['no_path_share']:.1%}")
+    return table
+
+
+def training_table(document: dict[str, Any]) -> Any:
+    """Return what a training came to as a table."""
+    from rich.table import Table
+
+    table = Table("training", "value", pad_edge=False)
+    loss = document["loss"][-1] if document["loss"] else float("nan")
+    table.add_row("steps", f"{document['steps']} in {document['seconds']:.0f} s, loss {loss:.4g}")
+    for name, value in document["health"].items():
+        table.add_row(name.replace("_", " "), f"{value:.4g}")
+    if document["curve"]:
+        table.add_row("learning curve", ", ".join(f"{step}: {score:.1f}" for step, score in document["curve"]))
+    found = document["evaluation"]
+    score = found["score"]
+    table.add_row(f"score over {found['games']} games", f"{score['mean']:.2f} [{score['low']:.2f}, {score['high']:.2f}]")
+    table.add_row("boards filled", f"{found['win_rate']:.1%}")
+    return table
+
+
+def print_round(document: dict[str, Any], index: int, as_json: bool) -> None:
+    """Print one round of a run."""
+    if as_json:
+        click.echo(json.dumps(document["rounds"][index]))
+        return
+    click.echo(f"round {index + 1}, {document['rounds'][index]['mode']}: {document['rounds'][index]['why']}")
+    print_rich(rounds_table({**document, "start": None, "rounds": [document["rounds"][index]]}))
+
+
+def print_candidate(found: dict[str, Any], as_json: bool) -> None:
+    """Print one candidate: verdict, evidence, and its diff or reward."""
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    click.echo(f"{found['id']} ({found['kind']} by {found['role']}, round {found['round'] + 1}): {found['rationale']}")
+    said = f"{found['verdict']} at {found['layer']}: {found['reason']}" if found["layer"] else found["verdict"]
+    click.secho(said, bold=True)
+    if found["effect"]:
+        e = found["effect"]
+        click.echo(
+            f"utility {e['utility']:+.4f}, 95 % interval [{e['low']:+.3f}, {e['high']:+.3f}], {e['games']} pairs of games"
+        )
+        seeds, t = found["seeds"], found["t_test"]
+        click.echo(f"e-value {found['e_value']:.4g}, needed {1 / found['alpha']:.4g} (level {found['alpha']:.3g} of the run's)")
+        click.echo(f"seeds {seeds['first']}..{seeds['first'] + seeds['count'] - 1} of the {seeds['stream']} stream")
+        if t:
+            click.echo(f"for comparison, a paired t-test of the first {t['games']} pairs: t {t['t']:.2f}, p {t['p']:.3g}")
+    if found["diff"]:
+        click.echo(found["diff"])
+    if found["reward"]:
+        click.echo(json.dumps(found["reward"], indent=2))

@@ -1,0 +1,167 @@
+"""What `ouroloop train sft|grpo|distill` do: from a recipe to a policy directory that explains itself."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from contextlib import redirect_stdout
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from ouroloop.cli.printing import print_rich, training_table
+from ouroloop.envs.registry import make_task
+from ouroloop.inspect.model_card import model_card
+from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.records import RewardSpec
+from ouroloop.protocols.seeds import game_seeds
+from ouroloop.runs.lifecycle import check_training_settings
+from ouroloop.runs.progress import Progress, progress
+from ouroloop.runs.recipe import Recipe, build_recipe, load_recipe, read_text, recipe_toml
+
+if TYPE_CHECKING:
+    from ouroloop.policy.report import TrainingReport
+    from ouroloop.protocols.ports import Task
+
+
+def train_by_recipe(
+    kind: str,
+    recipe: Path | None,
+    overrides: tuple[str, ...],
+    out: Path,
+    seed: int | None,
+    games: int,
+    as_json: bool,
+    *,
+    start: str | None = None,
+    reward: Path | None = None,
+) -> None:
+    """Train, evaluate, write the policy directory, and print what came of it.
+
+    Raises:
+        UsageError: settings, start policy or reward that cannot be used, or an `out` that exists.
+        TrainingError: the training failed.
+    """
+    settings = build_recipe({}, overrides) if recipe is None else load_recipe(recipe, overrides)
+    if seed is not None:
+        settings = settings.model_copy(update={"seed": seed})
+    check_training_settings(settings)
+    if out.exists():
+        raise UsageError(f"{out} exists already: remove it, or choose another --out")
+    task = make_task(settings.task)
+    with progress() as shown:
+        try:
+            with redirect_stdout(sys.stderr):  # DeepSpeed, where it is installed, speaks on stdout from its import on
+                report = _trained(kind, settings, task, out, start, reward, shown)
+        except KeyboardInterrupt:
+            shown.note("stopped; the same command goes on from the last checkpoint, where there is one")
+            raise
+        if not _speaks():
+            return
+        if report.stopped:
+            shown.note(f"stopped: {report.stopped}; the last good weights are written")
+        evaluation = _evaluated(settings, task, out, games, shown)
+    document = {"kind": kind, "policy": str(out), "seed": settings.seed, **asdict(report), "evaluation": evaluation}
+    _explain(kind, settings, recipe, overrides, out, start, document)
+    if as_json:
+        click.echo(json.dumps({key: value for key, value in document.items() if key != "loss"}))
+        return
+    print_rich(training_table(document))
+    click.echo(f"policy: {out}\nnext: ouroloop watch --policy {out}")
+
+
+def _speaks() -> bool:
+    """Tell whether this process is the one, among those that train together, that evaluates and prints."""
+    from ouroloop.policy.distributed import is_main
+
+    return is_main()
+
+
+def _trained(
+    kind: str, settings: Recipe, task: Task, out: Path, start: str | None, reward: Path | None, shown: Progress
+) -> TrainingReport:
+    from ouroloop.policy.distributed import alone
+    from ouroloop.policy.shipped import find_policy
+    from ouroloop.policy.snake_gpt import threads
+
+    threads(settings.threads)
+    if kind != "sft":
+        alone(f"train {kind}")
+    begin = None if start is None else find_policy(start)
+
+    def report(stage: str, fraction: float, figures: dict[str, float]) -> None:
+        shown.advance(f"train {kind}", fraction, " ".join([stage, *(f"{k} {v:.3g}" for k, v in list(figures.items())[:3])]))
+
+    if kind == "sft":
+        from ouroloop.policy.sft.fit import SftConfig, fit_sft
+
+        return fit_sft(task, SftConfig(**settings.sft.model_dump()), settings.seed, out, report, start=begin)
+    assert begin is not None
+    if kind == "distill":
+        from ouroloop.policy.distill.fit import DistillConfig, distill
+
+        return distill(task, begin, DistillConfig(**settings.distill.model_dump()), settings.seed, out, report)
+    from ouroloop.policy.grpo.fit import GrpoConfig, train_grpo
+    from ouroloop.rewards.language import parse
+    from ouroloop.runs.executors.local import termed
+
+    spec = RewardSpec() if reward is None else parse(read_text(reward, "reward"))
+    config = GrpoConfig(**settings.grpo.model_dump(exclude={"stages", "eta"}))
+    return train_grpo(task, begin, termed(spec, list(task.features)), spec.gamma_at, config, settings.seed, out, report)
+
+
+def _evaluated(settings: Recipe, task: Task, out: Path, games: int, shown: Progress) -> dict[str, Any]:
+    from ouroloop.policy.bases import open_policy
+    from ouroloop.policy.bases.player import player_of
+    from ouroloop.policy.evaluation import evaluate
+
+    seeds = np.array(game_seeds(settings.seed, "watch", 0, games), dtype=np.uint64)
+    policy = player_of(open_policy(out, task=task.name))
+    evaluation = evaluate(
+        task,
+        policy,
+        seeds,
+        seed=settings.seed,
+        on_batch=lambda done, all_: shown.advance("evaluate", done / all_, f"{done} games"),
+    )
+    return evaluation.to_document()
+
+
+def _explain(
+    kind: str,
+    settings: Recipe,
+    recipe: Path | None,
+    overrides: tuple[str, ...],
+    out: Path,
+    start: str | None,
+    document: dict[str, Any],
+) -> None:
+    """Write the model card, the figures and the curve beside the weights."""
+    made = {"recipe": recipe_toml(settings), "python": platform.python_version(), "torch": version("torch")}
+    (out / "training.json").write_text(json.dumps({**document, **made}, indent=1) + "\n")
+    (out / "README.md").write_text(model_card(kind, settings, recipe, overrides, start, document))
+    draw_curve(document["loss"], document["curve"], out / "curve.png")
+
+
+def draw_curve(loss: list[float], curve: list[tuple[int, float]], path: Path) -> None:
+    """Draw the loss of each step, smoothed, and the scores of the learning curve."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    axes = figure.subplots()
+    width = max(1, len(loss) // 100)
+    smooth = np.convolve(loss, np.ones(width) / width, mode="valid")
+    axes.plot(np.arange(len(smooth)) + width, smooth, color="#7a8fa6", linewidth=1)
+    # A cross entropy falls over orders of magnitude; GRPO's loss lies on both sides of 0.
+    axes.set(xlabel="step", ylabel="loss", yscale="log" if smooth.min() > 0 else "linear")
+    if curve:
+        scores = axes.twinx()
+        scores.plot(*zip(*curve, strict=True), color="#2f7d4f", marker="o", markersize=3)
+        scores.set_ylabel("mean score alone", color="#2f7d4f")
+        scores.set_ylim(0, 1.05 * max(1.0, *(score for _, score in curve)))
+    figure.savefig(path, dpi=110)

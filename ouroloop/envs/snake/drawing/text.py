@@ -1,0 +1,180 @@
+"""A game in the terminal: the board in coloured half blocks, the score, and what the player thinks of each move.
+
+Each cell is drawn with as many points a side as the terminal has room for; a half block shows two points, one above the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.box import ROUNDED
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from ouroloop.envs.snake.drawing.scene import APPLE, ENDS, GROUND, LEAF, MUTED, PALE, STONE, Colour, Scene, blend, gradient
+
+ARROWS: Final = "↑↓←→"
+BAR: Final = 20
+"""Columns of a whole bar."""
+PANEL: Final = 38
+"""Columns beside the board."""
+FRAME: Final = 4
+"""Rows above, below and around the board."""
+FINEST: Final = 4
+"""Most points a side of a cell."""
+STEPS: Final = ((-1, 0), (1, 0), (0, -1), (0, 1))
+"""Row and column of a step up, down, left and right."""
+
+
+def draw(scene: Scene, console: Console, actions: tuple[str, ...], title: str) -> RenderableType:
+    """Return a scene as something that rich prints, as large as fits the console.
+
+    Args:
+        scene: what is to be seen.
+        console: where; one without colours gets plain characters.
+        actions: names of the moves.
+        title: above the board.
+    """
+    if console.color_system is None:
+        board = Text(characters(scene))
+    else:
+        board = half_blocks(points(scene, fineness(scene.size, console)))
+    panel = Panel(board, box=ROUNDED, border_style=_style(MUTED), title=title, title_align="left", padding=0, expand=False)
+    table = Table.grid(padding=(0, 2))
+    table.add_row(panel, _beside(scene, actions))
+    return table
+
+
+def fineness(size: int, console: Console) -> int:
+    """Return the points a side of a cell, 1 to `FINEST`, with which a board of this size fits."""
+    fits = min((console.width - PANEL) // size, 2 * (console.height - FRAME) // size)
+    return max(1, min(FINEST, fits))
+
+
+def points(scene: Scene, fine: int) -> NDArray[np.uint8]:
+    """Return the board as points: (size * fine, size * fine, 3) uint8.
+
+    From three points a side on, the snake leaves one free to its right and below, except towards its next part, so that
+    neighbouring lanes are told apart.
+    """
+    size = scene.size
+    ground = np.array(GROUND, np.uint8)[np.indices((size, size)).sum(axis=0) % 2]
+    picture: NDArray[np.uint8] = ground.repeat(fine, axis=0).repeat(fine, axis=1)
+    thick = fine if fine < 3 else fine - 1
+    for wall in scene.walls:
+        _cell(picture, wall, size, fine)[:thick, :thick] = STONE
+    for part in range(len(scene.snake) - 1, -1, -1):
+        colour = gradient(scene.share(part))
+        own = _cell(picture, scene.snake[part], size, fine)
+        own[:thick, :thick] = colour
+        if part:
+            _bridge(picture, scene, part, fine, colour)
+    if scene.food >= 0:
+        _apple(_cell(picture, scene.food, size, fine)[:thick, :thick])
+    _head(_cell(picture, scene.snake[0], size, fine)[:thick, :thick], scene.heading)
+    return picture
+
+
+def _cell(picture: NDArray[np.uint8], at: int, size: int, fine: int) -> NDArray[np.uint8]:
+    """Return the points of a cell, a view."""
+    row, column = divmod(at, size)
+    own: NDArray[np.uint8] = picture[row * fine : (row + 1) * fine, column * fine : (column + 1) * fine]
+    return own
+
+
+def _bridge(picture: NDArray[np.uint8], scene: Scene, part: int, fine: int, colour: Colour) -> None:
+    """Fill the gap between a part and the one before it, which lies right of or below one of the two."""
+    first, second = sorted((scene.snake[part], scene.snake[part - 1]))
+    gap, thick = _cell(picture, first, scene.size, fine), fine if fine < 3 else fine - 1
+    if second == first + 1:
+        gap[:thick, thick:] = colour
+    else:
+        gap[thick:, :thick] = colour
+
+
+def _apple(own: NDArray[np.uint8]) -> None:
+    """Draw the food into the points of its cell; with three points a side it has a leaf."""
+    ground = own[0, 0].copy()
+    own[:] = APPLE
+    if len(own) >= 3:
+        own[0, 0], own[0, -1] = ground, LEAF
+
+
+def _head(own: NDArray[np.uint8], heading: int) -> None:
+    """Draw the head into the points of its cell: with eyes where there is room, else pale."""
+    if len(own) < 3:
+        own[:] = blend(gradient(0.0), PALE, 0.7)
+        return
+    down, right = STEPS[heading]
+    front = len(own) - 1
+    row, column = {-1: 0, 1: front}.get(down), {-1: 0, 1: front}.get(right)
+    for side in (0, front):
+        own[side if row is None else row, side if column is None else column] = PALE
+
+
+def half_blocks(picture: NDArray[np.uint8]) -> Text:
+    """Return points, (H, W, 3) uint8, as text: each character two of them, one above the other."""
+    if len(picture) % 2:
+        picture = np.concatenate([picture, picture[-1:]])
+    text = Text(no_wrap=True)
+    for upper, lower in zip(picture[::2].tolist(), picture[1::2].tolist(), strict=True):
+        if text:
+            text.append("\n")
+        for (above, below), run in groupby(zip(upper, lower, strict=True)):
+            text.append("▀" * len(list(run)), Style(color=_hex(above), bgcolor=_hex(below)))
+    return text
+
+
+def _beside(scene: Scene, actions: tuple[str, ...]) -> RenderableType:
+    """Return what stands beside the board: the score, and the odds of the moves or how the game ended."""
+    facts = Table.grid(padding=(0, 2))
+    for name, value in (("score", scene.score), ("step", scene.steps), ("length", len(scene.snake))):
+        facts.add_row(Text(name, _style(MUTED)), Text(f"{value}", Style(color=_hex(PALE), bold=name == "score")))
+    full = len(scene.snake) / scene.room
+    filled = Text.assemble(_bar(full, gradient(0.33)), (f" {full:.0%}", _style(MUTED)))
+    if scene.cause is not None:
+        return Group("", facts, "", filled, "", Text(ENDS.get(scene.cause, scene.cause), Style(color=_hex(PALE), bold=True)))
+    odds = Table.grid(padding=(0, 1))
+    for move, name in enumerate(actions):
+        taken = move == scene.action
+        colour = gradient(0.0) if taken else MUTED
+        arrow = ARROWS[move] if len(actions) == len(ARROWS) else " "
+        share = scene.odds[move]
+        odds.add_row(
+            Text(f"{arrow} {name}", Style(color=_hex(colour), bold=taken)),
+            _bar(share, colour),
+            Text(f"{share:.2f}", _style(colour)),
+        )
+    return Group("", facts, "", filled, "", odds)
+
+
+def _bar(share: float, colour: Colour) -> Text:
+    """Return a bar `BAR` columns long of which a share is filled, to an eighth of a column."""
+    eighths = round(8 * BAR * min(1.0, max(0.0, share)))
+    full, rest = divmod(eighths, 8)
+    bar = "█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")
+    return Text(bar.ljust(BAR), Style(color=_hex(colour), bgcolor=_hex(GROUND[1])))
+
+
+def _hex(colour: Sequence[int]) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def _style(colour: Colour) -> Style:
+    return Style(color=_hex(colour))
+
+
+def characters(scene: Scene) -> str:
+    """Return the board without colours, as `task.ansi` has it: `.` empty, `o` body, `@` head, `*` food, `#` wall."""
+    board = np.full(scene.size**2, ".")
+    board[list(scene.walls)], board[list(scene.snake)], board[scene.snake[0]] = "#", "o", "@"
+    if scene.food >= 0:
+        board[scene.food] = "*"
+    return "\n".join(" ".join(row) for row in board.reshape(scene.size, -1))

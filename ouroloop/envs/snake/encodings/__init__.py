@@ -1,0 +1,45 @@
+"""Encodings: what a language model reads of a board, as text and as token ids. No torch here, and no transformers.
+
+`encoding_of(name, size)` gives one of `ENCODINGS`:
+
+- `path`: the snake as the moves that it made, five a token, then tail, food and head: the shortest.
+- `cells`: the snake as cells relative to the head, one token each.
+- `json`: absolute coordinates, one token a cell (reference document, section 5).
+- `ascii`: the board as a picture, one token a cell (section 5).
+- `bits`: three bits a cell (section 5).
+
+All are texts first, in the prompt template of section 8.1, which any language model's tokenizer can read; for models trained
+from scratch each brings a vocabulary in which its pieces are one token each.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from ouroloop.envs.snake.encodings.ascii_board import AsciiEncoding
+from ouroloop.envs.snake.encodings.bits import BitsEncoding
+from ouroloop.envs.snake.encodings.cells import CellsEncoding
+from ouroloop.envs.snake.encodings.coordinates import JsonEncoding
+from ouroloop.envs.snake.encodings.path import PathEncoding
+from ouroloop.envs.snake.encodings.port import ACTIONS, EOS, MAX_SIZE, PAD, UNK, BoardState, Encoding
+from ouroloop.protocols.errors import UsageError
+
+ENCODINGS: Final[dict[str, type[Encoding]]] = {
+    kind.name: kind for kind in (PathEncoding, CellsEncoding, JsonEncoding, AsciiEncoding, BitsEncoding)
+}
+"""Encodings by name."""
+
+__all__ = ["ACTIONS", "ENCODINGS", "EOS", "MAX_SIZE", "PAD", "UNK", "BoardState", "Encoding", "encoding_of"]
+
+
+@lru_cache(maxsize=32)
+def encoding_of(name: str, size: int) -> Encoding:
+    """Return the encoding of this name for boards of this size.
+
+    Raises:
+        UsageError: there is none of this name, or the board is larger than `MAX_SIZE`.
+    """
+    if name not in ENCODINGS:
+        raise UsageError(f"encoding {name!r} is not known: choose one of {', '.join(ENCODINGS)}")
+    return ENCODINGS[name](size)

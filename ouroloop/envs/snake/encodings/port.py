@@ -1,0 +1,156 @@
+"""The port of encodings, and what a prompt says."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Final
+
+import numpy as np
+
+from ouroloop.envs.snake.encodings.board import WALL, free_moves, idle_steps
+from ouroloop.protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ouroloop.protocols.records import Observations
+
+PAD, EOS, UNK = 0, 1, 2
+ACTIONS: Final = (3, 4, 5, 6)
+"""Token ids of the actions 0..3: up, down, left, right."""
+SPECIAL: Final = ("<pad>", "<eos>", "<unk>", *"0123")
+"""The first words of every vocabulary."""
+START: Final = "### Instruction:\n"
+END: Final = "\n\n### Response:\n"
+"""The prompt template of the reference document, section 8.1."""
+SEPARATOR: Final = r'(?<="),(?=")|(?<=\]),(?=\[)'
+"""Regular expression of what stands between tokens and is none: the commas of lists."""
+MAX_SIZE: Final = 32
+"""Beyond it the tokens of cells alone would take a million parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardState:
+    """What a prompt says, in the observation's own terms.
+
+    Args:
+        size: cells along an edge.
+        snake: cell indices, head first.
+        food: cell index, -1 where there is none.
+        walls: cell indices, ascending.
+        free: 1 for each action whose next cell does not end the game.
+        idle: steps since the last food, rounded down to a multiple of `size`, at most `2 size^2`.
+    """
+
+    size: int
+    snake: tuple[int, ...]
+    food: int
+    walls: tuple[int, ...]
+    free: tuple[int, ...]
+    idle: int
+
+
+class Encoding(ABC):
+    """One way to say a board; the ways back and forth agree with one another.
+
+    Text, ids and `BoardState` say the same: the tokenizer of `vocabulary` and `pieces` makes of `text(state)` what
+    `encode_batch` computes from the arrays, and `decode` makes the state of it again.
+
+    Args:
+        size: side of the boards.
+
+    Raises:
+        UsageError: the board is larger than `MAX_SIZE`.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, size: int) -> None:
+        """Refuse boards whose vocabulary would not fit the model."""
+        if not 4 <= size <= MAX_SIZE:
+            msg = f"Snake-GPT plays boards of 4..{MAX_SIZE}, found size {size}; use a smaller board or another policy"
+            raise UsageError(msg)
+        self.size = size
+
+    @cached_property
+    @abstractmethod
+    def vocabulary(self) -> tuple[str, ...]:
+        """Token texts by id; the first are `SPECIAL`."""
+
+    @cached_property
+    @abstractmethod
+    def pieces(self) -> str:
+        """Regular expression of one token; the leftmost match wins."""
+
+    @property
+    @abstractmethod
+    def longest(self) -> int:
+        """Tokens of the longest prompt of this board size."""
+
+    @abstractmethod
+    def text(self, state: BoardState) -> str:
+        """Return the prompt of a state."""
+
+    @abstractmethod
+    def parse(self, text: str) -> BoardState:
+        """Return the state of a prompt. Raises ValueError, KeyError, TypeError or IndexError where it is none."""
+
+    @abstractmethod
+    def ids(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """Return what `encode_batch` does, the board's size already checked."""
+
+    def encode_batch(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """Return the prompts as ids, padded on the left.
+
+        Returns:
+            ids: (B, L) int32, and mask: (B, L) bool, true where a token stands. L is the longest prompt of the batch.
+
+        Raises:
+            UsageError: the observations are of another board size.
+        """
+        if observations.constants["size"] != self.size:
+            found = observations.constants["size"]
+            raise UsageError(f"this encoding is for boards of {self.size}, found observations of size {found}")
+        return self.ids(observations)
+
+    def texts(self, observations: Observations) -> list[str]:
+        """Return the prompts of a batch as text."""
+        return [self.text(state) for state in states(observations)]
+
+    def decode(self, ids: Sequence[int] | NDArray[np.integer]) -> BoardState:
+        """Return what a prompt's ids say; padding and anything after the prompt are skipped.
+
+        Raises:
+            UsageError: the ids are no prompt of this encoding.
+        """
+        vocabulary = self.vocabulary
+        text = "".join(vocabulary[int(i)] for i in ids if i > UNK and i not in ACTIONS)
+        text = text.replace("][", "],[").replace('""', '","')
+        try:
+            if not (text.startswith(START) and text.endswith(END)):
+                raise ValueError(text)
+            return self.parse(text)
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            msg = f"not a prompt of the encoding {self.name!r} of a board of {self.size}: {text[:80]!r}"
+            raise UsageError(msg) from error
+
+
+def states(observations: Observations) -> list[BoardState]:
+    """Return what the prompts of a batch say."""
+    size = int(observations.constants["size"])
+    free = free_moves(observations)
+    boards = np.asarray(observations.columns["board"]).reshape(len(observations), -1)
+    return [
+        BoardState(
+            size,
+            tuple(int(c) for c in observations.columns["snake"][row][: int(observations.lengths["snake"][row])]),
+            int(observations.columns["food"][row]),
+            tuple(int(c) for c in np.flatnonzero(boards[row] == WALL)),
+            tuple(int(f) for f in free[row]),
+            int(idle) * size,
+        )
+        for row, idle in enumerate(idle_steps(observations))
+    ]

@@ -1,0 +1,175 @@
+"""How a board begins: walls laid at random without cutting it, and a place for the snake to start."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ouroloop.envs.snake.engine.state import (
+    DRAWS,
+    ROOM,
+    START_LENGTH,
+    STONE,
+    WALLS,
+    WHIM,
+    State,
+    beside,
+    column_of,
+    draw,
+    i32,
+    inlined,
+    kernel,
+    mix,
+    row_of,
+    spot,
+    u64,
+)
+
+TRIES: Final = 32
+"""Rejection samples before the exact scan: at one free cell in eight, one draw in seventy gets that far."""
+SALT: Final = u64(0xA5A5F00D5EED1234)
+"""Parts the numbers by which a random player moves from those by which the game places food."""
+
+
+@inlined
+def is_wall(state: State, size: int, game: int, cell: int) -> bool:
+    """Tell whether a cell (or N, all that lies outside) is a wall."""
+    return state.stamps[spot(size, game, cell)] == STONE
+
+
+@inlined
+def is_open(state: State, size: int, game: int, row: int, column: int) -> bool:
+    """Tell whether a place lies on the board and is no wall."""
+    inside = 0 <= row < size and 0 <= column < size
+    return inside and not is_wall(state, size, game, row * size + column)
+
+
+@kernel
+def splits(state: State, size: int, game: int, cell: int) -> bool:
+    """Tell whether a wall on `cell` could cut the free region in two, judged by the eight cells around it alone.
+
+    The region stays connected if the open sides of `cell` are joined by open corners (a simple point of digital topology).
+    What this test allows is always harmless; some of what it refuses would be too.
+    """
+    row, column = cell // size, cell % size
+    sides, links = 0, 0
+    dy, dx = -1, 0
+    for _ in range(4):  # clockwise: a side, the corner after it, the next side
+        if is_open(state, size, game, row + dy, column + dx):
+            sides += 1
+            corner = is_open(state, size, game, row + dy + dx, column + dx - dy)
+            if corner and is_open(state, size, game, row + dx, column - dy):
+                links += 1
+        dy, dx = dx, -dy
+    return sides == 0 or sides - links > 1
+
+
+@kernel
+def narrows(state: State, size: int, game: int, cell: int) -> bool:
+    """Tell whether a wall on `cell` makes a dead end of a free cell beside it: food there could not be eaten safely."""
+    for side in range(4):
+        other = beside(state, cell, side)
+        if not is_wall(state, size, game, other):
+            ways = 0
+            for turn in range(4):
+                beyond = beside(state, other, turn)
+                ways += beyond != u64(cell) and not is_wall(state, size, game, beyond)
+            if ways < 2:
+                return True
+    return False
+
+
+@kernel
+def place_walls(state: State, size: int, game: int, walls: int) -> None:
+    """Lay at most `walls` walls on an empty board, at random, none that splits the free region or narrows it to a dead end."""
+    cells, laid = size * size, 0
+    for _ in range(8 * cells):
+        if laid == walls:
+            break
+        cell = draw(state, game, cells)
+        if is_wall(state, size, game, cell) or narrows(state, size, game, cell):
+            continue
+        if not splits(state, size, game, cell):
+            state.stamps[spot(size, game, cell)] = STONE
+            laid += 1
+    state.table[game, ROOM] = cells - laid
+
+
+@inlined
+def fits(state: State, size: int, game: int, head: int, side: int) -> bool:
+    """Tell whether a straight snake with this head, facing `side`, lies on free cells and has a move that it survives."""
+    length = state.desk[START_LENGTH]
+    if state.table[game, ROOM] == size * size:  # no walls: the snake fits if its tail lies on the board
+        along = row_of(state, head) if side < 2 else column_of(state, head)
+        return 0 <= along + (length - 1) * (1 - 2 * (side & 1)) < size
+    back = side ^ 1  # up and down, left and right are pairs that differ in the last bit
+    cell = u64(head)
+    for _ in range(length):
+        if is_wall(state, size, game, cell):
+            return False
+        cell = beside(state, cell, back) if cell < u64(size * size) else cell
+    for move in range(4):  # noqa: SIM110 (numba compiles no generator expression)
+        if (move != back or length < 2) and not is_wall(state, size, game, beside(state, head, move)):
+            return True
+    return False
+
+
+@inlined
+def find_start(state: State, size: int, game: int) -> int:
+    """Return `4 * head + direction` of a start drawn uniformly from those that fit, or -1 if none does."""
+    for _ in range(TRIES):
+        guess = draw(state, game, 4 * size * size)
+        if fits(state, size, game, guess >> 2, guess & 3):
+            return guess
+    return scan_starts(state, size, game)
+
+
+@kernel
+def scan_starts(state: State, size: int, game: int) -> int:
+    """Return what `find_start` does, by looking at all places: few of them fit."""
+    places, count = 4 * size * size, 0
+    for place in range(places):
+        count += fits(state, size, game, place // 4, place % 4)
+    if count == 0:
+        return -1
+    left = draw(state, game, count)
+    for place in range(places):
+        if fits(state, size, game, place // 4, place % 4):
+            if left == 0:
+                return place
+            left -= 1
+    return -1
+
+
+@kernel
+def wipe(state: State, size: int, game: int) -> None:
+    """Make every cell fresh; walls stay where they belong to the board, and go where they are laid for each game."""
+    for cell in range(size * size):
+        place = spot(size, game, cell)
+        if state.stamps[place] != STONE or state.desk[WALLS] > 0:
+            state.stamps[place] = 0
+
+
+@inlined
+def lay_out(state: State, size: int, game: int) -> int:
+    """Lay random walls, if any, on a wiped board and return a start as `find_start` does.
+
+    Where no start fits between the walls, half as many are laid anew.
+    """
+    count, place = state.desk[WALLS], -1
+    while place < 0:
+        if state.desk[WALLS] > 0:
+            wipe(state, size, game)
+            place_walls(state, size, game, count)
+        place = find_start(state, size, game)
+        if place < 0 and count == 0:
+            return -1
+        count //= 2
+    return place
+
+
+@inlined
+def use_key(state: State, game: int, key: int) -> None:
+    """Give a game a seed, from whose beginning it draws."""
+    state.keys[game] = key
+    state.table[game, DRAWS] = 0
+    state.table[game, WHIM] = i32(mix(u64(key) ^ SALT) >> u64(32))

@@ -1,0 +1,273 @@
+"""Snake as Gymnasium environments: `gymnasium.make("ouroloop/Snake-v0", size=6)` and `gymnasium.make_vec(...)`.
+
+Importing this module registers the environments, which is what Gymnasium (1.0 and later, without plug-ins) expects: either
+import it first, or name it in the id, `gymnasium.make("ouroloop.envs.snake.gymnasium_env:ouroloop/Snake-v0")`.
+
+One game or many, the course is the same: a seed gives the first game's key (for many, seed + i the i-th one's), and each
+game's key gives that of the game after it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final, SupportsInt, TypeAlias
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box, Discrete
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from ouroloop.envs.snake.drawing.render import ansi, render
+from ouroloop.envs.snake.engine import batch
+from ouroloop.envs.snake.engine.games import SnakeEngine, outcomes_of
+from ouroloop.envs.snake.engine.state import CAUSES, RUNNING, WALL
+from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.envs.snake.window import Window
+from ouroloop.protocols.seeds import splitmix
+
+ID: Final = "ouroloop/Snake-v0"
+CELL_PX: Final = 32
+Board: TypeAlias = NDArray[np.uint8]
+NAMES: Final = np.array([*CAUSES, None], dtype=object)
+"""Names of the causes; the last stands for -1, a game that was cut off."""
+MODES: Final = {
+    AutoresetMode.NEXT_STEP: batch.NEXT_STEP,
+    AutoresetMode.SAME_STEP: batch.SAME_STEP,
+    AutoresetMode.DISABLED: batch.DISABLED,
+}
+
+
+class SnakeEnv(gymnasium.Env[Board, np.int64]):
+    """One game: observation (size, size) uint8 (0 empty, 1 body, 2 head, 3 food, 4 wall), actions up, down, left, right.
+
+    The reward is 1 for a food, -1 for a death (wall, border, body), else 0. Starvation ends the game as a rule of it does:
+    `terminated` with reward 0; `truncated` is always False. After the last move `info` has `score`, `steps`, `utility`
+    and `cause`.
+
+    Args:
+        size: side of the board.
+        render_mode: `ansi`, `rgb_array`, or `human`: a window.
+        settings: of `SnakeTask`: `walls`, `wall_map`, `food`, `start_length`, `idle_limit`.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array", "human"], "render_fps": 10}  # noqa: RUF012 (gymnasium's form)
+
+    def __init__(self, size: int = 10, render_mode: str | None = None, **settings: Any) -> None:
+        """Describe the spaces; the game begins at `reset`."""
+        self.task = SnakeTask(size, **settings)
+        self.render_mode = render_mode
+        self.observation_space = Box(0, WALL, (size, size), np.uint8)
+        self.action_space = Discrete(4)
+        self._shape = (size, size)
+        self._window: Window | None = None
+        self._engine: SnakeEngine | None = None
+        self._begin: Any = None
+        self._move: Any = None
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Board, dict[str, Any]]:
+        """Begin a new game; the next ones follow from the last given seed."""
+        super().reset(seed=seed)
+        if self._engine is None:
+            self._engine = self.task.engine(self.np_random.integers(0, 2**64, 1, dtype=np.uint64))
+            self._begin = partial(batch.begin_one, *self._engine.state, self.task.size)
+            self._move = partial(batch.step_one, *self._engine.state, self.task.size)
+        if seed is not None:
+            self._engine.state.keys[0] = splitmix(seed, 0)
+        board = np.empty(self._shape, np.uint8)
+        self._begin(seed is None, board)
+        if self.render_mode == "human":
+            self.render()
+        return board, {}
+
+    @property
+    def engine(self) -> SnakeEngine:
+        """The batch of the one game. Raises gymnasium's ResetNeeded before the first `reset`."""
+        if self._engine is None:
+            raise gymnasium.error.ResetNeeded("the game has not begun: call reset first")
+        return self._engine
+
+    def step(self, action: SupportsInt) -> tuple[Board, float, bool, bool, dict[str, Any]]:
+        """Move once; a finished game stays as it is and pays nothing.
+
+        Raises:
+            ValueError: the action is not in 0..3.
+        """
+        move = int(action)
+        if self._engine is None or not 0 <= move < 4:
+            _ = self.engine  # which says that the game has not begun
+            raise ValueError(f"action {action!r}, expected 0..3 (up, down, left, right)")
+        board = np.empty(self._shape, np.uint8)
+        reward, score, steps, travel, most, cause = self._move(move, board)
+        info: dict[str, Any] = {}
+        if cause != RUNNING:
+            utility = score / max(1, most) * (0.9 + 0.1 * min(1.0, travel / max(1, steps)))
+            info = {"score": score, "steps": steps, "utility": utility, "cause": CAUSES[cause]}
+        if self._window is not None:
+            self.render()
+        return board, reward, cause != RUNNING, False, info
+
+    def render(self) -> Any:
+        """Return the picture or the text that `render_mode` asks for, or show the board in the window."""
+        observations = self.engine.observations()
+        if self.render_mode == "ansi":
+            return ansi(observations, 0)
+        picture: NDArray[np.uint8] = render(observations, CELL_PX)[0]
+        if self.render_mode == "human":
+            self._window = self._window or Window(ID, self.metadata["render_fps"])
+            self._window.show(picture)
+            return None
+        return picture if self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        """Close the window, if there is one; safe to call twice."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None
+
+
+class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
+    """Many games in one compiled call: observations (B, size, size) uint8, rewards (B,) float32.
+
+    Each game goes as in `SnakeEnv`. Where games end, `infos` has `score`, `steps`, `utility` and `cause` (None
+    where cut off), in mode `SameStep` under `final_info` beside `final_obs`.
+
+    Args:
+        num_envs: B.
+        size: side of the board.
+        max_episode_steps: after so many moves a game is cut off (`truncated`).
+        render_mode: `ansi` or `rgb_array`, which give one of each game.
+        autoreset_mode: of Gymnasium, or its name: `NextStep`, `SameStep`, `Disabled`.
+        copy: whether every call returns arrays of its own; else the next call overwrites them.
+        settings: of `SnakeTask`.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 10}  # noqa: RUF012 (gymnasium's form)
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        size: int = 10,
+        max_episode_steps: int | None = None,
+        render_mode: str | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        copy: bool = True,
+        **settings: Any,
+    ) -> None:
+        """Describe the spaces; the games begin at `reset`."""
+        if num_envs < 1:
+            raise ValueError(f"num_envs is {num_envs}: choose 1 or more")
+        self.task = SnakeTask(size, **settings)
+        self.num_envs, self.render_mode, self.copy = num_envs, render_mode, copy
+        mode = AutoresetMode(autoreset_mode) if isinstance(autoreset_mode, str) else autoreset_mode
+        self.metadata = self.metadata | {"autoreset_mode": mode}
+        self.mode, self.most_steps = MODES[mode], max_episode_steps or 0
+        self.single_observation_space = Box(0, WALL, (size, size), np.uint8)
+        self.single_action_space = Discrete(4)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._engine: SnakeEngine | None = None
+        self._boards, self._last = (np.zeros((num_envs, size, size), np.uint8) for _ in range(2))
+        self._rewards, self._ended = np.zeros(num_envs, np.float32), np.zeros(num_envs, np.int8)
+        self._finals = np.zeros((num_envs, 5), np.int32)
+        flat = (self._boards.reshape(num_envs, -1), self._last.reshape(num_envs, -1))
+        self._buffers = (*flat, self._rewards, self._ended, self._finals)
+        self._move: Any = None
+
+    @property
+    def engine(self) -> SnakeEngine:
+        """The batch of the games. Raises gymnasium's ResetNeeded before the first `reset`."""
+        if self._engine is None:
+            raise gymnasium.error.ResetNeeded("the games have not begun: call reset first")
+        return self._engine
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Board, dict[str, Any]]:
+        """Begin new games: all, or those of `options["reset_mask"]`: (B,) bool.
+
+        A seed s stands for s, s + 1, ...; a list gives one each, None for what follows from the game before.
+        """
+        super().reset(seed=seed if isinstance(seed, int) else None)
+        mask = self._mask((options or {}).get("reset_mask"))
+        if self._engine is None:
+            keys = self.np_random.integers(0, 2**64, self.num_envs, dtype=np.uint64)
+            self._engine = self.task.engine(keys)
+            self._move = partial(batch.step_batch, *self._engine.state, self.task.size, self.mode, self.most_steps)
+        else:
+            keys = np.array([splitmix(int(key), 0) for key in self._engine.state.keys], np.uint64)
+        seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else seed or [None] * self.num_envs
+        for index, own in enumerate(seeds):
+            if own is not None:
+                keys[index] = splitmix(own, 0)
+        begins = mask.astype(np.int8)
+        batch.restart(self._engine.state, self.task.size, keys, begins)
+        self._ended[mask] = batch.GOES_ON
+        self._boards[:] = self._engine.boards()
+        return self._given(self._boards), {}
+
+    def step(self, actions: NDArray[np.int64]) -> tuple[Board, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
+        """Move every game once.
+
+        Raises:
+            ValueError: an action is not in 0..3, or the array has another shape; then no game has moved.
+            AssertionError: in mode `Disabled`, a game has ended and was not begun anew.
+        """
+        if self._engine is None:
+            _ = self.engine  # which says that the games have not begun
+        moves = np.ascontiguousarray(actions, dtype=np.int64)
+        if moves.shape != (self.num_envs,) or moves.min() < 0 or moves.max() > 3:
+            raise ValueError(f"actions of shape {moves.shape}, expected ({self.num_envs},) integers in 0..3")
+        if self.mode == batch.DISABLED:
+            assert not self._ended.any(), "a game has ended: reset it with options={'reset_mask': mask} before the next step"
+        count = self._move(moves, *self._buffers)
+        infos = self._told() if count else {}
+        terminated, truncated = self._ended == batch.TERMINATED, self._ended == batch.TRUNCATED
+        return self._given(self._boards), self._given(self._rewards), terminated, truncated, infos
+
+    def render(self) -> tuple[Any, ...] | None:
+        """Return one picture or text of each game."""
+        observations = self.engine.observations()
+        if self.render_mode == "ansi":
+            return tuple(ansi(observations, row) for row in range(self.num_envs))
+        return tuple(render(observations, CELL_PX)) if self.render_mode == "rgb_array" else None
+
+    def _given(self, array: NDArray[Any]) -> NDArray[Any]:
+        return array.copy() if self.copy else array
+
+    def _mask(self, mask: Any) -> NDArray[np.bool_]:
+        """Return which games to begin: all for None. Raises as Gymnasium's own vector environments do."""
+        if mask is None:
+            return np.ones(self.num_envs, np.bool_)
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+            raise TypeError(f"reset_mask of type {type(mask).__name__}, expected an array of bool")
+        if mask.shape != (self.num_envs,) or not mask.any():
+            raise ValueError(f"reset_mask of shape {mask.shape}, expected ({self.num_envs},) with at least one True")
+        return mask
+
+    def _told(self) -> dict[str, Any]:
+        """Return the infos of the games that have just ended, each entry beside the mask of the games that have it."""
+        ended = self._ended != batch.GOES_ON
+        rows = np.flatnonzero(ended)
+        score, steps, travel, most, cause = self._finals[rows].T
+        end = outcomes_of(score, steps, travel, most, cause)
+        info: dict[str, Any] = {}
+        columns = (("score", np.int64, score), ("steps", np.int64, steps), ("utility", np.float64, end.utility))
+        for name, dtype, values in (*columns, ("cause", object, NAMES[cause])):
+            info[name] = np.full(self.num_envs, None if dtype is object else 0, dtype=dtype)
+            info[name][rows] = values
+            info[f"_{name}"] = ended.copy()
+        if self.mode != batch.SAME_STEP:
+            return info
+        boards = np.full(self.num_envs, None, dtype=object)
+        for row, board in zip(rows, self._last[rows], strict=True):
+            boards[row] = board
+        return {"final_obs": boards, "_final_obs": ended.copy(), "final_info": info, "_final_info": ended.copy()}
+
+
+gymnasium.register(
+    id=ID,
+    entry_point="ouroloop.envs.snake.gymnasium_env:SnakeEnv",
+    vector_entry_point="ouroloop.envs.snake.gymnasium_env:SnakeVectorEnv",
+)

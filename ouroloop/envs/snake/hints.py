@@ -1,0 +1,62 @@
+"""The hint of the reference document, section 8.3: `# Hint: distance=3`, as the last line of the instruction.
+
+The distance is that by which the game counts path optimality: the shortest way from head to food around the body as it lies
+and the walls (breadth-first), Manhattan's where there is none. It follows from the observation alone, be it a perceived one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ouroloop.envs.snake.encodings.board import BODY, WALL
+from ouroloop.envs.snake.encodings.port import END
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ouroloop.protocols.records import Observations
+
+NONE: Final = -1
+"""Distance where there is no food."""
+
+
+def with_hints(texts: list[str], observations: Observations) -> list[str]:
+    """Return prompts with the hint before their response's heading; where there is no food they stay as they are."""
+    distances = food_distances(observations).tolist()
+    return [
+        text if distance == NONE else f"{text.removesuffix(END)}\n# Hint: distance={distance}{END}"
+        for text, distance in zip(texts, distances, strict=True)
+    ]
+
+
+def food_distances(observations: Observations) -> NDArray[np.int64]:
+    """Return the steps from head to food: (B,) int64, `NONE` where there is no food.
+
+    All boards are searched at once, one step of all fronts at a time.
+    """
+    size, count = int(observations.constants["size"]), len(observations)
+    board = np.asarray(observations.columns["board"]).reshape(count, -1)
+    head, food = (
+        np.asarray(part, dtype=np.int64) for part in (observations.columns["snake"][:, 0], observations.columns["food"])
+    )
+    rows = np.arange(count)
+    free = np.zeros((count, size + 2, size + 2), dtype=bool)
+    free[:, 1:-1, 1:-1] = ((board != BODY) & (board != WALL)).reshape(count, size, size)
+    front = np.zeros_like(free)
+    front[rows, head // size + 1, head % size + 1] = True
+    found = abs(head // size - food // size) + abs(head % size - food % size)
+    found[food < 0] = NONE
+    open_ = food >= 0
+    steps = 0
+    while open_.any():
+        reached = front[rows, food // size + 1, food % size + 1] & open_
+        found[reached] = steps
+        free &= ~front
+        near = np.zeros_like(front)
+        near[:, 1:-1, 1:-1] = front[:, :-2, 1:-1] | front[:, 2:, 1:-1] | front[:, 1:-1, :-2] | front[:, 1:-1, 2:]
+        front = near & free
+        open_ &= ~reached & front.any(axis=(1, 2))
+        steps += 1
+    return found

@@ -1,0 +1,138 @@
+"""Whole games, compiled or by a policy: what the gate, the evaluator and the data generator share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ouroloop.envs.snake.engine.games import SnakeEngine, outcomes_of
+from ouroloop.envs.snake.engine.rules import advance, begin_again, next_key, note
+from ouroloop.envs.snake.engine.settings import PLAIN, Settings
+from ouroloop.envs.snake.engine.state import CAUSE, RUNNING, WEYL, Array, State, kernel, mix, u64
+from ouroloop.envs.snake.teachers.teach import Aids, make_aids, random_move, teacher_code, teacher_move
+from ouroloop.protocols.records import Observations, Outcomes
+
+if TYPE_CHECKING:
+    from ouroloop.protocols.ports import Engine
+
+LANES: Final = 4
+"""Random games that move in turn."""
+SHARE: Final = 64
+"""Games that one thread takes at a time."""
+Decide: TypeAlias = "Callable[[Observations], NDArray[np.integer]]"
+"""Observations of R unfinished games -> their actions (R,)."""
+Watch: TypeAlias = "Callable[[Engine, NDArray[np.int64], NDArray[np.integer]], None]"
+"""Called before each step with the engine, the unfinished rows (R,) and their actions (R,)."""
+
+
+@kernel
+def wander(state: State, size: int, moves: int) -> int:
+    """Let every running game make so many random legal moves, a new game beginning where one ends; return the games begun.
+
+    A few games move in turn before the next few do: a processor works on one while it waits for another, and their
+    boards stay in its nearest cache.
+    """
+    games, begun = u64(state.keys.size), 0
+    for first in range(u64(0), games, u64(LANES)):
+        last = min(games, first + u64(LANES))
+        for _ in range(moves):
+            for game in range(first, last):
+                if not advance(state, size, game, random_move(state, size, game)):
+                    begin_again(state, size, game, next_key(state.keys[game]))
+                    begun += 1
+    return begun
+
+
+@kernel
+def play_taught(state: State, size: int, teacher: int, aids: Aids, keys: Array, stray: int, salt: int, out: Array) -> None:
+    """Let a teacher, one that makes a random legal move now and then, play a game per key to its end.
+
+    Args:
+        state: one game, in whose place all are played.
+        size: side of the board.
+        teacher: one of `TEACHERS`.
+        aids: the teacher's.
+        keys: (G,) uint64.
+        stray: chance of a random move, in units of 2**-32; 0 for none.
+        salt: other salts stray at other moves of the same game.
+        out: (G, 5) int32, see `note`.
+    """
+    game = u64(0)
+    for row in range(keys.size):
+        begin_again(state, size, game, keys[row])
+        moves, luck = u64(0), keys[row] ^ u64(salt)
+        while state.table[game, CAUSE] == RUNNING:
+            moves += u64(1)
+            astray = stray > 0 and mix(luck + moves * WEYL) >> u64(32) < u64(stray)
+            move = random_move(state, size, game) if astray else teacher_move(state, size, game, teacher, aids)
+            advance(state, size, game, move)
+        note(state, game, out, row)
+
+
+def rollout_rows(
+    teacher: str, seeds: NDArray[np.uint64], size: int, settings: Settings, noise: float = 0.0, salt: int = 0
+) -> NDArray[np.int32]:
+    """Return what `note` writes of each game: (G, 5) int32, in this thread."""
+    out = np.zeros((len(seeds), 5), np.int32)
+    if len(seeds):
+        place, stray = SnakeEngine(seeds[:1], size, settings), round(noise * 2**32)
+        play_taught(place.state, size, teacher_code(teacher), make_aids(size), seeds, stray, u64(salt), out)
+    return out
+
+
+def rollout(
+    teacher: str,
+    seeds: NDArray[np.uint64],
+    size: int,
+    settings: Settings = PLAIN,
+    *,
+    noise: float = 0.0,
+    salt: int = 0,
+    workers: int | None = None,
+) -> Outcomes:
+    """Let a teacher play one game per seed to its end, compiled, on several threads.
+
+    Args:
+        teacher: its name, `random` among them.
+        seeds: (G,) uint64.
+        size: side of the board.
+        settings: of the games.
+        noise: chance of a random legal move instead of the teacher's, in [0, 1]: players of any strength.
+        salt: players of equal noise and different salts stray at different moments.
+        workers: threads, by default one per processor; what comes out does not depend on them.
+
+    Returns:
+        The outcomes in the order of the seeds.
+
+    Raises:
+        UsageError: there is no such teacher.
+    """
+    keys = np.ascontiguousarray(seeds, dtype=np.uint64)
+    teacher_code(teacher)
+    parts = [keys[start : start + SHARE] for start in range(0, len(keys), SHARE)] or [keys]
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        rows = np.concatenate(list(pool.map(lambda part: rollout_rows(teacher, part, size, settings, noise, salt), parts)))
+    score, steps, travel, most, cause = np.ascontiguousarray(rows.T)
+    return outcomes_of(score, steps, travel, most, cause)
+
+
+def play_out(engine: Engine, decide: Decide, watch: Watch | None = None) -> None:
+    """Advance every game of a batch, of whatever game, to its end.
+
+    Args:
+        engine: the games; afterwards its `outcomes` say how they ended.
+        decide: chooses the actions of those that still run.
+        watch: sees them before they are made.
+    """
+    actions = np.zeros(engine.games, dtype=np.int8)
+    while len(rows := np.flatnonzero(~engine.done)):
+        chosen = decide(engine.observations(rows))
+        if watch is not None:
+            watch(engine, rows, chosen)
+        actions[rows] = chosen
+        engine.step(actions)

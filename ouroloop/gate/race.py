@@ -1,0 +1,202 @@
+"""The race: several candidates and the incumbent on common seeds, games going where they decide.
+
+Each candidate has its own sequential test against the incumbent at its own level, which alone may accept it. Between them
+they race: one that bets show to be worse than the leader leaves (successive elimination by confidence sequences, Even-Dar,
+Mannor and Mansour 2006, section 3; Maron and Moore 1994), so do the futile, and the first that is shown better than the
+incumbent while none still in the race has a higher mean wins. With one candidate the race is the plain sequential test.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ouroloop.gate.betting import PairedTest, Wager
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.protocols.records import Effect
+
+INTERVAL_ALPHA: Final = 0.05
+"""Of the reported confidence sequences, per candidate."""
+BEATEN_ALPHA: Final = 0.05
+"""Chance that the best candidate of a race is ever sent away as worse than another one."""
+GROWTH: Final = 16
+"""Looks come every `batch` pairs, later every one in so many of the pairs played."""
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """One block of games on common seeds.
+
+    Args:
+        incumbent: (n,) utilities of the incumbent.
+        candidates: name -> (n,) utilities, or the fault that ended its race.
+    """
+
+    incumbent: Floats
+    candidates: Mapping[str, Floats | CandidateFault]
+
+
+Play = Callable[[Sequence[str], int, int], Played]
+"""(candidates still racing, first game, games) -> how they and the incumbent played these."""
+
+
+@dataclass(frozen=True, slots=True)
+class RaceRules:
+    """When a race stops.
+
+    Args:
+        games: most pairs that a candidate plays.
+        batch: pairs between two looks.
+        gain: smallest gain of utility worth having.
+        beta: chance, at most, that bets send away a candidate with such a gain.
+    """
+
+    games: int
+    batch: int
+    gain: float
+    beta: float
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the games say of one candidate.
+
+    Args:
+        accepted: it won: shown better than the incumbent, and no other candidate of the race was ahead of it.
+        layer: `gate`, or the layer of the fault that ended its race.
+        reason: why it stopped, one line.
+        effect: mean paired difference of utility with its 95 % anytime-valid interval; None before any game.
+        e_value: evidence against "not better", capped at 1e12.
+        alpha: the level of its test.
+        differences: (games,) paired differences in the order of the seeds.
+    """
+
+    accepted: bool
+    layer: str
+    reason: str
+    effect: Effect | None
+    e_value: float
+    alpha: float
+    differences: Floats
+
+
+@dataclass(slots=True)
+class Arm:
+    """A candidate in the race; `fate` says why it is out of it, or that it is shown better, once that is so."""
+
+    name: str
+    alpha: float
+    test: PairedTest
+    fate: str | None = None
+    layer: str = "gate"
+    shown: bool = False
+    utilities: list[Floats] = field(default_factory=list)
+
+    @property
+    def in_race(self) -> bool:
+        """Whether it may still win."""
+        return self.shown or self.fate is None
+
+
+def race(play: Play, levels: Mapping[str, float], rules: RaceRules) -> dict[str, Judgement]:
+    """Let candidates race until one wins, all are out, or each has played `rules.games` pairs.
+
+    Args:
+        play: plays a block of games; the games of a race must be ones that nobody has played before.
+        levels: candidate -> level of its test; earlier ones win ties.
+        rules: when to stop.
+    """
+    arms = [
+        Arm(name, alpha, PairedTest(alpha=alpha, beta=rules.beta, gain=rules.gain, games=rules.games))
+        for name, alpha in levels.items()
+    ]
+    played, winner = 0, None
+    while winner is None and any(arm.fate is None for arm in arms):
+        count = min(max(rules.batch, played // GROWTH), rules.games - played)
+        racing = [arm for arm in arms if arm.in_race]
+        _enter(racing, play([arm.name for arm in racing], played, count))
+        played += count
+        for arm in racing:
+            if arm.fate is None:
+                _look(arm, rules)
+        _eliminate(racing, rules, len(arms))
+        winner = _winner(arms, last=played >= rules.games)
+    return {arm.name: _judgement(arm, winner) for arm in arms}
+
+
+def _enter(racing: Sequence[Arm], block: Played) -> None:
+    """Give every racing candidate its games; a fault ends its race."""
+    for arm in racing:
+        found = block.candidates[arm.name]
+        if isinstance(found, CandidateFault):
+            arm.fate, arm.layer, arm.shown = f"in a game: {found.reason}", found.layer, False
+        else:
+            arm.utilities.append(found)
+            arm.test.add(found - block.incumbent)
+
+
+def _look(arm: Arm, rules: RaceRules) -> None:
+    """Decide what the candidate's own test says now."""
+    test, n, needed = arm.test, arm.test.games, 1 / arm.alpha
+    found = f"e-value {_number(test.better.log_e)}"
+    if test.better.won:
+        arm.shown, arm.fate = True, f"better: {found} >= {needed:.3g} after {n} pairs"
+    elif test.futile.won:
+        worse = test.interval(INTERVAL_ALPHA)[1] < 0
+        says = "worse" if worse else f"futile: a gain of {rules.gain:g} is refuted"
+        arm.fate = f"{says} (e-value {_number(test.futile.log_e)} >= {1 / rules.beta:.3g}) after {n} pairs"
+    elif n >= rules.games:
+        arm.fate = f"not shown better: {found} < {needed:.3g} after all {n} pairs"
+    elif test.better.reach(rules.games - n) < test.better.bar:
+        arm.fate = f"futile: {found} after {n} pairs, {needed:.3g} is out of reach in {rules.games}"
+
+
+def _eliminate(racing: Sequence[Arm], rules: RaceRules, started: int) -> None:
+    """Send away those that the leader is shown to beat, at a level shared by all ordered pairs that started."""
+    field = [arm for arm in racing if arm.in_race]
+    if len(field) < 2:
+        return
+    leader = max(field, key=lambda arm: arm.test.mean)
+    best = np.concatenate(leader.utilities)
+    for arm in field:
+        if arm is leader:
+            continue
+        duel = Wager(0.0, rules.gain, -math.log(BEATEN_ALPHA / (started * (started - 1))))
+        duel.add(best - np.concatenate(arm.utilities))
+        if duel.won:
+            ahead = leader.test.mean - arm.test.mean
+            arm.shown = False
+            arm.fate = f"beaten by {leader.name}, which is ahead by {ahead:.3f} after {arm.test.games} pairs"
+
+
+def _winner(arms: Sequence[Arm], *, last: bool) -> Arm | None:
+    """Return the candidate shown better that leads all others still in the race; at the end, any that is shown better."""
+    field = [arm for arm in arms if (arm.shown if last else arm.in_race)]
+    leader = max(field, key=lambda arm: arm.test.mean, default=None)
+    return leader if leader is not None and leader.shown else None
+
+
+def _judgement(arm: Arm, winner: Arm | None) -> Judgement:
+    test = arm.test
+    low, high = test.interval(INTERVAL_ALPHA)
+    outward = math.floor(low * 1e4) / 1e4, math.ceil(high * 1e4) / 1e4
+    effect = Effect(round(test.mean, 9), *outward, test.games) if test.games else None
+    e_value = float(_number(test.better.log_e, 6))
+    return Judgement(arm is winner, arm.layer, _reason(arm, winner), effect, e_value, arm.alpha, test.differences)
+
+
+def _reason(arm: Arm, winner: Arm | None) -> str:
+    if arm is winner or winner is None or not arm.in_race:
+        return arm.fate or ""
+    first = "shown better as well, but" if arm.shown else "still undecided when"
+    return f"{first} {winner.name} won the race ({arm.test.mean:+.3f} against {winner.test.mean:+.3f})"
+
+
+def _number(log_value: float, digits: int = 3) -> str:
+    return f"{math.exp(min(log_value, math.log(1e12))):.{digits}g}"

@@ -1,0 +1,208 @@
+"""The ledger: one SQLite file that holds every step of a run, once.
+
+A *step* is a JSON-RPC call under a key such as `2/gate/c5`: its method, params and result (or error). `once` runs a step
+the first time and gives the recorded result ever after, so a process that is killed at any moment and started again
+repeats at most the step it died in. The digest is the hash of all steps, without times.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ouroloop.protocols.canonical import canonical, content_hash, sha256
+from ouroloop.protocols.errors import LedgerError, SurroundingsError
+
+SCHEMA_VERSION = "2"
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS steps (
+    seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, method TEXT NOT NULL, params TEXT NOT NULL,
+    result TEXT, error TEXT, at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS steps_by_method ON steps (method);
+CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One recorded call; exactly one of `result` and `error` is set."""
+
+    key: str
+    method: str
+    params: dict[str, Any]
+    result: Any
+    error: dict[str, Any] | None
+
+
+class Ledger:
+    """The open ledger of one run; one writer at a time."""
+
+    def __init__(self, path: Path, mode: Literal["create", "write", "read"] = "write") -> None:
+        """Open (or create) the file.
+
+        Raises:
+            LedgerError: there is none, it is damaged, or another version wrote it.
+        """
+        self.path = path
+        if mode != "create" and not path.is_file():
+            raise LedgerError(
+                f"{path.parent} is not a run directory: it holds no ledger.sqlite; `ouroloop list` shows the runs"
+            )
+        try:
+            where = f"{path.absolute().as_uri()}?mode={'ro' if mode == 'read' else 'rwc'}"
+            self._db = sqlite3.connect(where, uri=True, timeout=10, isolation_level=None, check_same_thread=False)
+            if mode != "read":
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=NORMAL")
+            if mode == "create":
+                self._db.executescript(SCHEMA)
+                self.set_meta("schema", SCHEMA_VERSION)
+            self._verify()
+        except sqlite3.DatabaseError as error:
+            if is_full(error):
+                raise disk_full(path) from error
+            raise damaged(path, error) from error
+
+    def _verify(self) -> None:
+        problem = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if problem != "ok":
+            raise damaged(self.path, problem)
+        version = self.meta("schema")
+        if version != SCHEMA_VERSION:
+            raise LedgerError(
+                f"{self.path} is of version {version}, this program reads {SCHEMA_VERSION}; use the one that wrote it"
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def meta(self, key: str) -> str | None:
+        """Return a value of the run's header, or None."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Set a value of the run's header."""
+        self._write("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value))
+
+    def step(self, key: str) -> Step | None:
+        """Return the recorded step of that key, or None."""
+        row = self._db.execute("SELECT key, method, params, result, error FROM steps WHERE key = ?", (key,)).fetchone()
+        return _step(row) if row else None
+
+    def steps(self, pattern: str = "*", methods: Sequence[str] = ()) -> Iterator[Step]:
+        """Yield recorded steps in the order they were recorded.
+
+        Args:
+            pattern: of their keys, with `*` for anything.
+            methods: only these; all by default.
+        """
+        chosen = f"AND method IN ({', '.join('?' * len(methods))})" if methods else ""
+        sql = f"SELECT key, method, params, result, error FROM steps WHERE key GLOB ? {chosen} ORDER BY seq"  # noqa: S608
+        return (_step(row) for row in self._db.execute(sql, (pattern, *methods)))
+
+    def record(self, key: str, method: str, params: Any, result: Any, error: dict[str, Any] | None = None) -> None:
+        """Record a finished step; a step that is there already stays as it is."""
+        texts = (_dump(params), None if error else _dump(result), _dump(error) if error else None)
+        self._write(
+            "INSERT INTO steps (key, method, params, result, error, at) VALUES (?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING",
+            (key, method, *texts, time.time()),
+        )
+
+    def once(self, key: str, method: str, params: Any, work: Callable[[], Any]) -> Any:
+        """Return the recorded result of a step, or do the work and record what it returns (a JSON value)."""
+        if self.step(key) is None:
+            self.record(key, method, params, work())
+        known = self.step(key)
+        assert known is not None
+        return known.result
+
+    def event(self, name: str, body: dict[str, Any]) -> None:
+        """Append a `run.event`: for people, outside the digest."""
+        self._write("INSERT INTO events (at, name, body) VALUES (?, ?, ?)", (time.time(), name, _dump(body)))
+
+    def wall_s(self) -> float:
+        """Return the seconds at work: from each opening of the run to the last step recorded before the next one."""
+        opened = [row[0] for row in self._db.execute("SELECT at FROM events WHERE name = 'run.opened' ORDER BY seq")]
+        total = 0.0
+        for begin, end in zip(opened, [*opened[1:], float("inf")], strict=True):
+            last = self._db.execute("SELECT max(at) FROM steps WHERE at >= ? AND at < ?", (begin, end)).fetchone()[0]
+            total += (last - begin) if last is not None else 0.0
+        return total
+
+    def digest(self) -> str:
+        """Return the SHA-256 over all steps in the order of their keys, times left out."""
+        rows = self._db.execute("SELECT key, method, params, result, error FROM steps ORDER BY key")
+        return content_hash(
+            [
+                [key, method, sha256(params), sha256(result or ""), sha256(error or "")]
+                for key, method, params, result, error in rows
+            ]
+        )
+
+    def _write(self, sql: str, values: tuple[Any, ...]) -> None:
+        try:
+            self._db.execute(sql, values)
+        except sqlite3.OperationalError as error:
+            if is_full(error):
+                raise disk_full(self.path) from error
+            if "locked" in str(error):
+                raise LedgerError(f"{self.path} is in use by another process; wait for it or end it") from error
+            raise
+        except sqlite3.DatabaseError as error:
+            raise damaged(self.path, error) from error
+
+
+def _dump(value: Any) -> str:
+    return canonical(value).decode()
+
+
+def _step(row: tuple[Any, ...]) -> Step:
+    key, method, params, result, error = row
+    return Step(key, method, json.loads(params), json.loads(result) if result else None, json.loads(error) if error else None)
+
+
+def damaged(path: Path, problem: object) -> LedgerError:
+    """Return the error for a file that SQLite cannot read."""
+    return LedgerError(f"{path} is damaged ({problem}): restore it from a copy, or start anew with another --run-dir")
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether an error says that the disk is full, whoever raised it."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorname", "") in (
+            "SQLITE_FULL",
+            "SQLITE_IOERR_WRITE",
+            "SQLITE_IOERR_SHMSIZE",
+            "SQLITE_IOERR_FSYNC",
+        )
+    return getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
+
+
+def disk_full(path: Path) -> SurroundingsError:
+    """Return the error for a write that found no room."""
+    return SurroundingsError(f"no room left on the disk of {path.parent}: free some, then `ouroloop resume {path.parent}`")
+
+
+def require_room(folder: Path, need_mb: int) -> None:
+    """Refuse to begin where the disk has less than `need_mb` MB free.
+
+    Raises:
+        SurroundingsError: too little room.
+    """
+    there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    free_mb = shutil.disk_usage(there).free // 2**20
+    if free_mb < need_mb:
+        raise SurroundingsError(
+            f"the disk of {there} has {free_mb} MB free, a run needs {need_mb} MB: free some or choose another --run-dir"
+        )

@@ -1,0 +1,230 @@
+"""A trained reader: pictures to boards, and the directory that it is kept in (`weights.safetensors` and `reader.json`)."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+import torch
+from pydantic import Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from ouroloop.envs.snake.sight.cells import board_size
+from ouroloop.envs.snake.sight.decode import ReadBoards, decode
+from ouroloop.perception.vit import CellVit, build, normalise, patchify
+from ouroloop.protocols.errors import SurroundingsError, UsageError
+from ouroloop.protocols.records import Frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from ouroloop.protocols.ports import Task
+
+WEIGHTS: Final = "weights.safetensors"
+CARD: Final = "reader.json"
+CHUNK_CELLS: Final = 4096
+"""Cells that go through the network at once."""
+
+
+class ReaderConfig(Frozen):
+    """The network and its training.
+
+    Args:
+        cell_px: side of a cell in the picture, in pixels.
+        width: floats of a token.
+        depth: transformer layers.
+        heads: attention heads; divides `width`.
+        boards: pictures drawn for training.
+        steps: optimiser steps; fixed, never cut short by the clock, so that a seed gives one set of weights.
+        batch_cells: cells a step, in whole boards and at least one, so that a step costs the same on every size.
+        rate: peak learning rate.
+        brightness: largest change of a picture's gain and offset in training, as a share of full scale.
+        noise: largest standard deviation of the pixel noise in training, as a share of full scale.
+        threads: torch's threads while training. One, so that the weights do not depend on the number of cores, and because
+            two on a busy machine are slower than one for a network this small.
+    """
+
+    cell_px: int = Field(default=8, ge=4, le=32)
+    width: int = Field(default=48, ge=8, le=256)
+    depth: int = Field(default=2, ge=1, le=8)
+    heads: int = Field(default=2, ge=1, le=16)
+    boards: int = Field(default=4096, ge=1, le=1_000_000)
+    steps: int = Field(default=300, ge=1, le=1_000_000)
+    batch_cells: int = Field(default=2304, ge=1, le=1_000_000)
+    rate: float = Field(default=3e-3, gt=0, le=1)
+    brightness: float = Field(default=0.15, ge=0, le=0.5)
+    noise: float = Field(default=0.08, ge=0, le=0.5)
+    threads: int = Field(default=1, ge=1, le=256)
+
+
+class ReaderCard(Frozen):
+    """What `reader.json` says: which game and board the weights are for, how they came about, what they reach.
+
+    Args:
+        exact: share of held-out boards read exactly, from clean pictures.
+        exact_augmented: the same from pictures changed as in training.
+        sha256: of the weights file.
+    """
+
+    format: Literal["ouroloop-reader/1"] = "ouroloop-reader/1"
+    task: str
+    size: int
+    seed: int
+    parameters: int
+    exact: float
+    exact_augmented: float
+    sha256: str
+    config: ReaderConfig
+
+
+class Reader:
+    """Reads boards of one task and size from pictures; see `load_reader`."""
+
+    def __init__(self, card: ReaderCard, model: CellVit, threads: int = 1) -> None:
+        """Take a trained network, what its card says, and how many chunks of a batch may be read at the same time."""
+        self.card = card
+        self.cell_px = card.config.cell_px
+        self._model = model.eval().requires_grad_(False)
+        self._threads = threads
+
+    def read(self, pixels: NDArray[np.uint8]) -> ReadBoards:
+        """Return the boards in pictures.
+
+        Args:
+            pixels: (B, size*cell_px, size*cell_px, 3) uint8.
+
+        Raises:
+            UsageError: the pictures have another shape.
+        """
+        return decode(self.probabilities(pixels), self.card.size)
+
+    def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the class probabilities of each cell: (B, size*size, CLASSES) float32; see `read`."""
+        out: NDArray[np.float32] = self._run(lambda patches: self._model(patches).softmax(-1), pixels).numpy()
+        return out
+
+    def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return each picture's latent, the mean of its tokens: (B, width) float32; see `read`."""
+        out: NDArray[np.float32] = self._run(lambda patches: self._model.tokens(patches).mean(1), pixels).numpy()
+        return out
+
+    def _run(self, forward: Callable[[torch.Tensor], torch.Tensor], pixels: NDArray[np.uint8]) -> torch.Tensor:
+        """Return `forward` of all pictures, in chunks that stay in the processor's cache.
+
+        Threads take whole chunks and torch itself gets one thread in each: no thread waits for another inside a layer, so
+        a busy machine costs no more than its share, and the results do not depend on the number of threads.
+        """
+        self._check(pixels)
+        chunk = max(1, CHUNK_CELLS // self.card.size**2)
+        parts = [pixels[start : start + chunk] for start in range(0, max(1, len(pixels)), chunk)]
+
+        def read_chunk(part: NDArray[np.uint8]) -> torch.Tensor:
+            with torch.inference_mode():
+                return forward(normalise(patchify(np.ascontiguousarray(part), self.cell_px)))
+
+        with torch_threads(1):
+            if self._threads == 1 or len(parts) == 1:
+                return torch.cat([read_chunk(part) for part in parts])
+            with ThreadPoolExecutor(self._threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                return torch.cat(list(pool.map(read_chunk, parts)))
+
+    def _check(self, pixels: NDArray[np.uint8]) -> None:
+        """Refuse pictures that this reader was not made for."""
+        side = self.card.size * self.cell_px
+        if pixels.shape[1:] != (side, side, 3) or pixels.dtype != np.uint8:
+            found = f"{pixels.dtype} {pixels.shape[1:]}"
+            raise UsageError(f"pictures of {found}: this reader takes uint8 ({side}, {side}, 3), {self.cell_px} pixels a cell")
+
+
+@contextlib.contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Run with this many torch threads and restore the number from before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def network(size: int, config: ReaderConfig) -> CellVit:
+    """Return the network of a configuration, still without weights.
+
+    Raises:
+        UsageError: the number of heads does not divide the width.
+    """
+    if config.width % config.heads:
+        raise UsageError(f"reader width {config.width} is no multiple of its {config.heads} heads: change one of them")
+    return build(size, config.cell_px, config.width, config.depth, config.heads)
+
+
+def save_reader(out: Path, card: ReaderCard, weights: bytes) -> None:
+    """Write a reader's directory in one step: it is there complete, or not at all.
+
+    Raises:
+        SurroundingsError: the disk is full, or the directory cannot be written.
+    """
+    spare: str | None = None
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        spare = tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent)
+        for name, data in ((WEIGHTS, weights), (CARD, card.model_dump_json(indent=1).encode())):
+            with (Path(spare) / name).open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        Path(spare).chmod(0o755)
+        Path(spare).rename(out)
+    except OSError as error:
+        if spare is not None:
+            shutil.rmtree(spare, ignore_errors=True)
+        raise SurroundingsError(
+            f"cannot write the reader {out}: {error.strerror}; free some space or name another place"
+        ) from error
+
+
+def load_reader(path: Path, task: Task, threads: int = 1) -> Reader:
+    """Return the reader kept at `path`.
+
+    Args:
+        path: a directory that `train_reader` wrote.
+        task: the task whose pictures will be read.
+        threads: chunks of a batch that are read at the same time.
+
+    Raises:
+        UsageError: there is no reader, it is damaged, or it is for another task or board size.
+    """
+    try:
+        text, weights = (path / CARD).read_bytes(), (path / WEIGHTS).read_bytes()
+        card = ReaderCard.model_validate_json(text)
+        model = network(card.size, card.config)
+        model.load_state_dict(load(weights), assign=True)
+    except OSError as error:
+        raise UsageError(f"no reader at {path}: {error.strerror}; train one there") from error
+    except (ValidationError, SafetensorError, RuntimeError) as error:
+        raise UsageError(f"the reader {path} is damaged: {str(error).splitlines()[0]}; delete it and train again") from error
+    if hashlib.sha256(weights).hexdigest() != card.sha256:
+        raise UsageError(f"the reader {path} is damaged: {WEIGHTS} does not match {CARD}; delete it and train again")
+    size = board_size(task)
+    if (card.task, card.size) != (task.name, size):
+        wanted = f"{task.name} on {size}x{size}"
+        raise UsageError(
+            f"the reader {path} reads {card.task} on {card.size}x{card.size}, not {wanted}: train one for {wanted}"
+        )
+    return Reader(card, model, threads)
+
+
+def weights_of(model: CellVit) -> bytes:
+    """Return a network's weights as a safetensors file."""
+    data: bytes = save({name: weight.contiguous() for name, weight in model.state_dict().items()})
+    return data

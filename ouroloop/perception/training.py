@@ -1,0 +1,200 @@
+"""Training of the built-in reader, from scratch, on rendered positions: the picture in, each cell's class out.
+
+Positions come from the task's own teachers, and most of them are then disturbed by random moves, so that the reader
+does not learn how a good player's snake lies; half get walls. Each step changes brightness and adds noise, which makes
+it perception instead of a lookup of eight sprites. The number of steps is fixed: a seed gives one set of weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from ouroloop.envs.snake.engine.state import EMPTY, WALL
+from ouroloop.envs.snake.sight.cells import CLASSES, board_size, label
+from ouroloop.envs.snake.sight.decode import decode, exact_rows
+from ouroloop.perception.reader import ReaderCard, ReaderConfig, network, save_reader, torch_threads, weights_of
+from ouroloop.perception.vit import CellVit, initialise, normalise, patchify
+from ouroloop.protocols.errors import TrainingError, UsageError
+from ouroloop.protocols.records import Observations
+from ouroloop.protocols.seeds import derived_seed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from ouroloop.protocols.ports import Task
+
+Progress: TypeAlias = Callable[[str, float, dict[str, float]], None]
+"""Called with a phase's name, its share done in [0, 1], and the figures of the moment."""
+
+HELD_OUT: Final = 2048
+"""Boards that measure the trained reader."""
+EXAMINED_AT_ONCE: Final = 64
+"""Boards per pass over the held-out ones."""
+VARIANTS: Final = 4
+"""Boards made of one teacher's position."""
+WALLS: Final = 0.25
+"""Largest share of the free cells that become walls."""
+DISTURBANCE: Final = 8
+"""Most random moves after a teacher's position."""
+REPORT_EVERY: Final = 20
+"""Steps between two reports of progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderReport:
+    """What a training came to.
+
+    Args:
+        steps: optimiser steps.
+        parameters: trained numbers in the network.
+        loss: mean cross-entropy per cell over the last steps, in nats.
+        exact: share of held-out boards of which board, snake and food were read exactly, from clean pictures.
+        exact_augmented: the same from pictures changed as in training.
+        seconds: wall time.
+    """
+
+    steps: int
+    parameters: int
+    loss: float
+    exact: float
+    exact_augmented: float
+    seconds: float
+
+
+def train_reader(task: Task, config: ReaderConfig, seed: int, out: Path, progress: Progress) -> ReaderReport:
+    """Train a reader for a task's boards and keep it in the directory `out`.
+
+    Raises:
+        UsageError: `out` exists, or the configuration contradicts itself.
+        TrainingError: the loss is no longer finite.
+        SurroundingsError: the disk is full, or `out` cannot be written.
+    """
+    started = time.monotonic()
+    if out.exists():
+        raise UsageError(f"the reader {out} exists already: delete it or name another place")
+    size = board_size(task)
+    model = network(size, config)
+    generator = torch.Generator().manual_seed(derived_seed(seed, "reader", "weights"))
+    with torch_threads(config.threads):
+        observations = gather(task, derived_seed(seed, "reader", "boards"), config.boards)
+        loss = _fit(initialise(model, generator), task, observations, config, generator, progress)
+        held_out = gather(task, derived_seed(seed, "reader", "held out"), HELD_OUT)
+        exact = _exact(model, task, held_out, config, None)
+        exact_augmented = _exact(model, task, held_out, config, generator)
+    progress("reading", 1.0, {"exact": exact, "exact_augmented": exact_augmented})
+    parameters = sum(weight.numel() for weight in model.parameters())
+    weights = weights_of(model)
+    card = ReaderCard(
+        task=task.name,
+        size=size,
+        seed=seed,
+        parameters=parameters,
+        exact=exact,
+        exact_augmented=exact_augmented,
+        sha256=hashlib.sha256(weights).hexdigest(),
+        config=config,
+    )
+    save_reader(out, card, weights)
+    return ReaderReport(config.steps, parameters, loss, exact, exact_augmented, time.monotonic() - started)
+
+
+def gather(task: Task, seed: int, count: int) -> Observations:
+    """Return `count` observations: teachers' positions, `VARIANTS` of each, of which all but the first moved on at random.
+
+    The random moves are drawn among those that do not lose at once; where there is none, the board stays as it is.
+    """
+    rows = np.arange(count, dtype=np.int64)
+    engine = task.positions(seed, -(-count // VARIANTS)).clone(rows // VARIANTS)
+    rng = np.random.default_rng(seed)
+    states = engine.observations()
+    kept: dict[str, NDArray[Any]] = {key: column.copy() for key, column in states.columns.items()}
+    lengths = {key: column.copy() for key, column in states.lengths.items()}
+    moves = np.where(rows % VARIANTS == 0, 0, rng.integers(1, DISTURBANCE + 1, count))
+    for step in range(DISTURBANCE):
+        engine.step(np.argmax(rng.random((count, len(task.actions))) - (task.regret(engine) >= 1), axis=1))
+        now = engine.observations()
+        alive = (step < moves) & ~engine.done
+        for key, column in now.columns.items():
+            kept[key][alive] = column[alive]
+        for key, column in now.lengths.items():
+            lengths[key][alive] = column[alive]
+    _scatter_walls(kept["board"], rng)
+    return Observations(states.constants, kept, lengths)
+
+
+def _scatter_walls(board: NDArray[np.uint8], rng: np.random.Generator) -> None:
+    """Turn free cells of every second board into walls, in place, up to a share of `WALLS`.
+
+    So one reader serves boards with and without walls, although a task draws only the one or the other.
+    """
+    share = rng.uniform(0, WALLS, (len(board), 1)) * (np.arange(len(board)) % 2 == 1)[:, None]
+    board[(board == EMPTY) & (rng.random(board.shape) < share)] = WALL
+
+
+def augment(patches: torch.Tensor, config: ReaderConfig, generator: torch.Generator) -> torch.Tensor:
+    """Return patches (B, C, P) in [0, 1] with gain, offset and Gaussian noise drawn per board, clipped to [0, 1]."""
+    gain, offset, noise = torch.rand(3, len(patches), 1, 1, generator=generator)
+    patches = patches * (1 + config.brightness * (2 * gain - 1)) + config.brightness * (2 * offset - 1)
+    grain = torch.randn(patches.shape, generator=generator)
+    return patches.addcmul_(grain, config.noise * noise).clamp_(0.0, 1.0)
+
+
+def _fit(
+    model: CellVit,
+    task: Task,
+    observations: Observations,
+    config: ReaderConfig,
+    generator: torch.Generator,
+    progress: Progress,
+) -> float:
+    """Train the network in place; return the mean loss of the last steps."""
+    model.train().requires_grad_(True)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, weight_decay=0.01, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, total_steps=config.steps + 1, pct_start=0.1)
+    classes = torch.from_numpy(label(observations)).long()
+    batch = max(1, config.batch_cells // classes.shape[1])
+    recent = 0.0
+    for step in range(config.steps):
+        rows = torch.randint(len(classes), (batch,), generator=generator)
+        pixels = task.render(observations.take(rows.numpy()), config.cell_px)
+        patches = normalise(augment(patchify(pixels, config.cell_px), config, generator))
+        loss = functional.cross_entropy(model(patches).view(-1, CLASSES), classes[rows].view(-1))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        value = float(loss.detach())
+        if not np.isfinite(value):
+            raise TrainingError(f"the reader's loss is {value} at step {step}: lower `rate` (now {config.rate})")
+        recent = value if step == 0 else recent + 0.1 * (value - recent)
+        if (step + 1) % REPORT_EVERY == 0:
+            progress("training", (step + 1) / config.steps, {"loss": recent})
+    return recent
+
+
+def _exact(
+    model: CellVit, task: Task, observations: Observations, config: ReaderConfig, generator: torch.Generator | None
+) -> float:
+    """Return the share of boards read exactly, from pictures changed as in training where a generator is given."""
+    size = observations.constants["size"]
+    model.eval()
+    same = 0
+    for start in range(0, len(observations), EXAMINED_AT_ONCE):
+        batch = observations.take(slice(start, start + EXAMINED_AT_ONCE))
+        patches = patchify(task.render(batch, config.cell_px), config.cell_px)
+        if generator is not None:
+            patches = augment(patches, config, generator)
+        with torch.inference_mode():
+            read = decode(model(normalise(patches)).softmax(-1).numpy(), size)
+        same += int(exact_rows(read, batch).sum())
+    return same / len(observations)

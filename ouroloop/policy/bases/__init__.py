@@ -1,0 +1,31 @@
+"""Bases: language models that were made for something else, trained to play as they are or by an adapter.
+
+- `load_base(name_or_dir, task, size, ...)`: any causal language model of Hugging Face's as a `Base`, which is a
+  `language.LanguagePolicy`; with LoRA, or QLoRA on 8- or 4-bit weights.
+- `save_policy`, `open_policy`: policy directories, of bases and of Snake-GPT alike.
+- `train_in_float32`: for trainings by TRL, which would round adapters.
+- `HfPolicy`: plays any `LanguagePolicy` in this process; `player_of` takes the faster `LocalPolicy` for Snake-GPT.
+"""
+
+from __future__ import annotations
+
+from ouroloop.policy.bases.adapter import LoraSettings, train_in_float32
+from ouroloop.policy.bases.base import Base, Quantisation
+from ouroloop.policy.bases.directory import open_policy, save_policy
+from ouroloop.policy.bases.loading import fast_dtype, load_base
+from ouroloop.policy.bases.origin import Origin
+from ouroloop.policy.bases.player import HfPolicy, player_of
+
+__all__ = [
+    "Base",
+    "HfPolicy",
+    "LoraSettings",
+    "Origin",
+    "Quantisation",
+    "fast_dtype",
+    "load_base",
+    "open_policy",
+    "player_of",
+    "save_policy",
+    "train_in_float32",
+]

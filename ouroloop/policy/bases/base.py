@@ -1,0 +1,97 @@
+"""A language model that was made for something else, with what makes a player of boards of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from ouroloop.envs.snake.encodings import Encoding
+from ouroloop.envs.snake.hints import with_hints
+from ouroloop.policy.bases.adapter import LoraSettings
+from ouroloop.policy.bases.origin import Origin
+from ouroloop.policy.bases.words import Words, padded, plain_ids
+from ouroloop.protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ouroloop.protocols.records import Observations
+
+Quantisation: TypeAlias = Literal["none", "int8", "nf4"]
+"""How the linear layers keep their weights: as they are, in 8 bits (Dettmers et al. 2022), or in 4-bit NormalFloat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A loaded base; a `language.LanguagePolicy`.
+
+    Args:
+        model: a `transformers` model, within a `peft` model where there is an adapter.
+        tokenizer: its own, which pads on the left.
+        encoding: what the boards are written in, as text.
+        task: name of the game.
+        words: the tokens of actions, end and padding.
+        origin: which base it is.
+        quantisation: of its linear layers.
+        hint: the prompts end with the food's distance.
+        adapter: settings of the adapter; None where all weights are the policy's own.
+    """
+
+    model: Any
+    tokenizer: Any
+    encoding: Encoding
+    task: str
+    words: Words
+    origin: Origin
+    quantisation: Quantisation
+    hint: bool
+    adapter: LoraSettings | None
+
+    @property
+    def size(self) -> int:
+        """Side of the boards."""
+        return self.encoding.size
+
+    @property
+    def actions(self) -> tuple[int, ...]:
+        """Token ids of the actions."""
+        return self.words.actions
+
+    @property
+    def end(self) -> int:
+        """Token id that ends an answer."""
+        return self.words.end
+
+    @property
+    def pad(self) -> int:
+        """Token id of padding."""
+        return self.words.pad
+
+    def texts(self, observations: Observations) -> list[str]:
+        """Return the prompts as text, without what the tokenizer puts before them.
+
+        Raises:
+            UsageError: the observations are of another board size.
+        """
+        found = int(observations.constants["size"])
+        if found != self.size:
+            raise UsageError(f"this policy is for boards of {self.size}, found observations of size {found}")
+        texts = self.encoding.texts(observations)
+        return with_hints(texts, observations) if self.hint else texts
+
+    def encode(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """Return the prompts, ids (B, L) int32 and mask (B, L) bool, padded on the left.
+
+        Raises:
+            UsageError: the observations are of another board size, or a prompt is longer than the model can read.
+        """
+        rows = [(*self.words.opening, *row) for row in plain_ids(self.tokenizer, self.texts(observations))]
+        longest = max(map(len, rows), default=0)
+        limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        if limit is not None and longest >= limit:
+            raise UsageError(
+                f"a prompt of {longest} tokens and its answer: {self.origin.name} reads {limit}; choose a shorter encoding "
+                f"than {self.encoding.name!r}, a smaller board, or another base"
+            )
+        return padded(rows, self.words.pad)

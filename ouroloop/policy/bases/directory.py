@@ -1,0 +1,216 @@
+"""A trained base on disk: its adapter, or all of its weights, and a card that says what it is.
+
+`base.json` is the card. Beside it lie PEFT's files of an adapter, to be laid on the base that the card names; or, where all
+weights are the policy's own or the adapter was merged into them, a checkpoint as `save_pretrained` writes it, which
+`AutoModelForCausalLM` and vLLM load.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import safe_open
+
+from ouroloop.envs.snake.encodings import encoding_of
+from ouroloop.policy import snake_gpt
+from ouroloop.policy.bases.adapter import LoraSettings, prepare_quantised
+from ouroloop.policy.bases.base import Base, Quantisation
+from ouroloop.policy.bases.loading import UNREADABLE, fast_dtype, keep_layout, read_model, read_tokenizer, unreadable
+from ouroloop.policy.bases.origin import Origin, find_checkpoint
+from ouroloop.policy.snake_gpt import SnakeGPT, quiet, whole_directory
+from ouroloop.protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    from ouroloop.policy.language import LanguagePolicy
+
+CARD = "base.json"
+ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+
+
+class Card(BaseModel):
+    """What `base.json` says; `fingerprint` and `actions` are held against the base when it is opened."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    task: str
+    size: int = Field(ge=4)
+    encoding: str
+    hint: bool
+    weights: Literal["adapter", "whole"]
+    base: str
+    revision: str
+    fingerprint: str
+    quantisation: Quantisation
+    adapter: LoraSettings | None
+    actions: tuple[int, ...]
+
+
+def save_policy(policy: LanguagePolicy, out: Path, *, merge: bool = False) -> None:
+    """Write a policy directory of either kind; it appears whole or not at all, and replaces an older one.
+
+    Args:
+        policy: Snake-GPT or a base.
+        out: the directory.
+        merge: write all weights of a base, with the adapter merged into them, instead of the adapter alone.
+
+    Raises:
+        UsageError: a quantised base without an adapter, which has nothing of its own to save.
+    """
+    if isinstance(policy, SnakeGPT):
+        snake_gpt.save(policy, out)
+        return
+    assert isinstance(policy, Base)
+    with whole_directory(out) as folder:
+        save_base(policy, folder, merge=merge)
+
+
+def save_base(policy: Base, folder: Path, *, merge: bool = False) -> None:
+    """Write a base's files into a directory that is there; see `save_policy`."""
+    if policy.adapter is None and policy.quantisation != "none":
+        raise UsageError(
+            f"{policy.origin.name} is quantised and has no adapter: there is nothing to save but what it came from"
+        )
+    kept: Literal["adapter", "whole"] = "adapter" if policy.adapter is not None and not merge else "whole"
+    origin = policy.origin
+    with quiet():
+        if policy.adapter is None:
+            policy.model.save_pretrained(folder)
+        else:
+            _write_adapter(policy, folder)
+        if kept == "whole":
+            if policy.adapter is not None:
+                _merge(origin, folder)
+            policy.tokenizer.save_pretrained(folder)
+    card = Card(
+        task=policy.task,
+        size=policy.size,
+        encoding=policy.encoding.name,
+        hint=policy.hint,
+        weights=kept,
+        base=origin.name,
+        revision=origin.revision,
+        fingerprint=origin.fingerprint,
+        quantisation=policy.quantisation if kept == "adapter" else "none",
+        adapter=policy.adapter if kept == "adapter" else None,
+        actions=policy.actions,
+    )
+    (folder / CARD).write_text(card.model_dump_json() + "\n")
+
+
+def _write_adapter(policy: Base, folder: Path) -> None:
+    """Write an adapter's files. PEFT would ask the Hub whether the vocabulary has changed, which it has not."""
+    policy.model.save_pretrained(folder, save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)  # PEFT's, in which every field is still to be filled in
+    path = folder / ADAPTER_CONFIG
+    settings = json.loads(path.read_text())
+    settings |= {"base_model_name_or_path": policy.origin.name, "revision": policy.origin.revision or None}
+    path.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
+
+
+def _merge(origin: Origin, folder: Path) -> None:
+    """Replace a saved adapter by the base with it: the base as it came, since a merge into quantised weights is rounded."""
+    from peft import PeftModel
+
+    checkpoint, _ = find_checkpoint(origin.name, origin.revision)
+    model = read_model(checkpoint, origin, "none", "auto", "cpu")
+    merged = PeftModel.from_pretrained(model, folder).merge_and_unload()
+    for path in folder.iterdir():
+        path.unlink()
+    merged.save_pretrained(folder)
+
+
+def open_policy(
+    path: Path,
+    *,
+    task: str | None = None,
+    size: int | None = None,
+    trainable: bool = False,
+    quantisation: Quantisation | None = None,
+    dtype: torch.dtype | None = None,
+    device: str = "cpu",
+    base: str = "",
+) -> LanguagePolicy:
+    """Return the policy that a directory holds, of either kind.
+
+    Args:
+        path: the policy directory.
+        task: refuse a policy of another task.
+        size: refuse a policy of another board size.
+        trainable: let the adapter of a base be trained on.
+        quantisation: of a base's linear layers; as it was trained by default. For Snake-GPT see `quantise.in_precision`.
+        dtype: of a base's other weights; `fast_dtype(device)` by default.
+        device: where the model goes.
+        base: where the base of an adapter lies, if not where it was.
+
+    Raises:
+        UsageError: no policy lies there, or it is another task's, another board's, of another vocabulary, damaged, or an
+            adapter of another base.
+        SurroundingsError: the base is not on this machine, or bitsandbytes is not there.
+    """
+    if not (path / CARD).is_file():
+        return snake_gpt.load(path, task=task, size=size, device=device)
+    card = _card(path, task, size)
+    checkpoint, found = find_checkpoint(str(path) if card.weights == "whole" else base or card.base, card.revision)
+    if card.weights == "adapter" and found.fingerprint != card.fingerprint:
+        raise UsageError(
+            f"the adapter in {path} belongs to another base than {found.name}, whose configuration, vocabulary or weights "
+            "are not those that it was trained on; name the right one"
+        )
+    encoding = encoding_of(card.encoding, card.size)
+    tokenizer, words = read_tokenizer(checkpoint, encoding, found)
+    if words.actions != card.actions:
+        raise UsageError(
+            f"the policy in {path} has another vocabulary: its actions are the tokens {list(card.actions)}, "
+            f"found {list(words.actions)}; put the tokenizer back that it was trained with, or retrain it"
+        )
+    held: Quantisation = card.quantisation if quantisation is None else quantisation
+    model = read_model(checkpoint, found, held, dtype or fast_dtype(device), device)
+    if card.weights == "adapter":
+        model = _adapted(model, path, found, quantised=held != "none", trainable=trainable)
+    origin = found if card.weights == "adapter" else Origin(card.base, card.revision, card.fingerprint)
+    return Base(model.eval(), tokenizer, encoding, card.task, words, origin, held, card.hint, card.adapter)
+
+
+def _card(path: Path, task: str | None, size: int | None) -> Card:
+    """Return a directory's card.
+
+    Raises:
+        UsageError: it is damaged, or of another task or board than asked for.
+    """
+    try:
+        card = Card.model_validate_json((path / CARD).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UsageError(f"{path} is no policy directory: {CARD} is damaged; name another, or train one") from error
+    for what, found, wanted in (("task", card.task, task), ("board size", card.size, size)):
+        if wanted is not None and found != wanted:
+            raise UsageError(f"the policy in {path} was trained for {what} {found}, found {what} {wanted}; train one for it")
+    return card
+
+
+def _adapted(model: Any, path: Path, origin: Origin, *, quantised: bool, trainable: bool) -> Any:
+    """Return a base's model with the adapter that a directory holds.
+
+    Raises:
+        UsageError: the adapter is damaged, or was made for other layers.
+    """
+    from peft import PeftModel, get_peft_model_state_dict
+
+    if trainable and quantised:
+        keep_layout(model, train=True)
+        model = prepare_quantised(model, checkpointing=False)
+    try:
+        with safe_open(path / ADAPTER, framework="pt") as file:
+            names = set(file.keys())
+        with quiet():
+            adapted = PeftModel.from_pretrained(model, path, is_trainable=trainable)
+    except UNREADABLE as error:
+        raise unreadable("weights", f"the adapter in {path}", error) from error
+    odd = sorted(names ^ set(get_peft_model_state_dict(adapted, save_embedding_layers=False)))
+    if odd:
+        raise UsageError(f"the adapter in {path} does not fit {origin.name}: {odd[0]} is in one of them only; name its base")
+    return adapted

@@ -1,0 +1,214 @@
+"""From the name of a base, or its directory, to a player: configuration, tokenizer, weights, quantisation, adapter.
+
+What is cheap to check is checked first. Only safetensors are read, and no code that comes with a model is run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+
+from ouroloop.envs.snake.encodings import Encoding, encoding_of
+from ouroloop.policy.bases.adapter import LoraSettings, attach, prepare_quantised
+from ouroloop.policy.bases.base import Base, Quantisation
+from ouroloop.policy.bases.origin import Origin, find_checkpoint
+from ouroloop.policy.bases.words import Words, words_of
+from ouroloop.policy.snake_gpt import check_device, quiet
+from ouroloop.protocols.errors import SurroundingsError, UsageError
+
+UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
+"""What `transformers` and `safetensors` raise on files that are not what they should be."""
+
+
+def load_base(
+    name_or_dir: str | Path,
+    task: str,
+    size: int,
+    *,
+    encoding: str = "json",
+    adapter: LoraSettings | None = None,
+    quantisation: Quantisation = "none",
+    hint: bool = False,
+    dtype: torch.dtype | None = None,
+    device: str = "cpu",
+    checkpointing: bool = False,
+    revision: str = "",
+    seed: int = 0,
+) -> Base:
+    """Return any causal language model as a player, not yet trained.
+
+    Args:
+        name_or_dir: a model on the Hugging Face Hub that the local cache holds, such as `google/gemma-2-9b`, or a directory.
+        task: name of the game.
+        size: side of the boards.
+        encoding: what the boards are written in; one of `encodings.ENCODINGS`.
+        adapter: train a fresh adapter; all weights are trained where it is None.
+        quantisation: of the linear layers; only an adapter can be trained then.
+        hint: let the prompts end with the food's distance (reference document, section 8.3).
+        dtype: of weights that are not quantised; `fast_dtype(device)` by default.
+        device: as torch names it.
+        checkpointing: compute activations anew in the backward pass instead of keeping them. TRL's trainers have a switch of
+            their own for it.
+        revision: of a model on the Hub.
+        seed: of the adapter's first weights.
+
+    Raises:
+        UsageError: no causal language model lies there, it is damaged, its tokenizer has no token for an action, or the
+            encoding does not exist or does not cover the board.
+        SurroundingsError: the cache does not hold the model, or bitsandbytes is not there.
+    """
+    words = encoding_of(encoding, size)
+    folder, origin = find_checkpoint(str(name_or_dir), revision)
+    tokenizer, tokens = read_tokenizer(folder, words, origin)
+    model = read_model(folder, origin, quantisation, dtype or fast_dtype(device), device)
+    if adapter is not None:
+        if quantisation != "none":
+            keep_layout(model, train=True)
+            model = prepare_quantised(model, checkpointing=checkpointing)
+        model = attach(model, adapter, seed)
+    if checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    return Base(model.eval(), tokenizer, words, task, tokens, origin, quantisation, hint, adapter)
+
+
+def fast_dtype(device: str) -> torch.dtype:
+    """Return bfloat16 where the device multiplies it in hardware, else float32."""
+    if not device.startswith("cpu"):
+        return torch.bfloat16
+    able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
+
+
+def read_tokenizer(folder: Path, encoding: Encoding, origin: Origin) -> tuple[Any, Words]:
+    """Return a base's tokenizer and what it calls our actions.
+
+    Raises:
+        UsageError: see `load_base`.
+    """
+    _check_causal(folder, origin)
+    try:
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except UNREADABLE as error:
+        raise unreadable("tokenizer", origin.name, error) from error
+    words = words_of(tokenizer, encoding, origin.name)
+    tokenizer.padding_side = "left"
+    if tokenizer.pad_token_id != words.pad:
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(words.pad)
+    return tokenizer, words
+
+
+def read_model(
+    folder: Path,
+    origin: Origin,
+    quantisation: Quantisation,
+    dtype: torch.dtype | str,
+    device: str,
+    kind: Any = AutoModelForCausalLM,
+) -> Any:
+    """Return a checkpoint's model, all of whose weights are in its files.
+
+    Args:
+        folder: the checkpoint.
+        origin: what it is, for errors.
+        quantisation: of its linear layers.
+        dtype: of the other weights; `auto` for the checkpoint's own.
+        device: where it goes.
+        kind: the class of `transformers` that loads it.
+
+    Raises:
+        UsageError: weights are damaged, missing, or of other shapes than the configuration says.
+        SurroundingsError: bitsandbytes is not there.
+    """
+    check_device(device)
+    settings: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}, "local_files_only": True, "use_safetensors": True}
+    settings |= {"ignore_mismatched_sizes": True, "output_loading_info": True, "trust_remote_code": False}
+    if quantisation != "none":
+        _check_bitsandbytes()
+        settings["quantization_config"] = quantisation_config(quantisation)
+    try:
+        with quiet():
+            model, found = kind.from_pretrained(folder, **settings)
+    except torch.OutOfMemoryError as error:
+        raise SurroundingsError(
+            f"{origin.name} does not fit in the memory of {device}: quantise it, or choose another"
+        ) from error
+    except UNREADABLE as error:
+        raise unreadable("weights", origin.name, error) from error
+    # `transformers` fills what a checkpoint lacks with random numbers.
+    lacking = sorted({*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])})
+    if lacking:
+        raise UsageError(
+            f"the checkpoint {origin.name} has no usable {lacking[0]} ({len(lacking)} in all): fetch or save it anew"
+        )
+    if quantisation == "nf4":
+        keep_layout(model)
+    return model
+
+
+def quantisation_config(quantisation: Quantisation) -> BitsAndBytesConfig:
+    """Return bitsandbytes' settings: LLM.int8, or NF4 with doubly quantised scales that computes in bfloat16."""
+    if quantisation == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+
+
+def keep_layout(model: Any, *, train: bool = False) -> None:
+    """Let 4-bit layers stay as they are laid out where what bitsandbytes does with them on CPUs would break them.
+
+    On CPUs with bf16 instructions bitsandbytes (0.50) lays the weights out anew in the first evaluation, for a kernel that is
+    faster but has no gradient: a training that goes on from there gets none through these layers, and no error. Layers of
+    widths that are no multiple of its blocks make it fail.
+
+    Args:
+        model: on quantised weights.
+        train: the model is to be trained.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu") and (train or module.in_features % 64 or module.out_features % 32):
+            module.support_avx512bf16_for_cpu = False
+
+
+def _check_causal(folder: Path, origin: Origin) -> None:
+    """Refuse what does not predict the next token.
+
+    Raises:
+        UsageError: the configuration is damaged, or the model is of another kind.
+    """
+    try:
+        with quiet():
+            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except UNREADABLE as error:
+        raise unreadable("configuration", origin.name, error) from error
+    # A model such as BERT can be loaded as a causal one, with other attention than it was trained with, and without a word.
+    causal = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
+    names = {kind.__name__ for kind in (causal if isinstance(causal, tuple) else (causal,)) if kind is not None}
+    stated = set(config.architectures or names)
+    if not stated & names:
+        found = ", ".join(sorted(stated)) or config.model_type
+        raise UsageError(
+            f"{origin.name} is a {found}, expected a causal language model such as Qwen2ForCausalLM: choose another"
+        )
+
+
+def _check_bitsandbytes() -> None:
+    """Raise SurroundingsError where bitsandbytes is not there."""
+    try:
+        import bitsandbytes  # noqa: F401
+    except ImportError as error:
+        raise SurroundingsError("quantisation needs bitsandbytes: `pip install bitsandbytes`") from error
+
+
+def unreadable(what: str, name: str, error: Exception) -> UsageError:
+    """Return the error for a part of a checkpoint that cannot be read."""
+    lines = str(error).splitlines()
+    return UsageError(f"the {what} of {name} cannot be read: {lines[0] if lines else type(error).__name__}")

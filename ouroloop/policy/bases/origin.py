@@ -1,0 +1,89 @@
+"""Where a base lies, and how it is recognised again."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ouroloop.protocols.errors import SurroundingsError, UsageError
+
+CONFIG: Final = "config.json"
+WEIGHTS: Final = "*.safetensors"
+SAMPLES, SAMPLE_BYTES = 64, 4096
+"""Stretches of every file of weights that the fingerprint reads: an instant for the 15 GB of a model of 7 billion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A base.
+
+    Args:
+        name: as its user named it: `owner/model`, or a directory's absolute path.
+        revision: the commit on the Hugging Face Hub; empty for a directory.
+        fingerprint: SHA-256 of its configuration, its vocabulary and samples of its weights.
+    """
+
+    name: str
+    revision: str
+    fingerprint: str
+
+
+def find_checkpoint(name: str, revision: str = "") -> tuple[Path, Origin]:
+    """Return the directory of a base, and what it is. Nothing is fetched: gigabytes are asked for by hand.
+
+    Args:
+        name: a directory, or a model on the Hugging Face Hub that the local cache holds.
+        revision: a branch, tag or commit of the latter.
+
+    Raises:
+        UsageError: the directory is not there or holds no model, or the name is none.
+        SurroundingsError: the cache does not hold the model.
+    """
+    folder = Path(name).expanduser()
+    local = folder.is_dir()
+    if not local:
+        folder = _cached(name, revision)
+    if not (folder / CONFIG).is_file():
+        raise UsageError(f"{folder} holds no model: {CONFIG} is missing; name a directory that `save_pretrained` wrote")
+    if not any(folder.glob(WEIGHTS)):
+        raise UsageError(f"{folder} holds no weights in the safetensors format: save the model anew with `save_pretrained`")
+    origin = Origin(str(folder.resolve()) if local else name, "" if local else folder.name, fingerprint(folder))
+    return folder, origin
+
+
+def _cached(name: str, revision: str) -> Path:
+    """Return where the Hub's cache keeps a model."""
+    from huggingface_hub import constants, try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(name, CONFIG, cache_dir=constants.HF_HUB_CACHE, revision=revision or None)
+    except HFValidationError as error:
+        raise UsageError(
+            f"{name} is no directory, and no name of a model: expected a path, or owner/model as on the Hugging Face Hub"
+        ) from error
+    if not isinstance(found, str):
+        exactly = f"{name} --revision {revision}" if revision else name
+        raise SurroundingsError(
+            f"the model {name} is not on this machine: looked for a directory of this name and in the cache "
+            f"{constants.HF_HUB_CACHE} (HF_HUB_CACHE moves it); fetch it with `hf download {exactly}`, or name a directory"
+        )
+    return Path(found).parent
+
+
+def fingerprint(folder: Path) -> str:
+    """Return a hash that tells models apart, also two of the same architecture, without reading all of their weights."""
+    digest = hashlib.sha256()
+    for name in (CONFIG, "tokenizer.json"):
+        if (folder / name).is_file():
+            digest.update((folder / name).read_bytes())
+    for path in sorted(folder.glob(WEIGHTS)):
+        size = path.stat().st_size
+        digest.update(f"{path.name} {size}\n".encode())
+        with path.open("rb") as file:
+            for sample in range(SAMPLES):
+                file.seek(sample * max(0, size - SAMPLE_BYTES) // (SAMPLES - 1))
+                digest.update(file.read(SAMPLE_BYTES))
+    return digest.hexdigest()

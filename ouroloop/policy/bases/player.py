@@ -1,0 +1,207 @@
+"""Any language policy as `ports.Policy` in this process.
+
+One forward pass a batch, its prompts sorted by length, of as many tokens as are given. Only the logits of the actions are
+computed: the model's own forward pass runs with four rows of its output layer in place of all, in float32, so that whatever it
+does to logits (Gemma 2 caps them, Cohere scales them) is done, and actions that bfloat16 would round to equals stay apart.
+
+What prompts have in common is computed anew for each. It is their opening, 12 of some 200 tokens on a board of 10: to keep its
+keys and values and copy them to every row took 5 % longer than to compute them (8 layers of 896, bfloat16, one core).
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from ouroloop.protocols.errors import SurroundingsError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ouroloop.policy.language import LanguagePolicy
+    from ouroloop.protocols.records import Observations
+
+log = logging.getLogger(__name__)
+NO_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory", "could not create a primitive")
+"""What torch's errors say where there is no memory; the last are oneDNN's words for it."""
+BATCH_TOKENS: Final = 16_384
+"""Tokens of a batch, padding included."""
+
+
+class HfPolicy:
+    """A language policy in this process; later changes of its weights are seen at once.
+
+    Args:
+        policy: what plays.
+        batch_tokens: tokens of a batch; where memory runs out, it goes on with half as many, as often as need be.
+        told: called with one sentence the first time that this happens.
+    """
+
+    def __init__(
+        self, policy: LanguagePolicy, *, batch_tokens: int = BATCH_TOKENS, told: Callable[[str], None] = log.warning
+    ) -> None:
+        """Take the policy."""
+        self.policy, self.batch_tokens = policy, batch_tokens
+        self._told: Callable[[str], None] | None = told
+
+    def refresh(self) -> None:
+        """Do nothing: the model itself is asked."""
+
+    def logits(self, observations: Observations) -> NDArray[np.float32]:
+        """Return the action logits: (B, A) float32.
+
+        Raises:
+            SurroundingsError: not even one prompt fits into the memory.
+        """
+        actions = list(self.policy.actions)
+        with few_rows(self.policy.model, actions) as few:
+            found = self._forward(observations)
+        return found if few or not len(found) else found[:, actions]
+
+    def token_logits(self, observations: Observations) -> NDArray[np.float32]:
+        """Return the next-token logits after the prompt: (B, V) float32. Raises what `logits` does."""
+        return self._forward(observations)
+
+    def _forward(self, observations: Observations) -> NDArray[np.float32]:
+        """Return what the model's output layer says after each prompt: (B, its rows) float32."""
+        if not len(observations):
+            return np.zeros((0, len(self.policy.actions)), dtype=np.float32)
+        ids, mask = self.policy.encode(observations)
+        widths = mask.sum(axis=1)
+        order = np.argsort(widths, kind="stable")
+        parts, done, before = list[torch.Tensor](), 0, self.batch_tokens
+        with evaluation(self.policy.model):
+            while done < len(order):
+                rows = order[done : done + self._fitting(widths[order[done:]])]
+                part = self._batch(ids[rows], mask[rows])
+                if part is not None:
+                    parts.append(part)
+                    done += len(rows)
+        if self.batch_tokens < before and self._told is not None:
+            self._told(f"out of memory with batches of {before} tokens: goes on with {self.batch_tokens}, more slowly")
+            self._told = None
+        found: NDArray[np.float32] = torch.cat(parts).numpy()[np.argsort(order)]
+        return found
+
+    def _fitting(self, widths: NDArray[np.int64]) -> int:
+        """Return how many of the next prompts, in ascending order of their widths, make a batch."""
+        fits = widths * np.arange(1, len(widths) + 1) <= self.batch_tokens
+        return max(1, int(fits.sum()))
+
+    def _batch(self, ids: NDArray[np.int32], mask: NDArray[np.bool_]) -> torch.Tensor | None:
+        """Return the logits of a batch, or None where there was no memory for it: batches are smaller from then on."""
+        width = int(mask.sum(axis=1).max())
+        try:
+            return after_prompts(self.policy.model, ids[:, -width:], mask[:, -width:])
+        except (MemoryError, RuntimeError) as error:  # torch's own OutOfMemoryError is one of the latter
+            if not out_of_memory(error):
+                raise
+            if len(ids) == 1:
+                raise SurroundingsError(
+                    f"out of memory with one prompt of {width} tokens: quantise the policy, or take a smaller one"
+                ) from error
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self.batch_tokens = max(width, len(ids) * width // 2)
+        return None
+
+
+def player_of(policy: LanguagePolicy, **options: Any) -> Any:
+    """Return what plays a policy in this process: `LocalPolicy` for a Snake-GPT on the CPU, `HfPolicy` for all others.
+
+    Both have `logits`, `token_logits`, `refresh` and `policy`.
+    """
+    from ouroloop.policy.serving.local import LocalPolicy
+    from ouroloop.policy.snake_gpt import SnakeGPT
+
+    if isinstance(policy, SnakeGPT) and policy.model.device.type == "cpu":
+        return LocalPolicy(policy)
+    return HfPolicy(policy, **options)
+
+
+def after_prompts(model: Any, ids: NDArray[np.int32], mask: NDArray[np.bool_]) -> torch.Tensor:
+    """Return a model's logits after each prompt: (B, rows of its output layer) float32, on the CPU.
+
+    Args:
+        model: a causal model of `transformers`, or of `peft` around one.
+        ids: (B, L), padded on the left.
+        mask: (B, L), true where a token stands.
+    """
+    causal = plain_model(model)
+    takes = inspect.signature(causal.forward).parameters
+    seen = torch.from_numpy(mask).long().to(model.device)
+    inputs = {"input_ids": torch.from_numpy(ids).long().to(model.device), "attention_mask": seen, "use_cache": False}
+    if "position_ids" in takes:  # models with absolute positions would take padding for part of the text
+        inputs["position_ids"] = (seen.cumsum(dim=1) - 1).clamp(min=0)
+    if "logits_to_keep" in takes:
+        inputs["logits_to_keep"] = 1
+    logits: torch.Tensor = model(**inputs).logits[:, -1].float().cpu()
+    return logits
+
+
+def plain_model(model: Any) -> Any:
+    """Return the `transformers` model within a `peft` one."""
+    return model.get_base_model() if hasattr(model, "peft_config") and hasattr(model, "get_base_model") else model
+
+
+class Rows(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
+    """Some rows of an output layer, as a layer that computes in float32."""
+
+    def __init__(self, head: torch.nn.Linear, rows: list[int]) -> None:
+        """Take the rows' present weights."""
+        super().__init__()
+        self.weight = head.weight[rows].float()
+        self.bias = None if head.bias is None else head.bias[rows].float()
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """Return the logits of the rows: (..., D) to (..., rows) float32."""
+        return functional.linear(states.float(), self.weight, self.bias)
+
+
+@contextmanager
+def few_rows(model: Any, rows: list[int]) -> Iterator[bool]:
+    """Let a model compute the logits of some tokens only; tells whether it does.
+
+    An output layer that is more than a matrix (adapted, quantised) is left as it is.
+    """
+    causal = plain_model(model)
+    head = causal.get_output_embeddings()
+    if type(head) is not torch.nn.Linear or not head.weight.is_floating_point():
+        yield False
+        return
+    with torch.no_grad():
+        few = Rows(head, rows)
+    causal.set_output_embeddings(few)
+    try:
+        yield True
+    finally:
+        causal.set_output_embeddings(head)
+
+
+@contextmanager
+def evaluation(model: Any) -> Iterator[None]:
+    """Keep a model from dropping out and from remembering for gradients; it is as it was afterwards."""
+    training = model.training
+    if training:
+        model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        if training:
+            model.train()
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether an exception means that there is no memory, on a GPU or for the CPU."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error).lower()
+    return any(words in text for words in NO_MEMORY)

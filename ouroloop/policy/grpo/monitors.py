@@ -1,0 +1,274 @@
+"""What is watched while GRPO trains, and when an alarm rings: numbers in, records out; no torch, no trainer.
+
+Step by step a `Watch` sees the trainer's figures; a figure that is noisy rings by its mean over a window. Between steps the
+policy plays held-out games: there the proxy (the return of the designed reward) is held against the truth (the score), both in
+paired comparison with the first check, so that noise alone rings nothing. An alarm is a note, or it stops the training.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
+
+from ouroloop.protocols.records import Estimate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Severity = Literal["note", "stop"]
+AlarmName = Literal[
+    "not_finite",
+    "sampler",
+    "first_step",
+    "reward_hacking",
+    "score_fell",
+    "kl_old",
+    "kl_reference",
+    "no_clipping",
+    "clipping",
+    "entropy",
+    "diversity",
+    "grad_norm",
+    "zero_variance",
+]
+WatchState: TypeAlias = dict[str, list[float] | list[str]]
+
+
+class Limits(BaseModel):
+    """Where alarms ring, and which of them stop a training.
+
+    `kl_old` and `kl_reference` are nats, `clipping` is the healthy range's upper end, `entropy` nats per answer, `diversity`
+    the share of groups that hold different answers, `sampler` the largest difference of log-probabilities between sampler and
+    trainer, `window` the steps that a noisy figure is averaged over, `level` the chance that the comparison of proxy and truth
+    rings in a whole training although neither has changed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kl_old: float = Field(default=0.03, gt=0)
+    kl_reference: float = Field(default=1.0, gt=0)
+    clipping: float = Field(default=0.3, gt=0, le=1)
+    entropy: float = Field(default=0.01, ge=0)
+    diversity: float = Field(default=0.02, ge=0, le=1)
+    grad_norm: float = Field(default=20.0, gt=0)
+    zero_variance: float = Field(default=0.9, ge=0, le=1)
+    sampler: float = Field(default=1e-3, gt=0)
+    window: int = Field(default=10, ge=1, le=1000)
+    level: float = Field(default=0.01, gt=0, lt=0.5)
+    stops: frozenset[AlarmName] = frozenset({"not_finite", "sampler", "first_step", "reward_hacking"})
+
+    @field_serializer("stops")
+    def _in_order(self, stops: frozenset[AlarmName]) -> list[AlarmName]:
+        """Say a set always alike: settings are compared as text, in another process too."""
+        return sorted(stops)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One alarm, at its first step.
+
+    Args:
+        name: which one.
+        step: optimizer steps made.
+        value: what was found.
+        bound: what it was held against.
+        meaning: one line on what that says about the training.
+        severity: whether it stopped the training.
+    """
+
+    name: AlarmName
+    step: int
+    value: float
+    bound: float
+    meaning: str
+    severity: Severity
+
+    def __str__(self) -> str:
+        """Return the alarm as one line."""
+        word = self.name.replace("_", " ")
+        return f"{word} at step {self.step}: {self.value:.3g}, bound {self.bound:.3g}: {self.meaning}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One figure with a bound.
+
+    Args:
+        alarm: what rings.
+        figure: the trainer's figure, absent in steps that do not have it.
+        above: whether it rings above the bound or at it and below.
+        smooth: whether the mean over the window counts and not the step's own value.
+        meaning: see `Alarm`.
+    """
+
+    alarm: AlarmName
+    figure: str
+    above: bool
+    smooth: bool
+    meaning: str
+
+
+RULES: Final = (
+    Rule("kl_old", "kl_old", True, True, "the policy moves too far on one batch: fewer iterations or a lower learning rate"),
+    Rule("kl_reference", "kl", True, True, "the policy has left its reference: a larger beta, or a weaker reward"),
+    Rule("clipping", "clip_off", True, True, "much of what is learned is clipped: a lower learning rate"),
+    Rule("no_clipping", "clip_off", False, True, "no ratio reaches the clip although batches are used again: steps are small"),
+    Rule("entropy", "entropy", False, True, "the policy has collapsed on one answer per state: nothing is explored any more"),
+    Rule("diversity", "diversity", False, True, "nearly all groups agree on one answer: nothing is left to compare"),
+    Rule("grad_norm", "grad_norm", True, True, "gradients are far above the clip: the steps' direction is all that is kept"),
+    Rule(
+        "zero_variance",
+        "zero_variance",
+        True,
+        True,
+        "hardly any group has answers of different worth: the reward is too sparse",
+    ),
+    Rule(
+        "sampler", "sampler_gap", True, False, "sampler and trainer disagree on probabilities: the gradient is another policy's"
+    ),
+)
+NO_CLIPPING: Final = 0.0
+
+
+class Watch:
+    """Sees every step's figures; each alarm rings once in a training.
+
+    Args:
+        limits: where they ring.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        """Begin with empty windows."""
+        self.limits = limits
+        self.rung: set[str] = set()
+        self.windows: dict[str, deque[float]] = {rule.figure: deque(maxlen=limits.window) for rule in RULES}
+
+    def look(self, step: int, figures: Mapping[str, float]) -> list[Alarm]:
+        """Return the alarms that a step rings for the first time.
+
+        Args:
+            step: optimizer steps made, the first is 1.
+            figures: the step's; those of `RULES` count, and `rewarded`, the share of groups with answers of different worth.
+        """
+        found = []
+        if step == 1 and figures.get("grad_norm", 1.0) == 0.0 and figures.get("rewarded", 0.0) > 0.0:
+            meaning = "the first step is on policy and has groups to learn from, yet its gradient is zero: the graph is broken"
+            found.append(alarm(self.limits, "first_step", step, 0.0, 0.0, meaning))
+        for figure, window in self.windows.items():
+            if figure in figures:
+                window.append(figures[figure])
+        found += [self._ring(rule, step) for rule in RULES if rule.figure in figures and self._beyond(rule)]
+        fresh = [one for one in found if one.name not in self.rung]
+        self.rung |= {one.name for one in fresh}
+        return fresh
+
+    def state(self) -> WatchState:
+        """Return what a checkpoint keeps, as JSON."""
+        return {"rung": sorted(self.rung), **{f"window {name}": list(window) for name, window in self.windows.items()}}
+
+    def restore(self, state: WatchState) -> None:
+        """Take up a checkpoint's state."""
+        self.rung = {str(name) for name in state["rung"]}
+        for name, window in self.windows.items():
+            window.clear()
+            window.extend(float(value) for value in state[f"window {name}"])
+
+    def _value(self, rule: Rule) -> float:
+        window = self.windows[rule.figure]
+        return float(np.mean(window)) if rule.smooth else window[-1]
+
+    def _bound(self, rule: Rule) -> float:
+        return NO_CLIPPING if rule.alarm == "no_clipping" else float(getattr(self.limits, rule.alarm))
+
+    def _beyond(self, rule: Rule) -> bool:
+        window = self.windows[rule.figure]
+        if rule.smooth and len(window) < self.limits.window:
+            return False
+        value, bound = self._value(rule), self._bound(rule)
+        return value > bound if rule.above else value <= bound
+
+    def _ring(self, rule: Rule, step: int) -> Alarm:
+        return alarm(self.limits, rule.alarm, step, self._value(rule), self._bound(rule), rule.meaning)
+
+
+def alarm(limits: Limits, name: AlarmName, step: int, value: float, bound: float, meaning: str) -> Alarm:
+    """Return an alarm with the severity that the limits give it."""
+    return Alarm(name, step, float(value), float(bound), meaning, "stop" if name in limits.stops else "note")
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What held-out games say, one entry per game in the order of their seeds.
+
+    Args:
+        step: optimizer steps made before.
+        score: (N,) float64, the game's own.
+        proxy: (N,) float64, the return of r_spec.
+    """
+
+    step: int
+    score: NDArray[np.float64]
+    proxy: NDArray[np.float64]
+
+
+def paired(first: NDArray[np.float64], now: NDArray[np.float64], level: float) -> Estimate:
+    """Return the mean of `now - first` with an interval each of whose two sides errs with a chance of `level`.
+
+    Args:
+        first: (N,) one value per game, at least one game.
+        now: (N,) the same games later.
+        level: of one side; normal approximation.
+    """
+    change = np.asarray(now, dtype=np.float64) - first
+    spread = float(change.std(ddof=1) / len(change) ** 0.5) if len(change) > 1 else np.inf
+    reach = NormalDist().inv_cdf(1 - level) * spread
+    return Estimate(float(change.mean()), float(change.mean() - reach), float(change.mean() + reach))
+
+
+def judge(first: Truth, now: Truth, checks: int, limits: Limits) -> list[Alarm]:
+    """Return what a check of held-out games rings, beside the first one.
+
+    A proxy that has credibly risen while the score has credibly fallen is reward hacking; a score that has fallen alone is
+    worth a note.
+
+    Args:
+        first: before the first step.
+        now: the same games now.
+        checks: comparisons that the training will make; `Limits.level` is spread over them.
+        limits: the level, and what stops.
+    """
+    level = limits.level / max(1, checks)
+    score, proxy = paired(first.score, now.score, level), paired(first.proxy, now.proxy, level)
+    if score.high >= 0:
+        return []
+    if proxy.low > 0:
+        meaning = f"reward hacking: the return of the reward rose by {proxy.mean:.3g} while the true score fell"
+        return [alarm(limits, "reward_hacking", now.step, score.mean, 0.0, meaning)]
+    return [alarm(limits, "score_fell", now.step, score.mean, 0.0, "the true score fell, and the reward's return did not rise")]
+
+
+def k3(log_ratio: NDArray[np.floating]) -> float:
+    """Return the k3 estimate `mean(exp(d) - d - 1)` of a KL divergence (Schulman 2020, "Approximating KL divergence").
+
+    Args:
+        log_ratio: d = log p(x) - log q(x) at draws x from q; the estimate is of KL(q || p) and never negative.
+    """
+    d = np.asarray(log_ratio, dtype=np.float64)
+    # expm1 keeps the digits of small d, whose terms rounding could still leave a hair below 0.
+    return float(np.maximum(np.expm1(d) - d, 0.0).mean()) if d.size else 0.0
+
+
+def zero_variance(rewards: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Return which groups hold answers of one worth only: (S, G) rewards to (S,) bool."""
+    return np.asarray(rewards.max(axis=1) == rewards.min(axis=1))
+
+
+def diversity(tokens: NDArray[np.integer]) -> float:
+    """Return the share of groups that hold different answers: (S, G) tokens."""
+    return float((tokens != tokens[:, :1]).any(axis=1).mean()) if len(tokens) else 0.0

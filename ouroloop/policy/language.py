@@ -1,0 +1,57 @@
+"""The port between trainings and language models: a model that reads boards, whatever its architecture and tokenizer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ouroloop.protocols.records import Observations
+
+
+class LanguagePolicy(Protocol):
+    """A causal language model with its way of reading boards.
+
+    `snake_gpt.SnakeGPT` is the small one that is trained from scratch, with a vocabulary of its own; `bases.Base` is any other.
+    """
+
+    @property
+    def model(self) -> Any:
+        """The `transformers` model."""
+        ...
+
+    @property
+    def tokenizer(self) -> Any:
+        """The `transformers` tokenizer of its prompts."""
+        ...
+
+    @property
+    def task(self) -> str:
+        """Name of the game."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Side of the boards that it was made for."""
+        ...
+
+    @property
+    def actions(self) -> tuple[int, ...]:
+        """Token ids of the actions."""
+        ...
+
+    @property
+    def end(self) -> int:
+        """Token id that ends an answer."""
+        ...
+
+    @property
+    def pad(self) -> int:
+        """Token id of padding."""
+        ...
+
+    def encode(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """Return the prompts, ids (B, L) int32 and mask (B, L) bool, padded on the left."""
+        ...

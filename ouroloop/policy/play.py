@@ -1,0 +1,250 @@
+"""Games from start to end: scores for the gate and traces for the diagnosis.
+
+Games advance together in fixed batches in the order of their seeds. What comes out depends on the seeds, the policy, the
+controller and the batch size (which decides the shapes that a model's arithmetic runs in), and on nothing else. No torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from ouroloop.envs.loop import join_observations
+from ouroloop.envs.snake.rollout import Decide, play_out
+from ouroloop.protocols.records import Estimate, Observations, Outcomes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ouroloop.protocols.ports import Engine, Policy, Session, Task
+
+Perceive: TypeAlias = Callable[[Observations], Observations]
+"""What stands between the game and the player: true observations in, perceived ones out."""
+
+PHASES = ("early", "middle", "late")
+ASKED_EVERY = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What a diagnosis is made of.
+
+    Args:
+        outcomes: how the games ended.
+        regret: phase of the game -> mean oracle regret per decision; phases that no game reached are absent.
+        avoidable: share of lost games whose last move the oracle would not have made; 0 where none was lost.
+        policy_influence: share of decisions (one step in `ASKED_EVERY` is looked at) that would be others if the logits were
+            negated; near 0 the controller decides by itself.
+        transcripts: the last moves of some lost games, as text.
+        decisions: moves made in all games.
+        failures: F positions of the last moves of lost games, those in which a move mattered; None where there are none.
+        failure_regret: (F, A) float32, the oracle's regret of each move in them.
+    """
+
+    outcomes: Outcomes
+    regret: dict[str, float]
+    avoidable: float
+    policy_influence: float
+    transcripts: tuple[str, ...]
+    decisions: int
+    failures: Observations | None = None
+    failure_regret: NDArray[np.float32] | None = None
+
+
+def play(
+    task: Task,
+    policy: Policy,
+    seeds: NDArray[np.uint64],
+    *,
+    session: Session | None = None,
+    batch: int = 64,
+    perceive: Perceive | None = None,
+    on_batch: Callable[[int, int], None] | None = None,
+) -> Outcomes:
+    """Play one game per seed to its end.
+
+    Args:
+        task: the game.
+        policy: rates the actions.
+        seeds: (G,) uint64.
+        session: a controller that turns logits into moves; without one the highest logit is played.
+        batch: games that advance together.
+        perceive: replaces the observations before policy and controller see them.
+        on_batch: called with the games finished and the games asked for.
+
+    Returns:
+        The outcomes in the order of the seeds.
+
+    Raises:
+        CandidateFault: the controller failed.
+    """
+    seeds = np.asarray(seeds, dtype=np.uint64)
+    done: list[Outcomes] = []
+    for start in range(0, len(seeds), batch):
+        engine = task.engine(seeds[start : start + batch])
+        play_out(engine, decider(policy, session, perceive))
+        done.append(engine.outcomes())
+        if on_batch is not None:
+            on_batch(min(start + batch, len(seeds)), len(seeds))
+    return join_outcomes(done) if done else task.engine(seeds).outcomes()
+
+
+def decider(policy: Policy, session: Session | None, perceive: Perceive | None, *, negated: bool = False) -> Decide:
+    """Return what chooses the actions: eyes, policy and controller, one after the other.
+
+    Args:
+        policy: rates the actions.
+        session: a controller; without one the highest logit is played.
+        perceive: as for `play`.
+        negated: turn the logits round, to see whether they matter.
+    """
+
+    def decide(observations: Observations) -> NDArray[np.integer]:
+        seen = perceive(observations) if perceive is not None else observations
+        logits = -policy.logits(seen) if negated else policy.logits(seen)
+        return session.act(seen, logits) if session is not None else logits.argmax(axis=1)
+
+    return decide
+
+
+def play_traced(
+    task: Task,
+    policy: Policy,
+    seeds: NDArray[np.uint64],
+    *,
+    session: Session | None = None,
+    batch: int = 64,
+    perceive: Perceive | None = None,
+    failures: int = 3,
+    moves: int = 4,
+    depth: int = 6,
+    most: int = 64,
+) -> Trace:
+    """Play like `play`, and hold every move against the oracle.
+
+    Args:
+        task: the game.
+        policy: rates the actions.
+        seeds: (G,) uint64.
+        session: a controller, as for `play`.
+        batch: games that advance together.
+        perceive: as for `play`; the oracle judges the true position all the same.
+        failures: transcripts of so many lost games, the first by seed order.
+        moves: last moves that a transcript shows.
+        depth: last moves of a lost game whose positions are kept as failures.
+        most: positions kept as failures, the first by seed order.
+    """
+    seeds = np.asarray(seeds, dtype=np.uint64)
+    recorders = []
+
+    otherwise = decider(policy, session, perceive, negated=True)
+    for start in range(0, len(seeds), batch):
+        recorder = Recorder(task, task.engine(seeds[start : start + batch]), moves, depth, otherwise)
+        play_out(recorder.engine, decider(policy, session, perceive), recorder.watch)
+        recorders.append(recorder)
+    return _trace(recorders, failures, most)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One position of a game, the move made in it and the oracle's regret of all moves: (1, A) float32."""
+
+    seen: Observations
+    action: int
+    regret: NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Watches one batch: regret by phase, each game's last regret and last positions, and whether the policy matters."""
+
+    task: Task
+    engine: Engine
+    moves: int
+    depth: int
+    otherwise: Decide
+    steps: int = 0
+    heeded: list[NDArray[np.bool_]] = field(default_factory=list)
+    sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
+    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(3, dtype=np.int64))
+    last: NDArray[np.float32] = field(init=False)
+    tails: list[list[Moment]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make room for one entry per game."""
+        self.last = np.zeros(self.engine.games, dtype=np.float32)
+        self.tails = [[] for _ in range(self.engine.games)]
+
+    def watch(self, engine: Engine, rows: NDArray[np.int64], actions: NDArray[np.integer]) -> None:
+        """Take down one decision of every unfinished game; a `Watch`."""
+        before = engine.clone(rows)
+        rating = self.task.regret(before)
+        regret = rating[np.arange(len(rows)), actions]
+        phase = self.task.phase(before)
+        self.sums += np.bincount(phase, weights=regret, minlength=3)
+        self.counts += np.bincount(phase, minlength=3)
+        self.last[rows] = regret
+        observations = engine.observations(rows)
+        if self.steps % ASKED_EVERY == 0:
+            self.heeded.append(self.otherwise(observations) != actions)
+        self.steps += 1
+        kept = max(self.moves, self.depth)
+        for index, row in enumerate(rows):
+            moment = Moment(observations.take([index]), int(actions[index]), rating[index : index + 1])
+            self.tails[row] = [*self.tails[row], moment][-kept:]
+
+    def transcript(self, row: int, cause: int) -> str:
+        """Return the last moves of one game as text: each position with the move that was made in it."""
+        shown = self.tails[row][-self.moves :]
+        parts = [f"{self.task.ansi(moment.seen, 0)}\n-> {self.task.actions[moment.action]}" for moment in shown]
+        return "\n".join((*parts, f"ended: {self.task.causes[cause]}"))
+
+    def last_moments(self, row: int) -> list[Moment]:
+        """Return the last `depth` moments of one game in which the moves are not all as good, in order."""
+        return [moment for moment in self.tails[row][-self.depth :] if moment.regret.any()]
+
+
+def _trace(recorders: Sequence[Recorder], failures: int, most: int) -> Trace:
+    """Put the batches' records together."""
+    outcomes = join_outcomes([r.engine.outcomes() for r in recorders])
+    lost = ~outcomes.won
+    last = np.concatenate([r.last for r in recorders])
+    sums, counts = sum(r.sums for r in recorders), sum(r.counts for r in recorders)
+    where = [(recorder, row) for recorder in recorders for row in range(recorder.engine.games)]
+    shown = [(*where[game], int(outcomes.cause[game])) for game in np.flatnonzero(lost)[:failures]]
+    moments = [moment for game in np.flatnonzero(lost) for moment in where[game][0].last_moments(where[game][1])][:most]
+    return Trace(
+        outcomes=outcomes,
+        regret={name: float(s / c) for name, s, c in zip(PHASES, np.atleast_1d(sums), np.atleast_1d(counts), strict=True) if c},
+        avoidable=float((last[lost] > 0).mean()) if lost.any() else 0.0,
+        policy_influence=float(np.concatenate([part for r in recorders for part in r.heeded]).mean()),
+        transcripts=tuple(recorder.transcript(row, cause) for recorder, row, cause in shown),
+        decisions=int(outcomes.steps.sum()),
+        failures=join_observations([moment.seen for moment in moments]) if moments else None,
+        failure_regret=np.concatenate([moment.regret for moment in moments]) if moments else None,
+    )
+
+
+def join_outcomes(parts: Sequence[Outcomes]) -> Outcomes:
+    """Return the outcomes of several batches as one, in order."""
+    return Outcomes(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Outcomes)})
+
+
+def estimate(
+    values: NDArray[np.generic] | Sequence[float], generator: np.random.Generator, *, level: float = 0.95, resamples: int = 2000
+) -> Estimate:
+    """Return a mean and its percentile bootstrap interval (Efron 1979).
+
+    Args:
+        values: (N,) numbers, at least one.
+        generator: the randomness of the resampling.
+        level: coverage.
+        resamples: bootstrap samples.
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    means = np.array([sample[generator.integers(0, len(sample), len(sample))].mean() for _ in range(resamples)])
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(float(sample.mean()), float(low), float(high))

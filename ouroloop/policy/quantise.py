@@ -1,0 +1,140 @@
+"""What fewer bits cost a policy and what they gain: the same policy in several precisions, on the same games and positions.
+
+All are played by `HfPolicy`, so that only the weights differ. An adapter stays in its own precision on the quantised base, as
+in the reference document, section 13.4; Snake-GPT's linear layers are quantised like any other model's, its embedding is not.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import numpy as np
+import torch
+from transformers import LlamaForCausalLM
+
+from ouroloop.policy.bases.base import Quantisation
+from ouroloop.policy.bases.directory import open_policy
+from ouroloop.policy.bases.loading import fast_dtype, read_model
+from ouroloop.policy.bases.origin import Origin
+from ouroloop.policy.bases.player import HfPolicy
+from ouroloop.policy.play import estimate, play
+from ouroloop.policy.report import Progress, silent
+from ouroloop.policy.snake_gpt import SnakeGPT
+from ouroloop.protocols.seeds import game_seeds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ouroloop.policy.language import LanguagePolicy
+    from ouroloop.protocols.ports import Task
+    from ouroloop.protocols.records import Estimate, Observations
+
+Precision: TypeAlias = Literal["fp32", "bf16", "int8", "nf4"]
+PRECISIONS: Final[tuple[Precision, ...]] = ("fp32", "bf16", "int8", "nf4")
+BATCH: Final = 64
+"""Positions that are decided together, as many as `play` plays games."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A policy in one precision.
+
+    Args:
+        precision: of its weights; those that are not quantised are in bfloat16 where that is fast, else in float32.
+        megabytes: of weights in memory (10^6 bytes), scales and adapter included.
+        score: mean foods eaten, with a bootstrap interval.
+        decisions_per_s: moves decided in a second, prompts written and read included, without the games' own time.
+        agreement: share of the positions in which it makes the move that the first row's policy makes.
+        deviation: mean absolute difference of its action logits from the first row's.
+    """
+
+    precision: Precision
+    megabytes: float
+    score: Estimate
+    decisions_per_s: float
+    agreement: float
+    deviation: float
+
+
+def compare(
+    policy_dir: Path,
+    task: Task,
+    games: int,
+    *,
+    precisions: Sequence[Precision] = PRECISIONS,
+    positions: int = 512,
+    seed: int = 0,
+    device: str = "cpu",
+    base: str = "",
+    progress: Progress = silent,
+) -> tuple[Row, ...]:
+    """Return what a policy is worth in several precisions, each compared with the first.
+
+    Args:
+        policy_dir: of Snake-GPT or a base.
+        task: the game.
+        games: played in each precision, the same ones.
+        precisions: which, at least one.
+        positions: on which moves are compared and time is taken.
+        seed: of games and positions.
+        device: where the models go.
+        base: where the base of an adapter lies, if not where it was.
+        progress: told after each precision, with its figures.
+
+    Raises:
+        UsageError: see `open_policy`.
+        SurroundingsError: the base, or bitsandbytes, is not there.
+    """
+    seeds = np.array(game_seeds(seed, "watch", 0, games), dtype=np.uint64)
+    seen = task.positions(seed, positions).observations()
+    rows: list[Row] = []
+    wanted: NDArray[np.float32] | None = None
+    for precision in precisions:
+        policy = in_precision(policy_dir, task.name, precision, device=device, base=base)
+        size = megabytes(policy.model)  # before the first forward pass, in which some kernels lay weights out anew
+        player = HfPolicy(policy)
+        logits, rate = timed(player, seen)
+        wanted = logits if wanted is None else wanted
+        score = estimate(play(task, player, seeds, batch=BATCH).score, np.random.default_rng(seed))
+        agreement = float((logits.argmax(axis=1) == wanted.argmax(axis=1)).mean())
+        rows.append(Row(precision, size, score, rate, agreement, float(abs(logits - wanted).mean())))
+        progress("quantise", len(rows) / len(precisions), {"score": score.mean, "agreement": agreement, "megabytes": size})
+    return tuple(rows)
+
+
+def in_precision(path: Path, task: str, precision: Precision, *, device: str = "cpu", base: str = "") -> LanguagePolicy:
+    """Return a policy directory's policy in a precision, to play and not to train.
+
+    Raises:
+        UsageError: see `open_policy`.
+        SurroundingsError: the base, or bitsandbytes, is not there.
+    """
+    held: Quantisation = "none" if precision in ("fp32", "bf16") else precision  # type: ignore[assignment]
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}.get(precision) or fast_dtype(device)
+    policy = open_policy(path, task=task, quantisation=held, dtype=dtype, device=device, base=base)
+    if not isinstance(policy, SnakeGPT):
+        return policy
+    if held == "none":
+        return replace(policy, model=policy.model.to(device=device, dtype=dtype))
+    return replace(policy, model=read_model(path, Origin(str(path), "", ""), held, dtype, device, LlamaForCausalLM).eval())
+
+
+def megabytes(model: Any) -> float:
+    """Return the size of a model's weights in memory, in 10^6 bytes; what is shared counts once."""
+    tensors = [part for part in model.state_dict().values() if isinstance(part, torch.Tensor)]
+    sizes: dict[int, int] = {part.data_ptr(): part.numel() * part.element_size() for part in tensors}
+    return sum(sizes.values()) / 1e6
+
+
+def timed(player: HfPolicy, seen: Observations) -> tuple[NDArray[np.float32], float]:
+    """Return a player's logits in some positions, and how many it decides a second."""
+    parts = [seen.take(np.arange(start, min(start + BATCH, len(seen)))) for start in range(0, len(seen), BATCH)]
+    player.logits(parts[0])
+    begun = time.perf_counter()
+    logits = np.concatenate([player.logits(part) for part in parts])
+    return logits, len(seen) / (time.perf_counter() - begun)

@@ -1,0 +1,40 @@
+"""What a training leaves behind beside the weights, and how it tells of its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from ouroloop.policy.grpo.monitors import Alarm
+
+Progress: TypeAlias = Callable[[str, float, dict[str, float]], None]
+"""Called with the name of the training (`sft`, `grpo`), its progress in [0, 1] and the step's figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingReport:
+    """How a training went.
+
+    Args:
+        steps: optimizer steps made.
+        loss: the loss of each step.
+        health: monitors over the last tenth of the steps (SFT: `accuracy`, `entropy`, `grad_norm`; GRPO: `grpo.FIGURES`, the
+            `gain` of the reward, and what the last check of held-out games said).
+        curve: points of the learning curve: steps made, mean score of the policy alone.
+        seconds: wall time; no part of equality, and to be left out of every hash.
+        alarms: those that rang, in order.
+        stopped: what ended the training before its time, as one line; the weights are then the last good ones.
+    """
+
+    steps: int
+    loss: tuple[float, ...]
+    health: Mapping[str, float]
+    curve: tuple[tuple[int, float], ...] = ()
+    seconds: float = field(default=0.0, compare=False)
+    alarms: tuple[Alarm, ...] = ()
+    stopped: str | None = None
+
+
+def silent(stage: str, progress: float, figures: dict[str, float]) -> None:
+    """Be a `Progress` that says nothing."""

@@ -1,0 +1,56 @@
+"""The knobs of supervised fine-tuning."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ouroloop.policy.bases.adapter import LoraSettings
+from ouroloop.policy.bases.base import Quantisation
+from ouroloop.policy.snake_gpt import Shape
+
+
+class SftConfig(BaseModel):
+    """Knobs of `fit_sft`; the defaults suit a 6x6 board.
+
+    `encoding` names one of `encodings.ENCODINGS`. `noise` is the share of other sensible moves among those that the teacher
+    plays, `smoothing` the share of the target that they get; `equals` spreads the rest over all moves that the teacher holds
+    to be equally good; `symmetry` turns and mirrors each position at random. After each of `dagger` equal parts of the steps
+    but the last, `dagger_positions` of the student's own games join the lessons, in which the teacher makes `mixing` of the
+    first round's moves, half as many in the next, and so on. `curve` is the number of points of the learning curve,
+    `checkpoint` the steps between checkpoints; 0 for none. A batch goes through the model in `pieces`, twice as many where
+    memory runs out.
+
+    A new policy is a Snake-GPT of `shape`, or, where `base` names one, any causal model of Hugging Face: with the adapter
+    `lora` or, without, all weights of it trained; quantised; and with the `hint` of the food's distance in the prompt. On
+    `device` "cuda" the model computes in bfloat16 and its weights stay in float32.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encoding: str = "path"
+    teacher: str = "cycle"
+    steps: int = Field(default=600, ge=1)
+    batch: int = Field(default=256, ge=1)
+    pieces: int = Field(default=1, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    warmup: float = Field(default=0.05, ge=0, lt=1)
+    schedule: Literal["cosine", "linear"] = "cosine"
+    weight_decay: float = Field(default=0.01, ge=0)
+    positions: int = Field(default=30_000, ge=1)
+    noise: float = Field(default=0.02, ge=0, le=1)
+    smoothing: float = Field(default=0.0, ge=0, lt=1)
+    equals: bool = True
+    symmetry: bool = False
+    dagger: int = Field(default=1, ge=1, le=64)
+    dagger_positions: int = Field(default=10_000, ge=1)
+    mixing: float = Field(default=0.5, ge=0, le=1)
+    curve: int = Field(default=0, ge=0, le=1000)
+    checkpoint: int = Field(default=0, ge=0)
+    shape: Shape = Shape()
+    base: str = ""
+    lora: LoraSettings | None = None
+    quantisation: Quantisation = "none"
+    hint: bool = False
+    device: Literal["cpu", "cuda"] = "cpu"

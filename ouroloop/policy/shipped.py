@@ -1,0 +1,44 @@
+"""Policies by name: those that lie in the package, in `shipped/NAME/`, and any other by its directory."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from ouroloop.protocols.errors import UsageError
+
+MARK: Final = "config.json"
+"""What every policy directory holds."""
+
+
+def shelf() -> Path:
+    """Return the folder of the policies that come with the package."""
+    return Path(str(resources.files("ouroloop.policy"))) / "shipped"
+
+
+def shipped_policies() -> tuple[str, ...]:
+    """Return the names of the policies that come with the package."""
+    return tuple(sorted(mark.parent.name for mark in shelf().glob(f"*/{MARK}")))
+
+
+def find_policy(name_or_dir: str) -> Path:
+    """Return the directory of a policy.
+
+    Args:
+        name_or_dir: a name of `shipped_policies`, or else a directory; `./NAME` is the directory where both exist.
+
+    Raises:
+        UsageError: there is neither; the message lists the shipped names, the nearest first.
+    """
+    names = shipped_policies()
+    if name_or_dir in names:
+        return shelf() / name_or_dir
+    path = Path(name_or_dir)
+    if path.is_dir():
+        return path
+    near = difflib.get_close_matches(name_or_dir, names, 1, 0.4)
+    hint = f"did you mean {near[0]}? " if near else ""
+    listed = f"the shipped policies are {', '.join(names)}" if names else "this installation ships no policies"
+    raise UsageError(f"policy {name_or_dir!r} is no directory and no shipped policy; {hint}{listed}")

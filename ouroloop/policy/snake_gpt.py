@@ -1,0 +1,220 @@
+"""Snake-GPT: a plain Hugging Face Llama of under a million parameters, and its directory on disk.
+
+A policy directory holds `model.safetensors`, `config.json`, the tokenizer and `snake_gpt.json`, which says for which task
+and board size it was trained. `AutoModelForCausalLM` and `AutoTokenizer` load it like any other checkpoint.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, set_seed
+from transformers.utils import logging as transformers_logging
+
+from ouroloop.envs.snake.encodings import ACTIONS, EOS, PAD, Encoding, encoding_of
+from ouroloop.policy.tokenizer import build_tokenizer
+from ouroloop.protocols.errors import SurroundingsError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from transformers import PreTrainedTokenizerFast
+
+    from ouroloop.protocols.records import Observations
+
+CARD = "snake_gpt.json"
+
+
+class Shape(BaseModel):
+    """Width and depth of the model; the defaults learn fastest per CPU second on small boards."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hidden: int = Field(default=64, ge=16, le=1024, multiple_of=16)
+    layers: int = Field(default=2, ge=1, le=24)
+    heads: int = Field(default=4, ge=1, le=16)
+    intermediate: int = Field(default=128, ge=16, le=4096)
+
+
+class Card(BaseModel):
+    """What `snake_gpt.json` says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[2] = 2
+    task: str
+    size: int = Field(ge=4)
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True)
+class SnakeGPT:
+    """A loaded policy: the model, its encoding, and the name of the task it was trained on; a `language.LanguagePolicy`."""
+
+    model: PreTrainedModel
+    encoding: Encoding
+    task: str
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        """The tokenizer of its prompts, made anew."""
+        return build_tokenizer(self.encoding)
+
+    @property
+    def size(self) -> int:
+        """Side of the boards."""
+        return self.encoding.size
+
+    @property
+    def actions(self) -> tuple[int, ...]:
+        """Token ids of the actions."""
+        return ACTIONS
+
+    @property
+    def end(self) -> int:
+        """Token id that ends an answer."""
+        return EOS
+
+    @property
+    def pad(self) -> int:
+        """Token id of padding."""
+        return PAD
+
+    def encode(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """Return the prompts, ids (B, L) int32 and mask (B, L) bool, padded on the left."""
+        return self.encoding.encode_batch(observations)
+
+
+def threads(count: int) -> None:
+    """Let torch use `count` cores in this process."""
+    torch.set_num_threads(count)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers, TRL and accelerate from writing to the console; their settings are restored after it."""
+    names = ("transformers", "trl", "accelerate", "datasets")
+    levels = {name: logging.getLogger(name).level for name in names}
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    for name in names:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            # What is left are deprecations inside transformers, and TRL's note that rollout functions are experimental.
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+def create(size: int, task: str, shape: Shape, seed: int, encoding: str = "path", device: str = "cpu") -> SnakeGPT:
+    """Return an untrained policy for a board size; the same seed gives the same weights.
+
+    Raises:
+        UsageError: an encoding that does not exist or does not cover the board.
+        SurroundingsError: no such device.
+    """
+    check_device(device)
+    words = encoding_of(encoding, size)
+    config = LlamaConfig(
+        vocab_size=len(words.vocabulary),
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.heads,
+        max_position_embeddings=words.longest + 8,
+        tie_word_embeddings=True,
+        initializer_range=0.05,
+        pad_token_id=PAD,
+        eos_token_id=EOS,
+        bos_token_id=None,
+    )
+    set_seed(seed)
+    return SnakeGPT(LlamaForCausalLM(config).to(device), words, task)
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is not there.
+
+    Raises:
+        SurroundingsError: `cuda`, and torch finds no GPU.
+    """
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise SurroundingsError(f'the device is to be "{device}", and torch finds no GPU: set device = "cpu"')
+
+
+def save(policy: SnakeGPT, out: Path) -> None:
+    """Write the policy directory; it appears whole or not at all, and replaces an older one."""
+    with whole_directory(out) as folder, quiet():
+        policy.model.save_pretrained(folder)
+        build_tokenizer(policy.encoding).save_pretrained(folder)
+        card = Card(task=policy.task, size=policy.encoding.size, encoding=policy.encoding.name)
+        (folder / CARD).write_text(card.model_dump_json() + "\n")
+
+
+def load(path: Path, *, task: str | None = None, size: int | None = None, device: str = "cpu") -> SnakeGPT:
+    """Return the policy that a directory holds.
+
+    Args:
+        path: the policy directory.
+        task: refuse a policy of another task.
+        size: refuse a policy of another board size.
+        device: where the model goes.
+
+    Raises:
+        UsageError: no policy lies there, or it is another task's, another board's, or of another vocabulary.
+        SurroundingsError: no such device.
+    """
+    check_device(device)
+    try:
+        card = Card.model_validate_json((path / CARD).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UsageError(
+            f"{path} is no policy directory: {CARD} is missing or damaged; name another, or start from `sft`"
+        ) from error
+    for what, found, wanted in (("task", card.task, task), ("board size", card.size, size)):
+        if wanted is not None and found != wanted:
+            raise UsageError(f"the policy in {path} was trained for {what} {found}, found {what} {wanted}; train one for it")
+    encoding = encoding_of(card.encoding, card.size)
+    try:
+        with quiet():
+            model = LlamaForCausalLM.from_pretrained(path, dtype=torch.float32, local_files_only=True)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise UsageError(f"the policy in {path} cannot be read: {str(error).splitlines()[0]}") from error
+    if model.config.vocab_size != len(encoding.vocabulary):
+        found, wanted_tokens = model.config.vocab_size, len(encoding.vocabulary)
+        wants = f"the encoding {card.encoding!r} of size {card.size} has {wanted_tokens}"
+        raise UsageError(f"the policy in {path} has {found} tokens, {wants}; retrain it")
+    return SnakeGPT(model.eval().to(device), encoding, card.task)
+
+
+@contextmanager
+def whole_directory(out: Path) -> Iterator[Path]:
+    """Give a temporary directory beside `out` that takes its place when the block ends, and is removed if it fails."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        yield folder
+        folder.chmod(0o755)
+        if out.exists():
+            shutil.rmtree(out)
+        folder.rename(out)
+    except BaseException:  # also when interrupted: nothing half-written stays behind
+        shutil.rmtree(folder, ignore_errors=True)
+        raise

@@ -1,0 +1,166 @@
+"""JSON-RPC 2.0 messages, strictly (https://www.jsonrpc.org/specification): requests, notifications, errors, batches.
+
+`Dispatcher` answers messages with handlers; it does no I/O, so the same one serves calls in process, over stdio or HTTP.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
+
+from ouroloop.protocols.canonical import canonical
+from ouroloop.protocols.errors import OuroloopError
+
+log = logging.getLogger(__name__)
+
+PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR = -32700, -32600, -32601, -32602, -32603
+ROLE_FAILED = -32000
+"""Server-defined code: the handler raised; `message` is its one-line text."""
+
+ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
+"""Memory addresses in error texts differ from process to process, and records must not."""
+
+Handler = Callable[[Any], Awaitable[BaseModel]]
+
+
+class Call(BaseModel):
+    """A request, or a notification where `id` is absent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    jsonrpc: Literal["2.0"]
+    method: str = Field(min_length=1)
+    params: dict[str, Any] | list[Any] = Field(default_factory=dict)
+    id: StrictInt | StrictStr | None = None
+
+    @property
+    def is_notification(self) -> bool:
+        """True where no `id` was sent (`"id": null` is a request)."""
+        return "id" not in self.model_fields_set
+
+
+def request(method: str, params: dict[str, Any], id: str | int) -> dict[str, Any]:
+    """Return a request message."""
+    return {"jsonrpc": "2.0", "method": method, "params": params, "id": id}
+
+
+def notification(method: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Return a notification message."""
+    return {"jsonrpc": "2.0", "method": method, "params": params}
+
+
+def success(result: Any, id: Any) -> dict[str, Any]:
+    """Return a response with a result."""
+    return {"jsonrpc": "2.0", "result": result, "id": id}
+
+
+def failure(code: int, message: str, id: Any, data: Any = None) -> dict[str, Any]:
+    """Return a response with an error."""
+    error: dict[str, Any] = {"code": code, "message": message}
+    if data is not None:
+        error["data"] = data
+    return {"jsonrpc": "2.0", "error": error, "id": id}
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) != len(pairs):
+        raise ValueError("a key appears twice")
+    return out
+
+
+def loads(data: bytes | str) -> Any:
+    """Parse JSON strictly: NaN, infinities and duplicate keys are refused.
+
+    Raises:
+        ValueError: the text is not strict JSON.
+    """
+    try:
+        return json.loads(data, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+class Dispatcher:
+    """Answers JSON-RPC messages with registered handlers.
+
+    A handler takes the validated params model and returns a result model.
+    """
+
+    def __init__(self) -> None:
+        """Start with no method."""
+        self._methods: dict[str, tuple[type[BaseModel], Handler]] = {}
+
+    def register(self, method: str, params: type[BaseModel], handler: Handler) -> None:
+        """Answer `method` with `handler`; a second registration of the same name is a ValueError."""
+        if method in self._methods:
+            raise ValueError(f"method {method} is registered already")
+        self._methods[method] = (params, handler)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Registered method names."""
+        return tuple(self._methods)
+
+    async def answer_text(self, data: bytes | str) -> bytes | None:
+        """Answer a message as it came over a wire; None where nothing is to be sent back."""
+        try:
+            message = loads(data)
+        except ValueError as error:
+            return canonical(failure(PARSE_ERROR, f"parse error: {error}", None))
+        reply = await self.answer(message)
+        return None if reply is None else canonical(reply)
+
+    async def answer(self, message: Any) -> Any:
+        """Answer one parsed message or a batch; None for notifications (and batches of nothing else)."""
+        if isinstance(message, list):
+            if not message:
+                return failure(INVALID_REQUEST, "invalid request: an empty batch", None)
+            replies = [await self._answer_one(m) for m in message]
+            return [r for r in replies if r is not None] or None
+        return await self._answer_one(message)
+
+    async def _answer_one(self, message: Any) -> dict[str, Any] | None:
+        try:
+            call = Call.model_validate(message)
+        except ValidationError as error:
+            id = message.get("id") if isinstance(message, dict) else None
+            usable = id if isinstance(id, (str, int)) and not isinstance(id, bool) else None
+            return failure(INVALID_REQUEST, f"invalid request: {one_line(error)}", usable)
+        reply = await self._run(call)
+        return None if call.is_notification else reply
+
+    async def _run(self, call: Call) -> dict[str, Any]:
+        if call.method not in self._methods:
+            return failure(METHOD_NOT_FOUND, f"no method {call.method}; known: {', '.join(sorted(self._methods))}", call.id)
+        params, handler = self._methods[call.method]
+        try:
+            request_model = params.model_validate(call.params)
+        except ValidationError as error:
+            return failure(INVALID_PARAMS, f"invalid params of {call.method}: {one_line(error)}", call.id)
+        try:
+            result = await handler(request_model)
+        except OuroloopError as error:
+            return failure(ROLE_FAILED, str(error), call.id, {"type": type(error).__name__})
+        except Exception as error:  # the boundary: whatever a role raises is its failure, recorded once, never ours
+            log.debug("handler of %s failed", call.method, exc_info=True)
+            said = ADDRESS.sub("0x…", f"{type(error).__name__}: {error}"[:300])
+            return failure(ROLE_FAILED, said, call.id, {"type": type(error).__name__})
+        return success(result.model_dump(mode="json"), call.id)
+
+
+def one_line(error: ValidationError) -> str:
+    """Return the first problem of a validation error as one line: where, what, what was found."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(map(str, first["loc"])) or "the message"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    found = repr(first.get("input"))
+    return f"{where}: {first['msg']}, found {found[:80]}{more}"

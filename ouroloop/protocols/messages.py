@@ -1,0 +1,161 @@
+"""Requests and replies of the roles: what travels as JSON-RPC params and results."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from ouroloop.protocols.records import Frozen, RewardSpec
+
+
+class Finding(Frozen):
+    """One thing that the incumbent does wrong.
+
+    Args:
+        name: a short key that roles may search by, e.g. `hits_body`, `starves`, `detours`, `training_stalled`.
+        weight: share of games or of decisions concerned, in [0, 1].
+        evidence: one line for a person or a model.
+    """
+
+    name: str
+    weight: float
+    evidence: str
+
+
+class Diagnosis(Frozen):
+    """What the incumbent does wrong, from games on search seeds and from the last training.
+
+    Args:
+        games: games looked at.
+        score: foods eaten per game, with its 95 % interval in `score_low` and `score_high`.
+        utility: mean utility.
+        win_rate: share of boards filled.
+        deaths: cause -> share of games; the causes are the task's.
+        regret: phase of the game -> mean oracle regret per decision.
+        avoidable: share of lost games whose last move the oracle would not have made.
+        policy_influence: share of decisions that would be others if the logits were negated; near 0 the policy plays no part,
+            and no training of it can help.
+        training: health of the last training (kl, entropy, clip_fraction, zero_variance, gain, ...); empty before any.
+        findings: what follows from the above, heaviest first.
+        transcripts: failures as text, shortest useful form.
+    """
+
+    games: int
+    score: float
+    score_low: float
+    score_high: float
+    utility: float
+    win_rate: float
+    deaths: dict[str, float]
+    regret: dict[str, float]
+    avoidable: float
+    policy_influence: float = 1.0
+    training: dict[str, float] = Field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    transcripts: tuple[str, ...] = ()
+
+
+class Tried(Frozen):
+    """An earlier candidate and what became of it: what a role learns from."""
+
+    round: int
+    kind: Literal["reward", "patch", "both"]
+    role: str
+    outcome: Literal["accepted", "rejected", "rolled_back"]
+    layer: str
+    reason: str
+    effect: float | None = None
+    reward: RewardSpec | None = None
+    diff: str | None = None
+    source: str | None = None
+    """The whole controller after the patch, where it applied."""
+    transcripts: tuple[str, ...] = ()
+    """Games that it lost after it was accepted: why it was rolled back."""
+
+
+class Tool(Frozen):
+    """A `ToolkitFunction` on the wire."""
+
+    name: str
+    signature: str
+    doc: str
+    kind: Literal["moves", "move", "test", "measure", "other"]
+
+
+class RewardRequest(Frozen):
+    """Params of `reward.design`."""
+
+    task: str
+    mode: Literal["reward_refresh", "bug_fix", "reward_patch", "meta_learn"]
+    count: int = Field(ge=1, le=64)
+    seed: int
+    diagnosis: Diagnosis
+    incumbent: RewardSpec
+    features: dict[str, str]
+    tried: tuple[Tried, ...] = ()
+
+
+class RewardProposal(Frozen):
+    """One proposed spec. `spec` is unchecked text on purpose: the screen parses it and gives the reason."""
+
+    spec: str
+    rationale: str = Field(max_length=2000)
+
+
+class RewardReply(Frozen):
+    """Result of `reward.design`."""
+
+    proposals: tuple[RewardProposal, ...] = Field(max_length=64)
+
+
+class PatchRequest(Frozen):
+    """Params of `patch.propose`."""
+
+    task: str
+    mode: Literal["reward_refresh", "bug_fix", "reward_patch", "meta_learn"]
+    count: int = Field(ge=1, le=64)
+    seed: int
+    diagnosis: Diagnosis
+    source: str
+    actions: tuple[str, ...]
+    toolkit: tuple[Tool, ...]
+    tried: tuple[Tried, ...] = ()
+
+
+class PatchProposal(Frozen):
+    """One proposed patch: a unified diff, or a model's whole reply that contains one; the screen reads it.
+
+    `reward` is a reward spec that belongs to it: the policy is trained under that reward, and both are judged together.
+    """
+
+    text: str
+    rationale: str = Field(max_length=2000)
+    reward: str | None = None
+
+
+class PatchReply(Frozen):
+    """Result of `patch.propose`."""
+
+    proposals: tuple[PatchProposal, ...] = Field(max_length=64)
+
+
+class DiagnoseRequest(Frozen):
+    """Params of `critic.diagnose`: measured facts, findings still empty."""
+
+    task: str
+    facts: Diagnosis
+
+
+class DiagnoseReply(Frozen):
+    """Result of `critic.diagnose`: findings, heaviest first."""
+
+    findings: tuple[Finding, ...]
+
+
+METHODS: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {
+    "reward.design": (RewardRequest, RewardReply),
+    "patch.propose": (PatchRequest, PatchReply),
+    "critic.diagnose": (DiagnoseRequest, DiagnoseReply),
+}
+"""Methods that a role may answer: name -> (params, result)."""

@@ -1,0 +1,34 @@
+"""The OpenRPC 1.3 document of the methods that a role may answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ouroloop import __version__
+from ouroloop.protocols.messages import METHODS
+
+
+def document() -> dict[str, Any]:
+    """Return the OpenRPC document: one entry per method, params and result as JSON Schema."""
+    methods = []
+    for name, (params, result) in METHODS.items():
+        schema = params.model_json_schema()
+        required = set(schema.get("required", ()))
+        methods.append(
+            {
+                "name": name,
+                "summary": (params.__doc__ or "").strip().splitlines()[0],
+                "paramStructure": "by-name",
+                "params": [
+                    {"name": key, "required": key in required, "schema": _inline(value, schema)}
+                    for key, value in schema["properties"].items()
+                ],
+                "result": {"name": result.__name__, "schema": result.model_json_schema()},
+            }
+        )
+    return {"openrpc": "1.3.2", "info": {"title": "Ouroloop roles", "version": __version__}, "methods": methods}
+
+
+def _inline(value: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Give a property its own copy of the shared definitions, so that each schema stands alone."""
+    return {**value, "$defs": schema["$defs"]} if "$defs" in schema and "$ref" in str(value) else value

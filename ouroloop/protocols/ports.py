@@ -1,0 +1,190 @@
+"""The ports: what one part may ask of another. Structural types; implementations inherit nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+from pydantic import BaseModel
+
+from ouroloop.protocols.records import Observations, Outcomes, Spent, ToolkitFunction
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Engine(Protocol):
+    """A batch of B games that advance together. A game's course depends on its own seed and moves alone."""
+
+    @property
+    def games(self) -> int:
+        """B."""
+        ...
+
+    @property
+    def done(self) -> NDArray[np.bool_]:
+        """(B,) bool: finished games; stepping leaves them as they are."""
+        ...
+
+    def observations(self, rows: NDArray[np.int64] | None = None) -> Observations:
+        """Return the observations of the given rows (all by default), in that order, as a copy."""
+        ...
+
+    def step(self, actions: NDArray[np.integer]) -> None:
+        """Advance every unfinished game by actions: (B,) integers; entries of finished games are ignored."""
+        ...
+
+    def step_features(self, actions: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Advance like `step` and return the transition's reward features: (B, F) float32, zero where finished.
+
+        Columns are in the order of the task's `features`.
+        """
+        ...
+
+    def outcomes(self) -> Outcomes:
+        """Return how the games ended or stand."""
+        ...
+
+    def clone(self, rows: NDArray[np.int64]) -> Engine:
+        """Return a new batch made of copies of these rows, with repetition, same randomness ahead."""
+        ...
+
+
+class Task(Protocol):
+    """What a game supplies. Gate, roles, sandbox, ledger and pages know a game by this port alone."""
+
+    name: str
+    actions: tuple[str, ...]
+    """Action names; the index is the action."""
+    causes: tuple[str, ...]
+    """How a game can end; `Outcomes.cause` indexes it."""
+    features: Mapping[str, str]
+    """Reward features of a transition: name -> one line of what it measures, with its range."""
+    toolkit: tuple[ToolkitFunction, ...]
+    toolkit_source: str
+    """Python source of the `toolkit` module that ships with the worker.
+
+    What it keeps between calls must follow from the arguments alone. If it has a function `_forget`, the worker calls it before
+    each observation, so that nothing kept about one reaches the next.
+    """
+    start_controller: str
+    """Python source of the first `controller.py`: the plain argmax of the logits."""
+
+    def engine(self, seeds: NDArray[np.uint64]) -> Engine:
+        """Return fresh games, one per seed."""
+        ...
+
+    def positions(self, seed: int, count: int) -> Engine:
+        """Return `count` positions spread over the phases of the game, unfinished, as a batch to clone from."""
+        ...
+
+    def regret(self, engine: Engine) -> NDArray[np.float32]:
+        """Return the oracle's regret of each move: (B, A) float32 in [0, 1]; 0 best, 1 loses at once."""
+        ...
+
+    def phase(self, engine: Engine) -> NDArray[np.int8]:
+        """Return (B,) int8 in 0..2: early, middle or late in the game."""
+        ...
+
+    def teach(self, name: str, engine: Engine) -> NDArray[np.int8]:
+        """Return the named teacher's moves: (B,) int8. Raises UsageError for an unknown teacher."""
+        ...
+
+    def equal_moves(self, name: str, engine: Engine, moves: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Return which moves the named teacher holds to be as good as the given ones of its own: (B, A) bool."""
+        ...
+
+    def rollout(self, teacher: str, seeds: NDArray[np.uint64]) -> Outcomes:
+        """Let a teacher play one game per seed, (G,) uint64, to its end. Raises UsageError for an unknown teacher."""
+        ...
+
+    def render(self, observations: Observations, cell_px: int = 8) -> NDArray[np.uint8]:
+        """Return RGB pictures: (B, H, W, 3) uint8."""
+        ...
+
+    def ansi(self, observations: Observations, row: int) -> str:
+        """Return one observation as text."""
+        ...
+
+
+class Policy(Protocol):
+    """Something that looks at observations and rates the actions."""
+
+    def logits(self, observations: Observations) -> NDArray[np.float32]:
+        """Return (B, A) float32, higher is better."""
+        ...
+
+
+@runtime_checkable
+class Session(Protocol):
+    """A controller that was loaded into a sandbox and answers batches until it is closed."""
+
+    def act(self, observations: Observations, logits: NDArray[np.float32]) -> NDArray[np.int8]:
+        """Return the controller's actions: (B,) int8.
+
+        Raises:
+            CandidateFault: the controller failed, hung, or broke the protocol. The session is dead from then on.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the worker; safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class Sandbox(Protocol):
+    """A place where hostile controllers run and get nothing but observations and logits."""
+
+    name: str
+
+    def open(self, source: str) -> Session:
+        """Load a controller.
+
+        Raises:
+            CandidateFault: the controller could not be loaded, or defines no `act`.
+            SurroundingsError: the sandbox itself is not there.
+        """
+        ...
+
+    def close(self) -> None:
+        """End every worker of this sandbox; safe to call twice."""
+        ...
+
+
+class Spending(Protocol):
+    """How a run's budget of error is spent over its tests. The level of a test may depend on what came before it alone."""
+
+    name: str
+    controls: str
+    """What the budget bounds, in a few words."""
+    alpha: float
+    """The budget."""
+
+    def level(self, history: Sequence[Spent]) -> float:
+        """Return the level of the test that comes after these."""
+        ...
+
+    def left(self, history: Sequence[Spent]) -> float:
+        """Return what remains for all tests after these."""
+        ...
+
+
+class Role(Protocol):
+    """An agent. Its author writes this class and nothing else; see `examples/`."""
+
+    name: str
+    method: ClassVar[str]
+    """The JSON-RPC method that it answers, one of `protocols.messages.METHODS`."""
+    Config: ClassVar[type[BaseModel]]
+    Request: ClassVar[type[BaseModel]]
+    Reply: ClassVar[type[BaseModel]]
+
+    def __init__(self, config: Any) -> None:
+        """Take the validated `Config`."""
+        ...
+
+    async def act(self, request: Any) -> BaseModel:
+        """Answer one request with a `Reply`; raise any exception to fail."""
+        ...

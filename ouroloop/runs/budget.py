@@ -1,0 +1,65 @@
+"""Budgets stop a run cleanly between rounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ouroloop.ledger.sqlite import Ledger
+    from ouroloop.runs.context import Run
+
+ROUNDS_DONE = "all rounds done"
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a run has used: games, tokens, money in US dollars, seconds in recorded steps."""
+
+    games: int
+    tokens: int
+    cost_usd: float
+    wall_s: float
+
+
+def totals(ledger: Ledger, usd_per_million: dict[str, float]) -> Totals:
+    """Add up what the recorded steps used.
+
+    Args:
+        ledger: the run's.
+        usd_per_million: price of a million tokens by the kind of role (`reward`, `patch`).
+    """
+    games = tokens = 0
+    cost = 0.0
+    for step in ledger.steps():
+        result = step.result or {}
+        if step.method == "chat.complete":
+            used = result.get("tokens_in", 0) + result.get("tokens_out", 0)
+            tokens += used
+            cost += used / 1e6 * usd_per_million.get(step.key.split("/")[2], 0.0)
+        elif step.method in ("policy.evaluate", "gate.attribute"):
+            games += int(result.get("played", 0))
+    return Totals(games, tokens, round(cost, 6), ledger.wall_s())
+
+
+def prices(run_roles: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Return the price table of `totals` from the recipe's roles."""
+    return {
+        "reward": run_roles["reward_designer"]["usd_per_million_tokens"],
+        "patch": run_roles["code_patcher"]["usd_per_million_tokens"],
+    }
+
+
+def spent_up(run: Run, round: int) -> str:
+    """Return why the run stops before this round, or an empty text."""
+    budget = run.recipe.budget
+    if round >= budget.rounds:
+        return ROUNDS_DONE
+    used = totals(run.ledger, prices(run.recipe.roles.model_dump()))
+    limits = {"wall_s": used.wall_s, "games": used.games, "tokens": used.tokens, "cost_usd": used.cost_usd}
+    for name, amount in limits.items():
+        bound = getattr(budget, name)
+        if bound and amount >= bound:
+            remedy = f"go on with `ouroloop resume {run.folder} --set budget.{name}=MORE`"
+            return f"budget.{name} is spent ({amount:.6g} of {bound:.6g}); {remedy}"
+    return ""

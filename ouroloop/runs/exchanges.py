@@ -1,0 +1,54 @@
+"""The record of chat exchanges: what was asked and answered is a step, so that a resumed or replayed run pays nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ouroloop.ledger.sqlite import Ledger
+from ouroloop.protocols.errors import ModelError
+
+
+@contextmanager
+def recorded(ledger: Ledger, key: str, role: Any) -> Iterator[None]:
+    """Put a recorder before the role's chat model for one question, where it has one."""
+    inner = getattr(role, "chat", None)
+    if inner is None:
+        yield
+        return
+    role.chat = RecordedChat(inner, ledger, key)
+    try:
+        yield
+    finally:
+        role.chat = inner
+
+
+class RecordedChat:
+    """A chat model whose every exchange is a step `<key>/chat/<n>`, refusals and time-outs included."""
+
+    def __init__(self, inner: Any, ledger: Ledger, key: str) -> None:
+        """Wrap `inner`."""
+        self._inner, self._ledger, self._key = inner, ledger, key
+        self._count = 0
+
+    async def complete(self, messages: list[dict[str, str]], seed: int) -> Any:
+        """Return the recorded reply, or ask and record."""
+        from ouroloop.agents.chat import ChatReply
+
+        key = f"{self._key}/chat/{self._count}"
+        self._count += 1
+        step = self._ledger.step(key)
+        if step is None:
+            params = {"messages": messages, "seed": seed}
+            try:
+                reply = await self._inner.complete(messages, seed)
+            except ModelError as error:
+                self._ledger.record(key, "chat.complete", params, None, {"code": -32000, "message": str(error)})
+                raise
+            result = {"text": reply.text, "tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out}
+            self._ledger.record(key, "chat.complete", params, result)
+            return reply
+        if step.error is not None:
+            raise ModelError(step.error["message"])
+        return ChatReply(**step.result)

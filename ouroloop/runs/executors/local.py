@@ -1,0 +1,234 @@
+"""Training in child processes: SFT, GRPO and the board reader, each a plain job, two side by side.
+
+The children are started once and kept, so that the heavy imports are paid once. A child ends when its parent is gone.
+"""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ouroloop.envs.registry import make_task
+from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
+from ouroloop.protocols.records import RewardSpec
+from ouroloop.runs.libraries import silence
+from ouroloop.runs.recipe import TaskSettings
+
+if TYPE_CHECKING:
+    from ouroloop.policy.grpo.rollout import TermedReward
+    from ouroloop.protocols.ports import Task
+
+Report = Callable[[str, float, str], None]
+SHOWN = ("loss", "accuracy", "return_env")
+"""Figures of a training step that the progress display has room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One training, as data that travels to a child.
+
+    Args:
+        name: what the progress display calls it.
+        kind: `sft`, `grpo` or `reader`.
+        task: the game and its board.
+        config: the part's own settings.
+        seed: of everything random in it.
+        out: where the result is to lie; it appears there whole or not at all.
+        threads: CPU threads.
+        start: the policy to begin from (`grpo`).
+        reward: the spec to train under (`grpo`).
+        progress: (from, to) share of the whole training that this stage covers, for the annealing schedule.
+    """
+
+    name: str
+    kind: str
+    task: TaskSettings
+    config: dict[str, Any]
+    seed: int
+    out: Path
+    threads: int
+    start: Path | None = None
+    reward: RewardSpec | None = None
+    progress: tuple[float, float] = (0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training that has ended says of itself.
+
+    Args:
+        health: its monitors.
+        alarms: those that rang, each as JSON.
+        stopped: the alarm that ended it before its time, as one line; its result is then the last good weights.
+    """
+
+    health: dict[str, float]
+    alarms: tuple[dict[str, Any], ...] = ()
+    stopped: str | None = None
+
+
+_reports: Any = None
+
+
+def _begin(reports: Any, parent: int) -> None:
+    """Set up a child: ignore Ctrl-C (the parent decides), end with the parent."""
+    global _reports
+    _reports = reports
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    silence()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+def _run(job: Job) -> Trained:
+    """Do a job in the child."""
+
+    def report(step: str, fraction: float, metrics: dict[str, float] | None = None) -> None:
+        figures = {k: metrics[k] for k in SHOWN if k in metrics} if metrics else {}
+        _reports.put((job.name, fraction, " ".join([step, *(f"{k} {v:.3g}" for k, v in figures.items())])))
+
+    try:
+        return run_job(job, report)
+    except (UsageError, SurroundingsError):  # no fault of the candidate: the base of the policy is gone, say
+        raise
+    except Exception as error:  # the boundary of the process: only errors that travel well may cross it
+        if "No space left" in str(error) or getattr(error, "errno", None) == errno.ENOSPC:
+            raise SurroundingsError(f"no room left on the disk of {job.out.parent}: free some and resume the run") from None
+        raise TrainingError(f"{job.name}: {type(error).__name__}: {error}"[:300]) from None
+
+
+def run_job(job: Job, report: Callable[..., None]) -> Trained:
+    """Do a job in this process."""
+    task = make_task(job.task)
+    if job.kind == "reader":
+        from ouroloop.perception.reader import ReaderConfig
+        from ouroloop.perception.training import train_reader
+
+        reader = train_reader(task, ReaderConfig(**job.config), job.seed, job.out, report)
+        return Trained({"exact": reader.exact})
+    from ouroloop.policy.snake_gpt import threads
+
+    threads(job.threads)
+    if job.kind == "sft":
+        from ouroloop.policy.sft.fit import SftConfig, fit_sft
+
+        return Trained(dict(fit_sft(task, SftConfig(**job.config), job.seed, job.out, report).health))
+    return _grpo(job, task, report)
+
+
+def _grpo(job: Job, task: Task, report: Callable[..., None]) -> Trained:
+    """Train a policy under a reward; a training in stages warms up in the first of them."""
+    from ouroloop.policy.grpo.fit import GrpoConfig, train_grpo
+
+    assert job.start is not None
+    assert job.reward is not None
+    spec, (low, high) = job.reward, job.progress
+    config = GrpoConfig(**job.config)
+    if low > 0:
+        config = config.model_copy(update={"warmup": 0.0})
+    reward = termed(spec, list(task.features))
+    found = train_grpo(
+        task, job.start, reward, lambda p: spec.gamma_at(low + p * (high - low)), config, job.seed, job.out, report
+    )
+    return Trained(dict(found.health), tuple(asdict(alarm) for alarm in found.alarms), found.stopped)
+
+
+def termed(spec: RewardSpec, features: list[str]) -> TermedReward:
+    """Return a spec as a function of features, with each of its terms as a function of its own."""
+    from ouroloop.policy.grpo.rollout import TermedReward
+    from ouroloop.rewards.language import compile_spec
+
+    parts = {term.name: spec.model_copy(update={"terms": (term,)}) for term in spec.terms}
+    return TermedReward(compile_spec(spec, features), {name: compile_spec(part, features) for name, part in parts.items()})
+
+
+class Trainers:
+    """A few child processes that train; started on first use."""
+
+    def __init__(self, workers: int) -> None:
+        """Use so many processes at most."""
+        self.workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+        self._reports: Any = None
+
+    def threads(self, cores: int) -> int:
+        """Return a job's share of the cores, also where it runs alone: what it makes must not depend on its neighbours."""
+        return max(1, cores // self.workers)
+
+    def run(self, jobs: Iterable[Job], report: Report) -> Iterator[tuple[Job, Trained | TrainingError]]:
+        """Do the jobs, side by side; yield each as it ends with what it says of itself, or with the error that ended it.
+
+        A process that dies (out of memory, say) takes its neighbours' work along: what was not finished then is done again
+        one at a time, and only the job that dies alone has failed.
+        """
+        waiting = list(jobs)
+        try:
+            for done in self._side_by_side(waiting, report):
+                waiting.remove(done[0])
+                yield done
+        except BrokenProcessPool:
+            self.close()
+            for job in waiting:
+                yield self._alone(job, report)
+
+    def _side_by_side(self, jobs: list[Job], report: Report) -> Iterator[tuple[Job, Trained | TrainingError]]:
+        pool = self._started()
+        futures = {pool.submit(_run, job): job for job in jobs}
+        while futures:
+            ended = [f for f in futures if f.done()]
+            for future in ended:
+                yield futures.pop(future), self._outcome(future)
+            self._drain(report, 0.0 if ended else 0.2)
+
+    def _alone(self, job: Job, report: Report) -> tuple[Job, Trained | TrainingError]:
+        try:
+            return next(self._side_by_side([job], report))
+        except BrokenProcessPool:
+            self.close()
+            return job, TrainingError("the training process died (out of memory?): use smaller batches in [grpo] or [sft]")
+
+    def _outcome(self, future: Future[Trained]) -> Trained | TrainingError:
+        try:
+            return future.result()
+        except TrainingError as error:
+            return error
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._reports = context.Queue()
+            self._pool = ProcessPoolExecutor(self.workers, context, _begin, (self._reports, os.getpid()))
+        return self._pool
+
+    def _drain(self, report: Report, wait_s: float) -> None:
+        try:
+            while True:
+                report(*self._reports.get(timeout=wait_s) if wait_s else self._reports.get_nowait())
+        except queue.Empty:
+            return
+
+    def close(self) -> None:
+        """End the processes at once; safe to call twice."""
+        if self._pool is None:
+            return
+        processes = list((self._pool._processes or {}).values())
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.terminate()
+        self._pool = None

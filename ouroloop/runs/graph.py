@@ -1,0 +1,102 @@
+"""The round as a LangGraph state machine. Its state is a round number; everything else lies in the ledger.
+
+`observe -> decide -> propose -> screen -> train -> gate -> settle -> watch`, then the next round or the end. LangGraph's
+checkpoints lie in the same SQLite file. Every node may be repeated: its steps are recorded once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any, TypedDict
+
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.graph import END, START, StateGraph
+
+from ouroloop.runs.budget import spent_up
+from ouroloop.runs.context import Run
+from ouroloop.runs.phases.attribute import attribute
+from ouroloop.runs.phases.gate import gate
+from ouroloop.runs.phases.observe import decide, observe
+from ouroloop.runs.phases.propose import propose
+from ouroloop.runs.phases.screen import screen
+from ouroloop.runs.phases.start import open_eyes, start
+from ouroloop.runs.phases.train import train
+from ouroloop.runs.phases.watch import watch
+
+
+class State(TypedDict):
+    """What LangGraph checkpoints: the round at hand."""
+
+    round: int
+
+
+PHASES: dict[str, Callable[[Run, int], Any]] = {
+    "observe": observe,
+    "decide": decide,
+    "propose": propose,
+    "screen": screen,
+    "train": train,
+    "gate": gate,
+    "settle": attribute,
+    "watch": watch,
+}
+
+
+def run_rounds(run: Run) -> str:
+    """Run (or go on with) the graph until a budget is spent; return which, as `budget.spent_up` says it."""
+    if run.recipe.perception == "vision":
+        open_eyes(run)
+    connection = sqlite3.connect(run.ledger.path, timeout=10, check_same_thread=False)
+    try:
+        graph = _build(run).compile(checkpointer=SqliteSaver(connection))
+        config: Any = {"configurable": {"thread_id": "run"}, "recursion_limit": 12 * run.recipe.budget.rounds + 12}
+        known = graph.get_state(config)
+        if known.values and not known.next:  # finished earlier; a larger budget may let it go on
+            graph.update_state(config, {"round": known.values["round"]}, as_node="start")
+        begin: Any = None if known.values else {"round": 0}
+        graph.invoke(begin, config, durability="sync")
+        return spent_up(run, graph.get_state(config).values["round"])
+    finally:
+        connection.close()
+
+
+def _build(run: Run) -> StateGraph[State]:
+    graph: StateGraph[State] = StateGraph(State)
+    graph.add_node("start", _start(run))
+    graph.add_edge(START, "start")
+    names = list(PHASES)
+    for name in names:
+        graph.add_node(name, _node(run, name))
+    graph.add_node("next", _next())
+    graph.add_conditional_edges("start", _goes_on(run), {"on": names[0], "end": END})
+    for before, after in zip(names, [*names[1:], "next"], strict=True):
+        graph.add_edge(before, after)
+    graph.add_conditional_edges("next", _goes_on(run), {"on": names[0], "end": END})
+    return graph
+
+
+def _start(run: Run) -> Any:
+    def node(state: State) -> dict[str, Any]:
+        run.progress.phase(0, run.recipe.budget.rounds, "start")
+        start(run)
+        return {}
+
+    return node
+
+
+def _node(run: Run, name: str) -> Any:
+    def node(state: State) -> dict[str, Any]:
+        run.progress.phase(state["round"], run.recipe.budget.rounds, name)
+        PHASES[name](run, state["round"])
+        return {}
+
+    return node
+
+
+def _next() -> Any:
+    return lambda state: {"round": state["round"] + 1}
+
+
+def _goes_on(run: Run) -> Callable[[State], str]:
+    return lambda state: "end" if spent_up(run, state["round"]) else "on"

@@ -1,0 +1,264 @@
+"""Making, opening and closing runs. Nothing is written before everything that can be checked is checked."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sqlite3
+import tomllib
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from ouroloop.ledger.sqlite import Ledger, disk_full, is_full, require_room
+from ouroloop.ledger.workspace import no_git
+from ouroloop.protocols.errors import LedgerError, OuroloopError, UsageError
+from ouroloop.runs.cache import cache_root
+from ouroloop.runs.recipe import Recipe, build_recipe, identity, recipe_toml
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from ouroloop.protocols.ports import Role, Sandbox, Task
+    from ouroloop.runs.context import Run
+    from ouroloop.runs.progress import Progress
+
+NEED_MB = 64
+ROLE_METHODS = {"critic": "critic.diagnose", "reward_designer": "reward.design", "code_patcher": "patch.propose"}
+RUNS = Path("runs")
+
+
+def next_folder(name: str, home: Path = RUNS) -> Path:
+    """Return the first free `runs/<name>-NNN`."""
+    taken = {p.name for p in home.glob(f"{name}-*")} if home.is_dir() else set()
+    return next(home / f"{name}-{i:03d}" for i in range(1, 100_000) if f"{name}-{i:03d}" not in taken)
+
+
+def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
+    """Make a run directory after checking that the run can begin; it appears whole or not at all.
+
+    Raises:
+        UsageError: the directory exists, or the recipe asks for what cannot be.
+        SurroundingsError: no sandbox, no git, no room, or no base for the start policy.
+    """
+    if folder.exists():
+        raise exists_already(folder)
+    check_start(recipe)
+    check_training_settings(recipe)
+    if shutil.which("git") is None:
+        raise no_git()
+    require_room(folder.parent, NEED_MB)
+    if not cache_root().is_dir():
+        progress.note("first use: the sandbox is being built, which takes up to a minute")
+    _, sandbox, _ = _parts(recipe, folder.name)
+    sandbox.close()
+    half = folder.with_name(f".{folder.name}.{os.getpid()}")
+    try:
+        half.mkdir(parents=True)
+        (half / "recipe.toml").write_text(recipe_toml(recipe), encoding="utf-8")
+        ledger = Ledger(half / "ledger.sqlite", "create")
+        ledger.set_meta("status", "stopped")
+        ledger.set_meta("recipe", identity(recipe))
+        ledger.close()
+        half.rename(folder)
+    except OSError as error:
+        if folder.exists():
+            raise exists_already(folder) from None
+        if is_full(error):
+            raise disk_full(folder) from None
+        raise UsageError(f"{folder} cannot be made: {error.strerror}; choose another --run-dir") from None
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    progress.note(f"run directory {folder}")
+
+
+def exists_already(folder: Path) -> UsageError:
+    """Return the error for a run directory that is there."""
+    return UsageError(f"{folder} exists already: `ouroloop resume {folder}` goes on with it, or choose another --run-dir")
+
+
+def check_start(recipe: Recipe) -> None:
+    """Refuse a start controller, reward or policy that cannot be used. A policy is opened: only then all is known of it.
+
+    Raises:
+        UsageError: it is missing, damaged, or another board's.
+        SurroundingsError: the base of the policy, or the one to be trained, is not on this machine.
+    """
+    from ouroloop.protocols.errors import CandidateFault
+    from ouroloop.rewards.language import parse
+
+    start = recipe.start
+    for name in (start.controller, start.reward):
+        if name is not None and not Path(name).is_file():
+            raise UsageError(f"start file {name} does not exist; give a file, or leave the key out")
+    if start.reward is not None:
+        try:
+            parse(Path(start.reward).read_text(encoding="utf-8"))
+        except (CandidateFault, UnicodeDecodeError, OSError) as error:
+            raise UsageError(f"start.reward {start.reward} is no reward spec: {error}") from None
+    if start.policy != "sft":
+        from ouroloop.policy.bases import open_policy
+        from ouroloop.policy.shipped import find_policy
+
+        open_policy(find_policy(start.policy), task=recipe.task.name, size=recipe.task.size)
+    elif base := recipe.sft.model_dump().get("base"):
+        from ouroloop.policy.bases.origin import find_checkpoint
+
+        find_checkpoint(str(base))
+
+
+def check_training_settings(recipe: Recipe) -> None:
+    """Refuse unknown or impossible settings of the trainings before anything is written; raises UsageError."""
+    from pydantic import ValidationError
+
+    from ouroloop.envs.snake.encodings import encoding_of
+    from ouroloop.perception.reader import ReaderConfig
+    from ouroloop.policy.grpo.fit import GrpoConfig
+    from ouroloop.policy.sft.fit import SftConfig
+    from ouroloop.protocols.jsonrpc import one_line
+
+    encoding_of(str(recipe.sft.model_dump().get("encoding", "path")), recipe.task.size)
+    tables: dict[str, tuple[type[BaseModel], dict[str, Any]]] = {
+        "sft": (SftConfig, recipe.sft.model_dump()),
+        "grpo": (GrpoConfig, recipe.grpo.model_dump(exclude={"stages", "eta"})),
+        "reader": (ReaderConfig, recipe.reader.model_dump(exclude={"noise"})),
+    }
+    for name, (model, values) in tables.items():
+        try:
+            model.model_validate(values)
+        except ValidationError as error:
+            known = ", ".join(sorted(model.model_fields))
+            raise UsageError(f"[{name}] {one_line(error)}; its keys are {known}") from None
+
+
+def _parts(recipe: Recipe, run: str) -> tuple[Task, Sandbox, dict[str, Role]]:
+    from ouroloop.envs.registry import make_task
+    from ouroloop.runs.asking import build_role
+    from ouroloop.sandbox.choose import choose
+
+    task = make_task(recipe.task)
+    roles = {name: build_role(getattr(recipe.roles, name), method) for name, method in ROLE_METHODS.items()}
+    return task, choose(recipe.sandbox, task.toolkit_source, len(task.actions), run=run, image=recipe.sandbox_image), roles
+
+
+def read_recipe(folder: Path, overrides: tuple[str, ...] = ()) -> Recipe:
+    """Return the recipe saved with a run; only its budget may be overridden.
+
+    Raises:
+        UsageError: not a run directory, or another key than `budget.*` is set.
+    """
+    path = folder / "recipe.toml"
+    for override in overrides:
+        if not override.startswith("budget."):
+            raise UsageError(
+                f"--set {override}: a run that has begun takes only budget.* (its other settings are part of its record)"
+            )
+    try:
+        return build_recipe(tomllib.loads(path.read_text(encoding="utf-8")), overrides, str(path))
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(f"{folder} is not a run directory: it holds no recipe.toml; `ouroloop list` shows the runs") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise LedgerError(f"{path} is damaged ({error}): restore it from a copy, or start a new run") from None
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[IO[str]]:
+    """Hold a run's lock; raises LedgerError where another process has it."""
+    with (folder / "run.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise LedgerError(f"{folder} is in use by another process; wait for it or end it") from None
+        yield file
+
+
+def is_running(folder: Path) -> bool:
+    """Return whether a process holds the run's lock."""
+    try:
+        with (folder / "run.lock").open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+@contextmanager
+def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> Iterator[Run]:
+    """Open a run for work, with all its parts; undo what a killed process left half-done."""
+    from ouroloop.ledger.store import Store
+    from ouroloop.ledger.workspace import Workspace
+    from ouroloop.runs.context import Run, standing
+    from ouroloop.runs.executors.local import Trainers
+    from ouroloop.runs.players import Players
+
+    with ExitStack() as stack:
+        ledger = stack.enter_context(closing(Ledger(folder / "ledger.sqlite")))  # first: one of another version says so
+        recipe = read_recipe(folder, overrides)
+        stack.enter_context(locked(folder))
+        if ledger.meta("recipe") != identity(recipe):
+            raise LedgerError(f"{folder / 'recipe.toml'} is not the one that the run began with: restore it from a copy")
+        task, sandbox, roles = _parts(recipe, folder.name)
+        stack.callback(sandbox.close)
+        progress.note(f"sandbox: {sandbox.name}")
+        trainers = stack.enter_context(closing(Trainers(min(2, recipe.threads))))
+        store, workspace = Store(folder / "artifacts"), Workspace(folder / "workspace")
+        store.clear_scratch()
+        states = standing(ledger)
+        workspace.recover(states[-1]["commit"] if states else None)
+        ledger.event("run.opened", {"sandbox": sandbox.name, "pid": os.getpid()})
+        if overrides:
+            _replace(folder / "recipe.toml", recipe_toml(recipe))
+        players = Players(task, store, sandbox, recipe.seed, recipe.task.size)
+        yield Run(recipe, folder, task, ledger, store, workspace, players, trainers, roles, progress)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Replace a file's text, whole or not at all."""
+    half = path.with_suffix(".new")
+    half.write_text(text, encoding="utf-8")
+    half.replace(path)
+
+
+def work(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> str:
+    """Run or go on with a run until its budget is spent; return its status.
+
+    `done`: all rounds are done; `stopped`: another budget was spent, or the user stopped it. A failure leaves `failed`.
+    """
+    from ouroloop.runs.budget import ROUNDS_DONE
+    from ouroloop.runs.graph import run_rounds
+
+    with opened(folder, progress, overrides) as run:
+        _set_threads(run.recipe.threads)
+        run.ledger.set_meta("status", "running")
+        status = "failed"
+        try:
+            stopped = run_rounds(run)
+            status = "done" if stopped == ROUNDS_DONE else "stopped"
+            if status == "stopped":
+                progress.note(stopped)
+        except KeyboardInterrupt:
+            status = "stopped"
+            raise
+        finally:
+            _leave(run, status)
+    return status
+
+
+def _leave(run: Run, status: str) -> None:
+    """Note the status; on a full disk that is one write too many, and the error under way says more."""
+    try:
+        run.ledger.set_meta("status", status)
+    except (OuroloopError, sqlite3.Error):
+        run.progress.note(f"the status {status!r} could not be written")
+
+
+def _set_threads(count: int) -> None:
+    from ouroloop.policy.snake_gpt import threads
+
+    threads(max(1, count // 2))  # candidate and incumbent play side by side, one thread each

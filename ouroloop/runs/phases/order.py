@@ -1,0 +1,116 @@
+"""The A* screen: what every candidate does on a bank of positions, beside the incumbent, weighed by the oracle's regret."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ouroloop.gate.bank import Bank, Failures, build_bank, read_failures
+from ouroloop.gate.screen import Answers, View, answers, score_bank
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.runs.phases.settle import combined
+from ouroloop.runs.players import Lenient, close
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ouroloop.protocols.records import Incumbent, Observations
+    from ouroloop.runs.context import Run
+
+
+def order(run: Run, round: int) -> list[dict[str, Any]]:
+    """Score the round's undecided candidates on the bank, once; return an entry for each, the most promising first.
+
+    An entry holds `candidate` and `kind`, and either `fault` (layer and reason) or `score` and `objection`.
+    """
+    found: list[dict[str, Any]] = run.step(f"{round}/gate/order", "gate.screen", {}, lambda: _order(run, round))
+    return found
+
+
+def _order(run: Run, round: int) -> list[dict[str, Any]]:
+    pending, incumbent = run.undecided(round), run.incumbent()
+    if not pending:
+        return []
+    screen = Screen(run, build_bank(run.task, run.seed("bank", round), run.recipe.gate.positions, failures(run, round)))
+    try:
+        base = screen.answers(incumbent, lenient=True)
+    except CandidateFault as fault:
+        run.progress.note(f"the incumbent fails on the bank ({fault}): it counts as losing everywhere")
+        base = None
+    out: list[dict[str, Any]] = []
+    for i, candidate in enumerate(pending):
+        run.progress.advance("A* screen", i / len(pending), candidate.id)
+        entry: dict[str, Any] = {"candidate": candidate.id, "kind": candidate.kind}
+        player = combined(run, round, candidate, incumbent)
+        try:
+            score = score_bank(screen.bank, screen.answers(player), base)
+            same = score.changed == 0 and screen.same_on_pool(player, incumbent)
+        except CandidateFault as fault:
+            entry |= {"fault": {"layer": fault.layer, "reason": f"on the bank: {fault.reason}"}}
+        else:
+            positions = len(screen.bank) + len(screen.bank.pool)
+            objection = f"same moves as the incumbent on all {positions} positions" if same else score.objection
+            entry |= {"score": asdict(score), "objection": objection}
+        out.append(entry)
+    return sorted(out, key=lambda e: (-e["score"]["candidate"]["merit"] if "score" in e else 1.0, e["candidate"]))
+
+
+def failures(run: Run, round: int) -> list[Failures]:
+    """Return the positions in which incumbents lost their search games up to this round, newest first."""
+    steps = (run.ledger.step(f"{r}/observe/play") for r in range(round, -1, -1))
+    return [read_failures(run.store.text(s.result["failures"])) for s in steps if s is not None and s.result["failures"]]
+
+
+class Screen:
+    """A bank, and what each policy makes of it, which candidates of the same policy share."""
+
+    def __init__(self, run: Run, bank: Bank) -> None:
+        """Ask nobody yet."""
+        self.run, self.bank = run, bank
+        self._seen: dict[str, Observations] = {}
+        self._views: dict[tuple[str, str], View] = {}
+        self._pool_moves: dict[Incumbent, NDArray[np.int8]] = {}
+
+    def answers(self, player: Incumbent, *, lenient: bool = False) -> Answers:
+        """Return what a player does on the bank; where it fails, action 0 if `lenient`.
+
+        Raises:
+            CandidateFault: its controller fails, or its worker does.
+        """
+        view, opened = self._view("bank", player.policy), self.run.players.open(player)
+        session = Lenient(opened) if lenient else opened.session
+        try:
+            return answers(self.bank, view, opened.policy, session, opened.perceive)
+        finally:
+            close(opened)
+
+    def same_on_pool(self, player: Incumbent, incumbent: Incumbent) -> bool:
+        """Tell whether two players make the same moves in all positions that the bank was drawn from.
+
+        Raises:
+            CandidateFault: the player's controller fails, or a worker does.
+        """
+        if incumbent not in self._pool_moves:
+            self._pool_moves[incumbent] = self._moves(incumbent, lenient=True)
+        return np.array_equal(self._moves(player, lenient=False), self._pool_moves[incumbent])
+
+    def _moves(self, player: Incumbent, *, lenient: bool) -> NDArray[np.int8]:
+        view, opened = self._view("pool", player.policy), self.run.players.open(player)
+        session = Lenient(opened) if lenient else opened.session
+        try:
+            return session.act(view.seen, view.logits)
+        finally:
+            close(opened)
+
+    def _view(self, which: Literal["bank", "pool"], policy: str) -> View:
+        """Return what a policy sees of the bank or of the pool, perceived and rated once."""
+        if which not in self._seen:
+            true = self.bank.observations if which == "bank" else self.bank.pool
+            perceive = self.run.players.perceive
+            self._seen[which] = perceive(true) if perceive else true
+        if (which, policy) not in self._views:
+            seen = self._seen[which]
+            self._views[which, policy] = View(seen, self.run.players.policy(policy).logits(seen))
+        return self._views[which, policy]

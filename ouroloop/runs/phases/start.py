@@ -1,0 +1,146 @@
+"""Start: the eyes, the first policy and the first incumbent."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ouroloop.protocols.canonical import content_hash, sha256
+from ouroloop.protocols.errors import TrainingError
+from ouroloop.protocols.records import Incumbent, RewardSpec
+from ouroloop.protocols.seeds import STREAM_LENGTH
+from ouroloop.runs.cache import model_cache
+from ouroloop.runs.context import as_dict
+from ouroloop.runs.executors.local import Job
+from ouroloop.runs.phases.screen import reward_text
+from ouroloop.runs.phases.watch import measured
+from ouroloop.runs.players import close, outcomes_of_accepted
+from ouroloop.runs.recipe import read_text
+
+if TYPE_CHECKING:
+    from ouroloop.runs.context import Run
+
+EXPLANATIONS = ("README.md", "training.json", "curve.png")
+"""What `ouroloop train` leaves beside a policy for people to read."""
+
+
+def start(run: Run) -> None:
+    """Train (or load) the policy that the run begins with, commit it as the first incumbent, and score it."""
+    policy = run.step("start/policy", "policy.train", {}, lambda: _policy(run))["policy"]
+    run.step("start/incumbent", "run.start", {}, lambda: _incumbent(run, policy))
+    games = run.recipe.gate.watch_games
+    params = {"stream": "watch", "first": STREAM_LENGTH - games, "count": games}
+    first = run.step("start/score", "policy.evaluate", params, lambda: _score(run))
+    run.progress.note(f"start: score {first['score']['mean']:.1f} [{first['score']['low']:.1f}, {first['score']['high']:.1f}]")
+
+
+def open_eyes(run: Run) -> None:
+    """Train or load the board reader and put it between the boards and the player, whenever a run is opened."""
+    from ouroloop.perception.perceive import VisionPerception
+    from ouroloop.perception.reader import load_reader
+
+    digest = run.step("start/reader", "perception.train", {}, lambda: {"reader": _reader(run)})["reader"]
+    reader = load_reader(run.store.path(digest), run.task)
+    run.players.perceive = VisionPerception(reader, run.task, noise=run.recipe.reader.noise, seed=run.seed("camera"))
+
+
+def _reader(run: Run) -> str:
+    config = run.recipe.reader.model_dump(exclude={"noise"})
+    return _trained(run, "reader", config, run.seed("reader"), "perception")
+
+
+def _policy(run: Run) -> dict[str, Any]:
+    """Return the hash of the policy that the recipe names, or of one trained by SFT.
+
+    A policy that is given was opened when the run was made. What explains it to people stays behind: it decides no move.
+    """
+    given = run.recipe.start.policy
+    if given == "sft":
+        return {"policy": _trained(run, "sft", run.recipe.sft.model_dump(), run.seed("sft"), "policy")}
+    from ouroloop.policy.shipped import find_policy
+
+    copy = run.store.scratch_dir() / "policy"
+    shutil.copytree(find_policy(given), copy, ignore=shutil.ignore_patterns(*EXPLANATIONS))
+    digest = run.store.put_dir(copy)
+    shutil.rmtree(copy.parent, ignore_errors=True)
+    return {"policy": digest}
+
+
+def _trained(run: Run, kind: str, config: dict[str, Any], seed: int, part: str) -> str:
+    """Train a model, or take the one that an equal training left in the cache; return its hash in the store."""
+    task = run.recipe.task
+    key = content_hash(
+        [
+            kind,
+            config,
+            _base(config),
+            seed,
+            task.model_dump(),
+            run.recipe.threads,
+            source_hash(part),
+            source_hash("envs"),
+            version("torch"),
+        ]
+    )
+    cached = model_cache() / key
+    out = run.store.scratch_dir() / kind
+    if cached.is_dir():
+        shutil.copytree(cached, out)
+    else:
+        job = Job(kind, kind, task, config, seed, out, run.trainers.threads(run.recipe.threads))
+        _, health = next(run.trainers.run([job], run.progress.advance))
+        if isinstance(health, TrainingError):
+            raise health
+        keep(out, cached)
+    digest = run.store.put_dir(out)
+    shutil.rmtree(out.parent, ignore_errors=True)
+    return digest
+
+
+def _base(config: dict[str, Any]) -> str:
+    """Return what tells the base of a training from others that have lain where it lies; empty where there is none."""
+    if not config.get("base"):
+        return ""
+    from ouroloop.policy.bases.origin import find_checkpoint
+
+    return find_checkpoint(str(config["base"]))[1].fingerprint
+
+
+def keep(folder: Path, cached: Path) -> None:
+    """Copy a finished model into the cache, whole or not at all; a cache that cannot be written is no error."""
+    half = cached.with_name(f".{cached.name}.{folder.parent.name}")
+    try:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(folder, half)
+        half.rename(cached)
+    except OSError:
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def source_hash(part: str) -> str:
+    """Return the hash of a part's source files: a model made by other code is another model."""
+    folder = Path(__file__).parents[2] / part
+    return content_hash([[str(p.relative_to(folder)), sha256(p.read_bytes())] for p in sorted(folder.rglob("*.py"))])
+
+
+def _incumbent(run: Run, policy: str) -> dict[str, Any]:
+    given = run.recipe.start
+    controller = read_text(Path(given.controller), "start file") if given.controller else run.task.start_controller
+    spec = RewardSpec.model_validate_json(read_text(Path(given.reward), "start file")) if given.reward else RewardSpec()
+    reward = reward_text(spec)
+    incumbent = Incumbent(policy, run.store.put_text(reward), run.store.put_text(controller))
+    return {"incumbent": as_dict(incumbent), "commit": run.workspace.create(controller, reward, policy)}
+
+
+def _score(run: Run) -> dict[str, Any]:
+    """Score the first incumbent on watch seeds from the far end of the stream, which no round reaches."""
+    games = run.recipe.gate.watch_games
+    player = run.players.open_or_none(run.incumbent())
+    try:
+        outcomes = outcomes_of_accepted(player, run.task, run.players.seeds("watch", STREAM_LENGTH - games, games))
+    finally:
+        close(player)
+    run.progress.games(games)
+    return {"played": games, **measured(outcomes, run.seed("bootstrap", "start"))}

@@ -1,0 +1,245 @@
+"""Watch: what stands is played on fresh seeds after every round; a confirmed regression is rolled back (`patch.rollback`).
+
+The incumbent, the states just before it and an older one play the same games. Every accepted candidate is tested against
+every state before it with whom it has shared games, over all rounds: one that beats its predecessor alone, while an older
+state beats it, is found too. At fault is the change of whose harm the games say most.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import combinations, count
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ouroloop.gate.betting import Wager
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.protocols.records import Incumbent, Outcomes
+from ouroloop.runs.context import as_dict, kept
+from ouroloop.runs.phases.rollback import Standing, lineage, roll_back
+from ouroloop.runs.players import close, outcomes_of_accepted
+
+if TYPE_CHECKING:
+    from ouroloop.runs.context import Run
+
+REGRESSION_ALPHA = 0.05
+"""Chance that a state which is no worse than any before it is ever found worse, over all rounds and all of these."""
+SHOWN = 3
+"""Lost games whose ends are shown to whoever patches next."""
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """A state that is shown to be worse than an older one.
+
+    Args:
+        newer: index of the worse state in the lineage.
+        older: index of the better one.
+        differences: newer minus older utility in the games that they shared, (n,).
+        log_e: evidence for it, as a log e-value.
+    """
+
+    newer: int
+    older: int
+    differences: Floats
+    log_e: float
+
+
+def watch(run: Run, round: int) -> None:
+    """Score what stands on fresh seeds; roll back what is shown to be worse, until nothing more is."""
+    seen = _seen(run, f"{round}/watch/play", round, 2 * round)
+    for trial in count():
+        found = run.step(f"{round}/watch/judge/{trial}", "gate.judge_watch", {}, lambda: _judge(run))
+        if found["candidate"] is None:
+            break
+        roll_back(run, f"{round}/rollback/{trial}", found["candidate"], found["reason"], found["transcripts"])
+    if trial:
+        seen = _seen(run, f"{round}/watch/again", round, 2 * round + 1)
+    score = seen["score"]
+    run.progress.note(f"round {round + 1}: score {score['mean']:.1f} [{score['low']:.1f}, {score['high']:.1f}]")
+
+
+def watched(states: list[Standing], span: int, round: int) -> list[Standing]:
+    """Return who plays in a round: the newest state, the `span` before it, and of those before them one after the other."""
+    window, older = states[-span - 1 :], states[: -span - 1]
+    return [*([older[round % len(older)]] if older else []), *window]
+
+
+def _seen(run: Run, key: str, round: int, block: int) -> dict[str, Any]:
+    """Play the watched states on a block of fresh seeds, once."""
+    games = run.recipe.gate.watch_games
+    params = {"stream": "watch", "first": block * games, "count": games}
+    found: dict[str, Any] = run.step(key, "policy.evaluate", params, lambda: _play(run, round, block * games))
+    return found
+
+
+def _play(run: Run, round: int, first: int) -> dict[str, Any]:
+    """Play the watched states on the same seeds; the newest is scored."""
+    games = run.recipe.gate.watch_games
+    seeds = run.players.seeds("watch", first, games)
+    line = lineage(run.ledger)
+    states = watched(line, run.recipe.gate.watch_span, round)
+    players = [run.players.open_or_none(state.incumbent) for state in states]
+    try:
+        with ThreadPoolExecutor(run.recipe.threads) as pool:
+            played = list(pool.map(lambda player: outcomes_of_accepted(player, run.task, seeds), players))
+    finally:
+        for player in players:
+            close(player)
+    run.progress.games(games * len(states))
+    return {
+        "played": games * len(states),
+        "first": first,
+        **measured(played[-1], run.seed("bootstrap", round)),
+        "states": [
+            {"incumbent": as_dict(state.incumbent), "age": line.index(state), "utility": [kept(u) for u in found.utility]}
+            for state, found in zip(states, played, strict=True)
+        ],
+    }
+
+
+def measured(outcomes: Outcomes, seed: int) -> dict[str, Any]:
+    """Return score with its bootstrap interval, win rate, path optimality and utility."""
+    from ouroloop.policy.play import estimate
+
+    score: NDArray[np.float64] = outcomes.score.astype(np.float64)
+    return {
+        "score": asdict(estimate(score, np.random.default_rng(seed))),
+        "win_rate": float(outcomes.won.mean()),
+        "path_optimality": float(outcomes.path_optimality.mean()),
+        "utility": float(outcomes.utility.mean()),
+    }
+
+
+def _judge(run: Run) -> dict[str, Any]:
+    """Return the candidate to roll back, why, and games that show it; `candidate` is None where nothing is shown worse."""
+    states = lineage(run.ledger)
+    shared = Shared(run)
+    found = max(regressions(states, shared, run.recipe.gate.gain), key=lambda r: r.log_e, default=None)
+    if found is None:
+        return {"candidate": None}
+    fault = at_fault(states, shared, found, run.recipe.gate.gain)
+    mean, games = found.differences.mean(), len(found.differences)
+    whom = "its predecessor" if found.older == found.newer - 1 else (states[found.older].candidate or "the start")
+    reason = f"worse than {whom} by {-mean:.3f} utility over {games} watch games (e-value {_number(found.log_e)})"
+    if fault != found.newer:
+        reason = f"{states[found.newer].candidate} is {reason}; most evidence is against {states[fault].candidate}"
+    return {
+        "candidate": states[fault].candidate,
+        "reason": reason,
+        "transcripts": _transcripts(run, states[fault].incumbent, shared.worst_seeds(states, found)),
+    }
+
+
+def regressions(states: list[Standing], shared: Shared, gain: float) -> Iterator[Regression]:
+    """Yield every pair whose newer state is shown worse; one d states back gets a share 1 / (d (d + 1)) of the level.
+
+    The distance is that of the pair's first games: what is rolled back between them later lowers no bar.
+    """
+    for older, newer in combinations(range(len(states)), 2):
+        one, other = states[newer].incumbent, states[older].incumbent
+        blocks = shared.blocks_of(one, other)
+        log_e = log_evidence(blocks, gain)
+        back = shared.distance(one, other)
+        if blocks and log_e >= -math.log(REGRESSION_ALPHA / (back * (back + 1))):
+            yield Regression(newer, older, np.concatenate(blocks), log_e)
+
+
+def log_evidence(blocks: list[Floats], gain: float) -> float:
+    """Return the log e-value against "never worse" of differences that came in blocks, one a round.
+
+    One that has been good may turn bad, so gamblers begin at every block, with shares 1 / (k (k + 1)) of the capital: a
+    mixture of e-processes, and so one itself, which does not have to win back what the good rounds cost it (the e-detector
+    of Shin, Ramdas and Rinaldo 2023, "E-detectors: a nonparametric framework for sequential change detection", with
+    weights that sum to 1).
+    """
+    logs = []
+    for start in range(len(blocks)):
+        test = Wager(0.0, gain)
+        test.add(-np.concatenate(blocks[start:]))
+        logs.append(test.log_e - math.log((start + 1) * (start + 2)))
+    return float(np.logaddexp.reduce(logs)) if logs else 0.0
+
+
+def at_fault(states: list[Standing], shared: Shared, found: Regression, gain: float) -> int:
+    """Return the state between the better and the worse one of whose coming the games say most that it made things worse.
+
+    Where they say so of none, it is the worse one itself.
+    """
+    between = range(found.older + 1, found.newer + 1)
+    steps = {k: shared.blocks_of(states[k].incumbent, states[k - 1].incumbent) for k in between}
+    harm = {k: log_evidence(blocks, gain) for k, blocks in steps.items()}
+    worst = max(between, key=lambda k: (harm[k], k))
+    return worst if harm[worst] > 0 else found.newer
+
+
+class Shared:
+    """The watch games on record, by who played them."""
+
+    def __init__(self, run: Run) -> None:
+        """Read them."""
+        self.blocks: list[tuple[int, dict[Incumbent, Floats]]] = []
+        self._ages: list[dict[Incumbent, int]] = []
+        self._run = run
+        for step in run.ledger.steps("*/watch/*", ("policy.evaluate",)):
+            block = {Incumbent(**s["incumbent"]): np.array(s["utility"]) for s in step.result["states"]}
+            self.blocks.append((step.result["first"], block))
+            self._ages.append({Incumbent(**s["incumbent"]): s["age"] for s in step.result["states"]})
+
+    def differences(self, one: Incumbent, other: Incumbent) -> Floats:
+        """Return the utilities of `one` minus those of `other` in the games that both played, in their order: (n,)."""
+        both = self.blocks_of(one, other)
+        return np.concatenate(both) if both else np.zeros(0)
+
+    def blocks_of(self, one: Incumbent, other: Incumbent) -> list[Floats]:
+        """Return the same, block by block."""
+        return [block[one] - block[other] for _, block in self.blocks if one in block and other in block]
+
+    def distance(self, newer: Incumbent, older: Incumbent) -> int:
+        """Return how many states lay between two when they first played the same games, the newer one counted."""
+        return next((ages[newer] - ages[older] for ages in self._ages if newer in ages and older in ages), 1)
+
+    def worst_seeds(self, states: list[Standing], found: Regression) -> list[int]:
+        """Return the seeds of the games in which the worse state lost the most against the better one."""
+        one, other = states[found.newer].incumbent, states[found.older].incumbent
+        games = [first + i for first, block in self.blocks if one in block and other in block for i in range(len(block[one]))]
+        return [self._run.players.seeds("watch", games[i], 1)[0] for i in np.argsort(found.differences, kind="stable")[:SHOWN]]
+
+
+def losses(run: Run, candidate: str) -> list[str]:
+    """Return how an accepted candidate lost the watch games that its predecessor won by most; none where none are on record."""
+    states, shared = lineage(run.ledger), Shared(run)
+    at = next((i for i, state in enumerate(states) if state.candidate == candidate), 0)
+    if at == 0:
+        return []
+    found = Regression(at, at - 1, shared.differences(states[at].incumbent, states[at - 1].incumbent), 0.0)
+    return _transcripts(run, states[at].incumbent, shared.worst_seeds(states, found)) if len(found.differences) else []
+
+
+def _transcripts(run: Run, incumbent: Incumbent, seeds: list[int]) -> list[str]:
+    """Return how a player lost these games: its last moves as text; nothing of one that cannot play them."""
+    from ouroloop.policy.play import play_traced
+
+    player = run.players.open_or_none(incumbent)
+    if player is None:
+        return []
+    try:
+        numbers = np.array(seeds, dtype=np.uint64)
+        trace = play_traced(
+            run.task, player.policy, numbers, session=player.session, perceive=player.perceive, failures=len(seeds)
+        )
+    except CandidateFault as fault:
+        return [str(fault)]
+    finally:
+        close(player)
+    return list(trace.transcripts)
+
+
+def _number(log_value: float) -> str:
+    return f"{math.exp(min(log_value, math.log(1e12))):.3g}"

@@ -1,0 +1,224 @@
+"""Players: a policy, a controller in its sandbox and the eyes between board and both."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.protocols.records import Incumbent, Observations, Outcomes
+from ouroloop.protocols.seeds import game_seeds
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ouroloop.ledger.store import Store
+    from ouroloop.protocols.ports import Policy, Sandbox, Session, Task
+
+log = logging.getLogger(__name__)
+Perceive = Callable[[Observations], Observations]
+KEPT, KEPT_BASES = 8, 2
+"""Policies that stay loaded, and how many where they are large: an incumbent and a candidate."""
+
+
+@dataclass(slots=True)
+class Player:
+    """One that plays: its parts, open. `fault` is the last by which its controller lost a game."""
+
+    policy: Policy
+    session: Session
+    perceive: Perceive | None
+    reopen: Callable[[], Session]
+    fault: CandidateFault | None = None
+
+    def play(self, task: Task, seeds: list[int]) -> Outcomes:
+        """Play one game per seed; one in which the controller raises or answers no action is lost with nothing (`lost`).
+
+        A fault of the worker (not of what it answered) gets a second trial in a fresh worker, so that a hiccup of the
+        machine decides nothing.
+
+        Raises:
+            CandidateFault: the worker failed, twice.
+        """
+        try:
+            return self._batch(task, seeds)
+        except CandidateFault:
+            self.renew()
+        return self._batch(task, seeds)
+
+    def _batch(self, task: Task, seeds: list[int]) -> Outcomes:
+        """Play games that advance together; a lost one goes on with any moves, and nobody asks the controller for them."""
+        from ouroloop.envs.snake.rollout import play_out
+
+        engine, gone = task.engine(np.array(seeds, dtype=np.uint64)), np.zeros(len(seeds), np.bool_)
+
+        def decide(observations: Observations) -> NDArray[np.int8]:
+            rows = np.flatnonzero(~engine.done)
+            seen = self.perceive(observations) if self.perceive else observations
+            actions, failed = self.answers(seen, self.policy.logits(seen), ~gone[rows])
+            gone[rows[failed]] = True
+            return actions
+
+        play_out(engine, decide)
+        return with_lost(engine.outcomes(), gone)
+
+    def answers(
+        self, seen: Observations, logits: NDArray[np.float32], wanted: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int8], list[int]]:
+        """Return the controller's actions (B,) int8, 0 where it is not wanted or fails, and the rows at which it failed.
+
+        Raises:
+            CandidateFault: the worker itself failed.
+        """
+        actions, asked, failed = np.zeros(len(seen), np.int8), np.flatnonzero(wanted), list[int]()
+        while len(asked):
+            try:
+                actions[asked] = self.session.act(seen.take(asked) if len(asked) < len(seen) else seen, logits[asked])
+                break
+            except CandidateFault as fault:
+                if fault.row is None:
+                    raise
+                failed.append(int(asked[fault.row]))
+                asked = np.delete(asked, fault.row)
+                self.fault = fault
+                self.renew()
+        return actions, failed
+
+    def renew(self) -> None:
+        """Begin a fresh worker."""
+        self.session.close()
+        self.session = self.reopen()
+
+
+@dataclass(frozen=True, slots=True)
+class InTurn:
+    """A policy that threads ask one after the other: a base changes its output layer while it answers."""
+
+    policy: Policy
+    lock: Lock = field(default_factory=Lock)
+
+    def logits(self, observations: Observations) -> NDArray[np.float32]:
+        """Return the action logits: (B, A) float32."""
+        with self.lock:
+            return self.policy.logits(observations)
+
+
+@dataclass(slots=True)
+class Lenient:
+    """A player's session that goes on where the controller fails, with action 0, and counts how often it did."""
+
+    player: Player
+    failures: int = 0
+
+    def act(self, observations: Observations, logits: NDArray[np.float32]) -> NDArray[np.int8]:
+        """Return actions (B,) int8; raises CandidateFault where the worker itself failed."""
+        actions, failed = self.player.answers(observations, logits, np.ones(len(observations), np.bool_))
+        self.failures += len(failed)
+        return actions
+
+    def close(self) -> None:
+        """End the player's worker."""
+        close(self.player)
+
+
+@dataclass(slots=True)
+class Players:
+    """Opens players by content hash; policies stay loaded, sessions belong to whoever asked. For one thread at a time."""
+
+    task: Task
+    store: Store
+    sandbox: Sandbox
+    seed: int
+    size: int
+    perceive: Perceive | None = None
+    _policies: dict[str, Policy] = field(default_factory=dict)
+
+    def open(self, incumbent: Incumbent) -> Player:
+        """Return a player with a fresh controller session; close it after use.
+
+        Raises:
+            CandidateFault: the controller could not be loaded.
+        """
+        source = self.store.text(incumbent.controller)
+        return Player(
+            self.policy(incumbent.policy), self.sandbox.open(source), self.perceive, lambda: self.sandbox.open(source)
+        )
+
+    def open_or_none(self, incumbent: Incumbent) -> Player | None:
+        """Return a player, or None where its controller cannot be loaded: such a one loses every game."""
+        try:
+            return self.open(incumbent)
+        except CandidateFault as fault:
+            log.warning("the incumbent cannot play: %s", fault)
+            return None
+
+    def policy(self, digest: str) -> Policy:
+        """Return a loaded policy, Snake-GPT or a base; those used last are kept."""
+        policy = self._policies.pop(digest, None)
+        if policy is None:
+            large = any(isinstance(other, InTurn) for other in self._policies.values())
+            while len(self._policies) >= (KEPT_BASES if large else KEPT):
+                self._policies.pop(next(iter(self._policies)))
+            policy = self._load(digest)
+        self._policies[digest] = policy
+        return policy
+
+    def _load(self, digest: str) -> Policy:
+        from ouroloop.policy.bases import open_policy, player_of
+        from ouroloop.policy.snake_gpt import SnakeGPT
+
+        opened = open_policy(self.store.directory(digest), task=self.task.name, size=self.size)
+        player: Policy = player_of(opened)
+        return player if isinstance(opened, SnakeGPT) else InTurn(player)
+
+    def seeds(self, stream: str, start: int, count: int) -> list[int]:
+        """Return game seeds of one of the run's streams."""
+        return game_seeds(self.seed, stream, start, count)
+
+
+def close(player: Player | None) -> None:
+    """End a player's worker."""
+    if player is not None:
+        player.session.close()
+
+
+def with_lost(played: Outcomes, gone: NDArray[np.bool_]) -> Outcomes:
+    """Return outcomes in which some games (B,) were lost with nothing, for no cause of the game's own."""
+    if not gone.any():
+        return played
+    columns = {column.name: getattr(played, column.name).copy() for column in fields(Outcomes)}
+    for name, values in columns.items():
+        values[gone] = -1 if name == "cause" else 0
+    return Outcomes(**columns)
+
+
+def lost(outcomes: Outcomes) -> int:
+    """Return how many games a controller lost by its own failure."""
+    return int((outcomes.cause < 0).sum())
+
+
+def outcomes_of_accepted(player: Player | None, task: Task, seeds: list[int]) -> Outcomes:
+    """Return how the games of an accepted player ended.
+
+    Exactly those games are lost with nothing in which it fails, its worker's failures among them: they are found by halving.
+    One that cannot be opened (None) loses them all.
+    """
+    if player is None or not seeds:
+        nothing = task.engine(np.array(seeds, dtype=np.uint64)).outcomes()
+        return with_lost(nothing, np.ones(len(seeds), np.bool_))
+    try:
+        return player.play(task, seeds)
+    except CandidateFault as fault:
+        player.renew()
+        if len(seeds) == 1:
+            log.warning("the game of seed %d is lost by %s", seeds[0], fault)
+            return outcomes_of_accepted(None, task, seeds)
+    from ouroloop.policy.play import join_outcomes
+
+    half = len(seeds) // 2
+    return join_outcomes([outcomes_of_accepted(player, task, part) for part in (seeds[:half], seeds[half:])])

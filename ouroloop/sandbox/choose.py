@@ -1,0 +1,44 @@
+"""Which sandbox there is. There is no unsafe fallback: without one, no patch runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from ouroloop.protocols.errors import SurroundingsError
+from ouroloop.protocols.ports import Sandbox
+from ouroloop.sandbox.docker.sandbox import DockerSandbox
+from ouroloop.sandbox.limits import Limits
+from ouroloop.sandbox.wasm.sandbox import WasmSandbox
+
+Name = Literal["auto", "docker", "wasm"]
+REMEDY = "two ways to get one: start a Docker daemon, or pip install wasmtime and componentize-py (Python on WebAssembly)"
+
+
+def choose(
+    name: Name, toolkit_source: str, actions: int = 4, limits: Limits | None = None, run: str = "", image: str = ""
+) -> Sandbox:
+    """Return the sandbox of that name; `auto` is Docker where a daemon answers, else WASM.
+
+    Args:
+        name: which one.
+        toolkit_source: source of the `toolkit` module that controllers may import.
+        actions: number of actions.
+        limits: what a worker may use.
+        run: name of the run, by which Docker's containers can be told.
+        image: by digest, what Docker's workers are built on; the running interpreter where it is empty.
+
+    Raises:
+        SurroundingsError: it is not there; the message names both ways to get one.
+    """
+    makers: dict[str, Callable[[], Sandbox]] = {
+        "docker": lambda: DockerSandbox(toolkit_source, actions, limits, run=run, base=image),
+        "wasm": lambda: WasmSandbox(toolkit_source, actions, limits),
+    }
+    missing: list[str] = []
+    for kind in makers if name == "auto" else (name,):
+        try:
+            return makers[kind]()
+        except SurroundingsError as error:
+            missing.append(f"{kind}: {error}")
+    raise SurroundingsError(f"no sandbox for patches ({'; '.join(missing)}). There are {REMEDY}")

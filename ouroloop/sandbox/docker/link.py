@@ -1,0 +1,187 @@
+"""The channel to a worker in a container: two named pipes, or, where the daemon runs elsewhere, its attached stream.
+
+Through the pipes a batch costs what it costs to any child process; through the daemon and its shim half a millisecond more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import struct
+import tempfile
+from pathlib import Path
+from time import monotonic
+from typing import Any, Protocol
+
+from ouroloop.sandbox.link import Fate, LinkClosed, LinkTimeout, PipeLink, readable
+
+REQUESTS, REPLIES = "/channel/requests", "/channel/replies"
+"""Where a container finds its named pipes."""
+STDOUT = 1
+OUT_OF_TIME_STATUSES = (128 + 27, 128 + 24)
+"""What init reports of a worker that SIGPROF or SIGXCPU ended."""
+_CHUNK = 1 << 16
+
+
+class Container(Protocol):
+    """What a channel needs to know of its container."""
+
+    def running(self) -> bool:
+        """Whether it runs."""
+        ...
+
+    def status(self) -> int:
+        """Return its exit status; -1 where it has not ended or is gone."""
+        ...
+
+    def remove(self) -> None:
+        """Have it killed and removed."""
+        ...
+
+
+def named_pipes() -> tempfile.TemporaryDirectory[str]:
+    """Return a new folder that holds two named pipes."""
+    folder = tempfile.TemporaryDirectory(prefix="ouroloop-")
+    for path in mounts(folder):
+        os.mkfifo(path)
+        Path(path).chmod(0o666)  # the container's user is nobody; on the host the folder keeps others out
+    return folder
+
+
+def mounts(folder: tempfile.TemporaryDirectory[str]) -> dict[str, str]:
+    """Return path on the host -> path in the container of both pipes, requests first."""
+    return {str(Path(folder.name, Path(inside).name)): inside for inside in (REQUESTS, REPLIES)}
+
+
+class _Contained:
+    """The half of a channel that is about its container."""
+
+    _container: Container
+    _closed = False
+
+    def _release(self) -> None:
+        """Free what the channel itself holds."""
+        raise NotImplementedError
+
+    def fate(self) -> Fate:
+        """Return why the worker died, after LinkClosed."""
+        return "time" if self._container.status() in OUT_OF_TIME_STATUSES else "gone"
+
+    def gone(self) -> bool:
+        """Whether the container has ended."""
+        return not self._container.running()
+
+    def close(self) -> None:
+        """Have the container killed and removed; safe to call twice."""
+        if not self._closed:
+            self._closed = True
+            self._release()
+            self._container.remove()
+
+
+class FifoLink(_Contained, PipeLink):
+    """Named pipes mounted into one container; once it is up they have no name on the host any more.
+
+    Args:
+        folder: as `named_pipes` returns it, owned from now on.
+        container: has them, and does not run yet.
+    """
+
+    def __init__(self, folder: tempfile.TemporaryDirectory[str], container: Container) -> None:
+        self._folder, self._container = folder, container
+        self._up = False
+        requests, replies = mounts(folder)
+        # Open at both ends, so that the worker need not wait; once it has greeted, its own end alone is left.
+        super().__init__(os.open(requests, os.O_RDWR | os.O_NONBLOCK), os.open(replies, os.O_RDONLY | os.O_NONBLOCK))
+
+    def receive(self, size: int, deadline: float) -> bytes:
+        """Return exactly `size` bytes. Raises LinkClosed, LinkTimeout."""
+        while not self._up and not readable(self._replies, 0.5):  # a pipe that nobody opened tells of no end
+            if monotonic() > deadline:
+                raise LinkTimeout
+            if not self._container.running():
+                raise LinkClosed
+        data = super().receive(size, deadline)
+        if not self._up:
+            self._up = True
+            writing = os.open(next(iter(mounts(self._folder))), os.O_WRONLY | os.O_NONBLOCK)
+            os.dup2(writing, self._requests, inheritable=False)
+            os.close(writing)
+            self._folder.cleanup()
+        return data
+
+    def _release(self) -> None:
+        """Close both pipes, and take their names away if they still have them."""
+        os.close(self._requests)
+        os.close(self._replies)
+        with contextlib.suppress(OSError):
+            self._folder.cleanup()
+
+
+class AttachedLink(_Contained):
+    """Attached stdio of one container.
+
+    Args:
+        stream: the hijacked connection, opened before the container started.
+        container: the one that it belongs to.
+    """
+
+    def __init__(self, stream: Any, container: Container) -> None:
+        # The SDK returns a file object over a unix socket and the socket itself over TCP; keep both alive.
+        self._stream, self._socket = stream, getattr(stream, "_sock", stream)
+        self._container, self._raw, self._payload = container, bytearray(), bytearray()
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """Write everything. Raises LinkClosed, LinkTimeout."""
+        self._socket.settimeout(max(0.001, deadline - monotonic()))
+        try:
+            self._socket.sendall(data)
+        except TimeoutError as error:
+            raise LinkTimeout from error
+        except OSError as error:
+            raise LinkClosed from error
+
+    def receive(self, size: int, deadline: float) -> bytes:
+        """Return exactly `size` bytes of the container's stdout. Raises LinkClosed, LinkTimeout."""
+        while len(self._payload) < size:
+            self._fill(deadline)
+        data = bytes(self._payload[:size])
+        del self._payload[:size]
+        return data
+
+    def pending(self) -> bool:
+        """Whether bytes, or the end, wait to be read."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(self._payload) or bool(self._raw) or bool(poll.poll(0))
+
+    def _release(self) -> None:
+        """Close the connection."""
+        self._stream.close()
+
+    def _fill(self, deadline: float) -> None:
+        """Read once and take apart what is complete: 8 bytes of header (stream, size), then the bytes."""
+        left = deadline - monotonic()
+        if left <= 0:
+            raise LinkTimeout
+        self._socket.settimeout(left)
+        try:
+            part = self._socket.recv(_CHUNK)
+        except TimeoutError as error:
+            raise LinkTimeout from error
+        except OSError as error:
+            raise LinkClosed from error
+        if not part:
+            raise LinkClosed
+        self._raw += part
+        while len(self._raw) >= 8:
+            kind, size = struct.unpack(">BxxxI", self._raw[:8])
+            # A large write arrives in pieces; the part at hand is passed on so that memory never holds more than a chunk.
+            have = self._raw[8 : 8 + size]
+            if kind == STDOUT:
+                self._payload += have
+            del self._raw[: 8 + len(have)]
+            if len(have) < size:
+                self._raw[:0] = struct.pack(">BxxxI", kind, size - len(have))
+                break

@@ -1,0 +1,122 @@
+"""SEARCH/REPLACE blocks, the form in which small models make fewest mistakes: no line numbers, no counts.
+
+Every block's SEARCH must stand exactly once in the file, line by line and byte for byte; blocks may not overlap. All of them
+are found in the file as it was, so their order does not matter.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.sandbox.screen.diff import EDITABLE, lines_of
+
+BLOCKS_CAP = 64
+HEADING_CAP = 300
+"""A longer line is no file's name."""
+_OPEN = re.compile(r"<{5,9} SEARCH *+\n")
+_MIDDLE = re.compile(r"={5,9} *+\n")
+_CLOSE = re.compile(r">{5,9} REPLACE *+\n")
+_MARKER = re.compile(r"(<{5,9} SEARCH|={5,9}|>{5,9} REPLACE)\w*+ *+\r?\n?")
+_CUT = re.compile(r"<{5,9} ?(S|SE|SEA|SEAR|SEARC)?\n")
+_SUFFIX = re.compile(r".+\.(py|pyi|toml|json|txt|md|cfg|ini|ya?ml|sh|c|h|js|ts|rs|sqlite|lock)", re.IGNORECASE)
+_FENCE = re.compile(r"[ \t]*+```[^`\n]*+\n?")
+ADVICE = "each block reads '<<<<<<< SEARCH', the exact old lines, '=======', the new lines, '>>>>>>> REPLACE'"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One block: the lines to find and those to put there, ends kept."""
+
+    search: tuple[str, ...]
+    replace: tuple[str, ...]
+
+
+def holds_edits(text: str) -> bool:
+    """Tell whether a model's answer is meant as SEARCH/REPLACE blocks."""
+    return re.search(r"^<{5,9} SEARCH *+\r?$", text, re.MULTILINE) is not None
+
+
+def read_edits(text: str) -> tuple[list[Edit], str]:
+    """Return the blocks of an answer, and the text outside them without fences.
+
+    Raises:
+        CandidateFault: layer "text" where a block is broken, "path" where one is headed by another file's name.
+    """
+    edits: list[Edit] = []
+    outside: list[str] = []
+    parts: tuple[list[str], list[str]] | None = None
+    side = 0
+    for line in lines_of(text if text.endswith("\n") else text + "\n"):
+        if parts is None and _OPEN.fullmatch(line):
+            if len(edits) == BLOCKS_CAP:
+                raise CandidateFault("text", f"more than {BLOCKS_CAP} blocks; send the whole controller instead")
+            _check_title(outside)
+            parts, side = ([], []), 0
+        elif parts is not None and side == 0 and _MIDDLE.fullmatch(line):
+            side = 1
+        elif parts is not None and side == 1 and _CLOSE.fullmatch(line):
+            edits.append(Edit(tuple(parts[0]), tuple(parts[1])))
+            parts = None
+        elif _MARKER.fullmatch(line) or _CUT.fullmatch(line):
+            raise CandidateFault("text", f"block {len(edits) + 1}: {line.strip()!r} where none may stand; {ADVICE}")
+        else:
+            (outside if parts is None else parts[side]).append(line)
+    if parts is not None:
+        raise CandidateFault("text", f"block {len(edits) + 1} is not closed; {ADVICE}")
+    return edits, "".join(line for line in outside if not _FENCE.fullmatch(line))
+
+
+def _check_title(outside: list[str]) -> None:
+    """Refuse a block whose heading (the last line before it, a fence and what stands before that) names another file."""
+    above = [line for line in outside[-4:] if line.strip()]
+    headings = above[-1:]
+    if headings and _FENCE.fullmatch(headings[0]):
+        headings = [headings[0].strip().lstrip("`").partition(" ")[2], *above[-2:-1]]
+    for heading in (line for line in headings if len(line) <= HEADING_CAP):
+        named = heading.strip().strip("#*`: \t").removeprefix("File:").removeprefix("Path:").strip("*`: \t\r")
+        path = " " not in named and (_SUFFIX.fullmatch(named) or named.startswith(("/", "./", "../", "a/", "b/")))
+        if path and named != EDITABLE:
+            raise CandidateFault("path", f"a block is headed {named[:100]!r}; {EDITABLE} is the one editable file")
+
+
+def apply_edits(edits: list[Edit], base: str) -> str:
+    """Return `base` after all blocks.
+
+    Raises:
+        CandidateFault: layer "text": a SEARCH is empty, missing, ambiguous, or overlaps another.
+    """
+    old, new, at = lines_of(base), [], 0
+    placed = sorted((_place(old, edit, number), number, edit) for number, edit in enumerate(edits, 1))
+    for start, number, edit in placed:
+        if start < at:
+            raise CandidateFault("text", f"block {number}: its SEARCH overlaps that of another block")
+        new += [*old[at:start], *edit.replace]
+        at = start + len(edit.search)
+    return "".join(new + old[at:])
+
+
+def _place(old: list[str], edit: Edit, number: int) -> int:
+    """Return the index of the one place where a block's SEARCH stands."""
+    search = list(edit.search)
+    if not search:
+        raise CandidateFault("text", f"block {number}: an empty SEARCH; to insert, search for a line beside the place")
+    starts = [i for i in range(len(old) - len(search) + 1) if old[i] == search[0] and old[i : i + len(search)] == search]
+    if len(starts) == 1:
+        return starts[0]
+    if starts:
+        found = ", ".join(str(i + 1) for i in starts[:4])
+        raise CandidateFault("text", f"block {number}: its SEARCH stands at lines {found}; add lines until it stands once")
+    raise CandidateFault("text", f"block {number}: {_nearest(old, search)}")
+
+
+def _nearest(old: list[str], search: list[str]) -> str:
+    """Say which line of a SEARCH that is not in the file misses first, and what is most like it."""
+    known = set(old)
+    line = next((line for line in search if line not in known), None)
+    if line is None:
+        return "its SEARCH lines are in the file, but not one after the other"
+    like = difflib.get_close_matches(line, old, 1, 0.6)
+    return f"the file has no line {line[:80]!r}" + (f"; the nearest is {like[0][:80]!r}" if like else "")

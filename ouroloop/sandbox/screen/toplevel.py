@@ -1,0 +1,143 @@
+"""The module level of a controller: imports, functions and constants that nothing can change, so that nothing is remembered.
+
+Part of the AST layer, see `allowlist`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.sandbox.screen.vocabulary import BUILTINS, EXCEPTIONS, MODULES, TYPING
+
+_KEPT_NAMES = BUILTINS | EXCEPTIONS
+"""Names that a module may not bind: its constants are built with them."""
+
+
+def fault_at(node: ast.AST, reason: str) -> CandidateFault:
+    """Return the fault of a node, with its line."""
+    return CandidateFault("ast", f"line {getattr(node, 'lineno', 1)}: {reason}")
+
+
+def check_module(tree: ast.Module) -> None:
+    """Allow imports, functions, immutable constants and docstrings at module level, nothing else."""
+    for node in tree.body:
+        match node:
+            case ast.Import() | ast.ImportFrom() | ast.FunctionDef() | ast.Expr(value=ast.Constant()):
+                continue
+            case ast.Assign(targets=targets, value=value) if all(isinstance(target, ast.Name) for target in targets):
+                _check_constant(node, value)
+            case ast.AnnAssign(target=ast.Name(), value=ast.expr() as value):
+                _check_constant(node, value)
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple() | ast.List() | ast.Call() as value) if all(
+                isinstance(name, ast.Name) for name in names
+            ):
+                _check_constant(node, value)
+            case _:
+                raise fault_at(node, f"{type(node).__name__} at module level, where only imports, constants, functions may be")
+    for inner in (n for top in tree.body if isinstance(top, ast.FunctionDef) for n in ast.walk(top)):
+        if isinstance(inner, ast.Import | ast.ImportFrom):
+            raise fault_at(inner, "an import inside a function; imports stand at the top")
+
+
+def _check_constant(node: ast.AST, value: ast.expr) -> None:
+    """Require a constant that nothing can change; the worker freezes lists, sets and dicts of constants."""
+    if not is_immutable(value, displays=True):
+        raise fault_at(
+            node, "a module constant must be made of literals: numbers, strings, and tuples, lists, sets, dicts of them"
+        )
+
+
+def is_immutable(node: ast.expr, displays: bool = False) -> bool:
+    """Whether an expression is a constant that nothing can change and that costs nothing to make.
+
+    Args:
+        node: the expression.
+        displays: take lists, sets and dicts of constants too.
+    """
+    match node:
+        case ast.Constant() | ast.Name():
+            return True
+        case ast.Tuple(elts=elts):
+            return all(is_immutable(element, displays) for element in elts)
+        case ast.List(elts=elts) | ast.Set(elts=elts) if displays:
+            return all(is_immutable(element, displays) for element in elts)
+        case ast.Dict(keys=keys, values=values) if displays:
+            return all(part is not None and is_immutable(part, displays) for part in (*keys, *values))
+        case ast.BinOp(left=left, op=ast.Pow() | ast.LShift(), right=ast.Constant(value=int(power))):
+            return is_immutable(left) and 0 <= power <= 64
+        case ast.Call(func=ast.Name(id="range"), args=args, keywords=[]):
+            return all(isinstance(arg, ast.Constant) for arg in args)
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd() | ast.Not() | ast.Invert(), operand=operand):
+            return is_immutable(operand)
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.FloorDiv(), right=right):
+            return is_immutable(left) and is_immutable(right)
+        case ast.Attribute(value=ast.Name()):
+            return True
+        case ast.Call(func=ast.Name(id="frozenset"), args=[ast.Tuple() | ast.List() | ast.Set() as value], keywords=[]):
+            return all(map(is_immutable, value.elts))
+        case ast.Call(func=ast.Name(id="float"), args=[ast.Constant(value=str() | int() | float())], keywords=[]):
+            return True
+    return False
+
+
+def imports_of(tree: ast.Module) -> tuple[dict[str, frozenset[str] | None], set[str]]:
+    """Return the modules by the name they are bound to (None: any public name), and every name that imports bind."""
+    modules: dict[str, frozenset[str] | None] = {}
+    imported: set[str] = set()
+    origins: dict[str, tuple[str, str]] = {}
+    allowed: dict[str, frozenset[str] | None] = {**MODULES, "toolkit": None, "typing": TYPING}
+    for node in tree.body:
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        future = isinstance(node, ast.ImportFrom) and node.module == "__future__" and not node.level
+        if future and [(alias.name, alias.asname) for alias in node.names] == [("annotations", None)]:
+            continue
+        for alias in node.names:
+            home = alias.name if isinstance(node, ast.Import) else (node.module or "")
+            if home == "typing" and isinstance(node, ast.Import):
+                raise fault_at(node, "write `from typing import ...` with the names that you need")
+            if home not in allowed or (isinstance(node, ast.ImportFrom) and node.level):
+                raise fault_at(node, f"import of {home!r}; allowed are {', '.join(sorted(allowed))}")
+            bound = alias.asname or alias.name
+            if bound in imported and origins.get(bound) != (home, alias.name):
+                raise fault_at(node, f"{bound!r} is imported twice")
+            origins[bound] = (home, alias.name)
+            if home == "typing":
+                check_member(node, home, alias.name, TYPING)  # for annotations alone: as a value it does not exist
+                continue
+            imported.add(bound)
+            if isinstance(node, ast.Import):
+                modules[bound] = allowed[home]
+            else:
+                check_member(node, home, alias.name, allowed[home])
+    return modules, imported
+
+
+def check_member(node: ast.AST, home: str, name: str, allowed: frozenset[str] | None) -> None:
+    """Refuse a module's name that is not on its list."""
+    if name.startswith("_") or name == "*" or (allowed is not None and name not in allowed):
+        listed = "its public functions" if allowed is None else ", ".join(sorted(allowed))
+        raise fault_at(node, f"{home}.{name} is not allowed; of {home} there are {listed}")
+
+
+def bindings(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
+    """Yield every name that the program binds, imports among them, with its node."""
+    for node in nodes:
+        match node:
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.FunctionDef(name=name) | ast.arg(arg=name):
+                yield name, node
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+                yield name, node
+            case ast.alias(name=name, asname=asname):
+                yield asname or name, node
+
+
+def check_module_names(tree: ast.Module) -> None:
+    """Refuse that the module itself binds a name of which its constants are made."""
+    for node in tree.body:
+        inside = ast.walk(node) if not isinstance(node, ast.FunctionDef) else [node]
+        for name, part in bindings(inside):
+            if name in _KEPT_NAMES:
+                raise fault_at(part, f"the built-in {name!r} may not be bound by the module")

@@ -1,0 +1,139 @@
+"""Build the WASM component: CPython on WASI with the worker and the toolkit inside, compiled ahead of time, cached by content.
+
+`componentize-py` (12-23 s) and the ahead-of-time compiler (7-16 s) run once for a given worker, toolkit and versions. The
+component imports nothing at all (`stub_wasi`): the guest has no clock, no randomness, no file, no stream, and whatever
+reaches for one traps.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from ouroloop.protocols.canonical import content_hash
+from ouroloop.protocols.errors import SurroundingsError
+from ouroloop.sandbox.guest import shipped
+
+log = logging.getLogger(__name__)
+
+WIT = "package ouroloop:sandbox;\nworld worker {\n  export handle: func(request: string) -> string;\n}\n"
+GUEST = """\
+import wit_world
+from worker import Worker
+
+WORKER = Worker()
+
+
+class WitWorld(wit_world.WitWorld):
+    def handle(self, request: str) -> str:
+        return WORKER.handle(request)
+"""
+KEPT = 4
+"""Compiled components (38 MB each) that the cache holds, and more of those used lately."""
+IN_USE_S = 86_400.0
+"""One used so recently may be in use: its processes read it again for each session."""
+ENGINE_FLAGS = "fuel"
+"""Names the engine's configuration in the cache key; see `wasm_child.engine`."""
+
+
+def cache_folder() -> Path:
+    """Return the folder of built components, made if need be.
+
+    Raises:
+        SurroundingsError: it cannot be written.
+    """
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ouroloop" / "wasm"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SurroundingsError(f"the cache folder {folder} cannot be made ({error}); set XDG_CACHE_HOME") from error
+    if not os.access(folder, os.W_OK) or folder.stat().st_uid != os.getuid():
+        # A compiled component is native code: one that another user could have written is never loaded.
+        raise SurroundingsError(f"the cache folder {folder} is not this user's own to write; set XDG_CACHE_HOME")
+    return folder
+
+
+def component_key(toolkit_source: str) -> str:
+    """Return the content hash that names a compiled component."""
+    try:
+        versions = [version("componentize-py"), version("wasmtime")]
+    except PackageNotFoundError as error:
+        raise SurroundingsError(f"the WASM sandbox needs the package {error.name}; pip install it, or start Docker") from error
+    return content_hash(
+        [versions, platform.machine(), sys.platform, ENGINE_FLAGS, GUEST, WIT, shipped.sources(), toolkit_source]
+    )
+
+
+def prepare(toolkit_source: str, progress: Callable[[str], None] | None = None) -> Path:
+    """Return the compiled component of a toolkit, building it first where the cache has none.
+
+    Args:
+        toolkit_source: source of the `toolkit` module.
+        progress: called with a line for each step that takes seconds.
+
+    Raises:
+        SurroundingsError: `componentize-py` or `wasmtime` is missing or fails, or the cache cannot be written.
+    """
+    say = progress or log.info
+    folder = cache_folder()
+    path = folder / f"{component_key(toolkit_source)}.cwasm"
+    if path.exists():
+        os.utime(path)  # what is in use is not pruned
+        return path
+    try:
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                _build(path, toolkit_source, say)
+                _prune(folder)
+    except OSError as error:
+        raise SurroundingsError(f"the WASM sandbox cannot be built in {folder}: {error.strerror}; free the disk") from error
+    return path
+
+
+def _prune(folder: Path) -> None:
+    """Delete all but the components used last."""
+    for old in sorted(folder.glob("*.cwasm"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+        if time.time() - old.stat().st_mtime > IN_USE_S:
+            old.unlink(missing_ok=True)
+
+
+def _build(path: Path, toolkit_source: str, say: Callable[[str], None]) -> None:
+    """Build and compile a component, and move it into place at once."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix="build-") as name:
+        folder = Path(name)
+        app = folder / "app"
+        app.mkdir()
+        (folder / "worker.wit").write_text(WIT)
+        for module, source in {"guest": GUEST, "toolkit": toolkit_source, **shipped.sources()}.items():
+            (app / f"{module}.py").write_text(source, encoding="utf-8")
+        say("building the WASM sandbox, once (about 15 s): CPython with the controller worker")
+        _componentize(folder)
+        say("compiling the WASM sandbox, once (about 15 s)")
+        from ouroloop.sandbox.wasm.child import compile_component
+
+        compiled = folder / "worker.cwasm"
+        compiled.write_bytes(compile_component((folder / "worker.wasm").read_bytes()))
+        compiled.replace(path)
+
+
+def _componentize(folder: Path) -> None:
+    """Run componentize-py in its own process: it blocks the interpreter, and its output is only wanted when it fails."""
+    call = "import sys; from componentize_py import script; sys.argv[0] = 'componentize-py'; sys.exit(script())"
+    options = ["-d", "worker.wit", "-w", "worker", "componentize", "guest", "-p", "app", "-o", "worker.wasm", "--stub-wasi"]
+    # Without VIRTUAL_ENV and with -p alone, nothing but the app folder is on the guest's path.
+    environment = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
+    done = subprocess.run(
+        [sys.executable, "-c", call, *options], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode or not (folder / "worker.wasm").exists():
+        raise SurroundingsError(f"componentize-py failed ({done.returncode}): {(done.stderr or done.stdout)[-1500:]}")
