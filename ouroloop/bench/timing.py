@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from ouroloop.protocols.errors import SurroundingsError
 
-DRIVERS: Final = Path(__file__).parents[3] / "benchmarks" / "peers"
+DRIVERS: Final = Path(__file__).parents[2] / "benchmarks" / "peers"
 """Scripts that time peers in the peers' own environments."""
 PEER_TIMEOUT_S: Final = 900.0
 Report = Callable[[str, float], None]

@@ -1,19 +1,62 @@
-"""Several engines as one batch: games that are at different moments of their course, advanced and watched together."""
+"""The play loop that all games share: who decides, how a batch is played to its end, and several batches as one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from ouroloop.protocols.records import Observations
+from ouroloop.protocols.records import Observations, Outcomes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ouroloop.protocols.ports import Engine
+    from ouroloop.protocols.ports import Engine, Policy, Session
+
+
+Decide: TypeAlias = "Callable[[Observations], NDArray[np.integer]]"
+"""Observations of R unfinished games -> their actions (R,)."""
+Watch: TypeAlias = "Callable[[Engine, NDArray[np.int64], NDArray[np.integer]], None]"
+"""Called before each step with the engine, the unfinished rows (R,) and their actions (R,)."""
+Perceive: TypeAlias = Callable[[Observations], Observations]
+"""What stands between the game and the player: true observations in, perceived ones out."""
+
+
+def play_out(engine: Engine, decide: Decide, watch: Watch | None = None) -> None:
+    """Advance every game of a batch, of whatever game, to its end.
+
+    Args:
+        engine: the games; afterwards its `outcomes` say how they ended.
+        decide: chooses the actions of those that still run.
+        watch: sees them before they are made.
+    """
+    actions = np.zeros(engine.games, dtype=np.int8)
+    while len(rows := np.flatnonzero(~engine.done)):
+        chosen = decide(engine.observations(rows))
+        if watch is not None:
+            watch(engine, rows, chosen)
+        actions[rows] = chosen
+        engine.step(actions)
+
+
+def decider(policy: Policy, session: Session | None, perceive: Perceive | None, *, negated: bool = False) -> Decide:
+    """Return what chooses the actions: eyes, policy and controller, one after the other.
+
+    Args:
+        policy: rates the actions.
+        session: a controller; without one the highest logit is played.
+        perceive: as for `play`.
+        negated: turn the logits round, to see whether they matter.
+    """
+
+    def decide(observations: Observations) -> NDArray[np.integer]:
+        seen = perceive(observations) if perceive is not None else observations
+        logits = -policy.logits(seen) if negated else policy.logits(seen)
+        return session.act(seen, logits) if session is not None else logits.argmax(axis=1)
+
+    return decide
 
 
 @dataclass(slots=True)
@@ -70,3 +113,8 @@ def join_observations(parts: Sequence[Observations]) -> Observations:
     columns = {key: np.concatenate([part.columns[key] for part in parts]) for key in first.columns}
     lengths = {key: np.concatenate([part.lengths[key] for part in parts]) for key in first.lengths}
     return Observations(first.constants, columns, lengths)
+
+
+def join_outcomes(parts: Sequence[Outcomes]) -> Outcomes:
+    """Return the outcomes of several batches as one, in order."""
+    return Outcomes(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Outcomes)})

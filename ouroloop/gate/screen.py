@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from ouroloop.envs.loop import Perceive, decider
 from ouroloop.gate.bank import FATAL, HORIZON, Bank
-from ouroloop.policy.play import Perceive, decider
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ouroloop.envs.snake.rollout import Decide
+    from ouroloop.envs.loop import Decide
     from ouroloop.protocols.ports import Engine, Policy, Session
     from ouroloop.protocols.records import Observations
 

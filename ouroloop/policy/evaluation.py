@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, runtime_check
 
 import numpy as np
 
-from ouroloop.envs.snake.rollout import play_out
+from ouroloop.envs.loop import join_outcomes, play_out
 from ouroloop.policy.choice import Mover, Sampling, entropy_of, odds_of, rated_by, taught_by
-from ouroloop.policy.play import estimate, join_outcomes
+from ouroloop.policy.play import estimate
 from ouroloop.protocols.records import Estimate, Observations, Outcomes
 from ouroloop.protocols.seeds import derived_seed
 

@@ -7,22 +7,18 @@ controller and the batch size (which decides the shapes that a model's arithmeti
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ouroloop.envs.loop import join_observations
-from ouroloop.envs.snake.rollout import Decide, play_out
+from ouroloop.envs.loop import Decide, Perceive, decider, join_observations, join_outcomes, play_out
 from ouroloop.protocols.records import Estimate, Observations, Outcomes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ouroloop.protocols.ports import Engine, Policy, Session, Task
-
-Perceive: TypeAlias = Callable[[Observations], Observations]
-"""What stands between the game and the player: true observations in, perceived ones out."""
 
 PHASES = ("early", "middle", "late")
 ASKED_EVERY = 8
@@ -90,24 +86,6 @@ def play(
         if on_batch is not None:
             on_batch(min(start + batch, len(seeds)), len(seeds))
     return join_outcomes(done) if done else task.engine(seeds).outcomes()
-
-
-def decider(policy: Policy, session: Session | None, perceive: Perceive | None, *, negated: bool = False) -> Decide:
-    """Return what chooses the actions: eyes, policy and controller, one after the other.
-
-    Args:
-        policy: rates the actions.
-        session: a controller; without one the highest logit is played.
-        perceive: as for `play`.
-        negated: turn the logits round, to see whether they matter.
-    """
-
-    def decide(observations: Observations) -> NDArray[np.integer]:
-        seen = perceive(observations) if perceive is not None else observations
-        logits = -policy.logits(seen) if negated else policy.logits(seen)
-        return session.act(seen, logits) if session is not None else logits.argmax(axis=1)
-
-    return decide
 
 
 def play_traced(
@@ -226,11 +204,6 @@ def _trace(recorders: Sequence[Recorder], failures: int, most: int) -> Trace:
         failures=join_observations([moment.seen for moment in moments]) if moments else None,
         failure_regret=np.concatenate([moment.regret for moment in moments]) if moments else None,
     )
-
-
-def join_outcomes(parts: Sequence[Outcomes]) -> Outcomes:
-    """Return the outcomes of several batches as one, in order."""
-    return Outcomes(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Outcomes)})
 
 
 def estimate(

@@ -53,7 +53,7 @@ class Player:
 
     def _batch(self, task: Task, seeds: list[int]) -> Outcomes:
         """Play games that advance together; a lost one goes on with any moves, and nobody asks the controller for them."""
-        from ouroloop.envs.snake.rollout import play_out
+        from ouroloop.envs.loop import play_out
 
         engine, gone = task.engine(np.array(seeds, dtype=np.uint64)), np.zeros(len(seeds), np.bool_)
 
@@ -218,7 +218,7 @@ def outcomes_of_accepted(player: Player | None, task: Task, seeds: list[int]) ->
         if len(seeds) == 1:
             log.warning("the game of seed %d is lost by %s", seeds[0], fault)
             return outcomes_of_accepted(None, task, seeds)
-    from ouroloop.policy.play import join_outcomes
+    from ouroloop.envs.loop import join_outcomes
 
     half = len(seeds) // 2
     return join_outcomes([outcomes_of_accepted(player, task, part) for part in (seeds[:half], seeds[half:])])

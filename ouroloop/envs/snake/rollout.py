@@ -1,11 +1,10 @@
-"""Whole games, compiled or by a policy: what the gate, the evaluator and the data generator share."""
+"""Whole games of a teacher, compiled: what the evaluator and the data generator share."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +14,12 @@ from ouroloop.envs.snake.engine.rules import advance, begin_again, next_key, not
 from ouroloop.envs.snake.engine.settings import PLAIN, Settings
 from ouroloop.envs.snake.engine.state import CAUSE, RUNNING, WEYL, Array, State, kernel, mix, u64
 from ouroloop.envs.snake.teachers.teach import Aids, make_aids, random_move, teacher_code, teacher_move
-from ouroloop.protocols.records import Observations, Outcomes
-
-if TYPE_CHECKING:
-    from ouroloop.protocols.ports import Engine
+from ouroloop.protocols.records import Outcomes
 
 LANES: Final = 4
 """Random games that move in turn."""
 SHARE: Final = 64
 """Games that one thread takes at a time."""
-Decide: TypeAlias = "Callable[[Observations], NDArray[np.integer]]"
-"""Observations of R unfinished games -> their actions (R,)."""
-Watch: TypeAlias = "Callable[[Engine, NDArray[np.int64], NDArray[np.integer]], None]"
-"""Called before each step with the engine, the unfinished rows (R,) and their actions (R,)."""
 
 
 @kernel
@@ -119,20 +111,3 @@ def rollout(
         rows = np.concatenate(list(pool.map(lambda part: rollout_rows(teacher, part, size, settings, noise, salt), parts)))
     score, steps, travel, most, cause = np.ascontiguousarray(rows.T)
     return outcomes_of(score, steps, travel, most, cause)
-
-
-def play_out(engine: Engine, decide: Decide, watch: Watch | None = None) -> None:
-    """Advance every game of a batch, of whatever game, to its end.
-
-    Args:
-        engine: the games; afterwards its `outcomes` say how they ended.
-        decide: chooses the actions of those that still run.
-        watch: sees them before they are made.
-    """
-    actions = np.zeros(engine.games, dtype=np.int8)
-    while len(rows := np.flatnonzero(~engine.done)):
-        chosen = decide(engine.observations(rows))
-        if watch is not None:
-            watch(engine, rows, chosen)
-        actions[rows] = chosen
-        engine.step(actions)

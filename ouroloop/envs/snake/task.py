@@ -43,7 +43,7 @@ KINDS: Final[dict[str, Kind]] = {"list[int]": "moves", "int | None": "move", "bo
 @cache
 def toolkit_source() -> str:
     """Return the source of `toolkit`, as it ships with the sandbox's worker."""
-    return resources.files("ouroloop.envs").joinpath("toolkit.py").read_text(encoding="utf-8")
+    return resources.files("ouroloop.envs.snake").joinpath("toolkit.py").read_text(encoding="utf-8")
 
 
 @cache

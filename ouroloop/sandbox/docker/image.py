@@ -115,12 +115,13 @@ def _pack(worker: dict[str, bytes | Path]) -> bytes:
 
 def _loaded(interpreter: Path) -> list[Path]:
     """Return the files of the modules that a worker loads."""
-    call = [str(interpreter), "-I", "-S", "-B", "-c", _PROBE, str(Path(__file__).parent)]
+    guest = Path(shipped.__file__).parent
+    call = [str(interpreter), "-I", "-S", "-B", "-c", _PROBE, str(guest)]
     done = subprocess.run(call, env={}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SurroundingsError(f"the interpreter {interpreter} cannot be packed for Docker: {done.stderr[-500:]}")
     paths = [Path(name).resolve() for name in json.loads(done.stdout)]
-    return [path for path in paths if path.parent != Path(__file__).parent]
+    return [path for path in paths if path.parent != guest]
 
 
 def _libraries(binaries: list[Path]) -> list[Path]:

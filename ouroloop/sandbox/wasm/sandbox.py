@@ -22,7 +22,7 @@ SLOWDOWN = 3.0
 
 __all__ = ["WasmSandbox", "prepare"]
 
-_ROOT = str(Path(__file__).parents[2])
+_ROOT = str(Path(__file__).parents[3])
 _START = """\
 import sys
 sys.path.insert(0, sys.argv[1])

@@ -124,7 +124,7 @@ def _use_own_cache() -> None:
     package may be installed where nothing can be written.
     """
     if not numba.config.CACHE_DIR:
-        sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+        sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parents[1].rglob("*.py")))
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         numba.config.CACHE_DIR = str(home / "ouroloop" / "kernels" / hashlib.sha256(sources).hexdigest()[:16])
 

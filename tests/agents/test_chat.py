@@ -1,0 +1,215 @@
+"""The chat roles against a small real HTTP server that speaks the OpenAI protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from ouroloop.agents.chat import ChatConfig, ChatReply, LangChainChat, ask_all
+from ouroloop.agents.chat_designer import ChatDesigner, find_object
+from ouroloop.agents.chat_patcher import ChatPatcher
+from ouroloop.agents.composer import Plan, diff, render
+from ouroloop.protocols.errors import ModelError
+from ouroloop.protocols.messages import Tried
+from ouroloop.rewards.language import parse
+from tests.agents.fixtures import TASK, apply, patch_request, reward_request
+
+DIFF = diff(TASK.start_controller, render(Plan(start="legal_moves"), 4))
+GOOD_PATCH = f"I filter the moves.\n```diff\n{DIFF}```\n"
+GOOD_SPEC = 'Sure {here}:\n```json\n{"terms": [{"name": "a", "expr": "approach", "weight": 0.5}], "gamma_r": 0.2}\n```'
+PROSE = "I am a teapot and have no opinion on snakes."
+
+Script = Callable[[dict], "tuple[int, dict | str]"]
+
+
+def completion(text: str | None, **message: object) -> dict:
+    return {
+        "id": "x",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "scripted",
+        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text, **message}}],
+        "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
+    }
+
+
+class Server:
+    """One scripted endpoint; `asked` holds the bodies that arrived."""
+
+    def __init__(self) -> None:
+        self.script: Script = lambda body: (200, completion(PROSE))
+        self.asked: list[dict] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                outer.asked.append(body)
+                status, reply = outer.script(body)
+                data = (reply if isinstance(reply, str) else json.dumps(reply)).encode()
+                try:
+                    self.send_response(status)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(data)))
+                    self.end_headers()
+                    self.wfile.write(data)
+                except (BrokenPipeError, ConnectionResetError):
+                    pass
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def config(self, **extra: object) -> ChatConfig:
+        return ChatConfig.model_validate(
+            {"model": "openai:scripted", "base_url": self.url, "retries": 0, "timeout_s": 20, **extra}
+        )
+
+
+@pytest.fixture
+def server(monkeypatch) -> Iterator[Server]:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server = Server()
+    yield server
+    server.http.shutdown()
+    server.http.server_close()
+
+
+def test_patcher_returns_whole_replies_and_sends_what_it_knows(server):
+    server.script = lambda body: (200, completion(GOOD_PATCH))
+    tried = Tried(
+        round=1, kind="patch", role="x", outcome="rejected", layer="gate", reason="worse", effect=-0.1, diff="OLD DIFF"
+    )
+    request = patch_request(seed=7, count=2, tried=(tried,))
+    reply = asyncio.run(ChatPatcher(server.config()).act(request))
+    assert [p.text for p in reply.proposals] == [GOOD_PATCH] * 2
+    assert apply(DIFF, TASK.start_controller).startswith("from toolkit import legal_moves")
+    assert sorted(body["seed"] for body in server.asked) == [7, 8]
+    text = json.dumps(server.asked[0]["messages"])
+    for part in ("hits_wall", "legal_moves", "def act(", "OLD DIFF", "gate", "bug_fix"):
+        assert part in text
+    assert [m["role"] for m in server.asked[0]["messages"]] == ["system", "user"]
+
+
+def test_designer_finds_the_object_in_the_reply(server):
+    server.script = lambda body: (200, completion(GOOD_SPEC))
+    reply = asyncio.run(ChatDesigner(server.config()).act(reward_request(count=1)))
+    assert parse(reply.proposals[0].spec).terms[0].expr == "approach"
+    text = json.dumps(server.asked[0]["messages"])
+    assert all(name in text for name in TASK.features)
+
+
+def test_calls_are_capped_and_settings_arrive(server):
+    server.script = lambda body: (200, completion(GOOD_PATCH))
+    reply = asyncio.run(ChatPatcher(server.config(calls=3, temperature=0.3, max_tokens=77)).act(patch_request(count=16)))
+    assert len(reply.proposals) == len(server.asked) == 3
+    body = server.asked[0]
+    assert body["model"] == "scripted"
+    assert body["temperature"] == 0.3
+    assert 77 in (body.get("max_tokens"), body.get("max_completion_tokens"))
+
+
+def test_tokens_are_counted(server):
+    server.script = lambda body: (200, completion("hello"))
+    reply = asyncio.run(LangChainChat(server.config()).complete([{"role": "user", "content": "hi"}], 2**63))
+    assert reply == ChatReply("hello", 100, 20)
+    assert 0 <= server.asked[0]["seed"] < 2**31
+
+
+def test_prose_is_nonsense(server):
+    with pytest.raises(ModelError, match=r"answered without a patch \('I am a teapot"):
+        asyncio.run(ChatPatcher(server.config()).act(patch_request(count=2)))
+    with pytest.raises(ModelError, match="answered without a reward spec"):
+        asyncio.run(ChatDesigner(server.config()).act(reward_request(count=2)))
+
+
+@pytest.mark.parametrize(
+    ("status", "reply", "says"),
+    [
+        (500, {"error": {"message": "boom"}}, "HTTP 500; look at the server's log"),
+        (401, {"error": {"message": "no"}}, "HTTP 401; put a valid key into OPENAI_API_KEY"),
+        (404, {"error": {"message": "no model"}}, "HTTP 404; check the model's name"),
+        (429, {"error": {"message": "slow"}}, "HTTP 429; wait"),
+        (200, "<html>hello</html>", "no chat completion"),
+        (200, {"hello": 1}, "no chat completion"),
+        (200, completion(""), "empty reply"),
+        (200, completion(None, refusal="I will not"), "refused: I will not"),
+    ],
+)
+def test_failures_are_one_line_with_endpoint_and_remedy(server, status, reply, says):
+    server.script = lambda body: (status, reply)
+    with pytest.raises(ModelError) as error:
+        asyncio.run(ChatPatcher(server.config()).act(patch_request(count=1)))
+    text = str(error.value)
+    assert says in text
+    assert server.url in text
+    assert "\n" not in text
+
+
+def test_refused_connection():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = ChatConfig(model="openai:m", base_url=f"http://127.0.0.1:{port}/v1", retries=0)
+    with pytest.raises(ModelError, match=r"connection refused or lost; start the server"):
+        asyncio.run(ChatPatcher(config).act(patch_request(count=1)))
+
+
+def test_a_server_that_hangs_is_left_after_the_time_limit(server):
+    # The first question imports LangChain, which is no part of the limit.
+    server.script = lambda body: (200, completion(GOOD_PATCH))
+    asyncio.run(ChatPatcher(server.config()).act(patch_request(count=1)))
+    server.script = lambda body: (time.sleep(3), (200, completion(GOOD_PATCH)))[1]
+    role = ChatPatcher(server.config(timeout_s=0.5, retries=1))
+    start = time.monotonic()
+    with pytest.raises(ModelError, match=r"no reply within 0\.5 s; raise timeout_s"):
+        asyncio.run(role.act(patch_request(count=1)))
+    assert time.monotonic() - start < 2.9
+
+
+def test_one_failed_call_of_several_does_no_harm(server):
+    server.script = lambda body: (200, completion(GOOD_PATCH)) if body["seed"] % 2 else (500, {"error": {"message": "boom"}})
+    reply = asyncio.run(ChatPatcher(server.config()).act(patch_request(seed=0, count=4)))
+    assert len(reply.proposals) == 2
+
+
+def test_a_wrapper_may_stand_before_the_model():
+    class Scripted:
+        async def complete(self, messages: list[dict[str, str]], seed: int) -> ChatReply:
+            return ChatReply(GOOD_PATCH + str(seed), 1, 1)
+
+    role = ChatPatcher(ChatConfig(model="openai:nobody"))
+    role.chat = Scripted()
+    reply = asyncio.run(role.act(patch_request(seed=4, count=2)))
+    assert [p.text[-1] for p in reply.proposals] == ["4", "5"]
+    assert asyncio.run(ask_all(Scripted(), [])) == []
+
+
+def test_an_unknown_provider_is_named():
+    with pytest.raises(ModelError, match="nonesuch"):
+        asyncio.run(LangChainChat(ChatConfig(model="nonesuch:x")).complete([], 0))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"terms": []}', '{"terms": []}'),
+        ('a {b} {"x": 1} {"terms": [], "gamma_r": 0.1} {"terms": 2}', '{"terms": [], "gamma_r": 0.1}'),
+        ("nothing", None),
+        ("{" * 2000, None),
+        ('{"terms": ', None),
+    ],
+)
+def test_find_object(text, found):
+    assert find_object(text) == found

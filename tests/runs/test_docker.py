@@ -1,0 +1,45 @@
+"""The same recipe in Docker and in WASM: the same verdicts."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ouroloop.inspect.run import Report
+from tests.runs.small_run import run_micro
+
+pytestmark = pytest.mark.docker
+HOSTILE = f"roles.code_patcher.use={Path(__file__).parent / 'scripted_roles.py'}:HostilePatcher"
+
+
+def verdicts(folder: Path) -> list[Any]:
+    report = Report(folder)
+    try:
+        rounds = report.document()["rounds"]
+    finally:
+        report.close()
+    return [(c["id"], c["verdict"], c["layer"], c["effect"]) for r in rounds for c in r["candidates"]]
+
+
+def containers() -> str:
+    listed = subprocess.run(
+        ["docker", "ps", "-aq", "--filter", "label=ouroloop.sandbox.owner"], capture_output=True, text=True, check=True
+    )
+    return listed.stdout
+
+
+def test_docker_reaches_the_verdicts_of_wasm(finished: Path, tmp_path: Path) -> None:
+    assert verdicts(run_micro(tmp_path / "docker", "sandbox=docker")) == verdicts(finished)
+    assert not containers()
+
+
+def test_both_reject_hostile_patches_at_the_same_layers(tmp_path: Path) -> None:
+    seen = [
+        verdicts(run_micro(tmp_path / name, f"sandbox={name}", "roles.reward_designer.count=0", HOSTILE, "budget.rounds=1"))
+        for name in ("docker", "wasm")
+    ]
+    assert seen[0] == seen[1]
+    assert len(seen[0]) == 5

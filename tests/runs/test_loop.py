@@ -1,0 +1,346 @@
+"""The whole loop on a small run: what it records, that it repeats, that it survives being killed, that it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ouroloop.cli.main import call
+from ouroloop.inspect.run import Report
+from ouroloop.ledger.sqlite import Ledger
+from ouroloop.protocols.errors import LedgerError, SurroundingsError, UsageError
+from ouroloop.protocols.seeds import game_seeds
+from ouroloop.runs import lifecycle
+from ouroloop.runs.context import as_dict
+from ouroloop.runs.phases.rollback import lineage
+from ouroloop.runs.phases.watch import watch
+from ouroloop.runs.progress import Quiet
+from ouroloop.runs.recipe import recipe_toml
+from tests.runs.small_run import micro, run_micro
+
+HERE = Path(__file__).parent
+ROLES = str(HERE / "scripted_roles.py")
+PATCHES_ONLY = ("roles.reward_designer.count=0",)
+
+
+def document(folder: Path) -> dict[str, Any]:
+    report = Report(folder)
+    try:
+        return report.document()
+    finally:
+        report.close()
+
+
+def test_the_document_has_the_promised_form(finished: Path) -> None:
+    shown = document(finished)
+    assert set(shown) >= {"run", "status", "digest", "seed", "rounds", "totals"}
+    assert (shown["run"], shown["status"], shown["seed"]) == ("micro-000", "done", 3)
+    assert len(shown["digest"]) == 64
+    assert [r["index"] for r in shown["rounds"]] == [0, 1]
+    for entry in shown["rounds"]:
+        assert entry["mode"] in ("reward_refresh", "bug_fix", "reward_patch", "meta_learn")
+        assert set(entry["incumbent"]) >= {"policy", "reward", "controller", "score", "win_rate", "path_optimality"}
+        assert set(entry["incumbent"]["score"]) == {"mean", "low", "high"}
+        for c in entry["candidates"]:
+            assert set(c) >= {"id", "kind", "role", "verdict", "layer", "reason", "effect", "diff", "reward"}
+            assert c["verdict"] in ("accepted", "rejected", "rolled_back")
+            assert c["reason"]
+            assert (c["diff"] is None) == (c["kind"] == "reward")
+    assert set(shown["totals"]) == {"games", "tokens", "cost_usd", "wall_s"}
+    assert shown["totals"]["games"] > 0
+
+
+def test_an_accepted_candidate_is_a_commit_and_the_workspace_is_the_incumbent(finished: Path) -> None:
+    shown = document(finished)
+    accepted = [c["id"] for r in shown["rounds"] for c in r["candidates"] if c["verdict"] == "accepted"]
+    log = subprocess.run(
+        ["git", "log", "--format=%s", "--reverse"], cwd=finished / "workspace", capture_output=True, text=True, check=True
+    )
+    assert log.stdout.split("\n")[:-1] == ["Start", *(f"Accept {id}" for id in accepted)]
+    last = shown["rounds"][-1]["incumbent"]
+    assert (finished / "workspace" / "policy").read_text().strip() == last["policy"]
+    assert (finished / "artifacts" / last["controller"]).read_text() == (finished / "workspace" / "controller.py").read_text()
+
+
+def test_every_step_is_a_message_and_no_seed_serves_two_purposes(finished: Path) -> None:
+    ledger = Ledger(finished / "ledger.sqlite")
+    steps = list(ledger.steps())
+    ledger.close()
+    assert {s.method for s in steps} >= {"policy.train", "policy.evaluate", "critic.diagnose", "gate.judge", "run.verdict"}
+    used: dict[str, set[int]] = {}
+    for step in steps:
+        if "stream" in step.params:
+            numbers = game_seeds(3, step.params["stream"], step.params["first"], step.params["count"])
+            used.setdefault(_purpose(step.key, step.params["stream"]), set()).update(numbers)
+    assert {name.split()[0] for name in used} >= {"search", "gate", "watch", "attribution"}
+    everything = [seed for numbers in used.values() for seed in numbers]
+    assert len(everything) == len(set(everything))
+
+
+def _purpose(key: str, stream: str) -> str:
+    """Return what games are for: a race, a round's watch, a round's stage of halving, ...; candidates share them."""
+    parts = key.split("/")
+    return f"{stream} {'/'.join(parts[:3])}"
+
+
+def test_the_same_seed_gives_the_same_digest(finished: Path, tmp_path: Path) -> None:
+    assert document(run_micro(tmp_path / "again"))["digest"] == document(finished)["digest"]
+
+
+def start_process(folder: Path) -> subprocess.Popen[str]:
+    """Start `ouroloop run` in a process group of its own."""
+    recipe = folder.with_suffix(".toml")
+    recipe.write_text(recipe_toml(micro()))
+    command = [sys.executable, "-m", "ouroloop.cli.main", "run", str(recipe), "--run-dir", str(folder)]
+
+    def listen() -> None:  # a suite that was started in the background ignores Ctrl-C, and so would its children
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=listen
+    )
+
+
+def wait_for(moment: Any, process: subprocess.Popen[str], folder: Path) -> None:
+    """Wait until the recorded steps say that the moment has come."""
+    deadline = time.monotonic() + 200
+    while not moment(keys(folder)):
+        assert process.poll() is None, "the run ended before the moment came"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    if moment is in_training:
+        time.sleep(1.0)
+
+
+def keys(folder: Path) -> list[str]:
+    try:
+        db = sqlite3.connect(f"file:{folder / 'ledger.sqlite'}?mode=ro", uri=True)
+        return [row[0] for row in db.execute("SELECT key FROM steps ORDER BY seq")]
+    except sqlite3.Error:
+        return []
+
+
+def in_training(done: list[str]) -> bool:
+    screened = [k for k in done if "/screen/" in k and "-reward" in k]
+    return bool(screened) and not any("/train/" in k for k in done)
+
+
+def in_gate(done: list[str]) -> bool:
+    return any(k.endswith("/gate/order") for k in done)
+
+
+@pytest.mark.parametrize("moment", [in_training, in_gate])
+def test_a_killed_run_resumes_to_the_same_digest(moment: Any, finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+    process = start_process(folder)
+    wait_for(moment, process, folder)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    before = keys(folder)
+    assert document(folder)["status"] == "stopped"
+    while lifecycle.is_running(folder):  # a training child may outlive its parent by a second
+        time.sleep(0.1)
+    assert lifecycle.work(folder, Quiet(notes=False)) == "done"
+    assert keys(folder)[: len(before)] == before
+    assert document(folder)["digest"] == document(finished)["digest"]
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "stopped"
+    process = start_process(folder)
+    wait_for(in_training, process, folder)
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert f"ouroloop: stopped; go on with `ouroloop resume {folder}`" in said.splitlines()
+    assert "Traceback" not in said
+    assert document(folder)["status"] == "stopped"
+    assert call(["resume", str(folder), "--json"]) == 0
+    assert document(folder)["digest"] == document(finished)["digest"]
+
+
+def test_two_launches_at_once_leave_the_first_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "r"
+    parts = lifecycle._parts
+
+    def slow(*given: Any) -> Any:
+        if not folder.exists():  # while the second checks its surroundings, the first appears
+            folder.mkdir()
+            (folder / "ledger.sqlite").touch()
+        return parts(*given)
+
+    monkeypatch.setattr(lifecycle, "_parts", slow)
+    with pytest.raises(UsageError, match="exists already"):
+        lifecycle.create(micro(), folder, Quiet(notes=False))
+    assert [p.name for p in folder.iterdir()] == ["ledger.sqlite"]
+    assert [p.name for p in tmp_path.iterdir()] == ["r"]
+
+
+def test_a_finished_run_goes_on_with_more_rounds(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "longer"
+    shutil.copytree(finished, folder)
+    assert lifecycle.work(folder, Quiet(notes=False), ("budget.rounds=3",)) == "done"
+    longer, shorter = document(folder), document(finished)
+    assert longer["rounds"][:2] == shorter["rounds"]
+    assert len(longer["rounds"]) == 3
+    with pytest.raises(UsageError, match=r"only budget\.\*"):
+        lifecycle.work(folder, Quiet(notes=False), ("seed=9",))
+
+
+def test_a_budget_stops_between_rounds_and_says_how_to_go_on(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "longer"
+    shutil.copytree(finished, folder)
+    assert call(["resume", str(folder), "--set", "budget.rounds=9", "--set", "budget.games=1", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["status"] == "stopped"
+    assert "budget.games is spent" in captured.err
+    assert "--set budget.games=MORE" in captured.err
+
+
+def test_hostile_patches_are_each_rejected_where_they_ought_to_and_the_run_goes_on(tmp_path: Path) -> None:
+    folder = run_micro(tmp_path / "hostile", *PATCHES_ONLY, f"roles.code_patcher.use={ROLES}:HostilePatcher", "budget.rounds=2")
+    rounds = document(folder)["rounds"]
+    patches = next(r["candidates"] for r in rounds if r["candidates"])
+    layers = [c["layer"] for c in patches]
+    assert layers[:3] == ["ast", "sandbox", "protocol"]
+    assert layers[3] in ("ast", "sandbox")
+    assert layers[4] not in ("ast", "sandbox", "protocol", "contract")
+    assert all(c["verdict"] == "rejected" for c in patches[:4])
+    assert call(["show", str(folder), "--candidate", patches[0]["id"]]) == 0
+
+
+def test_a_role_that_fails_costs_its_proposals_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lifecycle.create(micro(*PATCHES_ONLY, f"roles.code_patcher.use={ROLES}:BrokenPatcher"), tmp_path / "r", Quiet())
+    assert lifecycle.work(tmp_path / "r", Quiet()) == "done"
+    assert "broken-patcher gave nothing (RuntimeError: no idea today)" in capsys.readouterr().err
+
+
+def test_no_reward_is_asked_for_where_the_controller_does_not_heed_the_policy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deaf = tmp_path / "deaf.py"
+    deaf.write_text(
+        "from toolkit import legal_moves\n\n\ndef act(observation, logits):\n    return (legal_moves(observation) or [0])[0]\n"
+    )
+    patches = (f"roles.code_patcher.use={ROLES}:HostilePatcher", "budget.rounds=1")
+    lifecycle.create(micro(*patches, f"start.controller={deaf}"), tmp_path / "r", Quiet())
+    assert lifecycle.work(tmp_path / "r", Quiet()) == "done"
+    found = document(tmp_path / "r")["rounds"][0]
+    assert found["mode"] == "meta_learn"  # which asks for both
+    assert {c["kind"] for c in found["candidates"]} == {"patch"}
+    assert "does not heed the policy" in capsys.readouterr().err
+
+
+def test_rollback_by_hand_restores_what_stood_before(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder)
+    shown = document(folder)
+    accepted = [c["id"] for r in shown["rounds"] for c in r["candidates"] if c["verdict"] == "accepted"]
+    assert accepted, "the small run is meant to accept something"
+    assert call(["rollback", str(folder), accepted[-1], "--reason", "test"]) == 0
+    found = next(c for r in document(folder)["rounds"] for c in r["candidates"] if c["id"] == accepted[-1])
+    assert (found["verdict"], found["layer"], found["reason"]) == ("rolled_back", "watch", "test")
+    if len(accepted) == 1:
+        for name in ("controller", "policy"):
+            text = (folder / "workspace" / ("controller.py" if name == "controller" else name)).read_text()
+            start = shown["start"][name]
+            assert text.strip() == ((folder / "artifacts" / start).read_text().strip() if name == "controller" else start)
+    assert call(["rollback", str(folder), accepted[-1]]) == 2
+    assert call(["rollback", str(folder), "r9-patch9"]) == 2
+
+
+def test_a_confirmed_regression_is_rolled_back_once(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder)
+    with lifecycle.opened(folder, Quiet(notes=False)) as run:
+        before, now = lineage(run.ledger)[-2:]
+        played = [0.9, 0.0]  # the newest loses by more than it won by when it was watched before
+        lost = {
+            "score": {"mean": 0.0, "low": 0.0, "high": 0.0},
+            "first": 9000,
+            "states": [
+                {"incumbent": as_dict(state.incumbent), "age": age, "utility": [u] * 400}
+                for age, (state, u) in enumerate(zip((before, now), played, strict=True))
+            ],
+        }
+        run.ledger.record("9/watch/play", "policy.evaluate", {}, lost)
+        for _ in range(2):
+            watch(run, 9)
+            assert run.incumbent() == before.incumbent
+            assert (folder / "workspace" / "policy").read_text().strip() == before.incumbent.policy
+        done = ["9/watch/play", "9/watch/judge/0", "9/rollback/0", "9/watch/judge/1", "9/watch/again"]
+        assert [s.key for s in run.ledger.steps("9/*")] == done
+    found = next(c for r in document(folder)["rounds"] for c in r["candidates"] if c["id"] == now.candidate)
+    assert (found["verdict"], found["layer"]) == ("rolled_back", "watch")
+    assert "worse than its predecessor" in found["reason"]
+
+
+def test_diff_and_list_and_show(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = document(finished)
+    patch = next(
+        c for r in shown["rounds"] for c in r["candidates"] if c["kind"] == "patch" and c["layer"] in ("gate", "oracle")
+    )
+    assert call(["diff", str(finished), "start", patch["id"]]) == 0
+    assert capsys.readouterr().out.startswith("--- start\n+++ ")
+    assert call(["list", str(finished.parent), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["run"] == "micro-000"
+    assert call(["show", str(finished), "--round", "0", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == shown["rounds"][0]
+    assert call(["show", str(finished), "--round", "7"]) == 2
+    assert call(["show", str(finished), "--candidate", "x"]) == 2
+
+
+def test_a_run_directory_that_exists_and_one_in_use_are_refused(finished: Path) -> None:
+    with pytest.raises(UsageError, match="exists already"):
+        lifecycle.create(micro(), finished, Quiet())
+    with lifecycle.locked(finished), pytest.raises(LedgerError, match="in use"):
+        lifecycle.work(finished, Quiet())
+
+
+@pytest.mark.parametrize(
+    ("override", "error"),
+    [
+        ("task.size=3", UsageError),
+        ("task.walls=nan", UsageError),
+        ("task.food=sweet", UsageError),
+        ("task.start_length=9", UsageError),
+        ('task.wall_map=["######"]', UsageError),
+        ("sft.stepz=3", UsageError),
+        ("grpo.group=1", UsageError),
+        ("roles.critic.use=nobody", UsageError),
+        ("roles.critic.use=search-patcher", UsageError),
+        ("roles.critic.model=openai:x", UsageError),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_written(override: str, error: type[Exception], tmp_path: Path) -> None:
+    with pytest.raises(error) as caught:
+        lifecycle.create(micro(override), tmp_path / "r", Quiet())
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_disk_without_room_is_refused_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "NEED_MB", 1 << 40)
+    with pytest.raises(SurroundingsError, match="free some"):
+        lifecycle.create(micro(), tmp_path / "r", Quiet())
+    assert not (tmp_path / "r").exists()
+
+
+def test_help_names_the_commands_and_loads_nothing_heavy() -> None:
+    heavy = ("torch", "numba", "langgraph", "numpy")
+    code = f"import sys; from ouroloop.cli.main import call; call(['--help']); print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")
+    assert "ablate" in done.stdout
