@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from ouroloop.envs.snake.drawing.gif import Frames, write_gif
-from ouroloop.envs.snake.drawing.scene import ENDS, Scene, scenes
+from ouroloop.envs.snake.drawing.scene import ENDS, Scene
 from ouroloop.envs.snake.drawing.text import characters, draw
+from ouroloop.inspect.scenes import scenes
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -19,11 +19,12 @@ from ouroloop.cli.main import call
 from ouroloop.envs.snake.drawing import gif as scene_gif
 from ouroloop.envs.snake.drawing import tiles as scene_tiles
 from ouroloop.envs.snake.drawing.gif import Frames, encoded, paint
-from ouroloop.envs.snake.drawing.scene import BODY, Scene, gradient, scenes
+from ouroloop.envs.snake.drawing.scene import BODY, Scene, gradient
 from ouroloop.envs.snake.drawing.text import characters, draw, fineness, half_blocks, points
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.inspect.contender import contender
 from ouroloop.inspect.evaluation import histogram
+from ouroloop.inspect.scenes import scenes
 from ouroloop.inspect.watching import Live, Nowhere, watch_games
 from ouroloop.protocols.seeds import game_seeds
 

@@ -1,12 +1,7 @@
-"""PPO and DQN of Stable-Baselines3 on the same game: what one would otherwise pick, as policies like any other.
+"""Training PPO and DQN of Stable-Baselines3 on Snake: what one would otherwise pick, beside Snake-GPT.
 
 Both learn on the environment that is registered with Gymnasium, from its own observation and reward: +1 for a food, -1 for a
-death. The first layer sees the board from the snake's head (`seen_from_head`), which is what a small net learns from: with
-planes of the board as it lies, PPO has a mean score of 2.5 on 6x6 after the 140 000 moves after which it has 15 with this. No
-action is masked. Settings that `SETTINGS` does not name are the library's defaults.
-
-A baseline's directory holds the layers that choose the moves, and `baseline.json`. Playing needs PyTorch alone; to train is
-the extra `baselines`.
+death. No action is masked. Settings that `baseline.SETTINGS` does not name are the library's defaults.
 """
 
 from __future__ import annotations
@@ -14,106 +9,18 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
-from ouroloop.envs.snake.engine.state import BODY, FOOD, HEAD, WALL
+from ouroloop.bench.peers.baseline import CARD, SETTINGS, WEIGHTS, Card, Kind
 from ouroloop.policy.report import Progress, TrainingReport, silent
 from ouroloop.policy.snake_gpt import whole_directory
 from ouroloop.protocols.errors import SurroundingsError, UsageError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from torch import Tensor
-
     from ouroloop.protocols.ports import Task
-    from ouroloop.protocols.records import Observations
-
-CARD: Final = "baseline.json"
-WEIGHTS: Final = "model.safetensors"
-Kind = Literal["ppo", "dqn"]
-GAMES: Final = 32
-"""Games that are played side by side while training."""
-HIDDEN: Final = (256, 256)
-"""Widths of the layers between what is seen and what is chosen."""
-SETTINGS: Final[dict[Kind, dict[str, Any]]] = {
-    "ppo": {"n_steps": 64, "batch_size": 512, "n_epochs": 4, "learning_rate": 1e-3},
-    "dqn": {
-        "buffer_size": 200_000,
-        "learning_starts": 2000,
-        "batch_size": 64,
-        "learning_rate": 5e-4,
-        # After 4 moves of every game: one update per 32 moves. The library's own share is one per 4, and 8 no better.
-        "gradient_steps": GAMES // 8,
-        "target_update_interval": 2000,
-        "exploration_fraction": 0.3,
-    },
-}
-
-
-class Card(BaseModel):
-    """What `baseline.json` says."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: Literal[1] = 1
-    kind: Kind
-    task: str
-    size: int = Field(ge=4)
-
-
-class BaselinePolicy:
-    """A trained baseline: PPO's logits, or DQN's values, of the actions.
-
-    Args:
-        card: what it is.
-        layers: weights (out, in) and biases (out,) of its layers, in order, with ReLU between them.
-    """
-
-    def __init__(self, card: Card, layers: list[tuple[Tensor, Tensor]]) -> None:
-        """Take the layers."""
-        self.card, self.layers = card, layers
-
-    def logits(self, observations: Observations) -> NDArray[np.float32]:
-        """Return the action logits, or values: (B, 4) float32.
-
-        Raises:
-            UsageError: the boards are of another size than those that it learned on.
-        """
-        size = int(observations.constants["size"])
-        if size != self.card.size:
-            raise UsageError(f"the baseline was trained on boards of size {self.card.size}, found {size}: train one for it")
-        boards = torch.from_numpy(np.asarray(observations.columns["board"]).reshape(-1, size, size))
-        with torch.inference_mode():
-            x = seen_from_head(boards)
-            for index, (weight, bias) in enumerate(self.layers):
-                x = torch.addmm(bias, torch.relu(x) if index else x, weight.T)
-        return np.asarray(x.numpy(), dtype=np.float32)
-
-
-def seen_from_head(boards: Tensor) -> Tensor:
-    """Return what lies around the head, as far as the board can reach: what stops the snake, and the food.
-
-    Args:
-        boards: (B, n, n), the environment's observation, whole numbers of any type.
-
-    Returns:
-        (B, 2 (2n - 1)^2) float32 of 0 and 1: the plane of what stops it (body, wall, beyond the border), then the food's.
-    """
-    count, n = len(boards), boards.shape[1]
-    codes, wide = boards.to(torch.uint8), 2 * n - 1
-    framed = torch.full((count, wide + n - 1, wide + n - 1), WALL, dtype=torch.uint8, device=boards.device)
-    framed[:, n - 1 : wide, n - 1 : wide] = codes
-    head = (codes == HEAD).flatten(1).to(torch.uint8).argmax(dim=1)
-    reach = torch.arange(wide, device=boards.device)
-    rows, columns = (head // n)[:, None, None] + reach[:, None], (head % n)[:, None, None] + reach
-    window = framed[torch.arange(count, device=boards.device)[:, None, None], rows, columns]
-    return torch.stack([(window == BODY) | (window == WALL), window == FOOD], dim=1).float().flatten(1)
 
 
 def train(
@@ -170,28 +77,3 @@ def train(
         (folder / CARD).write_text(card.model_dump_json() + "\n")
     health = {"score": float(np.mean(diary.scores[-100:] or [0])), "moves": float(diary.moves)}
     return TrainingReport(len(diary.loss), tuple(diary.loss), health, tuple(diary.curve), time.perf_counter() - begun)
-
-
-def load(path: Path, *, task: str | None = None, size: int | None = None) -> BaselinePolicy:
-    """Return the baseline that a directory holds; a `ports.Policy`.
-
-    Args:
-        path: the directory.
-        task: refuse one of another task.
-        size: refuse one of another board size.
-
-    Raises:
-        UsageError: none lies there, it is damaged, or it is another task's or board's.
-    """
-    try:
-        card = Card.model_validate_json((path / CARD).read_bytes())
-        named = load_file(path / WEIGHTS)
-        layers = [(named[f"{i}.weight"], named[f"{i}.bias"]) for i in range(len(named) // 2)]
-    except (OSError, ValidationError, SafetensorError, KeyError) as error:
-        raise UsageError(f"{path} is no baseline's directory: {CARD} or {WEIGHTS} is missing or damaged") from error
-    for what, found, wanted in (("task", card.task, task), ("board size", card.size, size)):
-        if wanted is not None and found != wanted:
-            raise UsageError(f"the baseline in {path} was trained for {what} {found}, found {what} {wanted}; train one for it")
-    if not layers or layers[0][0].shape[1] != 2 * (2 * card.size - 1) ** 2:
-        raise UsageError(f"the baseline in {path} does not read boards of size {card.size}, as its {CARD} says; train it anew")
-    return BaselinePolicy(card, layers)

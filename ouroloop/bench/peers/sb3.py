@@ -16,7 +16,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecEnv
 
-from ouroloop.bench.peers.ppo_dqn import GAMES, HIDDEN, SETTINGS, BaselinePolicy, Card, seen_from_head
+from ouroloop.bench.peers.baseline import GAMES, HIDDEN, SETTINGS, BaselinePolicy, Card, seen_from_head
 from ouroloop.envs.snake import gymnasium_env
 from ouroloop.policy.play import play
 from ouroloop.protocols.errors import TrainingError

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from ouroloop.bench.peers.ppo_dqn import SETTINGS, Kind, load, train
+from ouroloop.bench.peers.baseline import SETTINGS, Kind, load
+from ouroloop.bench.peers.ppo_dqn import train
 from ouroloop.bench.timing import Report, machine, significant
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.evaluation import evaluate

@@ -2,7 +2,7 @@
 
 A case is clear where the command ends with the expected code, says one line on standard error, and that line holds the words
 which name the thing and the remedy; and where what was to be kept was kept. Memory is made scarce by a limit on the address
-space of a process of its own (`policy_starved`); the command then goes on with less at a time, and its line says so.
+space of a process of its own (`bench.policy.starved`); the command then goes on with less at a time, and its line says so.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from ouroloop.bench.policy.base import write_checkpoint, write_policy, write_tokenizer
-from ouroloop.bench.policy.starved import MARK
+from ouroloop.bench.policy.starved import MARK, call
 from ouroloop.bench.timing import Report
 from ouroloop.policy.snake_gpt import CARD, Shape, create, save
 
@@ -106,8 +106,6 @@ def row(case: Case, said: Said, scratch: str) -> dict[str, Any]:
 
 def run(command: list[str]) -> Said:
     """Run a command in this process; where its error escapes, what the interpreter would print and return is what it said."""
-    from ouroloop.cli.main import call
-
     out, error = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(error):
         try:
@@ -119,7 +117,7 @@ def run(command: list[str]) -> Said:
 
 
 def starved(first: list[str], command: list[str]) -> Said:
-    """Run a command after another in a process of its own, with little memory; see `policy_starved`."""
+    """Run a command after another in a process of its own, with little memory; see `bench.policy.starved`."""
     arguments = ["-m", "ouroloop.bench.policy.starved", str(SPARE_MB), json.dumps(first), json.dumps(command)]
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     return Said(done.returncode, plain_lines(done.stderr.rpartition(MARK)[2]))

@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import re
 import resource
+import runpy
 import sys
 from pathlib import Path
 from typing import Final
-
-from ouroloop.cli.main import call
 
 MARK: Final = "=== with little memory ==="
 """Stands on both streams before what THEN says."""
@@ -30,6 +29,16 @@ def main() -> int:
         print(MARK, file=stream, flush=True)
     resource.setrlimit(resource.RLIMIT_AS, (address_space() + int(spare) * 10**6, resource.RLIM_INFINITY))
     return call(json.loads(then))
+
+
+def call(command: list[str]) -> int:
+    """Run a command line in this process, as `python -m ouroloop.cli` would; return its exit code."""
+    sys.argv = ["ouroloop", *command]
+    try:
+        runpy.run_module("ouroloop.cli", run_name="__main__")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    return 0
 
 
 def address_space() -> int:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ouroloop.envs.snake.encodings.board import STEPS
-from ouroloop.policy.sft.data import Lessons
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import Observations
 
@@ -88,11 +87,6 @@ def permute_targets(targets: NDArray[np.float32], which: NDArray[np.integer]) ->
         which: (B,) integers 0..7, the symmetry of each row.
     """
     return np.take_along_axis(targets, ACTIONS_UNDER[INVERSE[which]].astype(np.int64), axis=1)
-
-
-def mirrored(lessons: Lessons, which: NDArray[np.integer]) -> Lessons:
-    """Return the lessons' images under the symmetries `which`: (B,) integers 0..7."""
-    return Lessons(transform(lessons.positions, which), permute_targets(lessons.targets, which), lessons.lengths)
 
 
 def check_symmetric(teacher: str) -> None:

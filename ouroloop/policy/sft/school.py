@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from transformers import TrainerCallback
 
-from ouroloop.envs.snake.symmetry import SYMMETRIES, check_symmetric, mirrored
+from ouroloop.envs.snake.symmetry import SYMMETRIES, check_symmetric, permute_targets, transform
 from ouroloop.policy.bases.player import player_of
 from ouroloop.policy.distributed import Found, is_main, on_main, refill, replica
 from ouroloop.policy.play import play
@@ -112,3 +112,8 @@ class School(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
             return work()
 
         return on_main(work_of_now)
+
+
+def mirrored(lessons: Lessons, which: NDArray[np.integer]) -> Lessons:
+    """Return the lessons' images under the symmetries `which`: (B,) integers 0..7."""
+    return Lessons(transform(lessons.positions, which), permute_targets(lessons.targets, which), lessons.lengths)

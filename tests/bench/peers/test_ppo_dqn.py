@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from ouroloop.bench.peers import baseline
 from ouroloop.bench.peers import ppo_dqn as baselines
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.play import play
@@ -35,7 +36,7 @@ def test_what_is_seen_from_the_head(size):
     """Held against the definition, cell by cell, in positions with walls."""
     seen = SnakeTask(size, walls=0.1).positions(1, 40).observations()
     boards = np.asarray(seen.columns["board"]).reshape(-1, size, size)
-    planes = baselines.seen_from_head(torch.from_numpy(boards)).numpy().reshape(len(boards), 2, 2 * size - 1, 2 * size - 1)
+    planes = baseline.seen_from_head(torch.from_numpy(boards)).numpy().reshape(len(boards), 2, 2 * size - 1, 2 * size - 1)
     for board, (stops, food) in zip(boards, planes, strict=True):
         row, column = np.argwhere(board == 2)[0]
         for r in range(1 - size, size):
@@ -65,7 +66,7 @@ def test_a_report_tells_what_was_done(made, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_baseline_plays_like_any_policy(made, task, seeds, kind):
-    policy = baselines.load(made[kind][0], task="snake", size=6)
+    policy = baseline.load(made[kind][0], task="snake", size=6)
     outcomes = play(task, policy, seeds)
     assert (outcomes.cause >= 0).all()
     seen = task.positions(1, 30).observations()
@@ -80,7 +81,7 @@ def test_a_baseline_plays_like_any_policy(made, task, seeds, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_layers_are_the_librarys_own_net(task, kind):
-    diary = baselines_sb3.fit(baselines.Card(kind=kind, task="snake", size=6), task, 2100, 1, baselines.silent, 0)
+    diary = baselines_sb3.fit(baseline.Card(kind=kind, task="snake", size=6), task, 2100, 1, baselines.silent, 0)
     seen = task.positions(2, 50).observations()
     boards = torch.from_numpy(np.asarray(seen.columns["board"]).reshape(-1, 6, 6)).float()
     with torch.no_grad():
@@ -112,7 +113,7 @@ def test_the_games_are_the_environments():
     assert len({board.tobytes() for board in boards}) > 8
     ends = 0
     for _ in range(20):
-        boards, rewards, ended, told = games.step(np.zeros(baselines.GAMES, dtype=np.int64))
+        boards, rewards, ended, told = games.step(np.zeros(baseline.GAMES, dtype=np.int64))
         assert boards.dtype == np.uint8
         assert set(rewards[ended]) <= {-1.0}
         assert [("terminal_observation" in info) for info in told] == ended.tolist()
@@ -137,28 +138,28 @@ def test_what_cannot_be_loaded(made, tmp_path):
     path = made["ppo"][0]
     for wrong, what in (({"size": 10}, "board size 6, found board size 10"), ({"task": "chess"}, "task snake")):
         with pytest.raises(UsageError, match=what):
-            baselines.load(path, **wrong)
+            baseline.load(path, **wrong)
     with pytest.raises(UsageError, match="size 6, found 5"):
-        baselines.load(path).logits(SnakeTask(5).positions(1, 2).observations())
+        baseline.load(path).logits(SnakeTask(5).positions(1, 2).observations())
     with pytest.raises(UsageError, match=r"no baseline's directory: baseline\.json"):
-        baselines.load(tmp_path)
+        baseline.load(tmp_path)
     (tmp_path / "baseline.json").write_text('{"kind": "ppo", "task": "snake", "size": 10}')
     save_file(load_file(path / "model.safetensors"), tmp_path / "model.safetensors")
     with pytest.raises(UsageError, match="does not read boards of size 10"):
-        baselines.load(tmp_path)
+        baseline.load(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"nothing")
     with pytest.raises(UsageError, match="missing or damaged"):
-        baselines.load(tmp_path)
+        baseline.load(tmp_path)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_limit_ends_it_early(task, tmp_path, kind):
     report = baselines.train(kind, task, 10_000_000, 0, tmp_path / kind, limit_s=0.5)
     assert 0 < report.health["moves"] < 1_000_000
-    assert baselines.load(tmp_path / kind).card.kind == kind
+    assert baseline.load(tmp_path / kind).card.kind == kind
 
 
 @pytest.mark.slow
 def test_ppo_learns(task, seeds, tmp_path):
     baselines.train("ppo", task, 30_000, 0, tmp_path / "ppo")
-    assert play(task, baselines.load(tmp_path / "ppo"), seeds).score.mean() > 4
+    assert play(task, baseline.load(tmp_path / "ppo"), seeds).score.mean() > 4

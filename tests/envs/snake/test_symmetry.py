@@ -16,11 +16,11 @@ from ouroloop.envs.snake.symmetry import (
     SYMMETRIES,
     cells_under,
     check_symmetric,
-    mirrored,
     permute_targets,
     transform,
 )
 from ouroloop.policy.sft.data import Lessons, Teaching, targets_of
+from ouroloop.policy.sft.school import mirrored
 from ouroloop.protocols.errors import UsageError
 from tests.envs.snake.encodings.boards import batches
 

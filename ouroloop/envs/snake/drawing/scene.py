@@ -1,19 +1,14 @@
-"""One moment of a game of Snake, ready to be drawn, and the moments of a game in turn."""
+"""One moment of a game of Snake, ready to be drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
-from ouroloop.protocols.seeds import game_seeds
-
 if TYPE_CHECKING:
-    from ouroloop.inspect.contender import Contender
-    from ouroloop.policy.choice import Mover
     from ouroloop.protocols.ports import Engine
     from ouroloop.protocols.records import Observations
 
@@ -101,40 +96,24 @@ def blend(first: Colour, second: Colour, share: float) -> Colour:
     return red, green, blue
 
 
-def scenes(player: Contender, seed: int, game: int) -> Iterator[Scene]:
-    """Play a game of the `watch` stream; give the scene before each move, and the last.
-
-    Raises:
-        CandidateFault: the controller failed.
-    """
-    from ouroloop.policy.choice import odds_of
-
-    mover, row = _mover(player), np.zeros(1, np.int64)
-    keys = np.array(game_seeds(seed, "watch", game, 1), dtype=np.uint64)
-    engine = player.task.engine(keys)
-    with nullcontext() if player.open_session is None else closing(player.open_session()) as session:
-        step = 0
-        while not engine.done[0]:
-            observations = engine.observations(row)
-            logits, actions = mover.choose(engine, row, observations, keys, step, session)
-            sure = np.eye(len(player.task.actions))[actions]
-            odds = sure if isinstance(player.player, str) else odds_of(logits)
-            yield _scene(player, engine, observations, game, int(actions[0]), tuple(odds[0].tolist()))
-            engine.step(actions)
-            step += 1
-    yield _scene(player, engine, engine.observations(row), game, None, ())
-
-
-def _mover(player: Contender) -> Mover:
-    from ouroloop.policy.choice import Mover, rated_by, taught_by
-
-    chosen = player.player
-    return Mover(taught_by(player.task, chosen) if isinstance(chosen, str) else rated_by(chosen))
-
-
-def _scene(
-    player: Contender, engine: Engine, seen: Observations, game: int, action: int | None, odds: tuple[float, ...]
+def scene_of(
+    engine: Engine,
+    seen: Observations,
+    game: int,
+    causes: Sequence[str],
+    action: int | None = None,
+    odds: tuple[float, ...] = (),
 ) -> Scene:
+    """Return a batch's only game as a scene.
+
+    Args:
+        engine: the batch of one game.
+        seen: its observation.
+        game: its number.
+        causes: the task's.
+        action: the move that comes next.
+        odds: what the player thinks of each move.
+    """
     found = engine.outcomes()
     length, cause = int(seen.lengths["snake"][0]), int(found.cause[0])
     return Scene(
@@ -146,6 +125,6 @@ def _scene(
         odds=odds,
         score=int(found.score[0]),
         steps=int(found.steps[0]),
-        cause=None if cause < 0 else player.task.causes[cause],
+        cause=None if cause < 0 else causes[cause],
         game=game,
     )

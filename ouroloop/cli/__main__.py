@@ -1,0 +1,5 @@
+"""`python -m ouroloop.cli`: the command line, without an installed script."""
+
+from ouroloop.cli.main import main
+
+main()

@@ -1,0 +1,47 @@
+"""The scenes of a game in turn: a contender plays, and each moment is ready to be drawn before its move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, nullcontext
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ouroloop.envs.snake.drawing.scene import Scene, scene_of
+from ouroloop.protocols.seeds import game_seeds
+
+if TYPE_CHECKING:
+    from ouroloop.inspect.contender import Contender
+    from ouroloop.policy.choice import Mover
+
+
+def scenes(player: Contender, seed: int, game: int) -> Iterator[Scene]:
+    """Play a game of the `watch` stream; give the scene before each move, and the last.
+
+    Raises:
+        CandidateFault: the controller failed.
+    """
+    from ouroloop.policy.choice import odds_of
+
+    mover, row = _mover(player), np.zeros(1, np.int64)
+    keys = np.array(game_seeds(seed, "watch", game, 1), dtype=np.uint64)
+    engine, causes = player.task.engine(keys), player.task.causes
+    with nullcontext() if player.open_session is None else closing(player.open_session()) as session:
+        step = 0
+        while not engine.done[0]:
+            observations = engine.observations(row)
+            logits, actions = mover.choose(engine, row, observations, keys, step, session)
+            sure = np.eye(len(player.task.actions))[actions]
+            odds = sure if isinstance(player.player, str) else odds_of(logits)
+            yield scene_of(engine, observations, game, causes, int(actions[0]), tuple(odds[0].tolist()))
+            engine.step(actions)
+            step += 1
+    yield scene_of(engine, engine.observations(row), game, causes)
+
+
+def _mover(player: Contender) -> Mover:
+    from ouroloop.policy.choice import Mover, rated_by, taught_by
+
+    chosen = player.player
+    return Mover(taught_by(player.task, chosen) if isinstance(chosen, str) else rated_by(chosen))
