@@ -1,13 +1,19 @@
-"""What the whole suite shares: tests that need something from outside skip where it is missing, but never in CI."""
+"""What the whole suite shares: a task, seeds, one thread for torch, and skips for what is missing outside (never in CI)."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from ouroloop.envs.snake.task import SnakeTask
 
 REQUIRED = set(filter(None, os.environ.get("OUROLOOP_REQUIRE", "").split(",")))
 """Markers whose tests must run: with `docker` in it a missing daemon is a failure, not a skip."""
@@ -19,6 +25,27 @@ def docker_answers() -> bool:
         shutil.which("docker") is not None
         and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Keep torch on one thread in this process, so that weights repeat and tests share the cores."""
+    if "torch" in sys.modules:  # tests that need no torch do not pay for its import
+        sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def task() -> SnakeTask:
+    """Return Snake on a 6x6 board; tests must not change it."""
+    from ouroloop.envs.snake.task import SnakeTask
+
+    return SnakeTask(6)
+
+
+@pytest.fixture(scope="session")
+def seeds() -> np.ndarray:
+    """Return the seeds of 24 games: (24,) uint64."""
+    return np.arange(1000, 1024, dtype=np.uint64)
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,20 @@ import click
 from ouroloop.protocols.errors import UsageError
 
 FOLDER = click.Path(path_type=Path)
+SUITES = {
+    "encodings": "snake.encodings",
+    "engine": "snake.engine",
+    "gate": "gate.suite",
+    "plan": "snake.plan",
+    "policy": "policy.suite",
+    "sandbox": "sandbox.suite",
+    "teachers": "snake.teachers",
+}
+"""Each benchmark's module in `ouroloop.bench`; only the one that is asked for is imported."""
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["encodings", "engine", "gate", "plan", "policy", "sandbox", "teachers"]))
+@click.argument("name", type=click.Choice(list(SUITES)))
 @click.option("--peers", type=FOLDER, default=Path(".peers"), show_default=True, help="Folder of the peers' environments.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100), help="Interleaved rounds.")
 @click.option("--seconds", default=0.5, show_default=True, type=click.FloatRange(0.01, 60), help="Of each case in each round.")
@@ -52,7 +62,7 @@ def bench(
 
     more: dict[str, dict[str, Any]] = {"gate": {"seed": seed}, "policy": {"seed": seed, "only": only, "done": keep}}
     with progress() as shown:
-        document: dict[str, Any] = import_module(f"ouroloop.runs.bench.{name}").measure(
+        document: dict[str, Any] = import_module(f"ouroloop.bench.{SUITES[name]}").measure(
             peers,
             rounds,
             seconds,

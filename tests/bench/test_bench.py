@@ -1,6 +1,7 @@
 """`bench` and `train data` from the command line: their forms, their files, and peers that are missing or broken."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from ouroloop.bench import timing
 from ouroloop.bench.sandbox import hostile
 from ouroloop.bench.sandbox import suite as sandbox
 from ouroloop.bench.snake import engine, plan, teachers
+from ouroloop.cli.bench import SUITES
 from ouroloop.cli.main import call
 
 
@@ -81,6 +83,11 @@ def test_the_teachers_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert rows[1]["win_rate"] == 1
     assert rows[1]["score"]["mean"] == 35
     assert rows[0]["steps_to_win"] is None
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_every_benchmark_of_the_command_has_its_module(name: str) -> None:
+    assert callable(import_module(f"ouroloop.bench.{SUITES[name]}").measure)
 
 
 def test_peers_are_asked_in_their_own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,11 +67,6 @@ class Circler:
 
 
 @pytest.fixture(scope="module")
-def task():
-    return SnakeTask(6)
-
-
-@pytest.fixture(scope="module")
 def lost(task):
     trace = play_traced(task, Greedy(), np.arange(24, dtype=np.uint64))
     return Failures(trace.failures, trace.failure_regret)

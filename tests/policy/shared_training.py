@@ -1,6 +1,6 @@
 """A small training that any number of processes can share, and what each of them has to tell of it.
 
-`test_policy_distributed.py` calls it in its own process, and has a launcher start it as a script in two.
+`test_distributed.py` calls it in its own process, and has a launcher start it as a script in two.
 """
 
 import json

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from ouroloop.runs.phases.start import _base, start
 from ouroloop.runs.players import KEPT_BASES, InTurn, Players
 from ouroloop.runs.progress import Quiet
 from ouroloop.runs.recipe import TaskSettings
+from tests.policy.checkpoints import checkpoint
 from tests.runs.small_run import micro, run_micro
 
 SPEC = '{"terms": [{"name": "meals", "expr": "ate", "weight": 1.0}], "gamma_r": 0.3}'
@@ -54,21 +54,10 @@ class OneReward:
         return RewardReply(proposals=(RewardProposal(spec=SPEC, rationale="meals"),))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny random checkpoint of Qwen2, made as the tests of policies make them."""
-    spec = importlib.util.spec_from_file_location("checkpoints", Path(__file__).parents[1] / "policy" / "checkpoints.py")
-    assert spec is not None
-    assert spec.loader is not None
-    makers = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(makers)
-    folder: Path = makers.checkpoint(tmp_path_factory.mktemp("start") / "qwen", "qwen")
-    return folder
+    return checkpoint(tmp_path_factory.mktemp("start") / "qwen", "qwen")
 
 
 @pytest.fixture(scope="module")
