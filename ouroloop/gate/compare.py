@@ -1,0 +1,116 @@
+"""The gate on one's own numbers: is B better than A, by paired differences, at whatever time one looks?
+
+    >>> compare([0.3, 0.1, 0.4, 0.2] * 10)
+    Comparison(better than the other at alpha 0.05: mean +0.250 [+0.115, +0.363] over 40 pairs, e-value 23.8)
+
+It asks what `race` asks of a single candidate, with the same bets (`betting.PairedTest`). Unlike a race it plans for no number
+of pairs: stakes that depended on how many there are would change as pairs are added, and looking early would no longer be safe.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ouroloop.gate.betting import Floats, PairedTest
+from ouroloop.protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+MOST: Final = math.log(1e12)
+"""Log of the highest e-value reported."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison:
+    """What paired differences say.
+
+    Args:
+        accepted: "the mean is above 0" is shown at level `alpha`.
+        mean: of the differences.
+        low: lower bound of the true mean. The interval is two-sided, and covers at all times with probability 1 - `alpha`.
+        high: upper bound of it.
+        e_value: capital of the bets on "the mean is above 0" that began with 1; they stop at 1 / `alpha`.
+        games: pairs given.
+        alpha: the level.
+    """
+
+    accepted: bool
+    mean: float
+    low: float
+    high: float
+    e_value: float
+    games: int
+    alpha: float
+
+    def __repr__(self) -> str:
+        """Say it in a line."""
+        bounds = f"mean {self.mean:+.3f} [{self.low:+.3f}, {self.high:+.3f}] over {self.games} pairs"
+        return f"Comparison({self._found()} at alpha {self.alpha:g}: {bounds}, e-value {self.e_value:.3g})"
+
+    def _found(self) -> str:
+        if self.accepted:
+            return "better than the other"
+        return "worse than the other" if self.high < 0 else "not shown better"
+
+
+def compare(differences: Iterable[float] | ArrayLike, alpha: float = 0.05, *, gain: float = 0.03) -> Comparison:
+    """Return whether paired differences show that their mean is above 0, and between which bounds it lies.
+
+    Each difference is "mine minus theirs" on one common seed, problem or user. The pairs must be independent draws, in
+    the order in which they came. The test is anytime-valid: call it after every pair, stop when you like, go on when you
+    like. The chance that it *ever* accepts a mean of 0 or less is at most `alpha`. What was accepted once stays accepted
+    as pairs are added.
+
+    `alpha` is the level of two statements. Acceptance is one-sided: it says "better", and all of `alpha` is spent on that.
+    The interval is two-sided, with `alpha` / 2 on either end, so its lower end may still be below 0 when the test accepts.
+    Several comparisons in one study must share an `alpha`: give each of k of them `alpha` / k.
+
+    Args:
+        differences: (n,) numbers in [-1, 1]; divide by the widest difference possible where they may exceed that.
+        alpha: in (0, 1).
+        gain: smallest mean worth finding, in (0, 1]. It sets how much is staked, so only how soon a gain is found.
+
+    Raises:
+        UsageError: no differences, or one that is not finite or lies outside [-1, 1]; a bad `alpha` or `gain`.
+
+    Source: Waudby-Smith and Ramdas (2024), "Estimating means of bounded random variables by betting".
+    """
+    if not 0 < alpha < 1:
+        raise UsageError(f"alpha is {alpha!r}; it must lie between 0 and 1, e.g. 0.05")
+    if not 0 < gain <= 1:
+        raise UsageError(f"gain is {gain!r}; it must be above 0 and at most 1, e.g. 0.03")
+    x = checked(differences)
+    test = PairedTest(alpha=alpha, beta=alpha, gain=gain)
+    test.add(x)
+    low, high = test.interval(alpha)
+    e_value = math.exp(min(test.better.log_e, MOST))
+    return Comparison(test.better.won, test.mean, low, high, e_value, test.games, alpha)
+
+
+def checked(differences: Iterable[float] | ArrayLike) -> Floats:
+    """Return differences as (n,) float64; raises UsageError for what they must not be, naming the first that is wrong."""
+    given = differences if isinstance(differences, np.ndarray) or not isinstance(differences, Iterable) else list(differences)
+    try:
+        x = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"differences must be numbers, one per pair: {error}") from None
+    if x.ndim != 1:
+        raise UsageError(f"differences have the shape {x.shape}; expected (n,): one number per pair, mine minus theirs")
+    if not len(x):
+        raise UsageError("differences are empty; give one number per pair, mine minus theirs")
+    wrong = np.flatnonzero(~(np.abs(x) <= 1))  # NaN compares false
+    if len(wrong):
+        at = int(wrong[0])
+        remedy = (
+            "divide all by the widest difference possible"
+            if np.isfinite(x[at])
+            else "score a pair without a result (-1 is a loss), or leave it out"
+        )
+        raise UsageError(f"difference {at} is {x[at]:g}; expected numbers in [-1, 1]: {remedy}")
+    return x
