@@ -114,7 +114,7 @@ def check_training_settings(recipe: Recipe) -> None:
     from pydantic import ValidationError
 
     from ouroloop.envs.snake.encodings import encoding_of
-    from ouroloop.perception.reader import ReaderConfig
+    from ouroloop.perception.config import ReaderConfig
     from ouroloop.policy.grpo.fit import GrpoConfig
     from ouroloop.policy.sft.fit import SftConfig
     from ouroloop.protocols.jsonrpc import one_line

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from ouroloop.envs.snake.task import SnakeTask
-from ouroloop.policy.snake_gpt import Shape, create, save
+from ouroloop.policy.settings import Shape
+from ouroloop.policy.snake_gpt import create, save
 
 
 @pytest.fixture(scope="session", autouse=True)

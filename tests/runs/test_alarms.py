@@ -11,8 +11,9 @@ import pytest
 
 from ouroloop.bench.gate.arena import arena
 from ouroloop.envs.snake.task import SnakeTask
-from ouroloop.policy.grpo.monitors import Alarm
-from ouroloop.policy.snake_gpt import Shape, create, save
+from ouroloop.policy.report import Alarm
+from ouroloop.policy.settings import Shape
+from ouroloop.policy.snake_gpt import create, save
 from ouroloop.protocols.canonical import canonical
 from ouroloop.protocols.records import Candidate, RewardSpec
 from ouroloop.runs.executors.local import Job, Report, Trained, run_job, termed

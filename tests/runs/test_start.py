@@ -16,7 +16,8 @@ import torch
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.store import Store
-from ouroloop.policy.bases import Base, LoraSettings, load_base, open_policy, save_policy
+from ouroloop.policy.bases import Base, load_base, open_policy, save_policy
+from ouroloop.policy.settings import LoraSettings
 from ouroloop.policy.shipped import find_policy
 from ouroloop.protocols.errors import SurroundingsError, UsageError
 from ouroloop.protocols.messages import RewardProposal, RewardReply, RewardRequest

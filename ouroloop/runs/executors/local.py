@@ -117,7 +117,7 @@ def run_job(job: Job, report: Callable[..., None]) -> Trained:
     """Do a job in this process."""
     task = make_task(job.task)
     if job.kind == "reader":
-        from ouroloop.perception.reader import ReaderConfig
+        from ouroloop.perception.config import ReaderConfig
         from ouroloop.perception.training import train_reader
 
         reader = train_reader(task, ReaderConfig(**job.config), job.seed, job.out, report)
