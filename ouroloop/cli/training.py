@@ -20,7 +20,7 @@ from ouroloop.inspect.model_card import model_card
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import RewardSpec
 from ouroloop.protocols.seeds import game_seeds
-from ouroloop.runs.lifecycle import check_training_settings
+from ouroloop.runs.lifecycle import check_encoding
 from ouroloop.runs.progress import Progress, progress
 from ouroloop.runs.recipe import Recipe, build_recipe, load_recipe, read_text, recipe_toml
 
@@ -50,7 +50,7 @@ def train_by_recipe(
     settings = build_recipe({}, overrides) if recipe is None else load_recipe(recipe, overrides)
     if seed is not None:
         settings = settings.model_copy(update={"seed": seed})
-    check_training_settings(settings)
+    check_encoding(settings)
     if out.exists():
         raise UsageError(f"{out} exists already: remove it, or choose another --out")
     task = make_task(settings.task)
@@ -98,21 +98,21 @@ def _trained(
         shown.advance(f"train {kind}", fraction, " ".join([stage, *(f"{k} {v:.3g}" for k, v in list(figures.items())[:3])]))
 
     if kind == "sft":
-        from ouroloop.policy.sft.fit import SftConfig, fit_sft
+        from ouroloop.policy.sft.fit import fit_sft
 
-        return fit_sft(task, SftConfig(**settings.sft.model_dump()), settings.seed, out, report, start=begin)
+        return fit_sft(task, settings.sft, settings.seed, out, report, start=begin)
     assert begin is not None
     if kind == "distill":
-        from ouroloop.policy.distill.fit import DistillConfig, distill
+        from ouroloop.policy.distill.fit import distill
 
-        return distill(task, begin, DistillConfig(**settings.distill.model_dump()), settings.seed, out, report)
-    from ouroloop.policy.grpo.fit import GrpoConfig, train_grpo
+        return distill(task, begin, settings.distill, settings.seed, out, report)
+    from ouroloop.policy.grpo.fit import train_grpo
     from ouroloop.rewards.language import parse
     from ouroloop.runs.executors.local import termed
 
     spec = RewardSpec() if reward is None else parse(read_text(reward, "reward"))
-    config = GrpoConfig(**settings.grpo.model_dump(exclude={"stages", "eta"}))
-    return train_grpo(task, begin, termed(spec, list(task.features)), spec.gamma_at, config, settings.seed, out, report)
+    reward_of = termed(spec, list(task.features))
+    return train_grpo(task, begin, reward_of, spec.gamma_at, settings.grpo, settings.seed, out, report)
 
 
 def _evaluated(settings: Recipe, task: Task, out: Path, games: int, shown: Progress) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def _loading(policy: Path) -> str:
 
 def _on_gpu(kind: str, settings: Recipe) -> bool:
     """Tell whether a training of this kind computes on a GPU."""
-    return bool(getattr(settings, kind).model_dump().get("device") == "cuda")
+    return {"sft": settings.sft.device, "grpo": settings.grpo.device}.get(kind) == "cuda"
 
 
 def _data(kind: str, settings: Recipe, start: str | None) -> str:
@@ -92,9 +92,7 @@ def _data(kind: str, settings: Recipe, start: str | None) -> str:
         return f"It was trained from `{start}` by GRPO on its own games."
     if kind == "distill":
         return f"It learned from the policy `{start}`."
-    from ouroloop.policy.sft.fit import SftConfig
-
-    config = SftConfig(**settings.sft.model_dump())
+    config = settings.sft
     own = f" and {(config.dagger - 1) * config.dagger_positions} of its own games (DAgger)" if config.dagger > 1 else ""
     return (
         f"It learned the moves of the teacher `{config.teacher}` in {config.positions} positions of the teacher's games{own}."

@@ -20,7 +20,8 @@ from torch.nn import functional
 from ouroloop.envs.snake.engine.state import EMPTY, WALL
 from ouroloop.envs.snake.sight.cells import CLASSES, board_size, label
 from ouroloop.envs.snake.sight.decode import decode, exact_rows
-from ouroloop.perception.reader import ReaderCard, ReaderConfig, network, save_reader, torch_threads, weights_of
+from ouroloop.perception.config import ReaderConfig
+from ouroloop.perception.reader import ReaderCard, network, save_reader, torch_threads, weights_of
 from ouroloop.perception.vit import CellVit, initialise, normalise, patchify
 from ouroloop.protocols.errors import TrainingError, UsageError
 from ouroloop.protocols.records import Observations

@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from transformers import LlamaForCausalLM
 
-from ouroloop.policy.bases.base import Quantisation
 from ouroloop.policy.bases.directory import open_policy
 from ouroloop.policy.bases.loading import fast_dtype, read_model
 from ouroloop.policy.bases.origin import Origin
 from ouroloop.policy.bases.player import HfPolicy
 from ouroloop.policy.play import estimate, play
 from ouroloop.policy.report import Progress, silent
+from ouroloop.policy.settings import Quantisation
 from ouroloop.policy.snake_gpt import SnakeGPT
 from ouroloop.protocols.seeds import game_seeds
 

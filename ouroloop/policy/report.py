@@ -4,12 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
-
-from ouroloop.policy.grpo.monitors import Alarm
+from typing import Literal, TypeAlias
 
 Progress: TypeAlias = Callable[[str, float, dict[str, float]], None]
 """Called with the name of the training (`sft`, `grpo`), its progress in [0, 1] and the step's figures."""
+
+Severity = Literal["note", "stop"]
+AlarmName = Literal[
+    "not_finite",
+    "sampler",
+    "first_step",
+    "reward_hacking",
+    "score_fell",
+    "kl_old",
+    "kl_reference",
+    "no_clipping",
+    "clipping",
+    "entropy",
+    "diversity",
+    "grad_norm",
+    "zero_variance",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One alarm, at its first step.
+
+    Args:
+        name: which one.
+        step: optimizer steps made.
+        value: what was found.
+        bound: what it was held against.
+        meaning: one line on what that says about the training.
+        severity: whether it stopped the training.
+    """
+
+    name: AlarmName
+    step: int
+    value: float
+    bound: float
+    meaning: str
+    severity: Severity
+
+    def __str__(self) -> str:
+        """Return the alarm as one line."""
+        word = self.name.replace("_", " ")
+        return f"{word} at step {self.step}: {self.value:.3g}, bound {self.bound:.3g}: {self.meaning}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, set_see
 from transformers.utils import logging as transformers_logging
 
 from ouroloop.envs.snake.encodings import ACTIONS, EOS, PAD, Encoding, encoding_of
+from ouroloop.policy.settings import Shape
 from ouroloop.policy.tokenizer import build_tokenizer
 from ouroloop.protocols.errors import SurroundingsError, UsageError
 
@@ -34,17 +35,6 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Observations
 
 CARD = "snake_gpt.json"
-
-
-class Shape(BaseModel):
-    """Width and depth of the model; the defaults learn fastest per CPU second on small boards."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    hidden: int = Field(default=64, ge=16, le=1024, multiple_of=16)
-    layers: int = Field(default=2, ge=1, le=24)
-    heads: int = Field(default=4, ge=1, le=16)
-    intermediate: int = Field(default=128, ge=16, le=4096)
 
 
 class Card(BaseModel):

@@ -19,6 +19,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
+from ouroloop.agents.settings import RoleSettings
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.protocols import jsonrpc
 from ouroloop.protocols.canonical import sha256
@@ -26,7 +27,6 @@ from ouroloop.protocols.errors import RoleError, UsageError
 from ouroloop.protocols.messages import METHODS
 from ouroloop.protocols.ports import Role
 from ouroloop.runs.exchanges import recorded
-from ouroloop.runs.recipe import RoleSettings
 
 GROUP = "ouroloop.roles"
 CHAT_ROLES = {"reward.design": "chat-designer", "patch.propose": "chat-patcher"}

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from ouroloop.ledger.sqlite import Ledger, disk_full, is_full, require_room
 from ouroloop.ledger.workspace import no_git
@@ -19,8 +19,6 @@ from ouroloop.runs.cache import cache_root
 from ouroloop.runs.recipe import Recipe, build_recipe, identity, recipe_toml
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from ouroloop.protocols.ports import Role, Sandbox, Task
     from ouroloop.runs.context import Run
     from ouroloop.runs.progress import Progress
@@ -46,7 +44,7 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
     if folder.exists():
         raise exists_already(folder)
     check_start(recipe)
-    check_training_settings(recipe)
+    check_encoding(recipe)
     if shutil.which("git") is None:
         raise no_git()
     require_room(folder.parent, NEED_MB)
@@ -103,34 +101,17 @@ def check_start(recipe: Recipe) -> None:
         from ouroloop.policy.shipped import find_policy
 
         open_policy(find_policy(start.policy), task=recipe.task.name, size=recipe.task.size)
-    elif base := recipe.sft.model_dump().get("base"):
+    elif recipe.sft.base:
         from ouroloop.policy.bases.origin import find_checkpoint
 
-        find_checkpoint(str(base))
+        find_checkpoint(recipe.sft.base)
 
 
-def check_training_settings(recipe: Recipe) -> None:
-    """Refuse unknown or impossible settings of the trainings before anything is written; raises UsageError."""
-    from pydantic import ValidationError
-
+def check_encoding(recipe: Recipe) -> None:
+    """Refuse an encoding that SFT cannot write this board in; raises UsageError."""
     from ouroloop.envs.snake.encodings import encoding_of
-    from ouroloop.perception.reader import ReaderConfig
-    from ouroloop.policy.grpo.fit import GrpoConfig
-    from ouroloop.policy.sft.fit import SftConfig
-    from ouroloop.protocols.jsonrpc import one_line
 
-    encoding_of(str(recipe.sft.model_dump().get("encoding", "path")), recipe.task.size)
-    tables: dict[str, tuple[type[BaseModel], dict[str, Any]]] = {
-        "sft": (SftConfig, recipe.sft.model_dump()),
-        "grpo": (GrpoConfig, recipe.grpo.model_dump(exclude={"stages", "eta"})),
-        "reader": (ReaderConfig, recipe.reader.model_dump(exclude={"noise"})),
-    }
-    for name, (model, values) in tables.items():
-        try:
-            model.model_validate(values)
-        except ValidationError as error:
-            known = ", ".join(sorted(model.model_fields))
-            raise UsageError(f"[{name}] {one_line(error)}; its keys are {known}") from None
+    encoding_of(recipe.sft.encoding, recipe.task.size)
 
 
 def _parts(recipe: Recipe, run: str) -> tuple[Task, Sandbox, dict[str, Role]]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
+from ouroloop.agents.settings import Roles
+from ouroloop.perception.config import ReaderConfig
+from ouroloop.policy.distill.config import DistillConfig
+from ouroloop.policy.grpo.config import GrpoConfig
+from ouroloop.policy.sft.config import SftConfig
 from ouroloop.protocols.canonical import content_hash
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import one_line
 from ouroloop.protocols.records import Frozen
+from ouroloop.runs.keys import check_keys
 
 Perception = Literal["json", "vision"]
 
@@ -38,75 +43,20 @@ class StartSettings(Frozen):
     reward: str | None = None
 
 
-class SftSettings(Frozen):
-    """Overrides of `policy.sft.SftConfig`, by name."""
+class HalvingSettings(Frozen):
+    """Successive halving of the reward candidates (Jamieson and Talwalkar 2016).
 
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-
-class GrpoSettings(Frozen):
-    """Overrides of `policy.grpo.GrpoConfig`, by name, and the successive halving (Jamieson and Talwalkar 2016).
-
-    After each of `stages` but the last, one in `eta` stays.
+    A training has `stages`, each of the steps of `[grpo]`; after each of them but the last, one candidate in `eta` stays.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
     stages: int = Field(default=2, ge=1, le=6)
     eta: int = Field(default=3, ge=2, le=16)
 
 
-class DistillSettings(Frozen):
-    """Overrides of `policy.distill.DistillConfig`, by name."""
+class CameraSettings(Frozen):
+    """What a run with `perception = "vision"` sees through: `noise` is the deviation of a pixel, a share of full scale."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-
-class ReaderSettings(Frozen):
-    """Overrides of `perception.reader.ReaderConfig`, by name, and the pixel noise of the camera."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
     noise: float = Field(default=0.0, ge=0, le=1)
-
-
-class RoleSettings(Frozen):
-    """Who answers one role.
-
-    `use` names an entry point or an import path (`package.module:Class` or `path/to/file.py:Class`); `model` asks a
-    chat model instead, e.g. `openai:NAME` with `base_url`. `count` is the number of proposals a round; `config` is the
-    role's own.
-    """
-
-    use: str | None = None
-    model: str | None = None
-    base_url: str | None = None
-    api_key_env: str = "OPENAI_API_KEY"
-    temperature: float = Field(default=0.7, ge=0, le=2)
-    timeout_s: float = Field(default=60.0, gt=0)
-    max_tokens: int = Field(default=2000, ge=16)
-    usd_per_million_tokens: float = Field(default=0.0, ge=0)
-    count: int = Field(default=3, ge=0, le=64)
-    config: dict[str, Any] = Field(default_factory=dict)
-
-
-class Roles(Frozen):
-    """The three roles of DESIGN section 8."""
-
-    critic: RoleSettings = RoleSettings(use="search-critic")
-    reward_designer: RoleSettings = RoleSettings(use="search-designer", count=6)
-    code_patcher: RoleSettings = RoleSettings(use="search-patcher", count=4)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _keep_defaults(cls, tables: Any) -> Any:
-        """Fill a table that sets some keys with that role's own defaults; a model takes the place of `use`."""
-        if not isinstance(tables, dict):
-            return tables
-        filled = dict(tables)
-        for name, table in tables.items():
-            if name in cls.model_fields and isinstance(table, dict):
-                default: RoleSettings = cls.model_fields[name].default
-                filled[name] = {"count": default.count, **({} if table.get("model") else {"use": default.use}), **table}
-        return filled
 
 
 class GateSettings(Frozen):
@@ -152,10 +102,12 @@ class Recipe(Frozen):
     threads: int = Field(default=2, ge=1, le=256)
     task: TaskSettings = TaskSettings()
     start: StartSettings = StartSettings()
-    sft: SftSettings = SftSettings()
-    grpo: GrpoSettings = GrpoSettings()
-    distill: DistillSettings = DistillSettings()
-    reader: ReaderSettings = ReaderSettings()
+    sft: SftConfig = SftConfig()
+    grpo: GrpoConfig = GrpoConfig()
+    halving: HalvingSettings = HalvingSettings()
+    distill: DistillConfig = DistillConfig()
+    reader: ReaderConfig = ReaderConfig()
+    camera: CameraSettings = CameraSettings()
     roles: Roles = Roles()
     gate: GateSettings = GateSettings()
     budget: Budget = Budget()
@@ -188,7 +140,7 @@ def build_recipe(tree: dict[str, Any], overrides: tuple[str, ...] = (), source: 
     """Check a parsed recipe after applying overrides; see `load_recipe`."""
     for override in overrides:
         _assign(tree, override)
-    _check_keys(tree, Recipe, "", source)
+    check_keys(tree, Recipe, source)
     try:
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:
@@ -211,31 +163,6 @@ def _assign(tree: dict[str, Any], override: str) -> None:
         if not isinstance(node, dict):
             raise UsageError(f"--set {override!r}: {parent} is a value, not a table")
     node[leaf] = value
-
-
-def _check_keys(tree: dict[str, Any], model: type[BaseModel], where: str, source: str) -> None:
-    """Refuse unknown keys with the nearest known one, level by level."""
-    open_ended = model.model_config.get("extra") == "allow"
-    for key, value in tree.items():
-        if key not in model.model_fields:
-            if open_ended:
-                continue
-            near = difflib.get_close_matches(key, _all_keys(model), 1, 0.4)
-            hint = f"did you mean {where}{near[0]}?" if near else f"known keys: {', '.join(sorted(model.model_fields))}"
-            raise UsageError(f"{source}: unknown key {where}{key}; {hint}")
-        inner = model.model_fields[key].annotation
-        if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, BaseModel):
-            _check_keys(value, inner, f"{where}{key}.", source)
-
-
-def _all_keys(model: type[BaseModel]) -> list[str]:
-    """Return the keys of a table, and the dotted ones a level below."""
-    keys = list(model.model_fields)
-    for name, item in model.model_fields.items():
-        inner = item.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            keys += [f"{name}.{sub}" for sub in inner.model_fields]
-    return keys
 
 
 def recipe_toml(recipe: Recipe) -> str:

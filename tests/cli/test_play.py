@@ -41,7 +41,8 @@ def act(observation, logits):
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A policy directory for 6x6 boards with random weights."""
-    from ouroloop.policy.snake_gpt import Shape, create, save
+    from ouroloop.policy.settings import Shape
+    from ouroloop.policy.snake_gpt import create, save
 
     out = tmp_path_factory.mktemp("policy") / "tiny"
     save(create(6, "snake", Shape(hidden=32, intermediate=48), 1), out)

@@ -7,7 +7,7 @@ import pytest
 
 from ouroloop.bench.policy.base import write_policy
 from ouroloop.cli.main import call
-from ouroloop.policy.snake_gpt import Shape
+from ouroloop.policy.settings import Shape
 
 TINY = [
     *("--set", "sft.steps=4", "--set", "sft.positions=300", "--set", "sft.batch=16", "--set", "sft.curve=2"),

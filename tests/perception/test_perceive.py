@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.perception.config import ReaderConfig
 from ouroloop.perception.perceive import VisionPerception, add_noise
-from ouroloop.perception.reader import ReaderConfig, load_reader
+from ouroloop.perception.reader import load_reader
 from ouroloop.perception.training import train_reader
 from ouroloop.protocols.errors import UsageError
 

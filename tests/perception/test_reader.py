@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from ouroloop.envs.snake.sight.cells import BODY, CLASSES, HEAD, WALL, label
 from ouroloop.envs.snake.sight.decode import exact_rows
 from ouroloop.envs.snake.task import SnakeTask
-from ouroloop.perception.reader import CARD, WEIGHTS, ReaderConfig, load_reader, network, torch_threads
+from ouroloop.perception.config import ReaderConfig
+from ouroloop.perception.reader import CARD, WEIGHTS, load_reader, network, torch_threads
 from ouroloop.perception.training import VARIANTS, gather, train_reader
 from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ouroloop.policy.snake_gpt import Shape, create, save
+from ouroloop.policy.settings import Shape
+from ouroloop.policy.snake_gpt import create, save
 
 
 @pytest.fixture(scope="session")

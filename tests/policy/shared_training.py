@@ -12,8 +12,8 @@ import torch
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy import training
 from ouroloop.policy.distributed import on_main
+from ouroloop.policy.settings import Shape
 from ouroloop.policy.sft import fit as sft
-from ouroloop.policy.snake_gpt import Shape
 from ouroloop.protocols.errors import OuroloopError
 
 CONFIG = sft.SftConfig(

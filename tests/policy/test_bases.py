@@ -15,9 +15,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertFo
 from ouroloop.envs.snake.engine.games import SnakeEngine
 from ouroloop.envs.snake.engine.state import PENDING
 from ouroloop.envs.snake.hints import food_distances
-from ouroloop.policy.bases import HfPolicy, LoraSettings, load_base, open_policy, player_of, save_policy, train_in_float32
+from ouroloop.policy.bases import HfPolicy, load_base, open_policy, player_of, save_policy, train_in_float32
 from ouroloop.policy.bases.directory import ADAPTER, CARD
 from ouroloop.policy.serving.local import LocalPolicy
+from ouroloop.policy.settings import LoraSettings
 from ouroloop.policy.sft.data import Teaching, teach
 from ouroloop.policy.sft.trainer import lesson_loss
 from ouroloop.policy.snake_gpt import SnakeGPT, load, quiet

@@ -33,9 +33,10 @@ from ouroloop.policy.distill.preference import PreferenceTrainer, collect_pairs,
 from ouroloop.policy.distill.stage import Stage
 from ouroloop.policy.grpo.fit import GrpoConfig
 from ouroloop.policy.serving.local import LocalPolicy
+from ouroloop.policy.settings import Shape
 from ouroloop.policy.sft.data import Teaching, teach
 from ouroloop.policy.sft.trainer import lesson_loss
-from ouroloop.policy.snake_gpt import Shape, create, load, quiet, save
+from ouroloop.policy.snake_gpt import create, load, quiet, save
 from ouroloop.policy.tokenizer import build_tokenizer
 from ouroloop.policy.training import plain_arguments
 from ouroloop.protocols.errors import UsageError

@@ -16,17 +16,18 @@ from ouroloop.bench.peers.trl import as_rollout, first_gradients, lay_out, our_t
 from ouroloop.envs.loop import Fleet
 from ouroloop.envs.snake.encodings import ACTIONS, encoding_of
 from ouroloop.envs.snake.task import SnakeTask
-from ouroloop.policy.bases import LoraSettings, load_base, player_of, save_policy
+from ouroloop.policy.bases import load_base, player_of, save_policy
 from ouroloop.policy.grpo.config import VARIANTS, GrpoConfig
 from ouroloop.policy.grpo.fit import FIGURES, Rollout, improve, train_grpo
-from ouroloop.policy.grpo.monitors import Limits
+from ouroloop.policy.grpo.limits import Limits
 from ouroloop.policy.grpo.rollout import Actors, Futures, TermedReward, Weights, answer_logprobs, collect, sample
 from ouroloop.policy.grpo.sampler import frozen, next_logits, trained_weights
 from ouroloop.policy.grpo.trainer import Batch, SharedPromptTrainer, advantages, build_trainer
 from ouroloop.policy.grpo.truth import Exam
 from ouroloop.policy.serving.local import LocalPolicy
+from ouroloop.policy.settings import LoraSettings, Shape
 from ouroloop.policy.sft.fit import SftConfig, fit_sft
-from ouroloop.policy.snake_gpt import Shape, load, quiet
+from ouroloop.policy.snake_gpt import load, quiet
 from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
 from tests.policy.checkpoints import checkpoint
 

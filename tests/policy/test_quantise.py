@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from ouroloop.policy.bases import HfPolicy, LoraSettings, load_base, save_policy
+from ouroloop.policy.bases import HfPolicy, load_base, save_policy
 from ouroloop.policy.quantise import PRECISIONS, compare, in_precision, megabytes
-from ouroloop.policy.snake_gpt import Shape, create, save
+from ouroloop.policy.settings import LoraSettings, Shape
+from ouroloop.policy.snake_gpt import create, save
 from ouroloop.protocols.errors import SurroundingsError
 from tests.policy.checkpoints import checkpoint
 

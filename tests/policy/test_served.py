@@ -21,8 +21,9 @@ from ouroloop.policy.serving.local import LocalPolicy
 from ouroloop.policy.serving.served import PROMPTS, ServedPolicy
 from ouroloop.policy.serving.vllm_server import VARIABLE, servable, vllm_python, vllm_server
 from ouroloop.policy.serving.wider import WIDTHS, widened
+from ouroloop.policy.settings import Shape
 from ouroloop.policy.sft.fit import SftConfig, fit_sft
-from ouroloop.policy.snake_gpt import Shape, create, load, save
+from ouroloop.policy.snake_gpt import create, load, save
 from ouroloop.policy.tokenizer import build_tokenizer
 from ouroloop.protocols.errors import SurroundingsError, UsageError
 

@@ -10,14 +10,15 @@ from transformers import LlamaForCausalLM
 from ouroloop.envs.snake.encodings import ACTIONS, EOS
 from ouroloop.envs.snake.encodings.board import free_moves
 from ouroloop.envs.snake.engine.games import SnakeEngine
-from ouroloop.policy.bases import LoraSettings, open_policy, player_of
+from ouroloop.policy.bases import open_policy, player_of
 from ouroloop.policy.play import play
 from ouroloop.policy.serving.local import LocalPolicy
+from ouroloop.policy.settings import LoraSettings, Shape
 from ouroloop.policy.sft import trainer
 from ouroloop.policy.sft.data import SENSIBLE, Teaching, balanced_rows, load_lessons, teach
 from ouroloop.policy.sft.fit import SftConfig, fit_sft
 from ouroloop.policy.sft.trainer import lesson_loss
-from ouroloop.policy.snake_gpt import Shape, create
+from ouroloop.policy.snake_gpt import create
 from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
 from tests.policy.checkpoints import checkpoint
 

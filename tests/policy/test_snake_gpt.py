@@ -9,7 +9,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ouroloop.policy.serving import local
 from ouroloop.policy.serving.local import LocalPolicy
-from ouroloop.policy.snake_gpt import CARD, Shape, create, load, save, whole_directory
+from ouroloop.policy.settings import Shape
+from ouroloop.policy.snake_gpt import CARD, create, load, save, whole_directory
 from ouroloop.protocols.errors import UsageError
 
 

@@ -11,8 +11,10 @@ import pytest
 
 from ouroloop.bench.gate.arena import arena
 from ouroloop.envs.snake.task import SnakeTask
-from ouroloop.policy.grpo.monitors import Alarm
-from ouroloop.policy.snake_gpt import Shape, create, save
+from ouroloop.policy.grpo.config import GrpoConfig
+from ouroloop.policy.report import Alarm
+from ouroloop.policy.settings import Shape
+from ouroloop.policy.snake_gpt import create, save
 from ouroloop.protocols.canonical import canonical
 from ouroloop.protocols.records import Candidate, RewardSpec
 from ouroloop.runs.executors.local import Job, Report, Trained, run_job, termed
@@ -86,7 +88,7 @@ SMALL = {"steps": 4, "states": 6, "group": 4, "crews": 2, "games": 8, "stagger":
 
 
 def job(start: Path, out: Path, progress: tuple[float, float] = (0.0, 1.0), **settings: Any) -> Job:
-    return Job("grpo x", "grpo", TaskSettings(size=6), SMALL | settings, 1, out, 1, start, SPEC, progress)
+    return Job("grpo x", TaskSettings(size=6), GrpoConfig(**SMALL | settings), 1, out, 1, start, SPEC, progress)
 
 
 def test_a_job_says_what_rang_and_what_each_term_paid(start: Path, tmp_path: Path) -> None:

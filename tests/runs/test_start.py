@@ -15,7 +15,11 @@ import torch
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.store import Store
-from ouroloop.policy.bases import Base, LoraSettings, load_base, open_policy, save_policy
+from ouroloop.perception.config import ReaderConfig
+from ouroloop.policy.bases import Base, load_base, open_policy, save_policy
+from ouroloop.policy.grpo.config import GrpoConfig
+from ouroloop.policy.settings import LoraSettings
+from ouroloop.policy.sft.config import SftConfig
 from ouroloop.policy.shipped import find_policy
 from ouroloop.protocols.errors import SurroundingsError, UsageError
 from ouroloop.protocols.messages import RewardProposal, RewardReply, RewardRequest
@@ -111,7 +115,7 @@ def test_a_base_with_an_adapter_plays_and_is_trained_in_a_run(adapted: Path, tmp
         "grpo.games=8",
         "grpo.crews=2",
         "grpo.steps=2",
-        "grpo.stages=1",
+        "halving.stages=1",
         "grpo.learning_rate=0.01",
         "grpo.truth_games=4",
         "gate.positions=16",
@@ -180,7 +184,7 @@ def test_a_base_that_has_gone_stops_the_run_and_rejects_no_candidate(adapted: Pa
     shutil.copytree(adapted, lost)
     card = json.loads((lost / "base.json").read_text())
     (lost / "base.json").write_text(json.dumps(card | {"base": "owner/model-that-is-not-here"}))
-    job = Job("grpo x", "grpo", TaskSettings(), {"steps": 1}, 1, tmp_path / "o", 1, lost, RewardSpec.model_validate_json(SPEC))
+    job = Job("grpo x", TaskSettings(), GrpoConfig(steps=1), 1, tmp_path / "o", 1, lost, RewardSpec.model_validate_json(SPEC))
     with pytest.raises(SurroundingsError, match="is not on this machine"):
         training._run(job)
 
@@ -188,9 +192,10 @@ def test_a_base_that_has_gone_stops_the_run_and_rejects_no_candidate(adapted: Pa
 def test_another_base_in_the_same_place_is_another_training(base: Path, tmp_path: Path) -> None:
     place = tmp_path / "base"
     shutil.copytree(base, place)
-    first = _base({"base": str(place)})
+    first = _base(SftConfig(base=str(place)))
     config = json.loads((place / "config.json").read_text())
     (place / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 1e-3}))
     assert first
-    assert _base({"base": str(place)}) != first
-    assert _base({"encoding": "path"}) == ""
+    assert _base(SftConfig(base=str(place))) != first
+    assert _base(SftConfig()) == ""
+    assert _base(ReaderConfig()) == ""

@@ -176,7 +176,7 @@ def propose_both(run: Run, round: int, source: str, slips: int) -> Candidate:
     found = Candidate(f"r{round}-both1", "both", "benchmark", "", source, spec)
     _record(run, round, [found], [{**_passed(run, found), "reward": run.store.put_text(spec)}])
     trained = {"policy": run.store.put_text(weights(slips)), "health": {}}
-    run.ledger.record(f"{round}/train/{run.recipe.grpo.stages - 1}/{found.id}", "policy.train", {}, trained)
+    run.ledger.record(f"{round}/train/{run.recipe.halving.stages - 1}/{found.id}", "policy.train", {}, trained)
     return found
 
 

@@ -13,7 +13,8 @@ from typing import Final
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from ouroloop.policy.bases import load_base, save_policy
-from ouroloop.policy.snake_gpt import Shape, create, quiet
+from ouroloop.policy.settings import Shape
+from ouroloop.policy.snake_gpt import create, quiet
 
 END: Final = "<end>"
 ENCODING: Final = ("json", 20)

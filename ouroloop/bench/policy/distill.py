@@ -22,8 +22,9 @@ from ouroloop.policy.distill.fit import DistillConfig, StageName, distill
 from ouroloop.policy.play import estimate, play
 from ouroloop.policy.report import Progress, TrainingReport
 from ouroloop.policy.serving.local import LocalPolicy
+from ouroloop.policy.settings import Shape
 from ouroloop.policy.sft.fit import SftConfig, fit_sft
-from ouroloop.policy.snake_gpt import Shape, threads
+from ouroloop.policy.snake_gpt import threads
 from ouroloop.protocols.seeds import game_seeds
 
 SIZE: Final = 6

@@ -26,7 +26,8 @@ from safetensors.numpy import load_file
 from ouroloop.bench.policy.base import write_checkpoint, write_policy, write_tokenizer
 from ouroloop.bench.policy.starved import MARK, call
 from ouroloop.bench.timing import Report
-from ouroloop.policy.snake_gpt import CARD, Shape, create, save
+from ouroloop.policy.settings import Shape
+from ouroloop.policy.snake_gpt import CARD, create, save
 
 SIZE, OTHER_SIZE = 6, 10
 WEIGHTS: Final = "model.safetensors"

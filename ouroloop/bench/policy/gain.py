@@ -19,7 +19,7 @@ import numpy as np
 
 from ouroloop.bench.timing import Report, machine, significant
 from ouroloop.policy.grpo.config import GrpoConfig
-from ouroloop.policy.grpo.monitors import Limits
+from ouroloop.policy.grpo.limits import Limits
 from ouroloop.protocols.seeds import game_seeds
 
 if TYPE_CHECKING:

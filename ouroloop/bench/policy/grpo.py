@@ -46,7 +46,8 @@ def _size(size: int, seconds: float, report: Report, done: float, scratch: Path)
     from ouroloop.bench.peers.trl import first_gradients, lay_out, our_trainer, states_per_s, stock_trainer
     from ouroloop.envs.snake.task import SnakeTask
     from ouroloop.policy.grpo.config import GrpoConfig
-    from ouroloop.policy.snake_gpt import Shape, create, quiet, save
+    from ouroloop.policy.settings import Shape
+    from ouroloop.policy.snake_gpt import create, quiet, save
 
     # So small a rate that both sides go on sampling from the policy that they begin with.
     config, start = GrpoConfig(learning_rate=1e-7, sampler="vocabulary", variant="dr_grpo"), scratch / f"start-{size}"

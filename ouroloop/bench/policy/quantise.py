@@ -16,8 +16,9 @@ from ouroloop.bench.timing import Report, significant
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.bases import open_policy
 from ouroloop.policy.quantise import Row, compare
+from ouroloop.policy.settings import Shape
 from ouroloop.policy.shipped import find_policy, shipped_policies
-from ouroloop.policy.snake_gpt import Shape, threads
+from ouroloop.policy.snake_gpt import threads
 
 if TYPE_CHECKING:
     from ouroloop.policy.report import Progress

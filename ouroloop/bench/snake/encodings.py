@@ -23,8 +23,9 @@ from ouroloop.envs.snake.encodings import ENCODINGS, Encoding, encoding_of
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.play import estimate, play
 from ouroloop.policy.serving.local import LocalPolicy
+from ouroloop.policy.settings import Shape
 from ouroloop.policy.sft.fit import SftConfig, fit_sft
-from ouroloop.policy.snake_gpt import Shape, create, threads
+from ouroloop.policy.snake_gpt import create, threads
 from ouroloop.protocols.seeds import game_seeds
 
 if TYPE_CHECKING:

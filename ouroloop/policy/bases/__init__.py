@@ -9,8 +9,8 @@
 
 from __future__ import annotations
 
-from ouroloop.policy.bases.adapter import LoraSettings, train_in_float32
-from ouroloop.policy.bases.base import Base, Quantisation
+from ouroloop.policy.bases.adapter import train_in_float32
+from ouroloop.policy.bases.base import Base
 from ouroloop.policy.bases.directory import open_policy, save_policy
 from ouroloop.policy.bases.loading import fast_dtype, load_base
 from ouroloop.policy.bases.origin import Origin
@@ -19,9 +19,7 @@ from ouroloop.policy.bases.player import HfPolicy, player_of
 __all__ = [
     "Base",
     "HfPolicy",
-    "LoraSettings",
     "Origin",
-    "Quantisation",
     "fast_dtype",
     "load_base",
     "open_policy",

@@ -5,22 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 
-
-class LoraSettings(BaseModel):
-    """An adapter: the weights W of the chosen layers become W + (alpha / rank) B A; B is 0 at the start.
-
-    `alpha` is twice the rank unless it is given. `targets` is PEFT's `all-linear` (every linear layer but the output), or the
-    ends of layers' names.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rank: int = Field(default=16, ge=1, le=512)
-    alpha: int | None = Field(default=None, ge=1)
-    dropout: float = Field(default=0.05, ge=0, lt=1)
-    targets: str | tuple[str, ...] = "all-linear"
+from ouroloop.policy.settings import LoraSettings
 
 
 def attach(model: Any, settings: LoraSettings, seed: int) -> Any:

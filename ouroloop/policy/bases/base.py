@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from ouroloop.envs.snake.encodings import Encoding
 from ouroloop.envs.snake.hints import with_hints
-from ouroloop.policy.bases.adapter import LoraSettings
 from ouroloop.policy.bases.origin import Origin
 from ouroloop.policy.bases.words import Words, padded, plain_ids
+from ouroloop.policy.settings import LoraSettings, Quantisation
 from ouroloop.protocols.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ouroloop.protocols.records import Observations
-
-Quantisation: TypeAlias = Literal["none", "int8", "nf4"]
-"""How the linear layers keep their weights: as they are, in 8 bits (Dettmers et al. 2022), or in 4-bit NormalFloat."""
 
 
 @dataclass(frozen=True, slots=True)

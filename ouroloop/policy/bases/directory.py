@@ -17,10 +17,11 @@ from safetensors import safe_open
 
 from ouroloop.envs.snake.encodings import encoding_of
 from ouroloop.policy import snake_gpt
-from ouroloop.policy.bases.adapter import LoraSettings, prepare_quantised
-from ouroloop.policy.bases.base import Base, Quantisation
+from ouroloop.policy.bases.adapter import prepare_quantised
+from ouroloop.policy.bases.base import Base
 from ouroloop.policy.bases.loading import UNREADABLE, fast_dtype, keep_layout, read_model, read_tokenizer, unreadable
 from ouroloop.policy.bases.origin import Origin, find_checkpoint
+from ouroloop.policy.settings import LoraSettings, Quantisation
 from ouroloop.policy.snake_gpt import SnakeGPT, quiet, whole_directory
 from ouroloop.protocols.errors import UsageError
 

@@ -13,10 +13,11 @@ from safetensors import SafetensorError
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from ouroloop.envs.snake.encodings import Encoding, encoding_of
-from ouroloop.policy.bases.adapter import LoraSettings, attach, prepare_quantised
-from ouroloop.policy.bases.base import Base, Quantisation
+from ouroloop.policy.bases.adapter import attach, prepare_quantised
+from ouroloop.policy.bases.base import Base
 from ouroloop.policy.bases.origin import Origin, find_checkpoint
 from ouroloop.policy.bases.words import Words, words_of
+from ouroloop.policy.settings import LoraSettings, Quantisation
 from ouroloop.policy.snake_gpt import check_device, quiet
 from ouroloop.protocols.errors import SurroundingsError, UsageError
 

@@ -7,10 +7,11 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ouroloop.policy.distill.preference import Source
 from ouroloop.policy.grpo.config import GrpoConfig
-from ouroloop.policy.snake_gpt import Shape
+from ouroloop.policy.settings import Shape
 
+Source: TypeAlias = Literal["teacher", "oracle", "both"]
+"""Who says what a student's mistake is."""
 StageName: TypeAlias = Literal["logits", "features", "preferences", "grpo"]
 
 

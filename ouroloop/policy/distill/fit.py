@@ -28,8 +28,7 @@ from ouroloop.policy.distill.imitation import Blend, Buffer, DistillTrainer, Gui
 from ouroloop.policy.distill.preference import PreferenceTrainer, collect_pairs
 from ouroloop.policy.distill.stage import Curve, Stage, mean_score
 from ouroloop.policy.grpo.fit import train_grpo
-from ouroloop.policy.grpo.monitors import Alarm
-from ouroloop.policy.report import Progress, TrainingReport, silent
+from ouroloop.policy.report import Alarm, Progress, TrainingReport, silent
 from ouroloop.policy.serving.local import LocalPolicy
 from ouroloop.policy.snake_gpt import SnakeGPT, create, load, quiet, save
 from ouroloop.policy.training import Record, Workplace

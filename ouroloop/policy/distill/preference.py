@@ -11,7 +11,7 @@ Answers are one token, so that one forward pass gives both log-probabilities, an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,12 +25,12 @@ from ouroloop.protocols.seeds import game_seeds
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ouroloop.policy.distill.config import Source
     from ouroloop.policy.distill.stage import Stage
     from ouroloop.policy.serving.local import LocalPolicy
     from ouroloop.protocols.ports import Engine, Policy, Task
     from ouroloop.protocols.records import Observations
 
-Source: TypeAlias = Literal["teacher", "oracle", "both"]
 WAVE = 64
 """Games that are played together."""
 

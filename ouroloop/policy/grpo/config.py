@@ -7,7 +7,7 @@ from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ouroloop.policy.grpo.monitors import Limits
+from ouroloop.policy.grpo.limits import Limits
 
 VariantName = Literal["grpo", "dr_grpo", "dapo", "gspo"]
 Scale = Literal["group", "batch", "none"]

@@ -12,8 +12,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
-from ouroloop.policy.grpo.monitors import Alarm, Truth, Watch, alarm, judge
+from ouroloop.policy.grpo.monitors import Truth, Watch, alarm, judge
 from ouroloop.policy.grpo.sampler import put_weights, trained_weights
+from ouroloop.policy.report import Alarm
 
 if TYPE_CHECKING:
     from ouroloop.policy.grpo.config import GrpoConfig

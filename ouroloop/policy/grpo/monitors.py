@@ -11,88 +11,18 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
+from ouroloop.policy.grpo.limits import Limits
+from ouroloop.policy.report import Alarm, AlarmName
 from ouroloop.protocols.records import Estimate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Severity = Literal["note", "stop"]
-AlarmName = Literal[
-    "not_finite",
-    "sampler",
-    "first_step",
-    "reward_hacking",
-    "score_fell",
-    "kl_old",
-    "kl_reference",
-    "no_clipping",
-    "clipping",
-    "entropy",
-    "diversity",
-    "grad_norm",
-    "zero_variance",
-]
 WatchState: TypeAlias = dict[str, list[float] | list[str]]
-
-
-class Limits(BaseModel):
-    """Where alarms ring, and which of them stop a training.
-
-    `kl_old` and `kl_reference` are nats, `clipping` is the healthy range's upper end, `entropy` nats per answer, `diversity`
-    the share of groups that hold different answers, `sampler` the largest difference of log-probabilities between sampler and
-    trainer, `window` the steps that a noisy figure is averaged over, `level` the chance that the comparison of proxy and truth
-    rings in a whole training although neither has changed.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kl_old: float = Field(default=0.03, gt=0)
-    kl_reference: float = Field(default=1.0, gt=0)
-    clipping: float = Field(default=0.3, gt=0, le=1)
-    entropy: float = Field(default=0.01, ge=0)
-    diversity: float = Field(default=0.02, ge=0, le=1)
-    grad_norm: float = Field(default=20.0, gt=0)
-    zero_variance: float = Field(default=0.9, ge=0, le=1)
-    sampler: float = Field(default=1e-3, gt=0)
-    window: int = Field(default=10, ge=1, le=1000)
-    level: float = Field(default=0.01, gt=0, lt=0.5)
-    stops: frozenset[AlarmName] = frozenset({"not_finite", "sampler", "first_step", "reward_hacking"})
-
-    @field_serializer("stops")
-    def _in_order(self, stops: frozenset[AlarmName]) -> list[AlarmName]:
-        """Say a set always alike: settings are compared as text, in another process too."""
-        return sorted(stops)
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """One alarm, at its first step.
-
-    Args:
-        name: which one.
-        step: optimizer steps made.
-        value: what was found.
-        bound: what it was held against.
-        meaning: one line on what that says about the training.
-        severity: whether it stopped the training.
-    """
-
-    name: AlarmName
-    step: int
-    value: float
-    bound: float
-    meaning: str
-    severity: Severity
-
-    def __str__(self) -> str:
-        """Return the alarm as one line."""
-        word = self.name.replace("_", " ")
-        return f"{word} at step {self.step}: {self.value:.3g}, bound {self.bound:.3g}: {self.meaning}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ouroloop.policy.bases.adapter import LoraSettings
-from ouroloop.policy.bases.base import Quantisation
-from ouroloop.policy.snake_gpt import Shape
+from ouroloop.policy.settings import LoraSettings, Quantisation, Shape
 
 
 class SftConfig(BaseModel):

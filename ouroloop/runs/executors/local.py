@@ -20,6 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ouroloop.envs.registry import make_task
+from ouroloop.perception.config import ReaderConfig
+from ouroloop.policy.grpo.config import GrpoConfig
+from ouroloop.policy.sft.config import SftConfig
 from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
 from ouroloop.protocols.records import RewardSpec
 from ouroloop.runs.libraries import silence
@@ -40,9 +43,8 @@ class Job:
 
     Args:
         name: what the progress display calls it.
-        kind: `sft`, `grpo` or `reader`.
         task: the game and its board.
-        config: the part's own settings.
+        config: what is trained, and how.
         seed: of everything random in it.
         out: where the result is to lie; it appears there whole or not at all.
         threads: CPU threads.
@@ -52,9 +54,8 @@ class Job:
     """
 
     name: str
-    kind: str
     task: TaskSettings
-    config: dict[str, Any]
+    config: SftConfig | GrpoConfig | ReaderConfig
     seed: int
     out: Path
     threads: int
@@ -116,30 +117,28 @@ def _run(job: Job) -> Trained:
 def run_job(job: Job, report: Callable[..., None]) -> Trained:
     """Do a job in this process."""
     task = make_task(job.task)
-    if job.kind == "reader":
-        from ouroloop.perception.reader import ReaderConfig
+    if isinstance(job.config, ReaderConfig):
         from ouroloop.perception.training import train_reader
 
-        reader = train_reader(task, ReaderConfig(**job.config), job.seed, job.out, report)
+        reader = train_reader(task, job.config, job.seed, job.out, report)
         return Trained({"exact": reader.exact})
     from ouroloop.policy.snake_gpt import threads
 
     threads(job.threads)
-    if job.kind == "sft":
-        from ouroloop.policy.sft.fit import SftConfig, fit_sft
+    if isinstance(job.config, SftConfig):
+        from ouroloop.policy.sft.fit import fit_sft
 
-        return Trained(dict(fit_sft(task, SftConfig(**job.config), job.seed, job.out, report).health))
-    return _grpo(job, task, report)
+        return Trained(dict(fit_sft(task, job.config, job.seed, job.out, report).health))
+    return _grpo(job, job.config, task, report)
 
 
-def _grpo(job: Job, task: Task, report: Callable[..., None]) -> Trained:
+def _grpo(job: Job, config: GrpoConfig, task: Task, report: Callable[..., None]) -> Trained:
     """Train a policy under a reward; a training in stages warms up in the first of them."""
-    from ouroloop.policy.grpo.fit import GrpoConfig, train_grpo
+    from ouroloop.policy.grpo.fit import train_grpo
 
     assert job.start is not None
     assert job.reward is not None
     spec, (low, high) = job.reward, job.progress
-    config = GrpoConfig(**job.config)
     if low > 0:
         config = config.model_copy(update={"warmup": 0.0})
     reward = termed(spec, list(task.features))

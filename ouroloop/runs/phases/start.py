@@ -7,6 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ouroloop.perception.config import ReaderConfig
+from ouroloop.policy.sft.config import SftConfig
 from ouroloop.protocols.canonical import content_hash, sha256
 from ouroloop.protocols.errors import TrainingError
 from ouroloop.protocols.records import Incumbent, RewardSpec
@@ -43,12 +45,11 @@ def open_eyes(run: Run) -> None:
 
     digest = run.step("start/reader", "perception.train", {}, lambda: {"reader": _reader(run)})["reader"]
     reader = load_reader(run.store.path(digest), run.task)
-    run.players.perceive = VisionPerception(reader, run.task, noise=run.recipe.reader.noise, seed=run.seed("camera"))
+    run.players.perceive = VisionPerception(reader, run.task, noise=run.recipe.camera.noise, seed=run.seed("camera"))
 
 
 def _reader(run: Run) -> str:
-    config = run.recipe.reader.model_dump(exclude={"noise"})
-    return _trained(run, "reader", config, run.seed("reader"), "perception")
+    return _trained(run, "reader", run.recipe.reader, run.seed("reader"), "perception")
 
 
 def _policy(run: Run) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def _policy(run: Run) -> dict[str, Any]:
     """
     given = run.recipe.start.policy
     if given == "sft":
-        return {"policy": _trained(run, "sft", run.recipe.sft.model_dump(), run.seed("sft"), "policy")}
+        return {"policy": _trained(run, "sft", run.recipe.sft, run.seed("sft"), "policy")}
     from ouroloop.policy.shipped import find_policy
 
     copy = run.store.scratch_dir() / "policy"
@@ -68,13 +69,13 @@ def _policy(run: Run) -> dict[str, Any]:
     return {"policy": digest}
 
 
-def _trained(run: Run, kind: str, config: dict[str, Any], seed: int, part: str) -> str:
+def _trained(run: Run, kind: str, config: SftConfig | ReaderConfig, seed: int, part: str) -> str:
     """Train a model, or take the one that an equal training left in the cache; return its hash in the store."""
     task = run.recipe.task
     key = content_hash(
         [
             kind,
-            config,
+            config.model_dump(mode="json"),
             _base(config),
             seed,
             task.model_dump(),
@@ -89,7 +90,7 @@ def _trained(run: Run, kind: str, config: dict[str, Any], seed: int, part: str) 
     if cached.is_dir():
         shutil.copytree(cached, out)
     else:
-        job = Job(kind, kind, task, config, seed, out, run.trainers.threads(run.recipe.threads))
+        job = Job(kind, task, config, seed, out, run.trainers.threads(run.recipe.threads))
         _, health = next(run.trainers.run([job], run.progress.advance))
         if isinstance(health, TrainingError):
             raise health
@@ -99,13 +100,13 @@ def _trained(run: Run, kind: str, config: dict[str, Any], seed: int, part: str) 
     return digest
 
 
-def _base(config: dict[str, Any]) -> str:
+def _base(config: SftConfig | ReaderConfig) -> str:
     """Return what tells the base of a training from others that have lain where it lies; empty where there is none."""
-    if not config.get("base"):
+    if not isinstance(config, SftConfig) or not config.base:
         return ""
     from ouroloop.policy.bases.origin import find_checkpoint
 
-    return find_checkpoint(str(config["base"]))[1].fingerprint
+    return find_checkpoint(config.base)[1].fingerprint
 
 
 def keep(folder: Path, cached: Path) -> None:

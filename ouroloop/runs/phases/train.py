@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def train(run: Run, round: int) -> None:
     """Train the round's reward candidates, stage by stage; the worse ones leave after every stage but the last."""
-    stages = run.recipe.grpo.stages
+    stages = run.recipe.halving.stages
     for stage in range(stages):
         alive = [c for c in run.undecided(round) if c.kind != "patch"]
         _train_all(run, round, stage, alive)
@@ -29,7 +29,7 @@ def train(run: Run, round: int) -> None:
 
 def trained(run: Run, round: int, candidate: Candidate) -> dict[str, Any]:
     """Return the last stage's result of a reward candidate: `policy` hash and `health`."""
-    result: dict[str, Any] = run.result(f"{round}/train/{run.recipe.grpo.stages - 1}/{candidate.id}")
+    result: dict[str, Any] = run.result(f"{round}/train/{run.recipe.halving.stages - 1}/{candidate.id}")
     return result
 
 
@@ -58,14 +58,13 @@ def _train_all(run: Run, round: int, stage: int, alive: list[Candidate]) -> None
 
 
 def _job(run: Run, round: int, stage: int, candidate: Candidate) -> Job:
-    settings, stages = run.recipe.grpo.model_dump(exclude={"stages", "eta"}), run.recipe.grpo.stages
+    stages = run.recipe.halving.stages
     before = run.incumbent().policy if stage == 0 else run.result(f"{round}/train/{stage - 1}/{candidate.id}")["policy"]
     spec_text = run.store.text(run.result(f"{round}/screen/{candidate.id}")["reward"])
     return Job(
         name=f"grpo {candidate.id}",
-        kind="grpo",
         task=run.recipe.task,
-        config=settings,
+        config=run.recipe.grpo,
         seed=run.seed("grpo", round, stage),
         out=run.store.scratch_dir() / "policy",
         threads=run.trainers.threads(run.recipe.threads),
@@ -87,7 +86,7 @@ def _halve(run: Run, round: int, stage: int, alive: list[Candidate]) -> None:
         result = run.step(key, "policy.evaluate", params, partial(_score, run, round, stage, candidate, first))
         scores[candidate.id] = result["utility"]
     ranked = sorted(alive, key=lambda c: (-scores[c.id], c.id))
-    kept = ranked[: -(-len(ranked) // run.recipe.grpo.eta)]
+    kept = ranked[: -(-len(ranked) // run.recipe.halving.eta)]
     for candidate in ranked[len(kept) :]:
         bar = f"those kept have {scores[kept[-1].id]:.3f} or more"
         reason = f"mean utility {scores[candidate.id]:.3f} after stage {stage + 1}, {bar}"

@@ -5,8 +5,8 @@ import pytest
 from ouroloop.bench.policy import distill as policy_distill
 from ouroloop.policy.distill.fit import DistillConfig
 from ouroloop.policy.grpo.fit import GrpoConfig
+from ouroloop.policy.settings import Shape
 from ouroloop.policy.sft.fit import SftConfig
-from ouroloop.policy.snake_gpt import Shape
 
 SMALL = Shape(hidden=16, layers=1, heads=2, intermediate=16)
 

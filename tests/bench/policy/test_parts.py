@@ -19,9 +19,10 @@ from ouroloop.policy.bases import HfPolicy, open_policy
 from ouroloop.policy.grpo.config import GrpoConfig
 from ouroloop.policy.report import TrainingReport
 from ouroloop.policy.serving.local import LocalPolicy
+from ouroloop.policy.settings import Shape
 from ouroloop.policy.sft.fit import SftConfig
 from ouroloop.policy.shipped import find_policy
-from ouroloop.policy.snake_gpt import Shape, create, save
+from ouroloop.policy.snake_gpt import create, save
 
 TINY = Shape(hidden=16, layers=1, heads=2, intermediate=16)
 

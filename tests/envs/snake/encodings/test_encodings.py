@@ -120,6 +120,7 @@ def test_refusals():
 
 @EVERY
 def test_largest_board_fits_a_million_parameters(name):
-    from ouroloop.policy.snake_gpt import Shape, create
+    from ouroloop.policy.settings import Shape
+    from ouroloop.policy.snake_gpt import create
 
     assert create(32, "snake", Shape(), 0, name).model.num_parameters() < 1_000_000

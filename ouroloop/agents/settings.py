@@ -1,0 +1,61 @@
+"""What a recipe says of its roles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from ouroloop.agents.roles import RoleSlot, slot_of
+from ouroloop.protocols.records import Frozen
+
+
+class RoleSettings(Frozen):
+    """Who answers one role.
+
+    `use` names an entry point or an import path (`package.module:Class` or `path/to/file.py:Class`); `model` asks a
+    chat model instead, e.g. `openai:NAME` with `base_url`. `count` is the number of proposals a round; `config` is the
+    role's own.
+    """
+
+    use: str | None = None
+    model: str | None = None
+    base_url: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
+    temperature: float = Field(default=0.7, ge=0, le=2)
+    timeout_s: float = Field(default=60.0, gt=0)
+    max_tokens: int = Field(default=2000, ge=16)
+    usd_per_million_tokens: float = Field(default=0.0, ge=0)
+    count: int = Field(default=3, ge=0, le=64)
+    config: dict[str, Any] = Field(default_factory=dict)
+
+
+def _default(name: str) -> RoleSettings:
+    slot = slot_of(name)
+    return RoleSettings(use=slot.use, count=slot.count)
+
+
+class Roles(Frozen):
+    """The roles of a run, one table each; a field stands for each slot of `roles.ROLES`."""
+
+    critic: RoleSettings = _default("critic")
+    reward_designer: RoleSettings = _default("reward_designer")
+    code_patcher: RoleSettings = _default("code_patcher")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_defaults(cls, tables: Any) -> Any:
+        """Fill a table that sets some keys with that role's own defaults; a model takes the place of `use`."""
+        if not isinstance(tables, dict):
+            return tables
+        filled = dict(tables)
+        for name, table in tables.items():
+            if name in cls.model_fields and isinstance(table, dict):
+                slot = slot_of(name)
+                filled[name] = {"count": slot.count, **({} if table.get("model") else {"use": slot.use}), **table}
+        return filled
+
+    def of(self, slot: RoleSlot) -> RoleSettings:
+        """Return the settings of a slot."""
+        settings: RoleSettings = getattr(self, slot.name)
+        return settings

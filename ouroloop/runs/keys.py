@@ -1,0 +1,60 @@
+"""Keys of a recipe: an unknown one is refused by name, with the nearest known one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias, get_args
+
+from pydantic import BaseModel
+
+from ouroloop.protocols.errors import UsageError
+
+Path: TypeAlias = tuple[str, ...]
+
+
+def check_keys(tree: Mapping[str, Any], model: type[BaseModel], source: str) -> None:
+    """Refuse the first key of a parsed file that the model does not know.
+
+    Raises:
+        UsageError: it names the key and the nearest known one, both with their tables (`sft.stepz`, `sft.steps`).
+    """
+    for path, table in _unknown(tree, model, ()):
+        near = _nearest(path, table, model)
+        hint = f"did you mean {'.'.join(near)}?" if near else f"known keys: {', '.join(sorted(table.model_fields))}"
+        raise UsageError(f"{source}: unknown key {'.'.join(path)}; {hint}")
+
+
+def _unknown(tree: Mapping[str, Any], model: type[BaseModel], where: Path) -> Iterator[tuple[Path, type[BaseModel]]]:
+    """Yield the unknown keys, each with the model of the table that it stands in."""
+    for key, value in tree.items():
+        if key not in model.model_fields:
+            yield (*where, key), model
+        elif isinstance(value, Mapping) and (inner := _table(model, key)):
+            yield from _unknown(value, inner, (*where, key))
+
+
+def _nearest(path: Path, table: type[BaseModel], model: type[BaseModel]) -> Path | None:
+    """Return the same key of another table, or else the most alike one of this table and those in it."""
+    *where, key = path
+    same = {".".join(known): known for known in _paths(model, 9) if known[-1] == key}
+    if found := difflib.get_close_matches(".".join(path), same, 1, 0.0):
+        return same[found[0]]
+    own = {".".join(known): known for known in _paths(table, 2)}
+    found = difflib.get_close_matches(key, own, 1, 0.4)
+    return (*where, *own[found[0]]) if found else None
+
+
+def _paths(model: type[BaseModel], depth: int) -> Iterator[Path]:
+    """Yield the keys of a table and of the tables in it, as deep as said."""
+    for name in model.model_fields:
+        yield (name,)
+        if depth > 1 and (inner := _table(model, name)):
+            yield from ((name, *rest) for rest in _paths(inner, depth - 1))
+
+
+def _table(model: type[BaseModel], name: str) -> type[BaseModel] | None:
+    """Return the model of a field that is a table, also of one that may be absent; None for any other field."""
+    annotation = model.model_fields[name].annotation
+    options = (annotation, *get_args(annotation))
+    return next((one for one in options if isinstance(one, type) and issubclass(one, BaseModel)), None)

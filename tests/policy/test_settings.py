@@ -1,0 +1,24 @@
+"""Settings of trainings are data: whoever reads them loads no machine learning."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "transformers", "trl", "numba", "numpy")
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "ouroloop.policy.sft.config",
+        "ouroloop.policy.grpo.config",
+        "ouroloop.policy.distill.config",
+        "ouroloop.perception.config",
+        "ouroloop.runs.recipe",
+    ],
+)
+def test_settings_load_nothing_heavy(module):
+    code = f"import sys, {module}; print([name for name in {HEAVY} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

@@ -1,0 +1,71 @@
+"""Settings of trainings are part of the recipe: checked as it is read, and spelled out as it is saved."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+
+import pytest
+from pydantic import BaseModel
+
+from ouroloop.policy.sft.config import SftConfig
+from ouroloop.protocols.errors import UsageError
+from ouroloop.runs.recipe import Recipe, build_recipe, recipe_toml
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("sft.stepz=3", "unknown key sft.stepz; did you mean sft.steps?"),
+        ("sft.shape.hiden=32", "unknown key sft.shape.hiden; did you mean sft.shape.hidden?"),
+        ("sft.lora.rnak=4", "unknown key sft.lora.rnak; did you mean sft.lora.rank?"),
+        ("sft.rank=4", "unknown key sft.rank; did you mean sft.lora.rank?"),
+        ("grpo.stages=1", "unknown key grpo.stages; did you mean halving.stages?"),
+        ("distill.grpo.limits.windw=3", "did you mean distill.grpo.limits.window?"),
+        ("reader.widht=32", "did you mean reader.width?"),
+        ("halving.qqq=1", "unknown key halving.qqq; known keys: eta, stages"),
+        ("sft.steps=many", "sft.steps: "),
+        ("sft.quantisation=int3", "sft.quantisation: "),
+        ("grpo={states = 10, parts = 3}", "choose a divisor"),
+    ],
+)
+def test_a_wrong_setting_is_refused_as_the_recipe_is_read(override: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        build_recipe({}, (override,))
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_refusing_a_setting_loads_no_machine_learning() -> None:
+    code = """
+import sys
+from ouroloop.cli.main import call
+assert call(["run", "recipes/quickstart.toml", "--set", "sft.stepz=3"]) == 2
+print(sorted({"torch", "numba", "langgraph"} & set(sys.modules)))
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "did you mean sft.steps?" in found.stderr
+    assert found.stdout.strip() == "[]"
+
+
+def missing(model: BaseModel, table: dict) -> list[str]:
+    """Return the keys that have a value and are not in the table."""
+    lost = []
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if value is not None and name not in table:
+            lost.append(name)
+        elif isinstance(value, BaseModel):
+            lost += missing(value, table[name])
+    return lost
+
+
+def test_a_saved_recipe_spells_out_every_value() -> None:
+    recipe = build_recipe({}, ("sft.lora={}", "grpo.steps=7"))
+    table = tomllib.loads(recipe_toml(recipe))
+    assert missing(recipe, table) == []
+    assert table["sft"]["lora"]["rank"] == 16
+    assert table["grpo"]["limits"]["stops"] == ["first_step", "not_finite", "reward_hacking", "sampler"]
+    assert table["sft"]["steps"] == SftConfig().steps
+    assert Recipe.model_validate(table) == recipe
