@@ -2,7 +2,8 @@
 
 A *step* is a JSON-RPC call under a key such as `2/gate/c5`: its method, params and result (or error). `once` runs a step
 the first time and gives the recorded result ever after, so a process that is killed at any moment and started again
-repeats at most the step it died in. The digest is the hash of all steps, without times.
+repeats at most the step it died in. Whoever asks for a known key with another method or other params gets an error, not
+the old answer. The digest is the hash of all steps, without times.
 """
 
 from __future__ import annotations
@@ -111,19 +112,46 @@ class Ledger:
         sql = f"SELECT key, method, params, result, error FROM steps WHERE key GLOB ? {chosen} ORDER BY seq"  # noqa: S608
         return (_step(row) for row in self._db.execute(sql, (pattern, *methods)))
 
+    def recall(self, key: str, method: str, params: Any) -> Step | None:
+        """Return the recorded step of that key, or None.
+
+        Raises:
+            LedgerError: it was recorded with another method or other params.
+        """
+        known = self.step(key)
+        if known is not None and known.method != method:
+            raise other_step(self.path, key, f"method {known.method}", f"method {method}")
+        if known is not None and (recorded := _dump(known.params)) != (asked := _dump(params)):
+            raise other_step(self.path, key, f"params {recorded}", f"params {asked}")
+        return known
+
     def record(self, key: str, method: str, params: Any, result: Any, error: dict[str, Any] | None = None) -> None:
-        """Record a finished step; a step that is there already stays as it is."""
+        """Record a finished step, once; recording the same step again changes nothing.
+
+        Raises:
+            LedgerError: the key is there with another method, other params, or another result or error.
+        """
         texts = (_dump(params), None if error else _dump(result), _dump(error) if error else None)
         self._write(
             "INSERT INTO steps (key, method, params, result, error, at) VALUES (?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING",
             (key, method, *texts, time.time()),
         )
+        known = self.recall(key, method, params)
+        assert known is not None
+        if (known.error, known.result) != (error, None if error else json.loads(texts[1] or "null")):
+            recorded, given = (_dump(value) for value in (known.error or known.result, error or result))
+            raise other_step(self.path, key, f"result {recorded}", f"result {given}")
 
     def once(self, key: str, method: str, params: Any, work: Callable[[], Any]) -> Any:
-        """Return the recorded result of a step, or do the work and record what it returns (a JSON value)."""
-        if self.step(key) is None:
+        """Return the recorded result of a step, or do the work and record what it returns (a JSON value).
+
+        Raises:
+            LedgerError: the key is there with another method or other params.
+        """
+        known = self.recall(key, method, params)
+        if known is None:
             self.record(key, method, params, work())
-        known = self.step(key)
+            known = self.step(key)
         assert known is not None
         return known.result
 
@@ -170,6 +198,16 @@ def _dump(value: Any) -> str:
 def _step(row: tuple[Any, ...]) -> Step:
     key, method, params, result, error = row
     return Step(key, method, json.loads(params), json.loads(result) if result else None, json.loads(error) if error else None)
+
+
+def other_step(path: Path, key: str, recorded: str, asked: str) -> LedgerError:
+    """Return the error for a key that already stands for another step; long texts are shown from where they differ."""
+    same = next((i for i, (a, b) in enumerate(zip(recorded, asked, strict=False)) if a != b), 0)
+    found, wanted = (text[:160] if same < 120 else f"{text[:8]}...{text[same - 40 : same + 120]}" for text in (recorded, asked))
+    return LedgerError(
+        f"step {key} of {path} is on record with {found}, and was asked for with {wanted}: other code or other settings "
+        "made the record; go on with those, or start a new run"
+    )
 
 
 def damaged(path: Path, problem: object) -> LedgerError:

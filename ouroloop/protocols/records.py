@@ -71,8 +71,11 @@ class RewardSpec(Frozen):
 
 
 @dataclass(frozen=True, slots=True)
-class Incumbent:
-    """What plays now, each part by content hash."""
+class Build:
+    """What can play: policy weights, reward spec and controller, each a content hash.
+
+    The *incumbent* is the build that plays now.
+    """
 
     policy: str
     reward: str
@@ -160,7 +163,7 @@ class Verdict:
     effect: Effect | None = None
     e_value: float | None = None
     alpha: float | None = None
-    incumbent: Incumbent | None = None
+    incumbent: Build | None = None
     training: dict[str, float] | None = None
     regret: tuple[float, float] | None = None
     seeds: SeedRange | None = None

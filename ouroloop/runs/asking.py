@@ -140,9 +140,9 @@ def ask(ledger: Ledger, questions: list[Asked]) -> list[Answered]:
 
 async def _ask_one(ledger: Ledger, asked: Asked) -> Answered:
     method = asked.role.method
-    step = ledger.step(asked.key)
+    message = jsonrpc.request(method, asked.params.model_dump(mode="json"), asked.key)
+    step = ledger.recall(asked.key, method, message["params"])
     if step is None:
-        message = jsonrpc.request(method, asked.params.model_dump(mode="json"), asked.key)
         with recorded(ledger, asked.key, asked.role):
             reply = await _dispatcher(asked.role, asked.timeout_s).answer(message)
         ledger.record(asked.key, method, message["params"], reply.get("result"), reply.get("error"))

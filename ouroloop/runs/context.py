@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from ouroloop.protocols.records import Candidate, Incumbent, RewardSpec, Spent, Verdict
+from ouroloop.protocols.records import Build, Candidate, RewardSpec, Spent, Verdict
 from ouroloop.protocols.seeds import derived_seed
 
 if TYPE_CHECKING:
@@ -52,15 +52,15 @@ class Run:
         assert step is not None, f"step {key} is not recorded"
         return step.result
 
-    def incumbent(self) -> Incumbent:
+    def incumbent(self) -> Build:
         """Return what plays now."""
-        return Incumbent(**standing(self.ledger)[-1]["incumbent"])
+        return Build(**standing(self.ledger)[-1]["incumbent"])
 
     def seed(self, *path: str | int) -> int:
         """Return a 31-bit seed for a part's own generator."""
         return derived_seed(self.recipe.seed, *path)
 
-    def reward(self, incumbent: Incumbent) -> RewardSpec:
+    def reward(self, incumbent: Build) -> RewardSpec:
         """Return an incumbent's reward spec."""
         return RewardSpec.model_validate_json(self.store.text(incumbent.reward))
 
@@ -112,7 +112,7 @@ def standing(ledger: Ledger) -> list[dict[str, Any]]:
     return [step.result for step in ledger.steps(methods=INCUMBENT_METHODS)]
 
 
-def as_dict(incumbent: Incumbent) -> dict[str, str]:
+def as_dict(incumbent: Build) -> dict[str, str]:
     """Return an incumbent as JSON."""
     return asdict(incumbent)
 

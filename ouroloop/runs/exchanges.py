@@ -7,21 +7,27 @@ from contextlib import contextmanager
 from typing import Any
 
 from ouroloop.ledger.sqlite import Ledger
-from ouroloop.protocols.errors import ModelError
+from ouroloop.protocols.errors import LedgerError, ModelError
 
 
 @contextmanager
 def recorded(ledger: Ledger, key: str, role: Any) -> Iterator[None]:
-    """Put a recorder before the role's chat model for one question, where it has one."""
+    """Put a recorder before the role's chat model for one question, where it has one.
+
+    Raises:
+        LedgerError: the role asked its model something else than what is on record. That is no failure of the role's.
+    """
     inner = getattr(role, "chat", None)
     if inner is None:
         yield
         return
-    role.chat = RecordedChat(inner, ledger, key)
+    role.chat = chat = RecordedChat(inner, ledger, key)
     try:
         yield
     finally:
         role.chat = inner
+    if chat.broken is not None:
+        raise chat.broken
 
 
 class RecordedChat:
@@ -31,6 +37,7 @@ class RecordedChat:
         """Wrap `inner`."""
         self._inner, self._ledger, self._key = inner, ledger, key
         self._count = 0
+        self.broken: LedgerError | None = None
 
     async def complete(self, messages: list[dict[str, str]], seed: int) -> Any:
         """Return the recorded reply, or ask and record."""
@@ -38,9 +45,13 @@ class RecordedChat:
 
         key = f"{self._key}/chat/{self._count}"
         self._count += 1
-        step = self._ledger.step(key)
+        params = {"messages": messages, "seed": seed}
+        try:
+            step = self._ledger.recall(key, "chat.complete", params)
+        except LedgerError as error:
+            self.broken = error
+            raise
         if step is None:
-            params = {"messages": messages, "seed": seed}
             try:
                 reply = await self._inner.complete(messages, seed)
             except ModelError as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ouroloop.protocols.errors import CandidateFault
-from ouroloop.protocols.records import Incumbent, Observations, Outcomes
+from ouroloop.protocols.records import Build, Observations, Outcomes
 from ouroloop.protocols.seeds import game_seeds
 
 if TYPE_CHECKING:
@@ -138,23 +138,21 @@ class Players:
     perceive: Perceive | None = None
     _policies: dict[str, Policy] = field(default_factory=dict)
 
-    def open(self, incumbent: Incumbent) -> Player:
+    def open(self, build: Build) -> Player:
         """Return a player with a fresh controller session; close it after use.
 
         Raises:
             CandidateFault: the controller could not be loaded.
         """
-        source = self.store.text(incumbent.controller)
-        return Player(
-            self.policy(incumbent.policy), self.sandbox.open(source), self.perceive, lambda: self.sandbox.open(source)
-        )
+        source = self.store.text(build.controller)
+        return Player(self.policy(build.policy), self.sandbox.open(source), self.perceive, lambda: self.sandbox.open(source))
 
-    def open_or_none(self, incumbent: Incumbent) -> Player | None:
+    def open_or_none(self, build: Build) -> Player | None:
         """Return a player, or None where its controller cannot be loaded: such a one loses every game."""
         try:
-            return self.open(incumbent)
+            return self.open(build)
         except CandidateFault as fault:
-            log.warning("the incumbent cannot play: %s", fault)
+            log.warning("an accepted build cannot play: %s", fault)
             return None
 
     def policy(self, digest: str) -> Policy:

@@ -27,7 +27,7 @@ from ouroloop.gate.bank import (
 )
 from ouroloop.gate.screen import Answers, BankScore, View, answers, score_bank
 from ouroloop.policy.play import play_traced
-from ouroloop.protocols.records import Incumbent, Observations
+from ouroloop.protocols.records import Build, Observations
 from ouroloop.runs.phases.order import Screen
 from ouroloop.runs.players import Player
 
@@ -249,7 +249,7 @@ class RarePlayers:
 
     perceive = None
 
-    def open(self, player: Incumbent) -> Player:
+    def open(self, player: Build) -> Player:
         return Player(Greedy(), Rare(int(player.controller)), None, lambda: Rare(int(player.controller)))
 
     def policy(self, digest: str) -> Greedy:
@@ -261,7 +261,7 @@ def test_a_change_that_the_bank_does_not_show_is_looked_for_in_the_pool(task):
     screen = Screen(SimpleNamespace(players=RarePlayers()), bank)
     lengths, seen = bank.pool.lengths["snake"], bank.observations.lengths["snake"]
     rare = next(int(n) for n in np.unique(lengths) if n not in seen and n > 12)
-    never, same, other = (Incumbent("p", "r", str(n)) for n in (998, 999, rare))
+    never, same, other = (Build("p", "r", str(n)) for n in (998, 999, rare))
     found = [screen.answers(player) for player in (never, same, other)]
     assert score_bank(bank, found[1], found[0]).changed == score_bank(bank, found[2], found[0]).changed == 0
     assert screen.same_on_pool(same, never)

@@ -61,6 +61,51 @@ def test_a_step_is_done_once_and_its_result_outlives_the_process(tmp_path: Path)
     assert calls == [1]
 
 
+@pytest.mark.parametrize(
+    ("method", "params", "says"),
+    [
+        ("gate.judge", {"a": 2}, ["0/gate/c1", '{"a":1}', '{"a":2}']),
+        ("gate.spend", {"a": 1}, ["0/gate/c1", "method gate.judge", "method gate.spend"]),
+    ],
+)
+def test_a_known_key_asked_for_as_another_step_is_an_error_at_once(
+    tmp_path: Path, method: str, params: dict[str, int], says: list[str]
+) -> None:
+    ledger, calls = Ledger(tmp_path / "ledger.sqlite", "create"), []
+    ledger.once("0/gate/c1", "gate.judge", {"a": 1}, lambda: "first")
+    with pytest.raises(LedgerError) as caught:
+        ledger.once("0/gate/c1", method, params, lambda: calls.append(1))
+    assert all(text in str(caught.value) for text in says)
+    assert calls == []
+    assert ledger.once("0/gate/c1", "gate.judge", {"a": 1}, lambda: "second") == "first"
+
+
+def test_the_error_shows_long_params_where_they_differ(tmp_path: Path) -> None:
+    ledger, source = Ledger(tmp_path / "ledger.sqlite", "create"), "x" * 5000
+    ledger.once("k", "m", {"source": source + "old"}, lambda: 1)
+    with pytest.raises(LedgerError) as caught:
+        ledger.once("k", "m", {"source": source + "new"}, lambda: 1)
+    assert 'xxold"}' in str(caught.value)
+    assert 'xxnew"}' in str(caught.value)
+    assert len(str(caught.value)) < 800
+
+
+@pytest.mark.parametrize(
+    ("params", "result", "error"),
+    [({"a": 2}, [1.5], None), ({"a": 1}, [2.5], None), ({"a": 1}, None, {"code": 1, "message": "no"})],
+)
+def test_a_step_is_not_recorded_over_one_that_differs(
+    tmp_path: Path, params: dict[str, int], result: object, error: dict[str, object] | None
+) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite", "create")
+    ledger.record("k", "m", {"a": 1}, (1.5,))
+    ledger.record("k", "m", {"a": 1}, [1.5])
+    with pytest.raises(LedgerError, match="step k "):
+        ledger.record("k", "m", params, result, error)
+    (step,) = ledger.steps()
+    assert (step.params, step.result, step.error) == ({"a": 1}, [1.5], None)
+
+
 def test_the_digest_is_of_what_happened_not_of_when_or_in_which_order(tmp_path: Path) -> None:
     digests = []
     for name, order in (("a", "xy"), ("b", "yx")):

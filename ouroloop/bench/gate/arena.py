@@ -24,7 +24,7 @@ from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.store import Store
 from ouroloop.ledger.workspace import Workspace
 from ouroloop.protocols.ports import Sandbox, Task
-from ouroloop.protocols.records import Candidate, Incumbent, Observations, Outcomes, RewardSpec, Verdict
+from ouroloop.protocols.records import Build, Candidate, Observations, Outcomes, RewardSpec, Verdict
 from ouroloop.protocols.seeds import game_seeds
 from ouroloop.runs.context import Run, as_dict
 from ouroloop.runs.executors.local import Trainers
@@ -112,14 +112,14 @@ class Arena:
         self.store, self.seed, self.sandbox, self.stream = store, seed, sandbox, ""
         self.round, self.games_s, self.perceive = 0, 0.0, None
 
-    def open(self, incumbent: Incumbent) -> TeacherPlayer:
+    def open(self, build: Build) -> TeacherPlayer:
         """Return a player."""
         text = self.store.text
-        return TeacherPlayer(text(incumbent.controller), text(incumbent.policy), self, NoSession(), NoPolicy())
+        return TeacherPlayer(text(build.controller), text(build.policy), self, NoSession(), NoPolicy())
 
-    def open_or_none(self, incumbent: Incumbent) -> TeacherPlayer:
+    def open_or_none(self, build: Build) -> TeacherPlayer:
         """Return a player; there is none that cannot play."""
-        return self.open(incumbent)
+        return self.open(build)
 
     def policy(self, digest: str) -> NoPolicy:
         """Return the one policy."""
@@ -150,7 +150,7 @@ def arena(folder: Path, source: str, *, seed: int, size: int = 6, sandbox: Sandb
         players = cast(Players, Arena(store, seed, cast(Sandbox, sandbox)))
         run = Run(recipe, folder, SnakeTask(size), ledger, store, workspace, players, trainers, {}, Quiet(notes=False))
         reward = reward_text(RewardSpec())
-        first = Incumbent(store.put_text(weights(0)), store.put_text(reward), store.put_text(source))
+        first = Build(store.put_text(weights(0)), store.put_text(reward), store.put_text(source))
         commit = workspace.create(source, reward, first.policy)
         run.step("start/incumbent", "run.start", {}, lambda: {"incumbent": as_dict(first), "commit": commit})
         yield run

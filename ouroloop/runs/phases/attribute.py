@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ouroloop.gate.factorial import Attribution, attribute_gain
-from ouroloop.protocols.records import Incumbent
+from ouroloop.protocols.records import Build
 from ouroloop.runs.context import kept
 from ouroloop.runs.phases.rollback import lineage
 from ouroloop.runs.players import close, outcomes_of_accepted
@@ -29,11 +29,11 @@ def attribute(run: Run, round: int) -> None:
     if applied:
         games = run.recipe.gate.attribution_games
         params = {"stream": "attribution", "first": round * games, "count": games}
-        before = Incumbent(**applied[0].result["before"])
+        before = Build(**applied[0].result["before"])
         run.step(f"{round}/attribute", "gate.attribute", params, lambda: _attribute(run, round, before))
 
 
-def _attribute(run: Run, round: int, before: Incumbent) -> dict[str, Any]:
+def _attribute(run: Run, round: int, before: Build) -> dict[str, Any]:
     start, now = lineage(run.ledger)[0].incumbent, run.incumbent()
     played = _utilities(run, round, {*_cells(before, now), *_cells(start, now)})
     return {
@@ -50,12 +50,12 @@ def _recorded(found: Attribution) -> dict[str, Any]:
     return {**rounded, "games": found.games, "owner": found.owner}
 
 
-def _cells(old: Incumbent, new: Incumbent) -> list[Incumbent]:
+def _cells(old: Build, new: Build) -> list[Build]:
     """Return the factorial's four players, in the order of `attribute_gain`: the weights' factor outside, the code's inside."""
-    return [Incumbent(w.policy, w.reward, c.controller) for w in (old, new) for c in (old, new)]
+    return [Build(w.policy, w.reward, c.controller) for w in (old, new) for c in (old, new)]
 
 
-def _utilities(run: Run, round: int, cells: set[Incumbent]) -> dict[Incumbent, NDArray[np.float64]]:
+def _utilities(run: Run, round: int, cells: set[Build]) -> dict[Build, NDArray[np.float64]]:
     """Return every player's utilities on the round's seeds."""
     games = run.recipe.gate.attribution_games
     seeds = run.players.seeds("attribution", round * games, games)

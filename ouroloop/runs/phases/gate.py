@@ -18,7 +18,7 @@ from ouroloop.gate.race import Judgement, Played, RaceRules, race
 from ouroloop.gate.spending import spending
 from ouroloop.gate.ttest import paired_t
 from ouroloop.protocols.errors import CandidateFault
-from ouroloop.protocols.records import Incumbent, Kind, SeedRange, Verdict
+from ouroloop.protocols.records import Build, Kind, SeedRange, Verdict
 from ouroloop.runs.context import VERDICT, as_dict, kept, spent
 from ouroloop.runs.phases.order import order
 from ouroloop.runs.phases.settle import combined, settle
@@ -79,7 +79,7 @@ def _spend(run: Run, field: list[Candidate]) -> dict[str, Any]:
 
 def _race(run: Run, round: int, kind: Kind, field: list[Candidate], share: dict[str, Any]) -> dict[str, Any]:
     """Let them race, the race's level shared evenly: that any of them errs is then no likelier than the level."""
-    settings, incumbent, first = run.recipe.gate, Incumbent(**share["incumbent"]), share["first"]
+    settings, incumbent, first = run.recipe.gate, Build(**share["incumbent"]), share["first"]
     rules = RaceRules(settings.games, settings.batch, settings.gain, settings.beta)
     entrants = {c.id: combined(run, round, c, incumbent) for c in field}
     grounds = Grounds(run, f"{round}/gate/{kind}", first, incumbent, entrants)
@@ -90,7 +90,7 @@ def _race(run: Run, round: int, kind: Kind, field: list[Candidate], share: dict[
     return {id: asdict(_verdict(judged, incumbent, first)) for id, judged in found.items()}
 
 
-def _verdict(found: Judgement, incumbent: Incumbent, first: int) -> Verdict:
+def _verdict(found: Judgement, incumbent: Build, first: int) -> Verdict:
     return Verdict(
         "accepted" if found.accepted else "rejected",
         found.layer,
@@ -115,7 +115,7 @@ class Grounds:
         entrants: who plays for each candidate.
     """
 
-    def __init__(self, run: Run, key: str, first: int, incumbent: Incumbent, entrants: dict[str, Incumbent]) -> None:
+    def __init__(self, run: Run, key: str, first: int, incumbent: Build, entrants: dict[str, Build]) -> None:
         """Open nothing yet."""
         self.run, self.key, self.first, self.incumbent, self.entrants = run, key, first, incumbent, entrants
         self._players: dict[str, Player | CandidateFault] = {}

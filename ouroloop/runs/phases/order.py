@@ -16,7 +16,7 @@ from ouroloop.runs.players import Lenient, close
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ouroloop.protocols.records import Incumbent, Observations
+    from ouroloop.protocols.records import Build, Observations
     from ouroloop.runs.context import Run
 
 
@@ -71,9 +71,9 @@ class Screen:
         self.run, self.bank = run, bank
         self._seen: dict[str, Observations] = {}
         self._views: dict[tuple[str, str], View] = {}
-        self._pool_moves: dict[Incumbent, NDArray[np.int8]] = {}
+        self._pool_moves: dict[Build, NDArray[np.int8]] = {}
 
-    def answers(self, player: Incumbent, *, lenient: bool = False) -> Answers:
+    def answers(self, player: Build, *, lenient: bool = False) -> Answers:
         """Return what a player does on the bank; where it fails, action 0 if `lenient`.
 
         Raises:
@@ -86,7 +86,7 @@ class Screen:
         finally:
             close(opened)
 
-    def same_on_pool(self, player: Incumbent, incumbent: Incumbent) -> bool:
+    def same_on_pool(self, player: Build, incumbent: Build) -> bool:
         """Tell whether two players make the same moves in all positions that the bank was drawn from.
 
         Raises:
@@ -96,7 +96,7 @@ class Screen:
             self._pool_moves[incumbent] = self._moves(incumbent, lenient=True)
         return np.array_equal(self._moves(player, lenient=False), self._pool_moves[incumbent])
 
-    def _moves(self, player: Incumbent, *, lenient: bool) -> NDArray[np.int8]:
+    def _moves(self, player: Build, *, lenient: bool) -> NDArray[np.int8]:
         view, opened = self._view("pool", player.policy), self.run.players.open(player)
         session = Lenient(opened) if lenient else opened.session
         try:

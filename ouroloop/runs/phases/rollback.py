@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ouroloop.protocols.errors import CandidateFault, UsageError
-from ouroloop.protocols.records import Incumbent
+from ouroloop.protocols.records import Build
 from ouroloop.runs.context import INCUMBENT_METHODS, as_dict
 from ouroloop.runs.phases.screen import checked
 from ouroloop.runs.phases.settle import commit_incumbent
@@ -28,7 +28,7 @@ class Standing:
     """An accepted state that stands: the candidate whose change made it (None for the start), and what plays then."""
 
     candidate: str | None
-    incumbent: Incumbent
+    incumbent: Build
 
 
 def lineage(ledger: Ledger) -> list[Standing]:
@@ -36,9 +36,9 @@ def lineage(ledger: Ledger) -> list[Standing]:
     states: list[Standing] = []
     for step in ledger.steps(methods=INCUMBENT_METHODS):
         if step.method == "patch.rollback":
-            states = [Standing(entry["candidate"], Incumbent(**entry["incumbent"])) for entry in step.result["lineage"]]
+            states = [Standing(entry["candidate"], Build(**entry["incumbent"])) for entry in step.result["lineage"]]
         else:
-            states.append(Standing(step.result.get("candidate"), Incumbent(**step.result["incumbent"])))
+            states.append(Standing(step.result.get("candidate"), Build(**step.result["incumbent"])))
     return states
 
 
@@ -110,7 +110,7 @@ def _take_out(run: Run, candidate: str, reason: str, transcripts: Sequence[str])
     }
 
 
-def _put_in(run: Run, now: Incumbent, before: Incumbent, after: Incumbent) -> Incumbent:
+def _put_in(run: Run, now: Build, before: Build, after: Build) -> Build:
     """Return `now` with the change from `before` to `after` put in.
 
     Raises:
@@ -119,11 +119,11 @@ def _put_in(run: Run, now: Incumbent, before: Incumbent, after: Incumbent) -> In
     if (after.policy, after.reward) != (before.policy, before.reward):
         if now.policy != before.policy:
             raise CandidateFault("gate", "its weights were trained from those that go")
-        now = Incumbent(after.policy, after.reward, now.controller)
+        now = Build(after.policy, after.reward, now.controller)
     if after.controller == before.controller:
         return now
     if now.controller == before.controller:
-        return Incumbent(now.policy, now.reward, after.controller)
+        return Build(now.policy, now.reward, after.controller)
     if now.controller == after.controller:
         raise CandidateFault("gate", "without it nothing of its change is left")
     source = run.workspace.merged(*(run.store.text(x.controller) for x in (now, before, after)))
@@ -131,4 +131,4 @@ def _put_in(run: Run, now: Incumbent, before: Incumbent, after: Incumbent) -> In
         raise CandidateFault("gate", "its lines overlap")
     if source == run.store.text(now.controller):
         raise CandidateFault("gate", "without it nothing of its change is left")
-    return Incumbent(now.policy, now.reward, run.store.put_text(checked(run, source, now).source))
+    return Build(now.policy, now.reward, run.store.put_text(checked(run, source, now).source))

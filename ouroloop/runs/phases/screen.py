@@ -10,7 +10,7 @@ import numpy as np
 
 from ouroloop.protocols.canonical import canonical
 from ouroloop.protocols.errors import CandidateFault
-from ouroloop.protocols.records import Incumbent, Observations, RewardSpec
+from ouroloop.protocols.records import Build, Observations, RewardSpec
 from ouroloop.protocols.seeds import game_seeds
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _patch(run: Run, candidate: Candidate) -> dict[str, Any]:
     return {"outcome": "passed", "controller": run.store.put_text(screened.source), "diff": run.store.put_text(screened.diff)}
 
 
-def checked(run: Run, text: str, incumbent: Incumbent) -> Screened:
+def checked(run: Run, text: str, incumbent: Build) -> Screened:
     """Return what a patch makes of an incumbent's controller, after every layer before the gate.
 
     Raises:

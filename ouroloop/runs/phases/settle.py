@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ouroloop.protocols.records import Incumbent, Verdict
+from ouroloop.protocols.records import Build, Verdict
 from ouroloop.runs.context import as_dict, standing
 from ouroloop.runs.phases.train import trained
 
@@ -21,13 +21,13 @@ def settle(run: Run, round: int, candidate: Candidate) -> None:
         run.step(f"{round}/apply/{candidate.id}", "patch.apply", params, lambda: _apply(run, round, candidate, verdict))
 
 
-def combined(run: Run, round: int, candidate: Candidate, base: Incumbent) -> Incumbent:
+def combined(run: Run, round: int, candidate: Candidate, base: Build) -> Build:
     """Return the incumbent with the candidate's parts put in."""
     screened = run.result(f"{round}/screen/{candidate.id}")
     controller = base.controller if candidate.kind == "reward" else screened["controller"]
     if candidate.kind == "patch":
-        return Incumbent(base.policy, base.reward, controller)
-    return Incumbent(trained(run, round, candidate)["policy"], screened["reward"], controller)
+        return Build(base.policy, base.reward, controller)
+    return Build(trained(run, round, candidate)["policy"], screened["reward"], controller)
 
 
 def _apply(run: Run, round: int, candidate: Candidate, verdict: Verdict) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def _apply(run: Run, round: int, candidate: Candidate, verdict: Verdict) -> dict
     return {"incumbent": as_dict(new), "before": before, "commit": commit, "candidate": candidate.id, "round": round}
 
 
-def commit_incumbent(run: Run, incumbent: Incumbent, subject: str) -> str:
+def commit_incumbent(run: Run, incumbent: Build, subject: str) -> str:
     """Write an incumbent into the workspace; return the commit."""
     clock = len(standing(run.ledger))
     return run.workspace.commit(

@@ -11,7 +11,7 @@ from ouroloop.perception.config import ReaderConfig
 from ouroloop.policy.sft.config import SftConfig
 from ouroloop.protocols.canonical import content_hash, sha256
 from ouroloop.protocols.errors import TrainingError
-from ouroloop.protocols.records import Incumbent, RewardSpec
+from ouroloop.protocols.records import Build, RewardSpec
 from ouroloop.protocols.seeds import STREAM_LENGTH
 from ouroloop.runs.cache import model_cache
 from ouroloop.runs.context import as_dict
@@ -131,7 +131,7 @@ def _incumbent(run: Run, policy: str) -> dict[str, Any]:
     controller = read_text(Path(given.controller), "start file") if given.controller else run.task.start_controller
     spec = RewardSpec.model_validate_json(read_text(Path(given.reward), "start file")) if given.reward else RewardSpec()
     reward = reward_text(spec)
-    incumbent = Incumbent(policy, run.store.put_text(reward), run.store.put_text(controller))
+    incumbent = Build(policy, run.store.put_text(reward), run.store.put_text(controller))
     return {"incumbent": as_dict(incumbent), "commit": run.workspace.create(controller, reward, policy)}
 
 

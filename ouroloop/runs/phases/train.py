@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ouroloop.protocols.errors import TrainingError
-from ouroloop.protocols.records import Incumbent, RewardSpec, Verdict
+from ouroloop.protocols.records import Build, RewardSpec, Verdict
 from ouroloop.runs.executors.local import Job
 from ouroloop.runs.phases.observe import SEARCH_SPAN
 from ouroloop.runs.players import close, outcomes_of_accepted
@@ -97,7 +97,7 @@ def _score(run: Run, round: int, stage: int, candidate: Candidate, first: int) -
     incumbent, games = run.incumbent(), run.recipe.gate.search_games
     policy = run.result(f"{round}/train/{stage}/{candidate.id}")["policy"]
     controller = run.result(f"{round}/screen/{candidate.id}").get("controller", incumbent.controller)
-    player = run.players.open_or_none(Incumbent(policy, incumbent.reward, controller))
+    player = run.players.open_or_none(Build(policy, incumbent.reward, controller))
     try:
         seeds = run.players.seeds("search", first, games)
         utility = outcomes_of_accepted(player, run.task, seeds).utility

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ouroloop.gate.betting import Wager
 from ouroloop.protocols.errors import CandidateFault
-from ouroloop.protocols.records import Incumbent, Outcomes
+from ouroloop.protocols.records import Build, Outcomes
 from ouroloop.runs.context import as_dict, kept
 from ouroloop.runs.phases.rollback import Standing, lineage, roll_back
 from ouroloop.runs.players import close, outcomes_of_accepted
@@ -184,24 +184,24 @@ class Shared:
 
     def __init__(self, run: Run) -> None:
         """Read them."""
-        self.blocks: list[tuple[int, dict[Incumbent, Floats]]] = []
-        self._ages: list[dict[Incumbent, int]] = []
+        self.blocks: list[tuple[int, dict[Build, Floats]]] = []
+        self._ages: list[dict[Build, int]] = []
         self._run = run
         for step in run.ledger.steps("*/watch/*", ("policy.evaluate",)):
-            block = {Incumbent(**s["incumbent"]): np.array(s["utility"]) for s in step.result["states"]}
+            block = {Build(**s["incumbent"]): np.array(s["utility"]) for s in step.result["states"]}
             self.blocks.append((step.result["first"], block))
-            self._ages.append({Incumbent(**s["incumbent"]): s["age"] for s in step.result["states"]})
+            self._ages.append({Build(**s["incumbent"]): s["age"] for s in step.result["states"]})
 
-    def differences(self, one: Incumbent, other: Incumbent) -> Floats:
+    def differences(self, one: Build, other: Build) -> Floats:
         """Return the utilities of `one` minus those of `other` in the games that both played, in their order: (n,)."""
         both = self.blocks_of(one, other)
         return np.concatenate(both) if both else np.zeros(0)
 
-    def blocks_of(self, one: Incumbent, other: Incumbent) -> list[Floats]:
+    def blocks_of(self, one: Build, other: Build) -> list[Floats]:
         """Return the same, block by block."""
         return [block[one] - block[other] for _, block in self.blocks if one in block and other in block]
 
-    def distance(self, newer: Incumbent, older: Incumbent) -> int:
+    def distance(self, newer: Build, older: Build) -> int:
         """Return how many states lay between two when they first played the same games, the newer one counted."""
         return next((ages[newer] - ages[older] for ages in self._ages if newer in ages and older in ages), 1)
 
@@ -222,7 +222,7 @@ def losses(run: Run, candidate: str) -> list[str]:
     return _transcripts(run, states[at].incumbent, shared.worst_seeds(states, found)) if len(found.differences) else []
 
 
-def _transcripts(run: Run, incumbent: Incumbent, seeds: list[int]) -> list[str]:
+def _transcripts(run: Run, incumbent: Build, seeds: list[int]) -> list[str]:
     """Return how a player lost these games: its last moves as text; nothing of one that cannot play them."""
     from ouroloop.policy.play import play_traced
 
