@@ -102,7 +102,7 @@ def check_start(recipe: Recipe) -> None:
         from ouroloop.policy.bases import open_policy
         from ouroloop.policy.shipped import find_policy
 
-        open_policy(find_policy(start.policy), task=recipe.task.name, size=recipe.task.size)
+        open_policy(find_policy(start.policy), task=recipe.task.name, size=recipe.task.own.get("size"))
     elif base := recipe.sft.model_dump().get("base"):
         from ouroloop.policy.bases.origin import find_checkpoint
 
@@ -119,7 +119,7 @@ def check_training_settings(recipe: Recipe) -> None:
     from ouroloop.policy.sft.fit import SftConfig
     from ouroloop.protocols.jsonrpc import one_line
 
-    encoding_of(str(recipe.sft.model_dump().get("encoding", "path")), recipe.task.size)
+    encoding_of(str(recipe.sft.model_dump().get("encoding", "path")), recipe.task.own["size"])
     tables: dict[str, tuple[type[BaseModel], dict[str, Any]]] = {
         "sft": (SftConfig, recipe.sft.model_dump()),
         "grpo": (GrpoConfig, recipe.grpo.model_dump(exclude={"stages", "eta"})),
@@ -214,7 +214,7 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) ->
         ledger.event("run.opened", {"sandbox": sandbox.name, "pid": os.getpid()})
         if overrides:
             _replace(folder / "recipe.toml", recipe_toml(recipe))
-        players = Players(task, store, sandbox, recipe.seed, recipe.task.size)
+        players = Players(task, store, sandbox, recipe.seed, recipe.task.own.get("size"))
         yield Run(recipe, folder, task, ledger, store, workspace, players, trainers, roles, progress)
 
 

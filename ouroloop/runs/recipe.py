@@ -10,24 +10,13 @@ from typing import Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ouroloop.envs.registry import TaskSettings
 from ouroloop.protocols.canonical import content_hash
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import one_line
 from ouroloop.protocols.records import Frozen
 
 Perception = Literal["json", "vision"]
-
-
-class TaskSettings(Frozen):
-    """Which game, on which board; see `envs.task.SnakeTask` for what the settings mean."""
-
-    name: Literal["snake"] = "snake"
-    size: int = 6
-    walls: float = 0.0
-    wall_map: tuple[str, ...] | None = None
-    food: str = "uniform"
-    start_length: int = 3
-    idle_limit: int | None = None
 
 
 class StartSettings(Frozen):
@@ -150,7 +139,7 @@ class Recipe(Frozen):
     sandbox: Literal["auto", "docker", "wasm"] = "auto"
     sandbox_image: str = ""
     threads: int = Field(default=2, ge=1, le=256)
-    task: TaskSettings = TaskSettings()
+    task: TaskSettings = Field(default_factory=TaskSettings)
     start: StartSettings = StartSettings()
     sft: SftSettings = SftSettings()
     grpo: GrpoSettings = GrpoSettings()
@@ -192,7 +181,9 @@ def build_recipe(tree: dict[str, Any], overrides: tuple[str, ...] = (), source: 
     try:
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:
-        raise UsageError(f"{source}: {one_line(error)}") from None
+        said = error.errors()[0].get("ctx", {}).get("error")
+        reason = str(said) if isinstance(said, UsageError) else one_line(error)  # the first is the game's own
+        raise UsageError(f"{source}: {reason}") from None
     return recipe
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from ouroloop.envs.registry import TaskSettings
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.store import Store
@@ -27,7 +28,6 @@ from ouroloop.runs.executors.local import Job
 from ouroloop.runs.phases.start import _base, start
 from ouroloop.runs.players import KEPT_BASES, InTurn, Players
 from ouroloop.runs.progress import Quiet
-from ouroloop.runs.recipe import TaskSettings
 from tests.runs.small_run import micro, run_micro
 
 SPEC = '{"terms": [{"name": "meals", "expr": "ate", "weight": 1.0}], "gamma_r": 0.3}'
