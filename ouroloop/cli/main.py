@@ -290,6 +290,25 @@ def roles(as_json: bool) -> None:
 
 
 @cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def tasks(as_json: bool) -> None:
+    """List the games that are installed (entry points `ouroloop.tasks`) and their settings."""
+    from ouroloop.envs.registry import TaskSettings, installed_games
+
+    rows: list[dict[str, Any]] = [
+        {"name": name, "where": where, "settings": TaskSettings.model_validate({"name": name}).own}
+        for name, where in sorted(installed_games().items())
+    ]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for row in rows:
+        click.echo(f"{row['name']:18} {row['where']}")
+        for key, value in row["settings"].items():
+            click.echo(f"  task.{key} = {json.dumps(value)}")
+
+
+@cli.command()
 def protocol() -> None:
     """Print the OpenRPC document of the roles' methods."""
     from ouroloop.protocols.openrpc import document

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ouroloop.envs.registry import make_task
+from ouroloop.envs.registry import TaskSettings, make_task
 from ouroloop.protocols.errors import CandidateFault, UsageError
-from ouroloop.runs.recipe import TaskSettings
 
 POSITIONS = 128
 READ_CAP = 1 << 20

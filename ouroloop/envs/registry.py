@@ -1,16 +1,107 @@
-"""The table of games."""
+"""The games that are installed, and how a recipe's `[task]` table becomes one.
+
+A game is found by entry point (group `ouroloop.tasks`) or by import path (`package.module:Class`). What is found is a class,
+or any callable, with an attribute `Settings`, the pydantic model of its settings; called with them, it returns a `Task`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import difflib
+import importlib
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.jsonrpc import one_line
 
 if TYPE_CHECKING:
     from ouroloop.protocols.ports import Task
-    from ouroloop.runs.recipe import TaskSettings
+
+GROUP: Final = "ouroloop.tasks"
+SHIPPED: Final = {"snake": "ouroloop.envs.snake.task:SnakeTask"}
+"""Games of this package: known in a checkout that was never installed, too."""
+
+
+class Game(Protocol):
+    """What an entry point of a game names."""
+
+    @property
+    def Settings(self) -> type[BaseModel]:  # noqa: N802 - a class
+        """The model of its settings. Each has a default, and unknown keys are refused."""
+        ...
+
+    def __call__(self, **settings: Any) -> Task:
+        """Return the game; raises UsageError for settings that cannot be played."""
+        ...
+
+
+class TaskSettings(BaseModel):
+    """A recipe's `[task]` table: which game, and that game's own settings beside the name, each with its default."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    name: str = "snake"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, table: Any) -> Any:
+        """Let the game's own model check its settings and add its defaults; its UsageError is the validation's cause."""
+        if not isinstance(table, Mapping):
+            return table
+        name = table.get("name", cls.model_fields["name"].default)
+        return {"name": name, **game_settings(str(name), {k: v for k, v in table.items() if k != "name"})}
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The settings without the name."""
+        return dict(self.model_extra or {})
+
+
+def installed_games() -> dict[str, str]:
+    """Return the games that can be played: name -> where each is."""
+    return SHIPPED | {point.name: point.value for point in entry_points(group=GROUP)}
+
+
+def find_game(where: str) -> Game:
+    """Return a game by entry point or import path.
+
+    Raises:
+        UsageError: there is none, it cannot be imported, or it is no game.
+    """
+    known = installed_games()
+    module, sep, name = known.get(where, where).rpartition(":")
+    if not sep:
+        raise UsageError(f"no game {where!r}: give an installed one ({', '.join(sorted(known))}) or module:Class")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except Exception as error:  # the boundary: a game's module runs its author's code
+        raise UsageError(f"game {where!r} cannot be loaded ({type(error).__name__}: {error})") from error
+    if not (callable(found) and isinstance(getattr(found, "Settings", None), type)):
+        raise UsageError(f"game {where!r} has no `Settings`, the pydantic model of its settings; see docs/games.md")
+    return cast("Game", found)
+
+
+def game_settings(where: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a game's settings with defaults filled in.
+
+    Raises:
+        UsageError: no such game, an unknown setting (the nearest known one is named), or a bad value.
+    """
+    model = find_game(where).Settings
+    for key in values:
+        if key not in model.model_fields:
+            near = difflib.get_close_matches(key, model.model_fields, 1, 0.4)
+            known = ", ".join(sorted(model.model_fields))
+            hint = f"did you mean task.{near[0]}?" if near else f"known keys of game {where}: {known}"
+            raise UsageError(f"unknown key task.{key}; {hint}")
+    try:
+        return model.model_validate(dict(values)).model_dump()
+    except ValidationError as error:
+        raise UsageError(f"task.{one_line(error)}") from None
 
 
 def make_task(settings: TaskSettings) -> Task:
-    """Return the game of a recipe's `[task]` table; raises UsageError for a board that cannot be."""
-    from ouroloop.envs.snake.task import SnakeTask
-
-    return {"snake": SnakeTask}[settings.name](**settings.model_dump(exclude={"name"}))
+    """Return the game of a recipe's `[task]` table; raises UsageError for settings that cannot be played."""
+    return find_game(settings.name)(**settings.own)

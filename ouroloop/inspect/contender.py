@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ouroloop.envs.registry import make_task
+from ouroloop.envs.registry import TaskSettings, make_task
 from ouroloop.protocols.errors import CandidateFault, UsageError
-from ouroloop.runs.recipe import TaskSettings, read_text
+from ouroloop.runs.recipe import read_text
 
 if TYPE_CHECKING:
     from ouroloop.protocols.ports import Policy, Session, Task
@@ -77,10 +77,11 @@ def contender(
     name = policy or teacher or ""
     source = None if controller is None else read_text(controller, "controller")
     loaded, side, abreast = (name, size, threads) if policy is None else load_policy(name, size, threads)
-    settings = TaskSettings(size=TEACHERS_SIZE if side is None else side, walls=walls)
+    side = TEACHERS_SIZE if side is None else side
+    settings = TaskSettings.model_validate({"size": side, "walls": walls})
     task = make_task(settings)
-    best = None if walls else settings.size**2 - settings.start_length
-    player = Contender(name, task, loaded, None, settings.size, best, abreast)
+    best = None if walls else side**2 - settings.own["start_length"]
+    player = Contender(name, task, loaded, None, side, best, abreast)
     if source is None:
         yield player
         return

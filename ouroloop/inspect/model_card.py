@@ -23,8 +23,8 @@ def model_card(
         start: the policy that it was trained from.
         document: the training's figures, `evaluation` among them.
     """
-    size, found = settings.task.size, document["evaluation"]
-    score, most = found["score"], size * size - settings.task.start_length
+    board, found = settings.task.own, document["evaluation"]
+    size, score, most = board["size"], found["score"], board["size"] ** 2 - board["start_length"]
     command = ["ouroloop", "train", kind, *([str(recipe)] if recipe else []), "--out", settings.name]
     command += ["--seed", str(settings.seed)] + [part for override in overrides for part in ("--set", override)]
     if start is not None:

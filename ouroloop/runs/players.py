@@ -134,7 +134,7 @@ class Players:
     store: Store
     sandbox: Sandbox
     seed: int
-    size: int
+    size: int | None
     perceive: Perceive | None = None
     _policies: dict[str, Policy] = field(default_factory=dict)
 

@@ -10,6 +10,7 @@ import tomli_w
 from pydantic import Field, ValidationError
 
 from ouroloop.agents.settings import Roles
+from ouroloop.envs.registry import TaskSettings
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.policy.distill.config import DistillConfig
 from ouroloop.policy.grpo.config import GrpoConfig
@@ -21,18 +22,6 @@ from ouroloop.protocols.records import Frozen
 from ouroloop.runs.keys import check_keys
 
 Perception = Literal["json", "vision"]
-
-
-class TaskSettings(Frozen):
-    """Which game, on which board; see `envs.task.SnakeTask` for what the settings mean."""
-
-    name: Literal["snake"] = "snake"
-    size: int = 6
-    walls: float = 0.0
-    wall_map: tuple[str, ...] | None = None
-    food: str = "uniform"
-    start_length: int = 3
-    idle_limit: int | None = None
 
 
 class StartSettings(Frozen):
@@ -100,7 +89,7 @@ class Recipe(Frozen):
     sandbox: Literal["auto", "docker", "wasm"] = "auto"
     sandbox_image: str = ""
     threads: int = Field(default=2, ge=1, le=256)
-    task: TaskSettings = TaskSettings()
+    task: TaskSettings = Field(default_factory=TaskSettings)
     start: StartSettings = StartSettings()
     sft: SftConfig = SftConfig()
     grpo: GrpoConfig = GrpoConfig()
@@ -144,7 +133,9 @@ def build_recipe(tree: dict[str, Any], overrides: tuple[str, ...] = (), source: 
     try:
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:
-        raise UsageError(f"{source}: {one_line(error)}") from None
+        said = error.errors()[0].get("ctx", {}).get("error")
+        reason = str(said) if isinstance(said, UsageError) else one_line(error)  # the first is the game's own
+        raise UsageError(f"{source}: {reason}") from None
     return recipe
 
 

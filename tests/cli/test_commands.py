@@ -1,4 +1,4 @@
-"""The smaller commands: screen, roles, protocol, doctor, and what an ablation says."""
+"""The smaller commands: screen, tasks, roles, protocol, doctor, and what an ablation says."""
 
 from __future__ import annotations
 
@@ -37,6 +37,15 @@ def test_screen_tells_the_layer(text: str, code: int, layer: str, tmp_path: Path
 
 def test_screen_of_what_is_not_there_is_bad_input(tmp_path: Path) -> None:
     assert call(["screen", str(tmp_path / "none"), "--sandbox", "wasm"]) == 2
+
+
+def test_tasks_lists_the_games_and_their_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["tasks", "--json"]) == 0
+    snake = next(row for row in json.loads(capsys.readouterr().out) if row["name"] == "snake")
+    assert snake["where"] == "ouroloop.envs.snake.task:SnakeTask"
+    assert snake["settings"]["size"] == 6
+    assert call(["tasks"]) == 0
+    assert "task.size = 6" in capsys.readouterr().out
 
 
 def test_roles_protocol_and_doctor_answer_in_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ouroloop.bench.gate.arena import arena
+from ouroloop.envs.registry import TaskSettings
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.grpo.config import GrpoConfig
 from ouroloop.policy.report import Alarm
@@ -19,7 +20,6 @@ from ouroloop.protocols.canonical import canonical
 from ouroloop.protocols.records import Candidate, RewardSpec
 from ouroloop.runs.executors.local import Job, Report, Trained, run_job, termed
 from ouroloop.runs.phases.train import train, trained
-from ouroloop.runs.recipe import TaskSettings
 
 SPEC = RewardSpec.model_validate(
     {

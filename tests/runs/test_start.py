@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from ouroloop.envs.registry import TaskSettings
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.store import Store
@@ -30,7 +31,6 @@ from ouroloop.runs.executors.local import Job
 from ouroloop.runs.phases.start import _base, start
 from ouroloop.runs.players import KEPT_BASES, InTurn, Players
 from ouroloop.runs.progress import Quiet
-from ouroloop.runs.recipe import TaskSettings
 from tests.policy.checkpoints import checkpoint
 from tests.runs.small_run import micro, run_micro
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import Final, Literal, cast
+from typing import ClassVar, Final, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from ouroloop.envs.snake.engine.state import CAUSES
 from ouroloop.envs.snake.oracle import regret as oracle
 from ouroloop.envs.snake.teachers import teach as teachers
 from ouroloop.protocols.ports import Engine
-from ouroloop.protocols.records import Observations, Outcomes, ToolkitFunction
+from ouroloop.protocols.records import Frozen, Observations, Outcomes, ToolkitFunction
 
 EFFORT: Final = 500_000_000
 """Moves times cells that one call of `positions` may play."""
@@ -72,6 +72,17 @@ def snake_engine(engine: Engine) -> SnakeEngine:
     return engine
 
 
+class SnakeSettings(Frozen):
+    """The settings of a recipe's `[task]` table; `SnakeTask` says what they mean."""
+
+    size: int = 6
+    walls: float = 0.0
+    wall_map: tuple[str, ...] | None = None
+    food: str = "uniform"
+    start_length: int = 3
+    idle_limit: int | None = None
+
+
 class SnakeTask:
     """Snake on `size` x `size` boards.
 
@@ -86,6 +97,8 @@ class SnakeTask:
     Raises:
         UsageError: a board or settings that cannot be played.
     """
+
+    Settings: ClassVar[type[SnakeSettings]] = SnakeSettings
 
     def __init__(
         self,

@@ -19,14 +19,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ouroloop.envs.registry import make_task
+from ouroloop.envs.registry import TaskSettings, make_task
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.policy.grpo.config import GrpoConfig
 from ouroloop.policy.sft.config import SftConfig
 from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
 from ouroloop.protocols.records import RewardSpec
 from ouroloop.runs.libraries import silence
-from ouroloop.runs.recipe import TaskSettings
 
 if TYPE_CHECKING:
     from ouroloop.policy.grpo.rollout import TermedReward
