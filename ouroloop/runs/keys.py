@@ -26,7 +26,9 @@ def check_keys(tree: Mapping[str, Any], model: type[BaseModel], source: str) -> 
 
 
 def _unknown(tree: Mapping[str, Any], model: type[BaseModel], where: Path) -> Iterator[tuple[Path, type[BaseModel]]]:
-    """Yield the unknown keys, each with the model of the table that it stands in."""
+    """Yield the unknown keys, each with the model of the table that it stands in; an open table checks its own."""
+    if model.model_config.get("extra") == "allow":
+        return
     for key, value in tree.items():
         if key not in model.model_fields:
             yield (*where, key), model
