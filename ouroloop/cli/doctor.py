@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ouroloop.agents.finding import find_role, installed_roles
 from ouroloop.envs.registry import TaskSettings, make_task
 from ouroloop.protocols.errors import OuroloopError
-from ouroloop.runs.asking import find_role, installed_roles
 from ouroloop.runs.cache import cache_root
 from ouroloop.runs.lifecycle import NEED_MB
 

@@ -277,7 +277,7 @@ def screen(file: Path, against: Path | None, sandbox: str, as_json: bool) -> int
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def roles(as_json: bool) -> None:
     """List the roles that are installed (entry points `ouroloop.roles`)."""
-    from ouroloop.runs.asking import find_role, installed_roles
+    from ouroloop.agents.finding import find_role, installed_roles
 
     rows = [
         {"name": name, "method": find_role(name).method, "where": where} for name, where in sorted(installed_roles().items())

@@ -32,7 +32,7 @@ class Report:
 
     def document(self) -> dict[str, Any]:
         """Return the whole run in the form of `show --json`."""
-        used = totals(self.ledger, prices(self.recipe.roles.model_dump()))
+        used = totals(self.ledger, prices(self.recipe.roles))
         return {
             "run": self.folder.name,
             "status": self.status(),

@@ -163,7 +163,7 @@ class Ledger:
         """Return the seconds at work: from each opening of the run to the last step recorded before the next one."""
         opened = [row[0] for row in self._db.execute("SELECT at FROM events WHERE name = 'run.opened' ORDER BY seq")]
         total = 0.0
-        for begin, end in zip(opened, [*opened[1:], float("inf")], strict=True):
+        for begin, end in zip(opened, [*opened[1:], float("inf")], strict=False):  # no opening yet, no pair
             last = self._db.execute("SELECT max(at) FROM steps WHERE at >= ? AND at < ?", (begin, end)).fetchone()[0]
             total += (last - begin) if last is not None else 0.0
         return total

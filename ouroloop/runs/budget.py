@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ouroloop.agents.roles import PROPOSERS
+
 if TYPE_CHECKING:
+    from ouroloop.agents.settings import Roles
     from ouroloop.ledger.sqlite import Ledger
     from ouroloop.runs.context import Run
 
@@ -42,12 +45,9 @@ def totals(ledger: Ledger, usd_per_million: dict[str, float]) -> Totals:
     return Totals(games, tokens, round(cost, 6), ledger.wall_s())
 
 
-def prices(run_roles: dict[str, dict[str, float]]) -> dict[str, float]:
+def prices(roles: Roles) -> dict[str, float]:
     """Return the price table of `totals` from the recipe's roles."""
-    return {
-        "reward": run_roles["reward_designer"]["usd_per_million_tokens"],
-        "patch": run_roles["code_patcher"]["usd_per_million_tokens"],
-    }
+    return {kind: roles.of(slot).usd_per_million_tokens for kind, slot in PROPOSERS.items()}
 
 
 def spent_up(run: Run, round: int) -> str:
@@ -55,7 +55,7 @@ def spent_up(run: Run, round: int) -> str:
     budget = run.recipe.budget
     if round >= budget.rounds:
         return ROUNDS_DONE
-    used = totals(run.ledger, prices(run.recipe.roles.model_dump()))
+    used = totals(run.ledger, prices(run.recipe.roles))
     limits = {"wall_s": used.wall_s, "games": used.games, "tokens": used.tokens, "cost_usd": used.cost_usd}
     for name, amount in limits.items():
         bound = getattr(budget, name)

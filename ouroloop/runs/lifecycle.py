@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ouroloop.runs.progress import Progress
 
 NEED_MB = 64
-ROLE_METHODS = {"critic": "critic.diagnose", "reward_designer": "reward.design", "code_patcher": "patch.propose"}
 RUNS = Path("runs")
 
 
@@ -115,12 +114,13 @@ def check_encoding(recipe: Recipe) -> None:
 
 
 def _parts(recipe: Recipe, run: str) -> tuple[Task, Sandbox, dict[str, Role]]:
+    from ouroloop.agents.finding import build_role
+    from ouroloop.agents.roles import ROLES
     from ouroloop.envs.registry import make_task
-    from ouroloop.runs.asking import build_role
     from ouroloop.sandbox.choose import choose
 
     task = make_task(recipe.task)
-    roles = {name: build_role(getattr(recipe.roles, name), method) for name, method in ROLE_METHODS.items()}
+    roles = {slot.name: build_role(recipe.roles.of(slot), slot) for slot in ROLES}
     return task, choose(recipe.sandbox, task.toolkit_source, len(task.actions), run=run, image=recipe.sandbox_image), roles
 
 

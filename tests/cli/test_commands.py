@@ -10,7 +10,6 @@ import pytest
 from ouroloop.cli.main import call
 from ouroloop.inspect.ablation import ablate, compare, plot
 from ouroloop.protocols.errors import UsageError
-from ouroloop.runs.asking import find_role
 from ouroloop.runs.lifecycle import next_folder
 from ouroloop.runs.progress import Quiet
 from tests.runs.scripted_roles import HOSTILE
@@ -57,15 +56,6 @@ def test_roles_protocol_and_doctor_answer_in_json(capsys: pytest.CaptureFixture[
     checks = {c["name"]: c for c in json.loads(capsys.readouterr().out)["checks"]}
     assert checks["wasm"]["ok"]
     assert checks["git"]["ok"]
-
-
-def test_a_role_file_that_raises_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "bad.py").write_text("raise RuntimeError('not today')")
-    with pytest.raises(UsageError, match="not today"):
-        find_role(f"{tmp_path / 'bad.py'}:Role")
-    (tmp_path / "empty.py").write_text("class Role: pass")
-    with pytest.raises(UsageError, match="has no name, method"):
-        find_role(f"{tmp_path / 'empty.py'}:Role")
 
 
 def runs_of(json_scores: list[float], vision_scores: list[float]) -> list[dict]:

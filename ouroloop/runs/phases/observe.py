@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ouroloop.agents.roles import PROPOSERS
 from ouroloop.gate.bank import failures_text
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.messages import DiagnoseRequest, Diagnosis, Finding
@@ -39,8 +40,6 @@ KINDS: dict[Mode, tuple[Kind, ...]] = {
     "meta_learn": ("reward", "patch"),
 }
 """What a mode asks for."""
-ROLES: dict[Kind, str] = {"reward": "reward_designer", "patch": "code_patcher"}
-"""Which role of the recipe answers which kind."""
 INFLUENCE = 0.02
 """Where the policy decides less than this share of the moves, no training of it can be shown to help."""
 FATIGUE = 0.5
@@ -166,14 +165,13 @@ def _stands(run: Run, round: int, candidate: Candidate) -> bool:
 
 def wanted(run: Run, kind: Kind) -> int:
     """Return how many proposals of a kind the recipe asks its role for in a round."""
-    count: int = getattr(run.recipe.roles, ROLES[kind]).count
-    return count
+    return run.recipe.roles.of(PROPOSERS[kind]).count
 
 
 def askable(run: Run, round: int) -> set[Kind]:
     """Return the kinds worth asking for: those whose role is wanted, and no reward where the policy plays no part."""
     deaf = diagnosis(run, round).policy_influence < INFLUENCE
-    return {kind for kind in ROLES if wanted(run, kind) and not (kind == "reward" and deaf)}
+    return {kind for kind in PROPOSERS if wanted(run, kind) and not (kind == "reward" and deaf)}
 
 
 def _fatigue(run: Run, round: int) -> dict[str, int]:

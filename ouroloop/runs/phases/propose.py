@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ouroloop.agents.roles import PROPOSERS
 from ouroloop.protocols.messages import PatchRequest, RewardRequest, Tool, Tried
 from ouroloop.protocols.records import Candidate, Kind, Mode, RewardSpec
 from ouroloop.runs.asking import Asked, ask
 from ouroloop.runs.context import rolled_back, transcripts
-from ouroloop.runs.phases.observe import KINDS, ROLES, askable, diagnosis, wanted
+from ouroloop.runs.phases.observe import KINDS, askable, diagnosis, wanted
 
 if TYPE_CHECKING:
     from ouroloop.runs.context import Run
@@ -47,8 +48,7 @@ def _candidate(round: int, asked: Kind, index: int, role: str, item: Any) -> Can
 
 
 def _question(run: Run, round: int, mode: Any, kind: Kind) -> Asked:
-    role = run.roles[ROLES[kind]]
-    incumbent = run.incumbent()
+    slot, incumbent = PROPOSERS[kind], run.incumbent()
     shared: dict[str, Any] = {
         "task": run.task.name,
         "mode": mode,
@@ -63,8 +63,7 @@ def _question(run: Run, round: int, mode: Any, kind: Kind) -> Asked:
         tools = tuple(Tool(**asdict(t)) for t in run.task.toolkit)
         source = run.store.text(incumbent.controller)
         request = PatchRequest(**shared, source=source, actions=run.task.actions, toolkit=tools)
-    timeout_s: float = getattr(run.recipe.roles, ROLES[kind]).timeout_s
-    return Asked(f"{round}/propose/{kind}", role, request, timeout_s)
+    return Asked(f"{round}/propose/{kind}", run.roles[slot.name], request, run.recipe.roles.of(slot).timeout_s)
 
 
 def tried(run: Run, before: int, kind: str) -> list[Tried]:

@@ -1,0 +1,71 @@
+"""Roles are found, built, and refused in one line; the table of roles agrees with what is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ouroloop.agents.chat_patcher import ChatPatcher
+from ouroloop.agents.critic import SearchCritic
+from ouroloop.agents.finding import build_role, find_role
+from ouroloop.agents.roles import PROPOSERS, ROLES, RoleSlot, slot_of
+from ouroloop.agents.settings import Roles, RoleSettings
+from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.messages import METHODS
+
+EVERY = pytest.mark.parametrize("slot", ROLES, ids=lambda slot: slot.name)
+
+
+def test_a_recipe_has_a_table_for_every_role_and_every_method_is_answered() -> None:
+    assert list(Roles.model_fields) == [slot.name for slot in ROLES]
+    assert {slot.method for slot in ROLES} == set(METHODS)
+    assert set(PROPOSERS) == {"reward", "patch"}
+
+
+@EVERY
+def test_who_answers_by_default_is_installed_and_answers(slot: RoleSlot) -> None:
+    named = [slot.use] if slot.chat is None else [slot.use, slot.chat]
+    assert {find_role(where).method for where in named} == {slot.method}
+    assert build_role(Roles().of(slot), slot).name == slot.use
+
+
+def test_a_table_that_sets_one_key_keeps_the_other_defaults_of_its_role() -> None:
+    roles = Roles.model_validate({"code_patcher": {"timeout_s": 5}, "reward_designer": {"model": "openai:x"}})
+    assert (roles.code_patcher.use, roles.code_patcher.count) == ("search-patcher", 4)
+    assert (roles.reward_designer.use, roles.reward_designer.count) == (None, 6)
+
+
+def test_a_model_takes_the_place_of_the_default() -> None:
+    role = build_role(RoleSettings(model="openai:x", timeout_s=7, config={"calls": 2}), slot_of("code_patcher"))
+    assert isinstance(role, ChatPatcher)
+    assert (role.config.model, role.config.timeout_s, role.config.calls) == ("openai:x", 7, 2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (RoleSettings(use="nobody"), "no role 'nobody': give an installed one"),
+        (RoleSettings(use="search-patcher"), r"\[roles.critic\] needs one that answers critic.diagnose"),
+        (RoleSettings(model="openai:x"), "no chat role answers critic.diagnose"),
+        (RoleSettings(config={"mood": 1}), "config of role 'search-critic': mood"),
+    ],
+)
+def test_what_cannot_answer_is_refused(settings: RoleSettings, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        build_role(settings, slot_of("critic"))
+
+
+def test_a_role_lies_in_a_module_or_a_file(tmp_path: Path) -> None:
+    assert find_role("ouroloop.agents.critic:SearchCritic") is SearchCritic
+    (tmp_path / "mine.py").write_text("from ouroloop.agents.critic import SearchCritic as Mine")
+    assert find_role(f"{tmp_path / 'mine.py'}:Mine") is SearchCritic
+
+
+def test_a_role_file_that_raises_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text("raise RuntimeError('not today')")
+    with pytest.raises(UsageError, match="not today"):
+        find_role(f"{tmp_path / 'bad.py'}:Role")
+    (tmp_path / "empty.py").write_text("class Role: pass")
+    with pytest.raises(UsageError, match="has no name, method"):
+        find_role(f"{tmp_path / 'empty.py'}:Role")
