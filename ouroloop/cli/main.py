@@ -17,12 +17,12 @@ from typing import Any
 
 import click
 
-from ouroloop import __version__
 from ouroloop.cli.bench import bench
 from ouroloop.cli.play import evaluate, watch
 from ouroloop.cli.train import train
 from ouroloop.protocols.errors import OuroloopError, SurroundingsError, UsageError
 from ouroloop.runs.libraries import silence
+from ouroloop.version import __version__
 
 FOLDER = click.Path(path_type=Path)
 INTERRUPTED = 130

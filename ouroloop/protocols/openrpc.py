@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ouroloop import __version__
 from ouroloop.protocols.messages import METHODS
+from ouroloop.version import __version__
 
 
 def document() -> dict[str, Any]:

@@ -1,1 +1,30 @@
-"""Screen and sandboxes: from a model's text to a controller that answers batches and reaches nothing else."""
+"""Screen and sandboxes: from a model's text to a controller that answers batches and reaches nothing else.
+
+The package can be called: `ouroloop.sandbox("wasm", task)` is `choose.sandbox`. The import system sets the name `sandbox` in
+`ouroloop` to this package as soon as any module of it is loaded, so a function of that name could not stay there.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ouroloop.protocols.ports import Sandbox, Task
+    from ouroloop.sandbox.choose import Name
+    from ouroloop.sandbox.limits import Limits
+
+
+class _Callable(ModuleType):
+    """This package, as a context manager over a sandbox."""
+
+    def __call__(self, kind: Name, task: Task, *, limits: Limits | None = None) -> AbstractContextManager[Sandbox]:
+        """See `choose.sandbox`."""
+        from ouroloop.sandbox.choose import sandbox
+
+        return sandbox(kind, task, limits=limits)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal, get_args
 
-from ouroloop.protocols.errors import SurroundingsError
-from ouroloop.protocols.ports import Sandbox
+from ouroloop.protocols.errors import SurroundingsError, UsageError
+from ouroloop.protocols.ports import Sandbox, Task
 from ouroloop.sandbox.docker.sandbox import DockerSandbox
 from ouroloop.sandbox.limits import Limits
 from ouroloop.sandbox.wasm.sandbox import WasmSandbox
@@ -42,3 +43,27 @@ def choose(
         except SurroundingsError as error:
             missing.append(f"{kind}: {error}")
     raise SurroundingsError(f"no sandbox for patches ({'; '.join(missing)}). There are {REMEDY}")
+
+
+@contextmanager
+def sandbox(kind: Name, task: Task, *, limits: Limits | None = None) -> Iterator[Sandbox]:
+    """Give a sandbox in which controllers of a game run; all its workers end with the block.
+
+    `sandbox.open(source)` loads a controller, and `act(observations, logits)` of what it returns asks it.
+
+    Args:
+        kind: `docker`, `wasm`, or `auto` for Docker where a daemon answers and WASM elsewhere.
+        task: the game, which supplies the `toolkit` and the number of actions.
+        limits: what a worker may use.
+
+    Raises:
+        UsageError: there is no such kind.
+        SurroundingsError: that sandbox is not there; the message names both ways to get one.
+    """
+    if kind not in get_args(Name):
+        raise UsageError(f"there is no sandbox {kind!r}; the kinds are {', '.join(get_args(Name))}")
+    found = choose(kind, task.toolkit_source, len(task.actions), limits)
+    try:
+        yield found
+    finally:
+        found.close()

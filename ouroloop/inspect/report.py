@@ -1,0 +1,125 @@
+"""`RunReport`: a run as Python sees it, its tables as pandas frames. `Report` reads the ledger for it."""
+
+from __future__ import annotations
+
+import difflib
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ouroloop.inspect.run import Report
+from ouroloop.inspect.tables import candidates_frame, history_frame, rounds_frame
+from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.records import Effect, Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ouroloop.protocols.ports import Policy
+
+
+def open_run(path: str | Path) -> RunReport:
+    """Return what a run directory says now. Nothing in it is changed, and none of its code runs.
+
+    A run that is still working can be read as well; call again for what happened since.
+
+    Raises:
+        UsageError: it is no run directory.
+        LedgerError: its ledger is damaged.
+    """
+    with closing(Report(Path(path))) as report:
+        return RunReport(Path(path), report.document())
+
+
+class RunReport:
+    """A run at the time when it was read.
+
+    Attributes:
+        path: the run directory.
+        name: its name.
+        status: `running`, `done`, `stopped` or `failed`; `ouroloop.run` goes on with one that is stopped.
+        digest: SHA-256 over all steps; runs of equal recipe and seed have equal digests.
+        seed: of the run.
+    """
+
+    def __init__(self, path: Path, document: dict[str, Any]) -> None:
+        """Take a run's document (`show --json`); `open_run` reads it."""
+        self.path, self._document = path, document
+        self.name, self.status = str(document["run"]), str(document["status"])
+        self.digest, self.seed = str(document["digest"]), int(document["seed"])
+
+    def __repr__(self) -> str:
+        """Say it in a line."""
+        found = [c["verdict"] for r in self._document["rounds"] for c in r["candidates"]]
+        played = [self._document["start"], *(r["incumbent"] for r in self._document["rounds"])]
+        scores = [each["score"]["mean"] for each in played if each]
+        change = f", score {scores[0]:.1f} -> {scores[-1]:.1f}" if scores else ""
+        counts = f"rounds {len(played) - 1}, accepted {found.count('accepted')} of {len(found)} candidates"
+        return f"RunReport({self.name}: {self.status}, {counts}{change})"
+
+    @property
+    def rounds(self) -> pd.DataFrame:
+        """One row per round: its mode and why, how many candidates met which verdict, whose gain it was."""
+        return rounds_frame(self._document)
+
+    @property
+    def candidates(self) -> pd.DataFrame:
+        """One row per candidate, in the order proposed: round, id, kind, role, verdict, the layer that decided, evidence."""
+        return candidates_frame(self._document)
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """What played at the start (`round` is NA) and after each round: score with bounds, what changed, content hashes."""
+        return history_frame(self._document)
+
+    @property
+    def incumbent(self) -> pd.Series[Any]:
+        """What plays now: the last row of `history` that has been played.
+
+        Raises:
+            UsageError: the run has no start yet.
+        """
+        played = self.history.dropna(subset="policy")
+        if played.empty:
+            raise UsageError(f"run {self.name} has no start yet: go on with it first, by ouroloop.run or `ouroloop resume`")
+        return played.iloc[-1]
+
+    def verdict(self, id: str) -> Verdict:
+        """Return what became of a candidate, the layer that decided, and the evidence.
+
+        Raises:
+            UsageError: the run has no such candidate, or none decided yet.
+        """
+        found = self._candidate(id)
+        if found["verdict"] == "pending":
+            raise UsageError(f"candidate {id} of run {self.name} has no verdict yet: the run is in the middle of its round")
+        effect = Effect(**found["effect"]) if found["effect"] else None
+        return Verdict(found["verdict"], found["layer"], found["reason"], effect, found["e_value"], found["alpha"])
+
+    def diff(self, a: str, b: str) -> str:
+        """Return the unified diff from candidate a to b of their controllers, or of their rewards; `start` goes for either.
+
+        Raises:
+            UsageError: no such candidate, one that did not pass the screen, or a patch against a reward.
+        """
+        with closing(Report(self.path)) as report:
+            old, new = report.pair(a, b)
+        return "".join(difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), a, b))
+
+    def controller(self) -> str:
+        """Return the source of the controller that plays now. Raises UsageError where the run has no start yet."""
+        with closing(Report(self.path)) as report:
+            return report.store.text(self.incumbent["controller"])
+
+    def policy(self) -> Policy:
+        """Return the policy that plays now, loaded. Raises UsageError where the run has no start yet."""
+        from ouroloop.policy.named import load_policy
+
+        with closing(Report(self.path)) as report:
+            return load_policy(report.store.directory(self.incumbent["policy"]))
+
+    def _candidate(self, id: str) -> dict[str, Any]:
+        found = {c["id"]: c for r in self._document["rounds"] for c in r["candidates"]}
+        if id not in found:
+            raise UsageError(f"run {self.name} has no candidate {id!r}; it has {', '.join(found) or 'none yet'}")
+        return dict(found[id])
