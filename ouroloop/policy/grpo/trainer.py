@@ -143,12 +143,12 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
             self._again = False
             return self._shared
         if self._step % (parts * self.num_iterations) == 0 or self._buffered_inputs is None:
-            self._buffered_inputs = self._cut(self.supply(self.state.global_step / max(1, self.state.max_steps)))
+            self._buffered_inputs = self.cut(self.supply(self.state.global_step / max(1, self.state.max_steps)))
         self._shared = self._buffered_inputs[self._step % parts]
         self._untouched = dict(self._shared)
         return self._shared
 
-    def _cut(self, batch: Batch) -> list[dict[str, Any]]:
+    def cut(self, batch: Batch) -> list[dict[str, Any]]:
         """Return a batch in parts of whole groups, in TRL's form; a row names its prompt instead of repeating it."""
         metrics = self._metrics["train"]
         flat = zero_variance(batch.rewards)
