@@ -1,13 +1,14 @@
 """TRL's `GRPOTrainer` for answers of one token: its loss, clip, KL and loop, without what such answers do not need.
 
-- The rows of a batch are measured groups and not texts: nothing is generated, tokenised or decoded by the trainer. Advantages
-  are formed as TRL forms them, but exactly 0 in a group whose answers are all of one worth, where rounding would leave a rest.
+- The rows of a batch are measured groups and not texts: nothing is generated, tokenised or decoded by the trainer.
+  Advantages are formed as TRL forms them, but are exactly 0 in a group whose answers all have one reward, where
+  rounding would leave a rest.
 - A probability depends on the prompt alone, so the forward pass is made once per distinct prompt and not once per answer.
 - The old log-probabilities are those of the first pass over a batch, which is on policy: no pass is made for them alone. The
   sampler's own are held against them.
 - The reference's log-probabilities come with the groups, computed once per prompt.
 
-One class overrides a dozen of TRL's methods that share its state, which is what makes it long.
+The module is long because one class overrides a dozen of TRL's methods that share its state.
 """
 
 from __future__ import annotations
