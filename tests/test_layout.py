@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 
 import ouroloop
 

@@ -1,8 +1,8 @@
 """What is watched while GRPO trains, and when an alarm rings: numbers in, records out; no torch, no trainer.
 
-Step by step a `Watch` sees the trainer's figures; a figure that is noisy rings by its mean over a window. Between steps the
-policy plays held-out games: there the proxy (the return of the designed reward) is held against the truth (the score), both in
-paired comparison with the first check, so that noise alone rings nothing. An alarm is a note, or it stops the training.
+A `Watch` sees the trainer's figures at every step; a noisy figure rings by its mean over a window. Between steps the
+policy plays held-out games. There the proxy (the return of the designed reward) is compared with the truth (the score).
+Both are paired with the first check, so noise alone rings nothing. An alarm is a note, or it stops the training.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What GRPO learns from: on-policy states, groups of answers sampled in each, and what every action leads to.
 
-All members of a group start from the same state, and their futures share the game's randomness (common random numbers), so
-that the members of a group differ by their actions alone. No torch. From games to groups it is one chain, kept in one place:
-that makes it long.
+All members of a group start from the same state, and their futures share the game's randomness (common random numbers).
+The members of a group therefore differ only in their actions. No torch. The module is long because the chain from games
+to groups is kept in one place.
 """
 
 from __future__ import annotations
