@@ -61,7 +61,7 @@ class Attribution:
 
     @property
     def owner(self) -> str:
-        """Whom the gain belongs to, for people: `code`, `reward`, `both` or `neither shown`, and which part hurts."""
+        """Who gets the credit, for people: `code`, `reward`, `both` or `neither shown`, and which part hurts."""
         parts = {"reward": self.reward, "code": self.code}
         helps = [name for name, share in parts.items() if share.low > 0]
         hurts = [name for name, share in parts.items() if share.high < 0]

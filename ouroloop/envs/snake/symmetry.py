@@ -96,5 +96,5 @@ def check_symmetric(teacher: str) -> None:
         UsageError: see `SYMMETRIC`.
     """
     if teacher not in SYMMETRIC:
-        found = f"symmetry = true with the teacher {teacher!r}, who plays a position and its mirror image otherwise"
+        found = f"symmetry = true with the teacher {teacher!r}, who does not play a position and its mirror image alike"
         raise UsageError(f"{found}: choose one of {', '.join(SYMMETRIC)}, or symmetry = false")

@@ -195,7 +195,7 @@ def k3(log_ratio: NDArray[np.floating]) -> float:
 
 
 def zero_variance(rewards: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Return which groups hold answers of one worth only: (S, G) rewards to (S,) bool."""
+    """Return which groups hold answers of one reward only: (S, G) rewards to (S,) bool."""
     return np.asarray(rewards.max(axis=1) == rewards.min(axis=1))
 
 

@@ -55,8 +55,8 @@ def test_a_million_steps_and_none_differs():
 
     no_step_differs()
     assert seen["steps"] >= 1_000_000
-    assert min(seen[cause] for cause in range(4)) > 500
-    assert seen["last free cell"] > 500
+    assert min(seen[cause] for cause in range(4)) > 100
+    assert seen["last free cell"] > 100
 
 
 def play(board, mover, seed, seen):
