@@ -1,4 +1,4 @@
-"""The reward designer that asks a chat model (Eureka; reference document, section 17)."""
+"""The reward designer that asks a chat model (after Eureka, Ma et al. 2023)."""
 
 from __future__ import annotations
 

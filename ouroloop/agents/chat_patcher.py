@@ -1,4 +1,4 @@
-"""The code patcher that asks a chat model (DevStral; reference document, section 15)."""
+"""The code patcher that asks a chat model."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ Edit: TypeAlias = Callable[[RewardSpec], "tuple[RewardSpec, str]"]
 WEIGHTS = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 BOLD_WEIGHTS = (*WEIGHTS, 1.5, 2.0, 4.0)
 GAMMAS = (0.1, 0.15, 0.2, 0.25, 0.3)
-"""The document's advice (section 17.4); bold proposals leave it."""
+"""Weights of shaping that leave the game's own reward in charge; bold proposals go beyond them."""
 BOLD_GAMMAS = (0.05, *GAMMAS, 0.4, 0.6, 0.9)
 
 

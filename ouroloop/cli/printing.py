@@ -58,7 +58,7 @@ def text_of(renderable: object) -> str:
 
 
 def statistics_table(found: dict[str, Any]) -> Any:
-    """Return a data set's statistics (reference document, section 7.2) as a table."""
+    """Return a data set's statistics as a table."""
     from rich.table import Table
 
     table = Table("statistic", "value", pad_edge=False)

@@ -17,7 +17,7 @@ READ_CAP = 1 << 20
 
 
 def screen_file(file: Path, against: Path | None, sandbox_name: Any) -> dict[str, Any]:
-    """Return `{"outcome", "layer", "reason", "sandbox", "ms"}` for a file (DESIGN section 9).
+    """Return `{"outcome", "layer", "reason", "sandbox", "ms"}` for a file.
 
     Raises:
         UsageError: a file cannot be read.

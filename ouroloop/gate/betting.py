@@ -1,9 +1,9 @@
 """Testing by betting: e-processes and a confidence sequence for the mean of paired differences in [-1, 1].
 
-A gambler who starts with 1 stakes a share of the capital, before each game, on "the mean is above m". If the mean is at most
-m the capital is a supermartingale, so by Ville's inequality it ever reaches 1/alpha with probability at most alpha, whenever
-one looks and whatever was seen before (Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by
-betting", sections 2 to 4). How the stakes are chosen decides the power alone.
+A gambler starts with a capital of 1 and, before each game, stakes a share of it on "the mean is above m". If the mean
+is at most m, the capital is a supermartingale. By Ville's inequality the probability that it ever reaches 1/alpha is
+then at most alpha, whenever one looks and whatever was seen before (Waudby-Smith and Ramdas 2024, "Estimating means of
+bounded random variables by betting", sections 2 to 4). The choice of stakes affects only the power.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ def bounded(differences: Floats) -> Floats:
 class Wager:
     """The capital of one gambler who bets that the mean of x in [-1, 1] is above `against`.
 
-    The stake is the one that lets the capital grow fastest (to second order) where the mean exceeds `against` by exactly
-    `gain`, or by more as far as the past shows it: g / (v + g^2) with the variance v seen so far. A bet on the smallest gain
-    worth having is the growth-rate optimal e-value against that alternative (Grünwald, de Heide and Koolen 2024, "Safe
-    testing", section 4), and as good as Wald's sequential test against it. Where the games at hand could not bring the capital
-    to the bar by so small an excess, the stake is for the least excess by which they could: sqrt(2 v bar / games).
+    The stake is g / (v + g^2), with the variance v seen so far: to second order the capital then grows fastest if the
+    mean exceeds `against` by g. This g is `gain`, or more where the past shows more. A bet on the smallest gain worth
+    having is the growth-rate optimal e-value against that alternative (Grünwald, de Heide and Koolen 2024, "Safe
+    testing", section 4), and as good as Wald's sequential test against it. If so small an excess could not bring the
+    capital to the bar in the games at hand, g is the least excess that could: sqrt(2 v bar / games).
 
     Args:
         against: the null is "the mean is at most this".
@@ -168,7 +168,8 @@ def lowest_mean(x: Floats, stakes: Floats, bar: float) -> float:
         stakes: (n,) the test's own; they make up half of the capital, a mixture over `FRACTIONS` the other half.
         bar: log capital that refutes.
 
-    The capital falls as the hypothetical mean rises (section 4.4 of the source), so the bound is found by bisection.
+    The capital falls as the hypothetical mean rises (Waudby-Smith and Ramdas 2024, section 4.4), so the bound is found
+    by bisection.
     """
     return bisected(lambda mean: log_capital(x, stakes, mean) >= bar, -1.0, 1.0)
 

@@ -8,9 +8,10 @@ With the utilities `u[weights][code]` of one seed (0 old, 1 new) the main effect
     interaction = u11 - u10 - u01 + u00
     total       = u11 - u00 = reward + code
 
-A main effect is what a part adds, averaged over the two orders in which the parts can come: the Shapley value (Shapley 1953,
-"A Value for n-Person Games") of the game whose two players are the weights and the code. So the shares add up to the gain,
-and half of an interaction goes to each. The first and the last incumbent of a run as old and new give the cumulative shares.
+A main effect is what a part adds, averaged over the two orders in which the parts can come: the Shapley value (Shapley
+1953, "A Value for n-Person Games") of the game whose two players are the weights and the code. The shares therefore add
+up to the gain, and each part gets half of an interaction. With the first and the last incumbent of a run as old and
+new, the shares are cumulative.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Attribution:
 
     @property
     def owner(self) -> str:
-        """Whom the gain belongs to, for people: `code`, `reward`, `both` or `neither shown`, and which part hurts."""
+        """Who gets the credit, for people: `code`, `reward`, `both` or `neither shown`, and which part hurts."""
         parts = {"reward": self.reward, "code": self.code}
         helps = [name for name, share in parts.items() if share.low > 0]
         hurts = [name for name, share in parts.items() if share.high < 0]

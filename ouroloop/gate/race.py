@@ -1,9 +1,10 @@
-"""The race: several candidates and the incumbent on common seeds, games going where they decide.
+"""The race: several candidates and the incumbent play common seeds, and games go where they decide something.
 
-Each candidate has its own sequential test against the incumbent at its own level, which alone may accept it. Between them
-they race: one that bets show to be worse than the leader leaves (successive elimination by confidence sequences, Even-Dar,
-Mannor and Mansour 2006, section 3; Maron and Moore 1994), so do the futile, and the first that is shown better than the
-incumbent while none still in the race has a higher mean wins. With one candidate the race is the plain sequential test.
+Each candidate has its own sequential test against the incumbent at its own level, and only that test may accept it.
+Meanwhile the candidates race one another. A candidate leaves once it is shown to be worse than the leader (successive
+elimination by confidence sequences: Even-Dar, Mannor and Mansour 2006, section 3; Maron and Moore 1994), or once it is
+futile. The winner is the first candidate that is shown to be better than the incumbent while no other in the race has a
+higher mean. With one candidate the race is the plain sequential test.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ INTERVAL_ALPHA: Final = 0.05
 BEATEN_ALPHA: Final = 0.05
 """Chance that the best candidate of a race is ever sent away as worse than another one."""
 GROWTH: Final = 16
-"""Looks come every `batch` pairs, later every one in so many of the pairs played."""
+"""Looks come every `batch` pairs at first, and later whenever the pairs played have grown by one part in this many."""
 Floats = NDArray[np.float64]
 
 
@@ -88,7 +89,7 @@ class Judgement:
 
 @dataclass(slots=True)
 class Arm:
-    """A candidate in the race; `fate` says why it is out of it, or that it is shown better, once that is so."""
+    """A candidate in the race. `fate` is None until it is out of the race or shown to be better; then it says why."""
 
     name: str
     alpha: float
@@ -158,7 +159,7 @@ def _look(arm: Arm, rules: RaceRules) -> None:
 
 
 def _eliminate(racing: Sequence[Arm], rules: RaceRules, started: int) -> None:
-    """Send away those that the leader is shown to beat, at a level shared by all ordered pairs that started."""
+    """Take out the candidates that the leader is shown to beat, at a level shared by all ordered pairs that started."""
     field = [arm for arm in racing if arm.in_race]
     if len(field) < 2:
         return

@@ -1,6 +1,6 @@
 """How one error budget is spent over all tests of a run, however many there are and however their candidates were chosen.
 
-A test is a race: its candidates share its level evenly, so that the chance that any of them errs is at most the level.
+A test is a race. Its candidates share its level evenly, so the chance that any of them errs is at most the level.
 """
 
 from __future__ import annotations

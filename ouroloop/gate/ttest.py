@@ -1,4 +1,4 @@
-"""The fixed-size test that the reference document uses (section 10: t-test, n = 100), beside ours for comparison only."""
+"""The customary fixed-size test (Student's t-test, n = 100), shown beside ours for comparison. It decides nothing."""
 
 from __future__ import annotations
 

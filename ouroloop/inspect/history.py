@@ -1,4 +1,4 @@
-"""A run as the table of the reference document's section 20.6: best score, change of reward, lines patched, whose gain."""
+"""A run as a table, a row for each round: best score, change of reward, lines patched, and who gets the credit."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Snake-GPT: encoding, supervised fine-tuning, GRPO and evaluation.
+"""Policies: how they are trained (`sft`, `grpo`, `distill`), loaded (`bases`, `snake_gpt`), served and evaluated.
 
-Import the submodules; this file imports nothing, so that whoever names the package does not load torch.
+Import the submodules: this file imports nothing, so naming the package does not load torch.
 
-- `encoding`, `play`, `data`, `report`: no torch. `play.play(task, policy, seeds)` gives scores, `play.play_traced` a trace.
-- `local.LocalPolicy(path)`: a policy directory as `ports.Policy`.
-- `sft.fit_sft`, `grpo.train_grpo`: the trainings, each from a task to a policy directory.
+- `play.play(task, policy, seeds)` gives scores, `play.play_traced` a trace; neither loads torch.
+- `serving.local.LocalPolicy(path)`: a policy directory as `ports.Policy`.
+- `sft.fit.fit_sft`, `grpo.fit.train_grpo`: the trainings, each from a task to a policy directory.
 """

@@ -1,8 +1,8 @@
 """Several processes as one training, as `accelerate launch --config_file recipes/accelerate/fsdp.yaml` starts them.
 
 Every process holds the same lessons and trains on its share of each batch. The batch of the settings is that of all processes
-together, so that a training has the same losses, to rounding, on any number of them. What is not training (games, files,
-progress) the main process does, and the others hear of it.
+together, so that a training has the same losses, to rounding, on any number of them. The main process does
+all that is not training (games, files, progress), and tells the others.
 
 Under FSDP each process holds a piece of every weight, and under ZeRO-2 with bf16 the model is rounded: games are played and
 policies written with a `replica` of the model, whole and in its first precision, that the main process alone keeps.

@@ -1,7 +1,8 @@
 """How well a player plays: scores with their interval, how games end, how varied the moves are, and how fast it is.
 
 Games advance together in batches of a fixed number, in the order of their seeds, and batches play beside one another on
-threads. What comes out, times apart, depends on the seeds, the player and the batch size, and not on the threads. No torch.
+threads. Apart from times, the result depends on the seeds, the player and the batch size, and not on the threads. No
+torch.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class Evaluation:
         return "greedy" if self.sampling is None else "sampled"
 
     def to_document(self) -> dict[str, Any]:
-        """Return what `ouroloop eval --json` prints (DESIGN section 9), fields added."""
+        """Return what `ouroloop eval --json` prints."""
         o, per_s, tokens = self.outcomes, self.decisions_per_s, self.tokens_per_decision
         return {
             "games": len(o.score),

@@ -1,6 +1,6 @@
 """Games from start to end: scores for the gate and traces for the diagnosis.
 
-Games advance together in fixed batches in the order of their seeds. What comes out depends on the seeds, the policy, the
+Games advance together in fixed batches in the order of their seeds. The result depends on the seeds, the policy, the
 controller and the batch size (which decides the shapes that a model's arithmetic runs in), and on nothing else. No torch.
 """
 

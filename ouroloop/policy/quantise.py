@@ -1,7 +1,8 @@
 """What fewer bits cost a policy and what they gain: the same policy in several precisions, on the same games and positions.
 
-All are played by `HfPolicy`, so that only the weights differ. An adapter stays in its own precision on the quantised base, as
-in the reference document, section 13.4; Snake-GPT's linear layers are quantised like any other model's, its embedding is not.
+All are played by `HfPolicy`, so that only the weights differ. An adapter stays in its own precision on the quantised
+base (QLoRA, Dettmers et al. 2023). Snake-GPT's linear layers are quantised like any other model's; its embedding is
+not.
 """
 
 from __future__ import annotations

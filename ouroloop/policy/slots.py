@@ -1,7 +1,8 @@
-"""TRL's `SFTTrainer` on slots: what a row of the data stands for is decided when it is trained on, by its number alone.
+"""TRL's `SFTTrainer` on slots: a row's number determines its example at the moment it is trained on.
 
-A training that was cut off so goes on from its last checkpoint to the same weights, and positions that a student comes to
-while it trains can join. A batch goes through the model in as many pieces as memory asks for, with the same gradient.
+An interrupted training therefore resumes from its last checkpoint to the same weights, and positions that a student
+reaches while it trains can join. A batch goes through the model in as many pieces as memory requires, with the same
+gradient.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reward specs: read from text, compiled to a vectorised function, measured for complexity.
 
-A spec is data (`records.RewardSpec`): `r_spec = sum(weight * clip(expr, -clip, clip))` over a transition's features
-(reference document, section 17.4). The text is what a role wrote, so nothing about it is trusted.
+A spec is data (`records.RewardSpec`): `r_spec = sum(weight * clip(expr, -clip, clip))` over a transition's features.
+A role wrote the text, so nothing about it is trusted.
 """
 
 from __future__ import annotations

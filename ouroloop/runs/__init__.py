@@ -1,1 +1,1 @@
-"""Everything that wires parts together: the loop, gate, ledger, rollback, ablations and the command line."""
+"""The loop: it wires the parts together, round by round, and can be stopped and resumed anywhere."""

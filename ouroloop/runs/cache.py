@@ -1,4 +1,4 @@
-"""Where what is expensive and reproducible is kept between runs: `$XDG_CACHE_HOME/ouroloop`."""
+"""The cache of what is expensive to make and can be made again: `$XDG_CACHE_HOME/ouroloop`."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class Run:
 
 
 def rolled_back(ledger: Ledger) -> dict[str, str]:
-    """Return the candidates that were rolled back, each with the reason; those that went with another among them."""
+    """Return the candidates that were rolled back, each with the reason, including those that went with another one."""
     found: dict[str, str] = {}
     for step in ledger.steps(methods=("patch.rollback",)):
         found |= {step.result["rolled_back"]: step.result["reason"], **step.result["chain"]}

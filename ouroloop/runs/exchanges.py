@@ -1,4 +1,4 @@
-"""The record of chat exchanges: what was asked and answered is a step, so that a resumed or replayed run pays nothing twice."""
+"""The record of chat exchanges: each exchange is a step, so a resumed or replayed run pays for it once."""
 
 from __future__ import annotations
 

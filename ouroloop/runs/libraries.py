@@ -1,4 +1,4 @@
-"""What libraries say to their own developers is kept from ours: it would stand between results, or on stdout."""
+"""Silence what libraries say to their own developers: it would stand between results, or on stdout."""
 
 from __future__ import annotations
 

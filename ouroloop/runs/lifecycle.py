@@ -1,4 +1,4 @@
-"""Making, opening and closing runs. Nothing is written before everything that can be checked is checked."""
+"""Make, open and close runs. Everything that can be checked is checked before anything is written."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def exists_already(folder: Path) -> UsageError:
 
 
 def check_start(recipe: Recipe) -> None:
-    """Refuse a start controller, reward or policy that cannot be used. A policy is opened: only then all is known of it.
+    """Refuse a start controller, reward or policy that cannot be used. A policy is opened, since only that tells all.
 
     Raises:
         UsageError: it is missing, damaged, or another board's.
@@ -232,7 +232,7 @@ def work(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> s
 
 
 def _leave(run: Run, status: str) -> None:
-    """Note the status; on a full disk that is one write too many, and the error under way says more."""
+    """Note the status. A full disk refuses even that, and the error already under way says more."""
     try:
         run.ledger.set_meta("status", status)
     except (OuroloopError, sqlite3.Error):

@@ -28,7 +28,7 @@ KEPT, KEPT_BASES = 8, 2
 
 @dataclass(slots=True)
 class Player:
-    """One that plays: its parts, open. `fault` is the last by which its controller lost a game."""
+    """A player with its parts open. `fault` is the last one by which its controller lost a game."""
 
     policy: Policy
     session: Session
@@ -37,7 +37,7 @@ class Player:
     fault: CandidateFault | None = None
 
     def play(self, task: Task, seeds: list[int]) -> Outcomes:
-        """Play one game per seed; one in which the controller raises or answers no action is lost with nothing (`lost`).
+        """Play one game per seed. A game in which the controller raises or answers no action is lost (`lost`).
 
         A fault of the worker (not of what it answered) gets a second trial in a fresh worker, so that a hiccup of the
         machine decides nothing.
@@ -52,7 +52,7 @@ class Player:
         return self._batch(task, seeds)
 
     def _batch(self, task: Task, seeds: list[int]) -> Outcomes:
-        """Play games that advance together; a lost one goes on with any moves, and nobody asks the controller for them."""
+        """Play games that advance together. A lost game goes on with any moves; its controller is not asked."""
         from ouroloop.envs.loop import play_out
 
         engine, gone = task.engine(np.array(seeds, dtype=np.uint64)), np.zeros(len(seeds), np.bool_)
@@ -110,7 +110,7 @@ class InTurn:
 
 @dataclass(slots=True)
 class Lenient:
-    """A player's session that goes on where the controller fails, with action 0, and counts how often it did."""
+    """A player's session that answers action 0 where the controller fails, and counts the failures."""
 
     player: Player
     failures: int = 0
@@ -128,7 +128,7 @@ class Lenient:
 
 @dataclass(slots=True)
 class Players:
-    """Opens players by content hash; policies stay loaded, sessions belong to whoever asked. For one thread at a time."""
+    """Opens players by content hash. Policies stay loaded; a session belongs to its caller. For one thread at a time."""
 
     task: Task
     store: Store
@@ -148,7 +148,7 @@ class Players:
         return Player(self.policy(build.policy), self.sandbox.open(source), self.perceive, lambda: self.sandbox.open(source))
 
     def open_or_none(self, build: Build) -> Player | None:
-        """Return a player, or None where its controller cannot be loaded: such a one loses every game."""
+        """Return a player, or None if its controller cannot be loaded; it then loses every game."""
         try:
             return self.open(build)
         except CandidateFault as fault:

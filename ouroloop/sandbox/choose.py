@@ -1,4 +1,4 @@
-"""Which sandbox there is. There is no unsafe fallback: without one, no patch runs."""
+"""The choice of a sandbox. There is no unsafe fallback: without a sandbox no patch runs."""
 
 from __future__ import annotations
 

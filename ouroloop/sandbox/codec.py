@@ -1,4 +1,4 @@
-"""The host's half of the channel: requests out, replies in, nothing that comes back is believed.
+"""The host's half of the channel: requests go out, replies come in, and nothing that comes back is believed.
 
 JSON-RPC 2.0, one object a frame, as `wire` describes. A batch travels as the columns of `Observations`; the worker makes each
 row's dict.

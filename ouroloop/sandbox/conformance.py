@@ -1,7 +1,7 @@
 """What every sandbox must do: a suite for both of ours and for any third one.
 
-Call `conform(factory)`, or each of `CHECKS`, from a test; a check raises AssertionError. Sources here are not screened on
-purpose: a sandbox must hold what the screen let through.
+Call `conform(factory)`, or each of `CHECKS`, from a test; a check raises AssertionError. The sources here are
+unscreened on purpose: a sandbox must hold whatever the screen let through.
 """
 
 from __future__ import annotations

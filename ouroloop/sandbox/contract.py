@@ -1,8 +1,8 @@
 """The controller's contract, tested in the sandbox: the same observation and logits, the same action, always.
 
 The controller is given one bank of positions again and again: in another order, row by row, twice, in a second worker.
-Whatever remembers, counts, or depends on its process answers differently somewhere. No test can see a trigger that it does
-not pull: what the bank does not hold is for the gate and the watch to find.
+A controller that remembers, counts, or depends on its process answers differently somewhere. No test can see a trigger
+that it does not pull: the gate and the watch must find what the bank does not hold.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Workers that are started before anyone asks for them: a start takes far longer than a load."""
+"""Workers that are started ahead of need, because a start takes far longer than a load."""
 
 from __future__ import annotations
 

@@ -62,7 +62,9 @@ def test_the_key_of_a_spec_knows_neither_names_nor_order():
 def test_reward_patch_adds_terms_that_never_pay_to_the_incumbent():
     transitions = np.random.default_rng(0).uniform(0, 1, (200, len(TASK.features))).astype(np.float32)
     for seed in range(4):
-        for spec in design(reward_request(seed=seed, mode="reward_patch", incumbent=INCUMBENT)):
+        specs = design(reward_request(seed=seed, count=8, mode="reward_patch", incumbent=INCUMBENT))
+        assert len(specs) == 8
+        for spec in specs:
             added = tuple(term for term in spec.terms if term.expr != "approach")
             assert 1 <= len(added) <= 2
             assert INCUMBENT.terms[0] in spec.terms
@@ -94,7 +96,8 @@ def test_it_learns_signs_and_features_from_what_was_tried():
 
 
 def test_the_rationale_says_what_and_why_in_one_line():
-    reply = asyncio.run(SearchDesigner(DesignerConfig()).act(reward_request()))
+    reply = asyncio.run(SearchDesigner(DesignerConfig()).act(reward_request(count=4)))
+    assert len(reply.proposals) == 4
     for proposal in reply.proposals:
         assert "\n" not in proposal.rationale
         assert "hits_wall" in proposal.rationale

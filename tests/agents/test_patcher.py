@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ouroloop.agents.composer import ARGMAX, Plan, Proposal, Rank, diff, render
-from ouroloop.agents.patcher import Breeder, PatcherConfig, SearchPatcher
+from ouroloop.agents.patcher import PatcherConfig, SearchPatcher
 from ouroloop.agents.plan_reader import read
 from ouroloop.protocols.messages import PatchRequest, Tried
 from tests.agents.fixtures import TASK, TOOLS, apply, patch_request, play
@@ -68,7 +68,9 @@ def test_foreign_sources_are_no_plan():
 def test_every_operator_gives_code_that_plays(monkeypatch):
     """Every kind of edit, many seeds: what comes out runs on real positions and answers 0..3 (asserted by `play`)."""
     for seed in range(3):
-        for source in propose(patch_request(seed=seed, count=16)):
+        sources = propose(patch_request(seed=seed, count=16))
+        assert len(sources) == 16
+        for source in sources:
             play(source, monkeypatch, games=2)
 
 
@@ -117,9 +119,9 @@ def test_it_is_led_by_the_words_of_the_findings():
         request = patch_request().model_copy(
             update={"diagnosis": patch_request().diagnosis.model_copy(update={"findings": (found,)})}
         )
-        breeder = Breeder(request, PatcherConfig())
-        drawn = [breeder._draw("test", "filter") for _ in range(300)]
-        docs = {tool.name: tool.doc for tool in TOOLS}
+        docs = {tool.name: tool.doc for tool in TOOLS if tool.kind == "test"}
+        sources = [s for seed in range(20) for s in propose(request.model_copy(update={"seed": seed, "count": 16}))]
+        drawn = [name for source in sources for name in docs if f"moves, {name})" in source]
         return sum(word in docs[name] for name in drawn) / len(drawn)
 
     assert share("tail cut off", "tail") > 1.3 * share("nothing at all", "tail")
@@ -131,7 +133,9 @@ def test_code_keeps_to_a_small_part_of_python():
         "comprehension BoolOp And Or Compare In Tuple Subscript UnaryOp USub BinOp Add Sub Mult keyword".split()
     )
     for seed in range(10):
-        for source in propose(patch_request(seed=seed, count=16)):
+        sources = propose(patch_request(seed=seed, count=16))
+        assert len(sources) == 16
+        for source in sources:
             tree = ast.parse(source)
             assert {type(node).__name__ for node in ast.walk(tree)} <= allowed
             imported = {a.name for node in tree.body if isinstance(node, ast.ImportFrom) for a in node.names}

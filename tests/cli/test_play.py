@@ -368,7 +368,7 @@ def test_tiles_join() -> None:
 def test_the_head_keeps_its_colour_when_it_has_run_into_something() -> None:
     scene = Scene(6, (7, 8, 9), 20, (), 2, (0, 0, 1, 0), 0, 9, None, 0)
     over = Scene(6, (7, 8, 9), 20, (), None, (), 0, 10, "body", 0)
-    assert [scene_paint._shade(scene, part) for part in range(3)] == [scene_paint._shade(over, part) for part in range(3)]
+    assert [scene_paint.shade_of(scene, part) for part in range(3)] == [scene_paint.shade_of(over, part) for part in range(3)]
 
 
 def test_watch_writes_a_gif_and_says_what_it_left_out(

@@ -312,7 +312,7 @@ def test_same_advantages_as_the_stock_trainer(ground, tmp_path):
         batch = ours.supply(0.0)
         stock = stock_trainer(ground, tmp_path, batch)
         theirs = stock._generate_and_score_completions([{"prompt": "", "row": 0} for _ in range(24)])
-    assert torch.allclose(ours._cut(batch)[0]["advantages"], theirs["advantages"], atol=1e-6)
+    assert torch.allclose(ours.cut(batch)[0]["advantages"], theirs["advantages"], atol=1e-6)
     assert as_rollout(batch)["completion_ids"] == theirs["completion_ids"].tolist()
 
 
@@ -353,7 +353,7 @@ def test_groups_of_one_worth_leave_dapos_loss(task, beginner, tmp_path):
         )
         trainer.model.train()
         trainer.current_gradient_accumulation_steps = 1
-        found[variant, rows] = gradient(trainer, trainer._cut(fixed))
+        found[variant, rows] = gradient(trainer, trainer.cut(fixed))
         assert trainer._metrics["train"]["zero_variance"][-1] == pytest.approx(1 / 3 if rows == 6 else 0)
         assert trainer._metrics["train"]["dropped"][-1] == pytest.approx(1 / 3 if (variant, rows) == ("dapo", 6) else 0)
     assert torch.allclose(found["grpo", 6] * 1.5, found["grpo", 4], atol=1e-5)

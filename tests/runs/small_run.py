@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ouroloop.inspect.run import Report
 from ouroloop.runs.lifecycle import create, work
 from ouroloop.runs.progress import Quiet
 from ouroloop.runs.recipe import Recipe, build_recipe
 
+ROLES = str(Path(__file__).with_name("scripted_roles.py"))
+"""Where the scripted roles lie, as a recipe's `use` names them."""
 MICRO = {
     "name": "micro",
     "seed": 3,
@@ -42,6 +46,15 @@ def run_micro(folder: Path, *overrides: str) -> Path:
     create(micro(*overrides), folder, Quiet(notes=False))
     assert work(folder, Quiet(notes=False)) == "done"
     return folder
+
+
+def document(folder: Path) -> dict[str, Any]:
+    """Return what `show --json` prints of a run."""
+    report = Report(folder)
+    try:
+        return report.document()
+    finally:
+        report.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

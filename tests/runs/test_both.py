@@ -9,8 +9,7 @@ import pytest
 from ouroloop.cli.main import call
 from ouroloop.runs import lifecycle
 from ouroloop.runs.progress import Quiet
-from tests.runs.small_run import micro
-from tests.runs.test_loop import ROLES, document
+from tests.runs.small_run import ROLES, document, micro
 
 BOTH = ("roles.reward_designer.count=0", f"roles.code_patcher.use={ROLES}:TwoPartPatcher", "budget.rounds=1")
 FORCEFUL = ("grpo.steps=24", "grpo.learning_rate=7e-4", "grpo.beta=0.005", "grpo.warmup=0", "grpo.truth_every=0")

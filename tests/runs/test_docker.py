@@ -8,19 +8,14 @@ from typing import Any
 
 import pytest
 
-from ouroloop.inspect.run import Report
-from tests.runs.small_run import run_micro
+from tests.runs.small_run import ROLES, document, run_micro
 
 pytestmark = pytest.mark.docker
-HOSTILE = f"roles.code_patcher.use={Path(__file__).parent / 'scripted_roles.py'}:HostilePatcher"
+HOSTILE = f"roles.code_patcher.use={ROLES}:HostilePatcher"
 
 
 def verdicts(folder: Path) -> list[Any]:
-    report = Report(folder)
-    try:
-        rounds = report.document()["rounds"]
-    finally:
-        report.close()
+    rounds = document(folder)["rounds"]
     return [(c["id"], c["verdict"], c["layer"], c["effect"]) for r in rounds for c in r["candidates"]]
 
 

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from ouroloop.cli.main import call
-from ouroloop.inspect.run import Report
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.protocols.errors import LedgerError, SurroundingsError, UsageError
 from ouroloop.protocols.seeds import game_seeds
@@ -26,19 +25,10 @@ from ouroloop.runs.phases.rollback import lineage
 from ouroloop.runs.phases.watch import watch
 from ouroloop.runs.progress import Quiet
 from ouroloop.runs.recipe import recipe_toml
-from tests.runs.small_run import micro, run_micro
+from ouroloop.sandbox.choose import choose
+from tests.runs.small_run import ROLES, document, micro, run_micro
 
-HERE = Path(__file__).parent
-ROLES = str(HERE / "scripted_roles.py")
 PATCHES_ONLY = ("roles.reward_designer.count=0",)
-
-
-def document(folder: Path) -> dict[str, Any]:
-    report = Report(folder)
-    try:
-        return report.document()
-    finally:
-        report.close()
 
 
 def test_the_document_has_the_promised_form(finished: Path) -> None:
@@ -171,15 +161,14 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(finished: Path, tmp_path: Pa
 
 def test_two_launches_at_once_leave_the_first_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "r"
-    parts = lifecycle._parts
 
-    def slow(*given: Any) -> Any:
+    def slow(*given: Any, **options: Any) -> Any:
         if not folder.exists():  # while the second checks its surroundings, the first appears
             folder.mkdir()
             (folder / "ledger.sqlite").touch()
-        return parts(*given)
+        return choose(*given, **options)
 
-    monkeypatch.setattr(lifecycle, "_parts", slow)
+    monkeypatch.setattr("ouroloop.sandbox.choose.choose", slow)
     with pytest.raises(UsageError, match="exists already"):
         lifecycle.create(micro(), folder, Quiet(notes=False))
     assert [p.name for p in folder.iterdir()] == ["ledger.sqlite"]
@@ -249,14 +238,15 @@ def test_rollback_by_hand_restores_what_stood_before(finished: Path, tmp_path: P
     shown = document(folder)
     accepted = [c["id"] for r in shown["rounds"] for c in r["candidates"] if c["verdict"] == "accepted"]
     assert accepted, "the small run is meant to accept something"
+    ledger = Ledger(folder / "ledger.sqlite")
+    before = lineage(ledger)[-2].incumbent
+    ledger.close()
     assert call(["rollback", str(folder), accepted[-1], "--reason", "test"]) == 0
     found = next(c for r in document(folder)["rounds"] for c in r["candidates"] if c["id"] == accepted[-1])
     assert (found["verdict"], found["layer"], found["reason"]) == ("rolled_back", "watch", "test")
-    if len(accepted) == 1:
-        for name in ("controller", "policy"):
-            text = (folder / "workspace" / ("controller.py" if name == "controller" else name)).read_text()
-            start = shown["start"][name]
-            assert text.strip() == ((folder / "artifacts" / start).read_text().strip() if name == "controller" else start)
+    assert (folder / "workspace" / "policy").read_text().strip() == before.policy
+    controller = (folder / "artifacts" / before.controller).read_text()
+    assert (folder / "workspace" / "controller.py").read_text() == controller
     assert call(["rollback", str(folder), accepted[-1]]) == 2
     assert call(["rollback", str(folder), "r9-patch9"]) == 2
 

@@ -26,8 +26,7 @@ from ouroloop.protocols.errors import SurroundingsError, UsageError
 from ouroloop.protocols.messages import RewardProposal, RewardReply, RewardRequest
 from ouroloop.protocols.records import Frozen, RewardSpec
 from ouroloop.runs import lifecycle
-from ouroloop.runs.executors import local as training
-from ouroloop.runs.executors.local import Job
+from ouroloop.runs.executors.local import Job, Trainers
 from ouroloop.runs.phases.start import _base, start
 from ouroloop.runs.players import KEPT_BASES, InTurn, Players
 from ouroloop.runs.progress import Quiet
@@ -91,12 +90,18 @@ def test_a_start_that_cannot_be_is_one_error_before_anything_is_written(
     assert not (tmp_path / "r").exists()
 
 
-def test_a_shipped_policy_by_its_name_starts_a_run_without_any_training(tmp_path: Path) -> None:
+def test_a_shipped_policy_by_its_name_starts_a_run_without_any_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lifecycle.create(micro("start.policy=snake-gpt-6x6", "task.walls=0.06"), tmp_path / "r", Quiet(notes=False))
     with lifecycle.opened(tmp_path / "r", Quiet(notes=False)) as run:
+
+        def refuse(*_: Any) -> None:
+            pytest.fail("a training was asked for")
+
+        monkeypatch.setattr(run.trainers, "run", refuse)
         start(run)
         folder, shipped = run.store.directory(run.incumbent().policy), find_policy("snake-gpt-6x6")
-        assert run.trainers._pool is None
         assert run.result("start/score")["score"]["mean"] > 1
     assert (folder / "model.safetensors").read_bytes() == (shipped / "model.safetensors").read_bytes()
     named = {path.name for path in folder.iterdir()}
@@ -175,8 +180,10 @@ def test_few_bases_stay_loaded_and_many_snake_gpts(adapted: Path, tmp_path: Path
         house = players(tmp_path / policy.name)
         digests = copies(policy, house.store, 4)
         loaded = [house.policy(digest) for digest in digests]
-        assert list(house._policies) == digests[-stay:]
-        assert house.policy(digests[-1]) is loaded[-1]
+        kept = range(4 - stay, 4)
+        assert [house.policy(digests[i]) is loaded[i] for i in kept] == [True] * stay
+        if stay < 4:
+            assert house.policy(digests[kept[0] - 1]) is not loaded[kept[0] - 1]
 
 
 def test_a_base_that_has_gone_stops_the_run_and_rejects_no_candidate(adapted: Path, tmp_path: Path) -> None:
@@ -185,8 +192,10 @@ def test_a_base_that_has_gone_stops_the_run_and_rejects_no_candidate(adapted: Pa
     card = json.loads((lost / "base.json").read_text())
     (lost / "base.json").write_text(json.dumps(card | {"base": "owner/model-that-is-not-here"}))
     job = Job("grpo x", TaskSettings(), GrpoConfig(steps=1), 1, tmp_path / "o", 1, lost, RewardSpec.model_validate_json(SPEC))
+    trainers = Trainers(1)
     with pytest.raises(SurroundingsError, match="is not on this machine"):
-        training._run(job)
+        list(trainers.run([job], lambda *_: None))
+    trainers.close()
 
 
 def test_another_base_in_the_same_place_is_another_training(base: Path, tmp_path: Path) -> None:

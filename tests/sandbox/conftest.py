@@ -19,3 +19,11 @@ def wasm(toolkit: str) -> Iterator[WasmSandbox]:
     sandbox = WasmSandbox(toolkit)
     yield sandbox
     sandbox.close()
+
+
+@pytest.fixture
+def cold(toolkit: str) -> Iterator[WasmSandbox]:
+    """A sandbox that keeps no workers ready: its only processes are those of its sessions."""
+    sandbox = WasmSandbox(toolkit, warm=0)
+    yield sandbox
+    sandbox.close()

@@ -7,6 +7,7 @@ from ouroloop.protocols.errors import CandidateFault
 from ouroloop.sandbox.conformance import GREEDY, bank
 from ouroloop.sandbox.contract import check_contract
 from ouroloop.sandbox.wasm.sandbox import WasmSandbox
+from tests.sandbox.processes import children
 
 IMPURE = {
     "counts calls": "def act(observation, logits, seen=[]):\n    seen.append(0)\n    return len(seen) % 4\n",
@@ -38,10 +39,15 @@ def test_a_fault_on_any_row_is_found_and_workers_are_closed(wasm: WasmSandbox) -
     observations, logits = bank(300)
     logits[271] = np.float32(5.0)
     source = "def act(observation, logits):\n    return 9 if min(logits) == 5.0 else 0\n"
+    others = children()
+    wasm.open(GREEDY).close()
+    wasm.await_warm()
+    ready = len(children() - others)
     with pytest.raises(CandidateFault) as caught:
         check_contract(wasm, source, observations, logits)
     assert caught.value.layer == "protocol"
-    assert not wasm._sessions
+    wasm.await_warm()
+    assert len(children() - others) == ready > 0
 
 
 def test_ties_and_extremes_are_tried(wasm: WasmSandbox) -> None:

@@ -81,7 +81,9 @@ def test_the_corpus_is_there() -> None:
 
 @pytest.mark.parametrize("file", **names(corpus(*REFUSED_AT)))
 def test_the_static_screen_refuses(file: Hostile) -> None:
-    for text in filter(None, (file.text, file.diff)):
+    texts = [text for text in (file.text, file.diff) if text]
+    assert texts
+    for text in texts:
         assert layer_of(text, BASE) in REFUSED_AT[file.layer]
 
 

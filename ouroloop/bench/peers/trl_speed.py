@@ -57,7 +57,7 @@ def first_gradients(ground: Ground, folder: Path) -> tuple[Gradients, Gradients]
     batch = ours.supply(0.0)
     stock = stock_trainer(ground, folder, batch)
     stock.model.load_state_dict(moved, strict=False)
-    return _gradients(ours, ours._cut(batch)[0]), _gradients(stock, stock._generate_and_score_completions(_slots(ground)))
+    return _gradients(ours, ours.cut(batch)[0]), _gradients(stock, stock._generate_and_score_completions(_slots(ground)))
 
 
 def _slots(ground: Ground) -> list[dict[str, Any]]:

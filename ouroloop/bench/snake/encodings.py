@@ -1,9 +1,8 @@
 """`ouroloop bench encodings`: how long each encoding's prompts are, how steady and how fast, and what is learnt from them.
 
-The positions are the strongest teacher's, spread evenly over the game, so that long snakes count as much as short ones: the
-reference document's figures (section 5) are for one board size and do not say how long the snake was. Two counts of tokens
-stand beside one another: that of the encoding's own vocabulary, for models trained from scratch, and what a general tokenizer
-makes of the same text.
+The positions are the strongest teacher's, spread evenly over the game, so that long snakes count as much as short ones.
+Two counts of tokens stand beside one another: that of the encoding's own vocabulary, for models trained from scratch,
+and what a general tokenizer makes of the same text.
 """
 
 from __future__ import annotations

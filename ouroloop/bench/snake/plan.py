@@ -1,7 +1,7 @@
 """`ouroloop bench plan`: microseconds per shortest path and per distance, beside networkx, rustworkx, tcod and pyastar2d.
 
-The positions are those of two teachers' games, one for each length of the snake, so that short and long snakes count alike: the
-reference document's A* (short snakes, what its data is made of) and the strongest one (all lengths up to the full board).
+The positions are those of two teachers' games, one for each length of the snake, so that short and long snakes count
+alike: plain A* (short snakes) and the strongest teacher (all lengths up to the full board).
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def cases(bank: SnakeEngine) -> dict[str, Callable[[], int]]:
 
 
 def growth(seconds: float) -> dict[str, dict[str, float]]:
-    """Return microseconds by board size, on positions of the document's teacher."""
+    """Return microseconds by board size, on positions of the A* teacher."""
     out: dict[str, dict[str, float]] = {"path": {}, "distance": {}}
     for size in GROWTH_SIZES:
         for name, found in rounds(cases(positions("astar", size)), 3, seconds / 4).items():

@@ -1,7 +1,8 @@
-"""The hint of the reference document, section 8.3: `# Hint: distance=3`, as the last line of the instruction.
+"""A hint in the prompt: `# Hint: distance=3`, as the last line of the instruction.
 
-The distance is that by which the game counts path optimality: the shortest way from head to food around the body as it lies
-and the walls (breadth-first), Manhattan's where there is none. It follows from the observation alone, be it a perceived one.
+The game counts path optimality by the same distance. It is the shortest way from the head to the food around the walls
+and the body as it lies (breadth-first); where there is no way, it is the Manhattan distance. It follows from the
+observation alone, so a perceived board has one too.
 """
 
 from __future__ import annotations

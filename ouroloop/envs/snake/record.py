@@ -1,7 +1,7 @@
 """Positions of a teacher's games, as arrays: equally many for every length of the snake, with all equally good moves.
 
-A snake passes through each length once, so a reservoir (Vitter 1985, algorithm R) of a few positions per game and length gives
-short and long snakes the same share, while a plain record of the games drowns the one in the other.
+A snake passes through each length once. A reservoir (Vitter 1985, algorithm R) of a few positions per game and length
+therefore gives short and long snakes the same share. In a plain record of the games one would drown in the other.
 """
 
 from __future__ import annotations
@@ -221,8 +221,8 @@ def record(
         first: number of the first game.
         per_length: positions kept per game and length of the snake, drawn evenly from those that the game has.
         noise: share of the moves played that are any other safe one, so that positions vary; the labels stay the teacher's.
-        least_steps: games that end sooner are dropped; of those that starve only what came before the last meal is kept
-            (reference document, section 7.1).
+        least_steps: games that end sooner are dropped. Of a game that starves, only what came before its last meal is
+            kept.
 
     Raises:
         UsageError: there is no such teacher.

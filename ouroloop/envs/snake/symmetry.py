@@ -1,9 +1,9 @@
 """The eight symmetries of the square: positions, moves and targets turned and mirrored together. No torch.
 
-A symmetry is a number 0..7: 0..3 turn the board by so many quarters to the left, 4..7 mirror it left to right and then turn it
-by so many less four. A position and its image are the same game, so each lesson of a teacher who plays them alike is worth
-eight. Who does not is one that follows a fixed way round the board: in the image of a position it goes its own way, not the
-image of it, and mirrored lessons would teach all ways at once; see `SYMMETRIC`.
+A symmetry is a number 0..7: 0..3 turn the board by so many quarters to the left, 4..7 mirror it left to right and then
+turn it by so many less four. A position and its image are the same game, so a teacher who plays them alike gives eight
+lessons with each. A teacher who follows a fixed way round the board does not: in the image of a position it goes its
+own way, not the image of it, and mirrored lessons would teach all ways at once. See `SYMMETRIC`.
 """
 
 from __future__ import annotations
@@ -96,5 +96,5 @@ def check_symmetric(teacher: str) -> None:
         UsageError: see `SYMMETRIC`.
     """
     if teacher not in SYMMETRIC:
-        found = f"symmetry = true with the teacher {teacher!r}, who plays a position and its mirror image otherwise"
+        found = f"symmetry = true with the teacher {teacher!r}, who does not play a position and its mirror image alike"
         raise UsageError(f"{found}: choose one of {', '.join(SYMMETRIC)}, or symmetry = false")

@@ -3,7 +3,7 @@
 The file is an Arrow stream, which `datasets.Dataset.from_file` maps and `read_positions` reads. A row is a position: `game`,
 `step`, `length`, `snake` (cells, head first), `food`, `idle`, `move` (the teacher's), `good` (all moves that it holds to be as
 good, bit 0 for up to bit 3 for right), `cut_off` (no path to the food), and on boards with walls `board`. The schema's metadata
-says how to make it again; `FILE.json` beside it holds the statistics of the reference document's section 7.2.
+says how to make it again; `FILE.json` beside it holds the statistics of the data set.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def to_batch(part: rec.Positions, columns: pa.Schema, size: int) -> pa.RecordBat
 
 
 def statistics(totals: NDArray[np.int64], positions: int, seconds: float) -> dict[str, Any]:
-    """Return what the reference document's section 7.2 asks of a data set, over the games kept."""
+    """Return the statistics of a data set: its positions, and the games kept, their lengths and moves."""
     kept = int(totals[rec.PLAYED] - totals[rec.SHORT])
     steps = int(totals[rec.STEPS])
     moves = totals[rec.MOVES : rec.MOVES + 4] / max(1, steps)

@@ -1,4 +1,4 @@
-"""A language model that was made for something else, with what makes a player of boards of it."""
+"""A language model that was made for something else, and what turns it into a player."""
 
 from __future__ import annotations
 

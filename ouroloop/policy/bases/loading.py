@@ -49,7 +49,7 @@ def load_base(
         encoding: what the boards are written in; one of `encodings.ENCODINGS`.
         adapter: train a fresh adapter; all weights are trained where it is None.
         quantisation: of the linear layers; only an adapter can be trained then.
-        hint: let the prompts end with the food's distance (reference document, section 8.3).
+        hint: let the prompts end with the food's distance (`hints`).
         dtype: of weights that are not quantised; `fast_dtype(device)` by default.
         device: as torch names it.
         checkpointing: compute activations anew in the backward pass instead of keeping them. TRL's trainers have a switch of

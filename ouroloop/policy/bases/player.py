@@ -1,11 +1,11 @@
 """Any language policy as `ports.Policy` in this process.
 
-One forward pass a batch, its prompts sorted by length, of as many tokens as are given. Only the logits of the actions are
-computed: the model's own forward pass runs with four rows of its output layer in place of all, in float32, so that whatever it
-does to logits (Gemma 2 caps them, Cohere scales them) is done, and actions that bfloat16 would round to equals stay apart.
+A batch is one forward pass over prompts sorted by length. Only the logits of the actions are computed: the model's own
+forward pass runs with four rows of its output layer, in float32. Whatever the model does to logits is therefore done
+(Gemma 2 caps them, Cohere scales them), and actions that bfloat16 would round to equals stay apart.
 
-What prompts have in common is computed anew for each. It is their opening, 12 of some 200 tokens on a board of 10: to keep its
-keys and values and copy them to every row took 5 % longer than to compute them (8 layers of 896, bfloat16, one core).
+The prompts' common opening is computed anew for each. It is 12 of some 200 tokens on a board of 10, and copying its
+keys and values to every row took 5 % longer than computing them (8 layers of 896, bfloat16, one core).
 """
 
 from __future__ import annotations

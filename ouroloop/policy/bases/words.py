@@ -1,4 +1,4 @@
-"""What a tokenizer that was made for something else calls our actions, and the prompts as its ids. No torch here."""
+"""The actions and prompts as ids of a tokenizer that was made for something else. No torch here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DIGITS: Final = "0123"
-"""The actions as text (reference document, section 8.1)."""
+"""The actions as text: up, down, left, right."""
 
 
 @dataclass(frozen=True, slots=True)

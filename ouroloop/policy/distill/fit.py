@@ -1,12 +1,13 @@
-"""Distillation: from a teacher policy to a smaller student, in stages (reference document, section 13).
+"""Distillation: from a teacher policy to a smaller student, in stages.
 
 1. `logits`: the teacher's softened probabilities beside the hard moves of the game's own teacher (`imitation`).
 2. `features`: the same, and the teacher's last hidden states by a projector.
 3. `preferences`: DPO where the student moves worse than it could (`preference`).
 4. `grpo`: a short GRPO under the game's own reward, for a share of its usual steps.
 
-Each stage has steps of its own, and one without steps is left out. Student and teacher share the game and the board, not
-shape, encoding or vocabulary. The same seed gives the same weights, also where a distillation with checkpoints was cut off.
+Each stage has steps of its own, and one without steps is left out. Student and teacher share the game and the board,
+not shape, encoding or vocabulary. The same seed gives the same weights, even if a distillation with checkpoints was
+interrupted.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
 """Direct preference optimisation of a student where it moves worse than it could (Rafailov et al. 2023, equation 7).
 
-A pair is a position, a move to prefer, and one to leave; the reference policy is the student before. In a mistake the one to
-leave is the student's own. Mistakes are one position in a hundred, and alone they would spoil what it does well: a share of
-what is drawn are anchors, positions in which its own move is the one to prefer, and its second best the one to leave.
+A pair is a position, a preferred move and a rejected one. The reference policy is the student as it was before. In a
+mistake the rejected move is the student's own. One position in a hundred is a mistake, and training on mistakes alone
+would spoil what the student does well. Some pairs are therefore anchors: the student's own move is preferred and its
+second best is rejected.
 
-Answers are one token, so that one forward pass gives both log-probabilities, and the reference's are two numbers a pair. TRL's
-`DPOTrainer`, whose loss this is, passes every prompt through the model twice, once for each answer, and tokenises texts.
+An answer is one token, so one forward pass gives both log-probabilities, and the reference adds two numbers a pair.
+TRL's `DPOTrainer`, whose loss this is, passes every prompt through the model twice, once for each answer, and tokenises
+texts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""One stage of a training in stages: so many steps of a trainer whose rows are slots, with a checkpoint folder of its own.
+"""One stage of a training in stages: some steps of a trainer whose rows are slots, with a checkpoint folder of its own.
 
-What a slot stands for is decided when it is trained on, by a generator of seed and slot, so that a stage that was cut off
-goes on from its last checkpoint to the same weights.
+Seed and slot determine an example when it is trained on, so an interrupted stage resumes from its last checkpoint to
+the same weights.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """GRPO of a language policy under `env_weight * r_env + gamma_r * r_spec`, on TRL's `GRPOTrainer`.
 
-A group is G answers of one token sampled in one state; an answer's reward is the discounted return of its action (`rollout`).
-The trainer gets measured groups in states that the present policy has just reached; ratio, clip, k3 KL and loss are TRL's
+A group is G actions sampled in one state. An action's reward is its discounted return over a horizon (`rollout`). The
+trainer gets measured groups in states that the present policy has just reached; ratio, clip, k3 KL and loss are TRL's
 (`trainer`). A guard watches every step and examines the policy on held-out games (`guard`, `monitors`): an alarm is
 noted, or ends the training with the last good weights.
 
-A fixed number of steps, never a time limit, so that the same seed gives the same weights. At a checkpoint the games begin
-anew from a seed of that step, so that a training that was cut off goes on from its last checkpoint to the same weights.
+A training takes a fixed number of steps, never a time limit, so the same seed gives the same weights. At a checkpoint
+the games begin anew from a seed of that step, so an interrupted training resumes from its last checkpoint to the same
+weights.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What is watched while GRPO trains, and when an alarm rings: numbers in, records out; no torch, no trainer.
 
-Step by step a `Watch` sees the trainer's figures; a figure that is noisy rings by its mean over a window. Between steps the
-policy plays held-out games: there the proxy (the return of the designed reward) is held against the truth (the score), both in
-paired comparison with the first check, so that noise alone rings nothing. An alarm is a note, or it stops the training.
+A `Watch` sees the trainer's figures at every step; a noisy figure rings by its mean over a window. Between steps the
+policy plays held-out games. There the proxy (the return of the designed reward) is compared with the truth (the score).
+Both are paired with the first check, so noise alone rings nothing. An alarm is a note, or it stops the training.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ def k3(log_ratio: NDArray[np.floating]) -> float:
 
 
 def zero_variance(rewards: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Return which groups hold answers of one worth only: (S, G) rewards to (S,) bool."""
+    """Return which groups hold answers of one reward only: (S, G) rewards to (S,) bool."""
     return np.asarray(rewards.max(axis=1) == rewards.min(axis=1))
 
 

@@ -1,8 +1,8 @@
 """What GRPO learns from: on-policy states, groups of answers sampled in each, and what every action leads to.
 
-All members of a group start from the same state, and their futures share the game's randomness (common random numbers), so
-that the members of a group differ by their actions alone. No torch. From games to groups it is one chain, kept in one place:
-that makes it long.
+All members of a group start from the same state, and their futures share the game's randomness (common random numbers).
+The members of a group therefore differ only in their actions. No torch. The module is long because the chain from games
+to groups is kept in one place.
 """
 
 from __future__ import annotations
@@ -282,7 +282,7 @@ def collect(
     """Sample a group of answers in each of `states` positions of the actors, and measure what each answer leads to.
 
     Positions whose group holds different answers are taken first: where all members agree there is nothing to learn. With
-    `resample`, groups whose answers turn out to be all of one worth are replaced by others (both are the dynamic sampling of
+    `resample`, groups whose answers all have one reward are replaced by others (both are the dynamic sampling of
     DAPO, Yu et al. 2025, section 3.2). An answer that is no action counts as a death.
 
     Args:
@@ -291,7 +291,7 @@ def collect(
         states: S; with fewer unfinished games than that, some positions are taken twice.
         group: G.
         over: what answers are drawn from.
-        weights: of the returns, to know which groups are all of one worth; r_env alone by default.
+        weights: of the returns, to know which groups have one reward only; r_env alone by default.
         resample: replacements at most, each for all groups that need one, as long as others are left.
     """
     fleet, sampler, generator = actors.fleet, actors.sampler, actors.generator

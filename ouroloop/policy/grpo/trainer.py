@@ -1,13 +1,14 @@
 """TRL's `GRPOTrainer` for answers of one token: its loss, clip, KL and loop, without what such answers do not need.
 
-- The rows of a batch are measured groups and not texts: nothing is generated, tokenised or decoded by the trainer. Advantages
-  are formed as TRL forms them, but exactly 0 in a group whose answers are all of one worth, where rounding would leave a rest.
+- The rows of a batch are measured groups and not texts: nothing is generated, tokenised or decoded by the trainer.
+  Advantages are formed as TRL forms them, but are exactly 0 in a group whose answers all have one reward, where
+  rounding would leave a rest.
 - A probability depends on the prompt alone, so the forward pass is made once per distinct prompt and not once per answer.
 - The old log-probabilities are those of the first pass over a batch, which is on policy: no pass is made for them alone. The
   sampler's own are held against them.
 - The reference's log-probabilities come with the groups, computed once per prompt.
 
-One class overrides a dozen of TRL's methods that share its state, which is what makes it long.
+The module is long because one class overrides a dozen of TRL's methods that share its state.
 """
 
 from __future__ import annotations
@@ -143,12 +144,12 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
             self._again = False
             return self._shared
         if self._step % (parts * self.num_iterations) == 0 or self._buffered_inputs is None:
-            self._buffered_inputs = self._cut(self.supply(self.state.global_step / max(1, self.state.max_steps)))
+            self._buffered_inputs = self.cut(self.supply(self.state.global_step / max(1, self.state.max_steps)))
         self._shared = self._buffered_inputs[self._step % parts]
         self._untouched = dict(self._shared)
         return self._shared
 
-    def _cut(self, batch: Batch) -> list[dict[str, Any]]:
+    def cut(self, batch: Batch) -> list[dict[str, Any]]:
         """Return a batch in parts of whole groups, in TRL's form; a row names its prompt instead of repeating it."""
         metrics = self._metrics["train"]
         flat = zero_variance(batch.rewards)

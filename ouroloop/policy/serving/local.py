@@ -1,9 +1,9 @@
 """A policy directory as `ports.Policy`: Snake-GPT's four action logits, as fast as small CPUs allow.
 
-The model is Hugging Face's, its forward pass here is not. It runs over packed prompts, so that no work goes into padding; it
-computes the last position of the last layer only, and four rows of the output matrix only; it looks the first layer's
-queries, keys and values up in a table by token, since at that depth they depend on nothing else; and between the matrix
-products it runs compiled (`kernels`). `tests/policy` holds it against the model's own forward.
+The model is Hugging Face's, but the forward pass here is our own. It runs over packed prompts, so no work goes into
+padding. It computes only the last position of the last layer and four rows of the output matrix. It looks up the first
+layer's queries, keys and values in a table by token, since at that depth they depend on nothing else. Between the
+matrix products it runs compiled (`kernels`). `tests/policy` holds it against the model's own forward.
 """
 
 from __future__ import annotations

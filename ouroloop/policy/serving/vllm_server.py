@@ -1,6 +1,6 @@
 """A vLLM server for a policy, as a child process in vLLM's own environment.
 
-vLLM needs other versions of what we depend on, so that it never shares our environment: `make vllm` makes `.vllm` with its
+vLLM needs other versions of our dependencies, so it never shares our environment. `make vllm` makes `.vllm` with its
 build for CPUs.
 """
 

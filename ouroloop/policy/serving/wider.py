@@ -2,7 +2,7 @@
 
 Rotary embedding turns the pair i of a head of width d by the angle position * theta^(-2 i / d) (Su et al. 2021, equation 15).
 In a head of width D = k d the pair k i turns by the same angle, so that each pair finds a place there and zeros fill the rest.
-Scores are divided by sqrt(D) instead of sqrt(d), for which the queries make up.
+The queries are scaled to make up for scores that are divided by sqrt(D) instead of sqrt(d).
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Teaching:
 
     Args:
         teacher: its name.
-        smoothing: share of the target that other sensible moves get (reference document, section 8.3).
+        smoothing: share of the target that other sensible moves get.
         equals: spread the rest over all moves that the teacher holds to be as good as its choice.
     """
 

@@ -3,9 +3,9 @@
 In a DAgger round (Ross et al. 2011, algorithm 3.1) the student plays, the teacher says what it would have done in the student's
 positions, and these join the lessons.
 
-A fixed number of steps, never a time limit, so that the same seed gives the same weights. Which positions a step trains on
-follows from seed and step alone, so that a training that was cut off goes on from its last checkpoint to the same weights.
-Several processes may train together: see `distributed`.
+A training takes a fixed number of steps, never a time limit, so the same seed gives the same weights. Seed and step
+determine the positions that a step trains on, so an interrupted training resumes from its last checkpoint to the same
+weights. Several processes may train together: see `distributed`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Training in child processes: SFT, GRPO and the board reader, each a plain job, two side by side.
 
-The children are started once and kept, so that the heavy imports are paid once. A child ends when its parent is gone.
+Children are started once and kept, so each pays for the heavy imports once. A child ends when its parent is gone.
 """
 
 from __future__ import annotations
@@ -172,8 +172,8 @@ class Trainers:
     def run(self, jobs: Iterable[Job], report: Report) -> Iterator[tuple[Job, Trained | TrainingError]]:
         """Do the jobs, side by side; yield each as it ends with what it says of itself, or with the error that ended it.
 
-        A process that dies (out of memory, say) takes its neighbours' work along: what was not finished then is done again
-        one at a time, and only the job that dies alone has failed.
+        A process that dies (out of memory, say) takes its neighbours' work along. The unfinished jobs are then done
+        again one at a time, and only a job that dies alone has failed.
         """
         waiting = list(jobs)
         try:

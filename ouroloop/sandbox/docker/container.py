@@ -1,4 +1,4 @@
-"""Containers as things that end: who owns one, whether it runs, how it is removed, and what a dead owner left behind."""
+"""The end of containers: who owns one, whether it runs, how it is removed, and what a dead owner left behind."""
 
 from __future__ import annotations
 

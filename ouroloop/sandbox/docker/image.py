@@ -1,8 +1,8 @@
 """The worker's Docker image, made without a registry: the running interpreter, the modules it loads, worker and toolkit.
 
-Only files that a started worker has open are shipped (about 15 MB): no shell, no tool, no package. Where a registry is at hand,
-an image such as `python:slim` may stand in for the interpreter, named by digest. The worker's image bears the hash of what it
-is made from, so it is made once.
+Only files that a started worker has open are shipped (about 15 MB): no shell, no tool, no package. If a registry is at
+hand, an image such as `python:slim`, named by digest, may stand in for the interpreter. The worker's image bears the
+hash of its sources, so it is made once.
 """
 
 from __future__ import annotations

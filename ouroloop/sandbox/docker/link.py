@@ -1,6 +1,7 @@
 """The channel to a worker in a container: two named pipes, or, where the daemon runs elsewhere, its attached stream.
 
-Through the pipes a batch costs what it costs to any child process; through the daemon and its shim half a millisecond more.
+A batch through the pipes costs as much as to any child process. Through the daemon and its shim it costs half a
+millisecond more.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A process shuts itself in: rlimits, no_new_privs, Landlock without a rule, seccomp with a short list and no new code pages.
 
 Standard library only, no root, no user namespace: it works in a plain child process and again inside Docker, where it closes
-what `--network none` leaves open (AF_VSOCK, io_uring, bpf, keyctl; reference/sandbox.md). It is for a process that has
+what `--network none` leaves open (AF_VSOCK, io_uring, bpf, keyctl). It is for a process that has
 loaded all it needs and from now on reads and writes open pipes. Linux on x86-64 and aarch64; elsewhere rlimits alone.
 
 Does not stop: reading memory of its own process, using up its own limits, timing.

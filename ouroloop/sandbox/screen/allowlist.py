@@ -1,8 +1,8 @@
 """The AST layer: everything that is not on a list is refused.
 
-The lists are in `vocabulary`, the rules of the module level in `toplevel`. Two rules carry most of the weight: an attribute is
-read only by a name on the list (no underscore is), and a module holds only imports, immutable constants and functions, so that
-nothing runs at import and nothing can be remembered between calls.
+The lists are in `vocabulary`, the rules of the module level in `toplevel`. Two rules carry most of the weight: an
+attribute is read only by a name on the list (none begins with an underscore), and a module holds only imports,
+immutable constants and functions. So nothing runs at import, and nothing can be remembered between calls.
 """
 
 from __future__ import annotations

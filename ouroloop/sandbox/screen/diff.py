@@ -1,8 +1,8 @@
-"""Unified diffs against the one editable file: `unidiff` reads the grammar, the application here is exact.
+"""Unified diffs against the one editable file: `unidiff` reads the grammar, and we apply the hunks exactly.
 
 No fuzz and no guessing: every context and removed line must stand where its hunk says, byte for byte, and every line of
 the diff must be accounted for. What the grammar library forgives (text between hunks, other headers, misplaced
-end-of-file markers) is refused here. Wrong line counts alone are put right first (`hunks`).
+end-of-file markers) is refused here. Only wrong line counts are corrected first (`hunks`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""SEARCH/REPLACE blocks, the form in which small models make fewest mistakes: no line numbers, no counts.
+"""SEARCH/REPLACE blocks: small models make the fewest mistakes in this form, which has no line numbers and no counts.
 
-Every block's SEARCH must stand exactly once in the file, line by line and byte for byte; blocks may not overlap. All of them
-are found in the file as it was, so their order does not matter.
+The SEARCH of each block must occur exactly once in the file, line by line and byte for byte. Blocks may not overlap.
+All are looked up in the original file, so their order does not matter.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Hunk headers with wrong line counts, the commonest slip of models: counted anew where nothing else is in doubt.
 
-Only the counts, and the new starts that follow from them, are made right. Where the old lines start must be right, and what
-a hunk says stands there is compared byte for byte as ever. A body that ends before its time and in the middle of a change may
-have been cut off: it is refused, but at the end of the file, where nothing could follow, if no line to be added is missing.
+Only the counts, and the new starts that follow from them, are corrected. The start of the old lines must be right, and
+the lines of a hunk are compared with the file byte for byte as ever. A body that ends early and in the middle of a
+change may have been cut off, so it is refused. The one exception is the end of the file, where nothing could follow, if
+no line to be added is missing.
 """
 
 from __future__ import annotations

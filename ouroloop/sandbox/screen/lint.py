@@ -1,7 +1,8 @@
 """The bandit layer: the linter as a library, its errors counted as findings.
 
-On its own bandit passes most hostile programs (reference/sandbox.md); it stands after the allow-list as a second opinion.
-`# nosec` is ignored, and a file that bandit skips (it could not parse it, or a plug-in crashed) is refused.
+On its own bandit passes most hostile programs, so it stands after the allow-list as a second opinion
+(docs/security.md). `# nosec` is ignored, and a file that bandit skips (it could not parse it, or a plug-in crashed) is
+refused.
 """
 
 from __future__ import annotations

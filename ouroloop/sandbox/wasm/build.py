@@ -94,13 +94,13 @@ def prepare(toolkit_source: str, progress: Callable[[str], None] | None = None) 
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not path.exists():
                 _build(path, toolkit_source, say)
-                _prune(folder)
+                prune(folder)
     except OSError as error:
         raise SurroundingsError(f"the WASM sandbox cannot be built in {folder}: {error.strerror}; free the disk") from error
     return path
 
 
-def _prune(folder: Path) -> None:
+def prune(folder: Path) -> None:
     """Delete all but the components used last."""
     for old in sorted(folder.glob("*.cwasm"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
         if time.time() - old.stat().st_mtime > IN_USE_S:

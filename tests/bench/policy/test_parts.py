@@ -67,12 +67,10 @@ def test_the_shipped_alone(monkeypatch):
     assert row["anchors"] == policy_alone.ANCHORS
     assert row["met"] is False
     monkeypatch.setattr(policy_alone, "ANCHORS_SIZE", 10)
-    assert policy_alone.shipped("snake-gpt-6x6", 0) == {
-        **row,
-        "anchors": None,
-        "met": None,
-        "decisions_per_s": pytest.approx(0, abs=1e9),
-    }
+    again = policy_alone.shipped("snake-gpt-6x6", 0)
+    rates = [found.pop("decisions_per_s") for found in (row, again)]
+    assert again == {**row, "anchors": None, "met": None}
+    assert min(rates) > 1
 
 
 def test_the_gate_takes_the_better_and_rejects_the_worse():
@@ -156,7 +154,10 @@ def test_fewer_bits(monkeypatch, untrained):
     for rows in (found["rows"], found["base"]["rows"]):
         assert [row["precision"] for row in rows] == precisions
         assert rows[0]["megabytes"] > rows[1]["megabytes"] > 0
-    assert all(row["score"]["mean"] >= 0 for row in found["rows"])
+        assert (rows[0]["agreement"], rows[0]["deviation"]) == (1, 0)  # the first row is what the others are held against
+        assert rows[3]["deviation"] > 0
+    played = policy_gain.played(SnakeTask(6), untrained).max()
+    assert all(0 <= row["score"]["low"] <= row["score"]["mean"] <= played for row in found["rows"])
     assert all(row["score"] is None for row in found["base"]["rows"])
     assert told == sorted(told)
     assert told[-1] == 1
@@ -185,7 +186,10 @@ def test_a_loss_that_is_not_finite():
 
 @pytest.mark.slow
 def test_memory_that_runs_out():
-    for row in policy_failures.measure(quiet, ("out of memory, training",))["rows"]:  # none where it cannot be limited
+    rows = policy_failures.measure(quiet, ("out of memory, training",))["rows"]
+    if not rows:
+        pytest.skip("memory cannot be limited here")
+    for row in rows:
         assert (row["exit_code"], row["kept"]) == (0, True)
         assert "memory" in row["said"]
 

@@ -93,7 +93,7 @@ def test_gymnasium_rewards_foods_and_deaths():
     _, info = env.reset(seed=5)
     total, over = 0.0, False
     while not over:
-        _, reward, over, truncated, info = env.step(task.teach("best", env.unwrapped._engine)[0])
+        _, reward, over, truncated, info = env.step(task.teach("best", env.unwrapped.engine)[0])
         assert not truncated
         total += reward
     assert (total, info["cause"], info["score"]) == (13.0, "won", 13)

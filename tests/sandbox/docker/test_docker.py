@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,11 +124,16 @@ def test_leftovers_of_a_dead_process_are_reaped(toolkit: str) -> None:
 
 
 def test_a_warm_container_is_taken_and_replaced(docker: DockerSandbox) -> None:
-    warm = [ready.result() for ready in docker._pool._ready]
+    docker.await_warm()
+    warm = {entry["Id"] for entry in ours()}
+    assert len(warm) == 2
     session = docker.open(GREEDY)
-    assert session._link is warm[0]
-    assert docker._pool._ready[0].result() is warm[1]
-    assert docker._pool._ready[1].result() not in warm
+    docker.await_warm()
+    assert len(ours()) == 3
+    session.close()
+    while len(ours()) == 3:  # it is removed in the background
+        time.sleep(0.05)
+    assert len(warm & {entry["Id"] for entry in ours()}) == 1
 
 
 def test_the_daemon_carries_frames_where_named_pipes_do_not_reach(toolkit: str, monkeypatch: pytest.MonkeyPatch) -> None:

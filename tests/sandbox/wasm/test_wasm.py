@@ -15,7 +15,9 @@ from ouroloop.sandbox import conformance
 from ouroloop.sandbox.conformance import GREEDY, bank
 from ouroloop.sandbox.link import await_ready
 from ouroloop.sandbox.pipes import ProcessLink
+from ouroloop.sandbox.session import WorkerSession
 from ouroloop.sandbox.wasm.sandbox import WasmSandbox, prepare
+from tests.sandbox.processes import children, is_dead
 
 SLOW = [conformance.finds_faults, conformance.holds_what_breaks_out]
 FAST = [check for check in conformance.CHECKS if check not in SLOW]
@@ -54,10 +56,17 @@ def test_a_hung_controller_stops_at_the_same_work_each_time(wasm: WasmSandbox) -
     assert "took longer" in verdict(high)
 
 
-def test_children_get_no_environment_and_die_with_their_session(wasm: WasmSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def opened(sandbox: WasmSandbox) -> tuple[WorkerSession, int]:
+    """Return a session of a cold sandbox, and the process of its worker."""
+    before = children()
+    session = sandbox.open(GREEDY)
+    (pid,) = children() - before
+    return session, pid
+
+
+def test_children_get_no_environment_and_die_with_their_session(cold: WasmSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUROLOOP_CANARY", "secret-canary")
-    session = wasm.open(GREEDY)
-    pid = session._link.pid  # type: ignore[attr-defined]
+    session, pid = opened(cold)
     assert b"canary" not in Path(f"/proc/{pid}/environ").read_bytes()
     status = Path(f"/proc/{pid}/status").read_text()
     assert "NoNewPrivs:\t1" in status
@@ -66,38 +75,40 @@ def test_children_get_no_environment_and_die_with_their_session(wasm: WasmSandbo
     assert not Path(f"/proc/{pid}").exists()
 
 
-def test_a_killed_worker_is_a_fault_and_the_next_one_is_well(wasm: WasmSandbox) -> None:
-    session = wasm.open(GREEDY)
-    os.kill(session._link.pid, signal.SIGKILL)  # type: ignore[attr-defined]
+def test_a_killed_worker_is_a_fault_and_the_next_one_is_well(cold: WasmSandbox) -> None:
+    session, pid = opened(cold)
+    os.kill(pid, signal.SIGKILL)
     with pytest.raises(CandidateFault, match="ended the worker"):
         session.act(*bank(1))
-    assert wasm.open(GREEDY).act(*bank(2)).shape == (2,)
+    assert cold.open(GREEDY).act(*bank(2)).shape == (2,)
 
 
 def test_workers_are_kept_ready_and_end_with_the_sandbox(toolkit: str) -> None:
-    sandbox = WasmSandbox(toolkit, warm=2)
-    sandbox.open(GREEDY)
+    others, sandbox = children(), WasmSandbox(toolkit, warm=2)
+    sandbox.open(GREEDY).close()
     sandbox.await_warm()
-    links = [ready.result() for ready in sandbox._pool._ready]
-    first, second = (link.pid for link in links)
-    os.kill(first, signal.SIGKILL)
-    while not links[0].gone():
+    ready = children() - others
+    assert len(ready) == 2
+    session = sandbox.open(GREEDY)
+    sandbox.await_warm()
+    assert len(children() - others) == 3  # the one taken was replaced
+    session.close()
+    assert len(ready - children()) == 1  # and it was one of those kept ready
+    for pid in children() - others:
+        os.kill(pid, signal.SIGKILL)
+    while not all(map(is_dead, children() - others)):
         time.sleep(0.01)
-    session = sandbox.open(GREEDY)  # the one kept ready came to harm: a fresh one answers
-    assert session.act(*bank(2)).shape == (2,)
-    assert session._link.pid not in (first, second)  # type: ignore[attr-defined]
-    assert sandbox.open(GREEDY)._link.pid == second  # type: ignore[attr-defined]
-    left = [ready.result().pid for ready in sandbox._pool._ready]
+    assert sandbox.open(GREEDY).act(*bank(2)).shape == (2,)  # those kept ready came to harm: a fresh one answers
     sandbox.close()
-    assert not any(Path(f"/proc/{pid}").exists() for pid in (*left, second))
+    assert not children() - others
 
 
 def test_a_stopped_worker_is_killed_at_the_wall_deadline(toolkit: str) -> None:
     from ouroloop.sandbox.limits import Limits
 
-    sandbox = WasmSandbox(toolkit, limits=Limits(batch_s=0.01, decision_s=0.001, wall_factor=1.0))
-    session = sandbox.open(GREEDY)
-    os.kill(session._link.pid, signal.SIGSTOP)  # type: ignore[attr-defined]
+    sandbox = WasmSandbox(toolkit, limits=Limits(batch_s=0.01, decision_s=0.001, wall_factor=1.0), warm=0)
+    session, pid = opened(sandbox)
+    os.kill(pid, signal.SIGSTOP)
     with pytest.raises(CandidateFault, match="took longer"):
         session.act(*bank(1))
 
@@ -134,11 +145,11 @@ def test_importing_the_package_loads_no_engine() -> None:
 
 
 def test_the_cache_keeps_the_newest(tmp_path: Path) -> None:
-    from ouroloop.sandbox.wasm.build import KEPT, _prune
+    from ouroloop.sandbox.wasm.build import KEPT, prune
 
     for age in range(KEPT + 3):
         path = tmp_path / f"{age}.cwasm"
         path.write_bytes(b"")
         os.utime(path, (1000 - age, 1000 - age))
-    _prune(tmp_path)
+    prune(tmp_path)
     assert {path.stem for path in tmp_path.iterdir()} == {str(age) for age in range(KEPT)}

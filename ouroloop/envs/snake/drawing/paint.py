@@ -34,7 +34,7 @@ def paint(scene: Scene) -> Image.Image:
 def _part(scene: Scene, part: int, cell: int) -> Image.Image:
     """Return the tile of a part of the snake, counted from the head."""
     last, at = len(scene.snake) - 1, scene.snake[part]
-    shade, tip = _shade(scene, part), min(last - part, len(tiles.WIDTHS) - 1)
+    shade, tip = shade_of(scene, part), min(last - part, len(tiles.WIDTHS) - 1)
     if part == 0:
         return tiles.head(cell, _parity(scene, at), scene.heading, shade, tip, scene.cause not in (None, "won"))
     ahead = scene.direction(at, scene.snake[part - 1])
@@ -42,7 +42,7 @@ def _part(scene: Scene, part: int, cell: int) -> Image.Image:
     return tiles.body(cell, _parity(scene, at), ahead, behind, shade, tip)
 
 
-def _shade(scene: Scene, part: int) -> int:
+def shade_of(scene: Scene, part: int) -> int:
     """Return the colour of a part: to and fro through the gradient by the move on which its cell was entered.
 
     So it keeps its colour as long as it lies there, and a frame changes little more than the snake's two ends.

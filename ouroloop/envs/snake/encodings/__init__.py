@@ -4,12 +4,12 @@
 
 - `path`: the snake as the moves that it made, five a token, then tail, food and head: the shortest.
 - `cells`: the snake as cells relative to the head, one token each.
-- `json`: absolute coordinates, one token a cell (reference document, section 5).
-- `ascii`: the board as a picture, one token a cell (section 5).
-- `bits`: three bits a cell (section 5).
+- `json`: absolute coordinates, one token a cell.
+- `ascii`: the board as a picture, one token a cell.
+- `bits`: three bits a cell.
 
-All are texts first, in the prompt template of section 8.1, which any language model's tokenizer can read; for models trained
-from scratch each brings a vocabulary in which its pieces are one token each.
+Every encoding is a text first, in one prompt template that any language model's tokenizer can read. For models trained
+from scratch it also brings a vocabulary in which each of its pieces is one token.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The board as a picture (reference document, section 5), one token a cell and one a line's end.
+"""The board as a picture: one token a cell, and one for the end of each line.
 
     ### Instruction:
     ......

@@ -1,4 +1,4 @@
-"""The board as a string of bits (reference document, section 5): three a cell, one token a cell.
+"""The board as a string of bits: three bits a cell, one token a cell.
 
     ### Instruction:
     {"size":6,"idle":12,"bits":"000 000 111 "}

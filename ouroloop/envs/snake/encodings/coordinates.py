@@ -1,4 +1,4 @@
-"""Absolute coordinates as JSON, the reference document's choice (section 5), one token a cell.
+"""Absolute coordinates as JSON, one token a cell.
 
 ### Instruction:
 {"size":6,"snake":[[2,3],[2,4]],"food":[1,5],"idle":12}

@@ -10,9 +10,9 @@ prompt says when it was walked. Cells are `[row, column]`: `head` is absolute, `
 `free` holds 1 for each action whose next cell does not end the game; `idle` is rounded down to a multiple of the size. The head
 is in the last token, from which a causal model predicts.
 
-A board of 10x10 takes 16 tokens on average. What a way along a cycle needs (head, tail, food) is one token each, and the sum of
-its moves says where any part of the snake lies. Imitating such a teacher on 10x10, a model of 0.5 million parameters learned in
-1000 steps with relative tails and foods what it did not in 1500 with absolute ones.
+A board of 10x10 takes 16 tokens on average. Head, tail and food, which a way along a cycle needs, are one token each,
+and the sum of the moves says where any part of the snake lies. A model of 0.5 million parameters that imitates such a
+teacher on 10x10 learned more in 1000 steps with relative tails and foods than in 1500 steps with absolute ones.
 """
 
 from __future__ import annotations

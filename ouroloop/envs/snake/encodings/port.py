@@ -25,7 +25,7 @@ SPECIAL: Final = ("<pad>", "<eos>", "<unk>", *"0123")
 """The first words of every vocabulary."""
 START: Final = "### Instruction:\n"
 END: Final = "\n\n### Response:\n"
-"""The prompt template of the reference document, section 8.1."""
+"""The prompt template: what stands before and after the board."""
 SEPARATOR: Final = r'(?<="),(?=")|(?<=\]),(?=\[)'
 """Regular expression of what stands between tokens and is none: the commas of lists."""
 MAX_SIZE: Final = 32

@@ -1,4 +1,4 @@
-"""Shortest distances from the head: by a look along straight ways, else by a search that takes 64 cells at a time."""
+"""Shortest distances from the head: read off a straight way where there is one, else searched 64 cells at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The oracle: how much worse than the best each move of a position is, judged by what it leads to."""
+"""The oracle: how much worse each move of a position is than the best one, judged by what it leads to."""
 
 from __future__ import annotations
 

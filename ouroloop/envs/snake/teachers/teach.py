@@ -1,9 +1,9 @@
 """Players to learn from, by name: their moves for a batch, whole games, and which moves are equally good.
 
-`astar` is the reference document's (section 6.2): the shortest way, whatever comes after. `greedy` takes it only where the
-tail stays in reach. `cycle` goes along a Hamiltonian cycle with shortcuts; `early` takes them only while half of the board is
-free, needs a third fewer steps for it, and leaves a long snake nothing to decide: the easiest to imitate. `best` is the
-strongest for every board. `random` makes any move that is no death: the floor that the others are measured from.
+`astar` takes the shortest way to the food, whatever comes after. `greedy` takes it only where the tail stays in reach.
+`cycle` goes along a Hamiltonian cycle with shortcuts; `early` takes them only while half of the board is free, needs a
+third fewer steps for it, and leaves a long snake nothing to decide: the easiest to imitate. `best` is the strongest for
+every board. `random` makes any move that is no death: the floor that the others are measured from.
 """
 
 from __future__ import annotations
