@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
+from ouroloop.cli.options import FOLDER
 from ouroloop.protocols.errors import UsageError
 
-FOLDER = click.Path(path_type=Path)
 SUITES = {
     "encodings": "snake.encodings",
     "engine": "snake.engine",
@@ -109,7 +109,8 @@ def joined(path: Path, document: dict[str, Any]) -> dict[str, Any]:
 
 def write(name: str, document: dict[str, Any], out: Path) -> None:
     """Write a document, its tables and its picture to a folder."""
-    from ouroloop.bench.tables import plot, tables
+    from ouroloop.bench.growth import plot
+    from ouroloop.bench.tables import tables
     from ouroloop.cli.printing import text_of
 
     out.mkdir(parents=True, exist_ok=True)

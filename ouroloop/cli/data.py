@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-FOLDER = click.Path(path_type=Path)
+from ouroloop.cli.options import FOLDER
 
 
 @click.command()

@@ -13,8 +13,7 @@ from pathlib import Path
 import click
 
 from ouroloop.cli.data import data
-
-FOLDER = click.Path(path_type=Path)
+from ouroloop.cli.options import FOLDER
 
 
 @click.group()

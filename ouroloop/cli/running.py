@@ -1,0 +1,112 @@
+"""Commands that make a run, go on with one, and take it back: `run`, `resume`, `rollback`, `ablate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ouroloop.cli.options import FOLDER
+
+
+@click.command()
+@click.argument("recipe", type=FOLDER)
+@click.option("--run-dir", type=FOLDER, help="Where the run is to lie; runs/<name>-NNN by default.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe, e.g. task.size=8.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON document.")
+def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Launch a run of RECIPE."""
+    from ouroloop.cli.printing import print_run
+    from ouroloop.runs.lifecycle import create, next_folder
+    from ouroloop.runs.progress import progress
+    from ouroloop.runs.recipe import load_recipe
+
+    settings = load_recipe(recipe, overrides)
+    with progress() as shown:
+        folder = run_dir or next_folder(settings.name)
+        create(settings, folder, shown)
+        _work(folder, shown, ())
+    print_run(folder, as_json)
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option("--set", "overrides", multiple=True, metavar="budget.KEY=VALUE", help="Give the run more, e.g. budget.rounds=8.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON document.")
+def resume(folder: Path, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Go on with a run that was stopped or killed; nothing is done twice."""
+    from ouroloop.cli.printing import print_run
+    from ouroloop.runs.progress import progress
+
+    with progress() as shown:
+        _work(folder, shown, overrides)
+    print_run(folder, as_json)
+
+
+def _work(folder: Path, shown: Any, overrides: tuple[str, ...]) -> None:
+    from ouroloop.runs.lifecycle import work
+
+    try:
+        work(folder, shown, overrides)
+    except KeyboardInterrupt:
+        shown.note(f"stopped; go on with `ouroloop resume {folder}`")
+        raise
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.argument("candidate")
+@click.option("--reason", default="by hand", help="Why; kept in the ledger.")
+def rollback(folder: Path, candidate: str, reason: str) -> None:
+    """Undo an accepted CANDIDATE of a run; what was accepted later stays where it still applies."""
+    from ouroloop.runs.lifecycle import opened
+    from ouroloop.runs.phases.rollback import refuse_unsettled, roll_back
+    from ouroloop.runs.phases.start import open_eyes
+    from ouroloop.runs.phases.watch import losses
+    from ouroloop.runs.progress import Quiet
+
+    with opened(folder, Quiet(notes=False)) as open_run:
+        refuse_unsettled(open_run)
+        if open_run.recipe.perception == "vision":
+            open_eyes(open_run)
+        count = len(list(open_run.ledger.steps(methods=("patch.rollback",))))
+        result = roll_back(open_run, f"manual/{count}/rollback", candidate, reason, losses(open_run, candidate))
+    for id, why in result["chain"].items():
+        click.echo(f"with it goes {id}: {why}")
+    if result["kept"]:
+        click.echo(f"kept: {', '.join(result['kept'])}")
+    click.echo(f"rolled back {candidate}; the workspace stands at {result['commit'][:12]}")
+
+
+@click.command()
+@click.argument("recipe", type=FOLDER)
+@click.option(
+    "--vary", required=True, metavar="KEY=A,B,...", help="The key to vary and its values, e.g. perception=json,vision."
+)
+@click.option(
+    "--seeds", default=3, show_default=True, type=click.IntRange(1, 1000), help="Seeds per value; pairs share a seed."
+)
+@click.option("--out", type=FOLDER, help="Where the ablation is to lie; ablations/<name>-NNN by default.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def ablate(recipe: Path, vary: str, seeds: int, out: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Run RECIPE once per value and seed, and compare the values in pairs: a table, a plot, JSON."""
+    from ouroloop.cli.printing import print_rich
+    from ouroloop.inspect.ablation import ablate as compare
+    from ouroloop.inspect.ablation import ablation_table
+    from ouroloop.runs.lifecycle import next_folder
+    from ouroloop.runs.progress import progress
+    from ouroloop.runs.recipe import load_recipe
+
+    name = load_recipe(recipe, overrides).name
+    folder = out or next_folder(name, Path("ablations"))
+    with progress() as shown:
+        document = compare(recipe, overrides, vary, seeds, folder, shown)
+    if as_json:
+        click.echo(json.dumps(document))
+        return
+    print_rich(ablation_table(document))
+    click.echo(f"plot: {folder / 'ablation.png'}; runs below {folder}")
+    click.echo(f"next: ouroloop show {folder / document['runs'][0]['run']}")

@@ -1,0 +1,74 @@
+"""The command `watch`: a game in the terminal, as an image or as an animation."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ouroloop.cli.options import FOLDER
+from ouroloop.cli.play import Sandbox, played_by
+from ouroloop.protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    from ouroloop.inspect.contender import Contender
+    from ouroloop.inspect.watching import Screen
+
+
+@click.command()
+@played_by
+@click.option("--fps", default=12, show_default=True, type=click.IntRange(1, 50), help="Moves a second.")
+@click.option("--games", default=1, show_default=True, type=click.IntRange(1, 1000), help="Games to play, one after the other.")
+@click.option("--gif", type=FOLDER, metavar="FILE", help="Keep what was played as an animated GIF.")
+@click.option("--json", "as_json", is_flag=True, help="Show nothing; print how the games went as one JSON document.")
+def watch(
+    policy: str | None,
+    teacher: str | None,
+    controller: Path | None,
+    sandbox: Sandbox,
+    size: int | None,
+    walls: float,
+    seed: int,
+    fps: int,
+    games: int,
+    gif: Path | None,
+    as_json: bool,
+) -> None:
+    """See it play in the terminal: the first games that `eval` with the same seed plays. Ctrl-C ends it."""
+    from dataclasses import asdict
+
+    from ouroloop.envs.snake.drawing.gif import Frames
+    from ouroloop.inspect.contender import contender, cores
+    from ouroloop.inspect.watching import keep_gif, watch_games
+
+    if gif is not None and not gif.parent.is_dir():
+        raise UsageError(f"the folder {gif.parent} of --gif does not exist: make it, or choose another file")
+    frames = None if gif is None else Frames()
+    with contender(policy, teacher, controller, sandbox, size, walls, cores()) as player:
+        screen = _screen(player, games, fps, quiet=as_json, keeps=gif is not None)
+        seen = watch_games(player, seed, games, screen, frames)
+    kept = None if gif is None or frames is None else keep_gif(frames, gif, fps)
+    if as_json:
+        click.echo(json.dumps({"games": [asdict(game) for game in seen], "gif": kept}))
+        return
+    for game in seen:
+        click.echo(game.line())
+    if kept is not None:
+        left_out = "" if kept["every"] == 1 else f"; the games are long: one move in {kept['every']} is shown"
+        click.echo(f"{kept['file']}: {kept['frames']} frames, {kept['bytes'] / 1000:.0f} kB{left_out}")
+
+
+def _screen(player: Contender, games: int, fps: int, *, quiet: bool, keeps: bool) -> Screen:
+    """Return where games are shown: a terminal where there is one, else lines, unless what is asked for is a file or JSON."""
+    from rich.console import Console
+
+    from ouroloop.inspect.watching import Lines, Live, Nowhere
+
+    if quiet:
+        return Nowhere()
+    if sys.stdout.isatty():
+        return Live(Console(), player.task.actions, player.name, games, fps)
+    return Nowhere() if keeps else Lines()
