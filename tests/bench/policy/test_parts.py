@@ -9,10 +9,10 @@ from ouroloop.bench.policy import alone as policy_alone
 from ouroloop.bench.policy import failures as policy_failures
 from ouroloop.bench.policy import gain as policy_gain
 from ouroloop.bench.policy import quantise as policy_quantise
-from ouroloop.bench.policy import tables as policy_show
 from ouroloop.bench.policy.base import write_policy
 from ouroloop.bench.policy.failures import Case, Said
 from ouroloop.bench.policy.gate import summary, verdict
+from ouroloop.bench.policy.report import demands
 from ouroloop.cli.printing import text_of
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.bases import HfPolicy, open_policy
@@ -110,7 +110,7 @@ def test_three_rewards(monkeypatch, untrained):
         assert trial["gain"]["low"] <= trial["gain"]["mean"] <= trial["gain"]["high"]
         assert trial["gate"]["accepted"] + trial["gate"]["rejected"] == len(trial["score"]) == 1
     assert set(found["met"]) == {"useful", "useless", "alarm", "gate", "cpu_s"}
-    assert "GRPO from a score" in text_of(policy_show.demands({"gain": found}))
+    assert "GRPO from a score" in text_of(demands.demands({"gain": found}))
 
 
 def test_the_gate_is_asked_about_what_no_alarm_has_stopped(monkeypatch, untrained, tmp_path):

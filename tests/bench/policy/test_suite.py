@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ouroloop.bench.growth import plot
 from ouroloop.bench.policy import suite as policy
-from ouroloop.bench.policy import tables as policy_show
-from ouroloop.bench.tables import plot, tables
+from ouroloop.bench.policy.report import demands
+from ouroloop.bench.tables import tables
 from ouroloop.cli.main import call
 from ouroloop.cli.printing import text_of
 from ouroloop.protocols.errors import SurroundingsError
@@ -103,8 +104,8 @@ def test_the_other_sections_of_a_file_stay(asked, tmp_path, capsys):
 def test_the_tables():
     found = policy_document.document()
     text = text_of(tables("policy", found))
-    demands = text_of(policy_show.demands(found)).splitlines()
-    met = {line[1:].split("│")[0].strip(): line.split("│")[4].strip() for line in demands if line.startswith("│")}
+    shown = text_of(demands.demands(found)).splitlines()
+    met = {line[1:].split("│")[0].strip(): line.split("│")[4].strip() for line in shown if line.startswith("│")}
     assert met == {
         "6 x 6 from scratch": "yes",
         "snake-gpt-10x10 alone, 500 games": "NO",
@@ -139,7 +140,7 @@ def test_what_is_missing_says_so_and_draws_nothing(tmp_path):
         found[name] = {"missing": f"no {name} here"}
     text = text_of(tables("policy", found))
     assert "no gpu here" in text
-    assert text.count("not measured") == len(policy_show.DEMANDS)
+    assert text.count("not measured") == len(demands.DEMANDS)
     plot("policy", found, tmp_path / "policy.png")
     assert not (tmp_path / "policy.png").exists()
 
@@ -148,7 +149,7 @@ def test_vllm_that_is_missing_is_no_failure():
     section = policy_document.SECTIONS["throughput"]
     decisions = section["decisions"] | {"speedup_over_vllm": None, "vllm_missing": "no vLLM environment"}
     missing = section | {"decisions": decisions, "met": section["met"] | {"decisions": None}}
-    assert policy_show.throughput_demands(missing)[-1][2:] == ("no vLLM environment", None)
+    assert demands.throughput_demands(missing)[-1][2:] == ("no vLLM environment", None)
 
 
 def test_the_names_of_sections_cost_no_torch():

@@ -1,0 +1,1 @@
+"""The document of the gate's benchmark, told: verdicts and pictures."""

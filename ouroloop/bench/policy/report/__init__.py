@@ -1,0 +1,1 @@
+"""The document of the policies' benchmark, told: demands, scores and pictures."""

@@ -1,0 +1,34 @@
+"""How scores, shares and board sides are written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    pass
+
+
+def spread(score: dict[str, float]) -> str:
+    """Return a mean with its interval."""
+    return f"{score['mean']:g} ({score['low']:g} to {score['high']:g})"
+
+
+def share(gain: dict[str, float]) -> str:
+    """Return a relative gain with its interval."""
+    return f"{gain['mean']:+.0%} ({gain['low']:+.0%} to {gain['high']:+.0%})"
+
+
+def side(section: dict[str, Any]) -> str:
+    """Return a board as text."""
+    return f"{section['size']} x {section['size']}"
+
+
+def groups(board: dict[str, Any]) -> str:
+    """Return the states of a step and the answers in each."""
+    return f"{board['states']} x {board['group']}"
+
+
+def clear(row: dict[str, Any]) -> str:
+    """Return whether a case was one clear error, and what was to be kept was kept."""
+    lines = "" if row["lines"] == 1 else f", {row['lines']} lines"
+    return f"{'yes' if row['one_clear_error'] else 'NO'}{lines}{'' if row['kept'] is not False else ', not kept'}"
