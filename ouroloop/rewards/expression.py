@@ -12,22 +12,14 @@ With `strict=True` the last three give NaN instead: the screen uses it to tell a
 from __future__ import annotations
 
 import ast
-import difflib
 import math
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Mapping
 
 from ouroloop.protocols.errors import CandidateFault
-
-Array: TypeAlias = NDArray[np.float64]
-Evaluate: TypeAlias = Callable[[Array], Array]
+from ouroloop.rewards.operations import COMPARE, Evaluate, column, constant, operation, within
 
 MAX_DEPTH = 16
 MAX_NODES = 64
-LIMIT = 1e9
 ARITY = {
     "min": (2, 8),
     "max": (2, 8),
@@ -39,14 +31,6 @@ ARITY = {
     "clip": (3, 3),
 }
 ARITY["where"] = (3, 3)
-COMPARE: Mapping[type[ast.cmpop], Callable[[Array, Array], NDArray[np.bool_]]] = {
-    ast.Lt: np.less,
-    ast.LtE: np.less_equal,
-    ast.Gt: np.greater,
-    ast.GtE: np.greater_equal,
-    ast.Eq: np.equal,
-    ast.NotEq: np.not_equal,
-}
 
 
 def read_expression(text: str) -> ast.expr:
@@ -87,12 +71,12 @@ def compile_expression(tree: ast.expr, columns: Mapping[str, int], *, strict: bo
 
     def build(node: ast.expr) -> Evaluate:
         if isinstance(node, ast.Constant):
-            return _constant(float(node.value))  # type: ignore[arg-type]
+            return constant(float(node.value))  # type: ignore[arg-type]
         if isinstance(node, ast.Name):
-            return _column(node.id, columns)
+            return column(node.id, columns)
         parts = [build(child) for child in _operands(node)]
-        operation = _operation(node, fault)
-        return lambda x: _within(operation(*(part(x) for part in parts)), strict)
+        compute = operation(node, fault)
+        return lambda x: within(compute(*(part(x) for part in parts)), strict)
 
     return build(tree)
 
@@ -142,60 +126,3 @@ def _operands(node: ast.expr) -> list[ast.expr]:
             return list(node.args)
         case _:
             return []
-
-
-def _constant(value: float) -> Evaluate:
-    return lambda x: np.full(x.shape[:-1], value)
-
-
-def _column(name: str, columns: Mapping[str, int]) -> Evaluate:
-    if name not in columns:
-        near = difflib.get_close_matches(name, columns, n=1, cutoff=0.0)
-        raise CandidateFault("schema", f"unknown feature {name!r}; nearest known is {near[0] if near else 'none'!r}")
-    index = columns[name]
-    return lambda x: x[..., index]
-
-
-def _within(value: Array, strict: bool) -> Array:
-    """Keep a result within +-LIMIT, or say NaN where it is not (strict)."""
-    return np.where(np.abs(value) <= LIMIT, value, np.nan) if strict else np.clip(value, -LIMIT, LIMIT)
-
-
-def _operation(node: ast.expr, fault: float) -> Callable[..., Array]:
-    match node:
-        case ast.UnaryOp():
-            return np.negative
-        case ast.BinOp(op=ast.Div()):
-            return _divide
-        case ast.BinOp():
-            return {ast.Add: np.add, ast.Sub: np.subtract, ast.Mult: np.multiply}[type(node.op)]
-        case ast.Compare():
-            compare = COMPARE[type(node.ops[0])]
-            return lambda a, b: compare(a, b).astype(np.float64)
-        case ast.Call(func=ast.Name(id=name)):
-            return _functions(fault)[name]
-        case _:
-            raise AssertionError(f"unchecked node {ast.dump(node)}")
-
-
-def _functions(fault: float) -> dict[str, Callable[..., Array]]:
-    return {
-        "min": lambda *xs: np.minimum.reduce(xs),
-        "max": lambda *xs: np.maximum.reduce(xs),
-        "abs": np.abs,
-        "sqrt": lambda x: np.where(x < 0, fault, np.sqrt(np.maximum(x, 0))),
-        "exp": lambda x: np.exp(np.minimum(x, 20.0)),
-        "log1p": lambda x: np.where(x <= -1, fault, np.log1p(np.maximum(x, -1 + 1e-12))),
-        "tanh": np.tanh,
-        "clip": lambda x, low, high: np.minimum(np.maximum(x, low), high),
-        "where": _where,
-    }
-
-
-def _divide(a: Array, b: Array) -> Array:
-    small = np.abs(b) < 1e-6
-    return np.where(small, 0.0, a / np.where(small, 1.0, b))
-
-
-def _where(condition: Array, a: Array, b: Array) -> Array:
-    return np.where(condition != 0, a, b)

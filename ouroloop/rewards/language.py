@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.records import RewardSpec
-from ouroloop.rewards.expression import Evaluate, compile_expression, count_nodes, read_expression
+from ouroloop.rewards.expression import compile_expression, count_nodes, read_expression
+from ouroloop.rewards.operations import Evaluate
 
 Reward: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 

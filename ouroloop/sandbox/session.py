@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.records import Observations
-from ouroloop.sandbox.codec import act_request, open_request, read_actions, read_opened, reply_cap
+from ouroloop.sandbox.codec import act_request, open_request
 from ouroloop.sandbox.guest.wire import REPLY, REQUEST
 from ouroloop.sandbox.limits import BATCH_BYTES, BATCH_ROWS, REQUEST_CAP, Limits
 from ouroloop.sandbox.link import Link, LinkClosed, LinkTimeout
+from ouroloop.sandbox.replies import read_actions, read_opened, reply_cap
 
 T = TypeVar("T")
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from ouroloop.bench import timing
-from ouroloop.bench.sandbox import hostile
+from ouroloop.bench.sandbox import aftermath, hostile
 from ouroloop.bench.sandbox import suite as sandbox
-from ouroloop.bench.snake import engine, plan, teachers
+from ouroloop.bench.snake import document, engine, plan, teachers, ways
 from ouroloop.cli.bench import SUITES
 from ouroloop.cli.main import call
 
@@ -19,9 +19,10 @@ from ouroloop.cli.main import call
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure little: what is tested here is the form."""
     monkeypatch.setattr(engine, "BATCHES", (1, 256))
+    monkeypatch.setattr(document, "BATCHES", (1, 256))
     monkeypatch.setattr(engine, "GROWTH_SIZES", (6, 8))
     monkeypatch.setattr(engine, "GROWTH_BATCHES", (1, 16))
-    monkeypatch.setattr(engine, "RECORDED", 8)
+    monkeypatch.setattr(ways, "RECORDED", 8)
     monkeypatch.setattr(plan, "SIZES", (6,))
     monkeypatch.setattr(plan, "GROWTH_SIZES", (6, 8))
     monkeypatch.setattr(teachers, "ROWS", (("astar", 6, 3, 0.0), ("best", 6, 1, 0.0), ("best", 6, 3, 0.2)))
@@ -29,8 +30,8 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "STARTS", 2)
     monkeypatch.setattr(hostile, "HOSTILE", {"memory": hostile.HOSTILE["memory"]})
     monkeypatch.setattr(hostile, "FAULTS", {"text": hostile.FAULTS["text"], "import": hostile.FAULTS["import"]})
-    monkeypatch.setattr(hostile, "IN_A_ROW", 2)
-    monkeypatch.setattr(hostile, "HEALTHY", 1)
+    monkeypatch.setattr(aftermath, "IN_A_ROW", 2)
+    monkeypatch.setattr(aftermath, "HEALTHY", 1)
 
 
 def measured(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:

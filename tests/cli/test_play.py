@@ -17,10 +17,14 @@ from rich.console import Console
 
 from ouroloop.cli.main import call
 from ouroloop.envs.snake.drawing import gif as scene_gif
+from ouroloop.envs.snake.drawing import paint as scene_paint
 from ouroloop.envs.snake.drawing import tiles as scene_tiles
-from ouroloop.envs.snake.drawing.gif import Frames, encoded, paint
-from ouroloop.envs.snake.drawing.scene import BODY, Scene, gradient
-from ouroloop.envs.snake.drawing.text import characters, draw, fineness, half_blocks, points
+from ouroloop.envs.snake.drawing.colours import BODY, gradient
+from ouroloop.envs.snake.drawing.dots import fineness, points
+from ouroloop.envs.snake.drawing.gif import Frames, encoded
+from ouroloop.envs.snake.drawing.paint import paint
+from ouroloop.envs.snake.drawing.scene import Scene
+from ouroloop.envs.snake.drawing.text import characters, draw, half_blocks
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.inspect.contender import contender
 from ouroloop.inspect.evaluation import histogram
@@ -364,7 +368,7 @@ def test_tiles_join() -> None:
 def test_the_head_keeps_its_colour_when_it_has_run_into_something() -> None:
     scene = Scene(6, (7, 8, 9), 20, (), 2, (0, 0, 1, 0), 0, 9, None, 0)
     over = Scene(6, (7, 8, 9), 20, (), None, (), 0, 10, "body", 0)
-    assert [scene_gif.shade_of(scene, part) for part in range(3)] == [scene_gif.shade_of(over, part) for part in range(3)]
+    assert [scene_paint.shade_of(scene, part) for part in range(3)] == [scene_paint.shade_of(over, part) for part in range(3)]
 
 
 def test_watch_writes_a_gif_and_says_what_it_left_out(

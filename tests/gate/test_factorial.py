@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ouroloop.bench.gate.attribution import CASES, beta, measure, rescues
+from ouroloop.bench.gate.attribution import measure
+from ouroloop.bench.gate.effects import CASES, beta, rescues
 from ouroloop.gate.factorial import Attribution, Share, attribute_gain, contrasts, estimate
 
 PARTS = ("reward", "code", "interaction", "total")

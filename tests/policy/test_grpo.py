@@ -12,7 +12,9 @@ import torch
 from pydantic import ValidationError
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, set_seed
 
-from ouroloop.bench.peers.trl import as_rollout, first_gradients, lay_out, our_trainer, stock_trainer
+from ouroloop.bench.peers.ground import lay_out
+from ouroloop.bench.peers.trl import as_rollout, our_trainer, stock_trainer
+from ouroloop.bench.peers.trl_speed import first_gradients
 from ouroloop.envs.loop import Fleet
 from ouroloop.envs.snake.encodings import ACTIONS, encoding_of
 from ouroloop.envs.snake.task import SnakeTask

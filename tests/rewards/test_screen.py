@@ -9,7 +9,9 @@ import pytest
 
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.records import RewardSpec, RewardTerm
-from ouroloop.rewards.screen import Recorded, RewardLimits, circling_pay, progress_column, screen_spec
+from ouroloop.rewards.gameable import circling_pay, progress_column
+from ouroloop.rewards.recorded import Recorded, RewardLimits
+from ouroloop.rewards.screen import screen_spec
 
 FEATURES = ("step", "ate", "approach", "idle", "turned", "distance", "died")
 

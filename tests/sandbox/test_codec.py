@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ouroloop.protocols.errors import CandidateFault
-from ouroloop.sandbox.codec import act_request, read_actions, read_opened, reply_cap
+from ouroloop.sandbox.codec import act_request
 from ouroloop.sandbox.conformance import bank
 from ouroloop.sandbox.guest.wire import CHARACTERS, NUMBERS, as_text, rows
+from ouroloop.sandbox.replies import read_actions, read_opened, reply_cap
 
 ID = "0123456789abcdef"
 SOURCE = "def act(observation, logits):\n    return logits[9]\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
@@ -11,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ouroloop.bench.gate.fixed_size import ALPHA, fixed_size, t_test_power, wald_ratio
 from ouroloop.bench.gate.simulated import Floats, field, raced
 from ouroloop.bench.timing import Report, significant
 from ouroloop.envs.snake.rollout import rollout
@@ -20,7 +20,6 @@ from ouroloop.runs.recipe import GateSettings
 Draw = Callable[[], tuple[Floats, Floats]]
 """() -> utilities of the incumbent (n,) and of one candidate (1, n)."""
 GAIN: Final = GateSettings().gain
-ALPHA: Final = 0.05
 POWER: Final = 0.9
 SPREADS: Final = (0.1, 0.15, 0.2, 0.25, 0.3)
 """Standard deviations of a paired difference; those of players of middling strength are 0.2 to 0.33 (6x6 and 10x10)."""
@@ -34,22 +33,6 @@ DEFAULTS: Final = tuple(product((0.2, 0.28), (0.005, 0.0005), (0.03, 0.05, 0.08,
 """Spread, level and true gain for a recipe's own number of games: the first race of five candidates, and about the fourth."""
 REAL: Final = {"6": (0.200, 0.181), "10": (0.0500, 0.0430)}
 """Board -> how often `greedy` goes astray as incumbent and as candidate; the true gain is then near `GAIN`."""
-
-
-def fixed_size(spread: float, gain: float, alpha: float, power: float) -> int:
-    """Return the pairs that a one-sided paired t-test needs (noncentral t distribution), bisected."""
-    from scipy.stats import nct, t
-
-    def reached(n: int) -> float:
-        return float(nct.sf(t.isf(alpha, n - 1), n - 1, gain / spread * math.sqrt(n)))
-
-    low, high = 2, 4
-    while reached(high) < power:
-        high *= 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if reached(middle) >= power else (middle, high)
-    return high
 
 
 def share_and_pairs(draw: Draw, repetitions: int, level: float = ALPHA) -> tuple[float, float]:
@@ -95,19 +78,6 @@ def _beside(spread: float, gain: float, power: float, pairs: float) -> dict[str,
     }
 
 
-def wald_ratio(alpha: float, power: float) -> float:
-    """Return what a sequential test of two simple normal hypotheses takes, over the fixed-size test's pairs.
-
-    Wald (1945), "Sequential tests of statistical hypotheses", section 4.3: no test of this error and power takes less on
-    average, and it knows variance and gain.
-    """
-    from scipy.stats import norm
-
-    beta = max(1e-3, 1 - power)
-    mean = (1 - beta) * math.log((1 - beta) / alpha) + beta * math.log(beta / (1 - alpha))
-    return float(2 * mean / (norm.isf(alpha) + norm.isf(beta)) ** 2)
-
-
 def simulated(spread: float, gain: float, games: int, seed: int, level: float = ALPHA) -> dict[str, Any]:
     """Return one point: what becomes of candidates with a true gain, given so many pairs at most."""
     rng = np.random.default_rng(seed)
@@ -139,10 +109,3 @@ def measure(report: Report, *, seed: int, workers: int) -> dict[str, Any]:
         document["defaults"] = [job.result() for job in shipped]
         document["real"] = {size: job.result() for size, job in players.items()}
     return document
-
-
-def t_test_power(spread: float, gain: float, games: int) -> float:
-    """Return how often a one-sided paired t-test of so many pairs finds a gain."""
-    from scipy.stats import nct, t
-
-    return significant(float(nct.sf(t.isf(ALPHA, games - 1), games - 1, gain / spread * math.sqrt(games))))

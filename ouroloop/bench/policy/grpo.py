@@ -43,7 +43,9 @@ def measure(seconds: float, report: Report) -> dict[str, Any]:
 
 
 def _size(size: int, seconds: float, report: Report, done: float, scratch: Path) -> dict[str, Any]:
-    from ouroloop.bench.peers.trl import first_gradients, lay_out, our_trainer, states_per_s, stock_trainer
+    from ouroloop.bench.peers.ground import lay_out
+    from ouroloop.bench.peers.trl import our_trainer, stock_trainer
+    from ouroloop.bench.peers.trl_speed import first_gradients, states_per_s
     from ouroloop.envs.snake.task import SnakeTask
     from ouroloop.policy.grpo.config import GrpoConfig
     from ouroloop.policy.settings import Shape

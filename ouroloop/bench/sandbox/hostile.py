@@ -1,11 +1,8 @@
-"""The hostile half of `ouroloop bench sandbox`: when they are gone, and what they cost the next one."""
+"""The hostile half of `ouroloop bench sandbox`: how soon each hostile controller is found out and gone."""
 
 from __future__ import annotations
 
-import gc
-import statistics
 from collections.abc import Callable
-from pathlib import Path
 from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,9 +30,6 @@ HOSTILE: Final = {
 }
 FEW: Final = 16
 """Positions that a hostile controller is asked about."""
-IN_A_ROW: Final = 20
-HEALTHY: Final = 9
-"""Healthy sessions timed before and after."""
 
 
 def deadlines(
@@ -76,54 +70,6 @@ def caught_s(session: Any, observations: Observations, logits: NDArray[np.float3
     except CandidateFault:
         return perf_counter() - start
     return float("inf")
-
-
-def aftermath(
-    box: Sandbox, observations: Observations, logits: NDArray[np.float32], settle: Callable[[], object]
-) -> dict[str, float]:
-    """Return a healthy session's milliseconds, from `open` to its first answer, before and after 20 hostile ones in a row.
-
-    Also how much the host's own memory grew over them, in MB. The first healthy one comes at once after the last hostile one.
-    """
-    few, few_logits = observations.take(slice(0, FEW)), logits[:FEW]
-
-    def healthy_ms() -> float:
-        start = perf_counter()
-        session = box.open(GREEDY)
-        session.act(observations, logits)
-        took = 1e3 * (perf_counter() - start)
-        session.close()
-        return took
-
-    def usual() -> list[float]:
-        took = []
-        for _ in range(HEALTHY):
-            settle()
-            took.append(healthy_ms())
-        return took
-
-    usual()
-    before, memory = usual(), resident_mb()
-    sources = list(HOSTILE.values())
-    for index in range(IN_A_ROW):
-        caught_s(box.open(sources[index % len(sources)]), few, few_logits, 0.0)
-    first = healthy_ms()
-    after = usual()
-    gc.collect()
-    return {
-        "healthy_before_ms": significant(statistics.median(before)),
-        "healthy_at_once_ms": significant(first),
-        "healthy_after_ms": significant(statistics.median(after)),
-        "host_memory_growth_mb": significant(resident_mb() - memory),
-    }
-
-
-def resident_mb() -> float:
-    """Return this process's resident memory in MB; 0 where the system does not tell."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
-    except OSError:
-        return 0.0
 
 
 def verdicts(boxes: dict[str, Sandbox]) -> dict[str, Any]:

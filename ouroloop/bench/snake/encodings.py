@@ -15,27 +15,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ouroloop.bench.peers.general_tokens import general_tokens, least_tokens
 from ouroloop.bench.snake.plan import positions
+from ouroloop.bench.snake.prompts import cases, prompts
 from ouroloop.bench.timing import Report, cpu_share, machine, rounds, significant
-from ouroloop.envs.snake.encodings import ENCODINGS, Encoding, encoding_of
+from ouroloop.envs.snake.encodings import ENCODINGS, encoding_of
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.play import estimate, play
 from ouroloop.policy.serving.local import LocalPolicy
-from ouroloop.policy.settings import Shape
 from ouroloop.policy.sft.fit import SftConfig, fit_sft
-from ouroloop.policy.snake_gpt import create, threads
+from ouroloop.policy.snake_gpt import threads
 from ouroloop.protocols.seeds import game_seeds
 
 if TYPE_CHECKING:
-    from ouroloop.protocols.records import Observations
+    pass
 
 SIZES: Final = (6, 10, 20)
 BATCH: Final = 256
 """Positions that are encoded together."""
 DOCUMENT: Final = {"json": 45, "ascii": 120, "bits": 100}
 """Mean tokens on 10 x 10 as the reference document has them (section 5)."""
-SMALLEST: Final = Shape(hidden=16, layers=1, heads=1, intermediate=16)
 TEACHERS: Final = ("cycle", "greedy")
 LEARNING_SIZE: Final = 6
 STEPS: Final = 150
@@ -95,49 +93,6 @@ def compare(size: int, count: int, seconds: float) -> dict[str, Any]:
         speed = {f"{what}_per_s": significant(rates[f"{what} {name}"].median) for what in ("encodes", "decodes", "decisions")}
         found["encodings"][name] = prompts(encoding_of(name, size), seen) | speed
     return found
-
-
-def cases(name: str, size: int, seen: Observations) -> dict[str, Callable[[], int]]:
-    """Return work on a batch: to ids, back to states, and to logits by a Snake-GPT of the default shape."""
-    encoding, policy = encoding_of(name, size), LocalPolicy(create(size, "snake", Shape(), 0, name))
-    ids, _ = encoding.encode_batch(seen)
-
-    def encodes() -> int:
-        encoding.encode_batch(seen)
-        return len(seen)
-
-    def decodes() -> int:
-        return len([encoding.decode(row) for row in ids])
-
-    def decisions() -> int:
-        return len(policy.logits(seen))
-
-    return {"encodes": encodes, "decodes": decodes, "decisions": decisions}
-
-
-def prompts(encoding: Encoding, seen: Observations) -> dict[str, Any]:
-    """Return how long the prompts are, in each way of counting, and what the vocabulary costs."""
-    tokens = encoding.encode_batch(seen)[1].sum(axis=1)
-    texts = encoding.texts(seen)
-    parameters = {
-        kind: int(create(encoding.size, "snake", shape, 0, encoding.name).model.num_parameters())
-        for kind, shape in (("smallest", SMALLEST), ("default", Shape()))
-    }
-    return {
-        "tokens": {
-            "mean": significant(float(tokens.mean())),
-            "min": int(tokens.min()),
-            "max": int(tokens.max()),
-            "deviation": significant(float(tokens.std()), 3),
-            "variation": significant(float(tokens.std() / tokens.mean()), 3),
-            "constant": bool(tokens.min() == tokens.max()),
-        },
-        "characters": significant(float(np.mean([len(text) for text in texts]))),
-        "general_tokens": significant(float(np.mean(general_tokens(texts)))),
-        "general_tokens_least": significant(float(np.mean(least_tokens(texts)))),
-        "vocabulary": len(encoding.vocabulary),
-        "parameters": parameters,
-    }
 
 
 def learn(name: str, teacher: str, seeds: int) -> dict[str, Any]:

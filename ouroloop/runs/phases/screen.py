@@ -15,7 +15,7 @@ from ouroloop.protocols.seeds import game_seeds
 
 if TYPE_CHECKING:
     from ouroloop.protocols.records import Candidate
-    from ouroloop.rewards.screen import Recorded
+    from ouroloop.rewards.recorded import Recorded
     from ouroloop.runs.context import Run
     from ouroloop.sandbox.screen.static import Screened
 
@@ -108,7 +108,7 @@ def recorded(run: Run) -> Recorded:
 
     They depend on the run's seed alone, so every spec of a run is judged on the same transitions.
     """
-    from ouroloop.rewards.screen import Recorded
+    from ouroloop.rewards.recorded import Recorded
 
     seeds = np.array(game_seeds(run.recipe.seed, "bank", 0, RECORDED_EPISODES), dtype=np.uint64)
     engine = run.task.engine(seeds)

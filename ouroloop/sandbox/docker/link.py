@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
-import struct
 import tempfile
 from pathlib import Path
 from time import monotonic
-from typing import Any, Protocol
+from typing import Protocol
 
-from ouroloop.sandbox.link import Fate, LinkClosed, LinkTimeout, PipeLink, readable
+from ouroloop.sandbox.link import Fate, LinkClosed, LinkTimeout
+from ouroloop.sandbox.pipes import PipeLink, readable
 
 REQUESTS, REPLIES = "/channel/requests", "/channel/replies"
 """Where a container finds its named pipes."""
-STDOUT = 1
 OUT_OF_TIME_STATUSES = (128 + 27, 128 + 24)
 """What init reports of a worker that SIGPROF or SIGXCPU ended."""
-_CHUNK = 1 << 16
 
 
 class Container(Protocol):
@@ -55,7 +52,7 @@ def mounts(folder: tempfile.TemporaryDirectory[str]) -> dict[str, str]:
     return {str(Path(folder.name, Path(inside).name)): inside for inside in (REQUESTS, REPLIES)}
 
 
-class _Contained:
+class Contained:
     """The half of a channel that is about its container."""
 
     _container: Container
@@ -81,7 +78,7 @@ class _Contained:
             self._container.remove()
 
 
-class FifoLink(_Contained, PipeLink):
+class FifoLink(Contained, PipeLink):
     """Named pipes mounted into one container; once it is up they have no name on the host any more.
 
     Args:
@@ -118,71 +115,3 @@ class FifoLink(_Contained, PipeLink):
         os.close(self._replies)
         with contextlib.suppress(OSError):
             self._folder.cleanup()
-
-
-class AttachedLink(_Contained):
-    """Attached stdio of one container.
-
-    Args:
-        stream: the hijacked connection, opened before the container started.
-        container: the one that it belongs to.
-    """
-
-    def __init__(self, stream: Any, container: Container) -> None:
-        # The SDK returns a file object over a unix socket and the socket itself over TCP; keep both alive.
-        self._stream, self._socket = stream, getattr(stream, "_sock", stream)
-        self._container, self._raw, self._payload = container, bytearray(), bytearray()
-
-    def send(self, data: bytes, deadline: float) -> None:
-        """Write everything. Raises LinkClosed, LinkTimeout."""
-        self._socket.settimeout(max(0.001, deadline - monotonic()))
-        try:
-            self._socket.sendall(data)
-        except TimeoutError as error:
-            raise LinkTimeout from error
-        except OSError as error:
-            raise LinkClosed from error
-
-    def receive(self, size: int, deadline: float) -> bytes:
-        """Return exactly `size` bytes of the container's stdout. Raises LinkClosed, LinkTimeout."""
-        while len(self._payload) < size:
-            self._fill(deadline)
-        data = bytes(self._payload[:size])
-        del self._payload[:size]
-        return data
-
-    def pending(self) -> bool:
-        """Whether bytes, or the end, wait to be read."""
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return bool(self._payload) or bool(self._raw) or bool(poll.poll(0))
-
-    def _release(self) -> None:
-        """Close the connection."""
-        self._stream.close()
-
-    def _fill(self, deadline: float) -> None:
-        """Read once and take apart what is complete: 8 bytes of header (stream, size), then the bytes."""
-        left = deadline - monotonic()
-        if left <= 0:
-            raise LinkTimeout
-        self._socket.settimeout(left)
-        try:
-            part = self._socket.recv(_CHUNK)
-        except TimeoutError as error:
-            raise LinkTimeout from error
-        except OSError as error:
-            raise LinkClosed from error
-        if not part:
-            raise LinkClosed
-        self._raw += part
-        while len(self._raw) >= 8:
-            kind, size = struct.unpack(">BxxxI", self._raw[:8])
-            # A large write arrives in pieces; the part at hand is passed on so that memory never holds more than a chunk.
-            have = self._raw[8 : 8 + size]
-            if kind == STDOUT:
-                self._payload += have
-            del self._raw[: 8 + len(have)]
-            if len(have) < size:
-                self._raw[:0] = struct.pack(">BxxxI", kind, size - len(have))
-                break

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ouroloop.protocols.errors import SurroundingsError
+from ouroloop.sandbox.docker.attached import AttachedLink
 from ouroloop.sandbox.docker.container import LABEL, RUN_LABEL, Container, owner, reap
-from ouroloop.sandbox.docker.image import PYTHON, PYTHON_OF_BASE, command, ensure_image
-from ouroloop.sandbox.docker.link import AttachedLink, FifoLink, mounts, named_pipes
+from ouroloop.sandbox.docker.image import PYTHON_OF_BASE, command, ensure_image
+from ouroloop.sandbox.docker.link import FifoLink, mounts, named_pipes
+from ouroloop.sandbox.docker.packing import PYTHON
 from ouroloop.sandbox.limits import Limits
 from ouroloop.sandbox.link import await_ready
 from ouroloop.sandbox.pool import WarmPool

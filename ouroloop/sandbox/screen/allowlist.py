@@ -13,15 +13,8 @@ import warnings
 from collections.abc import Iterable, Iterator
 
 from ouroloop.protocols.errors import CandidateFault
-from ouroloop.sandbox.screen.toplevel import (
-    bindings,
-    check_member,
-    check_module,
-    check_module_names,
-    fault_at,
-    imports_of,
-    is_immutable,
-)
+from ouroloop.sandbox.screen.imports import check_member, fault_at, imports_of
+from ouroloop.sandbox.screen.toplevel import bindings, check_module, check_module_names, is_immutable
 from ouroloop.sandbox.screen.vocabulary import BUILTINS, EXCEPTIONS, METHODS
 
 AST_DEPTH_CAP = 64

@@ -17,11 +17,11 @@ from unidiff import PatchSet
 from unidiff.errors import UnidiffParseError
 
 from ouroloop.protocols.errors import CandidateFault
+from ouroloop.sandbox.screen.hunk_sides import NO_NEWLINE, sides, title
 from ouroloop.sandbox.screen.hunks import recount
 
 EDITABLE = "controller.py"
 """The one path that a patch may name."""
-NO_NEWLINE = "\\ No newline at end of file\n"
 
 _HUNK = re.compile(r"@@ -\d{1,6}(,\d{1,6})? \+\d{1,6}(,\d{1,6})? @@( .*)?\n", re.ASCII)
 _INDEX = re.compile(r"index [0-9a-f]{4,64}\.\.[0-9a-f]{4,64}( 100644)?\n", re.ASCII)
@@ -77,11 +77,11 @@ def apply_diff(diff: str, base: str) -> str:
     for hunk in _hunks(recount(_trimmed(diff), len(old))):
         start = hunk.source_start - (hunk.source_length > 0)
         if start < at or start > len(old):
-            raise CandidateFault("text", f"hunk {_title(hunk)} overlaps the one before it or lies outside the file")
+            raise CandidateFault("text", f"hunk {title(hunk)} overlaps the one before it or lies outside the file")
         new += old[at:start]
         if hunk.target_start - (hunk.target_length > 0) != len(new):
-            raise CandidateFault("text", f"hunk {_title(hunk)}: its new start does not follow from the hunks before it")
-        removed, added = _sides(hunk)
+            raise CandidateFault("text", f"hunk {title(hunk)}: its new start does not follow from the hunks before it")
+        removed, added = sides(hunk)
         at = start + len(removed)
         if old[start:at] != removed:
             raise CandidateFault("text", _mismatch(hunk, old[start:at], removed, start))
@@ -115,37 +115,11 @@ def _hunks(lines: list[str]) -> list[Any]:
     return hunks
 
 
-def _sides(hunk: Any) -> tuple[list[str], list[str]]:
-    """Return what a hunk takes away and what it puts there, context in both."""
-    removed: list[str] = []
-    added: list[str] = []
-    last = ""
-    for line in hunk:
-        kind, value = line.line_type, line.value
-        if kind == "\\":
-            if kind + value != NO_NEWLINE or last not in ("-", "+", " "):
-                raise CandidateFault("text", f"hunk {_title(hunk)}: unknown marker {(kind + value)[:60]!r}")
-            for side in [removed] if last == "-" else [added] if last == "+" else [removed, added]:
-                side[-1] = side[-1].removesuffix("\n")
-        elif kind not in ("-", "+", " "):
-            raise CandidateFault("text", f"hunk {_title(hunk)}: an empty line after the counted lines")
-        else:
-            removed += [value] * (kind != "+")
-            added += [value] * (kind != "-")
-        last = kind
-    return removed, added
-
-
-def _title(hunk: Any) -> str:
-    """Name a hunk by its header's numbers."""
-    return f"@@ -{hunk.source_start},{hunk.source_length} +{hunk.target_start},{hunk.target_length} @@"
-
-
 def _mismatch(hunk: Any, found: list[str], expected: list[str], start: int) -> str:
     """Say which line of a hunk does not match; a model can act on it."""
     for offset, line in enumerate(expected):
         here = found[offset] if offset < len(found) else None
         if here != line:
             what = "the file ends before it" if here is None else f"the file has {here[:80]!r}"
-            return f"hunk {_title(hunk)}: line {start + offset + 1} should be {line[:80]!r}, but {what}"
-    return f"hunk {_title(hunk)} does not match"
+            return f"hunk {title(hunk)}: line {start + offset + 1} should be {line[:80]!r}, but {what}"
+    return f"hunk {title(hunk)} does not match"

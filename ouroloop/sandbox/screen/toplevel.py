@@ -8,16 +8,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from ouroloop.protocols.errors import CandidateFault
-from ouroloop.sandbox.screen.vocabulary import BUILTINS, EXCEPTIONS, MODULES, TYPING
+from ouroloop.sandbox.screen.imports import fault_at
+from ouroloop.sandbox.screen.vocabulary import BUILTINS, EXCEPTIONS
 
 _KEPT_NAMES = BUILTINS | EXCEPTIONS
 """Names that a module may not bind: its constants are built with them."""
-
-
-def fault_at(node: ast.AST, reason: str) -> CandidateFault:
-    """Return the fault of a node, with its line."""
-    return CandidateFault("ast", f"line {getattr(node, 'lineno', 1)}: {reason}")
 
 
 def check_module(tree: ast.Module) -> None:
@@ -80,46 +75,6 @@ def is_immutable(node: ast.expr, displays: bool = False) -> bool:
         case ast.Call(func=ast.Name(id="float"), args=[ast.Constant(value=str() | int() | float())], keywords=[]):
             return True
     return False
-
-
-def imports_of(tree: ast.Module) -> tuple[dict[str, frozenset[str] | None], set[str]]:
-    """Return the modules by the name they are bound to (None: any public name), and every name that imports bind."""
-    modules: dict[str, frozenset[str] | None] = {}
-    imported: set[str] = set()
-    origins: dict[str, tuple[str, str]] = {}
-    allowed: dict[str, frozenset[str] | None] = {**MODULES, "toolkit": None, "typing": TYPING}
-    for node in tree.body:
-        if not isinstance(node, ast.Import | ast.ImportFrom):
-            continue
-        future = isinstance(node, ast.ImportFrom) and node.module == "__future__" and not node.level
-        if future and [(alias.name, alias.asname) for alias in node.names] == [("annotations", None)]:
-            continue
-        for alias in node.names:
-            home = alias.name if isinstance(node, ast.Import) else (node.module or "")
-            if home == "typing" and isinstance(node, ast.Import):
-                raise fault_at(node, "write `from typing import ...` with the names that you need")
-            if home not in allowed or (isinstance(node, ast.ImportFrom) and node.level):
-                raise fault_at(node, f"import of {home!r}; allowed are {', '.join(sorted(allowed))}")
-            bound = alias.asname or alias.name
-            if bound in imported and origins.get(bound) != (home, alias.name):
-                raise fault_at(node, f"{bound!r} is imported twice")
-            origins[bound] = (home, alias.name)
-            if home == "typing":
-                check_member(node, home, alias.name, TYPING)  # for annotations alone: as a value it does not exist
-                continue
-            imported.add(bound)
-            if isinstance(node, ast.Import):
-                modules[bound] = allowed[home]
-            else:
-                check_member(node, home, alias.name, allowed[home])
-    return modules, imported
-
-
-def check_member(node: ast.AST, home: str, name: str, allowed: frozenset[str] | None) -> None:
-    """Refuse a module's name that is not on its list."""
-    if name.startswith("_") or name == "*" or (allowed is not None and name not in allowed):
-        listed = "its public functions" if allowed is None else ", ".join(sorted(allowed))
-        raise fault_at(node, f"{home}.{name} is not allowed; of {home} there are {listed}")
 
 
 def bindings(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.AST]]:

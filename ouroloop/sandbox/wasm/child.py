@@ -15,7 +15,7 @@ from wasmtime.component import Component, Linker
 
 from ouroloop.sandbox.guest.lockdown import confine
 from ouroloop.sandbox.guest.wire import READY, REPLY, REQUEST
-from ouroloop.sandbox.link import OUT_OF_TIME
+from ouroloop.sandbox.pipes import OUT_OF_TIME
 
 FUEL_PER_US = 25_000
 """Fuel for a microsecond of the native interpreter: a plain loop needs 2300 an iteration and 0.06 us natively, calls less."""

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ouroloop.protocols.errors import SurroundingsError
 from ouroloop.sandbox.limits import Limits
-from ouroloop.sandbox.link import ProcessLink, await_ready
+from ouroloop.sandbox.link import await_ready
+from ouroloop.sandbox.pipes import ProcessLink
 from ouroloop.sandbox.pool import WarmPool
 from ouroloop.sandbox.session import WorkerSession
 from ouroloop.sandbox.wasm.build import prepare

@@ -15,6 +15,7 @@ from ouroloop.protocols.errors import SurroundingsError, UsageError
 
 pytest.importorskip("stable_baselines3")
 from ouroloop.bench.peers import sb3 as baselines_sb3
+from ouroloop.bench.peers import sb3_games
 
 STEPS = {"ppo": 4096, "dqn": 2500}
 KINDS = list(STEPS)
@@ -106,7 +107,7 @@ def test_same_seed_same_bytes(made, task, tmp_path, kind):
 
 def test_the_games_are_the_environments():
     task = SnakeTask(6, wall_map="......\n.#....\n......\n......\n....#.\n......", start_length=1)
-    games = baselines_sb3.Games(task, 5)
+    games = sb3_games.Games(task, 5)
     boards = games.reset()
     assert (boards[:, 1, 1] == 4).all()
     assert (boards == 4).sum() == 2 * len(boards)

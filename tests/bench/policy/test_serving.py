@@ -5,7 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-from ouroloop.bench.policy.serving import BATCHES, ROUNDS, Speed, deciding, interleaved, running, speedups, table
+from ouroloop.bench.peers.servers import running
+from ouroloop.bench.policy.rates import BATCHES, ROUNDS, Speed, interleaved, speedups, table
+from ouroloop.bench.policy.serving import deciding
 from ouroloop.envs.snake.encodings import ACTIONS
 from ouroloop.protocols.errors import SurroundingsError
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from ouroloop.bench.sandbox.hostile import FEW, HOSTILE, aftermath, deadlines, verdicts
+from ouroloop.bench.sandbox.aftermath import aftermath
+from ouroloop.bench.sandbox.hostile import FEW, HOSTILE, deadlines, verdicts
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.protocols.ports import Sandbox
 from ouroloop.sandbox.choose import choose

@@ -13,7 +13,8 @@ import pytest
 from ouroloop.protocols.errors import CandidateFault, SurroundingsError
 from ouroloop.sandbox import conformance
 from ouroloop.sandbox.conformance import GREEDY, bank
-from ouroloop.sandbox.link import ProcessLink, await_ready
+from ouroloop.sandbox.link import await_ready
+from ouroloop.sandbox.pipes import ProcessLink
 from ouroloop.sandbox.session import WorkerSession
 from ouroloop.sandbox.wasm.sandbox import WasmSandbox, prepare
 from tests.sandbox.processes import children, is_dead

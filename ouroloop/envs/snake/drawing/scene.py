@@ -4,28 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
     from ouroloop.protocols.ports import Engine
     from ouroloop.protocols.records import Observations
-
-Colour: TypeAlias = tuple[int, int, int]
-
-NIGHT: Final[Colour] = (15, 18, 26)
-"""Around the board."""
-GROUND: Final[tuple[Colour, Colour]] = ((25, 30, 42), (29, 35, 49))
-"""Cells, as a chessboard has them."""
-STONE: Final[Colour] = (92, 103, 125)
-APPLE: Final[Colour] = (255, 92, 92)
-LEAF: Final[Colour] = (126, 217, 107)
-INK: Final[Colour] = (16, 24, 32)
-PALE: Final[Colour] = (236, 240, 247)
-MUTED: Final[Colour] = (138, 148, 168)
-BODY: Final[tuple[Colour, ...]] = ((205, 246, 96), (66, 205, 134), (30, 128, 150), (52, 74, 138))
-"""The snake from head to tail."""
 ENDS: Final = {"won": "the board is full", "wall": "ran into a wall", "body": "ran into itself", "starved": "starved"}
 """How a game ended, in words."""
 WALL_CODE: Final = 4
@@ -81,19 +66,6 @@ class Scene:
     def share(self, part: int) -> float:
         """Return where a part lies on the gradient, in [0, 1]."""
         return part / max(REACH, len(self.snake) - 1)
-
-
-def gradient(share: float) -> Colour:
-    """Return the snake's colour at a share of its length, 0 at the head and 1 at the tail."""
-    at = share * (len(BODY) - 1)
-    low = min(int(at), len(BODY) - 2)
-    return blend(BODY[low], BODY[low + 1], at - low)
-
-
-def blend(first: Colour, second: Colour, share: float) -> Colour:
-    """Return the colour that is so far, in [0, 1], from the first to the second."""
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
-    return red, green, blue
 
 
 def scene_of(

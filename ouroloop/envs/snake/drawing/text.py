@@ -18,19 +18,13 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from ouroloop.envs.snake.drawing.scene import APPLE, ENDS, GROUND, LEAF, MUTED, PALE, STONE, Colour, Scene, blend, gradient
+from ouroloop.envs.snake.drawing.colours import GROUND, MUTED, PALE, Colour, gradient
+from ouroloop.envs.snake.drawing.dots import fineness, points
+from ouroloop.envs.snake.drawing.scene import ENDS, Scene
 
 ARROWS: Final = "↑↓←→"
 BAR: Final = 20
 """Columns of a whole bar."""
-PANEL: Final = 38
-"""Columns beside the board."""
-FRAME: Final = 4
-"""Rows above, below and around the board."""
-FINEST: Final = 4
-"""Most points a side of a cell."""
-STEPS: Final = ((-1, 0), (1, 0), (0, -1), (0, 1))
-"""Row and column of a step up, down, left and right."""
 
 
 def draw(scene: Scene, console: Console, actions: tuple[str, ...], title: str) -> RenderableType:
@@ -50,73 +44,6 @@ def draw(scene: Scene, console: Console, actions: tuple[str, ...], title: str) -
     table = Table.grid(padding=(0, 2))
     table.add_row(panel, _beside(scene, actions))
     return table
-
-
-def fineness(size: int, console: Console) -> int:
-    """Return the points a side of a cell, 1 to `FINEST`, with which a board of this size fits."""
-    fits = min((console.width - PANEL) // size, 2 * (console.height - FRAME) // size)
-    return max(1, min(FINEST, fits))
-
-
-def points(scene: Scene, fine: int) -> NDArray[np.uint8]:
-    """Return the board as points: (size * fine, size * fine, 3) uint8.
-
-    From three points a side on, the snake leaves one free to its right and below, except towards its next part, so that
-    neighbouring lanes are told apart.
-    """
-    size = scene.size
-    ground = np.array(GROUND, np.uint8)[np.indices((size, size)).sum(axis=0) % 2]
-    picture: NDArray[np.uint8] = ground.repeat(fine, axis=0).repeat(fine, axis=1)
-    thick = fine if fine < 3 else fine - 1
-    for wall in scene.walls:
-        _cell(picture, wall, size, fine)[:thick, :thick] = STONE
-    for part in range(len(scene.snake) - 1, -1, -1):
-        colour = gradient(scene.share(part))
-        own = _cell(picture, scene.snake[part], size, fine)
-        own[:thick, :thick] = colour
-        if part:
-            _bridge(picture, scene, part, fine, colour)
-    if scene.food >= 0:
-        _apple(_cell(picture, scene.food, size, fine)[:thick, :thick])
-    _head(_cell(picture, scene.snake[0], size, fine)[:thick, :thick], scene.heading)
-    return picture
-
-
-def _cell(picture: NDArray[np.uint8], at: int, size: int, fine: int) -> NDArray[np.uint8]:
-    """Return the points of a cell, a view."""
-    row, column = divmod(at, size)
-    own: NDArray[np.uint8] = picture[row * fine : (row + 1) * fine, column * fine : (column + 1) * fine]
-    return own
-
-
-def _bridge(picture: NDArray[np.uint8], scene: Scene, part: int, fine: int, colour: Colour) -> None:
-    """Fill the gap between a part and the one before it, which lies right of or below one of the two."""
-    first, second = sorted((scene.snake[part], scene.snake[part - 1]))
-    gap, thick = _cell(picture, first, scene.size, fine), fine if fine < 3 else fine - 1
-    if second == first + 1:
-        gap[:thick, thick:] = colour
-    else:
-        gap[thick:, :thick] = colour
-
-
-def _apple(own: NDArray[np.uint8]) -> None:
-    """Draw the food into the points of its cell; with three points a side it has a leaf."""
-    ground = own[0, 0].copy()
-    own[:] = APPLE
-    if len(own) >= 3:
-        own[0, 0], own[0, -1] = ground, LEAF
-
-
-def _head(own: NDArray[np.uint8], heading: int) -> None:
-    """Draw the head into the points of its cell: with eyes where there is room, else pale."""
-    if len(own) < 3:
-        own[:] = blend(gradient(0.0), PALE, 0.7)
-        return
-    down, right = STEPS[heading]
-    front = len(own) - 1
-    row, column = {-1: 0, 1: front}.get(down), {-1: 0, 1: front}.get(right)
-    for side in (0, front):
-        own[side if row is None else row, side if column is None else column] = PALE
 
 
 def half_blocks(picture: NDArray[np.uint8]) -> Text:

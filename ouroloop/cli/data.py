@@ -1,0 +1,64 @@
+"""The command `train data`: what policies learn from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+FOLDER = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--teacher", default="best", show_default=True, help="astar, greedy, cycle, early, best or random.")
+@click.option("--games", default=1000, show_default=True, type=int, help="Games to play.")
+@click.option("--out", type=FOLDER, required=True, help="The Arrow file; FILE.json beside it holds the statistics.")
+@click.option("--size", default=10, show_default=True, type=int, help="Side of the board, 4 to 128.")
+@click.option("--walls", default=0.0, show_default=True, type=float, help="Share of cells that become walls, 0 to 0.25.")
+@click.option("--map", "wall_map", type=FOLDER, help="A file of `#` and `.`: walls that every game has.")
+@click.option("--food", default="uniform", show_default=True, help="uniform or clustered.")
+@click.option("--per-length", default=8, show_default=True, type=int, help="Positions kept per game and length of the snake.")
+@click.option("--noise", default=0.0, show_default=True, type=float, help="Share of other safe moves among those played.")
+@click.option("--least-steps", default=10, show_default=True, type=int, help="Shorter games are dropped.")
+@click.option("--seed", default=0, show_default=True, type=int)
+@click.option("--workers", type=click.IntRange(1, 1024), help="Threads; all processors by default. The file is the same.")
+@click.option("--json", "as_json", is_flag=True, help="Print the statistics as JSON.")
+def data(
+    teacher: str,
+    games: int,
+    out: Path,
+    size: int,
+    walls: float,
+    wall_map: Path | None,
+    food: str,
+    per_length: int,
+    noise: float,
+    least_steps: int,
+    seed: int,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Write positions of a teacher's games to an Arrow file, short and long snakes alike, all equally good moves marked."""
+    from ouroloop.cli.printing import print_rich, statistics_table
+    from ouroloop.envs.snake.task import SnakeTask
+    from ouroloop.envs.snake.teacher_data import DataConfig, write_positions
+    from ouroloop.runs.progress import progress
+    from ouroloop.runs.recipe import read_text
+
+    text = None if wall_map is None else read_text(wall_map, "map")
+    task = SnakeTask(size, walls, wall_map=text, food=food)
+    config = DataConfig(teacher, games, seed, per_length, noise, least_steps)
+    with progress() as shown:
+        found = write_positions(
+            task,
+            config,
+            out,
+            workers=workers,
+            report=lambda done, all_: shown.advance("games", done / all_, f"{done} of {all_}"),
+        )
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    print_rich(statistics_table(found))
+    click.echo(f"positions: {out}\nnext: python -c \"import datasets; print(datasets.Dataset.from_file('{out}')[0])\"")
