@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import click
 
 from ouroloop.cli.options import FOLDER
 from ouroloop.protocols.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 Sandbox = Literal["auto", "docker", "wasm"]
 F = TypeVar("F", bound=Callable[..., None])
