@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from ouroloop.bench import timing
-from ouroloop.bench.sandbox import aftermath, hostile
-from ouroloop.bench.sandbox import suite as sandbox
+from ouroloop.bench.sandbox import aftermath, hostile, starts
 from ouroloop.bench.snake import document, engine, plan, teachers, ways
 from ouroloop.cli.bench import SUITES
 from ouroloop.cli.main import call
@@ -27,7 +26,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "GROWTH_SIZES", (6, 8))
     monkeypatch.setattr(teachers, "ROWS", (("astar", 6, 3, 0.0), ("best", 6, 1, 0.0), ("best", 6, 3, 0.2)))
     monkeypatch.setattr(teachers, "GAMES", 20)
-    monkeypatch.setattr(sandbox, "STARTS", 2)
+    monkeypatch.setattr(starts, "STARTS", 2)
     monkeypatch.setattr(hostile, "HOSTILE", {"memory": hostile.HOSTILE["memory"]})
     monkeypatch.setattr(hostile, "FAULTS", {"text": hostile.FAULTS["text"], "import": hostile.FAULTS["import"]})
     monkeypatch.setattr(aftermath, "IN_A_ROW", 2)

@@ -9,8 +9,8 @@ import pytest
 
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.protocols.ports import Sandbox
-from ouroloop.sandbox.conformance import GREEDY
 from ouroloop.sandbox.docker.sandbox import DockerSandbox
+from ouroloop.sandbox.probes import GREEDY
 from ouroloop.sandbox.screen.static import static_screen
 from ouroloop.sandbox.wasm.sandbox import WasmSandbox
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.sandbox.codec import act_request
-from ouroloop.sandbox.conformance import bank
 from ouroloop.sandbox.guest.wire import CHARACTERS, NUMBERS, as_text, rows
+from ouroloop.sandbox.probes import bank
 from ouroloop.sandbox.replies import read_actions, read_opened, reply_cap
 
 ID = "0123456789abcdef"

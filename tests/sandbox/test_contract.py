@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ouroloop.protocols.errors import CandidateFault
-from ouroloop.sandbox.conformance import GREEDY, bank
 from ouroloop.sandbox.contract import check_contract
+from ouroloop.sandbox.probes import GREEDY, bank
 from ouroloop.sandbox.wasm.sandbox import WasmSandbox
 from tests.sandbox.processes import children
 

@@ -12,9 +12,9 @@ from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.ports import Sandbox
 from ouroloop.sandbox.breakout import broken_out
 from ouroloop.sandbox.choose import choose
-from ouroloop.sandbox.conformance import GREEDY, bank
 from ouroloop.sandbox.contract import check_contract
 from ouroloop.sandbox.limits import Limits
+from ouroloop.sandbox.probes import GREEDY, bank
 from ouroloop.sandbox.screen.static import static_screen
 from ouroloop.sandbox.wasm.sandbox import SLOWDOWN
 from tests.sandbox.hostile import Hostile, corpus

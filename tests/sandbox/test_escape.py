@@ -21,9 +21,9 @@ from ouroloop.envs.snake.engine.games import SnakeEngine
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.records import Observations
 from ouroloop.sandbox.breakout import broken_out
-from ouroloop.sandbox.conformance import GREEDY, bank
 from ouroloop.sandbox.docker.container import LABEL, owner
 from ouroloop.sandbox.docker.sandbox import DockerSandbox, connect
+from ouroloop.sandbox.probes import GREEDY, bank
 from ouroloop.sandbox.wasm.sandbox import WasmSandbox
 from tests.sandbox.processes import children
 

@@ -7,9 +7,9 @@ from time import monotonic
 import pytest
 
 from ouroloop.protocols.errors import CandidateFault
-from ouroloop.sandbox.conformance import GREEDY, bank
 from ouroloop.sandbox.limits import Limits
 from ouroloop.sandbox.link import Fate, LinkClosed, LinkTimeout
+from ouroloop.sandbox.probes import GREEDY, bank
 from ouroloop.sandbox.session import WorkerSession
 
 

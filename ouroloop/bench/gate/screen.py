@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ouroloop.bench.gate.screened import InProcess, WeakPolicy, breed
-from ouroloop.bench.sandbox.suite import await_pool, installed
+from ouroloop.bench.sandbox.starts import await_pool
+from ouroloop.bench.sandbox.suite import installed
 from ouroloop.bench.timing import Report, machine, significant
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.gate.bank import HORIZON, Bank, Failures, build_bank

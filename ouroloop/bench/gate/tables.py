@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.table import Table
 
 from ouroloop.bench.gate.report.grid import grid
 from ouroloop.bench.gate.report.verdicts import defaults, mixed, nulls, power, races, real_power
-
-if TYPE_CHECKING:
-    pass
 
 
 def tables(document: dict[str, Any]) -> list[Table]:

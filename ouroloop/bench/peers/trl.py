@@ -7,7 +7,7 @@ games. The stock trainer has its settings as fast as they go here: no recomputed
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from datasets import Dataset
@@ -19,9 +19,6 @@ from ouroloop.policy.grpo.trainer import Batch, SharedPromptTrainer, build_train
 from ouroloop.policy.snake_gpt import load
 from ouroloop.policy.tokenizer import build_tokenizer
 from ouroloop.policy.training import plain_arguments, strip_console
-
-if TYPE_CHECKING:
-    pass
 
 MANY = 1_000_000
 """Steps of a training that a clock ends."""

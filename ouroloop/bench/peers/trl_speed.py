@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from transformers import TrainerCallback
 
 from ouroloop.bench.peers.ground import Ground
 from ouroloop.bench.peers.trl import our_trainer, stock_trainer
-
-if TYPE_CHECKING:
-    pass
 
 Gradients: TypeAlias = dict[str, torch.Tensor]
 WARM = 2

@@ -5,12 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ouroloop.bench.timing import Report, significant
 
-if TYPE_CHECKING:
-    pass
 BATCHES: Final = (1, 16, 64, 256)
 ROUNDS: Final = 5
 

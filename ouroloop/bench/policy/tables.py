@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from rich.table import Table
 
@@ -11,9 +11,6 @@ from ouroloop.bench.gate.report.grid import grid
 from ouroloop.bench.policy.report.demands import demands
 from ouroloop.bench.policy.report.scores import baselines, distill, gain, quantise, scratch, shipped
 from ouroloop.bench.policy.report.wording import clear, groups
-
-if TYPE_CHECKING:
-    pass
 
 
 def tables(document: dict[str, Any]) -> list[Table]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ouroloop.bench.sandbox.hostile import FEW, HOSTILE, caught_s
 from ouroloop.bench.timing import significant
-from ouroloop.sandbox.conformance import GREEDY
+from ouroloop.sandbox.probes import GREEDY
 
 if TYPE_CHECKING:
     import numpy as np

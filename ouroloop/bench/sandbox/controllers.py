@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ouroloop.sandbox.conformance import GREEDY
+from ouroloop.sandbox.probes import GREEDY
 
 TRIVIAL: Final = "def act(observation, logits):\n    return 0\n"
 FLOOD: Final = """\

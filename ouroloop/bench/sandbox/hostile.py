@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ouroloop.bench.timing import significant
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.sandbox.breakout import HELD, broken_out
-from ouroloop.sandbox.conformance import FAULTS, GREEDY, layer_of
 from ouroloop.sandbox.limits import Limits
+from ouroloop.sandbox.probes import FAULTS, GREEDY, layer_of
 from ouroloop.sandbox.session import WorkerSession
 from ouroloop.sandbox.wasm.sandbox import SLOWDOWN
 

@@ -6,35 +6,27 @@ that are ready. Wall clock, medians.
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from time import perf_counter, sleep
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from ouroloop.bench.sandbox.aftermath import aftermath
 from ouroloop.bench.sandbox.batches import ROWS, batches
-from ouroloop.bench.sandbox.controllers import FLOOD, TRIVIAL
+from ouroloop.bench.sandbox.controllers import FLOOD
 from ouroloop.bench.sandbox.hostile import deadlines, verdicts
+from ouroloop.bench.sandbox.starts import await_pool, median_ms, starts
 from ouroloop.bench.timing import Report, machine, significant
 from ouroloop.envs.snake.task import SnakeTask, toolkit_source
 from ouroloop.protocols.errors import SurroundingsError
 from ouroloop.sandbox.choose import choose
-from ouroloop.sandbox.docker.sandbox import DockerSandbox
 from ouroloop.sandbox.screen.static import static_screen
-from ouroloop.sandbox.wasm.sandbox import WasmSandbox
 
 if TYPE_CHECKING:
-    from ouroloop.protocols.ports import Sandbox, Session
+    from ouroloop.protocols.ports import Sandbox
 
 SIZE: Final = 10
-STARTS: Final = 12
-"""Sessions opened to time it."""
-REMOVAL_S: Final = 0.4
-"""After so long the daemon has removed a container, so that it does not disturb what is timed next."""
 
 
 def measure(peers: Path, count: int, seconds: float, report: Report) -> dict[str, Any]:
@@ -83,17 +75,6 @@ def installed() -> dict[str, Sandbox]:
     return boxes
 
 
-def median_ms(work: Callable[[], object], count: int, before: Callable[[], object] = lambda: None) -> float:
-    """Return the median milliseconds of some calls, one more made first."""
-    took = []
-    for _ in range(count + 1):
-        before()
-        start = perf_counter()
-        work()
-        took.append(1e3 * (perf_counter() - start))
-    return significant(statistics.median(took[1:]))
-
-
 def screening() -> dict[str, Any]:
     """Return the milliseconds of the static screen on a controller of 200 lines, by layer."""
     helper = "def helper_{0}(board, size):\n    total = 0\n    for cell in board:\n        if cell == {0}:\n"
@@ -103,32 +84,3 @@ def screening() -> dict[str, Any]:
     total = median_ms(lambda: static_screen(source, base), 15)
     layers = {layer: significant(ms) for layer, ms in static_screen(source, base).ms.items()}
     return {"lines": source.count("\n"), "total_ms": total, "ms": layers}
-
-
-def starts(box: Sandbox) -> dict[str, Any]:
-    """Return how long it takes until a controller is loaded: from nothing, and from the pool."""
-    sessions: list[Session] = []
-
-    def open_one() -> None:
-        sessions.append(box.open(TRIVIAL))
-
-    def settle() -> None:
-        while sessions:
-            sessions.pop().close()
-        await_pool(box)
-
-    found = {"warm_ms": median_ms(open_one, STARTS, settle)}
-    cold = (DockerSandbox if isinstance(box, DockerSandbox) else WasmSandbox)(toolkit_source(), warm=0)
-    try:
-        found["cold_ms"] = median_ms(lambda: sessions.append(cold.open(TRIVIAL)), STARTS // 2, settle)
-    finally:
-        cold.close()
-    settle()
-    return found
-
-
-def await_pool(box: Sandbox) -> None:
-    """Wait until a pool is full again, and what was removed is gone."""
-    cast("DockerSandbox | WasmSandbox", box).await_warm()
-    if isinstance(box, DockerSandbox):
-        sleep(REMOVAL_S)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ouroloop.bench.snake.actions import ACTIONS
 from ouroloop.bench.snake.ways import BATCHES, SIZE
 from ouroloop.bench.timing import Rates, cpu_share, significant
-
-if TYPE_CHECKING:
-    pass
 
 
 def document(rates: dict[str, Rates], shares: dict[str, float], heard: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:

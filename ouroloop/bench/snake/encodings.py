@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -25,9 +25,6 @@ from ouroloop.policy.serving.local import LocalPolicy
 from ouroloop.policy.sft.fit import SftConfig, fit_sft
 from ouroloop.policy.snake_gpt import threads
 from ouroloop.protocols.seeds import game_seeds
-
-if TYPE_CHECKING:
-    pass
 
 SIZES: Final = (6, 10, 20)
 BATCH: Final = 256

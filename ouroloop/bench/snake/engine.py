@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ouroloop.bench.snake.actions import ACTIONS
 from ouroloop.bench.snake.document import document
 from ouroloop.bench.snake.ways import BATCHES, SIZE, batch_call, fused, single
 from ouroloop.bench.timing import Report, ask_peer, machine, rounds, significant
-
-if TYPE_CHECKING:
-    pass
 
 GROWTH_BATCHES: Final = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536)
 GROWTH_SIZES: Final = (6, 8, 10, 16, 24, 32, 48, 64, 96, 128)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import gymnasium
 import numpy as np
@@ -15,9 +15,6 @@ from ouroloop.envs.snake.engine import batch
 from ouroloop.envs.snake.engine.games import SnakeEngine
 from ouroloop.envs.snake.engine.state import State
 from ouroloop.envs.snake.rollout import wander
-
-if TYPE_CHECKING:
-    pass
 
 SIZE: Final = 10
 BATCHES: Final = (1, 256, 4096)

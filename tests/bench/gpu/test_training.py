@@ -2,6 +2,7 @@
 
 import pytest
 
+from ouroloop.bench.gpu import speed
 from ouroloop.bench.gpu import training as policy_gpu
 from ouroloop.bench.gpu.chip import flops_per_token, peak_flops
 from ouroloop.policy.sft.config import SftConfig
@@ -22,7 +23,7 @@ def test_a_product_takes_time():
 
 
 def test_a_clock_tells_the_median_of_steps_after_the_first():
-    clock = policy_gpu.Clock(ends=[*range(0, 10 * policy_gpu.WARM, 10), 100.0, 101.0, 103.0, 104.0])
+    clock = speed.Clock(ends=[*range(0, 10 * speed.WARM, 10), 100.0, 101.0, 103.0, 104.0])
     assert clock.per_step() == 1.0
 
 
@@ -33,7 +34,7 @@ def test_the_document_says_speed_and_way(monkeypatch):
     found = policy_gpu.measure(
         lambda what, share: heard.append(what),
         device="cpu",
-        speeds={"tiny": {"steps": policy_gpu.WARM + 3, "batch": 8, "shape": TINY}},
+        speeds={"tiny": {"steps": speed.WARM + 3, "batch": 8, "shape": TINY}},
         climb=climb,
     )
     row = found["training"]["tiny"]

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from ouroloop.protocols.errors import CandidateFault, SurroundingsError
-from ouroloop.sandbox import conformance
-from ouroloop.sandbox.conformance import FAULTS, GREEDY, bank
+from ouroloop.sandbox import conformance, walls
 from ouroloop.sandbox.docker.container import LABEL, owner, reap
 from ouroloop.sandbox.docker.sandbox import DockerSandbox, connect
+from ouroloop.sandbox.probes import FAULTS, GREEDY, bank
 from ouroloop.sandbox.wasm.sandbox import WasmSandbox
 
 pytestmark = pytest.mark.docker
-SLOW = [conformance.finds_faults, conformance.holds_what_breaks_out]
+SLOW = [walls.finds_faults, walls.holds_what_breaks_out]
 FAST = [check for check in conformance.CHECKS if check not in SLOW]
 
 

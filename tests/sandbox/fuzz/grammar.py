@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from ouroloop.sandbox.conformance import GREEDY
+from ouroloop.sandbox.probes import GREEDY
 from ouroloop.sandbox.screen.diff import make_diff
 
 CORPUS = Path(__file__).parents[1] / "corpus"

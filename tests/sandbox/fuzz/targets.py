@@ -7,9 +7,9 @@ import json
 import struct
 
 from ouroloop.protocols.errors import CandidateFault
-from ouroloop.sandbox.conformance import GREEDY, bank
 from ouroloop.sandbox.limits import Limits
 from ouroloop.sandbox.link import Fate, LinkClosed
+from ouroloop.sandbox.probes import GREEDY, bank
 from ouroloop.sandbox.screen.diff import apply_diff, check_paths, make_diff
 from ouroloop.sandbox.screen.edits import apply_edits, read_edits
 from ouroloop.sandbox.screen.reply import read_reply

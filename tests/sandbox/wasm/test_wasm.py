@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from ouroloop.protocols.errors import CandidateFault, SurroundingsError
-from ouroloop.sandbox import conformance
-from ouroloop.sandbox.conformance import GREEDY, bank
+from ouroloop.sandbox import conformance, walls
 from ouroloop.sandbox.link import await_ready
 from ouroloop.sandbox.pipes import ProcessLink
+from ouroloop.sandbox.probes import GREEDY, bank
 from ouroloop.sandbox.session import WorkerSession
 from ouroloop.sandbox.wasm.sandbox import WasmSandbox, prepare
 from tests.sandbox.processes import children, is_dead
 
-SLOW = [conformance.finds_faults, conformance.holds_what_breaks_out]
+SLOW = [walls.finds_faults, walls.holds_what_breaks_out]
 FAST = [check for check in conformance.CHECKS if check not in SLOW]
 
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from rich.table import Table
-
-if TYPE_CHECKING:
-    pass
 
 OURS, THEIRS, BAD = "#1f6f54", "#c0622d", "#b03a2e"
 

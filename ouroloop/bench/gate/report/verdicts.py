@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.table import Table
 
 from ouroloop.bench.gate.report.grid import grid
-
-if TYPE_CHECKING:
-    pass
 
 
 def nulls(document: dict[str, Any]) -> Table:

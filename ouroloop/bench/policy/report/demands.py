@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from rich.table import Table
 
 from ouroloop.bench.gate.report.grid import grid
 from ouroloop.bench.policy.report.wording import share, side, spread
-
-if TYPE_CHECKING:
-    pass
 
 Demand = tuple[str, str, str, bool | None]
 """What must be shown, what is asked, what was found, and whether that is enough; None where it was not measured."""

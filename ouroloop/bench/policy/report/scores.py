@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.table import Table
 
 from ouroloop.bench.gate.report.grid import grid
 from ouroloop.bench.policy.report.wording import share, side, spread
-
-if TYPE_CHECKING:
-    pass
 
 
 def scratch(section: dict[str, Any]) -> list[Table]:
