@@ -46,7 +46,7 @@ def test_all_is_what_dir_shows_and_each_name_comes_from_where_type_checkers_see_
 
 
 def test_an_unknown_name_is_told_the_known_ones() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'train'; its public names are .*compare"):
+    with pytest.raises(AttributeError, match=r"no attribute 'train'; its public names are .*compare"):
         _ = ouroloop.train  # type: ignore[attr-defined]
 
 
@@ -120,16 +120,16 @@ def test_what_a_resumed_run_could_not_make_again_is_refused(monkeypatch: pytest.
     class Local(HostilePatcher):
         pass
 
-    with pytest.raises(UsageError, match="role code_patcher is a live HostilePatcher.*give its class"):
+    with pytest.raises(UsageError, match=r"role code_patcher is a live HostilePatcher.*give its class"):
         completed({}, None, {"code_patcher": HostilePatcher(NoConfig())})
     with pytest.raises(UsageError, match="Local, which a resumed run could not import: define the class at the top"):
         completed({}, None, {"code_patcher": Local})
     monkeypatch.setattr(BrokenPatcher, "__module__", "__main__")
     with pytest.raises(UsageError, match="__main__:BrokenPatcher, which a resumed run could not import"):
         completed({}, None, {"code_patcher": BrokenPatcher})
-    with pytest.raises(UsageError, match="task is a SnakeTask.*give its settings"):
+    with pytest.raises(UsageError, match=r"task is a SnakeTask.*give its settings"):
         completed({}, ouroloop.make("snake", size=6), None)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="unknown key roles.code_pacher; did you mean roles.code_patcher"):
+    with pytest.raises(UsageError, match=r"unknown key roles.code_pacher; did you mean roles.code_patcher"):
         completed({}, None, {"code_pacher": HostilePatcher})
 
 

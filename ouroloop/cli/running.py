@@ -61,6 +61,7 @@ def _work(folder: Path, shown: Any, overrides: tuple[str, ...]) -> None:
 @click.option("--reason", default="by hand", help="Why; kept in the ledger.")
 def rollback(folder: Path, candidate: str, reason: str) -> None:
     """Undo an accepted CANDIDATE of a run; what was accepted later stays where it still applies."""
+    from ouroloop.ledger.steps.apply import manual_rollback, rollbacks
     from ouroloop.runs.lifecycle import opened
     from ouroloop.runs.phases.rollback import refuse_unsettled, roll_back
     from ouroloop.runs.phases.start import open_eyes
@@ -71,13 +72,13 @@ def rollback(folder: Path, candidate: str, reason: str) -> None:
         refuse_unsettled(open_run)
         if open_run.recipe.perception == "vision":
             open_eyes(open_run)
-        count = len(list(open_run.ledger.steps(methods=("patch.rollback",))))
-        result = roll_back(open_run, f"manual/{count}/rollback", candidate, reason, losses(open_run, candidate))
-    for id, why in result["chain"].items():
+        key = manual_rollback(len(rollbacks(open_run.ledger)))
+        result = roll_back(open_run, key, candidate, reason, losses(open_run, candidate))
+    for id, why in result.chain.items():
         click.echo(f"with it goes {id}: {why}")
-    if result["kept"]:
-        click.echo(f"kept: {', '.join(result['kept'])}")
-    click.echo(f"rolled back {candidate}; the workspace stands at {result['commit'][:12]}")
+    if result.retained:
+        click.echo(f"kept: {', '.join(result.retained)}")
+    click.echo(f"rolled back {candidate}; the workspace stands at {result.commit[:12]}")
 
 
 @click.command()

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ouroloop.gate.spending import spending
 from ouroloop.ledger.sqlite import Ledger
+from ouroloop.ledger.steps import gate, observe, propose, screen, start, watch
+from ouroloop.ledger.steps.attribute import attribute
 from ouroloop.ledger.store import Store
 from ouroloop.protocols.errors import UsageError
 from ouroloop.runs.budget import prices, totals
-from ouroloop.runs.context import INCUMBENT_METHODS, rolled_back, spent
+from ouroloop.runs.context import rolled_back, spent
 from ouroloop.runs.lifecycle import is_running, read_recipe
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from ouroloop.ledger.steps.attribute import Shares
+    from ouroloop.ledger.steps.screen import Screening
+    from ouroloop.protocols.records import Build, Candidate
 
 
 class Report:
@@ -27,7 +34,6 @@ class Report:
         self.ledger = Ledger(folder / "ledger.sqlite", "read")  # first: one of another version says so
         self.recipe = read_recipe(folder)
         self.store = Store(folder / "artifacts")
-        self._steps = {s.key: s for s in self.ledger.steps()}
         self._rolled_back = rolled_back(self.ledger)
 
     def document(self) -> dict[str, Any]:
@@ -51,17 +57,14 @@ class Report:
 
     def rounds(self) -> int:
         """Return the number of rounds that have begun to have candidates."""
-        return sum(1 for key in self._steps if key.endswith("/propose/all"))
-
-    def _result(self, key: str) -> Any:
-        return self._steps[key].result if key in self._steps else None
+        return propose.rounds(self.ledger)
 
     def _start(self) -> dict[str, Any] | None:
-        begun, score = self._result("start/incumbent"), self._result("start/score")
-        if not begun or not score:
+        begun, scored = start.INCUMBENT.find(self.ledger), start.SCORE.find(self.ledger)
+        if begun is None or scored is None:
             return None
-        spec = json.loads(self.store.text(begun["incumbent"]["reward"]))
-        return {**begun["incumbent"], **_measures(score), "reward_spec": spec}
+        spec = json.loads(self.store.text(begun.incumbent.reward))
+        return {**asdict(begun.incumbent), **asdict(scored.measures), "reward_spec": spec}
 
     def _gate(self) -> dict[str, Any]:
         """Return how the run's budget of error is spent: rule, what it bounds, budget, races, and what remains for more."""
@@ -72,7 +75,7 @@ class Report:
             "controls": rule.controls,
             "alpha": rule.alpha,
             "races": len(races),
-            "candidates": sum(len(s.result["candidates"]) for s in self._steps.values() if s.method == "gate.spend"),
+            "candidates": sum(len(stake.candidates) for stake in gate.stakes(self.ledger)),
             "accepted": sum(race.accepted for race in races),
             "left": rule.left(races),
             "next": rule.level(races),
@@ -80,65 +83,58 @@ class Report:
 
     def round(self, index: int) -> dict[str, Any]:
         """Return one round."""
-        decided = self._result(f"{index}/decide")
-        shares = self._result(f"{index}/attribute")
+        decided, shares = observe.decide(index).read(self.ledger), attribute(index).find(self.ledger)
         return {
             "index": index,
-            "mode": decided["mode"],
-            "why": decided["why"],
-            "candidates": [self._candidate(index, c) for c in self._result(f"{index}/propose/all")],
+            "mode": decided.mode,
+            "why": decided.why,
+            "candidates": [self._candidate(index, c) for c in self._proposed(index)],
             "incumbent": self._incumbent(index),
-            "attribution": _shares(shares["round"]) if shares else None,
-            "attribution_total": _shares(shares["total"]) if shares else None,
+            "attribution": _shares(shares.round) if shares else None,
+            "attribution_total": _shares(shares.total) if shares else None,
         }
 
     def _incumbent(self, index: int) -> dict[str, Any] | None:
         """Return the incumbent that came out of a round, with its score on that round's watch seeds."""
-        seen = self._result(f"{index}/watch/again") or self._result(f"{index}/watch/play")
+        seen = watch.again(index).find(self.ledger) or watch.play(index).find(self.ledger)
         if seen is None:
             return None
-        plays: dict[str, Any] = {}
-        for step in self._steps.values():
-            if step.method in INCUMBENT_METHODS:
-                plays = step.result["incumbent"]
-            if step.result is seen:
-                break
-        return {**plays, **_measures(seen)}
+        return {**asdict(seen.states[-1].incumbent), **asdict(seen.measures)}
 
-    def _candidate(self, index: int, proposed: dict[str, Any]) -> dict[str, Any]:
-        id = proposed["id"]
-        verdict = self._result(f"{index}/verdict/{id}") or {"outcome": "pending", "layer": "", "reason": ""}
-        screened = self._result(f"{index}/screen/{id}") or {}
+    def _proposed(self, index: int) -> tuple[Candidate, ...]:
+        return propose.candidates(index).read(self.ledger).candidates
+
+    def _candidate(self, index: int, proposed: Candidate) -> dict[str, Any]:
+        id = proposed.id
+        verdict = gate.verdict(index, id).find(self.ledger)
+        screened = screen.screen(index, proposed).find(self.ledger)
+        found: dict[str, Any] = asdict(verdict) if verdict else {"outcome": "pending", "layer": "", "reason": ""}
         back = self._rolled_back.get(id)
         return {
             "id": id,
-            "kind": proposed["kind"],
-            "role": proposed["role"],
-            "rationale": proposed["rationale"],
-            "verdict": "rolled_back" if back is not None else verdict["outcome"],
-            "layer": "watch" if back is not None else verdict["layer"],
-            "reason": back if back is not None else verdict["reason"],
-            "effect": verdict.get("effect"),
-            "e_value": verdict.get("e_value"),
-            "alpha": verdict.get("alpha"),
-            "seeds": verdict.get("seeds"),
-            "t_test": verdict.get("t_test"),
-            "regret": verdict.get("regret"),
+            "kind": proposed.kind,
+            "role": proposed.role,
+            "rationale": proposed.rationale,
+            "verdict": "rolled_back" if back is not None else found["outcome"],
+            "layer": "watch" if back is not None else found["layer"],
+            "reason": back if back is not None else found["reason"],
+            "effect": found.get("effect"),
+            "e_value": found.get("e_value"),
+            "alpha": found.get("alpha"),
+            "seeds": found.get("seeds"),
+            "t_test": found.get("t_test"),
+            "regret": found.get("regret"),
             "diff": self._diff(proposed, screened),
             "reward": self._reward(proposed, screened),
         }
 
-    def _diff(self, proposed: dict[str, Any], screened: dict[str, Any]) -> str | None:
-        if proposed["kind"] == "reward":
-            return None
-        return self.store.text(screened["diff"]) if "diff" in screened else str(proposed["text"])
+    def _diff(self, proposed: Candidate, screened: Screening | None) -> str | None:
+        return self.store.text(screened.diff) if screened and screened.diff else proposed.patch
 
-    def _reward(self, proposed: dict[str, Any], screened: dict[str, Any]) -> dict[str, Any] | None:
-        if proposed["kind"] == "patch":
-            return None
-        if "reward" in screened:
-            return dict(json.loads(self.store.text(screened["reward"])))
-        return {"text": proposed["text"] if proposed["kind"] == "reward" else proposed["reward"]}
+    def _reward(self, proposed: Candidate, screened: Screening | None) -> dict[str, Any] | None:
+        if screened and screened.reward:
+            return dict(json.loads(self.store.text(screened.reward)))
+        return None if proposed.reward is None else {"text": proposed.reward}
 
     def candidate(self, id: str) -> dict[str, Any]:
         """Return one candidate by id, with its round.
@@ -147,10 +143,10 @@ class Report:
             UsageError: the run has no such candidate.
         """
         for index in range(self.rounds()):
-            for proposed in self._result(f"{index}/propose/all"):
-                if proposed["id"] == id:
+            for proposed in self._proposed(index):
+                if proposed.id == id:
                     return {"round": index, **self._candidate(index, proposed)}
-        known = [c["id"] for n in range(self.rounds()) for c in self._result(f"{n}/propose/all")]
+        known = [c.id for n in range(self.rounds()) for c in self._proposed(n)]
         raise UsageError(f"run {self.folder.name} has no candidate {id!r}; it has {', '.join(known) or 'none yet'}")
 
     def pair(self, a: str, b: str) -> tuple[str, str]:
@@ -166,37 +162,37 @@ class Report:
         return self._part(a, kind), self._part(b, kind)
 
     def _part(self, id: str, kind: str) -> str:
-        name = "controller" if kind == "patch" else "reward"
         if id == "start":
-            begun = self._result("start/incumbent")
+            begun = start.INCUMBENT.find(self.ledger)
             if begun is None:
                 raise UsageError(f"run {self.folder.name} has no start yet: resume it first")
-            parts = begun["incumbent"]
+            parts: Build | Screening | None = begun.incumbent
         else:
+            parts = self._screening(id)
+        digest = None if parts is None else (parts.controller if kind == "patch" else parts.reward)
+        if digest is None:
             found = self.candidate(id)
-            parts = self._result(f"{found['round']}/screen/{id}") or {}
-            if name not in parts:
-                raise UsageError(
-                    f"{id} did not pass the screen ({found['layer']}: {found['reason']}), so there is nothing to compare"
-                )
-        text = self.store.text(parts[name])
+            raise UsageError(
+                f"{id} did not pass the screen ({found['layer']}: {found['reason']}), so there is nothing to compare"
+            )
+        text = self.store.text(digest)
         return text if kind == "patch" else json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
+
+    def _screening(self, id: str) -> Screening | None:
+        found = ((n, c) for n in range(self.rounds()) for c in self._proposed(n) if c.id == id)
+        return screen.screen(*next(found)).find(self.ledger)
 
     def close(self) -> None:
         """Close the ledger."""
         self.ledger.close()
 
 
-def _shares(found: dict[str, Any]) -> dict[str, Any]:
+def _shares(found: Shares) -> dict[str, Any]:
     """Return an attribution: the estimates by part, their 95 % intervals, whom the gain belongs to, and seeds played."""
-    parts = ("reward", "code", "interaction", "total")
-    intervals = {part: [found[part]["low"], found[part]["high"]] for part in parts}
-    estimates = {part: found[part]["estimate"] for part in parts}
-    return {**estimates, "intervals": intervals, "owner": found["owner"], "games": found["games"]}
-
-
-def _measures(seen: dict[str, Any]) -> dict[str, Any]:
-    return {k: seen[k] for k in ("score", "win_rate", "path_optimality", "utility")}
+    parts = {"reward": found.reward, "code": found.code, "interaction": found.interaction, "total": found.total}
+    intervals = {name: [share.low, share.high] for name, share in parts.items()}
+    estimates = {name: share.estimate for name, share in parts.items()}
+    return {**estimates, "intervals": intervals, "owner": found.owner, "games": found.games}
 
 
 STYLES = {"accepted": "bold green", "rejected": "red", "rolled_back": "yellow", "pending": "dim"}

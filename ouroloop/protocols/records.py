@@ -84,23 +84,30 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A change that a role proposes; its text is not checked yet.
+    """A change that a role proposes: a build with its code replaced, its reward and so its weights, or all of them.
+
+    Nothing in it is checked yet.
 
     Args:
         id: unique in the run: round, kind and number, e.g. `r2-patch3`.
-        kind: what it replaces.
         role: who proposed it.
-        rationale: the role's one line.
-        text: a reward spec as JSON, or a diff, or a model's whole reply.
-        reward: the reward spec that comes with a patch, for a candidate of both kinds.
+        rationale: why, one line.
+        patch: a diff, or a model's whole reply that holds one; None where the code stays.
+        reward: a reward spec as JSON; None where the reward stays.
     """
 
     id: str
-    kind: Kind
     role: str
     rationale: str
-    text: str
+    patch: str | None = None
     reward: str | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What it replaces."""
+        if self.reward is None:
+            return "patch"
+        return "reward" if self.patch is None else "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,10 @@ class SeedRange:
     stream: str
     first: int
     count: int
+
+    def part(self, start: int, count: int) -> SeedRange:
+        """Return `count` of these games, from number `start` of them on."""
+        return SeedRange(self.stream, self.first + start, count)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from ouroloop.ledger.sqlite import Ledger
+from ouroloop.ledger.steps.key import Key
 from ouroloop.protocols import jsonrpc
 from ouroloop.protocols.errors import RoleError
 from ouroloop.protocols.messages import METHODS
 from ouroloop.protocols.ports import Role
-from ouroloop.runs.exchanges import recorded
+from ouroloop.runs.exchanges import chat_on_record
 
 GRACE_S = 5.0
 """A role that keeps its own time limit gets so much longer, so that its error is the one that is told."""
@@ -28,7 +29,7 @@ GRACE_S = 5.0
 class Asked:
     """One question to a role: under which key, whom, what, and how long it may take."""
 
-    key: str
+    key: Key[Any]
     role: Role
     params: BaseModel
     timeout_s: float
@@ -53,18 +54,18 @@ def ask(ledger: Ledger, questions: list[Asked]) -> list[Answered]:
 
 
 async def _ask_one(ledger: Ledger, asked: Asked) -> Answered:
-    method = asked.role.method
-    message = jsonrpc.request(method, asked.params.model_dump(mode="json"), asked.key)
-    step = ledger.recall(asked.key, method, message["params"])
+    key, method = asked.key.text, asked.key.method
+    message = jsonrpc.request(method, asked.params.model_dump(mode="json"), key)
+    step = ledger.recall(key, method, message["params"])
     if step is None:
-        with recorded(ledger, asked.key, asked.role):
+        with chat_on_record(ledger, key, asked.role):
             reply = await _dispatcher(asked.role, asked.timeout_s).answer(message)
-        ledger.record(asked.key, method, message["params"], reply.get("result"), reply.get("error"))
-        step = ledger.step(asked.key)
+        ledger.record(key, method, message["params"], reply.get("result"), reply.get("error"))
+        step = ledger.step(key)
         assert step is not None
     if step.error is not None:
         return Answered(asked, None, step.error["message"])
-    return Answered(asked, METHODS[method][1].model_validate(step.result), None)
+    return Answered(asked, asked.key.decoded(step.result), None)
 
 
 async def _apart(role: Role, params: Any) -> BaseModel:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ouroloop.agents.roles import PROPOSERS
+from ouroloop.ledger.steps.usage import usage
 
 if TYPE_CHECKING:
     from ouroloop.agents.settings import Roles
@@ -34,14 +35,10 @@ def totals(ledger: Ledger, usd_per_million: dict[str, float]) -> Totals:
     """
     games = tokens = 0
     cost = 0.0
-    for step in ledger.steps():
-        result = step.result or {}
-        if step.method == "chat.complete":
-            used = result.get("tokens_in", 0) + result.get("tokens_out", 0)
-            tokens += used
-            cost += used / 1e6 * usd_per_million.get(step.key.split("/")[2], 0.0)
-        elif step.method in ("policy.evaluate", "gate.attribute"):
-            games += int(result.get("played", 0))
+    for used in usage(ledger):
+        games += used.games
+        tokens += used.tokens
+        cost += used.tokens / 1e6 * usd_per_million.get(used.payer, 0.0)
     return Totals(games, tokens, round(cost, 6), ledger.wall_s())
 
 

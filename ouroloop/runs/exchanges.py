@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from ouroloop.ledger.sqlite import Ledger
+from ouroloop.ledger.steps.propose import Exchange, chat
 from ouroloop.protocols.errors import LedgerError, ModelError
 
 
 @contextmanager
-def recorded(ledger: Ledger, key: str, role: Any) -> Iterator[None]:
+def chat_on_record(ledger: Ledger, key: str, role: Any) -> Iterator[None]:
     """Put a recorder before the role's chat model for one question, where it has one.
 
     Raises:
@@ -21,13 +22,13 @@ def recorded(ledger: Ledger, key: str, role: Any) -> Iterator[None]:
     if inner is None:
         yield
         return
-    role.chat = chat = RecordedChat(inner, ledger, key)
+    role.chat = recorder = RecordedChat(inner, ledger, key)
     try:
         yield
     finally:
         role.chat = inner
-    if chat.broken is not None:
-        raise chat.broken
+    if recorder.broken is not None:
+        raise recorder.broken
 
 
 class RecordedChat:
@@ -43,11 +44,11 @@ class RecordedChat:
         """Return the recorded reply, or ask and record."""
         from ouroloop.agents.chat import ChatReply
 
-        key = f"{self._key}/chat/{self._count}"
+        key = chat(self._key, self._count)
         self._count += 1
         params = {"messages": messages, "seed": seed}
         try:
-            step = self._ledger.recall(key, "chat.complete", params)
+            step = self._ledger.recall(key.text, key.method, params)
         except LedgerError as error:
             self.broken = error
             raise
@@ -55,11 +56,11 @@ class RecordedChat:
             try:
                 reply = await self._inner.complete(messages, seed)
             except ModelError as error:
-                self._ledger.record(key, "chat.complete", params, None, {"code": -32000, "message": str(error)})
+                self._ledger.record(key.text, key.method, params, None, {"code": -32000, "message": str(error)})
                 raise
-            result = {"text": reply.text, "tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out}
-            self._ledger.record(key, "chat.complete", params, result)
+            key.record(self._ledger, params, Exchange(reply.text, reply.tokens_in, reply.tokens_out))
             return reply
         if step.error is not None:
             raise ModelError(step.error["message"])
-        return ChatReply(**step.result)
+        said = key.decoded(step.result)
+        return ChatReply(said.text, said.tokens_in, said.tokens_out)

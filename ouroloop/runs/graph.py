@@ -1,6 +1,6 @@
 """The round as a LangGraph state machine. Its state is a round number; everything else lies in the ledger.
 
-`observe -> decide -> propose -> screen -> train -> gate -> settle -> watch`, then the next round or the end. LangGraph's
+`observe -> decide -> propose -> screen -> train -> gate -> attribute -> watch`, then the next round or the end. LangGraph's
 checkpoints lie in the same SQLite file. Every node may be repeated: its steps are recorded once.
 """
 
@@ -38,7 +38,7 @@ PHASES: dict[str, Callable[[Run, int], Any]] = {
     "screen": screen,
     "train": train,
     "gate": gate,
-    "settle": attribute,
+    "attribute": attribute,
     "watch": watch,
 }
 

@@ -172,9 +172,10 @@ def is_running(folder: Path) -> bool:
 @contextmanager
 def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> Iterator[Run]:
     """Open a run for work, with all its parts; undo what a killed process left half-done."""
+    from ouroloop.ledger.steps.apply import changes
     from ouroloop.ledger.store import Store
     from ouroloop.ledger.workspace import Workspace
-    from ouroloop.runs.context import Run, standing
+    from ouroloop.runs.context import Run
     from ouroloop.runs.executors.local import Trainers
     from ouroloop.runs.players import Players
 
@@ -190,8 +191,8 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) ->
         trainers = stack.enter_context(closing(Trainers(min(2, recipe.threads))))
         store, workspace = Store(folder / "artifacts"), Workspace(folder / "workspace")
         store.clear_scratch()
-        states = standing(ledger)
-        workspace.recover(states[-1]["commit"] if states else None)
+        commits = [change.commit for _, change in changes(ledger)]
+        workspace.recover(commits[-1] if commits else None)
         ledger.event("run.opened", {"sandbox": sandbox.name, "pid": os.getpid()})
         if overrides:
             _replace(folder / "recipe.toml", recipe_toml(recipe))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ouroloop.ledger.store import Store
     from ouroloop.protocols.ports import Policy, Sandbox, Session, Task
+    from ouroloop.protocols.records import SeedRange
 
 log = logging.getLogger(__name__)
 Perceive = Callable[[Observations], Observations]
@@ -174,9 +175,9 @@ class Players:
         player: Policy = player_of(opened)
         return player if isinstance(opened, SnakeGPT) else InTurn(player)
 
-    def seeds(self, stream: str, start: int, count: int) -> list[int]:
-        """Return game seeds of one of the run's streams."""
-        return game_seeds(self.seed, stream, start, count)
+    def seeds(self, games: SeedRange) -> list[int]:
+        """Return the seeds of games of the run."""
+        return game_seeds(self.seed, games.stream, games.first, games.count)
 
 
 def close(player: Player | None) -> None:

@@ -28,7 +28,7 @@ from ouroloop.gate.bank import (
 from ouroloop.gate.screen import Answers, BankScore, View, answers, score_bank
 from ouroloop.policy.play import play_traced
 from ouroloop.protocols.records import Build, Observations
-from ouroloop.runs.phases.order import Screen
+from ouroloop.runs.phases.order import Examination
 from ouroloop.runs.players import Player
 
 
@@ -258,7 +258,7 @@ class RarePlayers:
 
 def test_a_change_that_the_bank_does_not_show_is_looked_for_in_the_pool(task):
     bank = build_bank(task, 5, 16)
-    screen = Screen(SimpleNamespace(players=RarePlayers()), bank)
+    screen = Examination(SimpleNamespace(players=RarePlayers()), bank)
     lengths, seen = bank.pool.lengths["snake"], bank.observations.lengths["snake"]
     rare = next(int(n) for n in np.unique(lengths) if n not in seen and n > 12)
     never, same, other = (Build("p", "r", str(n)) for n in (998, 999, rare))

@@ -12,6 +12,9 @@ import pytest
 from ouroloop.bench.gate.arena import arena
 from ouroloop.envs.registry import TaskSettings
 from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.ledger.steps import train as steps
+from ouroloop.ledger.steps.propose import Proposed, candidates
+from ouroloop.ledger.steps.screen import Screening, screen
 from ouroloop.policy.grpo.config import GrpoConfig
 from ouroloop.policy.report import Alarm
 from ouroloop.policy.settings import Shape
@@ -19,7 +22,8 @@ from ouroloop.policy.snake_gpt import create, save
 from ouroloop.protocols.canonical import canonical
 from ouroloop.protocols.records import Candidate, RewardSpec
 from ouroloop.runs.executors.local import Job, Report, Trained, run_job, termed
-from ouroloop.runs.phases.train import train, trained
+from ouroloop.runs.phases.assemble import trained
+from ouroloop.runs.phases.train import train
 
 SPEC = RewardSpec.model_validate(
     {
@@ -55,26 +59,27 @@ def test_alarms_are_in_the_ledger_and_what_stops_a_training_rejects_its_candidat
         "r0-reward1": Trained({"kl": 0.1}, (asdict(NOTE), asdict(HACKED)), str(HACKED)),
         "r0-reward2": Trained({"kl": 0.2}, (asdict(NOTE),)),
     }
-    found = [Candidate(name, "reward", "test", "", SPEC.model_dump_json()) for name in said]
+    found = [Candidate(name, "test", "", reward=SPEC.model_dump_json()) for name in said]
     with arena(tmp_path / "run", "def act(observation, logits):\n    return 0\n", seed=1) as run:
         trainers: Any = ScriptedTrainers(said)
         run.trainers = trainers
-        run.step("0/propose/all", "run.candidates", {}, lambda: [asdict(c) for c in found])
+        run.step(candidates(0), {}, lambda: Proposed(tuple(found)))
         for candidate in found:
-            passed = {"outcome": "passed", "reward": run.store.put_text(candidate.text)}
-            run.ledger.record(f"0/screen/{candidate.id}", "reward.screen", {}, passed)
+            assert candidate.reward is not None
+            screen(0, candidate).record(run.ledger, {}, Screening("passed", reward=run.store.put_text(candidate.reward)))
         train(run, 0)
-        first = run.result("0/train/0/r0-reward1")
-        assert [alarm["name"] for alarm in first["alarms"]] == ["kl_old", "reward_hacking"]
-        assert first["stopped"] == str(HACKED)
-        assert run.store.path(first["policy"]).is_dir()
+        first = run.result(steps.train(0, 0, "r0-reward1"))
+        assert [alarm.name for alarm in first.alarms] == ["kl_old", "reward_hacking"]
+        assert first.stopped == str(HACKED)
+        assert first.policy is not None
+        assert run.store.path(first.policy).is_dir()
         verdict = run.verdict(0, found[0])
         assert (verdict.outcome, verdict.layer) == ("rejected", "training")
         assert verdict.reason.startswith("reward hacking at step 50")
         assert verdict.training == {"kl": 0.1}
-        assert run.ledger.step("0/train/1/r0-reward1") is None
+        assert run.find(steps.train(0, 1, "r0-reward1")) is None
         assert run.undecided(0) == found[1:]
-        assert trained(run, 0, found[1])["alarms"] == [asdict(NOTE)]
+        assert [asdict(alarm) for alarm in trained(run, 0, found[1]).alarms] == [asdict(NOTE)]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from ouroloop.agents.chat import ChatReply
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.protocols.errors import LedgerError
-from ouroloop.runs.exchanges import recorded
+from ouroloop.runs.exchanges import chat_on_record
 
 
 class Parrot:
@@ -30,7 +30,7 @@ def test_an_exchange_is_paid_once_and_another_question_under_its_key_ends_the_ru
 
     def exchange(text: str) -> str:
         role = SimpleNamespace(chat=parrot)
-        with recorded(ledger, "0/propose/patch", role):
+        with chat_on_record(ledger, "0/propose/patch", role):
             try:
                 reply = asyncio.run(role.chat.complete([{"role": "user", "content": text}], 7))
             except LedgerError:

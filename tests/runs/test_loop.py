@@ -17,14 +17,16 @@ import pytest
 
 from ouroloop.cli.main import call
 from ouroloop.ledger.sqlite import Ledger
+from ouroloop.ledger.steps import watch as steps
 from ouroloop.protocols.errors import LedgerError, SurroundingsError, UsageError
+from ouroloop.protocols.records import SeedRange
 from ouroloop.protocols.seeds import game_seeds
 from ouroloop.runs import lifecycle
-from ouroloop.runs.context import as_dict
 from ouroloop.runs.phases.rollback import lineage
 from ouroloop.runs.phases.watch import watch
 from ouroloop.runs.progress import Quiet
 from ouroloop.runs.recipe import recipe_toml
+from ouroloop.runs.seeds import watching
 from ouroloop.sandbox.choose import choose
 from tests.runs.small_run import ROLES, document, micro, run_micro
 
@@ -257,15 +259,14 @@ def test_a_confirmed_regression_is_rolled_back_once(finished: Path, tmp_path: Pa
     with lifecycle.opened(folder, Quiet(notes=False)) as run:
         before, now = lineage(run.ledger)[-2:]
         played = [0.9, 0.0]  # the newest loses by more than it won by when it was watched before
-        lost = {
-            "score": {"mean": 0.0, "low": 0.0, "high": 0.0},
-            "first": 9000,
-            "states": [
-                {"incumbent": as_dict(state.incumbent), "age": age, "utility": [u] * 400}
-                for age, (state, u) in enumerate(zip((before, now), played, strict=True))
-            ],
-        }
-        run.ledger.record("9/watch/play", "policy.evaluate", {}, lost)
+        seen = run.result(steps.play(0))
+        states = tuple(
+            steps.WatchedState(state.incumbent, age, (u,) * 400)
+            for age, (state, u) in enumerate(zip((before, now), played, strict=True))
+        )
+        games = watching(run.recipe.gate, 9, again=False)
+        lost = steps.Watched(SeedRange("watch", games.first, 400), seen.measures, states, 800)
+        steps.play(9).record(run.ledger, games, lost)
         for _ in range(2):
             watch(run, 9)
             assert run.incumbent() == before.incumbent

@@ -15,6 +15,7 @@ import torch
 from ouroloop.envs.registry import TaskSettings
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.ledger.sqlite import Ledger
+from ouroloop.ledger.steps.start import SCORE
 from ouroloop.ledger.store import Store
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.policy.bases import Base, load_base, open_policy, save_policy
@@ -102,7 +103,7 @@ def test_a_shipped_policy_by_its_name_starts_a_run_without_any_training(
         monkeypatch.setattr(run.trainers, "run", refuse)
         start(run)
         folder, shipped = run.store.directory(run.incumbent().policy), find_policy("snake-gpt-6x6")
-        assert run.result("start/score")["score"]["mean"] > 1
+        assert run.result(SCORE).measures.score.mean > 1
     assert (folder / "model.safetensors").read_bytes() == (shipped / "model.safetensors").read_bytes()
     named = {path.name for path in folder.iterdir()}
     assert {path.name for path in shipped.iterdir()} - named == {"README.md", "training.json", "curve.png"}
@@ -134,7 +135,7 @@ def test_a_base_with_an_adapter_plays_and_is_trained_in_a_run(adapted: Path, tmp
     verdicts = [step.result for step in ledger.steps(methods=("run.verdict",))]
     ledger.close()
     result = trained["0/train/0/r0-reward1"]
-    assert "error" not in result
+    assert result["error"] is None
     assert verdicts
     before, after = (
         open_policy(folder / "artifacts" / digest) for digest in (trained["start/policy"]["policy"], result["policy"])

@@ -10,7 +10,11 @@ import pytest
 
 from ouroloop.bench.gate.arena import arena, controller, let_in, propose
 from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.ledger.steps.apply import manual_rollback, rollback
+from ouroloop.ledger.steps.observe import Observed, play
+from ouroloop.ledger.steps.watch import Found, judge
 from ouroloop.protocols.errors import CandidateFault, UsageError
+from ouroloop.protocols.messages import Diagnosis
 from ouroloop.protocols.ports import Sandbox
 from ouroloop.runs.context import Run, rolled_back, transcripts
 from ouroloop.runs.phases import rollback as rollback_phase
@@ -21,6 +25,9 @@ from ouroloop.runs.phases.rollback import lineage, refuse_unsettled, roll_back
 from ouroloop.runs.phases.watch import log_evidence, watch, watched
 from ouroloop.sandbox.choose import choose
 
+SEEN = Observed(
+    Diagnosis(games=1, score=0, score_low=0, score_high=0, utility=0, win_rate=0, deaths={}, regret={}, avoidable=0), None, 1
+)
 START = {"SLIPS": 150, "STUMBLES": 100, "LAPSES": 100}
 
 
@@ -59,8 +66,8 @@ def test_the_newest_patch_goes_and_the_bytes_are_those_of_before(run: Run) -> No
     first = accept(run, 0, edited(run, "STUMBLES = 100", "STUMBLES = 0"))
     before = workspace_text(run)
     second = accept(run, 1, edited(run, "SLIPS = 150", "SLIPS = 0"))
-    result = roll_back(run, "r", second, "test")
-    assert (result["chain"], result["kept"]) == ({}, [])
+    result = roll_back(run, manual_rollback(0), second, "test")
+    assert (result.chain, result.retained) == ({}, ())
     assert workspace_text(run) == before
     assert [state.candidate for state in lineage(run.ledger)] == [None, first]
     assert not run.workspace.changes()
@@ -69,8 +76,8 @@ def test_the_newest_patch_goes_and_the_bytes_are_those_of_before(run: Run) -> No
 def test_a_later_patch_elsewhere_is_kept(run: Run) -> None:
     first = accept(run, 0, edited(run, "SLIPS = 150", "SLIPS = 0"))
     second = accept(run, 1, edited(run, "LAPSES = 100", "LAPSES = 0"))
-    result = roll_back(run, "r", first, "test")
-    assert result["kept"] == [second]
+    result = roll_back(run, manual_rollback(0), first, "test")
+    assert result.retained == (second,)
     assert workspace_text(run) == controller(**{**START, "LAPSES": 0})
     assert run.store.text(run.incumbent().controller) == workspace_text(run)
     third = accept(run, 2, edited(run, "STUMBLES = 100", "STUMBLES = 0"))
@@ -81,9 +88,9 @@ def test_a_later_patch_of_the_same_lines_goes_too_and_says_so(run: Run) -> None:
     first = accept(run, 0, edited(run, "SLIPS = 150", "SLIPS = 100"))
     second = accept(run, 1, edited(run, "SLIPS = 100", "SLIPS = 0"))
     third = accept(run, 2, edited(run, "LAPSES = 100", "LAPSES = 0"))
-    result = roll_back(run, "r", first, "test")
-    assert result["kept"] == [third]
-    assert list(result["chain"]) == [second]
+    result = roll_back(run, manual_rollback(0), first, "test")
+    assert result.retained == (third,)
+    assert list(result.chain) == [second]
     assert "built on r0-patch1" in rolled_back(run.ledger)[second]
     assert workspace_text(run) == controller(**{**START, "LAPSES": 0})
 
@@ -95,17 +102,17 @@ def test_a_later_patch_that_fails_the_screen_without_the_first_goes_too(run: Run
     first = accept(run, 0, edited(run, "SLIPS = 150", "SLIPS = 0"))
     second = accept(run, 1, edited(run, "LAPSES = 100", "LAPSES = 0"))
     monkeypatch.setattr(rollback_phase, "checked", refused)
-    assert list(roll_back(run, "r", first, "test")["chain"]) == [second]
+    assert list(roll_back(run, manual_rollback(0), first, "test").chain) == [second]
     assert workspace_text(run) == controller(**START)
 
 
 def test_what_was_not_accepted_cannot_be_rolled_back(run: Run) -> None:
     accept(run, 0, edited(run, "SLIPS = 150", "SLIPS = 0"))
     with pytest.raises(UsageError, match="accepted and standing: r0-patch1"):
-        roll_back(run, "r", "r0-patch9", "test")
-    roll_back(run, "r", "r0-patch1", "test")
+        roll_back(run, manual_rollback(0), "r0-patch9", "test")
+    roll_back(run, manual_rollback(0), "r0-patch1", "test")
     with pytest.raises(UsageError, match="accepted and standing: none"):
-        roll_back(run, "s", "r0-patch1", "test")
+        roll_back(run, manual_rollback(1), "r0-patch1", "test")
 
 
 def test_a_patch_that_is_bad_off_the_gates_seeds_is_found_with_games_that_show_it(run: Run) -> None:
@@ -113,7 +120,7 @@ def test_a_patch_that_is_bad_off_the_gates_seeds_is_found_with_games_that_show_i
     for round in range(3):
         attribute(run, round)
         watch(run, round)
-        if round < 2 and run.ledger.step(f"{round}/rollback/0") is None:
+        if round < 2 and run.find(rollback(round, 0)) is None:
             propose(run, round + 1, [])
     assert list(rolled_back(run.ledger)) == ["r0-patch1"]
     assert "worse than its predecessor" in rolled_back(run.ledger)["r0-patch1"]
@@ -195,16 +202,16 @@ def test_no_rollback_by_hand_in_the_middle_of_a_round(run: Run) -> None:
 
     assert not refused()
     accept(run, 0, edited(run, "SLIPS = 150", "SLIPS = 0"))
-    run.ledger.record("0/observe/play", "policy.evaluate", {}, {})
+    play(0).record(run.ledger, {}, SEEN)
     assert refused()
     watch(run, 0)
     assert not refused()
-    run.ledger.record("1/observe/play", "policy.evaluate", {}, {})
+    play(1).record(run.ledger, {}, SEEN)
     propose(run, 1, [edited(run, "LAPSES = 100", "LAPSES = 0")])
     assert refused()
     gate(run, 1)
     assert refused()
-    run.ledger.record("1/watch/judge/0", "gate.judge_watch", {}, {"candidate": "r0-patch1"})
+    judge(1, 0).record(run.ledger, {}, Found("r0-patch1"))
     assert refused()  # the round's own rollback is still to come
 
 
@@ -212,9 +219,9 @@ def test_a_later_patch_that_only_undoes_the_first_goes_with_it(run: Run) -> None
     start = run.store.text(run.incumbent().controller)
     let_in(run, 0, start.replace("SLIPS = 150", "SLIPS = 0"))
     let_in(run, 1, start)
-    result = roll_back(run, "r", "r0-patch1", "test")
-    assert list(result["chain"]) == ["r1-patch1"]
-    assert "nothing of its change is left" in result["chain"]["r1-patch1"]
+    result = roll_back(run, manual_rollback(0), "r0-patch1", "test")
+    assert list(result.chain) == ["r1-patch1"]
+    assert "nothing of its change is left" in result.chain["r1-patch1"]
     assert workspace_text(run) == start
 
 

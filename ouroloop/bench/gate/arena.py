@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -21,15 +21,18 @@ from numpy.typing import NDArray
 from ouroloop.envs.snake.rollout import rollout
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.ledger.sqlite import Ledger
+from ouroloop.ledger.steps import gate, start, train
+from ouroloop.ledger.steps.propose import Proposed, candidates
+from ouroloop.ledger.steps.screen import Screening, screen
 from ouroloop.ledger.store import Store
 from ouroloop.ledger.workspace import Workspace
 from ouroloop.protocols.ports import Sandbox, Task
-from ouroloop.protocols.records import Build, Candidate, Observations, Outcomes, RewardSpec, Verdict
+from ouroloop.protocols.records import Build, Candidate, Observations, Outcomes, RewardSpec, SeedRange, Verdict
 from ouroloop.protocols.seeds import game_seeds
-from ouroloop.runs.context import Run, as_dict
+from ouroloop.runs.context import Run
 from ouroloop.runs.executors.local import Trainers
+from ouroloop.runs.phases.apply import apply
 from ouroloop.runs.phases.screen import reward_text
-from ouroloop.runs.phases.settle import settle
 from ouroloop.runs.players import Players
 from ouroloop.runs.progress import Quiet
 from ouroloop.runs.recipe import build_recipe
@@ -125,14 +128,16 @@ class Arena:
         """Return the one policy."""
         return NoPolicy()
 
-    def seeds(self, stream: str, start: int, count: int) -> list[int]:
-        """Return game seeds of one of the run's streams."""
-        self.stream = stream
-        return game_seeds(self.seed, stream, start, count)
+    def seeds(self, games: SeedRange) -> list[int]:
+        """Return the seeds of games of the run."""
+        self.stream = games.stream
+        return game_seeds(self.seed, games.stream, games.first, games.count)
 
 
 @contextmanager
-def arena(folder: Path, source: str, *, seed: int, size: int = 6, sandbox: Sandbox | None = None, **gate: Any) -> Iterator[Run]:
+def arena(
+    folder: Path, source: str, *, seed: int, size: int = 6, sandbox: Sandbox | None = None, **settings: Any
+) -> Iterator[Run]:
     """Yield a run that has just begun with a controller.
 
     Args:
@@ -141,9 +146,9 @@ def arena(folder: Path, source: str, *, seed: int, size: int = 6, sandbox: Sandb
         seed: the run's.
         size: of the board.
         sandbox: where merged controllers are checked; only needed for rollbacks that keep later patches.
-        gate: settings of the recipe's gate.
+        settings: of the recipe's gate.
     """
-    recipe = build_recipe({"name": "arena", "seed": seed, "task": {"size": size}, "threads": 1, "gate": gate})
+    recipe = build_recipe({"name": "arena", "seed": seed, "task": {"size": size}, "threads": 1, "gate": settings})
     folder.mkdir(parents=True)
     with closing(Ledger(folder / "ledger.sqlite", "create")) as ledger, closing(Trainers(1)) as trainers:
         store, workspace = Store(folder / "artifacts"), Workspace(folder / "workspace")
@@ -152,13 +157,13 @@ def arena(folder: Path, source: str, *, seed: int, size: int = 6, sandbox: Sandb
         reward = reward_text(RewardSpec())
         first = Build(store.put_text(weights(0)), store.put_text(reward), store.put_text(source))
         commit = workspace.create(source, reward, first.policy)
-        run.step("start/incumbent", "run.start", {}, lambda: {"incumbent": as_dict(first), "commit": commit})
+        run.step(start.INCUMBENT, {}, lambda: start.Begun(first, commit))
         yield run
 
 
 def propose(run: Run, round: int, sources: list[str]) -> list[Candidate]:
     """Begin a round: record controllers as its candidates that passed the screens, in the given order."""
-    found = [Candidate(f"r{round}-patch{i}", "patch", "benchmark", "", text) for i, text in enumerate(sources, 1)]
+    found = [Candidate(f"r{round}-patch{i}", "benchmark", "", text) for i, text in enumerate(sources, 1)]
     _record(run, round, found, [_passed(run, c) for c in found])
     return found
 
@@ -167,29 +172,30 @@ def let_in(run: Run, round: int, source: str) -> None:
     """Make a controller the incumbent as if the gate had accepted it."""
     (candidate,) = propose(run, round, [source])
     run.decide(round, candidate, Verdict("accepted", "gate", "let in", incumbent=run.incumbent()))
-    settle(run, round, candidate)
+    apply(run, round, candidate)
 
 
 def propose_both(run: Run, round: int, source: str, slips: int) -> Candidate:
     """Begin a round with one candidate that brings a controller, and a reward under which its weights were trained."""
     spec = '{"terms":[{"name":"planted","expr":"ate","weight":1.0}],"gamma_r":0.2}'
-    found = Candidate(f"r{round}-both1", "both", "benchmark", "", source, spec)
-    _record(run, round, [found], [{**_passed(run, found), "reward": run.store.put_text(spec)}])
-    trained = {"policy": run.store.put_text(weights(slips)), "health": {}}
-    run.ledger.record(f"{round}/train/{run.recipe.halving.stages - 1}/{found.id}", "policy.train", {}, trained)
+    found = Candidate(f"r{round}-both1", "benchmark", "", source, spec)
+    _record(run, round, [found], [replace(_passed(run, found), reward=run.store.put_text(spec))])
+    trained = train.Training(run.store.put_text(weights(slips)))
+    train.train(round, run.recipe.halving.stages - 1, found.id).record(run.ledger, {}, trained)
     return found
 
 
-def _passed(run: Run, candidate: Candidate) -> dict[str, str]:
-    return {"outcome": "passed", "controller": run.store.put_text(candidate.text), "diff": run.store.put_text("")}
+def _passed(run: Run, candidate: Candidate) -> Screening:
+    assert candidate.patch is not None
+    return Screening("passed", controller=run.store.put_text(candidate.patch), diff=run.store.put_text(""))
 
 
-def _record(run: Run, round: int, found: list[Candidate], passed: list[dict[str, str]]) -> None:
+def _record(run: Run, round: int, found: list[Candidate], passed: list[Screening]) -> None:
     """Record what the phases before the gate would have."""
     cast(Arena, run.players).round = round
-    run.step(f"{round}/propose/all", "run.candidates", {}, lambda: [asdict(c) for c in found])
+    run.step(candidates(round), {}, lambda: Proposed(tuple(found)))
     for c, result in zip(found, passed, strict=True):
-        run.ledger.record(f"{round}/screen/{c.id}", f"{c.kind}.screen", {"candidate": c.id}, result)
-    score = {"candidate": {"regret": 0.0}, "incumbent": {"regret": 0.0}}
-    entries = [{"candidate": c.id, "kind": c.kind, "score": score, "objection": None} for c in found]
-    run.ledger.record(f"{round}/gate/order", "gate.screen", {}, entries)
+        screen(round, c).record(run.ledger, {"candidate": c.id}, result)
+    profile = gate.BankProfile(0, 0, 0, 0, 0, 0, 0)
+    entries = tuple(gate.Ranked(c.id, c.kind, profile, profile) for c in found)
+    gate.order(round).record(run.ledger, {}, gate.Ranking(entries))

@@ -10,6 +10,8 @@ from typing import Final
 
 from ouroloop.bench.gate.arena import arena, controller, let_in, propose
 from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.ledger.steps import apply as steps
+from ouroloop.ledger.steps.key import round_of
 from ouroloop.runs.context import Run
 from ouroloop.runs.phases.attribute import attribute
 from ouroloop.runs.phases.gate import gate
@@ -77,9 +79,10 @@ def _next(run: Run, round: int, seed: int) -> str:
 
 
 def _found(run: Run, start: str, since: int, nearby: bool) -> Found:
-    rollbacks = list(run.ledger.steps(methods=("patch.rollback",)))
-    applied = {step.result["candidate"] for step in run.ledger.steps(methods=("patch.apply",))}
-    out = next((s for s in rollbacks if s.result["rolled_back"] == PLANTED), None)
+    changes = list(steps.changes(run.ledger))
+    applied = {change.candidate for _, change in changes if isinstance(change, steps.Applied)}
+    rollbacks = [(key, change) for key, change in changes if isinstance(change, steps.RolledBack)]
+    key, out = next(((key, change) for key, change in rollbacks if change.rolled_back == PLANTED), ("", None))
     if out is None:
         return Found(PLANTED in applied, None, False, 0, 0, len(rollbacks))
     expected = start
@@ -91,10 +94,10 @@ def _found(run: Run, start: str, since: int, nearby: bool) -> Found:
     exact = (folder / "controller.py").read_bytes() == expected.encode() and not run.workspace.changes()
     return Found(
         PLANTED in applied,
-        1 + int(out.key.split("/")[0]) - since,
+        1 + round_of(key) - since,
         exact,
-        len(out.result["kept"]),
-        len(out.result["chain"]),
+        len(out.retained),
+        len(out.chain),
         len(rollbacks) - 1,
     )
 
@@ -106,4 +109,4 @@ def equal_run(seed: int) -> int:
             if 0 < round < EQUAL_STATES:
                 let_in(run, round, controller(SLIPS=200, salt=seed * EQUAL_STATES + round))
             watch(run, round)
-        return len(list(run.ledger.steps(methods=("patch.rollback",))))
+        return len(steps.rollbacks(run.ledger))

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 from ouroloop.bench.gate.arena import Arena, arena, controller, propose, propose_both
 from ouroloop.bench.timing import Report, significant
+from ouroloop.ledger.steps import attribute as steps
 from ouroloop.runs.phases.attribute import attribute
 from ouroloop.runs.phases.gate import gate
 
@@ -31,7 +32,7 @@ def named(seed: int) -> tuple[bool, str]:
         if run.verdict(0, candidate).outcome != "accepted":
             return False, ""
         attribute(run, 0)
-        return True, str(run.result("0/attribute")["round"]["owner"])
+        return True, run.result(steps.attribute(0)).round.owner
 
 
 def credit(report: Report, *, seed: int, workers: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The phases of a round, one module each: observe, decide, propose, screen, train, gate, settle, watch.
+"""The phases of a round, one module each: observe, decide, propose, screen, train, gate, attribute, watch.
 
 Every phase is a function of the open run and the round's number. It reads what earlier phases recorded and records its own
 steps, each once, so any of them may be killed and called again.

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ouroloop.gate.factorial import Attribution, attribute_gain
+from ouroloop.ledger.steps import apply
+from ouroloop.ledger.steps import attribute as steps
 from ouroloop.protocols.records import Build
-from ouroloop.runs.context import kept
+from ouroloop.runs import seeds
+from ouroloop.runs.context import nine_decimals
 from ouroloop.runs.phases.rollback import lineage
 from ouroloop.runs.players import close, outcomes_of_accepted
 
@@ -20,34 +23,33 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ouroloop.protocols.records import SeedRange
     from ouroloop.runs.context import Run
 
 
 def attribute(run: Run, round: int) -> None:
     """Give weights and code their shares of the round's gain and of the run's, where the round accepted something."""
-    applied = list(run.ledger.steps(f"{round}/apply/*"))
+    applied = apply.applied(run.ledger, round)
     if applied:
-        games = run.recipe.gate.attribution_games
-        params = {"stream": "attribution", "first": round * games, "count": games}
-        before = Build(**applied[0].result["before"])
-        run.step(f"{round}/attribute", "gate.attribute", params, lambda: _attribute(run, round, before))
+        games = seeds.attribution(run.recipe.gate, round)
+        run.step(steps.attribute(round), games, lambda: _attribute(run, games, applied[0].before))
 
 
-def _attribute(run: Run, round: int, before: Build) -> dict[str, Any]:
+def _attribute(run: Run, games: SeedRange, before: Build) -> steps.Attributed:
     start, now = lineage(run.ledger)[0].incumbent, run.incumbent()
-    played = _utilities(run, round, {*_cells(before, now), *_cells(start, now)})
-    return {
-        "round": _recorded(attribute_gain(*(played[cell] for cell in _cells(before, now)))),
-        "total": _recorded(attribute_gain(*(played[cell] for cell in _cells(start, now)))),
-        "played": run.recipe.gate.attribution_games * len(played),
-    }
+    played = _utilities(run, games, {*_cells(before, now), *_cells(start, now)})
+    return steps.Attributed(
+        round=_shares(attribute_gain(*(played[cell] for cell in _cells(before, now)))),
+        total=_shares(attribute_gain(*(played[cell] for cell in _cells(start, now)))),
+        played=games.count * len(played),
+    )
 
 
-def _recorded(found: Attribution) -> dict[str, Any]:
-    """Return an attribution as JSON, with its owner."""
-    shares = {name: getattr(found, name) for name in ("reward", "code", "interaction", "total")}
-    rounded = {name: {k: kept(v) for k, v in asdict(share).items()} for name, share in shares.items()}
-    return {**rounded, "games": found.games, "owner": found.owner}
+def _shares(found: Attribution) -> steps.Shares:
+    """Return an attribution as it is recorded, with its owner."""
+    parts = {name: getattr(found, name) for name in ("reward", "code", "interaction", "total")}
+    rounded = {name: steps.Share(*map(nine_decimals, asdict(part).values())) for name, part in parts.items()}
+    return steps.Shares(**rounded, games=found.games, owner=found.owner)
 
 
 def _cells(old: Build, new: Build) -> list[Build]:
@@ -55,17 +57,16 @@ def _cells(old: Build, new: Build) -> list[Build]:
     return [Build(w.policy, w.reward, c.controller) for w in (old, new) for c in (old, new)]
 
 
-def _utilities(run: Run, round: int, cells: set[Build]) -> dict[Build, NDArray[np.float64]]:
-    """Return every player's utilities on the round's seeds."""
-    games = run.recipe.gate.attribution_games
-    seeds = run.players.seeds("attribution", round * games, games)
+def _utilities(run: Run, games: SeedRange, cells: set[Build]) -> dict[Build, NDArray[np.float64]]:
+    """Return every player's utilities in the round's games."""
+    numbers = run.players.seeds(games)
     order = sorted(cells, key=lambda cell: (cell.policy, cell.reward, cell.controller))
     players = [run.players.open_or_none(cell) for cell in order]
     try:
         with ThreadPoolExecutor(run.recipe.threads) as pool:
-            found = list(pool.map(lambda player: outcomes_of_accepted(player, run.task, seeds).utility, players))
+            found = list(pool.map(lambda player: outcomes_of_accepted(player, run.task, numbers).utility, players))
     finally:
         for player in players:
             close(player)
-    run.progress.games(games * len(order))
+    run.progress.games(games.count * len(order))
     return dict(zip(order, found, strict=True))

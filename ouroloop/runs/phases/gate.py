@@ -7,27 +7,31 @@ of its own, so a run that was killed goes on in the middle of a race.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ouroloop.gate.race import Judgement, Played, RaceRules, race
 from ouroloop.gate.spending import spending
 from ouroloop.gate.ttest import paired_t
+from ouroloop.ledger.steps import gate as steps
 from ouroloop.protocols.errors import CandidateFault
-from ouroloop.protocols.records import Build, Kind, SeedRange, Verdict
-from ouroloop.runs.context import VERDICT, as_dict, kept, spent
+from ouroloop.protocols.records import Kind, Verdict
+from ouroloop.runs import seeds
+from ouroloop.runs.context import nine_decimals, spent
+from ouroloop.runs.phases.apply import apply
+from ouroloop.runs.phases.assemble import assembled, trained
 from ouroloop.runs.phases.order import order
-from ouroloop.runs.phases.settle import combined, settle
-from ouroloop.runs.phases.train import trained
 from ouroloop.runs.players import Player, close, lost, outcomes_of_accepted
 
 if TYPE_CHECKING:
     from ouroloop.gate.race import Floats
-    from ouroloop.protocols.records import Candidate
+    from ouroloop.ledger.steps.key import Key
+    from ouroloop.protocols.records import Build, Candidate, SeedRange
     from ouroloop.runs.context import Run
 
 HEATS: tuple[Kind, ...] = ("reward", "both", "patch")
@@ -37,60 +41,57 @@ MOST_LOST = 0.25
 
 
 def gate(run: Run, round: int) -> None:
-    """Judge all candidates that are still without a verdict; settle what a race accepts before the next one begins."""
+    """Judge all candidates that are still without a verdict; apply what a race accepts before the next one begins."""
     ranked = order(run, round)
     by_id = {c.id: c for c in run.candidates(round)}
     for entry in ranked:
-        if "fault" in entry:
-            run.reject(round, by_id[entry["candidate"]], entry["fault"]["layer"], entry["fault"]["reason"])
-        elif entry["objection"] is not None:
-            run.reject(round, by_id[entry["candidate"]], "oracle", entry["objection"])
+        if entry.fault is not None:
+            run.reject(round, by_id[entry.candidate], entry.fault.layer, entry.fault.reason)
+        elif entry.objection is not None:
+            run.reject(round, by_id[entry.candidate], "oracle", entry.objection)
     for kind in HEATS:
-        field = {by_id[e["candidate"]]: e for e in ranked if e["kind"] == kind and e.get("objection", "") is None}
+        field = [e for e in ranked if e.kind == kind and e.fault is None and e.objection is None]
         if field:
-            _heat(run, round, kind, list(field), list(field.values()))
+            _heat(run, round, kind, [(by_id[entry.candidate], entry) for entry in field])
 
 
-def _heat(run: Run, round: int, kind: Kind, field: list[Candidate], entries: list[dict[str, Any]]) -> None:
-    """Let the candidates of a kind race, record what became of each, and settle the winner."""
+def _heat(run: Run, round: int, kind: Kind, entries: list[tuple[Candidate, steps.Ranked]]) -> None:
+    """Let the candidates of a kind race, record what became of each, and apply the winner."""
+    field = [candidate for candidate, _ in entries]
     params = {"candidates": [c.id for c in field]}
-    share = run.step(f"{round}/gate/{kind}/spend", "gate.spend", params, lambda: _spend(run, field))
-    verdicts = run.step(f"{round}/gate/{kind}/judge", "gate.judge", params, lambda: _race(run, round, kind, field, share))
-    for candidate, entry in zip(field, entries, strict=True):
-        verdict = VERDICT.validate_python(verdicts[candidate.id])
-        training = trained(run, round, candidate)["health"] if candidate.kind != "patch" else None
-        mine, theirs = entry["score"]["candidate"], entry["score"]["incumbent"]
-        regret = (mine["regret"], theirs["regret"] if theirs else 1.0)  # one that fails counts as losing everywhere
-        run.decide(round, candidate, replace(verdict, training=training, regret=regret))
-        settle(run, round, candidate)
+    stake = run.step(steps.spend(round, kind), params, lambda: _spend(run, field))
+    judged = run.step(steps.judge(round, kind), params, lambda: _race(run, round, kind, field, stake))
+    for candidate, entry in entries:
+        training = None if candidate.reward is None else trained(run, round, candidate).health
+        assert entry.profile is not None
+        theirs = entry.incumbent.regret if entry.incumbent else 1.0  # one that fails counts as losing everywhere
+        verdict = replace(judged.verdicts[candidate.id], training=training, regret=(entry.profile.regret, theirs))
+        run.decide(round, candidate, verdict)
+        apply(run, round, candidate)
 
 
-def _spend(run: Run, field: list[Candidate]) -> dict[str, Any]:
+def _spend(run: Run, field: list[Candidate]) -> steps.Stake:
     """Spend a level on a race before its first game, and set its seeds apart."""
     settings, history = run.recipe.gate, spent(run.ledger)
     rule = spending(settings.spending, settings.alpha)
-    return {
-        "candidates": [c.id for c in field],
-        "incumbent": as_dict(run.incumbent()),
-        "level": rule.level(history),
-        "first": len(history) * settings.games,
-    }
+    games = seeds.race(settings, len(history))
+    return steps.Stake(tuple(c.id for c in field), run.incumbent(), rule.level(history), games)
 
 
-def _race(run: Run, round: int, kind: Kind, field: list[Candidate], share: dict[str, Any]) -> dict[str, Any]:
+def _race(run: Run, round: int, kind: Kind, field: list[Candidate], stake: steps.Stake) -> steps.Judged:
     """Let them race, the race's level shared evenly: that any of them errs is then no likelier than the level."""
-    settings, incumbent, first = run.recipe.gate, Build(**share["incumbent"]), share["first"]
+    settings = run.recipe.gate
     rules = RaceRules(settings.games, settings.batch, settings.gain, settings.beta)
-    entrants = {c.id: combined(run, round, c, incumbent) for c in field}
-    grounds = Grounds(run, f"{round}/gate/{kind}", first, incumbent, entrants)
+    entrants = {c.id: assembled(run, round, c, stake.incumbent) for c in field}
+    grounds = Grounds(run, partial(steps.block, round, kind), stake, entrants)
     try:
-        found = race(grounds.play, {c.id: share["level"] / len(field) for c in field}, rules)
+        found = race(grounds.play, {c.id: stake.level / len(field) for c in field}, rules)
     finally:
         grounds.close()
-    return {id: asdict(_verdict(judged, incumbent, first)) for id, judged in found.items()}
+    return steps.Judged({id: _verdict(judged, stake) for id, judged in found.items()})
 
 
-def _verdict(found: Judgement, incumbent: Build, first: int) -> Verdict:
+def _verdict(found: Judgement, stake: steps.Stake) -> Verdict:
     return Verdict(
         "accepted" if found.accepted else "rejected",
         found.layer,
@@ -98,8 +99,8 @@ def _verdict(found: Judgement, incumbent: Build, first: int) -> Verdict:
         found.effect,
         found.e_value,
         found.alpha,
-        incumbent,
-        seeds=SeedRange("gate", first, len(found.differences)),
+        stake.incumbent,
+        seeds=stake.seeds.part(0, len(found.differences)),
         t_test=paired_t(found.differences),
     )
 
@@ -109,35 +110,36 @@ class Grounds:
 
     Args:
         run: the run.
-        key: of the race's steps.
-        first: its first gate seed.
-        incumbent: whom all play against.
+        key: gives the step of the block that begins with a pair of games.
+        stake: whom all play against, on which seeds.
         entrants: who plays for each candidate.
     """
 
-    def __init__(self, run: Run, key: str, first: int, incumbent: Build, entrants: dict[str, Build]) -> None:
+    def __init__(
+        self, run: Run, key: Callable[[int], Key[steps.Block]], stake: steps.Stake, entrants: dict[str, Build]
+    ) -> None:
         """Open nothing yet."""
-        self.run, self.key, self.first, self.incumbent, self.entrants = run, key, first, incumbent, entrants
+        self.run, self.key, self.stake, self.entrants = run, key, stake, entrants
         self._players: dict[str, Player | CandidateFault] = {}
         self._lost: dict[str, int] = {}
         self._defender: Player | None = None
 
     def play(self, names: Sequence[str], start: int, count: int) -> Played:
         """Return a block of games, a `race.Play`; one on record is not played again."""
-        params = {"stream": "gate", "first": self.first + start, "count": count, "candidates": list(names)}
-        block = self.run.step(
-            f"{self.key}/games/{start:07}", "policy.evaluate", params, lambda: self._block(names, start, count)
-        )
-        return Played(np.array(block["incumbent"]), {n: self._judged(n, block["candidates"][n], start + count) for n in names})
+        games = self.stake.seeds.part(start, count)
+        params = {**asdict(games), "candidates": list(names)}
+        block = self.run.step(self.key(start), params, lambda: self._block(names, games, start + count))
+        judged = {name: self._judged(name, block.candidates[name], start + count) for name in names}
+        return Played(np.array(block.incumbent), judged)
 
-    def _judged(self, name: str, found: dict[str, Any], games: int) -> Floats | CandidateFault:
+    def _judged(self, name: str, turn: steps.Turn, games: int) -> Floats | CandidateFault:
         """Return a candidate's utilities of a block; the fault where there is one, or where it failed in too many games."""
-        if "fault" in found:
-            return CandidateFault(found["fault"]["layer"], found["fault"]["reason"])
-        self._lost[name] = self._lost.get(name, 0) + found["lost"]
+        if turn.fault is not None:
+            return CandidateFault(turn.fault.layer, turn.fault.reason)
+        self._lost[name] = self._lost.get(name, 0) + turn.lost
         if self._lost[name] > MOST_LOST * games:
-            return CandidateFault("sandbox", f"failed in {self._lost[name]} of {games} games: {found['reason']}")
-        return np.array(found["utility"])
+            return CandidateFault("sandbox", f"failed in {self._lost[name]} of {games} games: {turn.reason}")
+        return np.array(turn.utility)
 
     def close(self) -> None:
         """End all workers."""
@@ -145,26 +147,23 @@ class Grounds:
             if not isinstance(player, CandidateFault):
                 close(player)
 
-    def _block(self, names: Sequence[str], start: int, count: int) -> dict[str, Any]:
-        """Play a block, the incumbent and the candidates side by side."""
+    def _block(self, names: Sequence[str], games: SeedRange, pairs: int) -> steps.Block:
+        """Play a block, the incumbent and the candidates side by side; it ends with pair number `pairs`."""
         run = self.run
         self._open(names)
-        seeds = run.players.seeds("gate", self.first + start, count)
+        numbers, played = run.players.seeds(games), (1 + len(names)) * games.count
         with ThreadPoolExecutor(run.recipe.threads) as pool:
-            theirs = pool.submit(outcomes_of_accepted, self._defender, run.task, seeds)
-            mine = {name: pool.submit(self._played, name, seeds) for name in names}
-        run.progress.games((1 + len(names)) * count)
-        run.progress.advance("race", (start + count) / run.recipe.gate.games, f"{len(names)} racing, {start + count} pairs")
-        return {
-            "incumbent": [kept(u) for u in theirs.result().utility],
-            "candidates": {name: future.result() for name, future in mine.items()},
-            "played": (1 + len(names)) * count,
-        }
+            theirs = pool.submit(outcomes_of_accepted, self._defender, run.task, numbers)
+            mine = {name: pool.submit(self._turn, name, numbers) for name in names}
+        run.progress.games(played)
+        run.progress.advance("race", pairs / run.recipe.gate.games, f"{len(names)} racing, {pairs} pairs")
+        utilities = tuple(nine_decimals(u) for u in theirs.result().utility)
+        return steps.Block(utilities, {name: future.result() for name, future in mine.items()}, played)
 
     def _open(self, names: Sequence[str]) -> None:
         """Open who plays and is not open yet; end the workers of those who are out of the race."""
         if self._defender is None and not self._players:
-            self._defender = self.run.players.open_or_none(self.incumbent)
+            self._defender = self.run.players.open_or_none(self.stake.incumbent)
         for name in self._players.keys() - set(names):
             gone = self._players.pop(name)
             if not isinstance(gone, CandidateFault):
@@ -176,14 +175,14 @@ class Grounds:
                 except CandidateFault as fault:
                     self._players[name] = fault
 
-    def _played(self, name: str, seeds: list[int]) -> dict[str, Any]:
-        """Return a candidate's utilities and the games that it lost by failing, or the fault that ends its race, as JSON."""
+    def _turn(self, name: str, numbers: list[int]) -> steps.Turn:
+        """Return a candidate's utilities and the games that it lost by failing, or the fault that ends its race."""
         try:
             player = self._players[name]
             if isinstance(player, CandidateFault):
                 raise player
-            found = player.play(self.run.task, seeds)
+            found = player.play(self.run.task, numbers)
         except CandidateFault as fault:
-            return {"fault": {"layer": fault.layer, "reason": fault.reason}}
+            return steps.Turn(fault=steps.Fault(fault.layer, fault.reason))
         reason = player.fault.reason if player.fault is not None else ""
-        return {"utility": [kept(u) for u in found.utility], "lost": lost(found), "reason": reason}
+        return steps.Turn(tuple(nine_decimals(u) for u in found.utility), lost(found), reason)

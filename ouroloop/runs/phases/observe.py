@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ouroloop.agents.roles import PROPOSERS
 from ouroloop.gate.bank import failures_text
+from ouroloop.ledger.steps import observe as steps
 from ouroloop.protocols.errors import CandidateFault
-from ouroloop.protocols.messages import DiagnoseRequest, Diagnosis, Finding
+from ouroloop.protocols.messages import DiagnoseRequest, Diagnosis
 from ouroloop.protocols.records import Candidate, Kind, Mode
+from ouroloop.runs import seeds
 from ouroloop.runs.asking import Asked, ask
 from ouroloop.runs.context import rolled_back
 from ouroloop.runs.players import Lenient, close
 
 if TYPE_CHECKING:
     from ouroloop.policy.play import Trace
+    from ouroloop.protocols.records import SeedRange
     from ouroloop.runs.context import Run
 
 MODES: dict[str, Mode] = {
@@ -48,11 +51,10 @@ FATIGUE = 0.5
 
 def observe(run: Run, round: int) -> None:
     """Play traced games on search seeds and have the critic find what is wrong."""
-    params = {"stream": "search", "first": round * SEARCH_SPAN, "count": run.recipe.gate.search_games}
-    seen = run.step(f"{round}/observe/play", "policy.evaluate", params, lambda: _play(run, round))
-    known = Diagnosis.model_validate(seen["facts"])
-    request = DiagnoseRequest(task=run.task.name, facts=known)
-    asked = Asked(f"{round}/observe/diagnose", run.roles["critic"], request, run.recipe.roles.critic.timeout_s)
+    games = seeds.observation(run.recipe.gate, round)
+    seen = run.step(steps.play(round), games, lambda: _play(run, round, games))
+    request = DiagnoseRequest(task=run.task.name, facts=seen.facts)
+    asked = Asked(steps.diagnose(round), run.roles["critic"], request, run.recipe.roles.critic.timeout_s)
     answer = ask(run.ledger, [asked])[0]
     if answer.reply is None:
         run.progress.note(f"the critic gave no diagnosis ({answer.error}); the round goes on with the measured facts alone")
@@ -60,34 +62,31 @@ def observe(run: Run, round: int) -> None:
 
 def diagnosis(run: Run, round: int) -> Diagnosis:
     """Return the round's diagnosis: facts and the critic's findings."""
-    facts = Diagnosis.model_validate(run.result(f"{round}/observe/play")["facts"])
-    reply = run.ledger.step(f"{round}/observe/diagnose")
-    findings = reply.result["findings"] if reply is not None and reply.result else []
-    return facts.model_copy(update={"findings": tuple(Finding.model_validate(f) for f in findings)})
+    facts, reply = run.result(steps.play(round)).facts, run.find(steps.diagnose(round))
+    return facts.model_copy(update={"findings": reply.findings if reply is not None else ()})
 
 
-def _play(run: Run, round: int) -> dict[str, Any]:
+def _play(run: Run, round: int, games: SeedRange) -> steps.Observed:
     """Play and measure; a controller that fails shows as such in the facts. Ends of lost games are kept for the bank."""
     from ouroloop.policy.play import play_traced
 
-    games, player = run.recipe.gate.search_games, None
-    seeds = np.array(run.players.seeds("search", round * SEARCH_SPAN, games), dtype=np.uint64)
+    player, numbers = None, np.array(run.players.seeds(games), dtype=np.uint64)
     try:
         player = run.players.open(run.incumbent())
         session = Lenient(player)
-        trace = play_traced(run.task, player.policy, seeds, session=session, perceive=player.perceive)
+        trace = play_traced(run.task, player.policy, numbers, session=session, perceive=player.perceive)
     except CandidateFault as fault:
-        return {"facts": _broken(run, games, fault), "failures": None, "played": games}
+        return steps.Observed(_broken(run, games.count, fault), None, games.count)
     finally:
         close(player)
-    run.progress.games(games)
-    kept = None
+    run.progress.games(games.count)
+    lost = None
     if trace.failures is not None and trace.failure_regret is not None:
-        kept = run.store.put_text(failures_text(trace.failures, trace.failure_regret))
-    return {"facts": _facts(run, round, trace, session.failures), "failures": kept, "played": games}
+        lost = run.store.put_text(failures_text(trace.failures, trace.failure_regret))
+    return steps.Observed(_facts(run, round, trace, session.failures), lost, games.count)
 
 
-def _facts(run: Run, round: int, trace: Trace, failures: int) -> dict[str, Any]:
+def _facts(run: Run, round: int, trace: Trace, failures: int) -> Diagnosis:
     from ouroloop.policy.play import estimate
 
     outcomes = trace.outcomes
@@ -108,20 +107,16 @@ def _facts(run: Run, round: int, trace: Trace, failures: int) -> dict[str, Any]:
         policy_influence=trace.policy_influence,
         training=_last_training(run, round),
         transcripts=trace.transcripts,
-    ).model_dump(mode="json")
+    )
 
 
-SEARCH_SPAN = 1 << 20
-"""Search seeds set aside for one round: observation first, then halving."""
-
-
-def _broken(run: Run, games: int, fault: CandidateFault) -> dict[str, Any]:
+def _broken(run: Run, games: int, fault: CandidateFault) -> Diagnosis:
     facts = Diagnosis(
         games=games, score=0, score_low=0, score_high=0, utility=0, win_rate=0, deaths={"controller_error": 1.0},
         regret={}, avoidable=1.0, transcripts=(str(fault),),
     )  # fmt: skip
     run.progress.note(f"the incumbent's controller failed: {fault}")
-    return facts.model_dump(mode="json")
+    return facts
 
 
 def _last_training(run: Run, round: int) -> dict[str, float]:
@@ -136,14 +131,13 @@ def _last_training(run: Run, round: int) -> dict[str, float]:
 
 def decide(run: Run, round: int) -> Mode:
     """Choose the round's mode from the diagnosis and from what each mode brought so far; return it."""
-    mode: Mode = run.step(f"{round}/decide", "run.decide", {}, lambda: _decide(run, round))["mode"]
-    return mode
+    return run.step(steps.decide(round), {}, lambda: _decide(run, round)).mode
 
 
-def _decide(run: Run, round: int) -> dict[str, Any]:
+def _decide(run: Run, round: int) -> steps.Decision:
     start = run.recipe.start
     if round == 0 and (start.controller or start.reward):
-        return {"mode": "meta_learn", "why": "a start from earlier results on a new board"}
+        return steps.Decision("meta_learn", "a start from earlier results on a new board")
     tired = _fatigue(run, round)
     weights: dict[Mode, float] = {}
     kinds = askable(run, round)
@@ -154,9 +148,9 @@ def _decide(run: Run, round: int) -> dict[str, Any]:
     urgency = {mode: weight * FATIGUE ** tired.get(mode, 0) for mode, weight in weights.items()}
     if not urgency or max(urgency.values()) < 0.1:
         why = "no finding stands out, or its mode brought nothing: search rewards and patches together"
-        return {"mode": "meta_learn", "why": why}
+        return steps.Decision("meta_learn", why)
     mode = max(dict.fromkeys(MODES.values()), key=lambda m: urgency.get(m, 0.0))  # of equals the first in the table
-    return {"mode": mode, "why": ", ".join(f"{m} {u:.2f}" for m, u in sorted(urgency.items(), key=lambda i: -i[1]))}
+    return steps.Decision(mode, ", ".join(f"{m} {u:.2f}" for m, u in sorted(urgency.items(), key=lambda i: -i[1])))
 
 
 def _stands(run: Run, round: int, candidate: Candidate) -> bool:
@@ -178,7 +172,7 @@ def _fatigue(run: Run, round: int) -> dict[str, int]:
     """Return, per mode, the rounds of it since it last got something accepted."""
     tired: dict[str, int] = {}
     for earlier in range(round):
-        mode = run.result(f"{earlier}/decide")["mode"]
+        mode = run.result(steps.decide(earlier)).mode
         won = any(_stands(run, earlier, c) for c in run.candidates(earlier))
         tired[mode] = 0 if won else tired.get(mode, 0) + 1
     return tired

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from ouroloop.gate.bank import Bank, Failures, build_bank, read_failures
-from ouroloop.gate.screen import Answers, View, answers, score_bank
+from ouroloop.gate.screen import Answers, Profile, View, answers, score_bank
+from ouroloop.ledger.steps import gate as steps
+from ouroloop.ledger.steps import observe
+from ouroloop.ledger.steps.gate import BankProfile, Fault, Ranked, Ranking
 from ouroloop.protocols.errors import CandidateFault
-from ouroloop.runs.phases.settle import combined
+from ouroloop.runs.phases.assemble import assembled
 from ouroloop.runs.players import Lenient, close
 
 if TYPE_CHECKING:
@@ -20,50 +23,49 @@ if TYPE_CHECKING:
     from ouroloop.runs.context import Run
 
 
-def order(run: Run, round: int) -> list[dict[str, Any]]:
-    """Score the round's undecided candidates on the bank, once; return an entry for each, the most promising first.
-
-    An entry holds `candidate` and `kind`, and either `fault` (layer and reason) or `score` and `objection`.
-    """
-    found: list[dict[str, Any]] = run.step(f"{round}/gate/order", "gate.screen", {}, lambda: _order(run, round))
-    return found
+def order(run: Run, round: int) -> tuple[Ranked, ...]:
+    """Score the round's undecided candidates on the bank, once; return what was found, the most promising first."""
+    return run.step(steps.order(round), {}, lambda: _order(run, round)).entries
 
 
-def _order(run: Run, round: int) -> list[dict[str, Any]]:
+def _order(run: Run, round: int) -> Ranking:
     pending, incumbent = run.undecided(round), run.incumbent()
     if not pending:
-        return []
-    screen = Screen(run, build_bank(run.task, run.seed("bank", round), run.recipe.gate.positions, failures(run, round)))
+        return Ranking(())
+    board = Examination(run, build_bank(run.task, run.seed("bank", round), run.recipe.gate.positions, failures(run, round)))
     try:
-        base = screen.answers(incumbent, lenient=True)
+        base = board.answers(incumbent, lenient=True)
     except CandidateFault as fault:
         run.progress.note(f"the incumbent fails on the bank ({fault}): it counts as losing everywhere")
         base = None
-    out: list[dict[str, Any]] = []
+    found: list[Ranked] = []
     for i, candidate in enumerate(pending):
         run.progress.advance("A* screen", i / len(pending), candidate.id)
-        entry: dict[str, Any] = {"candidate": candidate.id, "kind": candidate.kind}
-        player = combined(run, round, candidate, incumbent)
+        player = assembled(run, round, candidate, incumbent)
         try:
-            score = score_bank(screen.bank, screen.answers(player), base)
-            same = score.changed == 0 and screen.same_on_pool(player, incumbent)
+            score = score_bank(board.bank, board.answers(player), base)
+            same = score.changed == 0 and board.same_on_pool(player, incumbent)
         except CandidateFault as fault:
-            entry |= {"fault": {"layer": fault.layer, "reason": f"on the bank: {fault.reason}"}}
+            found.append(Ranked(candidate.id, candidate.kind, fault=Fault(fault.layer, f"on the bank: {fault.reason}")))
         else:
-            positions = len(screen.bank) + len(screen.bank.pool)
+            positions = len(board.bank) + len(board.bank.pool)
             objection = f"same moves as the incumbent on all {positions} positions" if same else score.objection
-            entry |= {"score": asdict(score), "objection": objection}
-        out.append(entry)
-    return sorted(out, key=lambda e: (-e["score"]["candidate"]["merit"] if "score" in e else 1.0, e["candidate"]))
+            mine, theirs = _profile(score.candidate), _profile(score.incumbent)
+            found.append(Ranked(candidate.id, candidate.kind, mine, theirs, objection, None, score.changed, score.positions))
+    return Ranking(tuple(sorted(found, key=lambda r: (-r.profile.merit if r.profile else 1.0, r.candidate))))
+
+
+def _profile(found: Profile | None) -> BankProfile | None:
+    return None if found is None else BankProfile(**asdict(found))
 
 
 def failures(run: Run, round: int) -> list[Failures]:
     """Return the positions in which incumbents lost their search games up to this round, newest first."""
-    steps = (run.ledger.step(f"{r}/observe/play") for r in range(round, -1, -1))
-    return [read_failures(run.store.text(s.result["failures"])) for s in steps if s is not None and s.result["failures"]]
+    seen = (run.find(observe.play(r)) for r in range(round, -1, -1))
+    return [read_failures(run.store.text(played.failures)) for played in seen if played is not None and played.failures]
 
 
-class Screen:
+class Examination:
     """A bank, and what each policy makes of it, which candidates of the same policy share."""
 
     def __init__(self, run: Run, bank: Bank) -> None:

@@ -2,52 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from ouroloop.agents.roles import PROPOSERS
-from ouroloop.protocols.messages import PatchRequest, RewardRequest, Tool, Tried
+from ouroloop.ledger.steps import propose as steps
+from ouroloop.ledger.steps.observe import decide
+from ouroloop.ledger.steps.propose import Proposed
+from ouroloop.ledger.steps.screen import Screening, screen
+from ouroloop.protocols.messages import PatchReply, PatchRequest, RewardReply, RewardRequest, Tool, Tried
 from ouroloop.protocols.records import Candidate, Kind, Mode, RewardSpec
 from ouroloop.runs.asking import Asked, ask
 from ouroloop.runs.context import rolled_back, transcripts
 from ouroloop.runs.phases.observe import KINDS, askable, diagnosis, wanted
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from ouroloop.ledger.steps.key import Key
     from ouroloop.runs.context import Run
 
 
 def propose(run: Run, round: int) -> None:
     """Ask the roles that the round's mode calls for and record all candidates."""
-    run.step(f"{round}/propose/all", "run.candidates", {}, lambda: _all(run, round))
+    run.step(steps.candidates(round), {}, lambda: Proposed(tuple(_all(run, round))))
 
 
-def _all(run: Run, round: int) -> list[dict[str, Any]]:
-    mode: Mode = run.result(f"{round}/decide")["mode"]
+def _all(run: Run, round: int) -> list[Candidate]:
+    mode = run.result(decide(round)).mode
     kinds = [kind for kind in KINDS[mode] if kind in askable(run, round)]
     if "reward" in KINDS[mode] and wanted(run, "reward") and "reward" not in kinds:
         run.progress.note("the controller does not heed the policy: no reward is asked for")
     questions = [_question(run, round, mode, kind) for kind in kinds]
-    found: list[dict[str, Any]] = []
-    for kind, answer in zip(kinds, ask(run.ledger, questions), strict=True):
+    found: list[Candidate] = []
+    for answer in ask(run.ledger, questions):
         if answer.reply is None:
             run.ledger.event("role.failed", {"round": round, "role": answer.asked.role.name, "error": answer.error})
             run.progress.note(f"role {answer.asked.role.name} gave nothing ({answer.error}); the round goes on without it")
             continue
-        proposals: Any = answer.reply
-        for i, item in enumerate(proposals.proposals, 1):
-            found.append(asdict(_candidate(round, kind, i, answer.asked.role.name, item)))
+        found += _candidates(round, answer.asked.role.name, answer.reply)
     return found
 
 
-def _candidate(round: int, asked: Kind, index: int, role: str, item: Any) -> Candidate:
-    """Return a proposal as a candidate; a patch that brings a reward is one of both kinds."""
-    if asked == "reward":
-        return Candidate(f"r{round}-reward{index}", "reward", role, item.rationale, item.spec)
-    kind: Kind = "patch" if item.reward is None else "both"
-    return Candidate(f"r{round}-{kind}{index}", kind, role, item.rationale, item.text, item.reward)
+def _candidates(round: int, role: str, reply: BaseModel) -> list[Candidate]:
+    """Return a role's proposals as candidates."""
+    if isinstance(reply, RewardReply):
+        found = [Candidate("", role, item.rationale, reward=item.spec) for item in reply.proposals]
+    else:
+        assert isinstance(reply, PatchReply)
+        found = [Candidate("", role, item.rationale, item.text, item.reward) for item in reply.proposals]
+    return [replace(candidate, id=f"r{round}-{candidate.kind}{i}") for i, candidate in enumerate(found, 1)]
 
 
-def _question(run: Run, round: int, mode: Any, kind: Kind) -> Asked:
+def _question(run: Run, round: int, mode: Mode, kind: Kind) -> Asked:
     slot, incumbent = PROPOSERS[kind], run.incumbent()
     shared: dict[str, Any] = {
         "task": run.task.name,
@@ -63,7 +70,8 @@ def _question(run: Run, round: int, mode: Any, kind: Kind) -> Asked:
         tools = tuple(Tool(**asdict(t)) for t in run.task.toolkit)
         source = run.store.text(incumbent.controller)
         request = PatchRequest(**shared, source=source, actions=run.task.actions, toolkit=tools)
-    return Asked(f"{round}/propose/{kind}", run.roles[slot.name], request, run.recipe.roles.of(slot).timeout_s)
+    key: Key[Any] = steps.reward(round) if kind == "reward" else steps.patch(round)
+    return Asked(key, run.roles[slot.name], request, run.recipe.roles.of(slot).timeout_s)
 
 
 def tried(run: Run, before: int, kind: str) -> list[Tried]:
@@ -79,8 +87,7 @@ def tried(run: Run, before: int, kind: str) -> list[Tried]:
 def _tried(run: Run, round: int, candidate: Candidate, back: str | None, shown: tuple[str, ...]) -> Tried:
     """Return what became of a candidate; `back` is why it was rolled back, `shown` the games that show it."""
     verdict = run.verdict(round, candidate)
-    screened = run.ledger.step(f"{round}/screen/{candidate.id}")
-    passed = screened.result if screened is not None else {}
+    passed = run.find(screen(round, candidate)) or Screening("rejected")
     return Tried(
         round=round,
         kind=candidate.kind,
@@ -89,8 +96,8 @@ def _tried(run: Run, round: int, candidate: Candidate, back: str | None, shown: 
         layer=verdict.layer,
         reason=back if back is not None else verdict.reason,
         effect=verdict.effect.utility if verdict.effect else None,
-        reward=RewardSpec.model_validate_json(run.store.text(passed["reward"])) if passed.get("reward") else None,
-        diff=run.store.text(passed["diff"]) if passed.get("diff") else None,
-        source=run.store.text(passed["controller"]) if passed.get("controller") else None,
+        reward=RewardSpec.model_validate_json(run.store.text(passed.reward)) if passed.reward else None,
+        diff=run.store.text(passed.diff) if passed.diff else None,
+        source=run.store.text(passed.controller) if passed.controller else None,
         transcripts=shown,
     )

@@ -8,42 +8,36 @@ A later change that no longer fits goes too, and the record says so.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ouroloop.ledger.steps import watch
+from ouroloop.ledger.steps.apply import Applied, RolledBack, Standing, changes
+from ouroloop.ledger.steps.observe import rounds_begun
 from ouroloop.protocols.errors import CandidateFault, UsageError
 from ouroloop.protocols.records import Build
-from ouroloop.runs.context import INCUMBENT_METHODS, as_dict
+from ouroloop.runs.phases.apply import commit_build
 from ouroloop.runs.phases.screen import checked
-from ouroloop.runs.phases.settle import commit_incumbent
 
 if TYPE_CHECKING:
     from ouroloop.ledger.sqlite import Ledger
+    from ouroloop.ledger.steps.key import Key
     from ouroloop.runs.context import Run
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """An accepted state that stands: the candidate whose change made it (None for the start), and what plays then."""
-
-    candidate: str | None
-    incumbent: Build
 
 
 def lineage(ledger: Ledger) -> list[Standing]:
     """Return the accepted states that stand, oldest first, as if what was rolled back had never been accepted."""
     states: list[Standing] = []
-    for step in ledger.steps(methods=INCUMBENT_METHODS):
-        if step.method == "patch.rollback":
-            states = [Standing(entry["candidate"], Build(**entry["incumbent"])) for entry in step.result["lineage"]]
+    for _, change in changes(ledger):
+        if isinstance(change, RolledBack):
+            states = list(change.lineage)
         else:
-            states.append(Standing(step.result.get("candidate"), Build(**step.result["incumbent"])))
+            states.append(Standing(change.candidate if isinstance(change, Applied) else None, change.incumbent))
     return states
 
 
-def roll_back(run: Run, key: str, candidate: str, reason: str, transcripts: Sequence[str] = ()) -> dict[str, Any]:
-    """Take an accepted candidate out (`patch.rollback`); return the step's result.
+def roll_back(run: Run, key: Key[RolledBack], candidate: str, reason: str, transcripts: Sequence[str] = ()) -> RolledBack:
+    """Take an accepted candidate out (`patch.rollback`); return what became of it.
 
     Args:
         run: the run.
@@ -56,13 +50,12 @@ def roll_back(run: Run, key: str, candidate: str, reason: str, transcripts: Sequ
         UsageError: it was not accepted, or is rolled back already.
     """
     params = {"candidate": candidate, "reason": reason}
-    work = lambda: _take_out(run, candidate, reason, transcripts)  # noqa: E731
-    result: dict[str, Any] = run.step(key, "patch.rollback", params, work)
+    result = run.step(key, params, lambda: _take_out(run, candidate, reason, transcripts))
     run.progress.note(f"rolled back {candidate}: {reason}")
-    for id, why in result["chain"].items():
+    for id, why in result.chain.items():
         run.progress.note(f"with it goes {id}: {why}")
-    if result["kept"]:
-        run.progress.note(f"kept on top of what stood before it: {', '.join(result['kept'])}")
+    if result.retained:
+        run.progress.note(f"kept on top of what stood before it: {', '.join(result.retained)}")
     return result
 
 
@@ -72,23 +65,23 @@ def refuse_unsettled(run: Run) -> None:
     Raises:
         UsageError: the run was stopped between a round's first step and its last.
     """
-    rounds = [int(step.key.split("/")[0]) for step in run.ledger.steps("*/observe/play")]
+    rounds = list(rounds_begun(run.ledger))
     if not rounds:
         return
-    judged = list(run.ledger.steps(f"{max(rounds)}/watch/judge/*"))
-    again = run.ledger.step(f"{max(rounds)}/watch/again") is not None
-    if not judged or judged[-1].result["candidate"] is not None or (len(judged) > 1 and not again):
+    judged = watch.judged(run.ledger, max(rounds))
+    again = run.find(watch.again(max(rounds))) is not None
+    if not judged or judged[-1].candidate is not None or (len(judged) > 1 and not again):
         remedy = f"`ouroloop resume {run.folder}` first, then roll back"
         raise UsageError(f"{run.folder} was stopped in the middle of round {max(rounds) + 1}: {remedy}")
 
 
-def _take_out(run: Run, candidate: str, reason: str, transcripts: Sequence[str]) -> dict[str, Any]:
+def _take_out(run: Run, candidate: str, reason: str, transcripts: Sequence[str]) -> RolledBack:
     states = lineage(run.ledger)
     at = next((i for i, state in enumerate(states) if state.candidate == candidate), None)
     if at is None:
         accepted = ", ".join(s.candidate for s in states if s.candidate) or "none"
         raise UsageError(f"{candidate} is not an accepted candidate of this run; accepted and standing: {accepted}")
-    left, chain = states[:at], {}
+    left, chain = states[:at], dict[str, str]()
     for before, after in pairwise(states[at:]):
         assert after.candidate is not None
         try:
@@ -98,16 +91,16 @@ def _take_out(run: Run, candidate: str, reason: str, transcripts: Sequence[str])
         else:
             left.append(Standing(after.candidate, merged))
     subject = f"Roll back {', '.join((candidate, *chain))}\n\n{reason}"
-    return {
-        "incumbent": as_dict(left[-1].incumbent),
-        "commit": commit_incumbent(run, left[-1].incumbent, subject),
-        "rolled_back": candidate,
-        "reason": reason,
-        "chain": chain,
-        "kept": [state.candidate for state in left[at:]],
-        "lineage": [asdict(state) for state in left],
-        "transcripts": list(transcripts),
-    }
+    return RolledBack(
+        incumbent=left[-1].incumbent,
+        commit=commit_build(run, left[-1].incumbent, subject),
+        rolled_back=candidate,
+        reason=reason,
+        chain=chain,
+        retained=tuple(state.candidate for state in left[at:] if state.candidate),
+        lineage=tuple(left),
+        transcripts=tuple(transcripts),
+    )
 
 
 def _put_in(run: Run, now: Build, before: Build, after: Build) -> Build:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ouroloop.ledger.steps import screen as steps
+from ouroloop.ledger.steps.screen import Screening
 from ouroloop.protocols.canonical import canonical
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.records import Build, Observations, RewardSpec
@@ -31,42 +34,44 @@ A reward must tell them apart, and must not pay the wanderer for walking in circ
 def screen(run: Run, round: int) -> None:
     """Screen all undecided candidates of the round."""
     pending = run.undecided(round)
-    transitions = cache(lambda: recorded(run))
+    transitions = cache(lambda: sampled_transitions(run))
     for i, candidate in enumerate(pending):
         run.progress.advance("screen", i / len(pending), candidate.id)
         check = partial(_all_parts, run, candidate, transitions)
-        key, method = f"{round}/screen/{candidate.id}", f"{candidate.kind}.screen"
-        result = run.step(key, method, {"candidate": candidate.id}, check)
-        if result["outcome"] == "rejected":
-            run.reject(round, candidate, result["layer"], result["reason"])
+        found = run.step(steps.screen(round, candidate), {"candidate": candidate.id}, check)
+        if found.outcome == "rejected":
+            run.reject(round, candidate, found.layer, found.reason)
 
 
-def _all_parts(run: Run, candidate: Candidate, transitions: Callable[[], Recorded]) -> dict[str, Any]:
+def _all_parts(run: Run, candidate: Candidate, transitions: Callable[[], Recorded]) -> Screening:
     """Screen what the candidate replaces: its patch, then its reward."""
-    passed: dict[str, Any] = {"outcome": "passed"}
-    if candidate.kind != "reward":
-        passed |= _patch(run, candidate)
-    if candidate.kind != "patch" and passed["outcome"] == "passed":
-        passed |= _reward(run, candidate.text if candidate.kind == "reward" else candidate.reward or "", transitions)
+    passed = Screening("passed")
+    try:
+        if candidate.patch is not None:
+            screened = checked(run, candidate.patch, run.incumbent())
+            put = run.store.put_text
+            passed = replace(passed, controller=put(screened.source), diff=put(screened.diff))
+        if candidate.reward is not None:
+            passed = replace(passed, reward=run.store.put_text(_checked_reward(run, candidate.reward, transitions)))
+    except CandidateFault as fault:
+        return replace(passed, outcome="rejected", layer=fault.layer, reason=fault.reason)
     return passed
 
 
-def _rejected(fault: CandidateFault) -> dict[str, Any]:
-    return {"outcome": "rejected", "layer": fault.layer, "reason": fault.reason}
+def _checked_reward(run: Run, text: str, transitions: Callable[[], Recorded]) -> str:
+    """Return a reward spec's one text, after every layer before the gate.
 
-
-def _reward(run: Run, text: str, transitions: Callable[[], Recorded]) -> dict[str, Any]:
+    Raises:
+        CandidateFault: a layer refused it.
+    """
     from ouroloop.rewards.language import parse
     from ouroloop.rewards.screen import screen_spec
 
-    try:
-        spec = parse(text)
-        screen_spec(spec, list(run.task.features), transitions())
-    except CandidateFault as fault:
-        return _rejected(fault)
+    spec = parse(text)
+    screen_spec(spec, list(run.task.features), transitions())
     if spec == run.reward(run.incumbent()):
-        return {"outcome": "rejected", "layer": "schema", "reason": "the incumbent's own spec"}
-    return {"outcome": "passed", "reward": run.store.put_text(reward_text(spec))}
+        raise CandidateFault("schema", "the incumbent's own spec")
+    return reward_text(spec)
 
 
 def reward_text(spec: RewardSpec) -> str:
@@ -74,16 +79,8 @@ def reward_text(spec: RewardSpec) -> str:
     return canonical(spec.model_dump(mode="json")).decode()
 
 
-def _patch(run: Run, candidate: Candidate) -> dict[str, Any]:
-    try:
-        screened = checked(run, candidate.text, run.incumbent())
-    except CandidateFault as fault:
-        return _rejected(fault)
-    return {"outcome": "passed", "controller": run.store.put_text(screened.source), "diff": run.store.put_text(screened.diff)}
-
-
-def checked(run: Run, text: str, incumbent: Build) -> Screened:
-    """Return what a patch makes of an incumbent's controller, after every layer before the gate.
+def checked(run: Run, text: str, build: Build) -> Screened:
+    """Return what a patch makes of a build's controller, after every layer before the gate.
 
     Raises:
         CandidateFault: a layer refused it.
@@ -91,9 +88,9 @@ def checked(run: Run, text: str, incumbent: Build) -> Screened:
     from ouroloop.sandbox.contract import check_contract
     from ouroloop.sandbox.screen.static import static_screen
 
-    screened = static_screen(text, run.store.text(incumbent.controller))
+    screened = static_screen(text, run.store.text(build.controller))
     observations = contract_observations(run)
-    logits = run.players.policy(incumbent.policy).logits(observations)
+    logits = run.players.policy(build.policy).logits(observations)
     check_contract(run.players.sandbox, screened.source, observations, logits)
     return screened
 
@@ -103,7 +100,7 @@ def contract_observations(run: Run) -> Observations:
     return run.task.positions(run.seed("contract"), CONTRACT_POSITIONS).observations()
 
 
-def recorded(run: Run) -> Recorded:
+def sampled_transitions(run: Run) -> Recorded:
     """Play episodes by oracle moves with several kinds of noise and return their transitions.
 
     They depend on the run's seed alone, so every spec of a run is judged on the same transitions.

@@ -5,16 +5,16 @@ from __future__ import annotations
 import shutil
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ouroloop.ledger.steps import start as steps
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.policy.sft.config import SftConfig
 from ouroloop.protocols.canonical import content_hash, sha256
 from ouroloop.protocols.errors import TrainingError
 from ouroloop.protocols.records import Build, RewardSpec
-from ouroloop.protocols.seeds import STREAM_LENGTH
+from ouroloop.runs import seeds
 from ouroloop.runs.cache import model_cache
-from ouroloop.runs.context import as_dict
 from ouroloop.runs.executors.local import Job
 from ouroloop.runs.phases.screen import reward_text
 from ouroloop.runs.phases.watch import measured
@@ -22,6 +22,7 @@ from ouroloop.runs.players import close, outcomes_of_accepted
 from ouroloop.runs.recipe import read_text
 
 if TYPE_CHECKING:
+    from ouroloop.protocols.records import SeedRange
     from ouroloop.runs.context import Run
 
 EXPLANATIONS = ("README.md", "training.json", "curve.png")
@@ -30,12 +31,11 @@ EXPLANATIONS = ("README.md", "training.json", "curve.png")
 
 def start(run: Run) -> None:
     """Train (or load) the policy that the run begins with, commit it as the first incumbent, and score it."""
-    policy = run.step("start/policy", "policy.train", {}, lambda: _policy(run))["policy"]
-    run.step("start/incumbent", "run.start", {}, lambda: _incumbent(run, policy))
-    games = run.recipe.gate.watch_games
-    params = {"stream": "watch", "first": STREAM_LENGTH - games, "count": games}
-    first = run.step("start/score", "policy.evaluate", params, lambda: _score(run))
-    run.progress.note(f"start: score {first['score']['mean']:.1f} [{first['score']['low']:.1f}, {first['score']['high']:.1f}]")
+    policy = run.step(steps.POLICY, {}, lambda: steps.FirstPolicy(_policy(run))).policy
+    run.step(steps.INCUMBENT, {}, lambda: _incumbent(run, policy))
+    games = seeds.first_score(run.recipe.gate)
+    score = run.step(steps.SCORE, games, lambda: _score(run, games)).measures.score
+    run.progress.note(f"start: score {score.mean:.1f} [{score.low:.1f}, {score.high:.1f}]")
 
 
 def open_eyes(run: Run) -> None:
@@ -43,7 +43,7 @@ def open_eyes(run: Run) -> None:
     from ouroloop.perception.perceive import VisionPerception
     from ouroloop.perception.reader import load_reader
 
-    digest = run.step("start/reader", "perception.train", {}, lambda: {"reader": _reader(run)})["reader"]
+    digest = run.step(steps.READER, {}, lambda: steps.Eyes(_reader(run))).reader
     reader = load_reader(run.store.path(digest), run.task)
     run.players.perceive = VisionPerception(reader, run.task, noise=run.recipe.camera.noise, seed=run.seed("camera"))
 
@@ -52,21 +52,21 @@ def _reader(run: Run) -> str:
     return _trained(run, "reader", run.recipe.reader, run.seed("reader"), "perception")
 
 
-def _policy(run: Run) -> dict[str, Any]:
+def _policy(run: Run) -> str:
     """Return the hash of the policy that the recipe names, or of one trained by SFT.
 
     A policy that is given was opened when the run was made. What explains it to people stays behind: it decides no move.
     """
     given = run.recipe.start.policy
     if given == "sft":
-        return {"policy": _trained(run, "sft", run.recipe.sft, run.seed("sft"), "policy")}
+        return _trained(run, "sft", run.recipe.sft, run.seed("sft"), "policy")
     from ouroloop.policy.shipped import find_policy
 
     copy = run.store.scratch_dir() / "policy"
     shutil.copytree(find_policy(given), copy, ignore=shutil.ignore_patterns(*EXPLANATIONS))
     digest = run.store.put_dir(copy)
     shutil.rmtree(copy.parent, ignore_errors=True)
-    return {"policy": digest}
+    return digest
 
 
 def _trained(run: Run, kind: str, config: SftConfig | ReaderConfig, seed: int, part: str) -> str:
@@ -94,7 +94,7 @@ def _trained(run: Run, kind: str, config: SftConfig | ReaderConfig, seed: int, p
         _, health = next(run.trainers.run([job], run.progress.advance))
         if isinstance(health, TrainingError):
             raise health
-        keep(out, cached)
+        cache_model(out, cached)
     digest = run.store.put_dir(out)
     shutil.rmtree(out.parent, ignore_errors=True)
     return digest
@@ -109,7 +109,7 @@ def _base(config: SftConfig | ReaderConfig) -> str:
     return find_checkpoint(config.base)[1].fingerprint
 
 
-def keep(folder: Path, cached: Path) -> None:
+def cache_model(folder: Path, cached: Path) -> None:
     """Copy a finished model into the cache, whole or not at all; a cache that cannot be written is no error."""
     half = cached.with_name(f".{cached.name}.{folder.parent.name}")
     try:
@@ -126,22 +126,21 @@ def source_hash(part: str) -> str:
     return content_hash([[str(p.relative_to(folder)), sha256(p.read_bytes())] for p in sorted(folder.rglob("*.py"))])
 
 
-def _incumbent(run: Run, policy: str) -> dict[str, Any]:
+def _incumbent(run: Run, policy: str) -> steps.Begun:
     given = run.recipe.start
     controller = read_text(Path(given.controller), "start file") if given.controller else run.task.start_controller
     spec = RewardSpec.model_validate_json(read_text(Path(given.reward), "start file")) if given.reward else RewardSpec()
     reward = reward_text(spec)
-    incumbent = Build(policy, run.store.put_text(reward), run.store.put_text(controller))
-    return {"incumbent": as_dict(incumbent), "commit": run.workspace.create(controller, reward, policy)}
+    build = Build(policy, run.store.put_text(reward), run.store.put_text(controller))
+    return steps.Begun(build, run.workspace.create(controller, reward, policy))
 
 
-def _score(run: Run) -> dict[str, Any]:
-    """Score the first incumbent on watch seeds from the far end of the stream, which no round reaches."""
-    games = run.recipe.gate.watch_games
+def _score(run: Run, games: SeedRange) -> steps.Scored:
+    """Score the first incumbent."""
     player = run.players.open_or_none(run.incumbent())
     try:
-        outcomes = outcomes_of_accepted(player, run.task, run.players.seeds("watch", STREAM_LENGTH - games, games))
+        outcomes = outcomes_of_accepted(player, run.task, run.players.seeds(games))
     finally:
         close(player)
-    run.progress.games(games)
-    return {"played": games, **measured(outcomes, run.seed("bootstrap", "start"))}
+    run.progress.games(games.count)
+    return steps.Scored(games.count, measured(outcomes, run.seed("bootstrap", "start")))

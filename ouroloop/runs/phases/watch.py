@@ -10,21 +10,28 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations, count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ouroloop.gate.betting import Wager
+from ouroloop.ledger.steps import watch as steps
+from ouroloop.ledger.steps.apply import rollback
+from ouroloop.ledger.steps.start import Measures
+from ouroloop.ledger.steps.watch import Found, Watched, WatchedState
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.records import Build, Outcomes
-from ouroloop.runs.context import as_dict, kept
-from ouroloop.runs.phases.rollback import Standing, lineage, roll_back
+from ouroloop.runs import seeds
+from ouroloop.runs.context import nine_decimals
+from ouroloop.runs.phases.rollback import lineage, roll_back
 from ouroloop.runs.players import close, outcomes_of_accepted
 
 if TYPE_CHECKING:
+    from ouroloop.ledger.steps.apply import Standing
+    from ouroloop.protocols.records import SeedRange
     from ouroloop.runs.context import Run
 
 REGRESSION_ALPHA = 0.05
@@ -53,16 +60,16 @@ class Regression:
 
 def watch(run: Run, round: int) -> None:
     """Score what stands on fresh seeds; roll back what is shown to be worse, until nothing more is."""
-    seen = _seen(run, f"{round}/watch/play", round, 2 * round)
+    seen = _seen(run, round, again=False)
     for trial in count():
-        found = run.step(f"{round}/watch/judge/{trial}", "gate.judge_watch", {}, lambda: _judge(run))
-        if found["candidate"] is None:
+        found = run.step(steps.judge(round, trial), {}, lambda: _judge(run))
+        if found.candidate is None:
             break
-        roll_back(run, f"{round}/rollback/{trial}", found["candidate"], found["reason"], found["transcripts"])
+        roll_back(run, rollback(round, trial), found.candidate, found.reason, found.transcripts)
     if trial:
-        seen = _seen(run, f"{round}/watch/again", round, 2 * round + 1)
-    score = seen["score"]
-    run.progress.note(f"round {round + 1}: score {score['mean']:.1f} [{score['low']:.1f}, {score['high']:.1f}]")
+        seen = _seen(run, round, again=True)
+    score = seen.measures.score
+    run.progress.note(f"round {round + 1}: score {score.mean:.1f} [{score.low:.1f}, {score.high:.1f}]")
 
 
 def watched(states: list[Standing], span: int, round: int) -> list[Standing]:
@@ -71,70 +78,61 @@ def watched(states: list[Standing], span: int, round: int) -> list[Standing]:
     return [*([older[round % len(older)]] if older else []), *window]
 
 
-def _seen(run: Run, key: str, round: int, block: int) -> dict[str, Any]:
+def _seen(run: Run, round: int, *, again: bool) -> Watched:
     """Play the watched states on a block of fresh seeds, once."""
-    games = run.recipe.gate.watch_games
-    params = {"stream": "watch", "first": block * games, "count": games}
-    found: dict[str, Any] = run.step(key, "policy.evaluate", params, lambda: _play(run, round, block * games))
-    return found
+    games = seeds.watching(run.recipe.gate, round, again=again)
+    return run.step(steps.again(round) if again else steps.play(round), games, lambda: _play(run, round, games))
 
 
-def _play(run: Run, round: int, first: int) -> dict[str, Any]:
+def _play(run: Run, round: int, games: SeedRange) -> Watched:
     """Play the watched states on the same seeds; the newest is scored."""
-    games = run.recipe.gate.watch_games
-    seeds = run.players.seeds("watch", first, games)
+    numbers = run.players.seeds(games)
     line = lineage(run.ledger)
     states = watched(line, run.recipe.gate.watch_span, round)
     players = [run.players.open_or_none(state.incumbent) for state in states]
     try:
         with ThreadPoolExecutor(run.recipe.threads) as pool:
-            played = list(pool.map(lambda player: outcomes_of_accepted(player, run.task, seeds), players))
+            played = list(pool.map(lambda player: outcomes_of_accepted(player, run.task, numbers), players))
     finally:
         for player in players:
             close(player)
-    run.progress.games(games * len(states))
-    return {
-        "played": games * len(states),
-        "first": first,
-        **measured(played[-1], run.seed("bootstrap", round)),
-        "states": [
-            {"incumbent": as_dict(state.incumbent), "age": line.index(state), "utility": [kept(u) for u in found.utility]}
-            for state, found in zip(states, played, strict=True)
-        ],
-    }
+    played_in_all = games.count * len(states)
+    run.progress.games(played_in_all)
+    shown = tuple(
+        WatchedState(state.incumbent, line.index(state), tuple(nine_decimals(u) for u in found.utility))
+        for state, found in zip(states, played, strict=True)
+    )
+    return Watched(games, measured(played[-1], run.seed("bootstrap", round)), shown, played_in_all)
 
 
-def measured(outcomes: Outcomes, seed: int) -> dict[str, Any]:
+def measured(outcomes: Outcomes, seed: int) -> Measures:
     """Return score with its bootstrap interval, win rate, path optimality and utility."""
     from ouroloop.policy.play import estimate
 
     score: NDArray[np.float64] = outcomes.score.astype(np.float64)
-    return {
-        "score": asdict(estimate(score, np.random.default_rng(seed))),
-        "win_rate": float(outcomes.won.mean()),
-        "path_optimality": float(outcomes.path_optimality.mean()),
-        "utility": float(outcomes.utility.mean()),
-    }
+    return Measures(
+        estimate(score, np.random.default_rng(seed)),
+        float(outcomes.won.mean()),
+        float(outcomes.path_optimality.mean()),
+        float(outcomes.utility.mean()),
+    )
 
 
-def _judge(run: Run) -> dict[str, Any]:
-    """Return the candidate to roll back, why, and games that show it; `candidate` is None where nothing is shown worse."""
+def _judge(run: Run) -> Found:
+    """Return the candidate to roll back, why, and games that show it."""
     states = lineage(run.ledger)
     shared = Shared(run)
     found = max(regressions(states, shared, run.recipe.gate.gain), key=lambda r: r.log_e, default=None)
     if found is None:
-        return {"candidate": None}
+        return Found(None)
     fault = at_fault(states, shared, found, run.recipe.gate.gain)
     mean, games = found.differences.mean(), len(found.differences)
     whom = "its predecessor" if found.older == found.newer - 1 else (states[found.older].candidate or "the start")
     reason = f"worse than {whom} by {-mean:.3f} utility over {games} watch games (e-value {_number(found.log_e)})"
     if fault != found.newer:
         reason = f"{states[found.newer].candidate} is {reason}; most evidence is against {states[fault].candidate}"
-    return {
-        "candidate": states[fault].candidate,
-        "reason": reason,
-        "transcripts": _transcripts(run, states[fault].incumbent, shared.worst_seeds(states, found)),
-    }
+    lost = _transcripts(run, states[fault].incumbent, shared.worst_seeds(states, found))
+    return Found(states[fault].candidate, reason, tuple(lost))
 
 
 def regressions(states: list[Standing], shared: Shared, gain: float) -> Iterator[Regression]:
@@ -184,13 +182,12 @@ class Shared:
 
     def __init__(self, run: Run) -> None:
         """Read them."""
-        self.blocks: list[tuple[int, dict[Build, Floats]]] = []
+        self.blocks: list[tuple[SeedRange, dict[Build, Floats]]] = []
         self._ages: list[dict[Build, int]] = []
         self._run = run
-        for step in run.ledger.steps("*/watch/*", ("policy.evaluate",)):
-            block = {Build(**s["incumbent"]): np.array(s["utility"]) for s in step.result["states"]}
-            self.blocks.append((step.result["first"], block))
-            self._ages.append({Build(**s["incumbent"]): s["age"] for s in step.result["states"]})
+        for seen in steps.plays(run.ledger):
+            self.blocks.append((seen.seeds, {state.incumbent: np.array(state.utility) for state in seen.states}))
+            self._ages.append({state.incumbent: state.age for state in seen.states})
 
     def differences(self, one: Build, other: Build) -> Floats:
         """Return the utilities of `one` minus those of `other` in the games that both played, in their order: (n,)."""
@@ -208,8 +205,9 @@ class Shared:
     def worst_seeds(self, states: list[Standing], found: Regression) -> list[int]:
         """Return the seeds of the games in which the worse state lost the most against the better one."""
         one, other = states[found.newer].incumbent, states[found.older].incumbent
-        games = [first + i for first, block in self.blocks if one in block and other in block for i in range(len(block[one]))]
-        return [self._run.players.seeds("watch", games[i], 1)[0] for i in np.argsort(found.differences, kind="stable")[:SHOWN]]
+        blocks = [games for games, block in self.blocks if one in block and other in block]
+        numbers = [number for games in blocks for number in self._run.players.seeds(games)]
+        return [numbers[i] for i in np.argsort(found.differences, kind="stable")[:SHOWN]]
 
 
 def losses(run: Run, candidate: str) -> list[str]:
@@ -222,17 +220,17 @@ def losses(run: Run, candidate: str) -> list[str]:
     return _transcripts(run, states[at].incumbent, shared.worst_seeds(states, found)) if len(found.differences) else []
 
 
-def _transcripts(run: Run, incumbent: Build, seeds: list[int]) -> list[str]:
+def _transcripts(run: Run, build: Build, numbers: list[int]) -> list[str]:
     """Return how a player lost these games: its last moves as text; nothing of one that cannot play them."""
     from ouroloop.policy.play import play_traced
 
-    player = run.players.open_or_none(incumbent)
+    player = run.players.open_or_none(build)
     if player is None:
         return []
     try:
-        numbers = np.array(seeds, dtype=np.uint64)
+        games = np.array(numbers, dtype=np.uint64)
         trace = play_traced(
-            run.task, player.policy, numbers, session=player.session, perceive=player.perceive, failures=len(seeds)
+            run.task, player.policy, games, session=player.session, perceive=player.perceive, failures=len(numbers)
         )
     except CandidateFault as fault:
         return [str(fault)]

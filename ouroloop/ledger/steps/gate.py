@@ -1,0 +1,134 @@
+"""Gate: the A* screen's ranking, the races with their blocks of games, and the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ouroloop.ledger.sqlite import Ledger
+from ouroloop.ledger.steps.key import Key, every
+from ouroloop.protocols.records import Build, Kind, SeedRange, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a candidate could not be judged: the layer, and one line."""
+
+    layer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BankProfile:
+    """What a build's moves on the bank come to; see `gate.screen.Profile`."""
+
+    regret: float
+    dies: float
+    trapped: float
+    detour: float
+    optimal: float
+    stalled: float
+    merit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A candidate on the A* screen.
+
+    Args:
+        candidate: its id.
+        kind: its kind.
+        profile: what its moves come to; None where it failed.
+        incumbent: the same of the incumbent; None where that failed.
+        objection: why it is hopeless, or None.
+        fault: how it failed, or None.
+        changed: share of positions and pursuits where the two differ.
+        positions: size of the bank.
+    """
+
+    candidate: str
+    kind: Kind
+    profile: BankProfile | None = None
+    incumbent: BankProfile | None = None
+    objection: str | None = None
+    fault: Fault | None = None
+    changed: float = 0.0
+    positions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The candidates of a round, the most promising first."""
+
+    entries: tuple[Ranked, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stake:
+    """A race before its first game: who runs, against whom, at which level, on which seeds."""
+
+    candidates: tuple[str, ...]
+    incumbent: Build
+    level: float
+    seeds: SeedRange
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A candidate's block of games: utilities, games lost by its failure and why; or the fault that ends its race."""
+
+    utility: tuple[float, ...] = ()
+    lost: int = 0
+    reason: str = ""
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of games: the incumbent's utilities, each candidate's turn, and the games of all together."""
+
+    incumbent: tuple[float, ...]
+    candidates: dict[str, Turn]
+    played: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The verdicts of a race by candidate."""
+
+    verdicts: dict[str, Verdict]
+
+
+def order(round: int) -> Key[Ranking]:
+    """Return the step of the A* screen."""
+    return Key(f"{round}/gate/order", "gate.screen", Ranking)
+
+
+def spend(round: int, kind: Kind) -> Key[Stake]:
+    """Return the step that spends a level on a race."""
+    return Key(f"{round}/gate/{kind}/spend", "gate.spend", Stake)
+
+
+def block(round: int, kind: Kind, start: int) -> Key[Block]:
+    """Return the step that plays a race's games from pair `start` on."""
+    return Key(f"{round}/gate/{kind}/games/{start:07}", "policy.evaluate", Block)
+
+
+def judge(round: int, kind: Kind) -> Key[Judged]:
+    """Return the step that ends a race."""
+    return Key(f"{round}/gate/{kind}/judge", "gate.judge", Judged)
+
+
+def verdict(round: int, candidate: str) -> Key[Verdict]:
+    """Return the step that decides on a candidate."""
+    return Key(f"{round}/verdict/{candidate}", "run.verdict", Verdict)
+
+
+def verdicts(ledger: Ledger) -> Iterator[tuple[str, Verdict]]:
+    """Yield all candidates that were decided on, with their verdicts."""
+    return ((key.split("/")[2], found) for key, found in every(ledger, verdict(0, "")))
+
+
+def stakes(ledger: Ledger) -> list[Stake]:
+    """Return what was spent on each race of a run, in their order."""
+    return [found for _, found in every(ledger, spend(0, "patch"))]

@@ -1,0 +1,91 @@
+"""What a step's key is: the text that names it, the JSON-RPC method, and the record that its result holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
+
+from ouroloop.ledger.sqlite import Ledger
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Key(Generic[R]):
+    """One step, recorded or still to come.
+
+    Args:
+        text: names it in the ledger.
+        method: the JSON-RPC method.
+        result: the frozen dataclass of its result.
+    """
+
+    text: str
+    method: str
+    result: type[R]
+
+    def once(self, ledger: Ledger, params: object, work: Callable[[], R]) -> R:
+        """Return the recorded result, or do the work and record what it returns.
+
+        Args:
+            ledger: the run's.
+            params: of the message: JSON, or a record.
+            work: makes the result.
+
+        Raises:
+            LedgerError: the key is there with another method or other params.
+        """
+        return self.decoded(ledger.once(self.text, self.method, encoded(params), lambda: encoded(work())))
+
+    def record(self, ledger: Ledger, params: object, result: R) -> None:
+        """Record a finished step; raises LedgerError where it is there and differs."""
+        ledger.record(self.text, self.method, encoded(params), encoded(result))
+
+    def find(self, ledger: Ledger) -> R | None:
+        """Return the recorded result, or None; a step that ended in an error counts as none."""
+        step = ledger.step(self.text)
+        return None if step is None or step.error is not None else self.decoded(step.result)
+
+    def read(self, ledger: Ledger) -> R:
+        """Return the recorded result; a missing one is a broken invariant."""
+        found = self.find(ledger)
+        assert found is not None, f"step {self.text} is not recorded"
+        return found
+
+    def decoded(self, result: Any) -> R:
+        """Return a result that came as JSON."""
+        kind: Any = self.result
+        found: R = _adapter(kind).validate_python(result)
+        return found
+
+
+def encoded(value: object) -> Any:
+    """Return a record as JSON."""
+    return to_jsonable_python(value)
+
+
+def every(ledger: Ledger, key: Key[R], pattern: str = "*") -> Iterator[tuple[str, R]]:
+    """Yield keys and results of all steps like the given one, in the order they were recorded.
+
+    Args:
+        ledger: the run's.
+        key: tells method and result; its text does not count.
+        pattern: of the keys, with `*` for anything.
+    """
+    for step in ledger.steps(pattern, (key.method,)):
+        yield step.key, key.decoded(step.result)
+
+
+def round_of(key: str) -> int:
+    """Return the round that a step belongs to, from its key."""
+    return int(key.split("/")[0])
+
+
+@cache
+def _adapter(result: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(result)

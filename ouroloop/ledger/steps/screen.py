@@ -1,0 +1,35 @@
+"""Screen: what is left of a candidate after the layers before the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ouroloop.ledger.steps.key import Key
+from ouroloop.protocols.records import Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """What the screen found.
+
+    Args:
+        outcome: passed or rejected.
+        layer: that rejected it.
+        reason: one line.
+        controller: hash of the source that a patch makes.
+        diff: hash of that patch as a unified diff.
+        reward: hash of the reward spec.
+    """
+
+    outcome: Literal["passed", "rejected"]
+    layer: str = ""
+    reason: str = ""
+    controller: str | None = None
+    diff: str | None = None
+    reward: str | None = None
+
+
+def screen(round: int, candidate: Candidate) -> Key[Screening]:
+    """Return the step in which a candidate is screened."""
+    return Key(f"{round}/screen/{candidate.id}", f"{candidate.kind}.screen", Screening)

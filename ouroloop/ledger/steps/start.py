@@ -1,0 +1,55 @@
+"""The start: the first policy, the eyes, the first incumbent and its score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ouroloop.ledger.steps.key import Key
+from ouroloop.protocols.records import Build, Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPolicy:
+    """The policy that the run begins with, by content hash."""
+
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """The board reader, by content hash."""
+
+    reader: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The first incumbent, and its commit."""
+
+    incumbent: Build
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """How a build plays: its score with a 95 % interval, and means over the games."""
+
+    score: Estimate
+    win_rate: float
+    path_optimality: float
+    utility: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The first incumbent's measures, over so many games."""
+
+    played: int
+    measures: Measures
+
+
+POLICY: Final = Key("start/policy", "policy.train", FirstPolicy)
+READER: Final = Key("start/reader", "perception.train", Eyes)
+INCUMBENT: Final = Key("start/incumbent", "run.start", Begun)
+SCORE: Final = Key("start/score", "policy.evaluate", Scored)

@@ -1,0 +1,64 @@
+"""Watch: the states that stand on fresh seeds, and what is found to be worse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ouroloop.ledger.sqlite import Ledger
+from ouroloop.ledger.steps.key import Key, every
+from ouroloop.ledger.steps.start import Measures
+from ouroloop.protocols.records import Build, SeedRange
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedState:
+    """A state that was watched: what played, how many states stood before it, and its utilities."""
+
+    incumbent: Build
+    age: int
+    utility: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A block of watch games: its seeds, the newest state's measures, and every state that played; games in all."""
+
+    seeds: SeedRange
+    measures: Measures
+    states: tuple[WatchedState, ...]
+    played: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The candidate to roll back (None where nothing is shown worse), why, and games that show it."""
+
+    candidate: str | None
+    reason: str = ""
+    transcripts: tuple[str, ...] = ()
+
+
+def play(round: int) -> Key[Watched]:
+    """Return the step that plays a round's watch games."""
+    return Key(f"{round}/watch/play", "policy.evaluate", Watched)
+
+
+def again(round: int) -> Key[Watched]:
+    """Return the step that plays once more after a rollback."""
+    return Key(f"{round}/watch/again", "policy.evaluate", Watched)
+
+
+def judge(round: int, trial: int) -> Key[Found]:
+    """Return the step that looks for a regression; `trial` were found before it."""
+    return Key(f"{round}/watch/judge/{trial}", "gate.judge_watch", Found)
+
+
+def plays(ledger: Ledger) -> Iterator[Watched]:
+    """Yield all blocks of watch games, in their order."""
+    return (found for _, found in every(ledger, play(0), "*/watch/*"))
+
+
+def judged(ledger: Ledger, round: int) -> list[Found]:
+    """Return what a round's judgements found, in their order."""
+    return [found for _, found in every(ledger, judge(round, 0), f"{round}/watch/judge/*")]
