@@ -16,6 +16,6 @@ def toolkit() -> str:
 
 @pytest.fixture
 def wasm(toolkit: str) -> Iterator[WasmSandbox]:
-    sandbox = WasmSandbox(toolkit)
+    sandbox = WasmSandbox(toolkit, 4)
     yield sandbox
     sandbox.close()

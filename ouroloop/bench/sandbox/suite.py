@@ -114,7 +114,7 @@ def installed() -> dict[str, Sandbox]:
     boxes: dict[str, Sandbox] = {}
     for name in ("docker", "wasm"):
         try:
-            boxes[name] = choose(name, toolkit_source())
+            boxes[name] = choose(name, toolkit_source(), 4)
         except SurroundingsError:
             continue
     if not boxes:
@@ -157,7 +157,7 @@ def starts(box: Sandbox) -> dict[str, Any]:
         await_pool(box)
 
     found = {"warm_ms": median_ms(open_one, STARTS, settle)}
-    cold = (DockerSandbox if isinstance(box, DockerSandbox) else WasmSandbox)(toolkit_source(), warm=0)
+    cold = (DockerSandbox if isinstance(box, DockerSandbox) else WasmSandbox)(toolkit_source(), 4, warm=0)
     try:
         found["cold_ms"] = median_ms(lambda: sessions.append(cold.open(TRIVIAL)), STARTS // 2, settle)
     finally:

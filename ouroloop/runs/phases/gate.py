@@ -61,7 +61,8 @@ def _heat(run: Run, round: int, kind: Kind, field: list[Candidate], entries: lis
         training = trained(run, round, candidate)["health"] if candidate.kind != "patch" else None
         mine, theirs = entry["score"]["candidate"], entry["score"]["incumbent"]
         regret = (mine["regret"], theirs["regret"] if theirs else 1.0)  # one that fails counts as losing everywhere
-        run.decide(round, candidate, replace(verdict, training=training, regret=regret))
+        rated = None if run.task.oracle is None else regret
+        run.decide(round, candidate, replace(verdict, training=training, regret=rated))
         settle(run, round, candidate)
 
 

@@ -14,6 +14,9 @@ from ouroloop.protocols.records import Incumbent, Observations, RewardSpec
 from ouroloop.protocols.seeds import game_seeds
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ouroloop.protocols.ports import Engine
     from ouroloop.protocols.records import Candidate
     from ouroloop.rewards.screen import Recorded
     from ouroloop.runs.context import Run
@@ -106,7 +109,8 @@ def contract_observations(run: Run) -> Observations:
 def recorded(run: Run) -> Recorded:
     """Play episodes by oracle moves with several kinds of noise and return their transitions.
 
-    They depend on the run's seed alone, so every spec of a run is judged on the same transitions.
+    They depend on the run's seed alone, so every spec of a run is judged on the same transitions. Where the game has no oracle,
+    the start policy's moves take its place, and the wanderers move at random.
     """
     from ouroloop.rewards.screen import Recorded
 
@@ -115,8 +119,9 @@ def recorded(run: Run) -> Recorded:
     random = np.random.default_rng(run.seed("recorded"))
     noise, legal = np.array(NOISE)[np.arange(RECORDED_EPISODES) % len(NOISE)].T
     features, episodes = [], []
+    rate = run.task.oracle.regret if run.task.oracle is not None else _disliked(run)
     while not engine.done.all():
-        regret = run.task.regret(engine)
+        regret = rate(engine)
         luck = random.random(regret.shape) + (regret >= 1) * legal[:, None]
         moves = np.where(random.random(RECORDED_EPISODES) < noise, luck.argmin(axis=1), regret.argmin(axis=1))
         alive = np.flatnonzero(~engine.done)
@@ -127,3 +132,14 @@ def recorded(run: Run) -> Recorded:
         np.concatenate(features).astype(np.float32), np.concatenate(episodes).astype(np.int64),
         outcomes.utility, outcomes.steps.astype(np.int64),
     )  # fmt: skip
+
+
+def _disliked(run: Run) -> Callable[[Engine], NDArray[np.float32]]:
+    """Return what rates moves by the start policy: 0 for its move, 1/2 for the others; none is known to lose."""
+    policy = run.players.policy(run.result("start/policy")["policy"])
+
+    def rate(engine: Engine) -> NDArray[np.float32]:
+        logits = policy.logits(engine.observations())
+        return np.where(logits < logits.max(axis=1, keepdims=True), np.float32(0.5), np.float32(0))
+
+    return rate
