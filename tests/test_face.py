@@ -52,7 +52,8 @@ def test_an_unknown_name_is_told_the_known_ones() -> None:
 
 @pytest.mark.parametrize("before", ["", "import ouroloop.sandbox.choose; ", "from ouroloop import sandbox; "])
 def test_the_sandbox_is_a_verb_and_a_folder_in_any_order(before: str) -> None:
-    code = f"{before}import ouroloop; made = ouroloop.sandbox('auto', None); import ouroloop.sandbox.limits as l; print(l.Limits.__name__)"
+    made = "import ouroloop; made = ouroloop.sandbox('auto', None)"
+    code = f"{before}{made}; import ouroloop.sandbox.limits as l; print(l.Limits.__name__)"
     assert in_a_fresh_process(code) == "Limits"
 
 

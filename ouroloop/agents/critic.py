@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from pydantic import Field
 
 from ouroloop.protocols.messages import DiagnoseReply, DiagnoseRequest, Diagnosis, Finding
-from ouroloop.protocols.records import Frozen
+from ouroloop.protocols.records import Ending, Frozen, Mode
 
-CAUSES = {
-    "wall": ("hits_wall", "end by running into a wall or the border"),
-    "body": ("hits_body", "end by running into the own body"),
-    "controller_error": ("controller_errors", "are lost because the controller failed"),
-    "starved": ("starves", "end starved: idle too long without reaching food"),
-}
+FAILED = "controller_error"
+"""The cause of a game that the controller lost by failing; no game declares it."""
+FAILURE = Ending(kind="blunder", finding="controller_errors", doc="are lost because the controller failed")
+ANSWERS: dict[str, Mode] = {"blunder": "bug_fix", "idle": "reward_patch"}
+"""Which mode answers a kind of end."""
 
 
 class CriticConfig(Frozen):
@@ -29,7 +28,6 @@ class CriticConfig(Frozen):
     kl: float = Field(default=1.5, gt=0)
     clip_fraction: float = Field(default=0.3, gt=0, le=1)
     entropy: float = Field(default=0.05, ge=0)
-    wins: tuple[str, ...] = ("won", "win")
 
 
 class SearchCritic:
@@ -48,36 +46,39 @@ class SearchCritic:
     async def act(self, request: DiagnoseRequest) -> DiagnoseReply:
         """Return what follows from the facts."""
         facts = request.facts
-        found = [*self._deaths(facts), *self._decisions(facts), *self._training(facts.training)]
+        ends = {cause: request.endings.get(cause) or _unknown(cause) for cause in facts.deaths}
+        found = [*self._deaths(facts, ends), *self._decisions(facts, ends), *self._training(facts.training)]
         return DiagnoseReply(findings=tuple(sorted(found, key=lambda f: (-f.weight, f.name))))
 
-    def _deaths(self, facts: Diagnosis) -> Iterator[Finding]:
+    def _deaths(self, facts: Diagnosis, ends: Mapping[str, Ending]) -> Iterator[Finding]:
         lost = 1 - facts.win_rate
         for cause, share in facts.deaths.items():
-            if cause not in self.config.wins and share >= self.config.cause:
-                name, text = CAUSES.get(cause, (f"lost_by_{cause}", f"end by {cause.replace('_', ' ')}"))
-                yield _finding(name, share, f"{_percent(share)} of {facts.games} games {text}")
+            end = ends[cause]
+            if end.kind in ANSWERS and share >= self.config.cause:
+                told = f"{_percent(share)} of {facts.games} games {end.doc}"
+                yield _finding(end.finding, share, told, ANSWERS[end.kind])
         if lost > 0 and facts.avoidable >= self.config.avoidable:
             yield _finding(
                 "avoidable_deaths",
                 facts.avoidable * lost,
                 f"in {_percent(facts.avoidable)} of lost games another last move would not have lost: avoidable deaths",
             )
-        body = facts.deaths.get("body", 0.0) * (1 - facts.avoidable)
-        if body >= self.config.cause:
+        trapped = sum(share for cause, share in facts.deaths.items() if ends[cause].trap) * (1 - facts.avoidable)
+        if trapped >= self.config.cause:
             yield _finding(
                 "trapped",
-                body,
-                f"{_percent(body)} of games end with no way out: trapped in too little space before the last move",
+                trapped,
+                f"{_percent(trapped)} of games end with no way out: trapped in too little space before the last move",
             )
 
-    def _decisions(self, facts: Diagnosis) -> Iterator[Finding]:
+    def _decisions(self, facts: Diagnosis, ends: Mapping[str, Ending]) -> Iterator[Finding]:
         for phase, regret in facts.regret.items():
             if regret >= self.config.regret:
                 yield _finding(f"{phase}_regret", regret, f"mean oracle regret {regret:.2f} per decision in the {phase} game")
-        calm = 1 - sum(share for cause, share in facts.deaths.items() if cause not in self.config.wins)
+        calm = 1 - sum(share for cause, share in facts.deaths.items() if ends[cause].kind in ANSWERS)
+        idle = any(share >= self.config.cause for cause, share in facts.deaths.items() if ends[cause].kind == "idle")
         small = [r for r in facts.regret.values() if 0.25 * self.config.regret <= r]
-        if small and (calm > 0.5 or facts.deaths.get("starved", 0) >= self.config.cause):
+        if small and (calm > 0.5 or idle):
             yield _finding(
                 "detours",
                 min(small),
@@ -106,8 +107,15 @@ class SearchCritic:
             yield _finding("entropy_low", 0.3, f"entropy {health['entropy']:.3f}: the policy no longer explores")
 
 
-def _finding(name: str, weight: float, evidence: str) -> Finding:
-    return Finding(name=name, weight=round(max(0.0, min(1.0, weight)), 4), evidence=evidence)
+def _unknown(cause: str) -> Ending:
+    """Return what is made of a cause that the game says nothing of: a loss."""
+    if cause == FAILED:
+        return FAILURE
+    return Ending(kind="blunder", finding=f"lost_by_{cause}", doc=f"end by {cause.replace('_', ' ')}")
+
+
+def _finding(name: str, weight: float, evidence: str, mode: Mode | None = None) -> Finding:
+    return Finding(name=name, weight=round(max(0.0, min(1.0, weight)), 4), evidence=evidence, mode=mode)
 
 
 def _percent(share: float) -> str:

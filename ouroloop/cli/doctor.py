@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ouroloop.agents.finding import find_role, installed_roles
+from ouroloop.envs.capabilities import oracle_of, teachers_of
 from ouroloop.envs.registry import TaskSettings, make_task
 from ouroloop.protocols.errors import OuroloopError
 from ouroloop.runs.cache import cache_root
@@ -49,10 +50,10 @@ def warm_up() -> None:
     """Compile every kernel that a run uses; they are cached on disk."""
     task = make_task(TaskSettings())
     engine = task.positions(0, 8)
-    engine.step_features(task.regret(engine).argmin(axis=1))
-    engine.step(task.teach("best", engine))
+    engine.step_features(oracle_of(task).regret(engine).argmin(axis=1))
+    engine.step(teachers_of(task).teach("best", engine))
     engine.outcomes()
-    task.phase(engine.clone(engine.observations().columns["food"].argsort()))
+    task.progress(engine.clone(engine.observations().columns["food"].argsort()))
 
 
 def _check(name: str, ok: bool, needed: bool, found: str, remedy: str) -> dict[str, Any]:

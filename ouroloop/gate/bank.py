@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ouroloop.envs.capabilities import phases_of
 from ouroloop.envs.loop import join_observations
 from ouroloop.protocols.canonical import Json, canonical
 from ouroloop.protocols.records import Observations
@@ -20,7 +21,7 @@ from ouroloop.protocols.records import Observations
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ouroloop.protocols.ports import Engine, Task
+    from ouroloop.protocols.ports import Engine, Oracle, Task
 
 FATAL: Final = 0.5
 """A move with this regret or more dies or gets trapped."""
@@ -80,6 +81,9 @@ class Bank:
 def build_bank(task: Task, seed: int, count: int, failures: Sequence[Failures] = ()) -> Bank:
     """Return a bank of `count` positions; a function of its arguments.
 
+    Where the game has no oracle, no move has any regret and there are no starts: the bank then only tells whether two players
+    play alike, and all merits are equal.
+
     Args:
         task: the game.
         seed: of the pool and the draw.
@@ -87,7 +91,8 @@ def build_bank(task: Task, seed: int, count: int, failures: Sequence[Failures] =
         failures: newest first; at most `FAILURE_SHARE` of the bank is taken from their front.
     """
     pool = task.positions(seed, max(LEAST_POOL, 8 * count))
-    regret, phase = task.regret(pool), task.phase(pool)
+    phase = phases_of(task, pool)
+    regret = np.zeros((pool.games, len(task.actions)), np.float32) if task.oracle is None else task.oracle.regret(pool)
     danger = danger_of(regret)
     old = first_of(failures, int(FAILURE_SHARE * count))
     kept = 0 if old is None else len(old.regret)
@@ -99,7 +104,7 @@ def build_bank(task: Task, seed: int, count: int, failures: Sequence[Failures] =
         phase=np.concatenate([lead, phase[rows]]),
         danger=danger[rows] if old is None else np.concatenate([danger_of(old.regret), danger[rows]]),
         weight=np.concatenate([np.zeros(kept), weights(phase, danger, rows)]),
-        starts=pool.clone(starts_of(task, pool, np.flatnonzero(phase == 0))),
+        starts=pool.clone(starts_of(task.oracle, pool, np.flatnonzero(phase == 0))),
         pool=pool.observations(),
     )
 
@@ -132,13 +137,18 @@ def weights(phase: NDArray[np.int8], danger: NDArray[np.int8], rows: NDArray[np.
     return shares
 
 
-def starts_of(task: Task, pool: Engine, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the rows, of those given, with the least score from which the oracle scores within `HORIZON`, not at once."""
+def starts_of(oracle: Oracle | None, pool: Engine, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows, of those given, with the least score from which the oracle scores within `HORIZON`, not at once.
+
+    Without an oracle there are none.
+    """
+    if oracle is None:
+        return np.zeros(0, np.int64)
     ranked = rows[np.argsort(pool.outcomes().score[rows], kind="stable")][: max(STARTS, len(rows) // EARLY)]
     games = pool.clone(ranked)
     before, took = games.outcomes().score, np.zeros(games.games, np.int64)
     for move in range(1, HORIZON + 1):
-        games.step(task.regret(games).argmin(axis=1).astype(np.int8))
+        games.step(oracle.regret(games).argmin(axis=1).astype(np.int8))
         took[(took == 0) & (games.outcomes().score > before)] = move
     scored = ranked[took > 1]
     spread = np.arange(min(STARTS, len(scored))) * len(scored) // max(1, min(STARTS, len(scored)))

@@ -78,10 +78,8 @@ def contender(
     source = None if controller is None else read_text(controller, "controller")
     loaded, side, abreast = (name, size, threads) if policy is None else load_policy(name, size, threads)
     side = TEACHERS_SIZE if side is None else side
-    settings = TaskSettings.model_validate({"size": side, "walls": walls})
-    task = make_task(settings)
-    best = None if walls else side**2 - settings.own["start_length"]
-    player = Contender(name, task, loaded, None, side, best, abreast)
+    task = make_task(TaskSettings.model_validate({"size": side, "walls": walls}))
+    player = Contender(name, task, loaded, None, side, task.best_score, abreast)
     if source is None:
         yield player
         return

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from ouroloop.envs.capabilities import oracle_of
 from ouroloop.envs.snake.engine.state import EMPTY, WALL
 from ouroloop.envs.snake.sight.cells import CLASSES, board_size, label
 from ouroloop.envs.snake.sight.decode import decode, exact_rows
@@ -122,7 +123,7 @@ def gather(task: Task, seed: int, count: int) -> Observations:
     lengths = {key: column.copy() for key, column in states.lengths.items()}
     moves = np.where(rows % VARIANTS == 0, 0, rng.integers(1, DISTURBANCE + 1, count))
     for step in range(DISTURBANCE):
-        engine.step(np.argmax(rng.random((count, len(task.actions))) - (task.regret(engine) >= 1), axis=1))
+        engine.step(np.argmax(rng.random((count, len(task.actions))) - (oracle_of(task).regret(engine) >= 1), axis=1))
         now = engine.observations()
         alive = (step < moves) & ~engine.done
         for key, column in now.columns.items():
@@ -196,6 +197,6 @@ def _exact(
         if generator is not None:
             patches = augment(patches, config, generator)
         with torch.inference_mode():
-            read = decode(model(normalise(patches)).softmax(-1).numpy(), size)
+            read = decode(model(normalise(patches)).softmax(-1).numpy(), int(size))
         same += int(exact_rows(read, batch).sum())
     return same / len(observations)

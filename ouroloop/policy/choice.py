@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
+from ouroloop.envs.capabilities import teachers_of
 from ouroloop.protocols.errors import TrainingError, UsageError
 from ouroloop.protocols.seeds import splitmix
 
@@ -107,10 +108,11 @@ def rated_by(policy: Policy) -> Rate:
 
 
 def taught_by(task: Task, teacher: str) -> Rate:
-    """Return a teacher's ratings: 1 for its move, 0 for the others."""
+    """Return a teacher's ratings: 1 for its move, 0 for the others. Raises UsageError where the game has no teachers."""
+    teachers = teachers_of(task)
 
     def rate(engine: Engine, rows: NDArray[np.int64], observations: Observations) -> NDArray[np.float32]:
-        return np.eye(len(task.actions), dtype=np.float32)[task.teach(teacher, engine)[rows]]
+        return np.eye(len(task.actions), dtype=np.float32)[teachers.teach(teacher, engine)[rows]]
 
     return rate
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, runtime_check
 
 import numpy as np
 
+from ouroloop.envs.capabilities import teachers_of
 from ouroloop.envs.loop import join_outcomes, play_out
 from ouroloop.policy.choice import Mover, Sampling, entropy_of, odds_of, rated_by, taught_by
 from ouroloop.policy.play import estimate
@@ -281,7 +282,7 @@ def _rolled_out(task: Task, teacher: str, keys: NDArray[np.uint64], on_batch: On
     """Let a teacher play compiled; return the outcomes in order."""
     done = []
     for start in range(0, len(keys), ROLLED):
-        done.append(task.rollout(teacher, keys[start : start + ROLLED]))
+        done.append(teachers_of(task).rollout(teacher, keys[start : start + ROLLED]))
         if on_batch is not None:
             on_batch(min(start + ROLLED, len(keys)), len(keys))
     return join_outcomes(done)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ouroloop.envs.capabilities import PHASES, phases_of
 from ouroloop.envs.loop import Decide, Perceive, decider, join_observations, join_outcomes, play_out
 from ouroloop.protocols.records import Estimate, Observations, Outcomes
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from ouroloop.protocols.ports import Engine, Policy, Session, Task
 
-PHASES = ("early", "middle", "late")
 ASKED_EVERY = 8
 
 
@@ -30,8 +30,10 @@ class Trace:
 
     Args:
         outcomes: how the games ended.
-        regret: phase of the game -> mean oracle regret per decision; phases that no game reached are absent.
-        avoidable: share of lost games whose last move the oracle would not have made; 0 where none was lost.
+        regret: phase of the game -> mean oracle regret per decision; phases that no game reached are absent. Without an
+            oracle all are.
+        avoidable: share of lost games whose last move the oracle would not have made; 0 where none was lost, and without an
+            oracle.
         policy_influence: share of decisions (one step in `ASKED_EVERY` is looked at) that would be others if the logits were
             negated; near 0 the controller decides by itself.
         transcripts: the last moves of some lost games, as text.
@@ -101,7 +103,7 @@ def play_traced(
     depth: int = 6,
     most: int = 64,
 ) -> Trace:
-    """Play like `play`, and hold every move against the oracle.
+    """Play like `play`, and hold every move against the game's oracle, if it has one.
 
     Args:
         task: the game.
@@ -159,9 +161,10 @@ class Recorder:
     def watch(self, engine: Engine, rows: NDArray[np.int64], actions: NDArray[np.integer]) -> None:
         """Take down one decision of every unfinished game; a `Watch`."""
         before = engine.clone(rows)
-        rating = self.task.regret(before)
+        oracle = self.task.oracle
+        rating = np.zeros((len(rows), len(self.task.actions)), np.float32) if oracle is None else oracle.regret(before)
         regret = rating[np.arange(len(rows)), actions]
-        phase = self.task.phase(before)
+        phase = phases_of(self.task, before)
         self.sums += np.bincount(phase, weights=regret, minlength=3)
         self.counts += np.bincount(phase, minlength=3)
         self.last[rows] = regret
@@ -194,9 +197,10 @@ def _trace(recorders: Sequence[Recorder], failures: int, most: int) -> Trace:
     where = [(recorder, row) for recorder in recorders for row in range(recorder.engine.games)]
     shown = [(*where[game], int(outcomes.cause[game])) for game in np.flatnonzero(lost)[:failures]]
     moments = [moment for game in np.flatnonzero(lost) for moment in where[game][0].last_moments(where[game][1])][:most]
+    regret = {name: float(s / c) for name, s, c in zip(PHASES, np.atleast_1d(sums), np.atleast_1d(counts), strict=True) if c}
     return Trace(
         outcomes=outcomes,
-        regret={name: float(s / c) for name, s, c in zip(PHASES, np.atleast_1d(sums), np.atleast_1d(counts), strict=True) if c},
+        regret=regret if recorders and recorders[0].task.oracle is not None else {},
         avoidable=float((last[lost] > 0).mean()) if lost.any() else 0.0,
         policy_influence=float(np.concatenate([part for r in recorders for part in r.heeded]).mean()),
         transcripts=tuple(recorder.transcript(row, cause) for recorder, row, cause in shown),

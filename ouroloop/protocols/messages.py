@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from ouroloop.protocols.records import Frozen, RewardSpec
+from ouroloop.protocols.records import Ending, Frozen, Mode, RewardSpec
 
 
 class Finding(Frozen):
@@ -16,11 +16,13 @@ class Finding(Frozen):
         name: a short key that roles may search by, e.g. `hits_body`, `starves`, `detours`, `training_stalled`.
         weight: share of games or of decisions concerned, in [0, 1].
         evidence: one line for a person or a model.
+        mode: the mode of a round that answers it; None where the loop's own table decides by the name.
     """
 
     name: str
     weight: float
     evidence: str
+    mode: Mode | None = None
 
 
 class Diagnosis(Frozen):
@@ -141,10 +143,11 @@ class PatchReply(Frozen):
 
 
 class DiagnoseRequest(Frozen):
-    """Params of `critic.diagnose`: measured facts, findings still empty."""
+    """Params of `critic.diagnose`: measured facts, findings still empty, and what each cause of an end says of a player."""
 
     task: str
     facts: Diagnosis
+    endings: dict[str, Ending] = Field(default_factory=dict)
 
 
 class DiagnoseReply(Frozen):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from ouroloop.protocols.records import Observations, Outcomes, Spent, ToolkitFunction
+from ouroloop.protocols.records import Ending, Observations, Outcomes, Spent, ToolkitFunction
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,14 +51,45 @@ class Engine(Protocol):
         ...
 
 
+class Oracle(Protocol):
+    """What knows how good each move is. A game that has none is judged by its games alone, without an A* screen."""
+
+    def regret(self, engine: Engine) -> NDArray[np.float32]:
+        """Return the regret of each move: (B, A) float32 in [0, 1]; 0 best, 1 loses at once."""
+        ...
+
+
+class Teachers(Protocol):
+    """Players that come with a game, by name."""
+
+    def teach(self, name: str, engine: Engine) -> NDArray[np.int8]:
+        """Return the named teacher's moves: (B,) int8. Raises UsageError for an unknown teacher."""
+        ...
+
+    def equal_moves(self, name: str, engine: Engine, moves: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Return which moves the named teacher holds to be as good as the given ones of its own: (B, A) bool."""
+        ...
+
+    def rollout(self, teacher: str, seeds: NDArray[np.uint64]) -> Outcomes:
+        """Let a teacher play one game per seed, (G,) uint64, to its end. Raises UsageError for an unknown teacher."""
+        ...
+
+
 class Task(Protocol):
-    """What a game supplies. Gate, roles, sandbox, ledger and pages know a game by this port alone."""
+    """What a game supplies. Gate, roles, sandbox, ledger and pages know a game by this port alone.
+
+    `envs.conformance` holds a game to it; `docs/games.md` says how to write one.
+    """
 
     name: str
     actions: tuple[str, ...]
     """Action names; the index is the action."""
     causes: tuple[str, ...]
     """How a game can end; `Outcomes.cause` indexes it."""
+    endings: Mapping[str, Ending]
+    """Cause -> what such an end says of the player. A cause that is not here is a loss of unknown kind."""
+    best_score: int | None
+    """The highest score possible; None where it is not known, or differs from game to game."""
     features: Mapping[str, str]
     """Reward features of a transition: name -> one line of what it measures, with its range."""
     toolkit: tuple[ToolkitFunction, ...]
@@ -71,6 +102,16 @@ class Task(Protocol):
     start_controller: str
     """Python source of the first `controller.py`: the plain argmax of the logits."""
 
+    @property
+    def oracle(self) -> Oracle | None:
+        """The oracle; None where the game has none."""
+        ...
+
+    @property
+    def teachers(self) -> Teachers | None:
+        """The teachers; None where the game has none."""
+        ...
+
     def engine(self, seeds: NDArray[np.uint64]) -> Engine:
         """Return fresh games, one per seed."""
         ...
@@ -79,24 +120,12 @@ class Task(Protocol):
         """Return `count` positions spread over the phases of the game, unfinished, as a batch to clone from."""
         ...
 
-    def regret(self, engine: Engine) -> NDArray[np.float32]:
-        """Return the oracle's regret of each move: (B, A) float32 in [0, 1]; 0 best, 1 loses at once."""
+    def progress(self, engine: Engine) -> NDArray[np.float32]:
+        """Return how far each game has come: (B,) float32 in [0, 1]. The phases of a game are its thirds."""
         ...
 
-    def phase(self, engine: Engine) -> NDArray[np.int8]:
-        """Return (B,) int8 in 0..2: early, middle or late in the game."""
-        ...
-
-    def teach(self, name: str, engine: Engine) -> NDArray[np.int8]:
-        """Return the named teacher's moves: (B,) int8. Raises UsageError for an unknown teacher."""
-        ...
-
-    def equal_moves(self, name: str, engine: Engine, moves: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Return which moves the named teacher holds to be as good as the given ones of its own: (B, A) bool."""
-        ...
-
-    def rollout(self, teacher: str, seeds: NDArray[np.uint64]) -> Outcomes:
-        """Let a teacher play one game per seed, (G,) uint64, to its end. Raises UsageError for an unknown teacher."""
+    def reward(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the game's own reward of transitions: features (..., F) -> (...,) float32."""
         ...
 
     def render(self, observations: Observations, cell_px: int = 8) -> NDArray[np.uint8]:

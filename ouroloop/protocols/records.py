@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -190,6 +190,23 @@ class Estimate:
     high: float
 
 
+class Ending(Frozen):
+    """What a cause of an end says of the player.
+
+    Args:
+        kind: `won`; `blunder`: a move ended the game; `idle`: the game ended because nothing came of the moves; `over`: an end
+            that says nothing against the player, such as a limit of time.
+        finding: the critic's short name for it, e.g. `hits_wall`.
+        doc: completes "12 % of 48 games ...".
+        trap: where such an end was not avoidable by another last move, the player had run into a trap.
+    """
+
+    kind: Literal["won", "blunder", "idle", "over"]
+    finding: str
+    doc: str
+    trap: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class ToolkitFunction:
     """A helper that controllers may import from `toolkit`.
@@ -214,11 +231,11 @@ class Observations:
 
     Args:
         constants: keys that are equal in all rows, e.g. `size`.
-        columns: key -> array, (B,) for an integer or (B, W) for a list of integers.
+        columns: key -> array, (B,) for a number or (B, W) for a list of numbers; integers stay integers, floats floats.
         lengths: key -> (B,) true length of a ragged row of `columns[key]`; absent where rows are full.
     """
 
-    constants: Mapping[str, int]
+    constants: Mapping[str, int | float]
     columns: Mapping[str, NDArray[np.generic]]
     lengths: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
 
@@ -234,13 +251,13 @@ class Observations:
             {k: v[rows] for k, v in self.lengths.items()},
         )
 
-    def row(self, index: int) -> dict[str, int | list[int]]:
-        """Return one observation as the controller's dict."""
-        out: dict[str, int | list[int]] = dict(self.constants)
+    def row(self, index: int) -> dict[str, Any]:
+        """Return one observation as the controller's dict: plain numbers, and lists of them."""
+        out: dict[str, Any] = dict(self.constants)
         for key, column in self.columns.items():
             value = column[index]
             if column.ndim == 1:
-                out[key] = int(value)
+                out[key] = value.item()
             else:
                 end = int(self.lengths[key][index]) if key in self.lengths else len(value)
                 out[key] = value[:end].tolist()
@@ -252,10 +269,10 @@ class Outcomes:
     """How B games ended (or stand): all arrays (B,).
 
     Args:
-        score: foods eaten, int32.
+        score: points, in Snake foods eaten, int32.
         steps: moves made, int32.
-        won: the board is full, bool.
-        path_optimality: in [0, 1], float64.
+        won: nothing more could be reached, in Snake a full board, bool.
+        path_optimality: how short the ways were, in [0, 1], float64; 1 where the game has no such measure.
         utility: in [0, 1], float64.
         cause: index into the task's `causes`, int8; -1 while a game runs.
     """

@@ -17,14 +17,14 @@ REMEDY = "two ways to get one: start a Docker daemon, or pip install wasmtime an
 
 
 def choose(
-    name: Name, toolkit_source: str, actions: int = 4, limits: Limits | None = None, run: str = "", image: str = ""
+    name: Name, toolkit_source: str, actions: int, limits: Limits | None = None, run: str = "", image: str = ""
 ) -> Sandbox:
     """Return the sandbox of that name; `auto` is Docker where a daemon answers, else WASM.
 
     Args:
         name: which one.
         toolkit_source: source of the `toolkit` module that controllers may import.
-        actions: number of actions.
+        actions: number of the game's actions.
         limits: what a worker may use.
         run: name of the run, by which Docker's containers can be told.
         image: by digest, what Docker's workers are built on; the running interpreter where it is empty.

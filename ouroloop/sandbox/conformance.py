@@ -1,7 +1,7 @@
 """What every sandbox must do: a suite for both of ours and for any third one.
 
-Call `conform(factory)`, or each of `CHECKS`, from a test; a check raises AssertionError. The sources here are
-unscreened on purpose: a sandbox must hold whatever the screen let through.
+Call `conform(factory)`, or each of `CHECKS`, from a test; a check raises AssertionError. The factory gives sandboxes for
+four actions. The sources here are unscreened on purpose: a sandbox must hold whatever the screen let through.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def shows_exact_observations(sandbox: Sandbox) -> None:
     observations, logits = bank(20)
     checks: tuple[tuple[str, Callable[[int], int]], ...] = (
         ('return 3 if list(observation) == ["size", "board", "snake", "food", "idle"] else 0', lambda i: 3),
-        ("return observation['snake'][-1] % 4", lambda i: observations.row(i)["snake"][-1] % 4),  # type: ignore[index]
-        ("return len(observation['snake']) % 4", lambda i: len(observations.row(i)["snake"]) % 4),  # type: ignore[arg-type]
-        ("return sum(observation['board']) % 4", lambda i: sum(observations.row(i)["board"]) % 4),  # type: ignore[arg-type]
+        ("return observation['snake'][-1] % 4", lambda i: observations.row(i)["snake"][-1] % 4),
+        ("return len(observation['snake']) % 4", lambda i: len(observations.row(i)["snake"]) % 4),
+        ("return sum(observation['board']) % 4", lambda i: sum(observations.row(i)["board"]) % 4),
         ("return int(abs(logits[2]) * 1e6) % 4", lambda i: int(abs(float(logits[i, 2])) * 1e6) % 4),
     )
     for body, expected in checks:

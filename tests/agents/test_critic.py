@@ -8,7 +8,9 @@ import pytest
 
 from ouroloop.agents.critic import CriticConfig, SearchCritic
 from ouroloop.agents.search import affinities, polarity, words
+from ouroloop.envs.snake.task import ENDINGS
 from ouroloop.protocols.messages import DiagnoseRequest, Finding
+from ouroloop.protocols.records import Ending
 from tests.agents.fixtures import FACTS
 
 HEALTHY = {"kl": 0.01, "entropy": 0.8, "clip_fraction": 0.05, "zero_variance": 0.1, "gain": 0.2}
@@ -18,7 +20,7 @@ CALM = FACTS.model_copy(
 
 
 def findings(**facts: object) -> dict[str, float]:
-    request = DiagnoseRequest(task="snake", facts=CALM.model_copy(update=facts))
+    request = DiagnoseRequest(task="snake", facts=CALM.model_copy(update=facts), endings=ENDINGS)
     return {f.name: f.weight for f in asyncio.run(SearchCritic(CriticConfig()).act(request)).findings}
 
 
@@ -50,7 +52,9 @@ def test_each_fact_gives_its_finding(facts, name, weight):
 
 
 def test_heaviest_first_and_every_weight_a_share():
-    request = DiagnoseRequest(task="snake", facts=FACTS.model_copy(update={"training": {**HEALTHY, "kl": 40.0}}))
+    request = DiagnoseRequest(
+        task="snake", facts=FACTS.model_copy(update={"training": {**HEALTHY, "kl": 40.0}}), endings=ENDINGS
+    )
     found = asyncio.run(SearchCritic(CriticConfig()).act(request)).findings
     weights = [f.weight for f in found]
     assert weights == sorted(weights, reverse=True)
@@ -79,3 +83,20 @@ def test_affinity_weighs_rare_shared_words_and_finding_weights():
     assert 0 < found["a"] < 0.5
     assert found["c"] < found["b"]
     assert affinities(docs, []) == {"a": 0.0, "b": 0.0, "c": 0.0}
+
+
+def test_what_an_end_says_is_the_games_own():
+    endings = {
+        "fell": Ending(kind="blunder", finding="falls", doc="end on the floor", trap=True),
+        "stuck": Ending(kind="idle", finding="stalls", doc="end where nothing moves"),
+        "time": Ending(kind="over", finding="lasts", doc="end by the clock"),
+    }
+    facts = {"deaths": {"fell": 0.5, "stuck": 0.25, "time": 0.25}, "win_rate": 0.25, "avoidable": 0.5}
+    request = DiagnoseRequest(task="balance", facts=CALM.model_copy(update=facts), endings=endings)
+    found = {f.name: f for f in asyncio.run(SearchCritic(CriticConfig()).act(request)).findings}
+    assert {name: f.mode for name, f in found.items() if name in ("falls", "stalls")} == {
+        "falls": "bug_fix",
+        "stalls": "reward_patch",
+    }
+    assert found["trapped"].weight == pytest.approx(0.25)
+    assert "lasts" not in found

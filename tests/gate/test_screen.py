@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pydantic import TypeAdapter
 
+from ouroloop.envs.capabilities import phases_of
 from ouroloop.envs.snake.engine.games import SnakeEngine
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.gate.bank import (
@@ -107,7 +108,7 @@ def test_a_bank_is_a_function_of_task_seed_count_and_failures(task, lost, bank):
 
 def test_all_strata_are_there_and_none_drowns_the_others(task, bank):
     pool = task.positions(5, 768)
-    there = np.bincount(3 * task.phase(pool) + danger_of(task.regret(pool)), minlength=9)
+    there = np.bincount(3 * phases_of(task, pool) + danger_of(task.regret(pool)), minlength=9)
     mine = bank.phase >= 0
     drawn = np.bincount(3 * bank.phase[mine] + bank.danger[mine], minlength=9)
     assert ((drawn > 0) == (there > 0)).all()

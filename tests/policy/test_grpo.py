@@ -61,7 +61,7 @@ def columns(task):
 
 
 def futures(task, reward=nothing, horizon=5, continuation="greedy", discount=0.5):
-    return Futures(reward, columns(task), horizon, discount, continuation)
+    return Futures(reward, horizon, discount, continuation)
 
 
 def weights(path):

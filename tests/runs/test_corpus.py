@@ -33,7 +33,7 @@ class Hungry:
 
 @pytest.fixture(scope="module")
 def wasm() -> Iterator[WasmSandbox]:
-    sandbox = WasmSandbox(TASK.toolkit_source)
+    sandbox = WasmSandbox(TASK.toolkit_source, 4)
     yield sandbox
     sandbox.close()
 

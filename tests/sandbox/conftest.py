@@ -16,7 +16,7 @@ def toolkit() -> str:
 
 @pytest.fixture
 def wasm(toolkit: str) -> Iterator[WasmSandbox]:
-    sandbox = WasmSandbox(toolkit)
+    sandbox = WasmSandbox(toolkit, 4)
     yield sandbox
     sandbox.close()
 
@@ -24,6 +24,6 @@ def wasm(toolkit: str) -> Iterator[WasmSandbox]:
 @pytest.fixture
 def cold(toolkit: str) -> Iterator[WasmSandbox]:
     """A sandbox that keeps no workers ready: its only processes are those of its sessions."""
-    sandbox = WasmSandbox(toolkit, warm=0)
+    sandbox = WasmSandbox(toolkit, 4, warm=0)
     yield sandbox
     sandbox.close()

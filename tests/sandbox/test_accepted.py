@@ -38,7 +38,7 @@ def moves(sandbox: Sandbox, text: str) -> list[int]:
 @pytest.mark.docker
 @pytest.mark.slow
 def test_it_plays_the_same_moves_in_both_sandboxes(wasm: WasmSandbox, toolkit: str) -> None:
-    docker = DockerSandbox(toolkit)
+    docker = DockerSandbox(toolkit, 4)
     differ = [file.stem for file in ACCEPTED if moves(wasm, source(file)) != moves(docker, source(file))]
     docker.close()
     assert differ == []

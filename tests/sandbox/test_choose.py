@@ -21,12 +21,12 @@ def no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_daemon")
 def test_auto_is_wasm_without_a_daemon(toolkit: str) -> None:
-    assert choose("auto", toolkit).name == "wasm"
+    assert choose("auto", toolkit, 4).name == "wasm"
 
 
 @pytest.mark.docker
 def test_auto_is_docker_with_a_daemon(toolkit: str) -> None:
-    sandbox = choose("auto", toolkit)
+    sandbox = choose("auto", toolkit, 4)
     assert sandbox.name == "docker"
     sandbox.close()
 
@@ -35,11 +35,11 @@ def test_auto_is_docker_with_a_daemon(toolkit: str) -> None:
 @pytest.mark.parametrize("name", ["auto", "docker", "wasm"])
 def test_without_any_the_error_names_both_ways(toolkit: str, name) -> None:
     with pytest.raises(SurroundingsError, match=r"start a Docker daemon, or pip install wasmtime") as caught:
-        choose(name, toolkit)
+        choose(name, toolkit, 4)
     assert caught.value.exit_code == 3
 
 
 @pytest.mark.usefixtures("no_daemon")
 def test_a_sandbox_asked_for_by_name_is_not_replaced(toolkit: str) -> None:
     with pytest.raises(SurroundingsError, match="no Docker daemon answers"):
-        choose("docker", toolkit)
+        choose("docker", toolkit, 4)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ouroloop.protocols.errors import CandidateFault
+from ouroloop.protocols.records import Observations
 from ouroloop.sandbox.codec import act_request
 from ouroloop.sandbox.guest.wire import CHARACTERS, NUMBERS, as_text, rows
 from ouroloop.sandbox.probes import bank
@@ -168,3 +169,13 @@ def test_small_numbers_travel_as_characters_that_json_leaves_alone(numbers: list
     text = as_text(bytes(numbers)).decode()
     assert json.dumps(text, ensure_ascii=False) == f'"{text}"'
     assert list(text.encode("latin-1").translate(NUMBERS)) == numbers
+
+
+def test_floats_reach_a_controller_as_its_observation_shows_them() -> None:
+    motion = np.array([[1.75, -0.1], [0.25, 3.0]], np.float32)
+    columns = {"angle": np.array([1.75, -0.5]), "motion": motion, "step": np.array([7, 8], np.int32)}
+    seen = Observations({"track": 2.4, "limit": 200}, columns)
+    assert seen.row(0) == {"track": 2.4, "limit": 200, "angle": 1.75, "motion": motion[0].tolist(), "step": 7}
+    assert [type(value) for value in seen.row(0).values()] == [float, int, float, list, int]
+    read = list(rows(json.loads(act_request(ID, seen, np.zeros((2, 2), np.float32)))["params"]))
+    assert [repr(row) for row, _ in read] == [repr(seen.row(i)) for i in range(2)]

@@ -42,7 +42,7 @@ BATCHES = 5
 def box(request: pytest.FixtureRequest, toolkit: str) -> Iterator[Sandbox]:
     if request.param == "docker":
         request.getfixturevalue("docker_daemon")
-    sandbox = choose(request.param, toolkit)
+    sandbox = choose(request.param, toolkit, 4)
     yield sandbox
     sandbox.close()
 

@@ -86,7 +86,7 @@ def scripted(count: int, idle: list[int]) -> tuple[Observations, np.ndarray]:
 
 @pytest.fixture
 def docker(docker_daemon: None, toolkit: str) -> Iterator[DockerSandbox]:
-    sandbox = DockerSandbox(toolkit, warm=0)
+    sandbox = DockerSandbox(toolkit, 4, warm=0)
     yield sandbox
     sandbox.close()
 

@@ -53,11 +53,10 @@ class Ground:
 def lay_out(task: Task, start: Path, config: GrpoConfig, count: int, seed: int) -> Ground:
     """Return `count` positions spread over the game, each action's worth measured by the config's futures."""
     policy = load(start)
-    engine, names = task.positions(seed, count), list(task.features)
-    columns = (names.index("ate"), names.index("died"), names.index("starved"))
+    engine = task.positions(seed, count)
     actions = np.tile(np.arange(len(task.actions)), count)
     fleet = Fleet([engine.clone(np.repeat(np.arange(count), len(task.actions)))])
-    futures = Futures(lambda x: np.zeros(x.shape[:-1], np.float32), columns, config.horizon, config.discount, "greedy")
+    futures = Futures(lambda x: np.zeros(x.shape[:-1], np.float32), config.horizon, config.discount, "greedy")
     worth, _, _ = futures.returns(task, player_of(policy), fleet, actions)
     positions = engine.observations()
     settings = config.model_copy(update={"sampler": "vocabulary"})

@@ -45,7 +45,7 @@ def starts(box: Sandbox) -> dict[str, Any]:
         await_pool(box)
 
     found = {"warm_ms": median_ms(open_one, STARTS, settle)}
-    cold = (DockerSandbox if isinstance(box, DockerSandbox) else WasmSandbox)(toolkit_source(), warm=0)
+    cold = (DockerSandbox if isinstance(box, DockerSandbox) else WasmSandbox)(toolkit_source(), 4, warm=0)
     try:
         found["cold_ms"] = median_ms(lambda: sessions.append(cold.open(TRIVIAL)), STARTS // 2, settle)
     finally:

@@ -67,7 +67,7 @@ def installed() -> dict[str, Sandbox]:
     boxes: dict[str, Sandbox] = {}
     for name in ("docker", "wasm"):
         try:
-            boxes[name] = choose(name, toolkit_source())
+            boxes[name] = choose(name, toolkit_source(), 4)
         except SurroundingsError:
             continue
     if not boxes:

@@ -20,7 +20,7 @@ from ouroloop.envs.snake.engine.state import CAUSES
 from ouroloop.envs.snake.oracle import regret as oracle
 from ouroloop.envs.snake.teachers import teach as teachers
 from ouroloop.protocols.ports import Engine
-from ouroloop.protocols.records import Frozen, Observations, Outcomes, ToolkitFunction
+from ouroloop.protocols.records import Ending, Frozen, Observations, Outcomes, ToolkitFunction
 
 EFFORT: Final = 500_000_000
 """Moves times cells that one call of `positions` may play."""
@@ -34,6 +34,15 @@ def act(observation, logits):
     """Return the move that the policy rates highest."""
     return max(range(4), key=lambda move: logits[move])
 '''
+
+NAMES: Final = list(FEATURES)
+ENDINGS: Final = {
+    "wall": Ending(kind="blunder", finding="hits_wall", doc="end by running into a wall or the border"),
+    "body": Ending(kind="blunder", finding="hits_body", doc="end by running into the own body", trap=True),
+    "starved": Ending(kind="idle", finding="starves", doc="end starved: idle too long without reaching food"),
+    "won": Ending(kind="won", finding="fills_board", doc="end with a full board"),
+}
+"""What each of `CAUSES` says of a player."""
 
 Kind = Literal["moves", "move", "test", "measure", "other"]
 KINDS: Final[dict[str, Kind]] = {"list[int]": "moves", "int | None": "move", "bool": "test", "int": "measure"}
@@ -117,10 +126,29 @@ class SnakeTask:
         self.name: str = "snake"
         self.actions: tuple[str, ...] = ("up", "down", "left", "right")
         self.causes: tuple[str, ...] = CAUSES
+        self.endings: Mapping[str, Ending] = ENDINGS
+        self.best_score: int | None = self._best_score()
         self.features: Mapping[str, str] = FEATURES
         self.toolkit: tuple[ToolkitFunction, ...] = toolkit_functions()
         self.toolkit_source: str = toolkit_source()
         self.start_controller: str = START_CONTROLLER
+
+    def _best_score(self) -> int | None:
+        """Return the free cells beyond the start length; None where walls differ from game to game."""
+        if self.settings.walls:
+            return None
+        walls = 0 if self.settings.wall_map is None else int(self.settings.wall_map.sum())
+        return self.size**2 - walls - self.settings.start_length
+
+    @property
+    def oracle(self) -> SnakeTask:
+        """The game itself rates moves."""
+        return self
+
+    @property
+    def teachers(self) -> SnakeTask:
+        """The game itself has teachers."""
+        return self
 
     def engine(self, seeds: NDArray[np.uint64]) -> SnakeEngine:
         """Return fresh games, one per seed: (B,) uint64."""
@@ -167,13 +195,16 @@ class SnakeTask:
         """Return the oracle's regret of each move: (B, 4) float32; see `oracle.regret`."""
         return oracle.regret(snake_engine(engine))
 
-    def phase(self, engine: Engine) -> NDArray[np.int8]:
-        """Return (B,) int8: 0, 1 or 2, the third of the way from the start length to a full board."""
+    def progress(self, engine: Engine) -> NDArray[np.float32]:
+        """Return (B,) float32 in [0, 1]: the share of the way from the start length to a full board."""
         games = snake_engine(engine)
         start = self.settings.start_length
-        grown, most = games.lengths - start, np.maximum(1, games.room - start)
-        thirds: NDArray[np.int8] = np.minimum(2, 3 * grown // most).astype(np.int8)
-        return thirds
+        return np.asarray((games.lengths - start) / np.maximum(1, games.room - start), dtype=np.float32)
+
+    def reward(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return +1 for food, -1 for a death or starvation, else 0: features (..., F) -> (...,) float32."""
+        ate, died, starved = (features[..., NAMES.index(name)] for name in ("ate", "died", "starved"))
+        return np.asarray(ate - np.maximum(died, starved), dtype=np.float32)
 
     def teach(self, name: str, engine: Engine) -> NDArray[np.int8]:
         """Return the named teacher's moves: (B,) int8. Raises UsageError for an unknown teacher."""

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from ouroloop.envs.capabilities import oracle_of
 from ouroloop.envs.loop import join_observations
 from ouroloop.policy.sft.data import SENSIBLE
 from ouroloop.policy.slots import SlotTrainer
@@ -126,7 +127,7 @@ def _judged(
     task: Task, running: Engine, seen: Observations, teacher: Policy, source: Source, ranked: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     """Return moves to prefer and to leave, and whether the student's own, the last of its `ranked` moves, is a mistake."""
-    regret, own = task.regret(running), ranked[:, -1]
+    regret, own = oracle_of(task).regret(running), ranked[:, -1]
     chosen, rejected, wrong = own.copy(), ranked[:, -2].copy(), np.zeros(len(own), dtype=bool)
     # The oracle's word comes first where it is the last, since it costs a hundredth of the teacher's.
     rows = np.flatnonzero(regret[np.arange(len(own)), own] >= SENSIBLE) if source == "oracle" else np.arange(len(own))

@@ -135,8 +135,10 @@ def improve(
         TrainingError: the reward is not finite.
     """
     begun = time.perf_counter()
-    if config.continuation != "policy":  # an unknown name is refused now and not after the first games
-        task.teach(config.continuation, task.engine(np.zeros(1, dtype=np.uint64)))
+    if (
+        config.continuation != "policy" and task.teachers is not None
+    ):  # an unknown name is refused now and not after the first games
+        task.teachers.teach(config.continuation, task.engine(np.zeros(1, dtype=np.uint64)))
     sampler: Sampler = player_of(policy)
     rollout = Rollout(task, sampler, reward, gamma_at, config, seed)
     record = Record("grpo", progress, FIGURES | {f"term {name}": f"term {name}" for name in getattr(reward, "terms", {})})
@@ -169,10 +171,8 @@ class Rollout(TrainerCallback):  # type: ignore[misc]  # transformers' classes a
         seed: int,
     ) -> None:
         """Start the games; the policy as it is now is the reference."""
-        names = list(task.features)
-        columns = (names.index("ate"), names.index("died"), names.index("starved"))
         self.sampler, self.gamma_at, self.config = sampler, gamma_at, config
-        self.futures = Futures(reward, columns, config.horizon, config.discount, config.continuation)
+        self.futures = Futures(reward, config.horizon, config.discount, config.continuation)
         self.reference = frozen(sampler.policy) if config.beta else None
         self.actors = Actors(
             task, sampler, seed, crews=config.crews, games=config.games, stagger=config.stagger, explore=config.explore

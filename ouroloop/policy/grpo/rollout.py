@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from ouroloop.envs.capabilities import teachers_of
 from ouroloop.envs.loop import Fleet
 from ouroloop.policy.grpo.monitors import diversity, zero_variance
 from ouroloop.protocols.errors import TrainingError
@@ -208,14 +209,13 @@ class Futures:
 
     Args:
         reward: r_spec of features.
-        columns: index of `ate`, `died` and `starved` among the features.
         horizon: moves, the action itself included.
         discount: per move.
-        continuation: who moves after the action: `policy`, or a teacher's name.
+        continuation: who moves after the action: `policy`, or a teacher's name. A game without teachers is always played on by
+            the policy.
     """
 
     reward: RewardFunction
-    columns: tuple[int, int, int]
     horizon: int
     discount: float
     continuation: str
@@ -225,21 +225,20 @@ class Futures:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, NDArray[np.float32]]]:
         """Play the actions (P,) in the fleet's P games and go on; return the returns of r_env, r_spec and its terms: (P,) each.
 
-        r_env is +1 for food, -1 for a death or starvation, else 0.
+        r_env is the game's own reward.
 
         Raises:
             TrainingError: the reward is not finite.
         """
         env = np.zeros(len(actions), dtype=np.float32)
         seen, weights = [], []
-        ate, died, starved = self.columns
         for step in range(self.horizon):
             running = ~fleet.done
             if not running.any():
                 break
             features = fleet.step_features(actions)
             weight = np.float32(self.discount**step) * running
-            env += weight * (features[:, ate] - np.maximum(features[:, died], features[:, starved]))
+            env += weight * task.reward(features)
             seen.append(features)
             weights.append(weight)
             if step + 1 < self.horizon:
@@ -255,10 +254,10 @@ class Futures:
         rows = np.flatnonzero(~fleet.done)
         if not len(rows):
             return actions
-        if self.continuation == "policy":
+        if self.continuation == "policy" or task.teachers is None:
             actions[rows] = sampler.logits(fleet.observations(rows)).argmax(axis=1)
             return actions
-        return np.concatenate([task.teach(self.continuation, engine) for engine in fleet.engines])
+        return np.concatenate([teachers_of(task).teach(self.continuation, engine) for engine in fleet.engines])
 
 
 def finite(reward: RewardFunction, transitions: NDArray[np.float32]) -> NDArray[np.float32]:

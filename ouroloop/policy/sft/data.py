@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ouroloop.envs.capabilities import oracle_of, teachers_of
 from ouroloop.envs.loop import join_observations
 from ouroloop.protocols.records import Observations
 from ouroloop.protocols.seeds import game_seeds
@@ -107,7 +108,7 @@ def teach(task: Task, teaching: Teaching, count: int, seed: int, *, noise: float
     """
 
     def play(engine: Engine, generator: np.random.Generator) -> NDArray[np.int8]:
-        moves = np.asarray(task.teach(teaching.teacher, engine), dtype=np.int8)
+        moves = np.asarray(teachers_of(task).teach(teaching.teacher, engine), dtype=np.int8)
         return _astray(task, engine, moves, generator, noise) if noise else moves
 
     return lessons_of(task, teaching, play, count, seed, first=0, choice=3.0)
@@ -156,14 +157,14 @@ def lessons_of(
 
 def targets_of(task: Task, teaching: Teaching, engine: Engine) -> NDArray[np.float32]:
     """Return the wanted probabilities of the moves in running games: (B, A) float32."""
-    moves = np.asarray(task.teach(teaching.teacher, engine), dtype=np.int64)
+    moves = np.asarray(teachers_of(task).teach(teaching.teacher, engine), dtype=np.int64)
     best = np.zeros((len(moves), len(task.actions)), dtype=bool)
     best[np.arange(len(moves)), moves] = True
     if teaching.equals:
-        best |= task.equal_moves(teaching.teacher, engine, moves)
+        best |= teachers_of(task).equal_moves(teaching.teacher, engine, moves)
     targets = (best / best.sum(axis=1, keepdims=True)).astype(np.float32)
     if teaching.smoothing:
-        other = (task.regret(engine) < SENSIBLE) & ~best
+        other = (oracle_of(task).regret(engine) < SENSIBLE) & ~best
         has = other.any(axis=1)
         targets[has] *= 1 - teaching.smoothing
         targets[has] += (teaching.smoothing * other[has] / other[has].sum(axis=1, keepdims=True)).astype(np.float32)
@@ -202,7 +203,7 @@ def _astray(
     rows = np.flatnonzero(generator.random(len(moves)) < noise)
     if not len(rows):
         return moves
-    other = task.regret(engine.clone(rows)) < SENSIBLE
+    other = oracle_of(task).regret(engine.clone(rows)) < SENSIBLE
     other[np.arange(len(rows)), moves[rows]] = False
     chosen = np.where(other, generator.random(other.shape), -1.0).argmax(axis=1)
     moves = moves.copy()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from transformers import TrainerCallback
 
+from ouroloop.envs.capabilities import teachers_of
 from ouroloop.envs.snake.symmetry import SYMMETRIES, check_symmetric, permute_targets, transform
 from ouroloop.policy.bases.player import player_of
 from ouroloop.policy.distributed import Found, is_main, on_main, refill, replica
@@ -90,7 +91,7 @@ class School(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
             moves = self.student.logits(engine.observations()).argmax(axis=1)
             if not mixing:
                 return np.asarray(moves)
-            taught = self.task.teach(self.config.teacher, engine)
+            taught = teachers_of(self.task).teach(self.config.teacher, engine)
             return np.where(generator.random(len(moves)) < mixing, taught, moves)
 
         first = number * FIRST_DAGGER_GAME

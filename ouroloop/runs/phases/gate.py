@@ -65,8 +65,8 @@ def _heat(run: Run, round: int, kind: Kind, entries: list[tuple[Candidate, steps
         training = None if candidate.reward is None else trained(run, round, candidate).health
         assert entry.profile is not None
         theirs = entry.incumbent.regret if entry.incumbent else 1.0  # one that fails counts as losing everywhere
-        verdict = replace(judged.verdicts[candidate.id], training=training, regret=(entry.profile.regret, theirs))
-        run.decide(round, candidate, verdict)
+        rated = None if run.task.oracle is None else (entry.profile.regret, theirs)
+        run.decide(round, candidate, replace(judged.verdicts[candidate.id], training=training, regret=rated))
         apply(run, round, candidate)
 
 

@@ -27,15 +27,12 @@ MODES: dict[str, Mode] = {
     "zero_variance": "reward_refresh",
     "kl_high": "reward_refresh",
     "entropy_low": "reward_refresh",
-    "hits_wall": "bug_fix",
-    "hits_body": "bug_fix",
     "avoidable_deaths": "bug_fix",
     "trapped": "bug_fix",
     "controller_errors": "bug_fix",
-    "starves": "reward_patch",
     "detours": "reward_patch",
 }
-"""Which mode answers which finding (reference document, section 20.4)."""
+"""Which mode answers which finding that names none itself (reference document, section 20.4)."""
 KINDS: dict[Mode, tuple[Kind, ...]] = {
     "reward_refresh": ("reward",),
     "bug_fix": ("patch",),
@@ -53,7 +50,7 @@ def observe(run: Run, round: int) -> None:
     """Play traced games on search seeds and have the critic find what is wrong."""
     games = seeds.observation(run.recipe.gate, round)
     seen = run.step(steps.play(round), games, lambda: _play(run, round, games))
-    request = DiagnoseRequest(task=run.task.name, facts=seen.facts)
+    request = DiagnoseRequest(task=run.task.name, facts=seen.facts, endings=dict(run.task.endings))
     asked = Asked(steps.diagnose(round), run.roles["critic"], request, run.recipe.roles.critic.timeout_s)
     answer = ask(run.ledger, [asked])[0]
     if answer.reply is None:
@@ -142,7 +139,7 @@ def _decide(run: Run, round: int) -> steps.Decision:
     weights: dict[Mode, float] = {}
     kinds = askable(run, round)
     for finding in diagnosis(run, round).findings:
-        answer = MODES.get(finding.name)
+        answer = finding.mode or MODES.get(finding.name)
         if answer is not None and kinds.intersection(KINDS[answer]):
             weights[answer] = max(weights.get(answer, 0.0), finding.weight)
     urgency = {mode: weight * FATIGUE ** tired.get(mode, 0) for mode, weight in weights.items()}

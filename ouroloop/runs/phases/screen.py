@@ -11,12 +11,16 @@ import numpy as np
 
 from ouroloop.ledger.steps import screen as steps
 from ouroloop.ledger.steps.screen import Screening
+from ouroloop.ledger.steps.start import POLICY
 from ouroloop.protocols.canonical import canonical
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.records import Build, Observations, RewardSpec
 from ouroloop.protocols.seeds import game_seeds
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ouroloop.protocols.ports import Engine
     from ouroloop.protocols.records import Candidate
     from ouroloop.rewards.recorded import Recorded
     from ouroloop.runs.context import Run
@@ -103,7 +107,8 @@ def contract_observations(run: Run) -> Observations:
 def sampled_transitions(run: Run) -> Recorded:
     """Play episodes by oracle moves with several kinds of noise and return their transitions.
 
-    They depend on the run's seed alone, so every spec of a run is judged on the same transitions.
+    They depend on the run's seed alone, so every spec of a run is judged on the same transitions. Where the game has no oracle,
+    the start policy's moves take its place, and the wanderers move at random.
     """
     from ouroloop.rewards.recorded import Recorded
 
@@ -112,8 +117,9 @@ def sampled_transitions(run: Run) -> Recorded:
     random = np.random.default_rng(run.seed("recorded"))
     noise, legal = np.array(NOISE)[np.arange(RECORDED_EPISODES) % len(NOISE)].T
     features, episodes = [], []
+    rate = run.task.oracle.regret if run.task.oracle is not None else _disliked(run)
     while not engine.done.all():
-        regret = run.task.regret(engine)
+        regret = rate(engine)
         luck = random.random(regret.shape) + (regret >= 1) * legal[:, None]
         moves = np.where(random.random(RECORDED_EPISODES) < noise, luck.argmin(axis=1), regret.argmin(axis=1))
         alive = np.flatnonzero(~engine.done)
@@ -124,3 +130,14 @@ def sampled_transitions(run: Run) -> Recorded:
         np.concatenate(features).astype(np.float32), np.concatenate(episodes).astype(np.int64),
         outcomes.utility, outcomes.steps.astype(np.int64),
     )  # fmt: skip
+
+
+def _disliked(run: Run) -> Callable[[Engine], NDArray[np.float32]]:
+    """Return what rates moves by the start policy: 0 for its move, 1/2 for the others; none is known to lose."""
+    policy = run.players.policy(run.result(POLICY).policy)
+
+    def rate(engine: Engine) -> NDArray[np.float32]:
+        logits = policy.logits(engine.observations())
+        return np.where(logits < logits.max(axis=1, keepdims=True), np.float32(0.5), np.float32(0))
+
+    return rate

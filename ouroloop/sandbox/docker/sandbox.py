@@ -74,7 +74,7 @@ class DockerSandbox:
     def __init__(
         self,
         toolkit_source: str,
-        actions: int = 4,
+        actions: int,
         limits: Limits | None = None,
         *,
         warm: int = 2,

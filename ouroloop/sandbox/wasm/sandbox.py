@@ -48,7 +48,7 @@ class WasmSandbox:
 
     name = "wasm"
 
-    def __init__(self, toolkit_source: str, actions: int = 4, limits: Limits | None = None, *, warm: int = 2) -> None:
+    def __init__(self, toolkit_source: str, actions: int, limits: Limits | None = None, *, warm: int = 2) -> None:
         if find_spec("wasmtime") is None:
             raise SurroundingsError("the WASM sandbox needs the package wasmtime; pip install it, or start Docker")
         self._toolkit, self._component = toolkit_source, prepare(toolkit_source)

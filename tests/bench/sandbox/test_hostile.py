@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 def box(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     if request.param == "docker":
         request.getfixturevalue("docker_daemon")
-    sandbox = choose(request.param, TASK.toolkit_source)
+    sandbox = choose(request.param, TASK.toolkit_source, 4)
     yield sandbox
     sandbox.close()
 
@@ -42,7 +42,7 @@ def test_twenty_in_a_row_leave_the_host_as_it_was(box: Sandbox) -> None:
 
 @pytest.mark.docker
 def test_both_judge_alike() -> None:
-    boxes = {name: choose(name, TASK.toolkit_source) for name in ("docker", "wasm")}  # type: ignore[arg-type]
+    boxes = {name: choose(name, TASK.toolkit_source, 4) for name in ("docker", "wasm")}  # type: ignore[arg-type]
     found = verdicts(boxes)
     for sandbox in boxes.values():
         sandbox.close()

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
+from ouroloop.envs.capabilities import phases_of
 from ouroloop.envs.snake import gymnasium_env
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.protocols.errors import SurroundingsError, UsageError
@@ -29,7 +30,7 @@ def test_positions_are_unfinished_spread_and_the_same_for_a_seed():
     bank, again, other = task.positions(3, 600), task.positions(3, 600), task.positions(4, 600)
     assert bank.games == 600
     assert not bank.done.any()
-    assert (np.bincount(task.phase(bank), minlength=3) > 60).all()
+    assert (np.bincount(phases_of(task, bank), minlength=3) > 60).all()
     boards = [batch.observations().columns["board"] for batch in (bank, again, other)]
     assert np.array_equal(boards[0], boards[1])
     assert not np.array_equal(boards[0], boards[2])
@@ -47,7 +48,7 @@ def test_phases_are_thirds_of_the_growth():
     task = SnakeTask(6)
     bank = task.positions(1, 300)
     share = (bank.lengths - 3) / 33
-    assert np.array_equal(task.phase(bank), np.floor(share * 3))
+    assert np.array_equal(phases_of(task, bank), np.floor(share * 3))
 
 
 def test_the_toolkit_is_described():

@@ -23,7 +23,7 @@ FAST = [check for check in conformance.CHECKS if check not in SLOW]
 
 @pytest.fixture
 def docker(toolkit: str) -> Iterator[DockerSandbox]:
-    sandbox = DockerSandbox(toolkit)
+    sandbox = DockerSandbox(toolkit, 4)
     yield sandbox
     sandbox.close()
 
@@ -66,7 +66,7 @@ def test_verdicts_are_those_of_wasm(docker: DockerSandbox, wasm: WasmSandbox) ->
 
 
 def test_containers_are_shut_on_every_side(toolkit: str) -> None:
-    sandbox = DockerSandbox(toolkit, warm=0)
+    sandbox = DockerSandbox(toolkit, 4, warm=0)
     session = sandbox.open(GREEDY)
     (entry,) = ours()
     container = connect().containers.get(entry["Id"])
@@ -95,7 +95,7 @@ def test_containers_are_shut_on_every_side(toolkit: str) -> None:
 
 
 def test_no_container_outlives_its_sandbox(toolkit: str) -> None:
-    sandbox = DockerSandbox(toolkit)
+    sandbox = DockerSandbox(toolkit, 4)
     sandbox.open(GREEDY)
     verdict(sandbox, "def act(observation, logits):\n    return 7\n")
     assert ours()
@@ -107,7 +107,7 @@ def test_no_container_outlives_its_sandbox(toolkit: str) -> None:
 def test_leftovers_of_a_dead_process_are_reaped(toolkit: str) -> None:
     program = (
         "import os, sys; from ouroloop.sandbox.docker.sandbox import DockerSandbox;"
-        f"s = DockerSandbox(sys.stdin.read(), warm=0); s.open({GREEDY!r});"
+        f"s = DockerSandbox(sys.stdin.read(), 4, warm=0); s.open({GREEDY!r});"
         "print(os.getpid(), flush=True); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", program], input=toolkit, capture_output=True, text=True, check=False)
@@ -142,7 +142,7 @@ def test_the_daemon_carries_frames_where_named_pipes_do_not_reach(toolkit: str, 
         return dict.fromkeys(("/nowhere/requests", "/nowhere/replies"), "/channel/requests")
 
     monkeypatch.setattr("ouroloop.sandbox.docker.sandbox.mounts", nowhere)
-    sandbox = DockerSandbox(toolkit, warm=0)
+    sandbox = DockerSandbox(toolkit, 4, warm=0)
     conformance.answers_batches(sandbox)
     assert verdict(sandbox, "def act(observation, logits):\n    return 7\n") == "protocol"
     assert "took longer" in reason(sandbox, "def act(observation, logits):\n    while True:\n        pass\n")
@@ -158,7 +158,7 @@ def reason(sandbox: DockerSandbox, source: str) -> str:
 
 def test_a_container_that_never_greets_is_the_surroundings_fault(toolkit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ouroloop.sandbox.docker.sandbox.command", lambda *_: ["/python/bin/python3", "-c", "1 / 0"])
-    sandbox = DockerSandbox(toolkit, warm=0)
+    sandbox = DockerSandbox(toolkit, 4, warm=0)
     with pytest.raises(SurroundingsError, match="did not start"):
         sandbox.open(GREEDY)
     sandbox.close()
@@ -166,7 +166,7 @@ def test_a_container_that_never_greets_is_the_surroundings_fault(toolkit: str, m
 
 
 def test_containers_bear_the_name_of_their_run(toolkit: str) -> None:
-    sandbox = DockerSandbox(toolkit, warm=0, run="quickstart-003")
+    sandbox = DockerSandbox(toolkit, 4, warm=0, run="quickstart-003")
     session = sandbox.open(GREEDY)
     assert [entry["Labels"]["ouroloop.sandbox.run"] for entry in ours()] == ["quickstart-003"]
     session.close()

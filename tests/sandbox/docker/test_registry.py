@@ -83,7 +83,7 @@ def test_a_base_image_is_pulled_by_digest_and_conforms(
     registry: str, image: tuple[dict[str, bytes], str], toolkit: str
 ) -> None:
     client, base = connect(), f"{registry}/python@{image[1]}"
-    sandbox = DockerSandbox(toolkit, warm=0, base=base)
+    sandbox = DockerSandbox(toolkit, 4, warm=0, base=base)
     try:
         for check in (conformance.answers_batches, walls.imports_what_is_listed, conformance.shows_exact_observations):
             check(sandbox)
@@ -97,9 +97,9 @@ def test_a_base_image_is_pulled_by_digest_and_conforms(
 def test_a_base_without_digest_is_a_usage_error(toolkit: str) -> None:
     for base in ("python:slim", "python", "python@sha256:12", "python:slim@sha256:" + "g" * 64):
         with pytest.raises(UsageError, match="not named by digest"):
-            DockerSandbox(toolkit, warm=0, base=base)
+            DockerSandbox(toolkit, 4, warm=0, base=base)
 
 
 def test_a_base_that_cannot_be_had_is_the_surroundings_fault(registry: str, toolkit: str) -> None:
     with pytest.raises(SurroundingsError, match="could not make the sandbox image"):
-        DockerSandbox(toolkit, warm=0, base=f"{registry}/python@sha256:{'0' * 64}")
+        DockerSandbox(toolkit, 4, warm=0, base=f"{registry}/python@sha256:{'0' * 64}")

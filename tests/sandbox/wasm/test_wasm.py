@@ -84,7 +84,7 @@ def test_a_killed_worker_is_a_fault_and_the_next_one_is_well(cold: WasmSandbox) 
 
 
 def test_workers_are_kept_ready_and_end_with_the_sandbox(toolkit: str) -> None:
-    others, sandbox = children(), WasmSandbox(toolkit, warm=2)
+    others, sandbox = children(), WasmSandbox(toolkit, 4, warm=2)
     sandbox.open(GREEDY).close()
     sandbox.await_warm()
     ready = children() - others
@@ -106,7 +106,7 @@ def test_workers_are_kept_ready_and_end_with_the_sandbox(toolkit: str) -> None:
 def test_a_stopped_worker_is_killed_at_the_wall_deadline(toolkit: str) -> None:
     from ouroloop.sandbox.limits import Limits
 
-    sandbox = WasmSandbox(toolkit, limits=Limits(batch_s=0.01, decision_s=0.001, wall_factor=1.0), warm=0)
+    sandbox = WasmSandbox(toolkit, 4, limits=Limits(batch_s=0.01, decision_s=0.001, wall_factor=1.0), warm=0)
     session, pid = opened(sandbox)
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(CandidateFault, match="took longer"):

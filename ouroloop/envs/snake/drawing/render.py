@@ -85,7 +85,7 @@ def render(observations: Observations, cell_px: int = 8) -> NDArray[np.uint8]:
         observations: of this game.
         cell_px: side of a cell, 4 to 256 pixels.
     """
-    side = observations.constants["size"]
+    side = int(observations.constants["size"])
     cells = sprites(cell_px)[sprite_map(observations)].reshape(-1, side, side, cell_px, cell_px, 3)
     return np.ascontiguousarray(cells.transpose(0, 1, 3, 2, 4, 5)).reshape(-1, side * cell_px, side * cell_px, 3)
 

@@ -200,7 +200,7 @@ class SnakeEngine:
             settings: of the games.
             keys: (B,) uint64, seeds of what comes; 0 by default.
         """
-        size, games = observations.constants["size"], len(observations)
+        size, games = int(observations.constants["size"]), len(observations)
         board, snake, idle = (np.asarray(observations.columns[key]) for key in ("board", "snake", "idle"))
         lengths, cells = np.asarray(observations.lengths["snake"], np.int32), size * size
         state = allocate(np.zeros(games, np.uint64) if keys is None else keys.astype(np.uint64), size, settings.desk(size))

@@ -1,0 +1,51 @@
+"""What every game has in common beyond its port: phases, a bounded utility, and what only some games have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ouroloop.protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ouroloop.protocols.ports import Engine, Oracle, Task, Teachers
+
+PHASES: Final = ("early", "middle", "late")
+"""The thirds of a game."""
+
+
+def phases_of(task: Task, engine: Engine) -> NDArray[np.int8]:
+    """Return (B,) int8: 0, 1 or 2, the third of its way in which each game is."""
+    thirds: NDArray[np.int8] = np.minimum(2, np.float32(3) * task.progress(engine)).astype(np.int8)
+    return thirds
+
+
+def bounded(score: NDArray[np.generic], scale: float) -> NDArray[np.float64]:
+    """Return a utility in [0, 1) for a game without a best score: `score / (score + scale)`.
+
+    It grows with the score without end, is half at `scale`, and flattens beyond. Choose the score of a fair player: around it
+    a difference of scores shows best. Negative scores count as 0.
+
+    Args:
+        score: (B,) numbers.
+        scale: above 0.
+    """
+    points = np.maximum(0.0, score.astype(np.float64))
+    return np.asarray(points / (points + scale), dtype=np.float64)
+
+
+def oracle_of(task: Task) -> Oracle:
+    """Return the game's oracle; raises UsageError where it has none."""
+    if task.oracle is None:
+        raise UsageError(f"the game {task.name} has no oracle, and what was asked for needs one")
+    return task.oracle
+
+
+def teachers_of(task: Task) -> Teachers:
+    """Return the game's teachers; raises UsageError where it has none."""
+    if task.teachers is None:
+        raise UsageError(f"the game {task.name} has no teachers, and what was asked for needs one: let a policy play instead")
+    return task.teachers

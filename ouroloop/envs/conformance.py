@@ -1,0 +1,267 @@
+"""The conformance suite of `Task`: what every game keeps to, for its author to call from a test.
+
+Call `conform(task)`, or each of `CHECKS`; a check raises AssertionError, whose message says which clause is broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ouroloop.envs.capabilities import phases_of
+from ouroloop.protocols.records import Observations, Outcomes, ToolkitFunction
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ouroloop.protocols.ports import Engine, Task
+
+GAMES: Final = 12
+STEPS: Final = 40
+"""Moves at random for which games are followed, unless they end before."""
+NUMBERS: Final = tuple(map(np.dtype, ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "?", "f4", "f8")))
+"""What a column may be made of: what can travel to a controller."""
+LONGEST: Final = 100_000
+"""Moves after which a game of the first action alone must have ended."""
+
+
+def conform(task: Task) -> None:
+    """Run every check."""
+    for check in CHECKS:
+        check(task)
+
+
+def declares_itself(task: Task) -> None:
+    """Names are there and unique, every ending is one of the causes, every doc says something."""
+    assert task.name, "name is not empty"
+    assert len(task.actions) >= 2, f"a game has two actions or more, found {task.actions}"
+    for what, names in (("actions", task.actions), ("causes", task.causes)):
+        assert len(set(names)) == len(names), f"{what} are unique, found {names}"
+    assert task.causes, "a game can end: causes is not empty"
+    assert set(task.endings) <= set(task.causes), f"endings are of causes, found {set(task.endings) - set(task.causes)}"
+    assert task.features, "features is not empty: a reward needs something to speak of"
+    assert all(task.features.values()), "every feature says what it measures"
+    assert task.best_score is None or task.best_score > 0, f"best_score is above 0, or None; found {task.best_score}"
+
+
+def plays_the_same_again(task: Task) -> None:
+    """The same seed and moves give the same game, whatever games stand beside it."""
+    moves = _moves(task)
+    one, two, few = _engine(task), _engine(task), task.engine(_seeds()[3:5])
+    for step in range(STEPS):
+        _equal(one.observations(), two.observations(), f"observations differ between two games of one seed at move {step}")
+        alone = one.observations(np.array([3, 4]))
+        _equal(alone, few.observations(), f"a game's course depends on the games beside it, seen at move {step}")
+        for engine in (one, two):
+            engine.step(moves[step])
+        few.step(moves[step, 3:5])
+    _same_outcomes(one.outcomes(), two.outcomes(), "outcomes differ between two games of one seed")
+
+
+def depends_on_the_seed(task: Task) -> None:
+    """Different seeds give different games, at the latest when moves were made."""
+    engine, moves = task.engine(np.arange(64, dtype=np.uint64)), np.zeros(64, np.int8)
+    for _ in range(STEPS):
+        first = engine.observations()
+        if any(len(np.unique(column, axis=0)) > 1 for column in first.columns.values()):
+            return
+        engine.step(moves)
+    raise AssertionError("64 seeds gave one and the same game")
+
+
+def clones_stand_apart(task: Task) -> None:
+    """A clone goes on as the original would, and leaves it where it is; rows may repeat, and may be none."""
+    moves, engine = _moves(task), _engine(task)
+    for step in range(3):
+        engine.step(moves[step])
+    before = engine.observations()
+    rows = np.array([5, 0, 5])
+    copy = engine.clone(rows)
+    _equal(copy.observations(), before.take(rows), "clone gives the rows asked for, in order, with repetition")
+    for step in range(3, 10):
+        copy.step(moves[step][rows])
+    _equal(engine.observations(), before, "stepping a clone moved the original")
+    for step in range(3, 10):
+        engine.step(moves[step])
+    _equal(engine.observations(rows), copy.observations(), "a clone has another future than its original")
+    nothing = engine.clone(np.zeros(0, np.int64))
+    assert nothing.games == 0, "a clone of no rows has no games"
+    assert len(nothing.observations()) == 0, "a batch of no games has no observations"
+
+
+def freezes_what_is_over(task: Task) -> None:
+    """Every game ends, and a finished one stays as it is."""
+    engine, moves = _engine(task), np.zeros(GAMES, np.int8)
+    for _ in range(LONGEST):
+        if engine.done.all():
+            break
+        engine.step(moves)
+    assert engine.done.all(), f"a game of the first action alone still runs after {LONGEST} moves: it has to end"
+    seen, ended = engine.observations(), engine.outcomes()
+    engine.step(moves)
+    assert not engine.step_features(moves).any(), "step_features is zero where games are finished"
+    _equal(engine.observations(), seen, "a finished game's observation changed with a step")
+    _same_outcomes(engine.outcomes(), ended, "a finished game's outcome changed with a step")
+    assert ((ended.cause >= 0) & (ended.cause < len(task.causes))).all(), "a finished game's cause is one of the causes"
+
+
+def shows_what_it_says(task: Task) -> None:
+    """Observations are columns of numbers; a row of them is plain numbers and lists; they are copies."""
+    engine = _engine(task)
+    seen = engine.observations()
+    assert len(seen) == engine.games == GAMES, f"one observation a game, found {len(seen)} of {GAMES}"
+    for key, column in seen.columns.items():
+        assert column.ndim in (1, 2), f"column {key} is (B,) or (B, W), found {column.shape}"
+        assert column.dtype in NUMBERS, f"column {key} is of type {column.dtype}, expected integers, bool, float32 or float64"
+        assert np.isfinite(column).all(), f"column {key} is finite"
+    row = seen.row(0)
+    assert list(row) == [*seen.constants, *seen.columns], f"a row has all keys in order, found {list(row)}"
+    order = np.array([2, 0])
+    _equal(engine.observations(order), seen.take(order), "observations(rows) are those rows, in that order")
+    kept = {key: column.copy() for key, column in seen.columns.items()}
+    engine.step(_moves(task)[0])
+    assert all(np.array_equal(column, kept[key]) for key, column in seen.columns.items()), "observations are copies"
+
+
+def rates_its_transitions(task: Task) -> None:
+    """`step_features` advances as `step` does; features and the game's own reward are finite and of the declared shape."""
+    by_step, by_features, moves = _engine(task), _engine(task), _moves(task)
+    for step in range(STEPS):
+        running = ~by_step.done
+        by_step.step(moves[step])
+        features = by_features.step_features(moves[step])
+        _equal(by_features.observations(), by_step.observations(), "step_features advances otherwise than step")
+        expected = (GAMES, len(task.features))
+        assert features.shape == expected, f"step_features gives {expected}, found {features.shape}"
+        assert features.dtype == np.float32, f"features are float32, found {features.dtype}"
+        assert np.isfinite(features).all(), "features are finite"
+        assert not features[~running].any(), "features are zero where games are finished"
+        reward = task.reward(features)
+        assert reward.shape == (GAMES,), f"reward gives (B,), found {reward.shape}"
+        assert np.isfinite(reward).all(), "reward is finite"
+        stacked = task.reward(np.stack([features, features]))
+        assert np.array_equal(stacked, np.stack([reward, reward])), "reward takes any leading shape, and is a pure function"
+
+
+def scores_in_range(task: Task) -> None:
+    """Outcomes have a column for every game, shares are in [0, 1], and a running game has no cause."""
+    engine, moves = _engine(task), _moves(task)
+    for step in range(STEPS):
+        found = engine.outcomes()
+        for column in fields(Outcomes):
+            assert getattr(found, column.name).shape == (GAMES,), f"outcomes.{column.name} is (B,)"
+        for name in ("utility", "path_optimality"):
+            values = getattr(found, name)
+            assert ((values >= 0) & (values <= 1)).all(), f"outcomes.{name} is in [0, 1], found {values.min()}..{values.max()}"
+        assert (found.cause[~engine.done] == -1).all(), "the cause of a running game is -1"
+        assert task.best_score is None or (found.score <= task.best_score).all(), f"a score is above {task.best_score}"
+        engine.step(moves[step])
+
+
+def comes_along(task: Task) -> None:
+    """Progress is in [0, 1], and positions are unfinished, equal for a seed, and spread over more than one phase."""
+    engine, moves = _engine(task), _moves(task)
+    for step in range(STEPS):
+        _check_progress(task, engine)
+        engine.step(moves[step])
+    bank, again = task.positions(1, 96), task.positions(1, 96)
+    assert bank.games == 96, f"as many positions as asked for, found {bank.games}"
+    assert not bank.done.any(), "positions are unfinished games"
+    _equal(bank.observations(), again.observations(), "the same seed gives other positions")
+    _check_progress(task, bank)
+    assert len(np.unique(phases_of(task, bank))) > 1, "positions are spread over the phases, found one alone"
+
+
+def rates_moves_where_it_can(task: Task) -> None:
+    """An oracle's regret is (B, A) in [0, 1] with a best move in each row; asking leaves the games as they are."""
+    if task.oracle is None:
+        return
+    engine = task.positions(2, 32)
+    before = engine.observations()
+    regret = task.oracle.regret(engine)
+    assert regret.shape == (32, len(task.actions)), f"regret is (B, A), found {regret.shape}"
+    assert ((regret >= 0) & (regret <= 1)).all(), "regret is in [0, 1]"
+    _equal(engine.observations(), before, "asking the oracle moved the games")
+
+
+def runs_its_sources(task: Task) -> None:
+    """The toolkit loads and holds what is declared; the start controller plays the highest logit, on any observation."""
+    toolkit = _loaded(task.toolkit_source, "toolkit_source")
+    for tool in task.toolkit:
+        assert isinstance(tool, ToolkitFunction), f"toolkit holds ToolkitFunction, found {type(tool).__name__}"
+        assert callable(toolkit.get(tool.name)), f"toolkit_source defines no {tool.name}"
+    act = _loaded(task.start_controller, "start_controller").get("act")
+    assert callable(act), "start_controller defines act"
+    seen = task.positions(3, GAMES).observations()
+    logits = np.random.default_rng(3).normal(size=(GAMES, len(task.actions)))
+    for index in range(GAMES):
+        action = act(seen.row(index), logits[index].tolist())
+        assert action == int(logits[index].argmax()), f"start_controller plays the highest logit, found {action!r}"
+
+
+def draws_itself(task: Task) -> None:
+    """A picture is RGB; a text is not empty."""
+    seen = _engine(task).observations()
+    pixels = task.render(seen.take([0, 1]))
+    assert pixels.dtype == np.uint8, f"render gives uint8, found {pixels.dtype}"
+    assert pixels.ndim == 4, f"render gives (B, H, W, 3), found {pixels.shape}"
+    assert pixels.shape[::3] == (2, 3), f"render gives (B, H, W, 3), found {pixels.shape}"
+    assert task.ansi(seen, 0).strip(), "ansi gives a text"
+
+
+CHECKS: Final[tuple[Callable[[Task], None], ...]] = (
+    declares_itself,
+    plays_the_same_again,
+    depends_on_the_seed,
+    clones_stand_apart,
+    freezes_what_is_over,
+    shows_what_it_says,
+    rates_its_transitions,
+    scores_in_range,
+    comes_along,
+    rates_moves_where_it_can,
+    runs_its_sources,
+    draws_itself,
+)
+
+
+def _seeds() -> NDArray[np.uint64]:
+    return np.arange(1, GAMES + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+
+
+def _engine(task: Task) -> Engine:
+    return task.engine(_seeds())
+
+
+def _moves(task: Task) -> NDArray[np.int8]:
+    """Return moves at random: (STEPS, GAMES) int8."""
+    return np.random.default_rng(0).integers(0, len(task.actions), (STEPS, GAMES)).astype(np.int8)
+
+
+def _equal(one: Observations, two: Observations, message: str) -> None:
+    assert dict(one.constants) == dict(two.constants), message
+    assert list(one.columns) == list(two.columns), message
+    for index in range(len(one)):
+        assert one.row(index) == two.row(index), message
+    assert len(one) == len(two), message
+
+
+def _same_outcomes(one: Outcomes, two: Outcomes, message: str) -> None:
+    for column in fields(Outcomes):
+        assert np.array_equal(getattr(one, column.name), getattr(two, column.name)), f"{message}: {column.name}"
+
+
+def _check_progress(task: Task, engine: Engine) -> None:
+    progress = task.progress(engine)
+    assert progress.shape == (engine.games,), f"progress is (B,), found {progress.shape}"
+    assert progress.dtype == np.float32, f"progress is float32, found {progress.dtype}"
+    assert ((progress >= 0) & (progress <= 1)).all(), f"progress is in [0, 1], found {progress.min()}..{progress.max()}"
+
+
+def _loaded(source: str, what: str) -> Mapping[str, Any]:
+    names: dict[str, Any] = {"__name__": what}
+    exec(compile(source, what, "exec"), names)  # noqa: S102 - the game's own source
+    return names
