@@ -72,7 +72,7 @@ def test_snake_is_the_game_that_is_not_named() -> None:
     [
         ({"name": "chess"}, r"recipe: no game 'chess'.*coin, snake"),
         ({"name": "coin", "tosess": 1}, r"recipe: unknown key task.tosess; did you mean task.tosses\?"),
-        ({"name": "coin", "walls": 8}, "unknown key task.walls; .*bias, tosses"),
+        ({"name": "coin", "zzz": 8}, "unknown key task.zzz; .*bias, tosses"),
         ({"name": "coin", "tosses": "many"}, "task.tosses.*found 'many'"),
         ({"name": "no.such.module:Game"}, "cannot be loaded .ModuleNotFoundError"),
         ({"name": f"{__name__}:pytest"}, "has no `Settings`"),
