@@ -32,9 +32,7 @@ def test_importing_loads_nothing_but_the_version() -> None:
 
 def test_comparing_loads_no_part_that_it_does_not_need() -> None:
     code = "import ouroloop, sys; ouroloop.compare([0.1]); print([m for m in HEAVY if m in sys.modules])"
-    assert (
-        in_a_fresh_process(f"HEAVY = ['torch', 'numba', 'langgraph', 'pandas', 'pydantic', 'scipy']; {code}") == "[]"
-    )
+    assert in_a_fresh_process(f"HEAVY = ['torch', 'numba', 'langgraph', 'pandas', 'pydantic', 'scipy']; {code}") == "[]"
 
 
 def test_all_is_what_dir_shows_and_each_name_comes_from_where_type_checkers_see_it() -> None:

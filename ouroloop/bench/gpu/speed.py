@@ -65,7 +65,7 @@ def speed(settings: dict[str, Any], peak: float) -> dict[str, float]:
     return {
         "steps_per_s": round(1 / clock.per_step(), 2),
         "tokens_per_s": round(rate),
-        "tflops": round(rate * flops_per_token(config, 10, length) / 1e12, 3),
+        "tflops": round(rate * flops_per_token(config, 10, length) / 1e12, 6),
         "of_peak": rate * flops_per_token(config, 10, length) / peak,
     }
 

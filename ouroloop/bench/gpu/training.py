@@ -38,7 +38,7 @@ def measure(
 
     report("peak", 0.0)
     peak = peak_flops(device, **({} if device == "cuda" else {"side": 1024, "rounds": 3}))
-    found: dict[str, Any] = {"device": gpu_name() or device, "peak_tflops": round(peak / 1e12, 1), "training": {}}
+    found: dict[str, Any] = {"device": gpu_name() or device, "peak_tflops": round(peak / 1e12, 4), "training": {}}
     for number, (name, settings) in enumerate(speeds.items()):
         report(name, 0.05 + 0.1 * number)
         found["training"][name] = speed({"shape": SHAPE, **settings, "device": device}, peak)

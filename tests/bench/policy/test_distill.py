@@ -3,6 +3,7 @@
 import pytest
 
 from ouroloop.bench.policy import distill as policy_distill
+from ouroloop.bench.policy import students
 from ouroloop.policy.distill.fit import DistillConfig
 from ouroloop.policy.grpo.fit import GrpoConfig
 from ouroloop.policy.settings import Shape
@@ -14,8 +15,8 @@ SMALL = Shape(hidden=16, layers=1, heads=2, intermediate=16)
 @pytest.mark.slow
 def test_every_stage_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     lessons = {"steps": 3, "batch": 16, "positions": 100}
-    monkeypatch.setattr(policy_distill, "TEACHER", SftConfig(shape=Shape(hidden=32, intermediate=32), **lessons))
-    monkeypatch.setattr(policy_distill, "SCRATCH", SftConfig(shape=SMALL, **lessons))
+    monkeypatch.setattr(students, "TEACHER", SftConfig(shape=Shape(hidden=32, intermediate=32), **lessons))
+    monkeypatch.setattr(students, "SCRATCH", SftConfig(shape=SMALL, **lessons))
     student = DistillConfig(
         shape=SMALL,
         logits=3,
@@ -28,7 +29,7 @@ def test_every_stage_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
         curve=0,
         grpo=GrpoConfig(steps=7, states=4, group=4, horizon=4, crews=2, games=8, stagger=2, truth_games=4),
     )
-    monkeypatch.setattr(policy_distill, "STUDENT", student)
+    monkeypatch.setattr(students, "STUDENT", student)
     monkeypatch.setattr(policy_distill, "GAMES", 8)
     monkeypatch.setattr(policy_distill, "POSITIONS", 64)
     monkeypatch.setattr(policy_distill, "SECONDS", 0.01)
