@@ -11,6 +11,7 @@ from ouroloop.gate.spending import spending
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps import gate, observe, propose, screen, start, watch
 from ouroloop.ledger.steps.attribute import attribute
+from ouroloop.ledger.steps.key import encoded
 from ouroloop.ledger.store import Store
 from ouroloop.protocols.errors import UsageError
 from ouroloop.runs.budget import prices, totals
@@ -108,7 +109,7 @@ class Report:
         id = proposed.id
         verdict = gate.verdict(index, id).find(self.ledger)
         screened = screen.screen(index, proposed).find(self.ledger)
-        found: dict[str, Any] = asdict(verdict) if verdict else {"outcome": "pending", "layer": "", "reason": ""}
+        found: dict[str, Any] = encoded(verdict) if verdict else {"outcome": "pending", "layer": "", "reason": ""}
         back = self._rolled_back.get(id)
         return {
             "id": id,
