@@ -14,7 +14,7 @@ import pytest
 
 import ouroloop
 from ouroloop.face import completed
-from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.errors import CandidateFault, UsageError
 from ouroloop.runs.recipe import Recipe, build_recipe, recipe_toml
 from tests.runs.scripted_roles import BrokenPatcher, HostilePatcher, NoConfig
 
@@ -62,7 +62,7 @@ def test_a_sandbox_plays_a_controller_and_is_gone_after_the_block() -> None:
     with ouroloop.sandbox("wasm", task) as sandbox:
         session = sandbox.open(task.start_controller)
         assert session.act(observations, logits).tolist() == [2, 0, 3]
-    with pytest.raises(Exception, match=r".+"):
+    with pytest.raises(CandidateFault):
         session.act(observations, logits)
 
 
