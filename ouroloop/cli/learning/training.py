@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from ouroloop.cli.explaining import explain
+from ouroloop.cli.learning.explaining import explain
 from ouroloop.cli.printing import print_rich, training_table
 from ouroloop.envs.registry import make_task
 from ouroloop.protocols.errors import UsageError
