@@ -99,7 +99,7 @@ def check_start(recipe: Recipe) -> None:
         from ouroloop.policy.bases import open_policy
         from ouroloop.policy.shipped import find_policy
 
-        open_policy(find_policy(start.policy), task=recipe.task.name, size=recipe.task.own.get("size"))
+        open_policy(find_policy(start.policy), task=recipe.task.name, size=dict(recipe.task.own).get("size"))
     elif recipe.sft.base:
         from ouroloop.policy.bases.origin import find_checkpoint
 
@@ -110,7 +110,7 @@ def check_encoding(recipe: Recipe) -> None:
     """Refuse an encoding that SFT cannot write this board in; raises UsageError."""
     from ouroloop.envs.snake.encodings import encoding_of
 
-    encoding_of(recipe.sft.encoding, recipe.task.own["size"])
+    encoding_of(recipe.sft.encoding, dict(recipe.task.own)["size"])
 
 
 def _parts(recipe: Recipe, run: str) -> tuple[Task, Sandbox, dict[str, Role]]:
@@ -196,7 +196,7 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) ->
         ledger.event("run.opened", {"sandbox": sandbox.name, "pid": os.getpid()})
         if overrides:
             _replace(folder / "recipe.toml", recipe_toml(recipe))
-        players = Players(task, store, sandbox, recipe.seed, recipe.task.own.get("size"))
+        players = Players(task, store, sandbox, recipe.seed, dict(recipe.task.own).get("size"))
         yield Run(recipe, folder, task, ledger, store, workspace, players, trainers, roles, progress)
 
 

@@ -119,9 +119,13 @@ def played(task: SnakeTask, player: Policy, games: int, seed: int, *, workers: i
     threads(1)
     seeds = np.array(game_seeds(seed, "watch", 0, games), dtype=np.uint64)
     found = evaluate(task, player, seeds, seed=seed, threads=workers).to_document()
-    figures = ("win_rate", "path_optimality", "steps_mean", "starved", "decisions_per_s")
+    score = found["score"]
     return {
         "games": games,
-        "score": {key: significant(value) for key, value in found["score"].items()},
-        **{name: significant(found[name]) for name in figures},
+        "score": {"mean": significant(score["mean"]), "low": significant(score["low"]), "high": significant(score["high"])},
+        "win_rate": significant(found["win_rate"]),
+        "path_optimality": significant(found["path_optimality"]),
+        "steps_mean": significant(found["steps_mean"]),
+        "starved": significant(found["starved"]),
+        "decisions_per_s": significant(found["decisions_per_s"]),
     }

@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +36,29 @@ SHARE_CELLS: Final = 1 << 22
 """Room, in cells of snakes, of what one thread records at a time."""
 Report = Callable[[int, int], None]
 """Called with the games recorded and the games asked for."""
+
+
+class Games(TypedDict):
+    """Games of a data set: played, and of these kept, dropped as too short, and starved."""
+
+    played: int
+    kept: int
+    too_short: int
+    starved: int
+
+
+class Statistics(TypedDict):
+    """What `train data --json` prints: positions, the games kept, their lengths and moves."""
+
+    positions: int
+    games: Games
+    steps_mean: float
+    score_mean: float
+    win_rate: float
+    actions: dict[str, float]
+    no_path_share: float
+    seconds: float
+    positions_per_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +92,7 @@ class DataConfig:
 
 def write_positions(
     task: SnakeTask, config: DataConfig, path: Path, *, workers: int | None = None, report: Report | None = None
-) -> dict[str, Any]:
+) -> Statistics:
     """Play, and write positions to an Arrow file and their statistics to `FILE.json`.
 
     Args:
@@ -181,7 +204,7 @@ def to_batch(part: rec.Positions, columns: pa.Schema, size: int) -> pa.RecordBat
     return pa.record_batch([pa.array(arrays[name]) for name in columns.names], schema=columns)
 
 
-def statistics(totals: NDArray[np.int64], positions: int, seconds: float) -> dict[str, Any]:
+def statistics(totals: NDArray[np.int64], positions: int, seconds: float) -> Statistics:
     """Return the statistics of a data set: its positions, and the games kept, their lengths and moves."""
     kept = int(totals[rec.PLAYED] - totals[rec.SHORT])
     steps = int(totals[rec.STEPS])
