@@ -105,6 +105,18 @@ def game_settings(where: str, values: Mapping[str, object]) -> BaseModel:
         raise UsageError(f"task.{one_line(error)}") from None
 
 
+def installed_task(name: str, settings: Mapping[str, Any]) -> Task:
+    """Return an installed game, for those who name one without being trusted: an import path is refused.
+
+    Raises:
+        UsageError: no such game is installed, or it has no such settings.
+    """
+    known = installed_games()
+    if name not in known:
+        raise UsageError(f"the game {name!r} is not installed (installed: {', '.join(sorted(known))}): install it, or give it")
+    return find_game(name)(**dict(game_settings(name, settings)))
+
+
 def make_task(settings: TaskSettings) -> Task:
     """Return the game of a recipe's `[task]` table; raises UsageError for settings that cannot be played."""
     return find_game(settings.name)(**dict(settings.own))

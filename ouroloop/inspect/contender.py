@@ -109,11 +109,12 @@ def load_policy(name: str, size: int | None, threads: int) -> tuple[Policy | str
     from ouroloop.policy.bases import open_policy, player_of
     from ouroloop.policy.shipped import find_policy
 
-    policy = open_policy(find_policy(name), task="snake", size=size)
+    task = None if size is None else make_task(TaskSettings.model_validate({"size": size}))
+    policy = open_policy(find_policy(name), task=task)
     small = isinstance(policy, snake_gpt.SnakeGPT)
     snake_gpt.threads(1 if small else threads)
     player: Policy = player_of(policy)
-    return player, policy.size, threads if small else 1
+    return player, int(policy.encoding.settings["size"]), threads if small else 1
 
 
 def cores() -> int:
