@@ -7,8 +7,6 @@ and board size it was trained. `AutoModelForCausalLM` and `AutoTokenizer` load i
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +20,7 @@ from safetensors import SafetensorError
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, set_seed
 from transformers.utils import logging as transformers_logging
 
+from ouroloop.atomic import whole_directory
 from ouroloop.envs.snake.encodings import ACTIONS, EOS, PAD, Encoding, encoding_of
 from ouroloop.policy.settings import Shape
 from ouroloop.policy.tokenizer import build_tokenizer
@@ -192,19 +191,3 @@ def load(path: Path, *, task: str | None = None, size: int | None = None, device
         wants = f"the encoding {card.encoding!r} of size {card.size} has {wanted_tokens}"
         raise UsageError(f"the policy in {path} has {found} tokens, {wants}; retrain it")
     return SnakeGPT(model.eval().to(device), encoding, card.task)
-
-
-@contextmanager
-def whole_directory(out: Path) -> Iterator[Path]:
-    """Give a temporary directory beside `out` that takes its place when the block ends, and is removed if it fails."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
-        yield folder
-        folder.chmod(0o755)
-        if out.exists():
-            shutil.rmtree(out)
-        folder.rename(out)
-    except BaseException:  # also when interrupted: nothing half-written stays behind
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
