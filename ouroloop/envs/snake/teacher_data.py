@@ -13,7 +13,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypedDict
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 import numpy as np
 import pyarrow as pa
 
+from ouroloop.atomic import whole_file
 from ouroloop.envs.snake import record as rec
 from ouroloop.envs.snake.engine.state import BODY, FOOD, HEAD
 from ouroloop.protocols.errors import SurroundingsError, UsageError
@@ -111,25 +111,20 @@ def write_positions(
     """
     if path.exists():
         raise UsageError(f"{path} exists already: choose another file, or remove it")
-    started, half = time.monotonic(), path.with_name(f".{path.name}.{os.getpid()}")
+    started = time.monotonic()
     totals = np.zeros(rec.STATISTICS, np.int64)
     positions = 0
     columns = schema(task, config)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with pa.OSFile(str(half), "wb") as sink, pa.ipc.new_stream(sink, columns) as writer:
+        with whole_file(path) as half, pa.OSFile(str(half), "wb") as sink, pa.ipc.new_stream(sink, columns) as writer:
             for done, part in _recorded(task, config, workers or os.cpu_count() or 1):
                 writer.write_batch(to_batch(part, columns, task.size))
                 totals += part.statistics
                 positions += len(part.table)
                 if report is not None:
                     report(done, config.games)
-        half.rename(path)
     except OSError as error:
         raise SurroundingsError(f"{path} cannot be written: {error}") from error
-    finally:
-        with suppress(OSError):
-            half.unlink(missing_ok=True)
     found = statistics(totals, positions, time.monotonic() - started)
     path.with_name(path.name + ".json").write_text(json.dumps({**asdict(config), "size": task.size, **found}, indent=2) + "\n")
     return found
