@@ -120,9 +120,10 @@ def played(task: SnakeTask, player: Policy, games: int, seed: int, *, workers: i
     threads(1)
     seeds = np.array(game_seeds(seed, "watch", 0, games), dtype=np.uint64)
     found = evaluate(task, player, seeds, seed=seed, threads=workers).to_document()
-    figures = ("win_rate", "path_optimality", "steps_mean", "starved", "decisions_per_s")
+    figures = ("win_rate", "path_optimality", "steps_mean", "decisions_per_s")
     return {
         "games": games,
         "score": {key: significant(value) for key, value in found["score"].items()},
         **{name: significant(found[name]) for name in figures},
+        "starved": significant(found["causes"]["starved"]),
     }
