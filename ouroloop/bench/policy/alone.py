@@ -127,6 +127,6 @@ def played(task: SnakeTask, player: Policy, games: int, seed: int, *, workers: i
         "win_rate": significant(found["win_rate"]),
         "path_optimality": significant(found["path_optimality"]),
         "steps_mean": significant(found["steps_mean"]),
-        "starved": significant(found["starved"]),
+        "starved": significant(found["causes"]["starved"]),
         "decisions_per_s": significant(found["decisions_per_s"]),
     }
