@@ -95,7 +95,7 @@ def training_table(document: Training) -> Table:
     found = document["evaluation"]
     score = found["score"]
     table.add_row(f"score over {found['games']} games", f"{score['mean']:.2f} [{score['low']:.2f}, {score['high']:.2f}]")
-    table.add_row("boards filled", f"{found['win_rate']:.1%}")
+    table.add_row("games won", f"{found['win_rate']:.1%}")
     return table
 
 

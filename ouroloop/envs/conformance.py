@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ouroloop.envs.capabilities import phases_of
-from ouroloop.protocols.records import Observations, Outcomes, ToolkitFunction
+from ouroloop.protocols.records import Moment, Observations, Outcomes, ToolkitFunction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -210,6 +210,12 @@ def draws_itself(task: Task) -> None:
     assert pixels.ndim == 4, f"render gives (B, H, W, 3), found {pixels.shape}"
     assert pixels.shape[::3] == (2, 3), f"render gives (B, H, W, 3), found {pixels.shape}"
     assert task.ansi(seen, 0).strip(), "ansi gives a text"
+    if task.drawing is not None:
+        moment = Moment(seen.take([0]), 0, 0, 0, None, 0, tuple(np.eye(len(task.actions))[0].tolist()))
+        assert all(type(value) is int for value in task.drawing.facts(moment).values()), "facts of a moment are int"
+        assert task.drawing.gif([moment, moment], [100, 100]).startswith(b"GIF8"), "gif gives the bytes of a GIF"
+        for cause in task.causes:
+            assert task.drawing.ending(cause).strip(), f"the ending {cause} has words"
 
 
 CHECKS: Final[tuple[Callable[[Task], None], ...]] = (

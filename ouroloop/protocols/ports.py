@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from ouroloop.protocols.records import Ending, Observations, Outcomes, Spent, ToolkitFunction
+from ouroloop.protocols.records import Ending, Moment, Observations, Outcomes, Spent, ToolkitFunction
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from rich.console import Console, RenderableType
 
 
 class Engine(Protocol):
@@ -75,6 +76,26 @@ class Teachers(Protocol):
         ...
 
 
+class Drawing(Protocol):
+    """How a game is shown to people. One that has none is shown by its text and its pictures."""
+
+    def facts(self, moment: Moment) -> Mapping[str, int]:
+        """Return what is told of a moment beside its score and its step, e.g. `{"length": 4}`."""
+        ...
+
+    def ending(self, cause: str) -> str:
+        """Return in words how a game ended."""
+        ...
+
+    def live(self, moment: Moment, console: Console, title: str) -> RenderableType:
+        """Return a moment as something that rich prints, as large as fits the console."""
+        ...
+
+    def gif(self, moments: Sequence[Moment], pauses_ms: Sequence[int]) -> bytes:
+        """Return the bytes of a GIF that runs for ever, a frame for each moment, at least one."""
+        ...
+
+
 class Task(Protocol):
     """What a game supplies. Gate, roles, sandbox, ledger and pages know a game by this port alone.
 
@@ -110,6 +131,11 @@ class Task(Protocol):
     @property
     def teachers(self) -> Teachers | None:
         """The teachers; None where the game has none."""
+        ...
+
+    @property
+    def drawing(self) -> Drawing | None:
+        """How it is shown; None where text and pictures have to do."""
         ...
 
     def engine(self, seeds: NDArray[np.uint64]) -> Engine:

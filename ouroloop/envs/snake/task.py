@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import ClassVar, Final, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from ouroloop.envs.snake.oracle import regret as oracle
 from ouroloop.envs.snake.teachers import teach as teachers
 from ouroloop.protocols.ports import Engine
 from ouroloop.protocols.records import Ending, Frozen, Observations, Outcomes, ToolkitFunction
+
+if TYPE_CHECKING:
+    from ouroloop.envs.snake.drawing.show import SnakeDrawing
 
 EFFORT: Final = 500_000_000
 """Moves times cells that one call of `positions` may play."""
@@ -149,6 +152,13 @@ class SnakeTask:
     def teachers(self) -> SnakeTask:
         """The game itself has teachers."""
         return self
+
+    @property
+    def drawing(self) -> SnakeDrawing:
+        """Boards in colours."""
+        from ouroloop.envs.snake.drawing.show import SnakeDrawing
+
+        return SnakeDrawing(self.actions)
 
     def engine(self, seeds: NDArray[np.uint64]) -> SnakeEngine:
         """Return fresh games, one per seed: (B,) uint64."""
