@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ouroloop.envs.snake.engine.state import Array, allocating_kernel
+from ouroloop.envs.kernels import Array, allocating_kernel
 from ouroloop.envs.snake.sight.decode import ReadBoards, exact_rows
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import Observations

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ouroloop.envs.kernels import Array, inlined, kernel
 from ouroloop.envs.snake.engine.distance import way_to
 from ouroloop.envs.snake.engine.games import SnakeEngine
 from ouroloop.envs.snake.engine.rules import advance, begin_again, steps_made
@@ -27,10 +28,7 @@ from ouroloop.envs.snake.engine.state import (
     STARVED,
     WEYL,
     WON,
-    Array,
     State,
-    inlined,
-    kernel,
     mix,
     u64,
 )

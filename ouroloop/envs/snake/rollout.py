@@ -9,10 +9,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ouroloop.envs.kernels import Array, kernel
 from ouroloop.envs.snake.engine.games import SnakeEngine, outcomes_of
 from ouroloop.envs.snake.engine.rules import advance, begin_again, next_key, note
 from ouroloop.envs.snake.engine.settings import PLAIN, Settings
-from ouroloop.envs.snake.engine.state import CAUSE, RUNNING, WEYL, Array, State, kernel, mix, u64
+from ouroloop.envs.snake.engine.state import CAUSE, RUNNING, WEYL, State, mix, u64
 from ouroloop.envs.snake.teachers.teach import Aids, make_aids, random_move, teacher_code, teacher_move
 from ouroloop.protocols.records import Outcomes
 

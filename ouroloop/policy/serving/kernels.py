@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import numpy as np
 from numba import njit
 
-from ouroloop.envs.snake.engine.state import Array, inlined
+from ouroloop.envs.kernels import Array, inlined
 
 if TYPE_CHECKING:
     from collections.abc import Callable

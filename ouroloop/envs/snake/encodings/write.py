@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from ouroloop.envs.kernels import Array, inlined, kernel
 from ouroloop.envs.snake.encodings.board import BODY, FOOD, JUMP, STEPS, WALL, idle_steps
-from ouroloop.envs.snake.engine.state import Array, inlined, kernel
 from ouroloop.protocols.errors import UsageError
 
 if TYPE_CHECKING:

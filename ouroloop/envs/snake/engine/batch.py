@@ -8,21 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from ouroloop.envs.kernels import Array, inlined, kernel
 from ouroloop.envs.snake.engine.rules import advance, begin_again, next_key, note, steps_made
-from ouroloop.envs.snake.engine.state import (
-    CAUSE,
-    HIT_BODY,
-    LENGTH,
-    ROOM,
-    RUNNING,
-    START_LENGTH,
-    TRAVEL,
-    Array,
-    State,
-    inlined,
-    kernel,
-    u64,
-)
+from ouroloop.envs.snake.engine.state import CAUSE, HIT_BODY, LENGTH, ROOM, RUNNING, START_LENGTH, TRAVEL, State, u64
 from ouroloop.envs.snake.engine.views import write_board
 
 NEXT_STEP: Final = 0

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from ouroloop.envs.kernels import Array, inlined, kernel
 from ouroloop.envs.snake.engine.search import vacant
 from ouroloop.envs.snake.engine.state import (
     AT,
@@ -15,12 +16,9 @@ from ouroloop.envs.snake.engine.state import (
     NOT_FIRST,
     NOT_LAST,
     ROOM,
-    Array,
     State,
     column_of,
     i32,
-    inlined,
-    kernel,
     manhattan,
     row_of,
     spot,

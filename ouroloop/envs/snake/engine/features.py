@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from ouroloop.envs.kernels import Array, kernel
 from ouroloop.envs.snake.engine.distance import food_distance
 from ouroloop.envs.snake.engine.rules import advance, allowance, first_invalid
 from ouroloop.envs.snake.engine.search import at_stamp, distance_to, flood, reached, refresh, vacant
@@ -25,11 +26,9 @@ from ouroloop.envs.snake.engine.state import (
     STARVED,
     STONE,
     WON,
-    Array,
     State,
     beside,
     i32,
-    kernel,
     manhattan,
     spot,
     u64,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ouroloop.envs.kernels import inlined, kernel
 from ouroloop.envs.snake.engine.state import (
     DRAWS,
     ROOM,
@@ -16,8 +17,6 @@ from ouroloop.envs.snake.engine.state import (
     column_of,
     draw,
     i32,
-    inlined,
-    kernel,
     mix,
     row_of,
     spot,

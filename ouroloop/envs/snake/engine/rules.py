@@ -8,6 +8,7 @@ game depends on its own seed and moves alone.
 
 from __future__ import annotations
 
+from ouroloop.envs.kernels import Array, inlined, kernel
 from ouroloop.envs.snake.engine.distance import first_distance, food_distance
 from ouroloop.envs.snake.engine.layout import TRIES, lay_out, use_key, wipe
 from ouroloop.envs.snake.engine.search import vacant
@@ -36,13 +37,10 @@ from ouroloop.envs.snake.engine.state import (
     WALLS,
     WEYL,
     WON,
-    Array,
     State,
     beside,
     draw,
     i32,
-    inlined,
-    kernel,
     manhattan,
     mix,
     spot,

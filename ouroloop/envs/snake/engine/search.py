@@ -8,18 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ouroloop.envs.snake.engine.state import (
-    CLOCK,
-    LENGTH,
-    MOMENT,
-    State,
-    beside,
-    i32,
-    inlined,
-    kernel,
-    spot,
-    u64,
-)
+from ouroloop.envs.kernels import inlined, kernel
+from ouroloop.envs.snake.engine.state import CLOCK, LENGTH, MOMENT, State, beside, i32, spot, u64
 
 WEAR: Final = 1 << 30
 """Searches mark cells with ever larger moments; past this one `refresh` wipes the marks."""

@@ -4,24 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ouroloop.envs.kernels import Array, inlined, kernel
 from ouroloop.envs.snake.engine.search import vacant
-from ouroloop.envs.snake.engine.state import (
-    AT,
-    CLOCK,
-    FOOD,
-    HEAD,
-    MEAL,
-    ROOM,
-    STONE,
-    WALL,
-    Array,
-    State,
-    i32,
-    inlined,
-    kernel,
-    spot,
-    u64,
-)
+from ouroloop.envs.snake.engine.state import AT, CLOCK, FOOD, HEAD, MEAL, ROOM, STONE, WALL, State, i32, spot, u64
 
 
 @inlined

@@ -13,10 +13,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ouroloop.envs.kernels import Array, kernel
 from ouroloop.envs.snake.engine.distance import ALONG_COLUMN, ALONG_ROW, straight_starts, way_to
 from ouroloop.envs.snake.engine.games import SnakeEngine
 from ouroloop.envs.snake.engine.search import begin_search, refresh, vacant
-from ouroloop.envs.snake.engine.state import AT, CAUSE, MEAL, RUNNING, Array, State, column_of, i32, kernel, row_of, spot, u64
+from ouroloop.envs.snake.engine.state import AT, CAUSE, MEAL, RUNNING, State, column_of, i32, row_of, spot, u64
 
 
 @kernel

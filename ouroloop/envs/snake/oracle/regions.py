@@ -7,9 +7,10 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ouroloop.envs.kernels import Array, inlined, kernel
 from ouroloop.envs.snake.engine.games import SnakeEngine
 from ouroloop.envs.snake.engine.search import at_stamp, distance_to, flood, reached, refresh, vacant
-from ouroloop.envs.snake.engine.state import AT, LENGTH, MEAL, Array, State, beside, i32, inlined, kernel, spot, u64
+from ouroloop.envs.snake.engine.state import AT, LENGTH, MEAL, State, beside, i32, spot, u64
 
 FROM: Final = {"head": AT, "food": MEAL}
 

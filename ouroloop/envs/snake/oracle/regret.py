@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ouroloop.envs.kernels import Array, inlined, kernel
 from ouroloop.envs.snake.engine.games import SnakeEngine
 from ouroloop.envs.snake.engine.search import (
     at_stamp,
@@ -26,12 +27,9 @@ from ouroloop.envs.snake.engine.state import (
     ROOM,
     RUNNING,
     SPAN,
-    Array,
     State,
     beside,
     i32,
-    inlined,
-    kernel,
     manhattan,
     spot,
     u64,

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ouroloop.envs.snake.engine.state import Array, allocating_kernel, neighbours
+from ouroloop.envs.kernels import Array, allocating_kernel
+from ouroloop.envs.snake.engine.state import neighbours
 from ouroloop.envs.snake.sight.cells import BODY, CLASSES, EMPTY, FOOD, HEAD
 
 if TYPE_CHECKING:

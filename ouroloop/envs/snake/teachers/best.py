@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from ouroloop.envs.kernels import Array, inlined, kernel
 from ouroloop.envs.snake.engine.rules import allowance
-from ouroloop.envs.snake.engine.state import CLOCK, FED, LENGTH, MEAL, ROOM, STONE, Array, State, inlined, kernel, spot, u64
+from ouroloop.envs.snake.engine.state import CLOCK, FED, LENGTH, MEAL, ROOM, STONE, State, spot, u64
 from ouroloop.envs.snake.engine.views import write_snake
 from ouroloop.envs.snake.oracle.regret import rate_moves
 from ouroloop.envs.snake.teachers.tiles import (

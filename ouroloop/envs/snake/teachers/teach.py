@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ouroloop.envs.kernels import Array, inlined, kernel
 from ouroloop.envs.snake.engine.games import SnakeEngine
 from ouroloop.envs.snake.engine.search import distance_to, flood, refresh, vacant
 from ouroloop.envs.snake.engine.state import (
@@ -30,12 +31,9 @@ from ouroloop.envs.snake.engine.state import (
     SPAN,
     WEYL,
     WHIM,
-    Array,
     State,
     beside,
     i32,
-    inlined,
-    kernel,
     spot,
     u64,
 )

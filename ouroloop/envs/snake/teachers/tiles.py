@@ -16,7 +16,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from ouroloop.envs.snake.engine.state import DOWN, LEFT, RIGHT, UP, Array, kernel, neighbours
+from ouroloop.envs.kernels import Array, kernel
+from ouroloop.envs.snake.engine.state import DOWN, LEFT, RIGHT, UP, neighbours
 
 FAR: Final = 1 << 28
 ROOT: Final = -2
