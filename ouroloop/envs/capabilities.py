@@ -11,7 +11,7 @@ from ouroloop.protocols.errors import UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ouroloop.protocols.ports import Engine, Oracle, Task, Teachers
+    from ouroloop.protocols.ports import Engine, Oracle, Sight, Task, Teachers
 
 PHASES: Final = ("early", "middle", "late")
 """The thirds of a game."""
@@ -49,3 +49,10 @@ def teachers_of(task: Task) -> Teachers:
     if task.teachers is None:
         raise UsageError(f"the game {task.name} has no teachers, and what was asked for needs one: let a policy play instead")
     return task.teachers
+
+
+def sight_of(task: Task) -> Sight:
+    """Return what the game's pictures say; raises UsageError where no reader can be trained for them."""
+    if task.sight is None:
+        raise UsageError(f'the game {task.name} cannot be read out of its pictures: set perception = "json"')
+    return task.sight

@@ -218,6 +218,20 @@ def draws_itself(task: Task) -> None:
             assert task.drawing.ending(cause).strip(), f"the ending {cause} has words"
 
 
+def reads_its_pictures_where_it_can(task: Task) -> None:
+    """The class of every cell is one of those that there are, and together they give the position back."""
+    if task.sight is None:
+        return
+    seen = task.positions(0, GAMES).observations()
+    cells = task.sight.label(seen)
+    assert cells.shape == (GAMES, task.sight.side**2), f"label gives (B, side * side), found {cells.shape}"
+    assert cells.max() < task.sight.classes, f"classes are below {task.sight.classes}, found {cells.max()}"
+    reading = task.sight.decode(np.eye(task.sight.classes, dtype=np.float32)[cells])
+    assert reading.exact(seen).all(), "a position is read from its cells as it is"
+    assert not reading.repaired.any(), "the cells of a position do not contradict each other"
+    _equal(reading.into(seen), seen, "what was read exactly changes no observation")
+
+
 CHECKS: Final[tuple[Callable[[Task], None], ...]] = (
     declares_itself,
     plays_the_same_again,
@@ -231,6 +245,7 @@ CHECKS: Final[tuple[Callable[[Task], None], ...]] = (
     rates_moves_where_it_can,
     runs_its_sources,
     draws_itself,
+    reads_its_pictures_where_it_can,
 )
 
 

@@ -96,6 +96,48 @@ class Drawing(Protocol):
         ...
 
 
+class Reading(Protocol):
+    """B positions as they were read out of pictures."""
+
+    @property
+    def repaired(self) -> NDArray[np.bool_]:
+        """(B,) bool: positions whose most probable cells contradicted each other."""
+        ...
+
+    def __len__(self) -> int:
+        """Return B."""
+        ...
+
+    def exact(self, truth: Observations) -> NDArray[np.bool_]:
+        """Return (B,) bool: positions of which all that can be seen was read as it is."""
+        ...
+
+    def into(self, observations: Observations) -> Observations:
+        """Return observations with what was read in place of what was true; what no picture shows stays."""
+        ...
+
+
+class Sight(Protocol):
+    """What a game's pictures, by `Task.render`, say cell by cell; all that a reader has to know of the game."""
+
+    side: int
+    """Cells a side."""
+    classes: int
+    """Kinds of cell."""
+
+    def label(self, observations: Observations) -> NDArray[np.uint8]:
+        """Return the class of each cell: (B, side * side) uint8."""
+        ...
+
+    def vary(self, observations: Observations, rng: np.random.Generator) -> Observations:
+        """Return positions with what other settings of the game would show, so that one reader serves them all."""
+        ...
+
+    def decode(self, probabilities: NDArray[np.float32]) -> Reading:
+        """Return the positions that class probabilities, (B, side * side, classes) float32, stand for."""
+        ...
+
+
 class Task(Protocol):
     """What a game supplies. Gate, roles, sandbox, ledger and pages know a game by this port alone.
 
@@ -136,6 +178,11 @@ class Task(Protocol):
     @property
     def drawing(self) -> Drawing | None:
         """How it is shown; None where text and pictures have to do."""
+        ...
+
+    @property
+    def sight(self) -> Sight | None:
+        """What its pictures say; None where no reader can be trained for them."""
         ...
 
     def engine(self, seeds: NDArray[np.uint64]) -> Engine:

@@ -24,6 +24,7 @@ from ouroloop.protocols.records import Ending, Frozen, Observations, Outcomes, T
 
 if TYPE_CHECKING:
     from ouroloop.envs.snake.drawing.show import SnakeDrawing
+    from ouroloop.envs.snake.sight.board import BoardSight
 
 EFFORT: Final = 500_000_000
 """Moves times cells that one call of `positions` may play."""
@@ -152,6 +153,13 @@ class SnakeTask:
     def teachers(self) -> SnakeTask:
         """The game itself has teachers."""
         return self
+
+    @property
+    def sight(self) -> BoardSight:
+        """The cells of a board."""
+        from ouroloop.envs.snake.sight.board import BoardSight
+
+        return BoardSight(self.size)
 
     @property
     def drawing(self) -> SnakeDrawing:

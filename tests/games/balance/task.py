@@ -55,7 +55,7 @@ class BalanceTask:
         self.start_controller = START
         self.oracle = None
         self.teachers = None
-        self.drawing = None
+        self.drawing = self.sight = None
 
     def engine(self, seeds):
         return BalanceEngine(seeds, self.track, self.limit, self.wind)
