@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ouroloop.agents.finding import find_role, installed_roles
 from ouroloop.envs.capabilities import oracle_of, teachers_of
 from ouroloop.envs.registry import TaskSettings, make_task
+from ouroloop.policy.sft.config import SftConfig
 from ouroloop.protocols.errors import OuroloopError
 from ouroloop.runs.cache import cache_root
 from ouroloop.runs.lifecycle import NEED_MB
@@ -51,9 +54,9 @@ def warm_up() -> None:
     task = make_task(TaskSettings())
     engine = task.positions(0, 8)
     engine.step_features(oracle_of(task).regret(engine).argmin(axis=1))
-    engine.step(teachers_of(task).teach("best", engine))
+    engine.step(teachers_of(task).teach(SftConfig().teacher, engine))
     engine.outcomes()
-    task.progress(engine.clone(engine.observations().columns["food"].argsort()))
+    task.progress(engine.clone(np.arange(engine.games)[::-1]))
 
 
 def _check(name: str, ok: bool, needed: bool, found: str, remedy: str) -> dict[str, Any]:

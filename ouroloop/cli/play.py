@@ -20,10 +20,9 @@ def played_by(command: F) -> F:
     """Add the options that say who plays, and on which boards."""
     for option in (
         click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the games."),
-        click.option(
-            "--walls", default=0.0, show_default=True, type=float, help="Share of cells that become walls, 0 to 0.25."
-        ),
+        click.option("--walls", type=float, help="Share of cells that become walls, 0 to 0.25, in games that have them."),
         click.option("--size", type=int, help="Side of the board; the policy's own by default, 10 for a teacher."),
+        click.option("--task", metavar="NAME", help="The game; the policy's own by default. `ouroloop tasks` lists them."),
         click.option("--sandbox", type=click.Choice(["auto", "docker", "wasm"]), default="auto", show_default=True),
         click.option("--controller", type=FOLDER, help="A controller that turns the logits into moves, run in a sandbox."),
         click.option("--teacher", metavar="NAME", help="astar, greedy, cycle, early, best or random."),
@@ -31,6 +30,11 @@ def played_by(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def asked(size: int | None, walls: float | None) -> dict[str, float]:
+    """Return the game's settings that the options ask for."""
+    return {key: value for key, value in (("size", size), ("walls", walls)) if value is not None}
 
 
 @click.command(name="eval")
@@ -45,8 +49,9 @@ def evaluate(
     teacher: str | None,
     controller: Path | None,
     sandbox: Sandbox,
+    task: str | None,
     size: int | None,
-    walls: float,
+    walls: float | None,
     seed: int,
     games: int,
     sampled: bool,
@@ -66,7 +71,10 @@ def evaluate(
         raise UsageError(f"--temperature {temperature:g} without --sampled changes nothing: add --sampled, or leave it out")
     if sampled and teacher is not None:
         raise UsageError(f"the teacher {teacher!r} makes one move and has no distribution to sample from: leave out --sampled")
-    with progress() as shown, contender(policy, teacher, controller, sandbox, size, walls, threads or cores()) as player:
+    with (
+        progress() as shown,
+        contender(policy, teacher, controller, sandbox, asked(size, walls), threads or cores(), task) as player,
+    ):
         shown.advance("play", 0.0, f"{games} games")
         found = evaluation.evaluate(
             player.task,
@@ -81,7 +89,8 @@ def evaluate(
         )
     if as_json:
         who = {"policy": policy, "teacher": teacher, "controller": None if controller is None else str(controller)}
-        click.echo(json.dumps({**found.to_document(), **who, "size": player.size, "walls": walls, "seed": seed}))
+        on = {"task": player.task.name, "size": player.settings.get("size"), "walls": walls or 0.0, "seed": seed}
+        click.echo(json.dumps({**found.to_document(), **who, **on}))
         return
     from ouroloop.cli.printing import print_rich
     from ouroloop.inspect.evaluation import evaluation_table

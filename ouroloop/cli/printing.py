@@ -18,7 +18,6 @@ from ouroloop.inspect.run import Report
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ouroloop.envs.snake.teacher_data import Statistics
     from ouroloop.inspect.document import CandidateOfRound, RunDocument
     from ouroloop.inspect.training import Training
 
@@ -66,21 +65,6 @@ def text_of(renderable: object) -> str:
     return console.export_text()
 
 
-def statistics_table(found: Statistics) -> Table:
-    """Return a data set's statistics as a table."""
-    from rich.table import Table
-
-    table = Table("statistic", "value", pad_edge=False)
-    games = found["games"]
-    table.add_row("positions", f"{found['positions']} in {found['seconds']:.1f} s ({found['positions_per_s']} a second)")
-    table.add_row("games", f"{games['played']} played, {games['too_short']} dropped as too short, {games['starved']} starved")
-    table.add_row("mean length of a game", f"{found['steps_mean']:g} steps")
-    table.add_row("mean score", f"{found['score_mean']:g}, {found['win_rate']:.1%} of boards filled")
-    table.add_row("actions", ", ".join(f"{name} {share:.1%}" for name, share in found["actions"].items()))
-    table.add_row("moves without a path to the food", f"{found['no_path_share']:.1%}")
-    return table
-
-
 def training_table(document: Training) -> Table:
     """Return what a training came to as a table."""
     from rich.table import Table
@@ -95,7 +79,7 @@ def training_table(document: Training) -> Table:
     found = document["evaluation"]
     score = found["score"]
     table.add_row(f"score over {found['games']} games", f"{score['mean']:.2f} [{score['low']:.2f}, {score['high']:.2f}]")
-    table.add_row("boards filled", f"{found['win_rate']:.1%}")
+    table.add_row("games won", f"{found['win_rate']:.1%}")
     return table
 
 

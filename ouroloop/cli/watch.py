@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from ouroloop.cli.options import FOLDER
-from ouroloop.cli.play import Sandbox, played_by
+from ouroloop.cli.play import Sandbox, asked, played_by
 from ouroloop.protocols.errors import UsageError
 
 if TYPE_CHECKING:
     from ouroloop.inspect.contender import Contender
-    from ouroloop.inspect.watching import Screen
+    from ouroloop.inspect.watch.screens import Screen
 
 
 @click.command()
@@ -29,8 +29,9 @@ def watch(
     teacher: str | None,
     controller: Path | None,
     sandbox: Sandbox,
+    task: str | None,
     size: int | None,
-    walls: float,
+    walls: float | None,
     seed: int,
     fps: int,
     games: int,
@@ -40,19 +41,19 @@ def watch(
     """See it play in the terminal: the first games that `eval` with the same seed plays. Ctrl-C ends it."""
     from dataclasses import asdict
 
-    from ouroloop.envs.snake.drawing.gif import Frames
     from ouroloop.inspect.contender import contender, cores
-    from ouroloop.inspect.watching import keep_gif, watch_games
+    from ouroloop.inspect.watch.animation import Frames
+    from ouroloop.inspect.watch.games import keep_gif, watch_games
 
     if gif is not None and not gif.parent.is_dir():
         raise UsageError(f"the folder {gif.parent} of --gif does not exist: make it, or choose another file")
     frames = None if gif is None else Frames()
-    with contender(policy, teacher, controller, sandbox, size, walls, cores()) as player:
+    with contender(policy, teacher, controller, sandbox, asked(size, walls), cores(), task) as player:
         screen = _screen(player, games, fps, quiet=as_json, keeps=gif is not None)
         seen = watch_games(player, seed, games, screen, frames)
-    kept = None if gif is None or frames is None else keep_gif(frames, gif, fps)
+    kept = None if gif is None or frames is None else keep_gif(player.task, frames, gif, fps)
     if as_json:
-        click.echo(json.dumps({"games": [asdict(game) for game in seen], "gif": None if kept is None else asdict(kept)}))
+        click.echo(json.dumps({"games": [game.document() for game in seen], "gif": None if kept is None else asdict(kept)}))
         return
     for game in seen:
         click.echo(game.line())
@@ -65,10 +66,10 @@ def _screen(player: Contender, games: int, fps: int, *, quiet: bool, keeps: bool
     """Return where games are shown: a terminal where there is one, else lines, unless what is asked for is a file or JSON."""
     from rich.console import Console
 
-    from ouroloop.inspect.watching import Lines, Live, Nowhere
+    from ouroloop.inspect.watch.screens import Lines, Live, Nowhere
 
     if quiet:
         return Nowhere()
     if sys.stdout.isatty():
-        return Live(Console(), player.task.actions, player.name, games, fps)
-    return Nowhere() if keeps else Lines()
+        return Live(Console(), player.task, player.name, games, fps)
+    return Nowhere() if keeps else Lines(player.task)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ouroloop.protocols.encoding import Encoding
-    from ouroloop.protocols.ports import Engine, Oracle, Symmetry, Task, Teachers
+    from ouroloop.protocols.ports import Engine, Oracle, Sight, Symmetry, Task, Teachers
 
 PHASES: Final = ("early", "middle", "late")
 """The thirds of a game."""
@@ -62,3 +62,10 @@ def symmetry_of(task: Task) -> Symmetry:
 def encoding_of(task: Task, name: str = "") -> Encoding:
     """Return an encoding of the game, its first where no name is given; raises UsageError for an unknown one."""
     return task.encoding(name or task.encodings[0])
+
+
+def sight_of(task: Task) -> Sight:
+    """Return what the game's pictures say; raises UsageError where no reader can be trained for them."""
+    if task.sight is None:
+        raise UsageError(f'the game {task.name} cannot be read out of its pictures: set perception = "json"')
+    return task.sight

@@ -14,7 +14,7 @@ import numpy as np
 from ouroloop.envs.capabilities import phases_of
 from ouroloop.protocols.encoding import PAD, action_tokens, first_words
 from ouroloop.protocols.errors import UsageError
-from ouroloop.protocols.records import Observations, Outcomes, ToolkitFunction
+from ouroloop.protocols.records import Moment, Observations, Outcomes, ToolkitFunction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -252,6 +252,26 @@ def draws_itself(task: Task) -> None:
     assert pixels.ndim == 4, f"render gives (B, H, W, 3), found {pixels.shape}"
     assert pixels.shape[::3] == (2, 3), f"render gives (B, H, W, 3), found {pixels.shape}"
     assert task.ansi(seen, 0).strip(), "ansi gives a text"
+    if task.drawing is not None:
+        moment = Moment(seen.take([0]), 0, 0, 0, None, 0, tuple(np.eye(len(task.actions))[0].tolist()))
+        assert all(type(value) is int for value in task.drawing.facts(moment).values()), "facts of a moment are int"
+        assert task.drawing.gif([moment, moment], [100, 100]).startswith(b"GIF8"), "gif gives the bytes of a GIF"
+        for cause in task.causes:
+            assert task.drawing.ending(cause).strip(), f"the ending {cause} has words"
+
+
+def reads_its_pictures_where_it_can(task: Task) -> None:
+    """The class of every cell is one of those that there are, and together they give the position back."""
+    if task.sight is None:
+        return
+    seen = task.positions(0, GAMES).observations()
+    cells = task.sight.label(seen)
+    assert cells.shape == (GAMES, task.sight.side**2), f"label gives (B, side * side), found {cells.shape}"
+    assert cells.max() < task.sight.classes, f"classes are below {task.sight.classes}, found {cells.max()}"
+    reading = task.sight.decode(np.eye(task.sight.classes, dtype=np.float32)[cells])
+    assert reading.exact(seen).all(), "a position is read from its cells as it is"
+    assert not reading.repaired.any(), "the cells of a position do not contradict each other"
+    _equal(reading.into(seen), seen, "what was read exactly changes no observation")
 
 
 CHECKS: Final[tuple[Callable[[Task], None], ...]] = (
@@ -268,6 +288,7 @@ CHECKS: Final[tuple[Callable[[Task], None], ...]] = (
     runs_its_sources,
     writes_itself,
     draws_itself,
+    reads_its_pictures_where_it_can,
 )
 
 

@@ -25,9 +25,10 @@ def evaluation_table(player: Contender, found: Evaluation) -> RenderableType:
     """Return an evaluation as a table with a histogram below."""
     document, score = found.to_document(), found.score
     best = "" if player.best_score is None else f" of {player.best_score}"
-    table = Table(f"{player.name} on {player.size}x{player.size}", how(found), pad_edge=False)
+    on = ", ".join([player.task.name, *(f"{key} {value}" for key, value in player.settings.items())])
+    table = Table(f"{player.name} on {on}", how(found), pad_edge=False)
     table.add_row("score", f"{score.mean:.2f}{best}, 95 % interval {score.low:.2f} to {score.high:.2f}")
-    table.add_row("boards filled", f"{document['win_rate']:.1%}")
+    table.add_row("games won", f"{document['win_rate']:.1%}")
     table.add_row("path optimality", f"{document['path_optimality']:.3f}")
     table.add_row("steps a game", f"{document['steps_mean']:.1f}")
     endings = sorted(found.endings.items(), key=lambda item: -item[1])

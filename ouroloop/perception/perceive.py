@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ouroloop.envs.kernels import Array, allocating_kernel
-from ouroloop.envs.snake.sight.decode import ReadBoards, exact_rows
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import Observations
 
@@ -26,7 +25,7 @@ class Sight:
 
     Args:
         boards: boards read.
-        exact: of these, board, snake and food all right.
+        exact: of these, all that can be seen was right.
         repaired: of these, first readings that contradicted themselves.
     """
 
@@ -43,8 +42,7 @@ class Sight:
 class VisionPerception:
     """Replaces what an observation says about the board by what a reader sees in its picture.
 
-    `board`, `snake` and `food` are read; `idle` and every other column and the constants pass through, because a
-    counter is memory, not sight. One board in gives one board out, whatever else is in the batch.
+    What no picture shows passes through. One board in gives one board out, whatever else is in the batch.
     """
 
     def __init__(self, reader: Reader, task: Task, noise: float = 0.0, seed: int = 0) -> None:
@@ -75,27 +73,18 @@ class VisionPerception:
     def __call__(self, observations: Observations) -> Observations:
         """Return the batch as it was seen, in new arrays of the same shapes and types."""
         read = self.reader.read(self.look(observations))
-        same = exact_rows(read, observations)
+        same = read.exact(observations)
         self.sight = Sight(
             self.sight.boards + len(read),
             self.sight.exact + int(same.sum()),
             self.sight.repaired + int(read.repaired.sum()),
         )
-        return self._replace(observations, read)
+        return read.into(observations)
 
     def look(self, observations: Observations) -> NDArray[np.uint8]:
         """Return the pictures that the reader gets: (B, H, W, 3) uint8, noise included."""
         pixels = self.task.render(observations, self.reader.cell_px)
         return add_noise(pixels, self.noise, self.seed) if self.noise else pixels
-
-    @staticmethod
-    def _replace(observations: Observations, read: ReadBoards) -> Observations:
-        """Return the observations with what was read in place of what was true."""
-        columns, lengths = dict(observations.columns), dict(observations.lengths)
-        for key, value in (("board", read.board), ("snake", read.snake), ("food", read.food)):
-            columns[key] = value.astype(columns[key].dtype)
-        lengths["snake"] = read.lengths.astype(lengths["snake"].dtype)
-        return Observations(observations.constants, columns, lengths)
 
 
 def add_noise(pixels: NDArray[np.uint8], scale: float, seed: int) -> NDArray[np.uint8]:

@@ -15,8 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from ouroloop.atomic import whole_directory
-from ouroloop.envs.snake.sight.cells import board_size
-from ouroloop.envs.snake.sight.decode import ReadBoards, decode
+from ouroloop.envs.capabilities import sight_of
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.perception.vit import CellVit, build, normalise, patchify
 from ouroloop.protocols.errors import SurroundingsError, UsageError
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ouroloop.protocols.ports import Task
+    from ouroloop.protocols.ports import Reading, Sight, Task
 
 WEIGHTS: Final = "weights.safetensors"
 CARD: Final = "reader.json"
@@ -58,15 +57,16 @@ class ReaderCard(Frozen):
 class Reader:
     """Reads boards of one task and size from pictures; see `load_reader`."""
 
-    def __init__(self, card: ReaderCard, model: CellVit, threads: int = 1) -> None:
-        """Take a trained network, what its card says, and how many chunks of a batch may be read at the same time."""
+    def __init__(self, card: ReaderCard, sight: Sight, model: CellVit, threads: int = 1) -> None:
+        """Take a card, what pictures of the game say, a trained network, and how many chunks may be read at the same time."""
         self.card = card
+        self._sight = sight
         self.cell_px = card.config.cell_px
         self._model = model.eval().requires_grad_(False)
         self._threads = threads
 
-    def read(self, pixels: NDArray[np.uint8]) -> ReadBoards:
-        """Return the boards in pictures.
+    def read(self, pixels: NDArray[np.uint8]) -> Reading:
+        """Return the positions in pictures.
 
         Args:
             pixels: (B, size*cell_px, size*cell_px, 3) uint8.
@@ -74,10 +74,10 @@ class Reader:
         Raises:
             UsageError: the pictures have another shape.
         """
-        return decode(self.probabilities(pixels), self.card.size)
+        return self._sight.decode(self.probabilities(pixels))
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the class probabilities of each cell: (B, size*size, CLASSES) float32; see `read`."""
+        """Return the class probabilities of each cell: (B, size*size, classes) float32; see `read`."""
         out: NDArray[np.float32] = self._run(lambda patches: self._model(patches).softmax(-1), pixels).numpy()
         return out
 
@@ -125,15 +125,15 @@ def torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def network(size: int, config: ReaderConfig) -> CellVit:
-    """Return the network of a configuration, still without weights.
+def network(sight: Sight, config: ReaderConfig) -> CellVit:
+    """Return the network of a configuration for a game's pictures, still without weights.
 
     Raises:
         UsageError: the number of heads does not divide the width.
     """
     if config.width % config.heads:
         raise UsageError(f"reader width {config.width} is no multiple of its {config.heads} heads: change one of them")
-    return build(size, config.cell_px, config.width, config.depth, config.heads)
+    return build(sight.side, sight.classes, config.cell_px, config.width, config.depth, config.heads)
 
 
 def save_reader(out: Path, card: ReaderCard, weights: bytes) -> None:
@@ -163,10 +163,11 @@ def load_reader(path: Path, task: Task, threads: int = 1) -> Reader:
     Raises:
         UsageError: there is no reader, it is damaged, or it is for another task or board size.
     """
+    sight = sight_of(task)
     try:
         text, weights = (path / CARD).read_bytes(), (path / WEIGHTS).read_bytes()
         card = ReaderCard.model_validate_json(text)
-        model = network(card.size, card.config)
+        model = build(card.size, sight.classes, card.config.cell_px, card.config.width, card.config.depth, card.config.heads)
         model.load_state_dict(load(weights), assign=True)
     except OSError as error:
         raise UsageError(f"no reader at {path}: {error.strerror}; train one there") from error
@@ -174,13 +175,12 @@ def load_reader(path: Path, task: Task, threads: int = 1) -> Reader:
         raise UsageError(f"the reader {path} is damaged: {str(error).splitlines()[0]}; delete it and train again") from error
     if hashlib.sha256(weights).hexdigest() != card.sha256:
         raise UsageError(f"the reader {path} is damaged: {WEIGHTS} does not match {CARD}; delete it and train again")
-    size = board_size(task)
-    if (card.task, card.size) != (task.name, size):
-        wanted = f"{task.name} on {size}x{size}"
+    if (card.task, card.size) != (task.name, sight.side):
+        wanted = f"{task.name} on {sight.side}x{sight.side}"
         raise UsageError(
             f"the reader {path} reads {card.task} on {card.size}x{card.size}, not {wanted}: train one for {wanted}"
         )
-    return Reader(card, model, threads)
+    return Reader(card, sight, model, threads)
 
 
 def weights_of(model: CellVit) -> bytes:

@@ -1,8 +1,8 @@
 """Training of the built-in reader, from scratch, on rendered positions: the picture in, each cell's class out.
 
-Positions come from the task's own teachers, and most of them are then disturbed by random moves, so that the reader
-does not learn how a good player's snake lies; half get walls. Each step changes brightness and adds noise, which makes
-it perception instead of a lookup of eight sprites. The number of steps is fixed: a seed gives one set of weights.
+Positions come from the task, and most of them are then disturbed by random moves, so that the reader does not learn how a good
+player's positions look. The game's sight varies them further. Each step changes brightness and adds noise, which makes it
+perception instead of a lookup of eight sprites. The number of steps is fixed: a seed gives one set of weights.
 """
 
 from __future__ import annotations
@@ -17,10 +17,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ouroloop.envs.capabilities import oracle_of
-from ouroloop.envs.snake.engine.state import EMPTY, WALL
-from ouroloop.envs.snake.sight.cells import CLASSES, board_size, label
-from ouroloop.envs.snake.sight.decode import decode, exact_rows
+from ouroloop.envs.capabilities import oracle_of, sight_of
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.perception.reader import ReaderCard, network, save_reader, torch_threads, weights_of
 from ouroloop.perception.vit import CellVit, initialise, normalise, patchify
@@ -44,8 +41,6 @@ EXAMINED_AT_ONCE: Final = 64
 """Boards per pass over the held-out ones."""
 VARIANTS: Final = 4
 """Boards made of one teacher's position."""
-WALLS: Final = 0.25
-"""Largest share of the free cells that become walls."""
 DISTURBANCE: Final = 8
 """Most random moves after a teacher's position."""
 REPORT_EVERY: Final = 20
@@ -84,8 +79,8 @@ def train_reader(task: Task, config: ReaderConfig, seed: int, out: Path, progres
     started = time.monotonic()
     if out.exists():
         raise UsageError(f"the reader {out} exists already: delete it or name another place")
-    size = board_size(task)
-    model = network(size, config)
+    sight = sight_of(task)
+    model = network(sight, config)
     generator = torch.Generator().manual_seed(derived_seed(seed, "reader", "weights"))
     with torch_threads(config.threads):
         observations = gather(task, derived_seed(seed, "reader", "boards"), config.boards)
@@ -98,7 +93,7 @@ def train_reader(task: Task, config: ReaderConfig, seed: int, out: Path, progres
     weights = weights_of(model)
     card = ReaderCard(
         task=task.name,
-        size=size,
+        size=sight.side,
         seed=seed,
         parameters=parameters,
         exact=exact,
@@ -130,17 +125,7 @@ def gather(task: Task, seed: int, count: int) -> Observations:
             kept[key][alive] = column[alive]
         for key, column in now.lengths.items():
             lengths[key][alive] = column[alive]
-    _scatter_walls(kept["board"], rng)
-    return Observations(states.constants, kept, lengths)
-
-
-def _scatter_walls(board: NDArray[np.uint8], rng: np.random.Generator) -> None:
-    """Turn free cells of every second board into walls, in place, up to a share of `WALLS`.
-
-    So one reader serves boards with and without walls, although a task draws only the one or the other.
-    """
-    share = rng.uniform(0, WALLS, (len(board), 1)) * (np.arange(len(board)) % 2 == 1)[:, None]
-    board[(board == EMPTY) & (rng.random(board.shape) < share)] = WALL
+    return sight_of(task).vary(Observations(states.constants, kept, lengths), rng)
 
 
 def augment(patches: torch.Tensor, config: ReaderConfig, generator: torch.Generator) -> torch.Tensor:
@@ -163,14 +148,15 @@ def _fit(
     model.train().requires_grad_(True)
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, total_steps=config.steps + 1, pct_start=0.1)
-    classes = torch.from_numpy(label(observations)).long()
+    sight = sight_of(task)
+    classes = torch.from_numpy(sight.label(observations)).long()
     batch = max(1, config.batch_cells // classes.shape[1])
     recent = 0.0
     for step in range(config.steps):
         rows = torch.randint(len(classes), (batch,), generator=generator)
         pixels = task.render(observations.take(rows.numpy()), config.cell_px)
         patches = normalise(augment(patchify(pixels, config.cell_px), config, generator))
-        loss = functional.cross_entropy(model(patches).view(-1, CLASSES), classes[rows].view(-1))
+        loss = functional.cross_entropy(model(patches).view(-1, sight.classes), classes[rows].view(-1))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -188,15 +174,14 @@ def _exact(
     model: CellVit, task: Task, observations: Observations, config: ReaderConfig, generator: torch.Generator | None
 ) -> float:
     """Return the share of boards read exactly, from pictures changed as in training where a generator is given."""
-    size = observations.constants["size"]
+    sight, same = sight_of(task), 0
     model.eval()
-    same = 0
     for start in range(0, len(observations), EXAMINED_AT_ONCE):
         batch = observations.take(slice(start, start + EXAMINED_AT_ONCE))
         patches = patchify(task.render(batch, config.cell_px), config.cell_px)
         if generator is not None:
             patches = augment(patches, config, generator)
         with torch.inference_mode():
-            read = decode(model(normalise(patches)).softmax(-1).numpy(), int(size))
-        same += int(exact_rows(read, batch).sum())
+            read = sight.decode(model(normalise(patches)).softmax(-1).numpy())
+        same += int(read.exact(batch).sum())
     return same / len(observations)

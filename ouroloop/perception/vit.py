@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ouroloop.envs.snake.sight.cells import CLASSES
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -43,14 +41,14 @@ class Block(nn.Module):  # type: ignore[misc]
 class CellVit(nn.Module):  # type: ignore[misc]
     """Patches of a board to one token per cell; a linear head gives each cell's class, the mean token is the latent."""
 
-    def __init__(self, size: int, cell_px: int, width: int, depth: int, heads: int) -> None:
-        """Build the network for boards of `size` cells a side, drawn at `cell_px` pixels a cell."""
+    def __init__(self, size: int, classes: int, cell_px: int, width: int, depth: int, heads: int) -> None:
+        """Build the network for `size` cells a side, drawn at `cell_px` pixels a cell, each of one of so many classes."""
         super().__init__()
         self.embed = nn.Linear(3 * cell_px * cell_px, width)
         self.position = nn.Parameter(torch.empty(size * size, width))
         self.blocks = nn.Sequential(*(Block(width, heads) for _ in range(depth)))
         self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, CLASSES)
+        self.head = nn.Linear(width, classes)
 
     def tokens(self, patches: Tensor) -> Tensor:
         """Return the last layer's tokens of patches (B, C, 3 * cell_px**2) float32 in about [-2, 2]: (B, C, width)."""
@@ -58,15 +56,15 @@ class CellVit(nn.Module):  # type: ignore[misc]
         return tokens
 
     def forward(self, patches: Tensor) -> Tensor:
-        """Return class logits per cell: (B, C, CLASSES)."""
+        """Return class logits per cell: (B, C, classes)."""
         logits: Tensor = self.head(self.tokens(patches))
         return logits
 
 
-def build(size: int, cell_px: int, width: int, depth: int, heads: int) -> CellVit:
+def build(size: int, classes: int, cell_px: int, width: int, depth: int, heads: int) -> CellVit:
     """Return a network without weights (on torch's meta device), so that building it draws no random number."""
     with torch.device("meta"):
-        return CellVit(size, cell_px, width, depth, heads)
+        return CellVit(size, classes, cell_px, width, depth, heads)
 
 
 def initialise(model: CellVit, generator: torch.Generator) -> CellVit:

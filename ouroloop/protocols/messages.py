@@ -32,7 +32,7 @@ class Diagnosis(Frozen):
         games: games looked at.
         score: foods eaten per game, with its 95 % interval in `score_low` and `score_high`.
         utility: mean utility.
-        win_rate: share of boards filled.
+        win_rate: share of games won.
         deaths: cause -> share of games; the causes are the task's.
         regret: phase of the game -> mean oracle regret per decision.
         avoidable: share of lost games whose last move the oracle would not have made.

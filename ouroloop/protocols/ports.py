@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from ouroloop.protocols.encoding import Encoding
-from ouroloop.protocols.records import Ending, Observations, Outcomes, Spent, ToolkitFunction
+from ouroloop.protocols.records import Ending, Moment, Observations, Outcomes, Spent, ToolkitFunction
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from rich.console import Console, RenderableType
 
 
 class Engine(Protocol):
@@ -97,6 +98,68 @@ class Symmetry(Protocol):
         ...
 
 
+class Drawing(Protocol):
+    """How a game is shown to people. One that has none is shown by its text and its pictures."""
+
+    def facts(self, moment: Moment) -> Mapping[str, int]:
+        """Return what is told of a moment beside its score and its step, e.g. `{"length": 4}`."""
+        ...
+
+    def ending(self, cause: str) -> str:
+        """Return in words how a game ended."""
+        ...
+
+    def live(self, moment: Moment, console: Console, title: str) -> RenderableType:
+        """Return a moment as something that rich prints, as large as fits the console."""
+        ...
+
+    def gif(self, moments: Sequence[Moment], pauses_ms: Sequence[int]) -> bytes:
+        """Return the bytes of a GIF that runs for ever, a frame for each moment, at least one."""
+        ...
+
+
+class Reading(Protocol):
+    """B positions as they were read out of pictures."""
+
+    @property
+    def repaired(self) -> NDArray[np.bool_]:
+        """(B,) bool: positions whose most probable cells contradicted each other."""
+        ...
+
+    def __len__(self) -> int:
+        """Return B."""
+        ...
+
+    def exact(self, truth: Observations) -> NDArray[np.bool_]:
+        """Return (B,) bool: positions of which all that can be seen was read as it is."""
+        ...
+
+    def into(self, observations: Observations) -> Observations:
+        """Return observations with what was read in place of what was true; what no picture shows stays."""
+        ...
+
+
+class Sight(Protocol):
+    """What a game's pictures, by `Task.render`, say cell by cell; all that a reader has to know of the game."""
+
+    side: int
+    """Cells a side."""
+    classes: int
+    """Kinds of cell."""
+
+    def label(self, observations: Observations) -> NDArray[np.uint8]:
+        """Return the class of each cell: (B, side * side) uint8."""
+        ...
+
+    def vary(self, observations: Observations, rng: np.random.Generator) -> Observations:
+        """Return positions with what other settings of the game would show, so that one reader serves them all."""
+        ...
+
+    def decode(self, probabilities: NDArray[np.float32]) -> Reading:
+        """Return the positions that class probabilities, (B, side * side, classes) float32, stand for."""
+        ...
+
+
 class Task(Protocol):
     """What a game supplies. Gate, roles, sandbox, ledger and pages know a game by this port alone.
 
@@ -139,6 +202,16 @@ class Task(Protocol):
     @property
     def symmetry(self) -> Symmetry | None:
         """The symmetry of its positions; None where the game has none."""
+        ...
+
+    @property
+    def drawing(self) -> Drawing | None:
+        """How it is shown; None where text and pictures have to do."""
+        ...
+
+    @property
+    def sight(self) -> Sight | None:
+        """What its pictures say; None where no reader can be trained for them."""
         ...
 
     def encoding(self, name: str) -> Encoding:

@@ -267,6 +267,29 @@ class Observations:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """One moment of a game that is watched.
+
+    Args:
+        seen: the observation, a batch of one.
+        game: which of the games, from 0.
+        score: points so far.
+        steps: moves made.
+        cause: how the game ended; None while it runs.
+        action: the move that comes next; None where the game is over.
+        odds: what the player thinks of each move, summing to 1; a teacher is sure. Empty where the game is over.
+    """
+
+    seen: Observations
+    game: int
+    score: int
+    steps: int
+    cause: str | None
+    action: int | None = None
+    odds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Outcomes:
     """How B games ended (or stand): all arrays (B,).
 

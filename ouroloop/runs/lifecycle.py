@@ -115,10 +115,13 @@ def check_start(recipe: Recipe) -> None:
 def _parts(recipe: Recipe, run: str) -> tuple[Task, Sandbox, dict[str, Role]]:
     from ouroloop.agents.finding import build_role
     from ouroloop.agents.roles import ROLES
+    from ouroloop.envs.capabilities import sight_of
     from ouroloop.envs.registry import make_task
     from ouroloop.sandbox.choose import choose
 
     task = make_task(recipe.task)
+    if recipe.perception == "vision":
+        sight_of(task)
     roles = {slot.name: build_role(recipe.roles.of(slot), slot) for slot in ROLES}
     return task, choose(recipe.sandbox, task.toolkit_source, len(task.actions), run=run, image=recipe.sandbox_image), roles
 

@@ -16,20 +16,23 @@ from PIL import Image
 from rich.console import Console
 
 from ouroloop.cli.main import call
-from ouroloop.envs.snake.drawing import gif as scene_gif
 from ouroloop.envs.snake.drawing import paint as scene_paint
 from ouroloop.envs.snake.drawing import tiles as scene_tiles
 from ouroloop.envs.snake.drawing.colours import BODY, gradient
 from ouroloop.envs.snake.drawing.dots import fineness, points
-from ouroloop.envs.snake.drawing.gif import Frames, encoded
+from ouroloop.envs.snake.drawing.gif import encoded
 from ouroloop.envs.snake.drawing.paint import paint
-from ouroloop.envs.snake.drawing.scene import Scene
+from ouroloop.envs.snake.drawing.scene import Scene, scene_of
 from ouroloop.envs.snake.drawing.text import characters, draw, half_blocks
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.inspect.contender import contender
 from ouroloop.inspect.evaluation import histogram
-from ouroloop.inspect.scenes import scenes
-from ouroloop.inspect.watching import Live, Nowhere, watch_games
+from ouroloop.inspect.watch import animation
+from ouroloop.inspect.watch.animation import Frames
+from ouroloop.inspect.watch.games import watch_games
+from ouroloop.inspect.watch.moments import moments
+from ouroloop.inspect.watch.screens import Live, Nowhere
+from ouroloop.protocols.records import Moment, Observations
 from ouroloop.protocols.seeds import game_seeds
 
 TIMES = ("decisions_per_s", "tokens_per_s", "seconds")
@@ -54,10 +57,16 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def game() -> list[Scene]:
-    """All scenes of a game in which the snake grows long."""
-    with contender(None, "early", None, "wasm", 6, 0.0, 1) as player:
-        return list(scenes(player, 0, 0))
+def played() -> list[Moment]:
+    """All moments of a game in which the snake grows long."""
+    with contender(None, "early", None, "wasm", {"size": 6}, 1) as player:
+        return list(moments(player, 0, 0))
+
+
+@pytest.fixture(scope="module")
+def game(played: list[Moment]) -> list[Scene]:
+    """The same as scenes."""
+    return [scene_of(moment) for moment in played]
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict:
@@ -105,7 +114,15 @@ def test_eval_of_a_teacher_plays_the_watch_stream(capsys: pytest.CaptureFixture[
 def test_eval_prints_a_table_and_a_histogram(policy: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["eval", "--policy", policy, "--games", "20"]) == 0
     text = capsys.readouterr().out
-    for part in ("on 6x6", "20 games, greedy", "of 33, 95 % interval", "path optimality", "tokens/s", "games by score", "█"):
+    for part in (
+        "on snake, size 6",
+        "20 games, greedy",
+        "of 33, 95 % interval",
+        "path optimality",
+        "tokens/s",
+        "games by score",
+        "█",
+    ):
         assert part in text
 
 
@@ -161,6 +178,10 @@ def test_a_failing_controller_is_one_line(
         (("--policy", "POLICY", "--walls", "0.5"), "share of walls"),
         (("--policy", "POLICY", "--walls", "nan"), "share of walls"),
         (("--teacher", "nobody"), "choose one of"),
+        (("--teacher", "astar", "--task", "chess"), "no game 'chess'"),
+        (("--teacher", "astar", "--task", "tests.games.balance.task:BalanceTask"), "the game balance has no teachers"),
+        (("--teacher", "astar", "--task", "tests.games.balance.task:BalanceTask", "--walls", "0.1"), "unknown key task.walls"),
+        (("--policy", "POLICY", "--task", "tests.games.balance.task:BalanceTask"), "snake"),
         (("--teacher", "astar", "--size", "3"), "board size 3"),
         (("--policy", "POLICY", "--controller", "EMPTY"), "cannot be read"),
         (("--policy", "POLICY", "--controller", "EMPTY/none.py"), "cannot be read"),
@@ -210,8 +231,8 @@ def test_watch_draws_live_on_a_terminal_and_waits_between_scenes() -> None:
     console = Console(
         force_terminal=True, width=90, height=30, color_system="truecolor", file=io.StringIO(), legacy_windows=False
     )
-    with contender(None, "astar", None, "wasm", 6, 0.0, 1) as player:
-        screen = Live(console, player.task.actions, "astar", 2, 20, waited.append)
+    with contender(None, "astar", None, "wasm", {"size": 6}, 1) as player:
+        screen = Live(console, player.task, "astar", 2, 20, waited.append)
         seen = watch_games(player, 5, 2, screen, None)
     text = console.file.getvalue()
     assert "astar, game 2 of 2" in text
@@ -234,15 +255,15 @@ def test_an_interrupted_watch_closes_its_screen() -> None:
     class Interrupted(Nowhere):
         closed = False
 
-        def show(self, scene: Scene) -> None:
-            if scene.steps == 4:
+        def show(self, moment: Moment) -> None:
+            if moment.steps == 4:
                 raise KeyboardInterrupt
 
         def close(self) -> None:
             self.closed = True
 
     screen = Interrupted()
-    with contender(None, "early", None, "wasm", 6, 0.0, 1) as player, pytest.raises(KeyboardInterrupt):
+    with contender(None, "early", None, "wasm", {"size": 6}, 1) as player, pytest.raises(KeyboardInterrupt):
         watch_games(player, 0, 1, screen, None)
     assert screen.closed
 
@@ -259,8 +280,8 @@ def test_scenes_are_the_game(game: list[Scene]) -> None:
 
 
 def test_a_policys_odds_are_a_distribution(policy: str) -> None:
-    with contender(policy, None, None, "wasm", None, 0.0, 1) as player:
-        found = list(scenes(player, 0, 0))[:-1]
+    with contender(policy, None, None, "wasm", {}, 1) as player:
+        found = list(moments(player, 0, 0))[:-1]
     assert all(abs(sum(scene.odds) - 1) < 1e-9 and scene.odds[scene.action] == max(scene.odds) for scene in found)
     assert all(max(scene.odds) < 1 for scene in found)
 
@@ -315,10 +336,10 @@ def test_without_colours_the_board_is_characters(game: list[Scene]) -> None:
 
 @given(st.integers(1, 3000), st.integers(8, 64))
 def test_frames_never_are_too_many_and_end_as_the_game_does(steps: int, most: int) -> None:
-    frames = Frames(most=most)
+    frames, nothing = Frames(most=most), Observations({}, {})
     for step in range(steps):
         over = step == steps - 1
-        frames.add(Scene(4, (0, 1), 2, (), None if over else 3, (), 0, step, "won" if over else None, 0))
+        frames.add(Moment(nothing, 0, 0, step, "won" if over else None))
         assert len(frames.kept) <= most
     shown = [scene.steps for scene in frames.kept]
     assert shown[-1] == steps - 1
@@ -326,22 +347,23 @@ def test_frames_never_are_too_many_and_end_as_the_game_does(steps: int, most: in
     assert frames.every == 1 or len(shown) > most / 4
 
 
-def test_a_gif_shows_the_scenes_to_the_point(game: list[Scene]) -> None:
-    some = [*game[:20], *game[60:70], game[-1]]
-    image = Image.open(io.BytesIO(encoded(some, 10)))
+def test_a_gif_shows_the_scenes_to_the_point(played: list[Moment]) -> None:
+    moments = [*played[:20], *played[60:70], played[-1]]
+    some = [scene_of(moment) for moment in moments]
+    image = Image.open(io.BytesIO(animation.encoded(SnakeTask(6), moments, 10)))
     assert image.n_frames == len(some)
     pauses = []
     for index, scene in enumerate(some):
         image.seek(index)
         pauses.append(image.info["duration"])
         assert np.array_equal(np.asarray(image.convert("RGB")), np.asarray(paint(scene).convert("RGB")))
-    assert pauses == [100] * 30 + [scene_gif.HOLD_MS]
+    assert pauses == [100] * 30 + [animation.HOLD_MS]
     assert image.info["loop"] == 0
 
 
 def test_what_does_not_change_costs_little(game: list[Scene]) -> None:
-    whole = len(encoded(game[:1], 10))
-    assert len(encoded(game[:41], 10)) < 0.6 * 41 * whole
+    whole = len(encoded(game[:1], [100]))
+    assert len(encoded(game[:41], [100] * 41)) < 0.6 * 41 * whole
 
 
 def test_tiles_join() -> None:
@@ -384,10 +406,10 @@ def test_watch_writes_a_gif_and_says_what_it_left_out(
     image = Image.open(path)
     assert path.stat().st_size < 700_000
     assert image.size == (4 * 36 + 28, 4 * 36 + 60)
-    monkeypatch.setattr(scene_gif, "MOST_BYTES", path.stat().st_size // 3)
+    monkeypatch.setattr(animation, "MOST_BYTES", path.stat().st_size // 3)
     found = printed(capsys, "watch", "--teacher", "early", "--size", "4", "--gif", str(path))
     assert found["gif"]["every"] >= 4
-    assert path.stat().st_size == found["gif"]["bytes"] <= scene_gif.MOST_BYTES
+    assert path.stat().st_size == found["gif"]["bytes"] <= animation.MOST_BYTES
     assert call(["watch", "--teacher", "early", "--size", "4", "--gif", str(path)]) == 0
     assert f"one move in {found['gif']['every']} is shown" in capsys.readouterr().out
 

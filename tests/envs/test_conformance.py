@@ -88,3 +88,29 @@ def _rushes(self, actions):
 def test_a_broken_game_is_told_what_is_wrong(task, told):
     with pytest.raises(AssertionError, match=told):
         conform(task)
+
+
+class _Blind(SnakeTask):
+    """Takes every cell for empty."""
+
+    @property
+    def sight(self):
+        found = super().sight
+        found.label = lambda seen: np.zeros((len(seen), self.size**2), np.uint8)
+        return found
+
+
+class _Scribbles(SnakeTask):
+    """Draws no picture."""
+
+    @property
+    def drawing(self):
+        found = super().drawing
+        found.gif = lambda moments, pauses_ms: b""
+        return found
+
+
+@pytest.mark.parametrize(("task", "told"), [(_Blind(6), "read from its cells"), (_Scribbles(6), "bytes of a GIF")])
+def test_broken_sight_and_drawing_are_found(task, told):
+    with pytest.raises(AssertionError, match=told):
+        conform(task)

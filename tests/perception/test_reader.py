@@ -11,13 +11,14 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from ouroloop.envs.snake.sight.board import BoardSight
 from ouroloop.envs.snake.sight.cells import BODY, CLASSES, HEAD, WALL, label
-from ouroloop.envs.snake.sight.decode import exact_rows
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.perception.reader import CARD, WEIGHTS, load_reader, network, torch_threads
 from ouroloop.perception.training import VARIANTS, gather, train_reader
 from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
+from tests.games.balance.task import BalanceTask
 
 TINY = ReaderConfig(width=16, depth=1, heads=2, boards=256, steps=120, batch_cells=512, rate=1e-2, threads=1)
 TASK = SnakeTask(4)
@@ -45,7 +46,7 @@ def test_a_short_training_reads_boards_that_it_never_saw(trained, tmp_path):
     assert report.parameters < 1_000_000
     fresh = TASK.positions(987, 200).observations()
     read = load_reader(out, TASK).read(TASK.render(fresh, TINY.cell_px))
-    assert exact_rows(read, fresh).mean() > 0.9
+    assert read.exact(fresh).mean() > 0.9
     assert [share for phase, share, _ in told if phase == "training"][-1] == 1.0
     assert told[-1][:2] == ("reading", 1.0)
     assert told[-1][2]["exact"] == report.exact
@@ -61,12 +62,12 @@ def test_the_default_training_reads_boards_exactly(tmp_path, size):
     walled = SnakeTask(size, walls=0.1)
     fresh = walled.positions(77, 1000).observations()
     read = load_reader(tmp_path / "r", walled, threads=1).read(walled.render(fresh))
-    assert exact_rows(read, fresh).mean() >= 0.999
+    assert read.exact(fresh).mean() >= 0.999
 
 
 @pytest.mark.parametrize("size", [4, 10, 64])
 def test_the_default_network_is_small(size):
-    assert 10_000 < sum(weight.numel() for weight in network(size, ReaderConfig()).parameters()) < 1_000_000
+    assert 10_000 < sum(weight.numel() for weight in network(BoardSight(size), ReaderConfig()).parameters()) < 1_000_000
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(trained, tmp_path):
@@ -198,3 +199,10 @@ def test_bad_configurations_are_refused(tmp_path):
 def test_importing_the_package_loads_no_torch_and_no_numba():
     code = "import sys, ouroloop.perception; sys.exit(any(name in sys.modules for name in ('torch', 'numba', 'numpy')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_game_without_sight_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="balance cannot be read out of its pictures"):
+        train_reader(BalanceTask(), TINY, 5, tmp_path / "r", quiet)
+    with pytest.raises(UsageError, match="balance cannot be read out of its pictures"):
+        load_reader(tmp_path / "r", BalanceTask())

@@ -1,13 +1,19 @@
-"""The command `train data`: what policies learn from."""
+"""The command `train data`: positions of Snake's teachers, which policies learn from."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ouroloop.cli.options import FOLDER
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ouroloop.envs.snake.teacher_data import Statistics
 
 
 @click.command()
@@ -40,7 +46,7 @@ def data(
     as_json: bool,
 ) -> None:
     """Write positions of a teacher's games to an Arrow file, short and long snakes alike, all equally good moves marked."""
-    from ouroloop.cli.printing import print_rich, statistics_table
+    from ouroloop.cli.printing import print_rich
     from ouroloop.envs.snake.task import SnakeTask
     from ouroloop.envs.snake.teacher_data import DataConfig, write_positions
     from ouroloop.runs.progress import progress
@@ -62,3 +68,18 @@ def data(
         return
     print_rich(statistics_table(found))
     click.echo(f"positions: {out}\nnext: python -c \"import datasets; print(datasets.Dataset.from_file('{out}')[0])\"")
+
+
+def statistics_table(found: Statistics) -> Table:
+    """Return a data set's statistics as a table."""
+    from rich.table import Table
+
+    table = Table("statistic", "value", pad_edge=False)
+    games = found["games"]
+    table.add_row("positions", f"{found['positions']} in {found['seconds']:.1f} s ({found['positions_per_s']} a second)")
+    table.add_row("games", f"{games['played']} played, {games['too_short']} dropped as too short, {games['starved']} starved")
+    table.add_row("mean length of a game", f"{found['steps_mean']:g} steps")
+    table.add_row("mean score", f"{found['score_mean']:g}, {found['win_rate']:.1%} of boards filled")
+    table.add_row("actions", ", ".join(f"{name} {share:.1%}" for name, share in found["actions"].items()))
+    table.add_row("moves without a path to the food", f"{found['no_path_share']:.1%}")
+    return table

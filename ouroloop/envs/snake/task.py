@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import ClassVar, Final, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,10 @@ from ouroloop.envs.snake.symmetry import BoardSymmetry
 from ouroloop.envs.snake.teachers import teach as teachers
 from ouroloop.protocols.ports import Engine
 from ouroloop.protocols.records import Ending, Frozen, Observations, Outcomes, ToolkitFunction
+
+if TYPE_CHECKING:
+    from ouroloop.envs.snake.drawing.show import SnakeDrawing
+    from ouroloop.envs.snake.sight.board import BoardSight
 
 EFFORT: Final = 500_000_000
 """Moves times cells that one call of `positions` may play."""
@@ -161,6 +165,20 @@ class SnakeTask:
     def encoding(self, name: str) -> Encoding:
         """Return an encoding of these boards; raises UsageError for an unknown one, or a board too large for any."""
         return encoding_of(name, self.size)
+
+    @property
+    def sight(self) -> BoardSight:
+        """The cells of a board."""
+        from ouroloop.envs.snake.sight.board import BoardSight
+
+        return BoardSight(self.size)
+
+    @property
+    def drawing(self) -> SnakeDrawing:
+        """Boards in colours."""
+        from ouroloop.envs.snake.drawing.show import SnakeDrawing
+
+        return SnakeDrawing(self.actions)
 
     def engine(self, seeds: NDArray[np.uint64]) -> SnakeEngine:
         """Return fresh games, one per seed: (B,) uint64."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from ouroloop.protocols.ports import Engine
-    from ouroloop.protocols.records import Observations
+    from ouroloop.protocols.records import Moment
+
 ENDS: Final = {"won": "the board is full", "wall": "ran into a wall", "body": "ran into itself", "starved": "starved"}
 """How a game ended, in words."""
 WALL_CODE: Final = 4
@@ -68,35 +67,19 @@ class Scene:
         return part / max(REACH, len(self.snake) - 1)
 
 
-def scene_of(
-    engine: Engine,
-    seen: Observations,
-    game: int,
-    causes: Sequence[str],
-    action: int | None = None,
-    odds: tuple[float, ...] = (),
-) -> Scene:
-    """Return a batch's only game as a scene.
-
-    Args:
-        engine: the batch of one game.
-        seen: its observation.
-        game: its number.
-        causes: the task's.
-        action: the move that comes next.
-        odds: what the player thinks of each move.
-    """
-    found = engine.outcomes()
-    length, cause = int(seen.lengths["snake"][0]), int(found.cause[0])
+def scene_of(moment: Moment) -> Scene:
+    """Return a moment of a game as a scene."""
+    seen = moment.seen
+    length = int(seen.lengths["snake"][0])
     return Scene(
         size=int(seen.constants["size"]),
         snake=tuple(seen.columns["snake"][0][:length].tolist()),
         food=int(seen.columns["food"][0]),
         walls=tuple(np.flatnonzero(seen.columns["board"][0] == WALL_CODE).tolist()),
-        action=action,
-        odds=odds,
-        score=int(found.score[0]),
-        steps=int(found.steps[0]),
-        cause=None if cause < 0 else causes[cause],
-        game=game,
+        action=moment.action,
+        odds=moment.odds,
+        score=moment.score,
+        steps=moment.steps,
+        cause=moment.cause,
+        game=moment.game,
     )

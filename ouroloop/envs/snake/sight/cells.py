@@ -9,7 +9,6 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ouroloop.protocols.ports import Task
     from ouroloop.protocols.records import Observations
 
 EMPTY: Final = 0
@@ -22,11 +21,6 @@ CLASSES: Final = 8
 
 _FROM_BOARD: Final = np.array([EMPTY, BODY, HEAD, FOOD, WALL], dtype=np.uint8)
 """Class of each value of an observation's `board`; a body's direction is added from `snake`."""
-
-
-def board_size(task: Task) -> int:
-    """Return the side of a task's boards, in cells."""
-    return int(task.engine(np.zeros(1, dtype=np.uint64)).observations().constants["size"])
 
 
 def label(observations: Observations) -> NDArray[np.uint8]:

@@ -15,11 +15,10 @@ import numpy as np
 from ouroloop.envs.kernels import Array, allocating_kernel
 from ouroloop.envs.snake.engine.state import neighbours
 from ouroloop.envs.snake.sight.cells import BODY, CLASSES, EMPTY, FOOD, HEAD
+from ouroloop.protocols.records import Observations
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from ouroloop.protocols.records import Observations
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +45,26 @@ class ReadBoards:
         """Return B."""
         return len(self.board)
 
+    def exact(self, truth: Observations) -> NDArray[np.bool_]:
+        """Return (B,) bool: boards of which every cell, the food, and the snake in its order were read as they are."""
+        lengths = truth.lengths["snake"].astype(np.int64)
+        beyond = np.arange(self.snake.shape[1]) >= lengths[:, None]
+        same: NDArray[np.bool_] = (self.board == truth.columns["board"]).all(1)
+        same &= ((self.snake == truth.columns["snake"]) | beyond).all(1)
+        same &= (self.lengths == lengths) & (self.food == truth.columns["food"])
+        return same
 
-def exact_rows(read: ReadBoards, truth: Observations) -> NDArray[np.bool_]:
-    """Return (B,) bool: boards of which every cell, the food, and the snake in its order were read as they are."""
-    lengths = truth.lengths["snake"].astype(np.int64)
-    beyond = np.arange(read.snake.shape[1]) >= lengths[:, None]
-    same: NDArray[np.bool_] = (read.board == truth.columns["board"]).all(1)
-    same &= ((read.snake == truth.columns["snake"]) | beyond).all(1)
-    same &= (read.lengths == lengths) & (read.food == truth.columns["food"])
-    return same
+    def into(self, observations: Observations) -> Observations:
+        """Return observations with what was read in place of what was true, in new arrays of the same types.
+
+        `board`, `snake` and `food` are read; `idle` and every other column and the constants stay, because a counter is
+        memory, not sight.
+        """
+        columns, lengths = dict(observations.columns), dict(observations.lengths)
+        for key, value in (("board", self.board), ("snake", self.snake), ("food", self.food)):
+            columns[key] = value.astype(columns[key].dtype)
+        lengths["snake"] = self.lengths.astype(lengths["snake"].dtype)
+        return Observations(observations.constants, columns, lengths)
 
 
 def decode(probabilities: NDArray[np.float32], size: int) -> ReadBoards:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from ouroloop.envs.snake.sight.cells import BODY, CLASSES, EMPTY, FOOD, HEAD, board_size, label
-from ouroloop.envs.snake.sight.decode import decode, exact_rows
+from ouroloop.envs.snake.sight.cells import BODY, CLASSES, EMPTY, FOOD, HEAD, label
+from ouroloop.envs.snake.sight.decode import decode
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.protocols.records import Observations
 
@@ -41,7 +41,7 @@ def winding(size):
 def test_true_classes_give_back_the_state(size, walls, seed):
     truth = SnakeTask(size, walls).positions(seed, 12).observations()
     read = decode(certain(label(truth)), size)
-    assert exact_rows(read, truth).all()
+    assert read.exact(truth).all()
     assert not read.repaired.any()
     assert (read.confidence == 1).all()
     for row in range(len(truth)):
@@ -54,7 +54,7 @@ def test_true_classes_give_back_the_state(size, walls, seed):
 def test_a_full_board_has_no_food_and_is_exact(size):
     truth = winding(size)
     read = decode(certain(label(truth)), size)
-    assert exact_rows(read, truth).all()
+    assert read.exact(truth).all()
     assert read.food.tolist() == [-1]
     assert not read.repaired.any()
 
@@ -107,7 +107,7 @@ def test_one_misread_cell_is_mended_where_the_truth_is_the_second_guess(size, se
     probabilities = likely(wrong)
     probabilities[0, cell, [kind, right[0, cell]]] = 0.5, 0.44
     read = decode(probabilities, size)
-    assert exact_rows(read, truth).all()
+    assert read.exact(truth).all()
     assert read.repaired.all()
     assert read.confidence[0] == pytest.approx(0.44)
 
@@ -121,7 +121,7 @@ def test_a_missing_head_and_food_are_found_by_probability():
     for kind in (HEAD, FOOD):
         probabilities[right == kind, kind] = 0.3
     read = decode(probabilities, 6)
-    assert exact_rows(read, truth).all()
+    assert read.exact(truth).all()
     assert read.repaired.all()
 
 
@@ -134,4 +134,4 @@ def test_a_board_is_read_alike_in_any_batch():
 
 
 def test_the_size_comes_from_the_task():
-    assert [board_size(SnakeTask(size)) for size in (4, 7)] == [4, 7]
+    assert [SnakeTask(size).sight.side for size in (4, 7)] == [4, 7]

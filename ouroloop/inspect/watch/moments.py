@@ -1,4 +1,4 @@
-"""The scenes of a game in turn: a contender plays, and each moment is ready to be drawn before its move."""
+"""The moments of a game in turn: a contender plays, and each one is ready to be shown before its move."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ouroloop.envs.snake.drawing.scene import Scene, scene_of
+from ouroloop.protocols.records import Moment
 from ouroloop.protocols.seeds import game_seeds
 
 if TYPE_CHECKING:
     from ouroloop.inspect.contender import Contender
     from ouroloop.policy.choice import Mover
+    from ouroloop.protocols.ports import Engine
+    from ouroloop.protocols.records import Observations
 
 
-def scenes(player: Contender, seed: int, game: int) -> Iterator[Scene]:
-    """Play a game of the `watch` stream; give the scene before each move, and the last.
+def moments(player: Contender, seed: int, game: int) -> Iterator[Moment]:
+    """Play a game of the `watch` stream; give the moment before each move, and the last.
 
     Raises:
         CandidateFault: the controller failed.
@@ -34,10 +36,34 @@ def scenes(player: Contender, seed: int, game: int) -> Iterator[Scene]:
             logits, actions = mover.choose(engine, row, observations, keys, step, session)
             sure = np.eye(len(player.task.actions))[actions]
             odds = sure if isinstance(player.player, str) else odds_of(logits)
-            yield scene_of(engine, observations, game, causes, int(actions[0]), tuple(odds[0].tolist()))
+            yield moment_of(engine, observations, game, causes, int(actions[0]), tuple(odds[0].tolist()))
             engine.step(actions)
             step += 1
-    yield scene_of(engine, engine.observations(row), game, causes)
+    yield moment_of(engine, engine.observations(row), game, causes)
+
+
+def moment_of(
+    engine: Engine,
+    seen: Observations,
+    game: int,
+    causes: tuple[str, ...],
+    action: int | None = None,
+    odds: tuple[float, ...] = (),
+) -> Moment:
+    """Return a batch's only game as it stands.
+
+    Args:
+        engine: the batch of one game.
+        seen: its observation.
+        game: its number.
+        causes: the task's.
+        action: the move that comes next.
+        odds: what the player thinks of each move.
+    """
+    found = engine.outcomes()
+    cause = int(found.cause[0])
+    how = None if cause < 0 else causes[cause]
+    return Moment(seen, game, int(found.score[0]), int(found.steps[0]), how, action, odds)
 
 
 def _mover(player: Contender) -> Mover:

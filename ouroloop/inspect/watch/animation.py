@@ -1,0 +1,91 @@
+"""A game as an animated GIF of a few hundred kilobytes: no more frames than fit.
+
+A long game shows every second, fourth, ... move only. A game that draws itself makes its own pictures; of any other, its task's
+`render` is shown.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ouroloop.protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    from ouroloop.protocols.ports import Task
+    from ouroloop.protocols.records import Moment
+
+MOST_FRAMES: Final = 400
+MOST_BYTES: Final = 700_000
+HOLD_MS: Final = 2500
+"""How long the end of a game stays."""
+CELL_PX: Final = 32
+
+
+@dataclass(slots=True)
+class Frames:
+    """Moments that a GIF shows, thinned out so that there are never more than `most`; the ends of games stay."""
+
+    most: int = MOST_FRAMES
+    every: int = 1
+    kept: list[Moment] = field(default_factory=list)
+
+    def add(self, moment: Moment) -> None:
+        """Keep a moment where its move is among the shown ones."""
+        if self._shown(moment):
+            self.kept.append(moment)
+        while len(self.kept) > self.most and self.thin():
+            pass
+
+    def thin(self) -> bool:
+        """Show half as many moves; return whether that left out any."""
+        before, self.every = len(self.kept), 2 * self.every
+        self.kept = [moment for moment in self.kept if self._shown(moment)]
+        return len(self.kept) < before
+
+    def _shown(self, moment: Moment) -> bool:
+        return moment.cause is not None or moment.steps % self.every == 0
+
+
+def write_gif(task: Task, frames: Frames, path: Path, fps: int) -> int:
+    """Write a GIF that runs for ever; return its bytes.
+
+    Args:
+        task: the game.
+        frames: at least one; thinned out further where the file would be larger than `MOST_BYTES`.
+        path: the file.
+        fps: frames per second.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    data = encoded(task, frames.kept, fps)
+    while len(data) > MOST_BYTES and frames.thin():
+        data = encoded(task, frames.kept, fps)
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}; choose another --gif") from None
+    return len(data)
+
+
+def encoded(task: Task, moments: Sequence[Moment], fps: int) -> bytes:
+    """Return the bytes of a GIF of these moments, at least one."""
+    pause = 10 * max(2, round(100 / fps))  # in ms, of which a GIF holds tens
+    pauses = [pause if moment.cause is None else HOLD_MS for moment in moments]
+    if task.drawing is not None:
+        return task.drawing.gif(moments, pauses)
+    return rendered(task, moments, pauses)
+
+
+def rendered(task: Task, moments: Sequence[Moment], pauses_ms: list[int]) -> bytes:
+    """Return the bytes of a GIF of the task's own pictures."""
+    from PIL import Image
+
+    first, *rest = [Image.fromarray(task.render(moment.seen, CELL_PX)[0]) for moment in moments]
+    out = io.BytesIO()
+    first.save(out, "GIF", save_all=True, append_images=rest, duration=pauses_ms, loop=0)
+    return out.getvalue()

@@ -1,0 +1,84 @@
+"""What `ouroloop watch` does: games one after the other, to the terminal, to a GIF, or to both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ouroloop.inspect.watch.animation import Frames, write_gif
+from ouroloop.inspect.watch.moments import moments
+from ouroloop.inspect.watch.screens import ending_of, facts_of
+
+if TYPE_CHECKING:
+    from ouroloop.inspect.contender import Contender
+    from ouroloop.inspect.watch.screens import Screen
+    from ouroloop.protocols.canonical import JsonObject
+    from ouroloop.protocols.ports import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """How a game went that was watched.
+
+    Args:
+        game: its number in the `watch` stream.
+        score, steps: as they stood at the end.
+        facts: what else the game tells of its end.
+        cause: how it ended.
+        said: the same in words.
+    """
+
+    game: int
+    score: int
+    steps: int
+    facts: Mapping[str, int]
+    cause: str
+    said: str
+
+    def line(self) -> str:
+        """Return it as a line of text."""
+        facts = "".join(f"{name} {value}, " for name, value in self.facts.items())
+        return f"game {self.game + 1}: score {self.score}, {facts}{self.steps} steps, {self.said}"
+
+    def document(self) -> JsonObject:
+        """Return it as `watch --json` prints it."""
+        return {"game": self.game, "score": self.score, "steps": self.steps, **self.facts, "cause": self.cause}
+
+
+def watch_games(player: Contender, seed: int, games: int, screen: Screen, frames: Frames | None) -> list[Watched]:
+    """Play games in turn, show every moment, keep some for a GIF; return how they went.
+
+    Raises:
+        CandidateFault: the controller failed.
+    """
+    seen, task = [], player.task
+    try:
+        for game in range(games):
+            for moment in moments(player, seed, game):
+                screen.show(moment)
+                if frames is not None:
+                    frames.add(moment)
+            cause = str(moment.cause)
+            said = ending_of(task, cause)
+            seen.append(Watched(game, moment.score, moment.steps, facts_of(task, moment), cause, said))
+    finally:
+        screen.close()
+    return seen
+
+
+@dataclass(frozen=True, slots=True)
+class Gif:
+    """A GIF that was written: the file, its bytes, its frames, and of how many moves it shows one."""
+
+    file: str
+    bytes: int
+    frames: int
+    every: int
+
+
+def keep_gif(task: Task, frames: Frames, path: Path, fps: int) -> Gif:
+    """Write the GIF of a game's moments; raises UsageError where the file cannot be written."""
+    size = write_gif(task, frames, path, fps)
+    return Gif(str(path), size, len(frames.kept), frames.every)

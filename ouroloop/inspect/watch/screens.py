@@ -1,0 +1,134 @@
+"""Where a game is shown while it is played: nowhere, as lines, or live on a terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from ouroloop.protocols.ports import Task
+    from ouroloop.protocols.records import Moment
+
+REST_S = 1.5
+"""How long the end of a game stays before the next begins."""
+
+
+class Screen(Protocol):
+    """Where a game is shown while it is played."""
+
+    def show(self, moment: Moment) -> None:
+        """Show one moment; it may wait until it is due."""
+        ...
+
+    def close(self) -> None:
+        """End the display; safe to call twice."""
+        ...
+
+
+class Nowhere:
+    """Shows nothing."""
+
+    def show(self, moment: Moment) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class Lines:
+    """One line for each gain of score, and the game's text at the end: for what is no terminal."""
+
+    def __init__(self, task: Task) -> None:
+        """Begin before the first move of a game."""
+        self._task, self._score = task, 0
+
+    def show(self, moment: Moment) -> None:
+        """Print a line where the score has risen."""
+        if moment.score > self._score:
+            facts = {"step": moment.steps, "score": moment.score, **facts_of(self._task, moment)}
+            click.echo("  ".join([f"game {moment.game + 1}", *(f"{name} {value}" for name, value in facts.items())]))
+        self._score = moment.score
+        if moment.cause is not None:
+            self._score = 0
+            click.echo(self._task.ansi(moment.seen, 0))
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class Live:
+    """A live display.
+
+    Args:
+        console: the terminal.
+        task: the game.
+        name: of the player.
+        games: that will be shown.
+        fps: moments a second.
+        sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        task: Task,
+        name: str,
+        games: int,
+        fps: int,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Take over the terminal."""
+        from rich.live import Live as RichLive
+
+        self._console, self._task, self._name, self._games = console, task, name, games
+        self._pause_s, self._due_s, self._sleep = 1 / fps, 0.0, sleep
+        self._live = RichLive(console=console, auto_refresh=False, vertical_overflow="crop")
+        self._live.start()
+
+    def show(self, moment: Moment) -> None:
+        """Draw a moment when it is due."""
+        self._sleep(max(0.0, self._due_s - time.monotonic()))
+        last_game = moment.game == self._games - 1
+        self._due_s = time.monotonic() + (self._pause_s if moment.cause is None or last_game else REST_S)
+        which = f", game {moment.game + 1} of {self._games}" if self._games > 1 else ""
+        self._live.update(drawn(self._task, moment, self._console, f" {self._name}{which} "), refresh=True)
+
+    def close(self) -> None:
+        """Leave the last moment on the terminal."""
+        self._live.stop()
+
+
+def facts_of(task: Task, moment: Moment) -> dict[str, int]:
+    """Return what a game tells of a moment beside its score and its step; nothing where it does not draw itself."""
+    return {} if task.drawing is None else dict(task.drawing.facts(moment))
+
+
+def ending_of(task: Task, cause: str) -> str:
+    """Return in words how a game ended."""
+    return cause.replace("_", " ") if task.drawing is None else task.drawing.ending(cause)
+
+
+def drawn(task: Task, moment: Moment, console: Console, title: str) -> RenderableType:
+    """Return a moment as something that rich prints: as the game draws it, or else as text with the odds of the moves."""
+    if task.drawing is not None:
+        return task.drawing.live(moment, console, title)
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_row("score", f"{moment.score}")
+    table.add_row("step", f"{moment.steps}")
+    for action, share in enumerate(moment.odds):
+        mark = "bold" if action == moment.action else "dim"
+        table.add_row(Text(task.actions[action], mark), Text(f"{share:.2f}", mark))
+    if moment.cause is not None:
+        table.add_row("end", ending_of(task, moment.cause))
+    whole = Table.grid(padding=(0, 2))
+    whole.add_row(Panel(Text(task.ansi(moment.seen, 0)), title=title, title_align="left", expand=False), table)
+    return whole
