@@ -104,7 +104,7 @@ def test_a_recipe_is_a_file_a_dict_or_a_recipe(tmp_path: Path) -> None:
 def test_task_and_roles_replace_what_the_recipe_says_and_leave_it_as_it_was() -> None:
     tree: dict[str, Any] = {"task": {"size": 6, "walls": 0.1}, "roles": {"code_patcher": {"model": "openai:x", "count": 2}}}
     found = completed(tree, {"size": 8}, {"code_patcher": HostilePatcher})
-    assert (found.task.size, found.task.walls) == (8, 0.1)
+    assert (found.task.own.size, found.task.own.walls) == (8, 0.1)
     assert (found.roles.code_patcher.use, found.roles.code_patcher.model, found.roles.code_patcher.count) == (PATCHER, None, 2)
     assert tree["task"]["size"] == 6
     assert tree["roles"]["code_patcher"]["model"] == "openai:x"

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import click
 
+from ouroloop.bench.catalogue import BENCHES, WITH_PEERS, Measured, Options, measure
 from ouroloop.cli.options import FOLDER
-from ouroloop.protocols.errors import UsageError
-
-SUITES = {
-    "encodings": "snake.encodings",
-    "engine": "snake.engine",
-    "gate": "gate.suite",
-    "plan": "snake.plan",
-    "policy": "policy.suite",
-    "sandbox": "sandbox.suite",
-    "teachers": "snake.teachers",
-}
-"""Each benchmark's module in `ouroloop.bench`; only the one that is asked for is imported."""
 
 
 @click.command()
-@click.argument("name", type=click.Choice(list(SUITES)))
+@click.argument("name", type=click.Choice(list(BENCHES)))
 @click.option("--peers", type=FOLDER, default=Path(".peers"), show_default=True, help="Folder of the peers' environments.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100), help="Interleaved rounds.")
 @click.option("--seconds", default=0.5, show_default=True, type=click.FloatRange(0.01, 60), help="Of each case in each round.")
@@ -48,72 +35,29 @@ def bench(
 
     `policy` takes half an hour; its sections are written to --out one by one, and with --only the others there stay.
     """
-    from importlib import import_module
-
-    from ouroloop.bench.tables import tables
     from ouroloop.cli.printing import print_rich
     from ouroloop.runs.progress import progress
 
-    check_sections(name, only)
-
-    def keep(document: dict[str, Any]) -> None:
+    def keep(found: Measured) -> None:
         if out is not None:
-            write(name, joined(out / f"{name}.json", document) if only else document, out)
+            write(found.beside(out / f"{name}.json") if only else found, out)
 
-    more: dict[str, dict[str, Any]] = {"gate": {"seed": seed}, "policy": {"seed": seed, "only": only, "done": keep}}
+    asked = Options(peers, rounds, seconds, seed, only)
     with progress() as shown:
-        document: dict[str, Any] = import_module(f"ouroloop.bench.{SUITES[name]}").measure(
-            peers,
-            rounds,
-            seconds,
-            lambda what, fraction: shown.advance(f"bench {name}", fraction, what),
-            **more.get(name, {}),
-        )
-    if name != "policy":  # which has been written section by section
-        keep(document)
+        found = measure(name, asked, lambda what, fraction: shown.advance(f"bench {name}", fraction, what), keep)
     if as_json:
-        click.echo(json.dumps(document))
+        click.echo(found.json())
         return
-    print_rich(tables(name, document))
-    if name in ("engine", "plan") and not peers.is_dir():
+    print_rich(found.tables())
+    if name in WITH_PEERS and not peers.is_dir():
         click.echo(f"no peers at {peers}: benchmarks/peers/README.md says how to install them", err=True)
 
 
-def check_sections(name: str, only: tuple[str, ...]) -> None:
-    """Refuse `--only` with another benchmark, and sections that there are not; raises UsageError."""
-    if not only:
-        return
-    from ouroloop.bench.policy.suite import SECTIONS
-
-    if name != "policy":
-        raise UsageError(f"--only names sections of `bench policy`, found it with `bench {name}`, which has none: leave it out")
-    for section in only:
-        if section not in SECTIONS:
-            raise UsageError(f"`bench policy` has no section {section!r}; its sections are {', '.join(SECTIONS)}")
-
-
-def joined(path: Path, document: dict[str, Any]) -> dict[str, Any]:
-    """Return a document of some sections with the other sections of the file where it goes.
-
-    Raises:
-        UsageError: the file is damaged.
-    """
-    if not path.is_file():
-        return document
-    try:
-        kept = json.loads(path.read_text())
-        return {**kept, **document, "seconds": {**kept["seconds"], **document["seconds"]}}
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is no document of `bench policy`: remove it, or choose another --out") from error
-
-
-def write(name: str, document: dict[str, Any], out: Path) -> None:
-    """Write a document, its tables and its picture to a folder."""
-    from ouroloop.bench.growth import plot
-    from ouroloop.bench.tables import tables
+def write(found: Measured, out: Path) -> None:
+    """Write a benchmark's figures, its tables and its picture to a folder."""
     from ouroloop.cli.printing import text_of
 
     out.mkdir(parents=True, exist_ok=True)
-    (out / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
-    (out / f"{name}.txt").write_text(text_of(tables(name, document)))
-    plot(name, document, out / f"{name}.png")
+    (out / f"{found.name}.json").write_text(found.json(indent=1) + "\n")
+    (out / f"{found.name}.txt").write_text(text_of(found.tables()))
+    found.plot(out / f"{found.name}.png")

@@ -20,6 +20,7 @@ def list_(home: Path, as_json: bool) -> None:
     from rich.table import Table
 
     from ouroloop.cli.printing import print_rich
+    from ouroloop.inspect.document import candidates, latest
     from ouroloop.inspect.run import Report
 
     rows: list[dict[str, Any]] = []
@@ -31,8 +32,7 @@ def list_(home: Path, as_json: bool) -> None:
         except OuroloopError as error:
             rows.append({"run": path.parent.name, "status": f"unreadable: {error}", "rounds": 0, "accepted": 0, "score": None})
             continue
-        accepted = sum(c["verdict"] == "accepted" for r in document["rounds"] for c in r["candidates"])
-        last = next((r["incumbent"] for r in reversed(document["rounds"]) if r["incumbent"]), document["start"])
+        accepted, last = sum(c["verdict"] == "accepted" for c in candidates(document)), latest(document)
         row = {"run": document["run"], "status": document["status"], "rounds": len(document["rounds"]), "accepted": accepted}
         rows.append({**row, "score": last["score"]["mean"] if last else None})
     if as_json:

@@ -54,7 +54,7 @@ def tasks(as_json: bool) -> None:
     from ouroloop.envs.registry import TaskSettings, installed_games
 
     rows: list[dict[str, Any]] = [
-        {"name": name, "where": where, "settings": TaskSettings.model_validate({"name": name}).own}
+        {"name": name, "where": where, "settings": TaskSettings.model_validate({"name": name}).own.model_dump()}
         for name, where in sorted(installed_games().items())
     ]
     if as_json:

@@ -6,12 +6,21 @@ import io
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
+from ouroloop.inspect.document import candidates
 from ouroloop.inspect.history import attribution_lines, budget_line, history_table
-from ouroloop.inspect.run import Report, rounds_table
+from ouroloop.inspect.rounds import rounds_table
+from ouroloop.inspect.run import Report
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ouroloop.envs.snake.teacher_data import Statistics
+    from ouroloop.inspect.document import CandidateOfRound, RunDocument
+    from ouroloop.inspect.training import Training
 
 
 def print_run(folder: Path, as_json: bool) -> None:
@@ -33,11 +42,11 @@ def print_run(folder: Path, as_json: bool) -> None:
     click.echo(f"next: ouroloop show {folder} --candidate {_worth_a_look(document)}")
 
 
-def _worth_a_look(document: dict[str, Any]) -> str:
+def _worth_a_look(document: RunDocument) -> str:
     """Return the candidate that one would look at first: the last accepted, else the last."""
-    candidates = [c for r in document["rounds"] for c in r["candidates"]]
-    accepted = [c for c in candidates if c["verdict"] == "accepted"]
-    return str((accepted or candidates or [{"id": "ID"}])[-1]["id"])
+    proposed = candidates(document)
+    accepted = [c["id"] for c in proposed if c["verdict"] == "accepted"]
+    return (accepted or [c["id"] for c in proposed] or ["ID"])[-1]
 
 
 def print_rich(renderable: object) -> None:
@@ -57,7 +66,7 @@ def text_of(renderable: object) -> str:
     return console.export_text()
 
 
-def statistics_table(found: dict[str, Any]) -> Any:
+def statistics_table(found: Statistics) -> Table:
     """Return a data set's statistics as a table."""
     from rich.table import Table
 
@@ -72,7 +81,7 @@ def statistics_table(found: dict[str, Any]) -> Any:
     return table
 
 
-def training_table(document: dict[str, Any]) -> Any:
+def training_table(document: Training) -> Table:
     """Return what a training came to as a table."""
     from rich.table import Table
 
@@ -90,7 +99,7 @@ def training_table(document: dict[str, Any]) -> Any:
     return table
 
 
-def print_round(document: dict[str, Any], index: int, as_json: bool) -> None:
+def print_round(document: RunDocument, index: int, as_json: bool) -> None:
     """Print one round of a run."""
     if as_json:
         click.echo(json.dumps(document["rounds"][index]))
@@ -99,7 +108,7 @@ def print_round(document: dict[str, Any], index: int, as_json: bool) -> None:
     print_rich(rounds_table({**document, "start": None, "rounds": [document["rounds"][index]]}))
 
 
-def print_candidate(found: dict[str, Any], as_json: bool) -> None:
+def print_candidate(found: CandidateOfRound, as_json: bool) -> None:
     """Print one candidate: verdict, evidence, and its diff or reward."""
     if as_json:
         click.echo(json.dumps(found))
@@ -112,10 +121,12 @@ def print_candidate(found: dict[str, Any], as_json: bool) -> None:
         click.echo(
             f"utility {e['utility']:+.4f}, 95 % interval [{e['low']:+.3f}, {e['high']:+.3f}], {e['games']} pairs of games"
         )
-        seeds, t = found["seeds"], found["t_test"]
-        click.echo(f"e-value {found['e_value']:.4g}, needed {1 / found['alpha']:.4g} (level {found['alpha']:.3g} of the run's)")
-        click.echo(f"seeds {seeds['first']}..{seeds['first'] + seeds['count'] - 1} of the {seeds['stream']} stream")
-        if t:
+        e_value, level = found["e_value"], found["alpha"]
+        if e_value is not None and level is not None:
+            click.echo(f"e-value {e_value:.4g}, needed {1 / level:.4g} (level {level:.3g} of the run's)")
+        if seeds := found["seeds"]:
+            click.echo(f"seeds {seeds['first']}..{seeds['first'] + seeds['count'] - 1} of the {seeds['stream']} stream")
+        if t := found["t_test"]:
             click.echo(f"for comparison, a paired t-test of the first {t['games']} pairs: t {t['t']:.2f}, p {t['p']:.3g}")
     if found["diff"]:
         click.echo(found["diff"])

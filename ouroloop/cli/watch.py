@@ -52,13 +52,13 @@ def watch(
         seen = watch_games(player, seed, games, screen, frames)
     kept = None if gif is None or frames is None else keep_gif(frames, gif, fps)
     if as_json:
-        click.echo(json.dumps({"games": [asdict(game) for game in seen], "gif": kept}))
+        click.echo(json.dumps({"games": [asdict(game) for game in seen], "gif": None if kept is None else asdict(kept)}))
         return
     for game in seen:
         click.echo(game.line())
     if kept is not None:
-        left_out = "" if kept["every"] == 1 else f"; the games are long: one move in {kept['every']} is shown"
-        click.echo(f"{kept['file']}: {kept['frames']} frames, {kept['bytes'] / 1000:.0f} kB{left_out}")
+        left_out = "" if kept.every == 1 else f"; the games are long: one move in {kept.every} is shown"
+        click.echo(f"{kept.file}: {kept.frames} frames, {kept.bytes / 1000:.0f} kB{left_out}")
 
 
 def _screen(player: Contender, games: int, fps: int, *, quiet: bool, keeps: bool) -> Screen:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializationInfo, ValidationError, model_serializer, model_validator
 
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import one_line
@@ -41,8 +41,10 @@ class Game(Protocol):
 class TaskSettings(BaseModel):
     """A recipe's `[task]` table: which game, and that game's own settings beside the name, each with its default."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="forbid")
     name: str = "snake"
+    own: BaseModel = Field(default_factory=BaseModel, exclude=True)
+    """The game's own settings; no key of its own, since they are written beside the name."""
 
     @model_validator(mode="before")
     @classmethod
@@ -50,13 +52,14 @@ class TaskSettings(BaseModel):
         """Let the game's own model check its settings and add its defaults; its UsageError is the validation's cause."""
         if not isinstance(table, Mapping):
             return table
-        name = table.get("name", cls.model_fields["name"].default)
-        return {"name": name, **game_settings(str(name), {k: v for k, v in table.items() if k != "name"})}
+        name = str(table.get("name", cls.model_fields["name"].default))
+        return {"name": name, "own": game_settings(name, {k: v for k, v in table.items() if k != "name"})}
 
-    @property
-    def own(self) -> dict[str, Any]:
-        """The settings without the name."""
-        return dict(self.model_extra or {})
+    @model_serializer
+    def _flat(self, how: SerializationInfo) -> dict[str, object]:
+        """Write the game's settings beside the name, as a recipe has them."""
+        mode = "json" if how.mode_is_json() else "python"
+        return {"name": self.name, **self.own.model_dump(mode=mode, exclude_none=how.exclude_none)}
 
 
 def installed_games() -> dict[str, str]:
@@ -83,8 +86,8 @@ def find_game(where: str) -> Game:
     return cast("Game", found)
 
 
-def game_settings(where: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a game's settings with defaults filled in.
+def game_settings(where: str, values: Mapping[str, object]) -> BaseModel:
+    """Return a game's settings, checked, with defaults filled in.
 
     Raises:
         UsageError: no such game, an unknown setting (the nearest known one is named), or a bad value.
@@ -97,7 +100,7 @@ def game_settings(where: str, values: Mapping[str, Any]) -> dict[str, Any]:
             hint = f"did you mean task.{near[0]}?" if near else f"known keys of game {where}: {known}"
             raise UsageError(f"unknown key task.{key}; {hint}")
     try:
-        return model.model_validate(dict(values)).model_dump()
+        return model.model_validate(dict(values))
     except ValidationError as error:
         raise UsageError(f"task.{one_line(error)}") from None
 
@@ -111,9 +114,9 @@ def installed_task(name: str, settings: Mapping[str, Any]) -> Task:
     known = installed_games()
     if name not in known:
         raise UsageError(f"the game {name!r} is not installed (installed: {', '.join(sorted(known))}): install it, or give it")
-    return find_game(name)(**game_settings(name, settings))
+    return find_game(name)(**dict(game_settings(name, settings)))
 
 
 def make_task(settings: TaskSettings) -> Task:
     """Return the game of a recipe's `[task]` table; raises UsageError for settings that cannot be played."""
-    return find_game(settings.name)(**settings.own)
+    return find_game(settings.name)(**dict(settings.own))

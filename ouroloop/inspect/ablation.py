@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final, Literal, TypedDict
 
 import numpy as np
 
+from ouroloop.inspect.document import latest
 from ouroloop.inspect.run import Report
 from ouroloop.protocols.errors import UsageError
 from ouroloop.runs.lifecycle import create, read_recipe, work
@@ -19,10 +20,52 @@ if TYPE_CHECKING:
 
     from ouroloop.runs.progress import Progress
 
-MEASURES = ("score", "win_rate", "path_optimality", "utility")
+Measure = Literal["score", "win_rate", "path_optimality", "utility"]
+MEASURES: Final[tuple[Measure, ...]] = ("score", "win_rate", "path_optimality", "utility")
 
 
-def ablate(recipe: Path, overrides: tuple[str, ...], vary: str, seeds: int, folder: Path, progress: Progress) -> dict[str, Any]:
+class Ended(TypedDict):
+    """How a run came out: the measures of its last incumbent, the first one's score, digest and status."""
+
+    score: float
+    win_rate: float
+    path_optimality: float
+    utility: float
+    start_score: float
+    digest: str
+    status: str
+
+
+class VariedRun(Ended):
+    """A run of the ablation, with the value and the seed that it had."""
+
+    run: str
+    value: str
+    seed: int
+
+
+class Comparison(TypedDict):
+    """A measure under one value: its mean, and the mean paired difference from the first value with its interval."""
+
+    measure: Measure
+    value: str
+    mean: float
+    difference: float
+    low: float | None
+    high: float | None
+
+
+class Ablation(TypedDict):
+    """What `ablate --json` prints."""
+
+    vary: str
+    values: list[str]
+    seeds: int
+    runs: list[VariedRun]
+    comparison: list[Comparison]
+
+
+def ablate(recipe: Path, overrides: tuple[str, ...], vary: str, seeds: int, folder: Path, progress: Progress) -> Ablation:
     """Run every value under every seed and compare; an ablation that was stopped goes on where it was.
 
     Args:
@@ -47,7 +90,7 @@ def ablate(recipe: Path, overrides: tuple[str, ...], vary: str, seeds: int, fold
     first = load_recipe(recipe, overrides).seed
     cells = [(value, first + s) for s in range(seeds) for value in values]
     recipes = {c: load_recipe(recipe, (*overrides, f"{key}={c[0]}", f"seed={c[1]}")) for c in cells}
-    runs = []
+    runs: list[VariedRun] = []
     for i, (value, seed) in enumerate(cells):
         progress.note(f"run {i + 1} of {len(cells)}: {key}={value}, seed {seed}")
         where = folder / f"{key}={value}-seed{seed}".replace("/", "_")
@@ -57,33 +100,37 @@ def ablate(recipe: Path, overrides: tuple[str, ...], vary: str, seeds: int, fold
             raise UsageError(f"{where} was run with other settings: choose another --out, or remove it")
         work(where, progress)
         runs.append({"run": where.name, "value": value, "seed": seed, **_last(where)})
-    document = {"vary": key, "values": values, "seeds": seeds, "runs": runs, "comparison": compare(runs, values)}
+    document: Ablation = {"vary": key, "values": values, "seeds": seeds, "runs": runs, "comparison": compare(runs, values)}
     (folder / "ablation.json").write_text(json.dumps(document, indent=2), encoding="utf-8")
     plot(document, folder / "ablation.png")
     return document
 
 
-def _last(folder: Path) -> dict[str, Any]:
+def _last(folder: Path) -> Ended:
     """Return the measures of a run's last incumbent, and of its first."""
     report = Report(folder)
     document = report.document()
     report.close()
-    last = next((r["incumbent"] for r in reversed(document["rounds"]) if r["incumbent"]), document["start"])
-    measures = {m: last[m]["mean"] if m == "score" else last[m] for m in MEASURES}
+    last, first = latest(document), document["start"]
+    assert last is not None, f"{folder} has ended without a scored start"
+    assert first is not None
     return {
-        **measures,
-        "start_score": document["start"]["score"]["mean"],
+        "score": last["score"]["mean"],
+        "win_rate": last["win_rate"],
+        "path_optimality": last["path_optimality"],
+        "utility": last["utility"],
+        "start_score": first["score"]["mean"],
         "digest": document["digest"],
         "status": document["status"],
     }
 
 
-def compare(runs: list[dict[str, Any]], values: list[str]) -> list[dict[str, Any]]:
+def compare(runs: list[VariedRun], values: list[str]) -> list[Comparison]:
     """Return, per measure and value, mean, and paired difference from the first value with a 95 % bootstrap interval.
 
     The pairs are the runs of equal seed. With one seed there is no interval, and `low` and `high` are null.
     """
-    rows = []
+    rows: list[Comparison] = []
     for measure in MEASURES:
         by = {v: np.array([r[measure] for r in runs if r["value"] == v]) for v in values}
         for value in values:
@@ -111,7 +158,7 @@ def _interval(difference: NDArray[np.float64]) -> tuple[float | None, float | No
     return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
 
 
-def ablation_table(document: dict[str, Any]) -> Table:
+def ablation_table(document: Ablation) -> Table:
     """Return the comparison as a table."""
     from rich.table import Table
 
@@ -127,7 +174,7 @@ def ablation_table(document: dict[str, Any]) -> Table:
     return table
 
 
-def plot(document: dict[str, Any], path: Path) -> None:
+def plot(document: Ablation, path: Path) -> None:
     """Draw the last scores per value, one line per seed, and save a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

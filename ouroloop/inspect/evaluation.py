@@ -13,6 +13,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from ouroloop.inspect.contender import Contender
     from ouroloop.policy.evaluation import Evaluation
+    from ouroloop.policy.report import EvaluationDocument
 
 BINS: Final = 12
 """Most rows of the histogram."""
@@ -45,7 +46,7 @@ def how(found: Evaluation) -> str:
     return f"{len(found.outcomes.score)} games, {found.choice}{heat}"
 
 
-def speed(document: dict[str, Any]) -> str:
+def speed(document: EvaluationDocument) -> str:
     """Return decisions and tokens a second."""
     tokens = document["tokens_per_s"]
     read = "" if tokens is None else f", {tokens:,.0f} tokens/s ({document['tokens_per_decision']:.1f} a decision)"

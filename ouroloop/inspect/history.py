@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final, TypedDict
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from ouroloop.inspect.document import Attribution, Part, Round, RunDocument, Spec, Term
 
-def history_table(document: dict[str, Any]) -> Table:
+PARTS: Final[tuple[Part, ...]] = ("reward", "code", "interaction")
+ALL_PARTS: Final[tuple[Part, ...]] = (*PARTS, "total")
+
+
+class Row(TypedDict):
+    """A row of the table, as text: a round, or the start."""
+
+    round: int | str
+    best: str
+    reward: str
+    lines: int
+    gain: str
+    owner: str
+
+
+def history_table(document: RunDocument) -> Table:
     """Return the table of a run's document."""
     from rich.table import Table
 
@@ -20,7 +36,7 @@ def history_table(document: dict[str, Any]) -> Table:
     return table
 
 
-def history(document: dict[str, Any]) -> list[dict[str, Any]]:
+def history(document: RunDocument) -> list[Row]:
     """Return the table's rows, the first for the start."""
     if document["start"] is None:
         return []
@@ -29,31 +45,32 @@ def history(document: dict[str, Any]) -> list[dict[str, Any]]:
     for entry in document["rounds"]:
         accepted = [c for c in entry["candidates"] if c["verdict"] == "accepted"]
         lines = sum(patched_lines(c["diff"]) for c in accepted if c["diff"])
-        change = "; ".join(rewards.become(c["reward"]) for c in accepted if c["reward"]) or "-"
+        specs = [c["reward"] for c in accepted if c["reward"]]
+        change = "; ".join(rewards.become(spec) for spec in specs if "terms" in spec) or "-"
         score = entry["incumbent"]["score"]["mean"] if entry["incumbent"] else best
         best = max(best, score)
         rows.append(_row(entry["index"] + 1, best, change, lines, entry["attribution"], _since(entry)))
     return rows
 
 
-def _since(entry: dict[str, Any]) -> str:
+def _since(entry: Round) -> str:
     """Return which of a round's accepted candidates were rolled back since."""
     back = [c["id"] for c in entry["candidates"] if c["verdict"] == "rolled_back"]
     return f"; rolled back since: {', '.join(back)}" if back else ""
 
 
-def _row(round: int | str, best: float, change: str, lines: int, shares: dict[str, Any] | None, since: str) -> dict[str, Any]:
+def _row(round: int | str, best: float, change: str, lines: int, shares: Attribution | None, since: str) -> Row:
     return {
         "round": round,
         "best": f"{best:.1f}",
         "reward": change,
         "lines": lines,
-        "gain": _figures(shares, ("reward", "code", "interaction")) if shares else "-",
+        "gain": _figures(shares, PARTS) if shares else "-",
         "owner": (shares["owner"] if shares else "-") + since,
     }
 
 
-def _figures(shares: dict[str, Any], parts: tuple[str, ...]) -> str:
+def _figures(shares: Attribution, parts: tuple[Part, ...]) -> str:
     """Return the estimates of the parts that changed anything, with their intervals."""
     said = []
     for part in parts:
@@ -71,12 +88,12 @@ def patched_lines(diff: str) -> int:
 class Rewards:
     """Tells what each accepted reward changed against the one before it."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: Spec) -> None:
         """Begin with a spec."""
-        self._terms: dict[str, dict[str, Any]] = {term["name"]: term for term in spec["terms"]}
+        self._terms: dict[str, Term] = {term["name"]: term for term in spec["terms"]}
         self._gamma = float(spec["gamma_r"])
 
-    def become(self, spec: dict[str, Any]) -> str:
+    def become(self, spec: Spec) -> str:
         """Take the next spec; return its change: terms added, dropped, raised or lowered, each with the weights."""
         terms = {term["name"]: term for term in spec["terms"]}
         old, said = self._terms, []
@@ -95,23 +112,23 @@ class Rewards:
         return ", ".join(sorted(said)) or "same terms, other schedule"
 
 
-def attribution_lines(document: dict[str, Any]) -> list[str]:
+def attribution_lines(document: RunDocument) -> list[str]:
     """Return who gets the credit: per round that accepted something, and for the run so far."""
     lines: list[str] = []
-    last: tuple[int, dict[str, Any]] | None = None
+    last: tuple[int, Attribution] | None = None
     for entry in document["rounds"]:
-        if entry["attribution"]:
+        if entry["attribution"] and entry["attribution_total"]:
             lines.append(f"round {entry['index'] + 1}: {_credit(entry['attribution'])}{_since(entry)}")
             last = (entry["index"] + 1, entry["attribution_total"])
     return [*lines, f"from the start to round {last[0]}: {_credit(last[1])}"] if last and len(lines) > 1 else lines
 
 
-def _credit(shares: dict[str, Any]) -> str:
-    figures = _figures(shares, ("reward", "code", "interaction", "total"))
+def _credit(shares: Attribution) -> str:
+    figures = _figures(shares, ALL_PARTS)
     return f"{shares['owner']}: {figures} utility over {shares['games']} seeds"
 
 
-def budget_line(document: dict[str, Any]) -> str:
+def budget_line(document: RunDocument) -> str:
     """Return how much of the run's budget of error is spent and what remains."""
     gate = document["gate"]
     used = f"{gate['candidates']} candidates tested in {gate['races']} races, {gate['accepted']} of which accepted"

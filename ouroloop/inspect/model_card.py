@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ouroloop.inspect.training import Kind, Training
+    from ouroloop.protocols.ports import Task
     from ouroloop.runs.recipe import Recipe
 
 
 def model_card(
-    kind: str, settings: Recipe, recipe: Path | None, overrides: tuple[str, ...], start: str | None, document: dict[str, Any]
+    kind: Kind,
+    task: Task,
+    settings: Recipe,
+    recipe: Path | None,
+    overrides: tuple[str, ...],
+    start: str | None,
+    document: Training,
 ) -> str:
     """Return the card, as Markdown with the metadata that model hubs read; most of it is the text.
 
     Args:
-        kind: `sft`, `grpo` or `distill`.
+        kind: the training.
+        task: the game.
         settings: the resolved recipe.
         recipe: its file.
         overrides: what `--set` gave.
         start: the policy that it was trained from.
         document: the training's figures, `evaluation` among them.
     """
-    board, found = settings.task.own, document["evaluation"]
-    size, score, most = board["size"], found["score"], board["size"] ** 2 - board["start_length"]
+    found, score = document["evaluation"], document["evaluation"]["score"]
     command = ["ouroloop", "train", kind, *([str(recipe)] if recipe else []), "--out", settings.name]
     command += ["--seed", str(settings.seed)] + [part for override in overrides for part in ("--set", override)]
     if start is not None:
@@ -33,22 +41,27 @@ def model_card(
     again = "On a GPU sums are made in any order: another run gives another policy, of about this score."
     if not _on_gpu(kind, settings):
         again = "Equal weights need the same versions of\ntorch and the same number of threads."
+    most = "" if task.best_score is None else f" (of {task.best_score})"
+    bounds = f"{score['mean']:.2f}, 95 % interval {score['low']:.2f} to {score['high']:.2f}"
     return f"""---
 license: apache-2.0
 library_name: transformers
 pipeline_tag: reinforcement-learning
-tags: [snake, ouroloop]
+tags: [{task.name}, ouroloop]
 ---
 
 # {settings.name}
 
-A causal language model that plays Snake on a {size}x{size} board: it reads the position as text and answers with one
-token, the move.
+A causal language model that plays {task.name}: it reads the position as text and answers with one token, the move.
+
+| setting of the game | |
+|---|---|
+{_settings(settings)}
 
 | alone, argmax of the logits | {found["games"]} games |
 |---|---|
-| mean score (of {most}) | {score["mean"]:.2f}, 95 % interval {score["low"]:.2f} to {score["high"]:.2f} |
-| boards filled | {found["win_rate"]:.1%} |
+| mean score{most} | {bounds} |
+| games won | {found["win_rate"]:.1%} |
 | path optimality | {found["path_optimality"]:.3f} |
 | steps a game | {found["steps_mean"]:.0f} |
 
@@ -70,7 +83,7 @@ ouroloop watch --policy DIR
 
 {_loading(Path(document["policy"]))}
 
-Limits: it plays this game on this board size and no other; walls it has not seen. {again}
+Limits: it plays this game with these settings and no others. {again}
 """
 
 
@@ -81,12 +94,17 @@ def _loading(policy: Path) -> str:
     return "`AutoModelForCausalLM` and `AutoTokenizer` load it; `snake_gpt.json` names the encoding of the prompt."
 
 
-def _on_gpu(kind: str, settings: Recipe) -> bool:
+def _settings(settings: Recipe) -> str:
+    """Return the game's settings as rows of a table."""
+    return "\n".join(f"| {name} | {value} |" for name, value in settings.task.own.model_dump(exclude_none=True).items())
+
+
+def _on_gpu(kind: Kind, settings: Recipe) -> bool:
     """Tell whether a training of this kind computes on a GPU."""
     return {"sft": settings.sft.device, "grpo": settings.grpo.device}.get(kind) == "cuda"
 
 
-def _data(kind: str, settings: Recipe, start: str | None) -> str:
+def _data(kind: Kind, settings: Recipe, start: str | None) -> str:
     """Return a sentence on what the policy learned from."""
     if kind == "grpo":
         return f"It was trained from `{start}` by GRPO on its own games."

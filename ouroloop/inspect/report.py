@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ouroloop.inspect.document import candidates
 from ouroloop.inspect.run import Report
 from ouroloop.inspect.tables import candidates_frame, history_frame, rounds_frame
 from ouroloop.protocols.errors import UsageError
@@ -15,6 +16,7 @@ from ouroloop.protocols.records import Effect, Verdict
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ouroloop.inspect.document import Candidate, RunDocument
     from ouroloop.protocols.ports import Policy
 
 
@@ -42,15 +44,15 @@ class RunReport:
         seed: of the run.
     """
 
-    def __init__(self, path: Path, document: dict[str, Any]) -> None:
+    def __init__(self, path: Path, document: RunDocument) -> None:
         """Take a run's document (`show --json`); `open_run` reads it."""
         self.path, self._document = path, document
-        self.name, self.status = str(document["run"]), str(document["status"])
-        self.digest, self.seed = str(document["digest"]), int(document["seed"])
+        self.name, self.status = document["run"], document["status"]
+        self.digest, self.seed = document["digest"], document["seed"]
 
     def __repr__(self) -> str:
         """Say it in a line."""
-        found = [c["verdict"] for r in self._document["rounds"] for c in r["candidates"]]
+        found = [c["verdict"] for c in candidates(self._document)]
         played = [self._document["start"], *(r["incumbent"] for r in self._document["rounds"])]
         scores = [each["score"]["mean"] for each in played if each]
         change = f", score {scores[0]:.1f} -> {scores[-1]:.1f}" if scores else ""
@@ -118,8 +120,8 @@ class RunReport:
         with closing(Report(self.path)) as report:
             return load_policy(report.store.directory(self.incumbent["policy"]))
 
-    def _candidate(self, id: str) -> dict[str, Any]:
-        found = {c["id"]: c for r in self._document["rounds"] for c in r["candidates"]}
+    def _candidate(self, id: str) -> Candidate:
+        found = {c["id"]: c for c in candidates(self._document)}
         if id not in found:
             raise UsageError(f"run {self.name} has no candidate {id!r}; it has {', '.join(found) or 'none yet'}")
-        return dict(found[id])
+        return found[id]

@@ -1,17 +1,16 @@
-"""What a run's ledger says, as JSON (DESIGN section 9) and as a table."""
+"""What a run's ledger says, as the document that `show --json` prints."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ouroloop.gate.spending import spending
+from ouroloop.inspect import document as doc
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps import gate, observe, propose, screen, start, watch
 from ouroloop.ledger.steps.attribute import attribute
-from ouroloop.ledger.steps.key import encoded
 from ouroloop.ledger.store import Store
 from ouroloop.protocols.errors import UsageError
 from ouroloop.runs.budget import prices, totals
@@ -19,11 +18,10 @@ from ouroloop.runs.context import rolled_back, spent
 from ouroloop.runs.lifecycle import is_running, read_recipe
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from ouroloop.ledger.steps.attribute import Shares
+    from ouroloop.ledger.steps.attribute import Share, Shares
     from ouroloop.ledger.steps.screen import Screening
-    from ouroloop.protocols.records import Build, Candidate
+    from ouroloop.ledger.steps.start import Measures
+    from ouroloop.protocols.records import Build, Candidate, Verdict
 
 
 class Report:
@@ -37,7 +35,7 @@ class Report:
         self.store = Store(folder / "artifacts")
         self._rolled_back = rolled_back(self.ledger)
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> doc.RunDocument:
         """Return the whole run in the form of `show --json`."""
         used = totals(self.ledger, prices(self.recipe.roles))
         return {
@@ -51,7 +49,7 @@ class Report:
             "totals": {"games": used.games, "tokens": used.tokens, "cost_usd": used.cost_usd, "wall_s": round(used.wall_s, 3)},
         }
 
-    def status(self) -> str:
+    def status(self) -> doc.Status:
         """Return `running`, `done`, `stopped` or `failed`; a run that was killed counts as stopped."""
         noted = self.ledger.meta("status") or "stopped"
         return "stopped" if noted == "running" and not is_running(self.folder) else noted
@@ -60,14 +58,14 @@ class Report:
         """Return the number of rounds that have begun to have candidates."""
         return propose.rounds(self.ledger)
 
-    def _start(self) -> dict[str, Any] | None:
+    def _start(self) -> doc.Started | None:
         begun, scored = start.INCUMBENT.find(self.ledger), start.SCORE.find(self.ledger)
         if begun is None or scored is None:
             return None
         spec = json.loads(self.store.text(begun.incumbent.reward))
-        return {**asdict(begun.incumbent), **asdict(scored.measures), "reward_spec": spec}
+        return {**_played(begun.incumbent, scored.measures), "reward_spec": spec}
 
-    def _gate(self) -> dict[str, Any]:
+    def _gate(self) -> doc.GateSpending:
         """Return how the run's budget of error is spent: rule, what it bounds, budget, races, and what remains for more."""
         settings, races = self.recipe.gate, spent(self.ledger)
         rule = spending(settings.spending, settings.alpha)
@@ -82,7 +80,7 @@ class Report:
             "next": rule.level(races),
         }
 
-    def round(self, index: int) -> dict[str, Any]:
+    def round(self, index: int) -> doc.Round:
         """Return one round."""
         decided, shares = observe.decide(index).read(self.ledger), attribute(index).find(self.ledger)
         return {
@@ -95,36 +93,32 @@ class Report:
             "attribution_total": _shares(shares.total) if shares else None,
         }
 
-    def _incumbent(self, index: int) -> dict[str, Any] | None:
+    def _incumbent(self, index: int) -> doc.Played | None:
         """Return the incumbent that came out of a round, with its score on that round's watch seeds."""
         seen = watch.again(index).find(self.ledger) or watch.play(index).find(self.ledger)
         if seen is None:
             return None
-        return {**asdict(seen.states[-1].incumbent), **asdict(seen.measures)}
+        return _played(seen.states[-1].incumbent, seen.measures)
 
     def _proposed(self, index: int) -> tuple[Candidate, ...]:
         return propose.candidates(index).read(self.ledger).candidates
 
-    def _candidate(self, index: int, proposed: Candidate) -> dict[str, Any]:
+    def _candidate(self, index: int, proposed: Candidate) -> doc.Candidate:
         id = proposed.id
         verdict = gate.verdict(index, id).find(self.ledger)
         screened = screen.screen(index, proposed).find(self.ledger)
-        found: dict[str, Any] = encoded(verdict) if verdict else {"outcome": "pending", "layer": "", "reason": ""}
         back = self._rolled_back.get(id)
+        decided: doc.Decision = "pending" if verdict is None else verdict.outcome
+        layer, reason = (verdict.layer, verdict.reason) if verdict else ("", "")
         return {
             "id": id,
             "kind": proposed.kind,
             "role": proposed.role,
             "rationale": proposed.rationale,
-            "verdict": "rolled_back" if back is not None else found["outcome"],
-            "layer": "watch" if back is not None else found["layer"],
-            "reason": back if back is not None else found["reason"],
-            "effect": found.get("effect"),
-            "e_value": found.get("e_value"),
-            "alpha": found.get("alpha"),
-            "seeds": found.get("seeds"),
-            "t_test": found.get("t_test"),
-            "regret": found.get("regret"),
+            "verdict": decided if back is None else "rolled_back",
+            "layer": layer if back is None else "watch",
+            "reason": reason if back is None else back,
+            **_evidence(verdict),
             "diff": self._diff(proposed, screened),
             "reward": self._reward(proposed, screened),
         }
@@ -132,12 +126,13 @@ class Report:
     def _diff(self, proposed: Candidate, screened: Screening | None) -> str | None:
         return self.store.text(screened.diff) if screened and screened.diff else proposed.patch
 
-    def _reward(self, proposed: Candidate, screened: Screening | None) -> dict[str, Any] | None:
+    def _reward(self, proposed: Candidate, screened: Screening | None) -> doc.Spec | doc.Unread | None:
         if screened and screened.reward:
-            return dict(json.loads(self.store.text(screened.reward)))
+            spec: doc.Spec = json.loads(self.store.text(screened.reward))
+            return spec
         return None if proposed.reward is None else {"text": proposed.reward}
 
-    def candidate(self, id: str) -> dict[str, Any]:
+    def candidate(self, id: str) -> doc.CandidateOfRound:
         """Return one candidate by id, with its round.
 
         Raises:
@@ -188,55 +183,47 @@ class Report:
         self.ledger.close()
 
 
-def _shares(found: Shares) -> dict[str, Any]:
-    """Return an attribution: the estimates by part, their 95 % intervals, whom the gain belongs to, and seeds played."""
-    parts = {"reward": found.reward, "code": found.code, "interaction": found.interaction, "total": found.total}
-    intervals = {name: [share.low, share.high] for name, share in parts.items()}
-    estimates = {name: share.estimate for name, share in parts.items()}
-    return {**estimates, "intervals": intervals, "owner": found.owner, "games": found.games}
-
-
-STYLES = {"accepted": "bold green", "rejected": "red", "rolled_back": "yellow", "pending": "dim"}
-
-
-def rounds_table(document: dict[str, Any]) -> Table:
-    """Return the table of rounds: mode, candidate, verdict and reason, effect with bounds, games."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=f"{document['run']}: {document['status']}", title_justify="left", pad_edge=False)
-    columns: dict[str, dict[str, Any]] = {
-        "round": {"justify": "right"},
-        "mode": {},
-        "candidate": {"no_wrap": True},
-        "verdict": {"no_wrap": True},
-        "layer: reason": {"ratio": 1},
-        "effect [95 %]": {"no_wrap": True},
-        "pairs": {"justify": "right"},
-        "score after": {"no_wrap": True},
+def _played(build: Build, measures: Measures) -> doc.Played:
+    return {
+        "policy": build.policy,
+        "reward": build.reward,
+        "controller": build.controller,
+        "score": {"mean": measures.score.mean, "low": measures.score.low, "high": measures.score.high},
+        "win_rate": measures.win_rate,
+        "path_optimality": measures.path_optimality,
+        "utility": measures.utility,
     }
-    for name, options in columns.items():
-        table.add_column(name, **options)
-    if document["start"]:
-        table.add_row("", "start", "", "", "", "", "", _score(document["start"]))
-    for entry in document["rounds"]:
-        candidates = entry["candidates"] or [None]
-        for i, c in enumerate(candidates):
-            head = (str(entry["index"] + 1), entry["mode"]) if i == 0 else ("", "")
-            tail = _score(entry["incumbent"]) if i == len(candidates) - 1 and entry["incumbent"] else ""
-            if c is None:
-                table.add_row(*head, "", "", "no role gave a candidate", "", "", tail)
-                continue
-            effect = c["effect"]
-            bounds = f"{effect['utility']:+.3f} [{effect['low']:+.2f}, {effect['high']:+.2f}]" if effect else ""
-            verdict = Text(c["verdict"], style=STYLES[c["verdict"]])
-            table.add_row(
-                *head, c["id"], verdict, f"{c['layer']}: {c['reason']}", bounds, str(effect["games"]) if effect else "", tail
-            )
-        table.add_section()
-    return table
 
 
-def _score(incumbent: dict[str, Any]) -> str:
-    score = incumbent["score"]
-    return f"{score['mean']:.1f} [{score['low']:.1f}, {score['high']:.1f}]"
+def _evidence(verdict: Verdict | None) -> doc.Evidence:
+    """Return what a verdict rests on; None throughout where nothing is decided, or no games were played."""
+    if verdict is None:
+        return {"effect": None, "e_value": None, "alpha": None, "seeds": None, "t_test": None, "regret": None}
+    effect, seeds, test = verdict.effect, verdict.seeds, verdict.t_test
+    return {
+        "effect": doc.Effect(utility=effect.utility, low=effect.low, high=effect.high, games=effect.games) if effect else None,
+        "e_value": verdict.e_value,
+        "alpha": verdict.alpha,
+        "seeds": doc.Seeds(stream=seeds.stream, first=seeds.first, count=seeds.count) if seeds else None,
+        "t_test": doc.TTest(games=test.games, t=test.t, p=test.p) if test else None,
+        "regret": None if verdict.regret is None else list(verdict.regret),
+    }
+
+
+def _shares(found: Shares) -> doc.Attribution:
+    """Return an attribution: the estimates by part, their 95 % intervals, whom the gain belongs to, and seeds played."""
+    parts: dict[doc.Part, Share] = {
+        "reward": found.reward,
+        "code": found.code,
+        "interaction": found.interaction,
+        "total": found.total,
+    }
+    return {
+        "reward": found.reward.estimate,
+        "code": found.code.estimate,
+        "interaction": found.interaction.estimate,
+        "total": found.total.estimate,
+        "intervals": {name: [share.low, share.high] for name, share in parts.items()},
+        "owner": found.owner,
+        "games": found.games,
+    }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ouroloop.inspect.history import history
 from ouroloop.protocols.errors import SurroundingsError
@@ -10,6 +11,11 @@ from ouroloop.protocols.errors import SurroundingsError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ouroloop.inspect.document import Candidate, Played, Round, RunDocument
+    from ouroloop.inspect.history import Row
+
+Cells: TypeAlias = Mapping[str, object]
+"""A row of a frame: column -> value."""
 TEXT, COUNT, FIGURE = None, "Int64", "float64"
 """Column types; a count may be missing."""
 PARTS: Final = ("reward", "code", "interaction")
@@ -40,30 +46,31 @@ HISTORY: Final = {
 }
 
 
-def rounds_frame(document: dict[str, Any]) -> pd.DataFrame:
+def rounds_frame(document: RunDocument) -> pd.DataFrame:
     """Return one row per round."""
     return _frame([_round(entry) for entry in document["rounds"]], ROUNDS)
 
 
-def candidates_frame(document: dict[str, Any]) -> pd.DataFrame:
+def candidates_frame(document: RunDocument) -> pd.DataFrame:
     """Return one row per candidate, in the order proposed."""
     return _frame([_candidate(r["index"], c) for r in document["rounds"] for c in r["candidates"]], CANDIDATES)
 
 
-def history_frame(document: dict[str, Any]) -> pd.DataFrame:
+def history_frame(document: RunDocument) -> pd.DataFrame:
     """Return one row for the start, whose round is NA, and one per round."""
     if not document["start"]:
         return _frame([], HISTORY)
-    played = [(None, document["start"]), *((r["index"], r["incumbent"]) for r in document["rounds"])]
+    played: list[tuple[int | None, Played | None]] = [(None, document["start"])]
+    played += [(entry["index"], entry["incumbent"]) for entry in document["rounds"]]
     changes = history(document)
-    rows = [_played(at, plays or {}, change) for (at, plays), change in zip(played, changes, strict=True)]
+    rows = [_played(at, plays, change) for (at, plays), change in zip(played, changes, strict=True)]
     frame = _frame(rows, HISTORY)
     return frame.assign(best=frame["score"].cummax())
 
 
-def _round(entry: dict[str, Any]) -> dict[str, Any]:
+def _round(entry: Round) -> Cells:
     met = [c["verdict"] for c in entry["candidates"]]
-    shares = entry["attribution"] or {}
+    shares: Cells = {**(entry["attribution"] or {})}
     return {
         **{"round": entry["index"], "mode": entry["mode"], "why": entry["why"], "candidates": len(met)},
         **{verdict: met.count(verdict) for verdict in VERDICTS},
@@ -72,27 +79,27 @@ def _round(entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _candidate(round: int, found: dict[str, Any]) -> dict[str, Any]:
-    effect = found["effect"] or {}
+def _candidate(round: int, found: Candidate) -> Cells:
+    effect: Cells = {**(found["effect"] or {})}
     bounds = {
         "effect": effect.get("utility"),
         "low": effect.get("low"),
         "high": effect.get("high"),
         "games": effect.get("games"),
     }
-    return {**{name: found[name] for name in CANDIDATES if name in found}, "round": round, **bounds}
+    return {**{name: value for name, value in found.items() if name in CANDIDATES}, "round": round, **bounds}
 
 
-def _played(round: int | None, plays: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    score = plays.get("score") or {}
+def _played(round: int | None, plays: Played | None, change: Row) -> Cells:
+    score: Cells = {**plays["score"]} if plays else {}
     return {
-        **{name: plays.get(name) for name in HISTORY},
+        **{name: value for name, value in (plays or {}).items() if name in HISTORY},
         **{"round": round, "score": score.get("mean"), "low": score.get("low"), "high": score.get("high")},
         **{"reward_change": change["reward"], "patch_lines": change["lines"]},
     }
 
 
-def _frame(rows: list[dict[str, Any]], columns: dict[str, str | None]) -> pd.DataFrame:
+def _frame(rows: list[Cells], columns: dict[str, str | None]) -> pd.DataFrame:
     """Return rows as a frame of typed columns.
 
     Raises:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
@@ -148,7 +148,17 @@ def watch_games(player: Contender, seed: int, games: int, screen: Screen, frames
     return seen
 
 
-def keep_gif(frames: Frames, path: Path, fps: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Gif:
+    """A GIF that was written: the file, its bytes, its frames, and of how many moves it shows one."""
+
+    file: str
+    bytes: int
+    frames: int
+    every: int
+
+
+def keep_gif(frames: Frames, path: Path, fps: int) -> Gif:
     """Write the GIF; return where it lies, its bytes, its frames, and which moves it shows."""
     size = write_gif(frames, path, fps)
-    return {"file": str(path), "bytes": size, "frames": len(frames.kept), "every": frames.every}
+    return Gif(str(path), size, len(frames.kept), frames.every)

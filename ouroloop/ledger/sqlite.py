@@ -14,12 +14,12 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ouroloop.protocols.canonical import canonical, content_hash, sha256
+from ouroloop.protocols.canonical import Json, JsonObject, canonical, content_hash, sha256
 from ouroloop.protocols.errors import LedgerError, SurroundingsError
 
 SCHEMA_VERSION = "3"
@@ -39,9 +39,9 @@ class Step:
 
     key: str
     method: str
-    params: dict[str, Any]
+    params: Json
     result: Any
-    error: dict[str, Any] | None
+    error: JsonObject | None
 
 
 class Ledger:
@@ -112,7 +112,7 @@ class Ledger:
         sql = f"SELECT key, method, params, result, error FROM steps WHERE key GLOB ? {chosen} ORDER BY seq"  # noqa: S608
         return (_step(row) for row in self._db.execute(sql, (pattern, *methods)))
 
-    def recall(self, key: str, method: str, params: Any) -> Step | None:
+    def recall(self, key: str, method: str, params: Json) -> Step | None:
         """Return the recorded step of that key, or None.
 
         Raises:
@@ -125,7 +125,7 @@ class Ledger:
             raise other_step(self.path, key, f"params {recorded}", f"params {asked}")
         return known
 
-    def record(self, key: str, method: str, params: Any, result: Any, error: dict[str, Any] | None = None) -> None:
+    def record(self, key: str, method: str, params: Json, result: Json, error: JsonObject | None = None) -> None:
         """Record a finished step, once; recording the same step again changes nothing.
 
         Raises:
@@ -142,7 +142,7 @@ class Ledger:
             recorded, given = (_dump(value) for value in (known.error or known.result, error or result))
             raise other_step(self.path, key, f"result {recorded}", f"result {given}")
 
-    def once(self, key: str, method: str, params: Any, work: Callable[[], Any]) -> Any:
+    def once(self, key: str, method: str, params: Json, work: Callable[[], Json]) -> Json:
         """Return the recorded result of a step, or do the work and record what it returns (a JSON value).
 
         Raises:
@@ -153,9 +153,10 @@ class Ledger:
             self.record(key, method, params, work())
             known = self.step(key)
         assert known is not None
-        return known.result
+        result: Json = known.result
+        return result
 
-    def event(self, name: str, body: dict[str, Any]) -> None:
+    def event(self, name: str, body: Mapping[str, Json]) -> None:
         """Append a `run.event`: for people, outside the digest."""
         self._write("INSERT INTO events (at, name, body) VALUES (?, ?, ?)", (time.time(), name, _dump(body)))
 
@@ -191,7 +192,7 @@ class Ledger:
             raise damaged(self.path, error) from error
 
 
-def _dump(value: Any) -> str:
+def _dump(value: object) -> str:
     return canonical(value).decode()
 
 

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from ouroloop.atomic import whole_file
 from ouroloop.ledger.sqlite import disk_full, is_full
 from ouroloop.protocols.canonical import content_hash, sha256
 from ouroloop.protocols.errors import LedgerError
@@ -36,10 +37,13 @@ class Store:
         digest = sha256(text)
         target = self.folder / digest
         if not target.exists():
-            with self._scratch() as scratch:
-                file = Path(scratch) / "text"
-                file.write_text(text, encoding="utf-8")
-                file.replace(target)
+            try:
+                with whole_file(target) as half:
+                    half.write_text(text, encoding="utf-8")
+            except OSError as error:
+                if is_full(error):
+                    raise disk_full(self.folder) from error
+                raise
         return digest
 
     def text(self, digest: str) -> str:
@@ -79,15 +83,6 @@ class Store:
         """Remove what a killed process left half-written."""
         for leftover in self.folder.glob(".work-*"):
             shutil.rmtree(leftover, ignore_errors=True)
-
-    def _scratch(self) -> tempfile.TemporaryDirectory[str]:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            return tempfile.TemporaryDirectory(prefix=".work-", dir=self.folder)
-        except OSError as error:
-            if is_full(error):
-                raise disk_full(self.folder) from error
-            raise
 
 
 def directory_hash(folder: Path) -> str:

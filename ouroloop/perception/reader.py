@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -17,6 +14,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from ouroloop.atomic import whole_directory
 from ouroloop.envs.snake.sight.cells import board_size
 from ouroloop.envs.snake.sight.decode import ReadBoards, decode
 from ouroloop.perception.config import ReaderConfig
@@ -144,20 +142,11 @@ def save_reader(out: Path, card: ReaderCard, weights: bytes) -> None:
     Raises:
         SurroundingsError: the disk is full, or the directory cannot be written.
     """
-    spare: str | None = None
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        spare = tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent)
-        for name, data in ((WEIGHTS, weights), (CARD, card.model_dump_json(indent=1).encode())):
-            with (Path(spare) / name).open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        Path(spare).chmod(0o755)
-        Path(spare).rename(out)
+        with whole_directory(out, replace=False) as half:
+            (half / WEIGHTS).write_bytes(weights)
+            (half / CARD).write_text(card.model_dump_json(indent=1), encoding="utf-8")
     except OSError as error:
-        if spare is not None:
-            shutil.rmtree(spare, ignore_errors=True)
         raise SurroundingsError(
             f"cannot write the reader {out}: {error.strerror}; free some space or name another place"
         ) from error

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import torch
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ouroloop.policy.language import LanguagePolicy
 
 Found = TypeVar("Found")
+Arguments: TypeAlias = dict[str, bool | int | str | dict[str, bool]]
+"""Arguments of a trainer by name."""
 PATIENCE: Final = timedelta(hours=2)
 """How long a process waits for another, which may be playing games for all."""
 
@@ -68,7 +70,7 @@ def join_processes() -> None:
         state.distributed_type = DistributedType.MULTI_GPU
 
 
-def arguments() -> dict[str, Any]:
+def arguments() -> Arguments:
     """Return the trainer's arguments that follow from where the processes run; none for a process that trains alone."""
     if processes() == 1:
         return {}

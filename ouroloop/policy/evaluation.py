@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ouroloop.envs.capabilities import teachers_of
 from ouroloop.envs.loop import join_outcomes, play_out
 from ouroloop.policy.choice import Mover, Sampling, entropy_of, odds_of, rated_by, taught_by
 from ouroloop.policy.play import estimate
+from ouroloop.policy.report import EvaluationDocument
 from ouroloop.protocols.records import Estimate, Observations, Outcomes
 from ouroloop.protocols.seeds import derived_seed
 
@@ -97,7 +98,7 @@ class Evaluation:
             return "taught"
         return "greedy" if self.sampling is None else "sampled"
 
-    def to_document(self) -> dict[str, Any]:
+    def to_document(self) -> EvaluationDocument:
         """Return what `ouroloop eval --json` prints."""
         o, per_s, tokens = self.outcomes, self.decisions_per_s, self.tokens_per_decision
         return {

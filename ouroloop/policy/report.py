@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypedDict
 
 Progress: TypeAlias = Callable[[str, float, dict[str, float]], None]
 """Called with the name of the training (`sft`, `grpo`), its progress in [0, 1] and the step's figures."""
@@ -75,6 +75,35 @@ class TrainingReport:
     seconds: float = field(default=0.0, compare=False)
     alarms: tuple[Alarm, ...] = ()
     stopped: str | None = None
+
+
+class ScoreDocument(TypedDict):
+    """A mean score with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class EvaluationDocument(TypedDict):
+    """What `eval --json` prints; fields may be added, none is ever renamed. See `evaluation.Evaluation`."""
+
+    games: int
+    score: ScoreDocument
+    win_rate: float
+    path_optimality: float
+    steps_mean: float
+    decisions_per_s: float
+    score_sd: float
+    utility: float
+    causes: dict[str, float]
+    choice: str
+    temperature: float | None
+    action_diversity: float | None
+    policy_entropy: float | None
+    tokens_per_decision: float | None
+    tokens_per_s: float | None
+    seconds: float
 
 
 def silent(stage: str, progress: float, figures: dict[str, float]) -> None:

@@ -8,8 +8,6 @@ gave the model its name; it plays any game that has an encoding.
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +21,7 @@ from safetensors import SafetensorError
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, set_seed
 from transformers.utils import logging as transformers_logging
 
+from ouroloop.atomic import whole_directory
 from ouroloop.envs.capabilities import encoding_of
 from ouroloop.policy.card import GameCard, encoding_for, said
 from ouroloop.policy.settings import Shape
@@ -190,19 +189,3 @@ def load(path: Path, *, task: Task | None = None, device: str = "cpu") -> SnakeG
         wants = f"the encoding {card.encoding!r} with {said(card.settings)} has {wanted_tokens}"
         raise UsageError(f"the policy in {path} has {found} tokens, {wants}; retrain it")
     return SnakeGPT(model.eval().to(device), encoding, card.task)
-
-
-@contextmanager
-def whole_directory(out: Path) -> Iterator[Path]:
-    """Give a temporary directory beside `out` that takes its place when the block ends, and is removed if it fails."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
-        yield folder
-        folder.chmod(0o755)
-        if out.exists():
-            shutil.rmtree(out)
-        folder.rename(out)
-    except BaseException:  # also when interrupted: nothing half-written stays behind
-        shutil.rmtree(folder, ignore_errors=True)
-        raise

@@ -12,7 +12,7 @@ import numpy as np
 from transformers import TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 
-from ouroloop.policy.distributed import arguments, is_main, on_main
+from ouroloop.policy.distributed import Arguments, arguments, is_main, on_main
 from ouroloop.policy.report import Progress, TrainingReport
 from ouroloop.protocols.errors import TrainingError, UsageError
 
@@ -114,14 +114,14 @@ class Record(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
         return TrainingReport(len(self.loss), tuple(self.loss), health | extra, tuple(self.curve), seconds)
 
 
-def plain_arguments(checkpoint: int = 0, device: str = "cpu") -> dict[str, Any]:
+def plain_arguments(checkpoint: int = 0, device: str = "cpu") -> Arguments:
     """Return the trainer's arguments that every training here shares: no console, no reports.
 
     Args:
         checkpoint: steps between checkpoints, of which the newest two stay; 0 for none.
         device: `cpu` or `cuda`, where no launcher has started this process, which would decide.
     """
-    return {
+    shared: Arguments = {
         "use_cpu": device == "cpu",
         "bf16": device == "cuda",
         "report_to": "none",
@@ -136,7 +136,8 @@ def plain_arguments(checkpoint: int = 0, device: str = "cpu") -> dict[str, Any]:
         "gradient_checkpointing": False,  # TRL turns it on, which computes every layer twice
         "remove_unused_columns": False,
         "full_determinism": False,
-    } | arguments()
+    }
+    return shared | arguments()
 
 
 def strip_console(trainer: Any) -> None:

@@ -7,6 +7,7 @@ import json
 from typing import TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+JsonObject: TypeAlias = dict[str, Json]
 
 
 def canonical(value: object) -> bytes:

@@ -9,11 +9,11 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
 
-from ouroloop.protocols.canonical import canonical
+from ouroloop.protocols.canonical import Json, JsonObject, canonical
 from ouroloop.protocols.errors import OuroloopError
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ ROLE_FAILED = -32000
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 """Memory addresses in error texts differ from process to process, and records must not."""
 
+Id: TypeAlias = str | int | None
 Handler = Callable[[Any], Awaitable[BaseModel]]
 
 
@@ -34,7 +35,7 @@ class Call(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     jsonrpc: Literal["2.0"]
     method: str = Field(min_length=1)
-    params: dict[str, Any] | list[Any] = Field(default_factory=dict)
+    params: dict[str, object] | list[object] = Field(default_factory=dict)
     id: StrictInt | StrictStr | None = None
 
     @property
@@ -43,24 +44,24 @@ class Call(BaseModel):
         return "id" not in self.model_fields_set
 
 
-def request(method: str, params: dict[str, Any], id: str | int) -> dict[str, Any]:
+def request(method: str, params: JsonObject, id: str | int) -> JsonObject:
     """Return a request message."""
     return {"jsonrpc": "2.0", "method": method, "params": params, "id": id}
 
 
-def notification(method: str, params: dict[str, Any]) -> dict[str, Any]:
+def notification(method: str, params: JsonObject) -> JsonObject:
     """Return a notification message."""
     return {"jsonrpc": "2.0", "method": method, "params": params}
 
 
-def success(result: Any, id: Any) -> dict[str, Any]:
+def success(result: Json, id: Id) -> JsonObject:
     """Return a response with a result."""
     return {"jsonrpc": "2.0", "result": result, "id": id}
 
 
-def failure(code: int, message: str, id: Any, data: Any = None) -> dict[str, Any]:
+def failure(code: int, message: str, id: Id, data: Json = None) -> JsonObject:
     """Return a response with an error."""
-    error: dict[str, Any] = {"code": code, "message": message}
+    error: JsonObject = {"code": code, "message": message}
     if data is not None:
         error["data"] = data
     return {"jsonrpc": "2.0", "error": error, "id": id}
@@ -128,7 +129,7 @@ class Dispatcher:
             return [r for r in replies if r is not None] or None
         return await self._answer_one(message)
 
-    async def _answer_one(self, message: Any) -> dict[str, Any] | None:
+    async def _answer_one(self, message: Any) -> JsonObject | None:
         try:
             call = Call.model_validate(message)
         except ValidationError as error:
@@ -138,7 +139,7 @@ class Dispatcher:
         reply = await self._run(call)
         return None if call.is_notification else reply
 
-    async def _run(self, call: Call) -> dict[str, Any]:
+    async def _run(self, call: Call) -> JsonObject:
         if call.method not in self._methods:
             return failure(METHOD_NOT_FOUND, f"no method {call.method}; known: {', '.join(sorted(self._methods))}", call.id)
         params, handler = self._methods[call.method]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from ouroloop.protocols.canonical import Json, JsonObject
 from ouroloop.protocols.messages import METHODS
 from ouroloop.version import __version__
 
 
-def document() -> dict[str, Any]:
+def document() -> JsonObject:
     """Return the OpenRPC document: one entry per method, params and result as JSON Schema."""
-    methods = []
+    methods: list[Json] = []
     for name, (params, result) in METHODS.items():
         schema = params.model_json_schema()
         required = set(schema.get("required", ()))
@@ -29,6 +28,6 @@ def document() -> dict[str, Any]:
     return {"openrpc": "1.3.2", "info": {"title": "Ouroloop roles", "version": __version__}, "methods": methods}
 
 
-def _inline(value: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+def _inline(value: JsonObject, schema: JsonObject) -> JsonObject:
     """Give a property its own copy of the shared definitions, so that each schema stands alone."""
     return {**value, "$defs": schema["$defs"]} if "$defs" in schema and "$ref" in str(value) else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Mode = Literal["reward_refresh", "bug_fix", "reward_patch", "meta_learn"]
 Kind = Literal["reward", "patch", "both"]
 Outcome = Literal["accepted", "rejected", "rolled_back"]
+Row: TypeAlias = "dict[str, int | float | list[int] | list[float]]"
+"""One observation as a controller sees it: numbers and lists of numbers, by the names that the game gives them."""
 
 SCREEN_LAYERS = ("text", "bytes", "path", "ast", "bandit", "sandbox", "protocol", "contract")
 """Layers before the gate, in the order of `ouroloop screen`."""
@@ -57,7 +59,7 @@ class Anneal(Frozen):
 
 
 class RewardSpec(Frozen):
-    """A reward as data: `r_total = r_env + gamma_r * sum(terms)` (reference document, section 17.4)."""
+    """A reward as data: `r_total = r_env + gamma_r * sum(terms)`."""
 
     terms: tuple[RewardTerm, ...] = Field(default=(), max_length=16)
     gamma_r: float = Field(default=0.2, ge=0, le=1, allow_inf_nan=False)
@@ -165,7 +167,7 @@ class Verdict:
         training: health figures of its training, for a reward.
         regret: mean regret on the A* bank: the candidate's and the incumbent's.
         seeds: the games that it played against the incumbent.
-        t_test: the fixed-size test of the reference document on the same games, for comparison; it decides nothing.
+        t_test: a fixed-size paired t-test on the same games, for comparison; it decides nothing.
     """
 
     outcome: Outcome
@@ -251,9 +253,9 @@ class Observations:
             {k: v[rows] for k, v in self.lengths.items()},
         )
 
-    def row(self, index: int) -> dict[str, Any]:
+    def row(self, index: int) -> Row:
         """Return one observation as the controller's dict: plain numbers, and lists of them."""
-        out: dict[str, Any] = dict(self.constants)
+        out: Row = dict(self.constants)
         for key, column in self.columns.items():
             value = column[index]
             if column.ndim == 1:

@@ -55,16 +55,16 @@ def ask(ledger: Ledger, questions: list[Asked]) -> list[Answered]:
 
 async def _ask_one(ledger: Ledger, asked: Asked) -> Answered:
     key, method = asked.key.text, asked.key.method
-    message = jsonrpc.request(method, asked.params.model_dump(mode="json"), key)
-    step = ledger.recall(key, method, message["params"])
+    params = asked.params.model_dump(mode="json")
+    step = ledger.recall(key, method, params)
     if step is None:
         with chat_on_record(ledger, key, asked.role):
-            reply = await _dispatcher(asked.role, asked.timeout_s).answer(message)
-        ledger.record(key, method, message["params"], reply.get("result"), reply.get("error"))
+            reply = await _dispatcher(asked.role, asked.timeout_s).answer(jsonrpc.request(method, params, key))
+        ledger.record(key, method, params, reply.get("result"), reply.get("error"))
         step = ledger.step(key)
         assert step is not None
     if step.error is not None:
-        return Answered(asked, None, step.error["message"])
+        return Answered(asked, None, str(step.error["message"]))
     return Answered(asked, asked.key.decoded(step.result), None)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.propose import Exchange, chat
+from ouroloop.protocols.canonical import JsonObject
 from ouroloop.protocols.errors import LedgerError, ModelError
 
 
@@ -46,7 +47,7 @@ class RecordedChat:
 
         key = chat(self._key, self._count)
         self._count += 1
-        params = {"messages": messages, "seed": seed}
+        params: JsonObject = {"messages": [{**message} for message in messages], "seed": seed}
         try:
             step = self._ledger.recall(key.text, key.method, params)
         except LedgerError as error:
@@ -61,6 +62,6 @@ class RecordedChat:
             key.record(self._ledger, params, Exchange(reply.text, reply.tokens_in, reply.tokens_out))
             return reply
         if step.error is not None:
-            raise ModelError(step.error["message"])
+            raise ModelError(str(step.error["message"]))
         said = key.decoded(step.result)
         return ChatReply(said.text, said.tokens_in, said.tokens_out)

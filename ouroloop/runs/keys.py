@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, get_args
 
 from pydantic import BaseModel
 
+from ouroloop.envs.registry import TaskSettings
 from ouroloop.protocols.errors import UsageError
 
 Path: TypeAlias = tuple[str, ...]
@@ -26,8 +27,8 @@ def check_keys(tree: Mapping[str, Any], model: type[BaseModel], source: str) -> 
 
 
 def _unknown(tree: Mapping[str, Any], model: type[BaseModel], where: Path) -> Iterator[tuple[Path, type[BaseModel]]]:
-    """Yield the unknown keys, each with the model of the table that it stands in; an open table checks its own."""
-    if model.model_config.get("extra") == "allow":
+    """Yield the unknown keys, each with the model of the table that it stands in; a game checks its own table."""
+    if issubclass(model, TaskSettings):
         return
     for key, value in tree.items():
         if key not in model.model_fields:
@@ -49,7 +50,7 @@ def _nearest(path: Path, table: type[BaseModel], model: type[BaseModel]) -> Path
 
 def _paths(model: type[BaseModel], depth: int) -> Iterator[Path]:
     """Yield the keys of a table and of the tables in it, as deep as said."""
-    for name in model.model_fields:
+    for name in (name for name, field in model.model_fields.items() if not field.exclude):
         yield (name,)
         if depth > 1 and (inner := _table(model, name)):
             yield from ((name, *rest) for rest in _paths(inner, depth - 1))

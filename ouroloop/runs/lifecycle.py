@@ -12,6 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from ouroloop.atomic import whole_directory, whole_file
 from ouroloop.ledger.sqlite import Ledger, disk_full, is_full, require_room
 from ouroloop.ledger.workspace import no_git
 from ouroloop.protocols.errors import LedgerError, OuroloopError, UsageError
@@ -50,23 +51,19 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
         progress.note("first use: the sandbox is being built, which takes up to a minute")
     _, sandbox, _ = _parts(recipe, folder.name)
     sandbox.close()
-    half = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
-        half.mkdir(parents=True)
-        (half / "recipe.toml").write_text(recipe_toml(recipe), encoding="utf-8")
-        ledger = Ledger(half / "ledger.sqlite", "create")
-        ledger.set_meta("status", "stopped")
-        ledger.set_meta("recipe", identity(recipe))
-        ledger.close()
-        half.rename(folder)
+        with whole_directory(folder, replace=False) as half:
+            (half / "recipe.toml").write_text(recipe_toml(recipe), encoding="utf-8")
+            ledger = Ledger(half / "ledger.sqlite", "create")
+            ledger.set_meta("status", "stopped")
+            ledger.set_meta("recipe", identity(recipe))
+            ledger.close()
     except OSError as error:
         if folder.exists():
             raise exists_already(folder) from None
         if is_full(error):
             raise disk_full(folder) from None
         raise UsageError(f"{folder} cannot be made: {error.strerror}; choose another --run-dir") from None
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
     progress.note(f"run directory {folder}")
 
 
@@ -197,16 +194,10 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) ->
         workspace.recover(commits[-1] if commits else None)
         ledger.event("run.opened", {"sandbox": sandbox.name, "pid": os.getpid()})
         if overrides:
-            _replace(folder / "recipe.toml", recipe_toml(recipe))
+            with whole_file(folder / "recipe.toml") as half:
+                half.write_text(recipe_toml(recipe), encoding="utf-8")
         players = Players(task, store, sandbox, recipe.seed)
         yield Run(recipe, folder, task, ledger, store, workspace, players, trainers, roles, progress)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Replace a file's text, whole or not at all."""
-    half = path.with_suffix(".new")
-    half.write_text(text, encoding="utf-8")
-    half.replace(path)
 
 
 def work(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import tomli_w
 from pydantic import Field, ValidationError
@@ -129,8 +131,9 @@ def read_text(path: Path, what: str) -> str:
         raise UsageError(f"{what} {path} cannot be read: {error}") from None
 
 
-def build_recipe(tree: dict[str, Any], overrides: tuple[str, ...] = (), source: str = "recipe") -> Recipe:
+def build_recipe(tables: Mapping[str, object], overrides: tuple[str, ...] = (), source: str = "recipe") -> Recipe:
     """Check a parsed recipe after applying overrides; see `load_recipe`."""
+    tree = deepcopy(dict(tables))
     for override in overrides:
         _assign(tree, override)
     check_keys(tree, Recipe, source)
@@ -143,7 +146,7 @@ def build_recipe(tree: dict[str, Any], overrides: tuple[str, ...] = (), source: 
     return recipe
 
 
-def _assign(tree: dict[str, Any], override: str) -> None:
+def _assign(tree: dict[str, object], override: str) -> None:
     key, sep, text = override.partition("=")
     if not sep or not key:
         raise UsageError(f"--set {override!r} is not of the form key=value, e.g. --set task.size=8")
@@ -154,9 +157,10 @@ def _assign(tree: dict[str, Any], override: str) -> None:
     *parents, leaf = key.strip().split(".")
     node = tree
     for parent in parents:
-        node = node.setdefault(parent, {})
-        if not isinstance(node, dict):
+        inner = node.setdefault(parent, {})
+        if not isinstance(inner, dict):
             raise UsageError(f"--set {override!r}: {parent} is a value, not a table")
+        node = inner
     node[leaf] = value
 
 

@@ -40,11 +40,16 @@ def answers_batches(sandbox: Sandbox) -> None:
 def shows_exact_observations(sandbox: Sandbox) -> None:
     """A controller sees what `Observations.row` says: keys in order, plain ints, ragged rows cut, float32 logits."""
     observations, logits = bank(20)
+
+    def cells(row: int, key: str) -> list[int]:
+        found: list[int] = np.array(observations.row(row)[key]).tolist()
+        return found
+
     checks: tuple[tuple[str, Callable[[int], int]], ...] = (
         ('return 3 if list(observation) == ["size", "board", "snake", "food", "idle"] else 0', lambda i: 3),
-        ("return observation['snake'][-1] % 4", lambda i: observations.row(i)["snake"][-1] % 4),
-        ("return len(observation['snake']) % 4", lambda i: len(observations.row(i)["snake"]) % 4),
-        ("return sum(observation['board']) % 4", lambda i: sum(observations.row(i)["board"]) % 4),
+        ("return observation['snake'][-1] % 4", lambda i: cells(i, "snake")[-1] % 4),
+        ("return len(observation['snake']) % 4", lambda i: len(cells(i, "snake")) % 4),
+        ("return sum(observation['board']) % 4", lambda i: sum(cells(i, "board")) % 4),
         ("return int(abs(logits[2]) * 1e6) % 4", lambda i: int(abs(float(logits[i, 2])) * 1e6) % 4),
     )
     for body, expected in checks:

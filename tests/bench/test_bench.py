@@ -1,7 +1,6 @@
 """`bench` and `train data` from the command line: their forms, their files, and peers that are missing or broken."""
 
 import json
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 from ouroloop.bench import timing
 from ouroloop.bench.sandbox import aftermath, hostile, starts
 from ouroloop.bench.snake import document, engine, plan, teachers, ways
-from ouroloop.cli.bench import SUITES
 from ouroloop.cli.main import call
 
 
@@ -83,11 +81,6 @@ def test_the_teachers_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert rows[1]["win_rate"] == 1
     assert rows[1]["score"]["mean"] == 35
     assert rows[0]["steps_to_win"] is None
-
-
-@pytest.mark.parametrize("name", SUITES)
-def test_every_benchmark_of_the_command_has_its_module(name: str) -> None:
-    assert callable(import_module(f"ouroloop.bench.{SUITES[name]}").measure)
 
 
 def test_peers_are_asked_in_their_own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def test_what_the_package_ships_is_what_it_announces() -> None:
 def test_an_entry_point_is_a_game(coin: None) -> None:
     assert set(installed_games()) == {"coin", "snake"}
     recipe = build_recipe({"task": {"name": "coin"}}, ("task.bias=0.75",))
-    assert recipe.task.own == {"bias": 0.75, "tosses": 3}
+    assert recipe.task.own == Coin.Settings(bias=0.75, tosses=3)
     made = make_task(recipe.task)
     assert isinstance(made, Coin)
     assert (made.bias, made.tosses) == (0.75, 3)
@@ -58,6 +58,7 @@ def test_a_recipe_keeps_every_setting_of_its_game_and_reads_it_back(coin: None) 
     text = recipe_toml(recipe)
     assert tomllib.loads(text)["task"] == {"name": "coin", "bias": 0.5, "tosses": 7}
     assert build_recipe(tomllib.loads(text)) == recipe
+    assert recipe.model_dump(mode="json")["task"] == recipe.model_dump()["task"] == {"name": "coin", "bias": 0.5, "tosses": 7}
     assert identity(recipe) != identity(build_recipe({"task": {"name": "coin"}}))
 
 

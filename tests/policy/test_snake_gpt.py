@@ -11,7 +11,7 @@ from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.serving import local
 from ouroloop.policy.serving.local import LocalPolicy
 from ouroloop.policy.settings import Shape
-from ouroloop.policy.snake_gpt import CARD, create, load, save, whole_directory
+from ouroloop.policy.snake_gpt import CARD, create, load, save
 from ouroloop.protocols.errors import UsageError
 from tests.games.balance.task import BalanceTask
 
@@ -119,21 +119,3 @@ def test_refuses_other_vocabulary_and_damage(tmp_path):
     (tmp_path / "p" / "model.safetensors").write_bytes(b"nonsense")
     with pytest.raises(UsageError, match="cannot be read"):
         load(tmp_path / "p")
-
-
-def test_directory_appears_whole_or_not_at_all(tmp_path):
-    out = tmp_path / "deep" / "out"
-
-    def interrupted():
-        with whole_directory(out) as folder:
-            (folder / "half").write_text("x")
-            raise RuntimeError("stop")
-
-    with pytest.raises(RuntimeError, match="stop"):
-        interrupted()
-    assert list((tmp_path / "deep").iterdir()) == []
-    for text in ("old", "new"):
-        with whole_directory(out) as folder:
-            (folder / "file").write_text(text)
-    assert (out / "file").read_text() == "new"
-    assert [path.name for path in out.parent.iterdir()] == ["out"]

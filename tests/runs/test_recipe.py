@@ -52,9 +52,11 @@ print(sorted({"torch", "numba", "langgraph"} & set(sys.modules)))
 def missing(model: BaseModel, table: dict) -> list[str]:
     """Return the keys that have a value and are not in the table."""
     lost = []
-    for name in type(model).model_fields:
+    for name, field in type(model).model_fields.items():
         value = getattr(model, name)
-        if value is not None and name not in table:
+        if field.exclude:  # a game's own settings stand beside its name
+            lost += missing(value, table)
+        elif value is not None and name not in table:
             lost.append(name)
         elif isinstance(value, BaseModel):
             lost += missing(value, table[name])

@@ -1,8 +1,8 @@
 """What a prompt costs a general language model: tokens of a byte-level BPE that was made for no encoding. No torch.
 
 No tokenizer of a real base comes with this package, so one of their kind is trained on text that is at hand wherever Python is:
-its standard library, English and code. Text is cut into words first by the pattern of Qwen 2.5, whose tokenizer the reference
-document's DeepSeek-R1-Distill-Qwen-7B has: runs of letters, single digits, runs of punctuation. BPE joins nothing across words,
+its standard library, English and code. Text is cut into words first by the pattern of Qwen 2.5, whose tokenizer
+DeepSeek-R1-Distill-Qwen-7B has, too: runs of letters, single digits, runs of punctuation. BPE joins nothing across words,
 so that their number is a lower bound for every tokenizer with this pattern, however much text it has seen.
 """
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from safetensors.torch import save_file
 
+from ouroloop.atomic import whole_directory
 from ouroloop.bench.peers.baseline import CARD, SETTINGS, WEIGHTS, Card, Kind
 from ouroloop.policy.report import Progress, TrainingReport, silent
-from ouroloop.policy.snake_gpt import whole_directory
 from ouroloop.protocols.errors import SurroundingsError, UsageError
 
 if TYPE_CHECKING:

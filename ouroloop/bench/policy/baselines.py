@@ -19,6 +19,7 @@ from ouroloop.bench.peers.ppo_dqn import train
 from ouroloop.bench.timing import Report, machine, significant
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.evaluation import evaluate
+from ouroloop.policy.report import EvaluationDocument
 from ouroloop.policy.snake_gpt import threads
 from ouroloop.protocols.seeds import game_seeds
 
@@ -77,13 +78,14 @@ def row(kind: Kind, size: int, seconds: float, out: Path) -> dict[str, Any]:
     }
 
 
-def play(task: SnakeTask, out: Path, sampled: bool) -> dict[str, Any]:
+def play(task: SnakeTask, out: Path, sampled: bool) -> EvaluationDocument:
     """Return what the evaluator says of the baseline in a folder."""
     seeds = np.array(game_seeds(SEED, "watch", 0, GAMES), dtype=np.uint64)
     policy = load(out, task=task.name, size=task.size)
     return evaluate(task, policy, seeds, seed=SEED, sampled=sampled).to_document()
 
 
-def scored(found: dict[str, Any]) -> dict[str, float]:
+def scored(found: EvaluationDocument) -> dict[str, float]:
     """Return an evaluation's mean score and its interval."""
-    return {key: significant(value) for key, value in found["score"].items()}
+    score = found["score"]
+    return {"mean": significant(score["mean"]), "low": significant(score["low"]), "high": significant(score["high"])}

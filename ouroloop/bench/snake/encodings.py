@@ -29,8 +29,6 @@ from ouroloop.protocols.seeds import game_seeds
 SIZES: Final = (6, 10, 20)
 BATCH: Final = 256
 """Positions that are encoded together."""
-DOCUMENT: Final = {"json": 45, "ascii": 120, "bits": 100}
-"""Mean tokens on 10 x 10 as the reference document has them (section 5)."""
 TEACHERS: Final = ("cycle", "greedy")
 LEARNING_SIZE: Final = 6
 STEPS: Final = 150
@@ -67,7 +65,6 @@ def measure(peers: Path, count: int, seconds: float, report: Report) -> dict[str
         "unit": "per second of processor time, one core",
         "batch": BATCH,
         "sizes": sizes,
-        "document_tokens_10x10": DOCUMENT,
         "learning": {"size": LEARNING_SIZE, "steps": STEPS, "batch": LESSONS, "games": GAMES, "seeds": seeds, "rows": rows},
         "machine": machine(),
     }

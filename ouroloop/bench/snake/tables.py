@@ -51,9 +51,7 @@ def encoding_tables(document: dict[str, Any]) -> list[Table]:
         score = row["score"]
         shown = f"{score['mean']:g} ({score['low']:g} to {score['high']:g})"
         learnt.add_row(row["encoding"], row["teacher"], shown, f"{row['accuracy']:g}", f"{row['training_cpu_s']:g}")
-    reference = Table("tokens on 10 x 10", *document["document_tokens_10x10"], pad_edge=False)
-    reference.add_row("reference document", *(str(value) for value in document["document_tokens_10x10"].values()))
-    return [*out, learnt, reference]
+    return [*out, learnt]
 
 
 def plan_tables(document: dict[str, Any]) -> list[Table]:

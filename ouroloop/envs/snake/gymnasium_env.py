@@ -9,6 +9,7 @@ game's key gives that of the game after it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final, SupportsInt, TypeAlias
 
@@ -29,7 +30,10 @@ from ouroloop.protocols.seeds import splitmix
 
 ID: Final = "ouroloop/Snake-v0"
 CELL_PX: Final = 32
+FPS: Final = 10
 Board: TypeAlias = NDArray[np.uint8]
+Info: TypeAlias = dict[str, object]
+"""What Gymnasium calls the info: a name and its value, or its array with a mask beside it."""
 NAMES: Final = np.array([*CAUSES, None], dtype=object)
 """Names of the causes; the last stands for -1, a game that was cut off."""
 MODES: Final = {
@@ -52,7 +56,7 @@ class SnakeEnv(gymnasium.Env[Board, np.int64]):
         settings: of `SnakeTask`: `walls`, `wall_map`, `food`, `start_length`, `idle_limit`.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array", "human"], "render_fps": 10}  # noqa: RUF012 (gymnasium's form)
+    metadata: Info = {"render_modes": ["ansi", "rgb_array", "human"], "render_fps": FPS}  # noqa: RUF012 (gymnasium's form)
 
     def __init__(self, size: int = 10, render_mode: str | None = None, **settings: Any) -> None:
         """Describe the spaces; the game begins at `reset`."""
@@ -66,7 +70,7 @@ class SnakeEnv(gymnasium.Env[Board, np.int64]):
         self._begin: Any = None
         self._move: Any = None
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Board, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: Mapping[str, object] | None = None) -> tuple[Board, Info]:
         """Begin a new game; the next ones follow from the last given seed."""
         super().reset(seed=seed)
         if self._engine is None:
@@ -88,7 +92,7 @@ class SnakeEnv(gymnasium.Env[Board, np.int64]):
             raise gymnasium.error.ResetNeeded("the game has not begun: call reset first")
         return self._engine
 
-    def step(self, action: SupportsInt) -> tuple[Board, float, bool, bool, dict[str, Any]]:
+    def step(self, action: SupportsInt) -> tuple[Board, float, bool, bool, Info]:
         """Move once; a finished game stays as it is and pays nothing.
 
         Raises:
@@ -100,7 +104,7 @@ class SnakeEnv(gymnasium.Env[Board, np.int64]):
             raise ValueError(f"action {action!r}, expected 0..3 (up, down, left, right)")
         board = np.empty(self._shape, np.uint8)
         reward, score, steps, travel, most, cause = self._move(move, board)
-        info: dict[str, Any] = {}
+        info: Info = {}
         if cause != RUNNING:
             utility = score / max(1, most) * (0.9 + 0.1 * min(1.0, travel / max(1, steps)))
             info = {"score": score, "steps": steps, "utility": utility, "cause": CAUSES[cause]}
@@ -115,7 +119,7 @@ class SnakeEnv(gymnasium.Env[Board, np.int64]):
             return ansi(observations, 0)
         picture: NDArray[np.uint8] = render(observations, CELL_PX)[0]
         if self.render_mode == "human":
-            self._window = self._window or Window(ID, self.metadata["render_fps"])
+            self._window = self._window or Window(ID, FPS)
             self._window.show(picture)
             return None
         return picture if self.render_mode == "rgb_array" else None
@@ -143,7 +147,7 @@ class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
         settings: of `SnakeTask`.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 10}  # noqa: RUF012 (gymnasium's form)
+    metadata: Info = {"render_modes": ["ansi", "rgb_array"], "render_fps": FPS}  # noqa: RUF012 (gymnasium's form)
 
     def __init__(
         self,
@@ -183,8 +187,8 @@ class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
         return self._engine
 
     def reset(
-        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Board, dict[str, Any]]:
+        self, *, seed: int | list[int | None] | None = None, options: Mapping[str, object] | None = None
+    ) -> tuple[Board, Info]:
         """Begin new games: all, or those of `options["reset_mask"]`: (B,) bool.
 
         A seed s stands for s, s + 1, ...; a list gives one each, None for what follows from the game before.
@@ -207,7 +211,7 @@ class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
         self._boards[:] = self._engine.boards()
         return self._given(self._boards), {}
 
-    def step(self, actions: NDArray[np.int64]) -> tuple[Board, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
+    def step(self, actions: NDArray[np.int64]) -> tuple[Board, NDArray[Any], NDArray[Any], NDArray[Any], Info]:
         """Move every game once.
 
         Raises:
@@ -246,17 +250,18 @@ class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
             raise ValueError(f"reset_mask of shape {mask.shape}, expected ({self.num_envs},) with at least one True")
         return mask
 
-    def _told(self) -> dict[str, Any]:
+    def _told(self) -> Info:
         """Return the infos of the games that have just ended, each entry beside the mask of the games that have it."""
         ended = self._ended != batch.GOES_ON
         rows = np.flatnonzero(ended)
         score, steps, travel, most, cause = self._finals[rows].T
         end = outcomes_of(score, steps, travel, most, cause)
-        info: dict[str, Any] = {}
+        info: Info = {}
         columns = (("score", np.int64, score), ("steps", np.int64, steps), ("utility", np.float64, end.utility))
         for name, dtype, values in (*columns, ("cause", object, NAMES[cause])):
-            info[name] = np.full(self.num_envs, None if dtype is object else 0, dtype=dtype)
-            info[name][rows] = values
+            column = np.full(self.num_envs, None if dtype is object else 0, dtype=dtype)
+            column[rows] = values
+            info[name] = column
             info[f"_{name}"] = ended.copy()
         if self.mode != batch.SAME_STEP:
             return info

@@ -13,14 +13,14 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 import numpy as np
 import pyarrow as pa
 
+from ouroloop.atomic import whole_file
 from ouroloop.envs.snake import record as rec
 from ouroloop.envs.snake.engine.state import BODY, FOOD, HEAD
 from ouroloop.protocols.errors import SurroundingsError, UsageError
@@ -36,6 +36,29 @@ SHARE_CELLS: Final = 1 << 22
 """Room, in cells of snakes, of what one thread records at a time."""
 Report = Callable[[int, int], None]
 """Called with the games recorded and the games asked for."""
+
+
+class Games(TypedDict):
+    """Games of a data set: played, and of these kept, dropped as too short, and starved."""
+
+    played: int
+    kept: int
+    too_short: int
+    starved: int
+
+
+class Statistics(TypedDict):
+    """What `train data --json` prints: positions, the games kept, their lengths and moves."""
+
+    positions: int
+    games: Games
+    steps_mean: float
+    score_mean: float
+    win_rate: float
+    actions: dict[str, float]
+    no_path_share: float
+    seconds: float
+    positions_per_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +92,7 @@ class DataConfig:
 
 def write_positions(
     task: SnakeTask, config: DataConfig, path: Path, *, workers: int | None = None, report: Report | None = None
-) -> dict[str, Any]:
+) -> Statistics:
     """Play, and write positions to an Arrow file and their statistics to `FILE.json`.
 
     Args:
@@ -88,25 +111,20 @@ def write_positions(
     """
     if path.exists():
         raise UsageError(f"{path} exists already: choose another file, or remove it")
-    started, half = time.monotonic(), path.with_name(f".{path.name}.{os.getpid()}")
+    started = time.monotonic()
     totals = np.zeros(rec.STATISTICS, np.int64)
     positions = 0
     columns = schema(task, config)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with pa.OSFile(str(half), "wb") as sink, pa.ipc.new_stream(sink, columns) as writer:
+        with whole_file(path) as half, pa.OSFile(str(half), "wb") as sink, pa.ipc.new_stream(sink, columns) as writer:
             for done, part in _recorded(task, config, workers or os.cpu_count() or 1):
                 writer.write_batch(to_batch(part, columns, task.size))
                 totals += part.statistics
                 positions += len(part.table)
                 if report is not None:
                     report(done, config.games)
-        half.rename(path)
     except OSError as error:
         raise SurroundingsError(f"{path} cannot be written: {error}") from error
-    finally:
-        with suppress(OSError):
-            half.unlink(missing_ok=True)
     found = statistics(totals, positions, time.monotonic() - started)
     path.with_name(path.name + ".json").write_text(json.dumps({**asdict(config), "size": task.size, **found}, indent=2) + "\n")
     return found
@@ -181,7 +199,7 @@ def to_batch(part: rec.Positions, columns: pa.Schema, size: int) -> pa.RecordBat
     return pa.record_batch([pa.array(arrays[name]) for name in columns.names], schema=columns)
 
 
-def statistics(totals: NDArray[np.int64], positions: int, seconds: float) -> dict[str, Any]:
+def statistics(totals: NDArray[np.int64], positions: int, seconds: float) -> Statistics:
     """Return the statistics of a data set: its positions, and the games kept, their lengths and moves."""
     kept = int(totals[rec.PLAYED] - totals[rec.SHORT])
     steps = int(totals[rec.STEPS])

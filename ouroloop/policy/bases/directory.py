@@ -15,6 +15,7 @@ import torch
 from pydantic import ValidationError
 from safetensors import safe_open
 
+from ouroloop.atomic import whole_directory
 from ouroloop.policy import snake_gpt
 from ouroloop.policy.bases.adapter import prepare_quantised
 from ouroloop.policy.bases.base import Base
@@ -22,7 +23,7 @@ from ouroloop.policy.bases.loading import UNREADABLE, fast_dtype, keep_layout, r
 from ouroloop.policy.bases.origin import Origin, find_checkpoint
 from ouroloop.policy.card import GameCard, encoding_for
 from ouroloop.policy.settings import LoraSettings, Quantisation
-from ouroloop.policy.snake_gpt import SnakeGPT, quiet, whole_directory
+from ouroloop.policy.snake_gpt import SnakeGPT, quiet
 from ouroloop.protocols.errors import UsageError
 
 if TYPE_CHECKING:

@@ -96,7 +96,7 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
     policy: LanguagePolicy
     pieces: int = 1
     """In how many pieces a part's prompts go through the model; more than one are computed anew in the backward pass."""
-    _shared: dict[str, Any]
+    _shared: dict[str, torch.Tensor]
     _again: bool = False
 
     def training_step(self, model: torch.nn.Module, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
@@ -137,7 +137,7 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
         """Return one empty turn per pass: what is learned from is collected when it is needed."""
         return DataLoader(range(self.args.max_steps * self.config.parts), collate_fn=_turn)
 
-    def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
+    def _prepare_inputs(self, generation_batch: Any) -> dict[str, torch.Tensor]:
         """Return the part of the present batch whose turn it is; a new batch where the last has served."""
         parts = self.config.parts
         if self._again:
@@ -149,7 +149,7 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
         self._untouched = dict(self._shared)
         return self._shared
 
-    def cut(self, batch: Batch) -> list[dict[str, Any]]:
+    def cut(self, batch: Batch) -> list[dict[str, torch.Tensor]]:
         """Return a batch in parts of whole groups, in TRL's form; a row names its prompt instead of repeating it."""
         metrics = self._metrics["train"]
         flat = zero_variance(batch.rewards)
@@ -165,7 +165,7 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
 
     def _part(
         self, batch: Batch, gains: NDArray[np.float32], kept: NDArray[np.bool_], rows: NDArray[np.int64]
-    ) -> dict[str, Any]:
+    ) -> dict[str, torch.Tensor]:
         """Return some groups as tensors."""
         group, device = batch.tokens.shape[1], self.accelerator.device
         width = int(batch.mask[rows].sum(axis=1).max())
@@ -173,7 +173,7 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
         def column(values: NDArray[Any]) -> torch.Tensor:
             return torch.from_numpy(np.ascontiguousarray(values.reshape(-1, 1))).to(device)
 
-        part: dict[str, Any] = {
+        part: dict[str, torch.Tensor] = {
             "prompts": torch.from_numpy(batch.ids[rows, -width:]).long().to(device),
             "prompts_mask": torch.from_numpy(batch.mask[rows, -width:]).long().to(device),
             "prompt_ids": column(np.repeat(np.arange(len(rows)), group)),

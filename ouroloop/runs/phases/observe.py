@@ -32,7 +32,7 @@ MODES: dict[str, Mode] = {
     "controller_errors": "bug_fix",
     "detours": "reward_patch",
 }
-"""Which mode answers which finding that names none itself (reference document, section 20.4)."""
+"""Which mode answers which finding that names none itself."""
 KINDS: dict[Mode, tuple[Kind, ...]] = {
     "reward_refresh": ("reward",),
     "bug_fix": ("patch",),

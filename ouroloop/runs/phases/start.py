@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ouroloop.atomic import whole_directory
 from ouroloop.ledger.steps import start as steps
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.policy.sft.config import SftConfig
@@ -124,13 +126,8 @@ def _base(config: SftConfig | ReaderConfig) -> str:
 
 def cache_model(folder: Path, cached: Path) -> None:
     """Copy a finished model into the cache, whole or not at all; a cache that cannot be written is no error."""
-    half = cached.with_name(f".{cached.name}.{folder.parent.name}")
-    try:
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(folder, half)
-        half.rename(cached)
-    except OSError:
-        shutil.rmtree(half, ignore_errors=True)
+    with suppress(OSError), whole_directory(cached, replace=False) as half:
+        shutil.copytree(folder, half, dirs_exist_ok=True)
 
 
 def source_hash(part: str) -> str:

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from ouroloop.atomic import whole_file
 from ouroloop.protocols.canonical import content_hash
 from ouroloop.protocols.errors import SurroundingsError
 from ouroloop.sandbox.guest import shipped
@@ -121,9 +122,8 @@ def _build(path: Path, toolkit_source: str, say: Callable[[str], None]) -> None:
         say("compiling the WASM sandbox, once (about 15 s)")
         from ouroloop.sandbox.wasm.child import compile_component
 
-        compiled = folder / "worker.cwasm"
-        compiled.write_bytes(compile_component((folder / "worker.wasm").read_bytes()))
-        compiled.replace(path)
+        with whole_file(path) as half:
+            half.write_bytes(compile_component((folder / "worker.wasm").read_bytes()))
 
 
 def _componentize(folder: Path) -> None:

@@ -153,5 +153,5 @@ def test_vllm_that_is_missing_is_no_failure():
 
 
 def test_the_names_of_sections_cost_no_torch():
-    code = "import sys, ouroloop.bench.policy.suite; sys.exit('torch' in sys.modules)"
+    code = "import sys, ouroloop.bench.policy.suite, ouroloop.bench.catalogue; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import redirect_stdout
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
-from ouroloop.cli.explaining import explain
 from ouroloop.cli.printing import print_rich, training_table
 from ouroloop.envs.capabilities import encoding_of
 from ouroloop.envs.registry import make_task
+from ouroloop.inspect.explaining import explain
+from ouroloop.inspect.training import Kind, training
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import RewardSpec
 from ouroloop.protocols.seeds import game_seeds
@@ -23,12 +23,12 @@ from ouroloop.runs.progress import Progress, progress
 from ouroloop.runs.recipe import Recipe, build_recipe, load_recipe, read_text
 
 if TYPE_CHECKING:
-    from ouroloop.policy.report import TrainingReport
+    from ouroloop.policy.report import EvaluationDocument, TrainingReport
     from ouroloop.protocols.ports import Task
 
 
 def train_by_recipe(
-    kind: str,
+    kind: Kind,
     recipe: Path | None,
     overrides: tuple[str, ...],
     out: Path,
@@ -64,8 +64,8 @@ def train_by_recipe(
         if report.stopped:
             shown.note(f"stopped: {report.stopped}; the last good weights are written")
         evaluation = _evaluated(settings, task, out, games, shown)
-    document = {"kind": kind, "policy": str(out), "seed": settings.seed, **asdict(report), "evaluation": evaluation}
-    explain(kind, settings, recipe, overrides, out, start, document)
+    document = training(kind, out, settings.seed, report, evaluation)
+    explain(kind, task, settings, recipe, overrides, out, start, document)
     if as_json:
         click.echo(json.dumps({key: value for key, value in document.items() if key != "loss"}))
         return
@@ -81,7 +81,7 @@ def _speaks() -> bool:
 
 
 def _trained(
-    kind: str, settings: Recipe, task: Task, out: Path, start: str | None, reward: Path | None, shown: Progress
+    kind: Kind, settings: Recipe, task: Task, out: Path, start: str | None, reward: Path | None, shown: Progress
 ) -> TrainingReport:
     from ouroloop.policy.distributed import alone
     from ouroloop.policy.shipped import find_policy
@@ -113,7 +113,7 @@ def _trained(
     return train_grpo(task, begin, reward_of, spec.gamma_at, settings.grpo, settings.seed, out, report)
 
 
-def _evaluated(settings: Recipe, task: Task, out: Path, games: int, shown: Progress) -> dict[str, Any]:
+def _evaluated(settings: Recipe, task: Task, out: Path, games: int, shown: Progress) -> EvaluationDocument:
     from ouroloop.policy.bases import open_policy
     from ouroloop.policy.bases.player import player_of
     from ouroloop.policy.evaluation import evaluate

@@ -1,0 +1,179 @@
+"""The benchmarks by name: what measures each of them, and what shows and draws what was found.
+
+Each entry imports its own parts when it is asked for, so that the names alone cost nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from ouroloop.protocols.canonical import JsonObject
+from ouroloop.protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+Report: TypeAlias = Callable[[str, float], None]
+"""Hears what is being measured, and the share that is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to measure.
+
+    Args:
+        peers: folder of the peers' environments.
+        rounds: interleaved rounds.
+        seconds: of each case in each round.
+        seed: of what is simulated (`gate`) or played (`policy`).
+        only: sections of `policy`; all by default.
+    """
+
+    peers: Path
+    rounds: int = 3
+    seconds: float = 0.5
+    seed: int = 0
+    only: tuple[str, ...] = ()
+
+
+class Measured:
+    """What a benchmark found."""
+
+    def __init__(self, name: str, document: JsonObject) -> None:
+        """Take a benchmark's name and its figures."""
+        self.name, self._document = name, document
+
+    def json(self, indent: int | None = None) -> str:
+        """Return the figures as JSON text."""
+        return json.dumps(self._document, indent=indent)
+
+    def tables(self) -> Group:
+        """Return the figures as tables."""
+        from ouroloop.bench.tables import tables
+
+        return tables(self.name, self._document)
+
+    def plot(self, path: Path) -> None:
+        """Draw the curves to a PNG file, where there are any."""
+        from ouroloop.bench.growth import plot
+
+        plot(self.name, self._document, path)
+
+    def beside(self, path: Path) -> Measured:
+        """Return these sections together with the other sections of a file, where there is one.
+
+        Raises:
+            UsageError: the file is damaged.
+        """
+        if not path.is_file():
+            return self
+        try:
+            kept = json.loads(path.read_text())
+            seconds = {**kept["seconds"], **json.loads(self.json())["seconds"]}
+            return Measured(self.name, {**kept, **self._document, "seconds": seconds})
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{path} is no document of `bench {self.name}`: remove it, or choose another --out") from error
+
+
+Keep: TypeAlias = Callable[[JsonObject], None]
+"""Called with the figures so far, where they come in sections."""
+Bench: TypeAlias = Callable[[Options, Report, Keep], JsonObject]
+
+
+def engine(asked: Options, report: Report, keep: Keep) -> JsonObject:
+    """Steps a second of Snake's engine."""
+    from ouroloop.bench.snake.engine import measure
+
+    return measure(asked.peers, asked.rounds, asked.seconds, report)
+
+
+def plan(asked: Options, report: Report, keep: Keep) -> JsonObject:
+    """How long ways are found for."""
+    from ouroloop.bench.snake.plan import measure
+
+    return measure(asked.peers, asked.rounds, asked.seconds, report)
+
+
+def teachers(asked: Options, report: Report, keep: Keep) -> JsonObject:
+    """How well the teachers play."""
+    from ouroloop.bench.snake.teachers import measure
+
+    return measure(asked.peers, asked.rounds, asked.seconds, report)
+
+
+def encodings(asked: Options, report: Report, keep: Keep) -> JsonObject:
+    """What a board costs as text."""
+    from ouroloop.bench.snake.encodings import measure
+
+    return measure(asked.peers, asked.rounds, asked.seconds, report)
+
+
+def sandbox(asked: Options, report: Report, keep: Keep) -> JsonObject:
+    """What the walls cost, and what becomes of the hostile."""
+    from ouroloop.bench.sandbox.suite import measure
+
+    return measure(asked.peers, asked.rounds, asked.seconds, report)
+
+
+def gate(asked: Options, report: Report, keep: Keep) -> JsonObject:
+    """What gets in, and what a decision costs."""
+    from ouroloop.bench.gate.suite import measure
+
+    return measure(asked.peers, asked.rounds, asked.seconds, report, asked.seed)
+
+
+def policy(asked: Options, report: Report, keep: Keep) -> JsonObject:
+    """How well policies play and learn."""
+    from ouroloop.bench.policy.suite import measure
+
+    return measure(asked.peers, asked.rounds, asked.seconds, report, asked.seed, asked.only, keep)
+
+
+BENCHES: Final[dict[str, Bench]] = {
+    "encodings": encodings,
+    "engine": engine,
+    "gate": gate,
+    "plan": plan,
+    "policy": policy,
+    "sandbox": sandbox,
+    "teachers": teachers,
+}
+WITH_PEERS: Final = ("engine", "plan")
+"""Benchmarks that measure peers beside ours."""
+
+
+def measure(name: str, asked: Options, report: Report, keep: Callable[[Measured], None]) -> Measured:
+    """Run a benchmark.
+
+    Args:
+        name: one of `BENCHES`.
+        asked: how to measure.
+        report: hears of the progress.
+        keep: called with what was found so far: after each section of `policy`, and once at the end for the others.
+
+    Raises:
+        UsageError: `only` names what the benchmark does not have.
+        SurroundingsError: a peer is installed and fails.
+    """
+    check_sections(name, asked.only)
+    found = Measured(name, BENCHES[name](asked, report, lambda document: keep(Measured(name, document))))
+    if name != "policy":  # which has been kept section by section
+        keep(found)
+    return found
+
+
+def check_sections(name: str, only: tuple[str, ...]) -> None:
+    """Refuse sections of another benchmark than `policy`, and sections that there are not; raises UsageError."""
+    if not only:
+        return
+    from ouroloop.bench.policy.suite import SECTIONS
+
+    if name != "policy":
+        raise UsageError(f"--only names sections of `bench policy`, found it with `bench {name}`, which has none: leave it out")
+    for section in only:
+        if section not in SECTIONS:
+            raise UsageError(f"`bench policy` has no section {section!r}; its sections are {', '.join(SECTIONS)}")

@@ -1,0 +1,200 @@
+"""The document of a run, as `show --json` prints it. Fields may be added; none is ever renamed."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, TypedDict, final
+
+from ouroloop.protocols.records import Kind, Mode, Outcome
+
+Part = Literal["reward", "code", "interaction", "total"]
+"""What a gain is attributed to."""
+Decision: TypeAlias = Outcome | Literal["pending"]
+"""A candidate is pending until a layer decides."""
+
+
+class Score(TypedDict):
+    """A mean with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Played(TypedDict):
+    """A build by its content hashes, and how it plays."""
+
+    policy: str
+    reward: str
+    controller: str
+    score: Score
+    win_rate: float
+    path_optimality: float
+    utility: float
+
+
+class Term(TypedDict):
+    """One term of a reward spec."""
+
+    name: str
+    expr: str
+    weight: float
+    clip: float
+
+
+class Schedule(TypedDict):
+    """How a reward spec is warmed up and phased out."""
+
+    warmup: float
+    decay: float
+
+
+@final
+class Spec(TypedDict):
+    """A reward spec."""
+
+    terms: list[Term]
+    gamma_r: float
+    anneal: Schedule
+
+
+@final
+class Unread(TypedDict):
+    """A proposed reward that never became a spec."""
+
+    text: str
+
+
+class Started(Played):
+    """The first incumbent, with its reward spelled out."""
+
+    reward_spec: Spec
+
+
+class Effect(TypedDict):
+    """Mean paired difference of utility, its bounds, and pairs played."""
+
+    utility: float
+    low: float
+    high: float
+    games: int
+
+
+class Seeds(TypedDict):
+    """Games `first .. first + count - 1` of a stream."""
+
+    stream: str
+    first: int
+    count: int
+
+
+class TTest(TypedDict):
+    """The fixed-size test of the same games, for comparison."""
+
+    games: int
+    t: float
+    p: float
+
+
+class Evidence(TypedDict):
+    """What a verdict rests on; all None where it rests on no games."""
+
+    effect: Effect | None
+    e_value: float | None
+    alpha: float | None
+    seeds: Seeds | None
+    t_test: TTest | None
+    regret: list[float] | None
+
+
+class Candidate(Evidence):
+    """A candidate, what became of it, and the evidence."""
+
+    id: str
+    kind: Kind
+    role: str
+    rationale: str
+    verdict: Decision
+    layer: str
+    reason: str
+    diff: str | None
+    reward: Spec | Unread | None
+
+
+class CandidateOfRound(Candidate):
+    """A candidate with the number of its round."""
+
+    round: int
+
+
+class Attribution(TypedDict):
+    """A gain by part, with 95 % intervals; `owner` is whom it belongs to, `games` the seeds that were played."""
+
+    reward: float
+    code: float
+    interaction: float
+    total: float
+    intervals: dict[Part, list[float]]
+    owner: str
+    games: int
+
+
+class Round(TypedDict):
+    """A round. `incumbent` is what came out of it; None while it has not been watched."""
+
+    index: int
+    mode: Mode
+    why: str
+    candidates: list[Candidate]
+    incumbent: Played | None
+    attribution: Attribution | None
+    attribution_total: Attribution | None
+
+
+class GateSpending(TypedDict):
+    """The budget of error: the rule, what it bounds, the budget, races so far, what is left, and the next race's share."""
+
+    rule: str
+    controls: str
+    alpha: float
+    races: int
+    candidates: int
+    accepted: int
+    left: float
+    next: float
+
+
+class Totals(TypedDict):
+    """What a run used."""
+
+    games: int
+    tokens: int
+    cost_usd: float
+    wall_s: float
+
+
+Status: TypeAlias = str
+"""`running`, `done`, `stopped` or `failed`."""
+
+
+class RunDocument(TypedDict):
+    """A whole run."""
+
+    run: str
+    status: Status
+    digest: str
+    seed: int
+    start: Started | None
+    gate: GateSpending
+    rounds: list[Round]
+    totals: Totals
+
+
+def latest(document: RunDocument) -> Played | None:
+    """Return what plays now, with its measures; None before the start is scored."""
+    seen = (entry["incumbent"] for entry in reversed(document["rounds"]))
+    return next((played for played in seen if played is not None), document["start"])
+
+
+def candidates(document: RunDocument) -> list[Candidate]:
+    """Return all candidates, in the order proposed."""
+    return [candidate for entry in document["rounds"] for candidate in entry["candidates"]]
