@@ -45,7 +45,7 @@ def snake_dir(tmp_path_factory):
 @pytest.mark.parametrize("kind", ["base", "snake"])
 def test_close_to_the_whole_one_and_smaller(base_dir, snake_dir, task, kind):
     path, seen = {"base": base_dir, "snake": snake_dir}[kind], task.positions(1, 16).observations()
-    policies = {precision: in_precision(path, "snake", precision) for precision in PRECISIONS}
+    policies = {precision: in_precision(path, SnakeTask(6), precision) for precision in PRECISIONS}
     sizes = {precision: megabytes(policy.model) for precision, policy in policies.items()}
     logits = {precision: HfPolicy(policy).logits(seen) for precision, policy in policies.items()}
     assert sizes["fp32"] > 1.9 * sizes["bf16"]
@@ -87,5 +87,5 @@ def test_without_bitsandbytes(snake_dir, base_dir, monkeypatch):
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     for path in (snake_dir, base_dir):
         with pytest.raises(SurroundingsError, match="pip install bitsandbytes"):
-            in_precision(path, "snake", "int8")
-        in_precision(path, "snake", "fp32")
+            in_precision(path, SnakeTask(6), "int8")
+        in_precision(path, SnakeTask(6), "fp32")

@@ -126,7 +126,7 @@ def test_refuses_other_models_and_vocabularies(script):
         with pytest.raises(UsageError, match="serves first, second, not 'third'"):
             ServedPolicy(url, encoding_of("path", 6), model="third")
         for name, size in (("path", 8), ("cells", 6)):
-            with pytest.raises(UsageError, match=rf"another vocabulary.*'{name}' of boards of {size}"):
+            with pytest.raises(UsageError, match=rf"another vocabulary.*'{name}' with size {size}"):
                 ServedPolicy(url, encoding_of(name, size))
 
 

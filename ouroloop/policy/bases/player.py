@@ -1,7 +1,7 @@
 """Any language policy as `ports.Policy` in this process.
 
 A batch is one forward pass over prompts sorted by length. Only the logits of the actions are computed: the model's own
-forward pass runs with four rows of its output layer, in float32. Whatever the model does to logits is therefore done
+forward pass runs with the actions' rows of its output layer, in float32. Whatever the model does to logits is therefore done
 (Gemma 2 caps them, Cohere scales them), and actions that bfloat16 would round to equals stay apart.
 
 The prompts' common opening is computed anew for each. It is 12 of some 200 tokens on a board of 10, and copying its

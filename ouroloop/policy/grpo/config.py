@@ -54,7 +54,7 @@ class GrpoConfig(BaseModel):
 
     A step learns from `states` groups of `group` answers, in `parts` that go through the model one after the other; each batch
     serves `iterations` steps. `variant` names one of `VARIANTS`, whose clip and scale `epsilon_low`, `epsilon_high` and `scale`
-    replace where they are given. `sampler` says what answers are drawn from: the four actions, or the whole vocabulary, in
+    replace where they are given. `sampler` says what answers are drawn from: the actions, or the whole vocabulary, in
     which what is no action counts as a death; `cap` bounds the weight that corrects a sampler of another precision. `beta`
     weighs the KL to the policy that the training starts from.
 
