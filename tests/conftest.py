@@ -9,12 +9,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import numpy as np
 import pytest
 
 if TYPE_CHECKING:
     from ouroloop.envs.snake.task import SnakeTask
 
+hypothesis.settings.register_profile("ouroloop", deadline=None)  # the first example may compile a kernel
+hypothesis.settings.load_profile("ouroloop")
 REQUIRED = set(filter(None, os.environ.get("OUROLOOP_REQUIRE", "").split(",")))
 """Markers whose tests must run: with `docker` in it a missing daemon is a failure, not a skip."""
 

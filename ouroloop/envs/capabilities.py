@@ -1,4 +1,4 @@
-"""What every game has in common beyond its port: phases, a bounded utility, and what only some games have."""
+"""What every game has in common beyond its port: phases, a bounded utility, a default encoding; and what only some have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from ouroloop.protocols.errors import UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ouroloop.protocols.ports import Engine, Oracle, Sight, Task, Teachers
+    from ouroloop.protocols.encoding import Encoding
+    from ouroloop.protocols.ports import Engine, Oracle, Sight, Symmetry, Task, Teachers
 
 PHASES: Final = ("early", "middle", "late")
 """The thirds of a game."""
@@ -56,3 +57,15 @@ def sight_of(task: Task) -> Sight:
     if task.sight is None:
         raise UsageError(f'the game {task.name} cannot be read out of its pictures: set perception = "json"')
     return task.sight
+
+
+def symmetry_of(task: Task) -> Symmetry:
+    """Return the game's symmetry; raises UsageError where it has none."""
+    if task.symmetry is None:
+        raise UsageError(f"the game {task.name} has no symmetry, and symmetry = true needs one: set symmetry = false")
+    return task.symmetry
+
+
+def encoding_of(task: Task, name: str = "") -> Encoding:
+    """Return an encoding of the game, its first where no name is given; raises UsageError for an unknown one."""
+    return task.encoding(name or task.encodings[0])

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ouroloop.envs.capabilities import phases_of
+from ouroloop.protocols.encoding import PAD, action_tokens, first_words
+from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import Moment, Observations, Outcomes, ToolkitFunction
 
 if TYPE_CHECKING:
@@ -24,6 +26,10 @@ STEPS: Final = 40
 """Moves at random for which games are followed, unless they end before."""
 NUMBERS: Final = tuple(map(np.dtype, ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "?", "f4", "f8")))
 """What a column may be made of: what can travel to a controller."""
+CARD_KEYS: Final = frozenset(
+    ("format", "task", "encoding", "hint", "weights", "base", "revision", "fingerprint", "quantisation", "adapter", "actions")
+)
+"""What a policy's card says besides the game's settings."""
 LONGEST: Final = 100_000
 """Moves after which a game of the first action alone must have ended."""
 
@@ -202,6 +208,42 @@ def runs_its_sources(task: Task) -> None:
         assert action == int(logits[index].argmax()), f"start_controller plays the highest logit, found {action!r}"
 
 
+def writes_itself(task: Task) -> None:
+    """Every encoding writes any position within its bounds, its text and ids of the same tokens; others are refused."""
+    seen, first = task.positions(4, GAMES).observations(), first_words(len(task.actions))
+    assert task.encodings, "encodings is not empty: a language model needs something to read"
+    for name in task.encodings:
+        encoding = task.encoding(name)
+        words = encoding.vocabulary
+        assert encoding.name == name, f"encoding({name!r}) has that name, found {encoding.name!r}"
+        assert encoding.actions == action_tokens(len(task.actions)), f"{name}: a token for each action in order"
+        assert words[: len(first)] == first, f"{name}: the vocabulary begins with {first}, found {words[: len(first)]}"
+        assert len(set(words)) == len(words), f"{name}: no token comes twice in the vocabulary"
+        assert not CARD_KEYS & set(encoding.settings), f"{name}: settings have other names than {sorted(CARD_KEYS)}"
+        ids, mask = encoding.encode_batch(seen)
+        assert ids.shape == mask.shape, f"{name}: ids and mask have one shape, found {ids.shape} and {mask.shape}"
+        assert len(ids) == GAMES, f"{name}: a prompt for each observation, found {len(ids)}"
+        assert ids.shape[1] <= encoding.longest, f"{name}: a prompt of {ids.shape[1]} tokens, longest is {encoding.longest}"
+        assert ((ids >= 0) & (ids < len(words))).all(), f"{name}: ids are of the vocabulary"
+        assert mask[:, -1].all(), f"{name}: prompts are padded on the left alone"
+        assert (np.diff(mask.astype(int), axis=1) >= 0).all(), f"{name}: prompts are padded on the left alone"
+        assert (ids[~mask] == PAD).all(), f"{name}: padding is the token {PAD}"
+        joined, texts = ["".join(words[token] for token in row[kept]) for row, kept in zip(ids, mask, strict=True)], []
+        for text in joined:
+            for bare, written in encoding.joints:
+                text = text.replace(bare, written)
+            texts.append(text)
+        assert encoding.texts(seen) == texts, f"{name}: text and ids say the same"
+        assert set("".join(encoding.hinted(seen))) <= set(encoding.signs), f"{name}: prompts are made of signs alone"
+        alone = encoding.encode_batch(seen.take([3]))
+        assert np.array_equal(alone[0][alone[1]], ids[3][mask[3]]), f"{name}: a prompt depends on the positions beside it"
+    try:
+        task.encoding("no such encoding")
+    except UsageError:
+        return
+    raise AssertionError("encoding raises UsageError for a name that is not one of its encodings")
+
+
 def draws_itself(task: Task) -> None:
     """A picture is RGB; a text is not empty."""
     seen = _engine(task).observations()
@@ -244,6 +286,7 @@ CHECKS: Final[tuple[Callable[[Task], None], ...]] = (
     comes_along,
     rates_moves_where_it_can,
     runs_its_sources,
+    writes_itself,
     draws_itself,
     reads_its_pictures_where_it_can,
 )

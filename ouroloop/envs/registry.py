@@ -105,6 +105,23 @@ def game_settings(where: str, values: Mapping[str, object]) -> BaseModel:
         raise UsageError(f"task.{one_line(error)}") from None
 
 
+def installed_task(name: str, settings: Mapping[str, object]) -> Task:
+    """Return an installed game, for those who name one without being trusted: an import path is refused.
+
+    Raises:
+        UsageError: no such game is installed, or it has no such settings.
+    """
+    known = installed_games()
+    if name not in known:
+        raise UsageError(f"the game {name!r} is not installed (installed: {', '.join(sorted(known))}): install it, or give it")
+    return find_game(name)(**dict(game_settings(name, settings)))
+
+
+def game_of(where: str, settings: Mapping[str, object]) -> Task:
+    """Return a game by name or import path; raises UsageError for one that there is not, or settings that cannot be played."""
+    return find_game(where)(**dict(game_settings(where, settings)))
+
+
 def make_task(settings: TaskSettings) -> Task:
     """Return the game of a recipe's `[task]` table; raises UsageError for settings that cannot be played."""
     return find_game(settings.name)(**dict(settings.own))

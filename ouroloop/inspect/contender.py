@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ouroloop.envs.registry import TaskSettings, find_game, game_settings
+from ouroloop.envs.registry import TaskSettings, find_game, game_of, installed_games
 from ouroloop.protocols.errors import CandidateFault, UsageError
 from ouroloop.runs.recipe import read_text
 
@@ -82,10 +82,9 @@ def contender(
         game = game or TaskSettings().name
         if "size" in find_game(game).Settings.model_fields:
             given.setdefault("size", TEACHERS_SIZE)
+        task = game_of(game, given)
     else:
-        loaded, own, abreast = load_policy(name, game, given, threads)
-        game, given = game or str(own["name"]), {key: value for key, value in own.items() if key != "name"} | given
-    task = find_game(game)(**dict(game_settings(game, given)))
+        loaded, task, given, abreast = load_policy(name, game, given, threads)
     player = Contender(name, task, loaded, None, given, task.best_score, abreast)
     if source is None:
         yield player
@@ -104,26 +103,33 @@ def contender(
 
 def load_policy(
     name: str, game: str | None, settings: Mapping[str, object], threads: int
-) -> tuple[Policy, Mapping[str, object], int]:
-    """Return a policy, the `[task]` table that it was made for, and how many batches may ask it at once.
+) -> tuple[Policy, Task, dict[str, object], int]:
+    """Return a policy, the game that it plays, that game's settings, and how many batches may ask it at once.
 
     Snake-GPT computes on one thread for each batch, so that what comes out does not depend on their number. Larger models take
     one batch after the other, on all threads.
 
     Raises:
-        UsageError: there is no such policy, or it is another board's.
+        UsageError: there is no such policy, or it was trained for another game or other settings.
         SurroundingsError: its base is not on this machine.
     """
     from ouroloop.policy import snake_gpt
     from ouroloop.policy.bases import open_policy, player_of
+    from ouroloop.policy.card import said
     from ouroloop.policy.shipped import find_policy
 
-    size = settings.get("size")
-    policy = open_policy(find_policy(name), task=game, size=size if isinstance(size, int) else None)
+    outside = None if game is None or game in installed_games() else game_of(game, settings)
+    policy = open_policy(find_policy(name), task=outside)
+    if outside is None and game not in (None, policy.task):
+        raise UsageError(f"the policy {name} was trained for the game {policy.task}, found {game}; train one for it")
+    trained = dict(policy.encoding.settings)
+    whole = {**trained, **settings}
+    if (found := {key: whole[key] for key in trained}) != trained:
+        raise UsageError(f"the policy {name} was trained for {said(trained)}, found {said(found)}; train one for it")
     small = isinstance(policy, snake_gpt.SnakeGPT)
     snake_gpt.threads(1 if small else threads)
     player: Policy = player_of(policy)
-    return player, {"name": policy.task, "size": policy.size}, threads if small else 1
+    return player, outside or game_of(policy.task, whole), whole, threads if small else 1
 
 
 def cores() -> int:

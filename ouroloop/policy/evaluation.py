@@ -111,7 +111,6 @@ class Evaluation:
             "score_sd": float(o.score.std()),
             "utility": float(o.utility.mean()),
             "causes": self.endings,
-            "starved": self.endings.get("starved", 0.0),
             "choice": self.choice,
             "temperature": None if self.sampling is None else self.sampling.temperature,
             "action_diversity": self.action_diversity,

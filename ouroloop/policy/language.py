@@ -1,4 +1,4 @@
-"""The port between trainings and language models: a model that reads boards, whatever its architecture and tokenizer."""
+"""The port between trainings and language models: a model that reads positions, whatever its architecture and tokenizer."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ouroloop.protocols.encoding import Encoding
     from ouroloop.protocols.records import Observations
 
 
 class LanguagePolicy(Protocol):
-    """A causal language model with its way of reading boards.
+    """A causal language model with its way of reading positions.
 
     `snake_gpt.SnakeGPT` is the small one that is trained from scratch, with a vocabulary of its own; `bases.Base` is any other.
     """
@@ -33,8 +34,8 @@ class LanguagePolicy(Protocol):
         ...
 
     @property
-    def size(self) -> int:
-        """Side of the boards that it was made for."""
+    def encoding(self) -> Encoding:
+        """What it reads."""
         ...
 
     @property

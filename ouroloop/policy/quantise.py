@@ -96,7 +96,7 @@ def compare(
     rows: list[Row] = []
     wanted: NDArray[np.float32] | None = None
     for precision in precisions:
-        policy = in_precision(policy_dir, task.name, precision, device=device, base=base)
+        policy = in_precision(policy_dir, task, precision, device=device, base=base)
         size = megabytes(policy.model)  # before the first forward pass, in which some kernels lay weights out anew
         player = HfPolicy(policy)
         logits, rate = timed(player, seen)
@@ -108,7 +108,7 @@ def compare(
     return tuple(rows)
 
 
-def in_precision(path: Path, task: str, precision: Precision, *, device: str = "cpu", base: str = "") -> LanguagePolicy:
+def in_precision(path: Path, task: Task, precision: Precision, *, device: str = "cpu", base: str = "") -> LanguagePolicy:
     """Return a policy directory's policy in a precision, to play and not to train.
 
     Raises:

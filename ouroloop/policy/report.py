@@ -97,7 +97,6 @@ class EvaluationDocument(TypedDict):
     score_sd: float
     utility: float
     causes: dict[str, float]
-    starved: float
     choice: str
     temperature: float | None
     action_diversity: float | None

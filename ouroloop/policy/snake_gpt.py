@@ -1,7 +1,8 @@
 """Snake-GPT: a plain Hugging Face Llama of under a million parameters, and its directory on disk.
 
-A policy directory holds `model.safetensors`, `config.json`, the tokenizer and `snake_gpt.json`, which says for which task
-and board size it was trained. `AutoModelForCausalLM` and `AutoTokenizer` load it like any other checkpoint.
+A policy directory holds `model.safetensors`, `config.json`, the tokenizer and `snake_gpt.json`, which says for which game
+and settings it was trained (`card`). `AutoModelForCausalLM` and `AutoTokenizer` load it like any other checkpoint. Snake
+gave the model its name; it plays any game that has an encoding.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, set_seed
 from transformers.utils import logging as transformers_logging
 
 from ouroloop.atomic import whole_directory
-from ouroloop.envs.snake.encodings import ACTIONS, EOS, PAD, Encoding, encoding_of
+from ouroloop.envs.capabilities import encoding_of
+from ouroloop.policy.card import GameCard, encoding_for, said
 from ouroloop.policy.settings import Shape
 from ouroloop.policy.tokenizer import build_tokenizer
+from ouroloop.protocols.encoding import EOS, PAD
 from ouroloop.protocols.errors import SurroundingsError, UsageError
 
 if TYPE_CHECKING:
@@ -31,20 +34,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedTokenizerFast
 
+    from ouroloop.protocols.encoding import Encoding
+    from ouroloop.protocols.ports import Task
     from ouroloop.protocols.records import Observations
 
 CARD = "snake_gpt.json"
 
 
-class Card(BaseModel):
+class Card(GameCard):
     """What `snake_gpt.json` says."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     format: Literal[2] = 2
-    task: str
-    size: int = Field(ge=4)
-    encoding: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,9 @@ class SnakeGPT:
         return build_tokenizer(self.encoding)
 
     @property
-    def size(self) -> int:
-        """Side of the boards."""
-        return self.encoding.size
-
-    @property
     def actions(self) -> tuple[int, ...]:
         """Token ids of the actions."""
-        return ACTIONS
+        return self.encoding.actions
 
     @property
     def end(self) -> int:
@@ -111,15 +106,22 @@ def quiet() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
-def create(size: int, task: str, shape: Shape, seed: int, encoding: str = "path", device: str = "cpu") -> SnakeGPT:
-    """Return an untrained policy for a board size; the same seed gives the same weights.
+def create(task: Task, shape: Shape, seed: int, encoding: str = "", device: str = "cpu") -> SnakeGPT:
+    """Return an untrained policy for a game; the same seed gives the same weights.
+
+    Args:
+        task: the game.
+        shape: width and depth.
+        seed: decides the weights.
+        encoding: what it reads; the game's first by default.
+        device: where the model goes.
 
     Raises:
-        UsageError: an encoding that does not exist or does not cover the board.
+        UsageError: an encoding that does not exist or does not cover the game's settings.
         SurroundingsError: no such device.
     """
     check_device(device)
-    words = encoding_of(encoding, size)
+    words = encoding_of(task, encoding)
     config = LlamaConfig(
         vocab_size=len(words.vocabulary),
         hidden_size=shape.hidden,
@@ -135,7 +137,7 @@ def create(size: int, task: str, shape: Shape, seed: int, encoding: str = "path"
         bos_token_id=None,
     )
     set_seed(seed)
-    return SnakeGPT(LlamaForCausalLM(config).to(device), words, task)
+    return SnakeGPT(LlamaForCausalLM(config).to(device), words, task.name)
 
 
 def check_device(device: str) -> None:
@@ -153,21 +155,20 @@ def save(policy: SnakeGPT, out: Path) -> None:
     with whole_directory(out) as folder, quiet():
         policy.model.save_pretrained(folder)
         build_tokenizer(policy.encoding).save_pretrained(folder)
-        card = Card(task=policy.task, size=policy.encoding.size, encoding=policy.encoding.name)
-        (folder / CARD).write_text(card.model_dump_json() + "\n")
+        card = Card.model_validate({**policy.encoding.settings, "task": policy.task, "encoding": policy.encoding.name})
+        (folder / CARD).write_text(card.text())
 
 
-def load(path: Path, *, task: str | None = None, size: int | None = None, device: str = "cpu") -> SnakeGPT:
+def load(path: Path, *, task: Task | None = None, device: str = "cpu") -> SnakeGPT:
     """Return the policy that a directory holds.
 
     Args:
         path: the policy directory.
-        task: refuse a policy of another task.
-        size: refuse a policy of another board size.
+        task: the game that it is to play; the installed one that its card names by default.
         device: where the model goes.
 
     Raises:
-        UsageError: no policy lies there, or it is another task's, another board's, or of another vocabulary.
+        UsageError: no policy lies there, or it is another game's, another board's, or of another vocabulary.
         SurroundingsError: no such device.
     """
     check_device(device)
@@ -177,10 +178,7 @@ def load(path: Path, *, task: str | None = None, size: int | None = None, device
         raise UsageError(
             f"{path} is no policy directory: {CARD} is missing or damaged; name another, or start from `sft`"
         ) from error
-    for what, found, wanted in (("task", card.task, task), ("board size", card.size, size)):
-        if wanted is not None and found != wanted:
-            raise UsageError(f"the policy in {path} was trained for {what} {found}, found {what} {wanted}; train one for it")
-    encoding = encoding_of(card.encoding, card.size)
+    encoding = encoding_for(card, path, task)
     try:
         with quiet():
             model = LlamaForCausalLM.from_pretrained(path, dtype=torch.float32, local_files_only=True)
@@ -188,6 +186,6 @@ def load(path: Path, *, task: str | None = None, size: int | None = None, device
         raise UsageError(f"the policy in {path} cannot be read: {str(error).splitlines()[0]}") from error
     if model.config.vocab_size != len(encoding.vocabulary):
         found, wanted_tokens = model.config.vocab_size, len(encoding.vocabulary)
-        wants = f"the encoding {card.encoding!r} of size {card.size} has {wanted_tokens}"
+        wants = f"the encoding {card.encoding!r} with {said(card.settings)} has {wanted_tokens}"
         raise UsageError(f"the policy in {path} has {found} tokens, {wants}; retrain it")
     return SnakeGPT(model.eval().to(device), encoding, card.task)

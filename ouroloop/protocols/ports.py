@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
+from ouroloop.protocols.encoding import Encoding
 from ouroloop.protocols.records import Ending, Moment, Observations, Outcomes, Spent, ToolkitFunction
 
 if TYPE_CHECKING:
@@ -138,6 +139,27 @@ class Sight(Protocol):
         ...
 
 
+class Symmetry(Protocol):
+    """How positions of a game are turned and mirrored, so that one lesson becomes several."""
+
+    @property
+    def count(self) -> int:
+        """Symmetries, the identity included; each is a number below it."""
+        ...
+
+    def check(self, teacher: str) -> None:
+        """Refuse a teacher who does not play a position and its image alike; raises UsageError."""
+        ...
+
+    def images(self, observations: Observations, which: NDArray[np.integer]) -> Observations:
+        """Return the images of B positions under the symmetries (B,)."""
+        ...
+
+    def targets(self, targets: NDArray[np.float32], which: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return what (B, A) float32, one value per action, is in the images."""
+        ...
+
+
 class Task(Protocol):
     """What a game supplies. Gate, roles, sandbox, ledger and pages know a game by this port alone.
 
@@ -164,6 +186,8 @@ class Task(Protocol):
     """
     start_controller: str
     """Python source of the first `controller.py`: the plain argmax of the logits."""
+    encodings: tuple[str, ...]
+    """Names of the encodings that language models may read; the first is the default."""
 
     @property
     def oracle(self) -> Oracle | None:
@@ -183,6 +207,15 @@ class Task(Protocol):
     @property
     def sight(self) -> Sight | None:
         """What its pictures say; None where no reader can be trained for them."""
+        ...
+
+    @property
+    def symmetry(self) -> Symmetry | None:
+        """The symmetry of its positions; None where the game has none."""
+        ...
+
+    def encoding(self, name: str) -> Encoding:
+        """Return an encoding by name. Raises UsageError for an unknown one, or one that cannot write this game's settings."""
         ...
 
     def engine(self, seeds: NDArray[np.uint64]) -> Engine:

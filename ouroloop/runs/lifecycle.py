@@ -44,7 +44,6 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
     if folder.exists():
         raise exists_already(folder)
     check_start(recipe)
-    check_encoding(recipe)
     if shutil.which("git") is None:
         raise no_git()
     require_room(folder.parent, NEED_MB)
@@ -77,9 +76,11 @@ def check_start(recipe: Recipe) -> None:
     """Refuse a start controller, reward or policy that cannot be used. A policy is opened, since only that tells all.
 
     Raises:
-        UsageError: it is missing, damaged, or another board's.
+        UsageError: it is missing, damaged, or another board's; the game has no encoding of that name, or nobody to teach it.
         SurroundingsError: the base of the policy, or the one to be trained, is not on this machine.
     """
+    from ouroloop.envs.capabilities import encoding_of
+    from ouroloop.envs.registry import make_task
     from ouroloop.protocols.errors import CandidateFault
     from ouroloop.rewards.language import parse
 
@@ -92,22 +93,23 @@ def check_start(recipe: Recipe) -> None:
             parse(Path(start.reward).read_text(encoding="utf-8"))
         except (CandidateFault, UnicodeDecodeError, OSError) as error:
             raise UsageError(f"start.reward {start.reward} is no reward spec: {error}") from None
-    if start.policy != "sft":
+    task = make_task(recipe.task)
+    if start.policy not in ("sft", "random"):
         from ouroloop.policy.bases import open_policy
         from ouroloop.policy.shipped import find_policy
 
-        open_policy(find_policy(start.policy), task=recipe.task.name, size=dict(recipe.task.own).get("size"))
-    elif recipe.sft.base:
+        open_policy(find_policy(start.policy), task=task)
+        return
+    encoding_of(task, recipe.sft.encoding)
+    if start.policy == "sft" and task.teachers is None:
+        raise UsageError(
+            f'the game {task.name} has no teachers, so start.policy = "sft" has nobody to learn from: set start.policy = '
+            '"random", or give a policy directory'
+        )
+    if start.policy == "sft" and recipe.sft.base:
         from ouroloop.policy.bases.origin import find_checkpoint
 
         find_checkpoint(recipe.sft.base)
-
-
-def check_encoding(recipe: Recipe) -> None:
-    """Refuse an encoding that SFT cannot write this board in; raises UsageError."""
-    from ouroloop.envs.snake.encodings import encoding_of
-
-    encoding_of(recipe.sft.encoding, dict(recipe.task.own)["size"])
 
 
 def _parts(recipe: Recipe, run: str) -> tuple[Task, Sandbox, dict[str, Role]]:
@@ -197,7 +199,7 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) ->
         if overrides:
             with whole_file(folder / "recipe.toml") as half:
                 half.write_text(recipe_toml(recipe), encoding="utf-8")
-        players = Players(task, store, sandbox, recipe.seed, dict(recipe.task.own).get("size"))
+        players = Players(task, store, sandbox, recipe.seed)
         yield Run(recipe, folder, task, ledger, store, workspace, players, trainers, roles, progress)
 
 

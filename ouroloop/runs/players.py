@@ -135,7 +135,6 @@ class Players:
     store: Store
     sandbox: Sandbox
     seed: int
-    size: int | None
     perceive: Perceive | None = None
     _policies: dict[str, Policy] = field(default_factory=dict)
 
@@ -171,7 +170,7 @@ class Players:
         from ouroloop.policy.bases import open_policy, player_of
         from ouroloop.policy.snake_gpt import SnakeGPT
 
-        opened = open_policy(self.store.directory(digest), task=self.task.name, size=self.size)
+        opened = open_policy(self.store.directory(digest), task=self.task)
         player: Policy = player_of(opened)
         return player if isinstance(opened, SnakeGPT) else InTurn(player)
 

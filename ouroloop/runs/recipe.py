@@ -27,7 +27,11 @@ Perception = Literal["json", "vision"]
 
 
 class StartSettings(Frozen):
-    """What plays first: a policy trained by SFT (`sft`), a shipped one by its name, or a directory; a controller, a reward."""
+    """What plays first: a policy, a controller and a reward.
+
+    The policy is trained by SFT (`sft`), a Snake-GPT of `sft.shape` and `sft.encoding` with weights that follow from the run's
+    seed (`random`: for games without teachers), a shipped one by its name, or that of a directory.
+    """
 
     policy: str = "sft"
     controller: str | None = None

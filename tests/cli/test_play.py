@@ -52,7 +52,7 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> str:
     from ouroloop.policy.snake_gpt import create, save
 
     out = tmp_path_factory.mktemp("policy") / "tiny"
-    save(create(6, "snake", Shape(hidden=32, intermediate=48), 1), out)
+    save(create(SnakeTask(6), Shape(hidden=32, intermediate=48), 1), out)
     return str(out)
 
 
@@ -174,7 +174,7 @@ def test_a_failing_controller_is_one_line(
         (("--policy", "POLICY", "--teacher", "astar"), "found both"),
         (("--policy", "snake-gpt-11x11"), "no shipped policy"),
         (("--policy", "EMPTY"), "no policy directory"),
-        (("--policy", "POLICY", "--size", "8"), "board size 6, found board size 8"),
+        (("--policy", "POLICY", "--size", "8"), "size 6, found size 8"),
         (("--policy", "POLICY", "--walls", "0.5"), "share of walls"),
         (("--policy", "POLICY", "--walls", "nan"), "share of walls"),
         (("--teacher", "nobody"), "choose one of"),

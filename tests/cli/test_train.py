@@ -71,7 +71,7 @@ def test_grpo_goes_on_from_a_policy(policy, tmp_path, capsys):
         (["sft", "--set", "sft.teacher=nobody", "--set", "sft.steps=2"], "choose one of astar"),
         (["sft", "--start", "snake-gpt-7x7"], "snake-gpt-7x7"),
         (["grpo", "--start", "POLICY", "--reward", "nowhere.json"], "nowhere.json"),
-        (["sft", "--start", "POLICY", "--set", "task.size=8"], "board size"),
+        (["sft", "--start", "POLICY", "--set", "task.size=8"], "found size 8"),
         (["distill"], "--teacher"),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from ouroloop.envs.conformance import CHECKS, conform
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.protocols.records import Observations
+from tests.games.balance.encoding import BinsEncoding
 from tests.games.balance.engine import BalanceEngine
 from tests.games.balance.task import BalanceTask
 
@@ -26,6 +27,14 @@ def broken(engine=None, **attributes):
     for name, value in attributes.items():
         setattr(task, name, value)
     return task
+
+
+def miswritten(**attributes):
+    """Return the balance game's encoding with attributes of its own replaced."""
+    encoding = BinsEncoding(2.4)
+    for name, value in attributes.items():
+        setattr(encoding, name, value)
+    return encoding
 
 
 def _thaws(self, actions):
@@ -65,6 +74,12 @@ def _rushes(self, actions):
         (broken(positions=lambda seed, count: BalanceTask().engine(np.arange(count, dtype=np.uint64))), "found one alone"),
         (broken(best_score=3), "a score is above 3"),
         (broken(toolkit_source="def lean(observation): return 0"), "defines no leaning"),
+        (broken(encodings=()), "encodings is not empty"),
+        (broken(encoding=lambda name: miswritten(actions=(3, 4, 5))), "a token for each action"),
+        (broken(encoding=lambda name: miswritten(longest=3)), "a prompt of 4 tokens"),
+        (broken(encoding=lambda name: miswritten(texts=lambda seen: ["at05 "] * len(seen))), "text and ids say the same"),
+        (broken(encoding=lambda name: miswritten(settings={"task": 1})), "other names"),
+        (broken(encoding=lambda name: BinsEncoding(2.4)), "raises UsageError"),
         (broken(start_controller="def act(observation, logits):\n    return 0\n"), "plays the highest logit"),
         (broken(engine={"__init__": lambda self, seeds, *rest: BalanceEngine.__init__(self, 0 * seeds, *rest)}), "64 seeds"),
     ],

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.settings import Shape
 from ouroloop.policy.snake_gpt import create, save
 
@@ -10,5 +11,5 @@ from ouroloop.policy.snake_gpt import create, save
 def untrained(tmp_path_factory):
     """A policy directory with random weights."""
     out = tmp_path_factory.mktemp("policy") / "untrained"
-    save(create(6, "snake", Shape(hidden=32, intermediate=48), 1), out)
+    save(create(SnakeTask(6), Shape(hidden=32, intermediate=48), 1), out)
     return out

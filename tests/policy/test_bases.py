@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
+from ouroloop.envs.snake.encodings.hints import food_distances
 from ouroloop.envs.snake.engine.games import SnakeEngine
 from ouroloop.envs.snake.engine.state import PENDING
-from ouroloop.envs.snake.hints import food_distances
+from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.bases import HfPolicy, load_base, open_policy, player_of, save_policy, train_in_float32
 from ouroloop.policy.bases.directory import ADAPTER, CARD
 from ouroloop.policy.serving.local import LocalPolicy
@@ -24,10 +25,11 @@ from ouroloop.policy.sft.trainer import lesson_loss
 from ouroloop.policy.snake_gpt import SnakeGPT, load, quiet
 from ouroloop.protocols.errors import SurroundingsError, UsageError
 from tests.envs.snake.encodings.boards import random_batch
+from tests.games.balance.task import BalanceTask
 from tests.policy.checkpoints import BEGIN, KINDS, checkpoint, greedy_tokenizer, texts, unigram_tokenizer
 
 LORA = LoraSettings(rank=4, dropout=0.0)
-TINY = {"task": "snake", "size": 6, "dtype": torch.float32}
+TINY = {"task": SnakeTask(6), "encoding": "json", "dtype": torch.float32}
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +127,7 @@ def test_tokenizers_without_what_is_needed(tmp_path):
     with pytest.raises(UsageError, match="no token that ends a text"):
         load_base(checkpoint(tmp_path / "endless", "llama", tokenizer=changed(tokenizer_config=["eos_token"])), **TINY)
     with pytest.raises(UsageError, match=r"no token for .*, which prompts in the encoding 'ascii'"):
-        load_base(checkpoint(tmp_path / "short", "llama", tokenizer=unigram_tokenizer), encoding="ascii", **TINY)
+        load_base(checkpoint(tmp_path / "short", "llama", tokenizer=unigram_tokenizer), **TINY | {"encoding": "ascii"})
 
 
 # Hints
@@ -302,7 +304,7 @@ def test_same_seed_same_adapter(checkpoints):
 
 
 def test_what_is_trained_stays_in_float32(checkpoints):
-    policy = load_base(checkpoints["qwen"], "snake", 6, adapter=LORA, dtype=torch.bfloat16)
+    policy = load_base(checkpoints["qwen"], SnakeTask(6), encoding="json", adapter=LORA, dtype=torch.bfloat16)
     policy.model.to(torch.bfloat16)  # as TRL does with adapters on quantised bases
     train_in_float32(policy.model)
     found = {weight.requires_grad: weight.dtype for weight in policy.model.parameters()}
@@ -335,7 +337,7 @@ def trained(checkpoints, lessons):
 
 def test_adapter_survives_the_disk(trained, seen, tmp_path):
     save_policy(trained, tmp_path / "p")
-    again = open_policy(tmp_path / "p", task="snake", size=6, dtype=torch.float32)
+    again = open_policy(tmp_path / "p", task=SnakeTask(6), dtype=torch.float32)
     assert np.array_equal(HfPolicy(trained).logits(seen), HfPolicy(again).logits(seen))
     assert not any(weight.requires_grad for weight in again.model.parameters())
     assert (again.words, again.hint, again.adapter, again.origin) == (trained.words, True, LORA, trained.origin)
@@ -360,7 +362,7 @@ def test_merged_adapter_is_a_plain_checkpoint(checkpoints, lessons, seen, tmp_pa
     save_policy(policy, tmp_path / "merged", merge=True)
     assert not (tmp_path / "merged" / ADAPTER).exists()
     expected = open_policy(tmp_path / "adapter", quantisation="none", dtype=torch.float32)
-    merged = open_policy(tmp_path / "merged", size=6, dtype=torch.float32)
+    merged = open_policy(tmp_path / "merged", task=SnakeTask(6), dtype=torch.float32)
     assert np.allclose(HfPolicy(expected).logits(seen), HfPolicy(merged).logits(seen), atol=1e-5)
     plain = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
     assert np.allclose(own_logits(replace(merged, model=plain), seen), own_logits(expected, seen), atol=2e-5)
@@ -370,17 +372,17 @@ def test_merged_adapter_is_a_plain_checkpoint(checkpoints, lessons, seen, tmp_pa
 
 
 def test_whole_models_too(checkpoints, lessons, seen, tmp_path):
-    policy = load_base(checkpoints["llama"], encoding="cells", **TINY)
+    policy = load_base(checkpoints["llama"], **TINY | {"encoding": "cells"})
     losses = train(policy, lessons, steps=4)
     assert losses[-1] < losses[0]
     save_policy(policy, tmp_path / "p")
-    again = open_policy(tmp_path / "p", task="snake", size=6, dtype=torch.float32)
+    again = open_policy(tmp_path / "p", task=SnakeTask(6), dtype=torch.float32)
     assert np.array_equal(HfPolicy(policy).logits(seen), HfPolicy(again).logits(seen))
     assert again.encoding.name == "cells"
 
 
 def test_snake_gpt_by_the_same_door(untrained, tmp_path):
-    policy = open_policy(untrained, task="snake", size=6)
+    policy = open_policy(untrained, task=SnakeTask(6))
     assert isinstance(policy, SnakeGPT)
     save_policy(policy, tmp_path / "p")
     assert isinstance(open_policy(tmp_path / "p"), SnakeGPT)
@@ -396,12 +398,12 @@ def test_models_that_are_not_here(tmp_path, checkpoints, monkeypatch):
     with pytest.raises(
         SurroundingsError, match=r"google/gemma-2-9b is not on this machine.*`hf download google/gemma-2-9b`"
     ) as found:
-        load_base("google/gemma-2-9b", "snake", 6)
+        load_base("google/gemma-2-9b", SnakeTask(6), encoding="json")
     assert str(tmp_path) in str(found.value)
     with pytest.raises(UsageError, match="is no directory, and no name of a model"):
-        load_base(tmp_path / "no" / "such" / "place", "snake", 6)
+        load_base(tmp_path / "no" / "such" / "place", SnakeTask(6), encoding="json")
     with pytest.raises(UsageError, match=r"config\.json is missing"):
-        load_base(tmp_path, "snake", 6)
+        load_base(tmp_path, SnakeTask(6), encoding="json")
     # As the Hub's client lays a model out that it has fetched.
     kept = tmp_path / "models--google--gemma-2-9b"
     shutil.copytree(checkpoints["gemma"], kept / "snapshots" / ("a" * 40))
@@ -410,19 +412,19 @@ def test_models_that_are_not_here(tmp_path, checkpoints, monkeypatch):
     policy = load_base("google/gemma-2-9b", **TINY)
     assert (policy.origin.name, policy.origin.revision) == ("google/gemma-2-9b", "a" * 40)
     with pytest.raises(SurroundingsError, match="--revision v2"):
-        load_base("google/gemma-2-9b", "snake", 6, revision="v2")
+        load_base("google/gemma-2-9b", SnakeTask(6), encoding="json", revision="v2")
 
 
 def test_other_tasks_boards_and_observations(trained, task, tmp_path):
     save_policy(trained, tmp_path / "p")
-    with pytest.raises(UsageError, match="board size 6, found board size 8"):
-        open_policy(tmp_path / "p", size=8)
-    with pytest.raises(UsageError, match="task snake, found task chess"):
-        open_policy(tmp_path / "p", task="chess")
+    with pytest.raises(UsageError, match="size 6, found size 8"):
+        open_policy(tmp_path / "p", task=SnakeTask(8))
+    with pytest.raises(UsageError, match="the game snake, found balance"):
+        open_policy(tmp_path / "p", task=BalanceTask())
     with pytest.raises(UsageError, match="boards of 6, found observations of size 8"):
         trained.encode(random_batch(8, 1, 0, np.random.default_rng(1)))
     with pytest.raises(UsageError, match="encoding 'morse' is not known"):
-        load_base(trained.origin.name, "snake", 6, encoding="morse")
+        load_base(trained.origin.name, SnakeTask(6), encoding="morse")
     trained.model.config.max_position_embeddings, limit = 40, trained.model.config.max_position_embeddings
     with pytest.raises(UsageError, match="reads 40; choose a shorter encoding"):
         trained.encode(task.positions(1, 4).observations())

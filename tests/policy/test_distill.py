@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from trl import DPOConfig, DPOTrainer
 
 from ouroloop.envs.snake.engine.games import SnakeEngine
+from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.bases import load_base
 from ouroloop.policy.distill.fit import DistillConfig, distill
 from ouroloop.policy.distill.imitation import (
@@ -173,7 +174,7 @@ def test_what_is_preferred():
 
 
 def test_pairs_are_the_students_blunders_and_what_it_does_well(task, untrained, tmp_path):
-    student = LocalPolicy(create(6, "snake", TINY.shape, 9, "cells"))
+    student = LocalPolicy(create(SnakeTask(6), TINY.shape, 9, "cells"))
     teacher = LocalPolicy(untrained)
     pairs = collect_pairs(task, student, teacher, "oracle", 400, stage(tmp_path))
     regret = task.regret(SnakeEngine.of(pairs.positions))
@@ -193,7 +194,7 @@ def test_pairs_are_the_students_blunders_and_what_it_does_well(task, untrained, 
 
 
 def test_preferences_are_learned(task, untrained, tmp_path):
-    policy = create(6, "snake", TINY.shape, 9, "cells")
+    policy = create(SnakeTask(6), TINY.shape, 9, "cells")
     part = stage(tmp_path, steps=25, batch=64, learning_rate=5e-3)
     pairs = collect_pairs(task, LocalPolicy(policy), LocalPolicy(untrained), "teacher", 400, part)
     with quiet():
@@ -217,7 +218,7 @@ def test_states_are_what_the_head_reads(task, untrained):
 
 
 def test_any_language_model_can_teach(task, tmp_path):
-    policy = load_base(checkpoint(tmp_path / "llama", "llama"), task="snake", size=6, dtype=torch.float32)
+    policy = load_base(checkpoint(tmp_path / "llama", "llama"), task=SnakeTask(6), encoding="json", dtype=torch.float32)
     guide, seen = Guide(policy), task.positions(3, 20).observations()
     states = prompt_states(policy, seen)
     assert states.shape == (20, guide.width)
@@ -227,7 +228,7 @@ def test_any_language_model_can_teach(task, tmp_path):
 
 def imitation(task, untrained, tmp_path, **changes):
     """A student of another encoding, its stage and its buffer."""
-    student, part = create(6, "snake", TINY.shape, 9, "cells"), stage(tmp_path)
+    student, part = create(SnakeTask(6), TINY.shape, 9, "cells"), stage(tmp_path)
     settings = {"expert": "cycle", "positions": 300, "noise": 0.0, "temperature": 2.0, "on_policy": 0.25, "rounds": 2}
     supply = Supply(**(settings | {"round_positions": 100, "mixing": 0.5} | changes))
     return student, part, Buffer(task, Guide(load(untrained)), student, supply, part, states=True)
@@ -277,7 +278,7 @@ def test_a_teacher_strays_at_a_rate(task, untrained):
 
 
 def test_a_projector_goes_as_it_came():
-    policy = create(6, "snake", TINY.shape, 1)
+    policy = create(SnakeTask(6), TINY.shape, 1)
     names = set(policy.model.state_dict())
     with projected(policy.model, 24, 5):
         assert policy.model.projector.weight.shape == (24, 16)
@@ -308,7 +309,7 @@ def test_every_stage_and_an_untouched_teacher(task, untrained, tmp_path):
     before, told = digest(untrained), []
     report = distill(task, untrained, TINY, 7, tmp_path / "a", lambda *args: told.append(args))
     assert digest(untrained) == before
-    student = load(tmp_path / "a", task="snake", size=6)
+    student = load(tmp_path / "a", task=SnakeTask(6))
     assert student.encoding.name == "cells"
     assert student.model.config.hidden_size == 16
     assert report.steps == len(report.loss) == 4 + 4 + 3 + 2
@@ -382,7 +383,7 @@ def test_refusals(task, untrained, tmp_path):
     ):
         with pytest.raises(UsageError, match=match):
             distill(task, untrained, TINY.model_copy(update=changes), 1, tmp_path / "a")
-    save(create(8, "snake", TINY.shape, 1), tmp_path / "larger")
-    with pytest.raises(UsageError, match="board size 8"):
+    save(create(SnakeTask(8), TINY.shape, 1), tmp_path / "larger")
+    with pytest.raises(UsageError, match="size 8, found size 6"):
         distill(task, tmp_path / "larger", TINY, 1, tmp_path / "a")
     assert [path.name for path in tmp_path.iterdir()] == ["larger"]

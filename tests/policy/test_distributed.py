@@ -120,7 +120,7 @@ def test_two_processes_train_as_one(by_one, tmp_path, name):
     ours, theirs = (load_file(path / "model.safetensors") for path in (single, tmp_path / "policy"))
     assert ours.keys() == theirs.keys()
     assert max(float((ours[key] - theirs[key]).abs().max()) for key in ours) < DRIFT
-    assert LocalPolicy(tmp_path / "policy").policy.size == 6
+    assert LocalPolicy(tmp_path / "policy").policy.encoding.settings == {"size": 6}
 
     # A failure of the main process is every process's.
     assert main["failure"] == "KeyError: 'no such thing'"

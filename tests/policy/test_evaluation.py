@@ -148,7 +148,7 @@ def test_the_document_has_what_the_design_promises(task, seeds):
     assert document["path_optimality"] == found.outcomes.path_optimality.mean()
     assert document["decisions_per_s"] == pytest.approx(found.outcomes.steps.sum() / found.seconds)
     assert sum(document["causes"].values()) == pytest.approx(1)
-    assert document["starved"] == document["causes"]["starved"] == (found.outcomes.cause == task.causes.index("starved")).mean()
+    assert document["causes"]["starved"] == (found.outcomes.cause == task.causes.index("starved")).mean()
     assert (document["choice"], document["tokens_per_s"]) == ("greedy", None)
 
 

@@ -555,7 +555,7 @@ def test_alarms_that_are_asked_to_stop_do(task, beginner, tmp_path):
 def test_refusals(task, beginner, tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="nobody"):
         train_grpo(task, beginner, nothing, lambda progress: 0.0, changed(continuation="nobody"), 1, tmp_path / "a")
-    with pytest.raises(UsageError, match="board size 6, found board size 8"):
+    with pytest.raises(UsageError, match="size 6, found size 8"):
         train_grpo(SnakeTask(8), beginner, nothing, lambda progress: 0.0, TINY, 1, tmp_path / "a")
     monkeypatch.setenv("LOCAL_RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
@@ -611,7 +611,9 @@ def test_any_language_policy_is_improved(task, tmp_path, kind, sampler):
 
 def test_an_adapter_of_a_base_is_improved_from_a_directory_and_goes_on_after_a_cut(task, tmp_path):
     """In bfloat16, in which sampler and trainer differ by roundings."""
-    base = load_base(checkpoint(tmp_path / "base", "qwen"), "snake", 6, adapter=LoraSettings(rank=2), dtype=torch.bfloat16)
+    base = load_base(
+        checkpoint(tmp_path / "base", "qwen"), SnakeTask(6), encoding="json", adapter=LoraSettings(rank=2), dtype=torch.bfloat16
+    )
     save_policy(base, tmp_path / "start")
     config = changed(EXAMINED, steps=5, checkpoint=2, truth_games=2)
 

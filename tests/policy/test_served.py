@@ -16,6 +16,7 @@ import torch
 from torch.nn import functional
 
 from ouroloop.envs.snake.encodings import ACTIONS, encoding_of
+from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.play import play
 from ouroloop.policy.serving.local import LocalPolicy
 from ouroloop.policy.serving.served import PROMPTS, ServedPolicy
@@ -160,7 +161,7 @@ def test_refuses_what_is_not_json(script):
 
 @pytest.mark.parametrize("heads", [2, 4, 8])
 def test_wider_heads_change_nothing(task, heads):
-    policy = create(6, "snake", Shape(hidden=32, heads=heads, intermediate=48, layers=3), 2)
+    policy = create(SnakeTask(6), Shape(hidden=32, heads=heads, intermediate=48, layers=3), 2)
     wide = widened(policy)
     assert wide.model.config.head_dim == 32
     observations = task.positions(5, 60).observations()
@@ -172,15 +173,15 @@ def test_wider_heads_change_nothing(task, heads):
 
 
 def test_only_narrow_heads_are_widened(tmp_path):
-    fits = create(6, "snake", Shape(hidden=64, heads=2), 2)
+    fits = create(SnakeTask(6), Shape(hidden=64, heads=2), 2)
     assert widened(fits) is fits
     save(fits, tmp_path / "fits")
-    save(create(6, "snake", TINY, 2), tmp_path / "narrow")
+    save(create(SnakeTask(6), TINY, 2), tmp_path / "narrow")
     assert servable(tmp_path / "fits", tmp_path / "room") == tmp_path / "fits"
     assert servable(tmp_path / "narrow", tmp_path / "room") == tmp_path / "room"
     assert load(tmp_path / "room").model.config.head_dim in WIDTHS
     with pytest.raises(UsageError, match="heads of 272"):
-        widened(create(6, "snake", Shape(hidden=272, heads=1), 2))
+        widened(create(SnakeTask(6), Shape(hidden=272, heads=1), 2))
 
 
 def test_names_the_ways_to_an_environment(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from transformers import LlamaForCausalLM
 from ouroloop.envs.snake.encodings import ACTIONS, EOS
 from ouroloop.envs.snake.encodings.board import free_moves
 from ouroloop.envs.snake.engine.games import SnakeEngine
+from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.bases import open_policy, player_of
 from ouroloop.policy.play import play
 from ouroloop.policy.serving.local import LocalPolicy
@@ -73,7 +74,7 @@ def test_lessons_survive_the_disk(task, tmp_path):
 
 def test_loss_is_that_of_the_masked_sequence(task):
     """The same number as Hugging Face's own loss over prompt, action and end, with prompt and padding masked."""
-    policy = create(6, "snake", Shape(hidden=32, intermediate=48), 3)
+    policy = create(SnakeTask(6), Shape(hidden=32, intermediate=48), 3)
     lessons = teach(task, PLAIN, 40, 2, noise=0.1)
     ids, mask = policy.encode(lessons.positions)
     loss, logits = lesson_loss(policy.model, policy, ids, mask, torch.from_numpy(lessons.targets))

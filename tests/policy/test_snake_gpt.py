@@ -7,16 +7,18 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.serving import local
 from ouroloop.policy.serving.local import LocalPolicy
 from ouroloop.policy.settings import Shape
 from ouroloop.policy.snake_gpt import CARD, create, load, save
 from ouroloop.protocols.errors import UsageError
+from tests.games.balance.task import BalanceTask
 
 
 def test_auto_classes_load_it(untrained, task):
     model, tokenizer = AutoModelForCausalLM.from_pretrained(untrained), AutoTokenizer.from_pretrained(untrained)
-    policy = LocalPolicy(untrained, task="snake", size=6)
+    policy = LocalPolicy(untrained, task=SnakeTask(6))
     observations = task.positions(1, 32).observations()
     batch = tokenizer(policy.policy.encoding.texts(observations), padding=True, return_tensors="pt")
     with torch.inference_mode():
@@ -28,7 +30,7 @@ def test_auto_classes_load_it(untrained, task):
 
 @pytest.mark.parametrize("shape", [Shape(layers=1), Shape(layers=3, heads=2, hidden=32)])
 def test_fast_forward_equals_the_model(shape, task):
-    policy = create(6, "snake", shape, 5)
+    policy = create(SnakeTask(6), shape, 5)
     # Gains other than 1, or folding them into the matrices would go untested.
     with torch.no_grad():
         for name, weight in policy.model.named_parameters():
@@ -67,7 +69,7 @@ def test_prompts_are_cut_into_parts_between_them(untrained, task, monkeypatch):
 
 
 def test_bfloat16_is_near_and_repeats_itself(task):
-    policy = create(6, "snake", Shape(), 3)
+    policy = create(SnakeTask(6), Shape(), 3)
     exact, near = LocalPolicy(policy), LocalPolicy(policy, precision="bfloat16")
     observations = task.positions(4, 300).observations()
     logits, expected = near.logits(observations), exact.logits(observations)
@@ -80,7 +82,7 @@ def test_bfloat16_is_near_and_repeats_itself(task):
 
 
 def test_refresh_sees_new_weights(task):
-    policy = create(6, "snake", Shape(hidden=16), 1)
+    policy = create(SnakeTask(6), Shape(hidden=16), 1)
     player = LocalPolicy(policy)
     observations = task.positions(1, 4).observations()
     before = player.logits(observations)
@@ -92,7 +94,7 @@ def test_refresh_sees_new_weights(task):
 
 
 def test_same_seed_same_weights():
-    first, second, other = (create(6, "snake", Shape(), seed).model.state_dict() for seed in (1, 1, 2))
+    first, second, other = (create(SnakeTask(6), Shape(), seed).model.state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not torch.equal(first["model.embed_tokens.weight"], other["model.embed_tokens.weight"])
 
@@ -100,14 +102,14 @@ def test_same_seed_same_weights():
 def test_refusals(untrained, tmp_path):
     with pytest.raises(UsageError, match="no policy directory"):
         load(tmp_path)
-    with pytest.raises(UsageError, match="board size 6, found board size 8"):
-        load(untrained, size=8)
-    with pytest.raises(UsageError, match="task snake, found task chess"):
-        load(untrained, task="chess")
+    with pytest.raises(UsageError, match="size 6, found size 8"):
+        load(untrained, task=SnakeTask(8))
+    with pytest.raises(UsageError, match="the game snake, found balance"):
+        load(untrained, task=BalanceTask())
 
 
 def test_refuses_other_vocabulary_and_damage(tmp_path):
-    policy = create(6, "snake", Shape(hidden=16), 1)
+    policy = create(SnakeTask(6), Shape(hidden=16), 1)
     save(policy, tmp_path / "p")
     card = json.loads((tmp_path / "p" / CARD).read_text())
     (tmp_path / "p" / CARD).write_text(json.dumps(card | {"size": 8}))

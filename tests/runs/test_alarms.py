@@ -85,7 +85,7 @@ def test_alarms_are_in_the_ledger_and_what_stops_a_training_rejects_its_candidat
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("alarms") / "start"
-    save(create(6, "snake", Shape(hidden=32, intermediate=48), 1), out)
+    save(create(SnakeTask(6), Shape(hidden=32, intermediate=48), 1), out)
     return out
 
 

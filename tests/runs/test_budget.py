@@ -14,7 +14,9 @@ def test_a_kind_of_candidate_has_the_price_of_the_role_that_proposes_it(tmp_path
     assert price == {"reward": 0.0, "patch": 3.0}
     ledger = Ledger(tmp_path / "ledger.sqlite", "create")
     for kind in price:
-        ledger.record(f"0/propose/{kind}/chat/0", "chat.complete", {}, {"tokens_in": 900_000, "tokens_out": 100_000})
+        ledger.record(
+            f"0/propose/{kind}/chat/0", "chat.complete", {}, {"text": "", "tokens_in": 900_000, "tokens_out": 100_000}
+        )
     used = totals(ledger, price)
     assert (used.tokens, used.cost_usd) == (2_000_000, 3.0)
 

@@ -68,7 +68,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def adapted(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A policy directory: an adapter on that base."""
     out = tmp_path_factory.mktemp("start") / "adapted"
-    save_policy(load_base(base, "snake", 6, adapter=LoraSettings(rank=2), dtype=torch.float32), out)
+    save_policy(load_base(base, SnakeTask(6), encoding="json", adapter=LoraSettings(rank=2), dtype=torch.float32), out)
     return out
 
 
@@ -77,7 +77,7 @@ def adapted(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("start.policy=snake-gpt-6x7", UsageError, "did you mean snake-gpt-6x6"),
         ("start.policy=nowhere", UsageError, "no directory and no shipped policy"),
-        ("start.policy=snake-gpt-10x10", UsageError, "board size 10, found board size 6"),
+        ("start.policy=snake-gpt-10x10", UsageError, "size 10, found size 6"),
         (f"start.policy={Path(__file__).parent}", UsageError, "no policy directory"),
         ("sft.base=owner/model-that-is-not-here", SurroundingsError, "hf download owner/model-that-is-not-here"),
     ],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.snake_gpt import create
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def flops_per_token(config: SftConfig, size: int, length: float) -> float:
         size: side of the board.
         length: tokens of a prompt and its answer, T.
     """
-    model = create(size, "snake", config.shape, 0, config.encoding).model
+    model = create(SnakeTask(size), config.shape, 0, config.encoding).model
     weights: int = sum(weight.numel() for weight in model.parameters())
     return 6.0 * weights + 12.0 * config.shape.layers * config.shape.hidden * length
 

@@ -76,4 +76,4 @@ def _length(task: SnakeTask, config: SftConfig) -> float:
     from ouroloop.policy.sft.data import Teaching, teach
 
     lessons = teach(task, Teaching("early", 0.0, equals=True), 4096, 1, noise=config.noise)
-    return float(encoding_of(config.encoding, 10).encode_batch(lessons.positions)[1].sum(axis=1).mean()) + 1
+    return float(encoding_of(task, config.encoding).encode_batch(lessons.positions)[1].sum(axis=1).mean()) + 1

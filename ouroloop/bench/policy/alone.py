@@ -91,13 +91,14 @@ def measure_shipped(report: Report, *, seed: int) -> dict[str, Any]:
 def shipped(name: str, seed: int) -> dict[str, Any]:
     """Return what a shipped policy comes to, beside what others do on its board."""
     folder = find_policy(name)
-    policy = open_policy(folder, task="snake")
-    found = played(SnakeTask(policy.size), player_of(policy), SHIPPED_GAMES, seed, workers=cores())
-    compared = policy.size == ANCHORS_SIZE
+    policy = open_policy(folder)
+    size = int(policy.encoding.settings["size"])
+    found = played(SnakeTask(size), player_of(policy), SHIPPED_GAMES, seed, workers=cores())
+    compared = size == ANCHORS_SIZE
     return {
         "policy": name,
-        "size": policy.size,
-        "max_score": policy.size**2 - 3,
+        "size": size,
+        "max_score": size**2 - 3,
         "parameters": int(policy.model.num_parameters()),
         "mb": significant(sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 1e6, 3),
         **found,
@@ -126,6 +127,6 @@ def played(task: SnakeTask, player: Policy, games: int, seed: int, *, workers: i
         "win_rate": significant(found["win_rate"]),
         "path_optimality": significant(found["path_optimality"]),
         "steps_mean": significant(found["steps_mean"]),
-        "starved": significant(found["starved"]),
+        "starved": significant(found["causes"]["starved"]),
         "decisions_per_s": significant(found["decisions_per_s"]),
     }

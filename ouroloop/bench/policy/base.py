@@ -12,6 +12,7 @@ from typing import Final
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.bases import load_base, save_policy
 from ouroloop.policy.settings import Shape
 from ouroloop.policy.snake_gpt import create, quiet
@@ -31,7 +32,7 @@ def write_checkpoint(folder: Path, shape: Shape, joined: Sequence[tuple[str, str
     """
     folder.mkdir(parents=True, exist_ok=True)
     with quiet():
-        create(ENCODING[1], "snake", shape, 0, ENCODING[0]).model.save_pretrained(folder)
+        create(SnakeTask(ENCODING[1]), shape, 0, ENCODING[0]).model.save_pretrained(folder)
     write_tokenizer(folder, joined)
     return folder
 
@@ -57,5 +58,5 @@ def write_tokenizer(folder: Path, joined: Sequence[tuple[str, str]] = (), *, shi
 def write_policy(out: Path, size: int, shape: Shape) -> Path:
     """Write the policy directory of such a base, all of its weights its own, and return it."""
     checkpoint = write_checkpoint(out.with_name(f"{out.name}-base"), shape)
-    save_policy(load_base(checkpoint, "snake", size), out)
+    save_policy(load_base(checkpoint, SnakeTask(size), encoding="json"), out)
     return out

@@ -73,7 +73,7 @@ def row(kind: Kind, size: int, seconds: float, out: Path) -> dict[str, Any]:
         "score": scored(found[False]),
         "sampled_score": scored(found[True]) if True in found else None,
         "win_rate": significant(found[False]["win_rate"]),
-        "starved": significant(found[False]["starved"]),
+        "starved": significant(found[False]["causes"]["starved"]),
         "max_score": size * size - 3,
     }
 

@@ -26,6 +26,7 @@ from safetensors.numpy import load_file
 from ouroloop.bench.policy.base import write_checkpoint, write_policy, write_tokenizer
 from ouroloop.bench.policy.starved import MARK, call
 from ouroloop.bench.timing import Report
+from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.settings import Shape
 from ouroloop.policy.snake_gpt import CARD, create, save
 
@@ -132,14 +133,14 @@ def plain_lines(text: str) -> list[str]:
 def all_cases(scratch: Path) -> list[Case]:
     """Return the cases, with what they need written to a folder."""
     start = scratch / "start"
-    save(create(SIZE, "snake", Shape(), 0), start)
+    save(create(SnakeTask(SIZE), Shape(), 0), start)
     write_policy(scratch / "base", SIZE, WIDE)
     return [*wrong_checkpoints(scratch), *little_memory(scratch), *not_finite(scratch), *unknown_names(scratch)]
 
 
 def wrong_checkpoints(scratch: Path) -> list[Case]:
     """Return checkpoints of another board or vocabulary, and a tokenizer without a token for the actions."""
-    board = ("trained for board size 6, found board size 10", "train one for it")
+    board = ("trained for size 6, found size 10", "train one for it")
     other = shutil.copytree(scratch / "start", scratch / "other-vocabulary")
     (other / CARD).write_text((other / CARD).read_text().replace('"path"', '"json"'))
     mixed = shutil.copytree(scratch / "base", scratch / "other-tokenizer")

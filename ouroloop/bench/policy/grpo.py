@@ -53,7 +53,7 @@ def _size(size: int, seconds: float, report: Report, done: float, scratch: Path)
 
     # So small a rate that both sides go on sampling from the policy that they begin with.
     config, start = GrpoConfig(learning_rate=1e-7, sampler="vocabulary", variant="dr_grpo"), scratch / f"start-{size}"
-    policy = create(size, "snake", Shape(), 0)
+    policy = create(SnakeTask(size), Shape(), 0)
     save(policy, start)
     with quiet():
         ground = lay_out(SnakeTask(size), start, config, POSITIONS, 0)

@@ -45,13 +45,13 @@ def measure(report: Report, *, seed: int) -> dict[str, Any]:
     def told(before: float, name: str) -> Progress:
         return lambda _, done, figures: report(f"quantising {name}", before + done / 2)
 
-    sizes = {name: open_policy(find_policy(name), task="snake").size for name in shipped_policies()}
+    sizes = {name: int(open_policy(find_policy(name)).encoding.settings["size"]) for name in shipped_policies()}
     name = min(sizes, key=lambda one: sizes[one])
     task = SnakeTask(sizes[name])
     found = compare(find_policy(name), task, GAMES, positions=POSITIONS, seed=seed, progress=told(0.0, name))
     with tempfile.TemporaryDirectory() as scratch:
         base = write_policy(Path(scratch) / "base", BASE_SIZE, BASE)
-        parameters = int(open_policy(base, task="snake").model.num_parameters())
+        parameters = int(open_policy(base).model.num_parameters())
         task = SnakeTask(BASE_SIZE)
         unscored = compare(base, task, 1, positions=BASE_POSITIONS, seed=seed, progress=told(0.5, "a base"))
     base_rows = [row("a base", one) | {"score": None} for one in unscored]

@@ -49,7 +49,7 @@ def measure(seconds: float, report: Report) -> dict[str, Any]:
     threads(1)
     folder = find_policy(POLICY)
     policy = load(folder)
-    bank = SnakeTask(policy.size).positions(SEED, POSITIONS).observations()
+    bank = SnakeTask(int(policy.encoding.settings["size"])).positions(SEED, POSITIONS).observations()
     bank = bank.take(np.random.default_rng(SEED).permutation(POSITIONS))
     ids, mask = policy.encode(bank)
     players = {f"ours {precision}": LocalPolicy(policy, precision=precision).logits for precision in PRECISIONS}

@@ -10,6 +10,7 @@ import numpy as np
 from ouroloop.bench.peers.general_tokens import general_tokens, least_tokens
 from ouroloop.bench.timing import significant
 from ouroloop.envs.snake.encodings import Encoding, encoding_of
+from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.serving.local import LocalPolicy
 from ouroloop.policy.settings import Shape
 from ouroloop.policy.snake_gpt import create
@@ -21,7 +22,7 @@ SMALLEST: Final = Shape(hidden=16, layers=1, heads=1, intermediate=16)
 
 def cases(name: str, size: int, seen: Observations) -> dict[str, Callable[[], int]]:
     """Return work on a batch: to ids, back to states, and to logits by a Snake-GPT of the default shape."""
-    encoding, policy = encoding_of(name, size), LocalPolicy(create(size, "snake", Shape(), 0, name))
+    encoding, policy = encoding_of(name, size), LocalPolicy(create(SnakeTask(size), Shape(), 0, name))
     ids, _ = encoding.encode_batch(seen)
 
     def encodes() -> int:
@@ -42,7 +43,7 @@ def prompts(encoding: Encoding, seen: Observations) -> dict[str, Any]:
     tokens = encoding.encode_batch(seen)[1].sum(axis=1)
     texts = encoding.texts(seen)
     parameters = {
-        kind: int(create(encoding.size, "snake", shape, 0, encoding.name).model.num_parameters())
+        kind: int(create(SnakeTask(encoding.size), shape, 0, encoding.name).model.num_parameters())
         for kind, shape in (("smallest", SMALLEST), ("default", Shape()))
     }
     return {

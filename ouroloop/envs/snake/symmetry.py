@@ -98,3 +98,21 @@ def check_symmetric(teacher: str) -> None:
     if teacher not in SYMMETRIC:
         found = f"symmetry = true with the teacher {teacher!r}, who does not play a position and its mirror image alike"
         raise UsageError(f"{found}: choose one of {', '.join(SYMMETRIC)}, or symmetry = false")
+
+
+class BoardSymmetry:
+    """The symmetries of the square, as `protocols.ports.Symmetry`."""
+
+    count: Final = SYMMETRIES
+
+    def check(self, teacher: str) -> None:
+        """Refuse a teacher who does not play a position and its image alike; raises UsageError."""
+        check_symmetric(teacher)
+
+    def images(self, observations: Observations, which: NDArray[np.integer]) -> Observations:
+        """Return the images of positions."""
+        return transform(observations, which)
+
+    def targets(self, targets: NDArray[np.float32], which: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return the targets of the images."""
+        return permute_targets(targets, which)

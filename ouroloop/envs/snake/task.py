@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from ouroloop.envs.snake import rollout
 from ouroloop.envs.snake.drawing import render
+from ouroloop.envs.snake.encodings import ENCODINGS, Encoding, encoding_of
 from ouroloop.envs.snake.engine.features import FEATURES
 from ouroloop.envs.snake.engine.games import SnakeEngine
 from ouroloop.envs.snake.engine.settings import checked_settings, checked_size
 from ouroloop.envs.snake.engine.state import CAUSES
 from ouroloop.envs.snake.oracle import regret as oracle
+from ouroloop.envs.snake.symmetry import BoardSymmetry
 from ouroloop.envs.snake.teachers import teach as teachers
 from ouroloop.protocols.ports import Engine
 from ouroloop.protocols.records import Ending, Frozen, Observations, Outcomes, ToolkitFunction
@@ -136,6 +138,7 @@ class SnakeTask:
         self.toolkit: tuple[ToolkitFunction, ...] = toolkit_functions()
         self.toolkit_source: str = toolkit_source()
         self.start_controller: str = START_CONTROLLER
+        self.encodings: tuple[str, ...] = tuple(ENCODINGS)
 
     def _best_score(self) -> int | None:
         """Return the free cells beyond the start length; None where walls differ from game to game."""
@@ -167,6 +170,15 @@ class SnakeTask:
         from ouroloop.envs.snake.drawing.show import SnakeDrawing
 
         return SnakeDrawing(self.actions)
+
+    @property
+    def symmetry(self) -> BoardSymmetry:
+        """The square's."""
+        return BoardSymmetry()
+
+    def encoding(self, name: str) -> Encoding:
+        """Return an encoding of these boards; raises UsageError for an unknown one, or a board too large for any."""
+        return encoding_of(name, self.size)
 
     def engine(self, seeds: NDArray[np.uint64]) -> SnakeEngine:
         """Return fresh games, one per seed: (B,) uint64."""

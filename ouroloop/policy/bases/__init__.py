@@ -1,6 +1,6 @@
 """Bases: language models that were made for something else, trained to play as they are or by an adapter.
 
-- `load_base(name_or_dir, task, size, ...)`: any causal language model of Hugging Face's as a `Base`, which is a
+- `load_base(name_or_dir, task, ...)`: any causal language model of Hugging Face's as a `Base`, which is a
   `language.LanguagePolicy`; with LoRA, or QLoRA on 8- or 4-bit weights.
 - `save_policy`, `open_policy`: policy directories, of bases and of Snake-GPT alike.
 - `train_in_float32`: for trainings by TRL, which would round adapters.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ouroloop.envs.snake.encodings import Encoding
-from ouroloop.envs.snake.hints import with_hints
 from ouroloop.policy.bases.origin import Origin
 from ouroloop.policy.bases.words import Words, padded, plain_ids
 from ouroloop.policy.settings import LoraSettings, Quantisation
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ouroloop.protocols.encoding import Encoding
     from ouroloop.protocols.records import Observations
 
 
@@ -26,12 +25,12 @@ class Base:
     Args:
         model: a `transformers` model, within a `peft` model where there is an adapter.
         tokenizer: its own, which pads on the left.
-        encoding: what the boards are written in, as text.
+        encoding: what the positions are written in, as text.
         task: name of the game.
         words: the tokens of actions, end and padding.
         origin: which base it is.
         quantisation: of its linear layers.
-        hint: the prompts end with the food's distance.
+        hint: the prompts end with the game's hint.
         adapter: settings of the adapter; None where all weights are the policy's own.
     """
 
@@ -44,11 +43,6 @@ class Base:
     quantisation: Quantisation
     hint: bool
     adapter: LoraSettings | None
-
-    @property
-    def size(self) -> int:
-        """Side of the boards."""
-        return self.encoding.size
 
     @property
     def actions(self) -> tuple[int, ...]:
@@ -69,19 +63,15 @@ class Base:
         """Return the prompts as text, without what the tokenizer puts before them.
 
         Raises:
-            UsageError: the observations are of another board size.
+            UsageError: the observations are of a game with other settings.
         """
-        found = int(observations.constants["size"])
-        if found != self.size:
-            raise UsageError(f"this policy is for boards of {self.size}, found observations of size {found}")
-        texts = self.encoding.texts(observations)
-        return with_hints(texts, observations) if self.hint else texts
+        return self.encoding.hinted(observations) if self.hint else self.encoding.texts(observations)
 
     def encode(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Return the prompts, ids (B, L) int32 and mask (B, L) bool, padded on the left.
 
         Raises:
-            UsageError: the observations are of another board size, or a prompt is longer than the model can read.
+            UsageError: the observations are of a game with other settings, or a prompt is longer than the model can read.
         """
         rows = [(*self.words.opening, *row) for row in plain_ids(self.tokenizer, self.texts(observations))]
         longest = max(map(len, rows), default=0)

@@ -12,36 +12,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from safetensors import safe_open
 
 from ouroloop.atomic import whole_directory
-from ouroloop.envs.snake.encodings import encoding_of
 from ouroloop.policy import snake_gpt
 from ouroloop.policy.bases.adapter import prepare_quantised
 from ouroloop.policy.bases.base import Base
 from ouroloop.policy.bases.loading import UNREADABLE, fast_dtype, keep_layout, read_model, read_tokenizer, unreadable
 from ouroloop.policy.bases.origin import Origin, find_checkpoint
+from ouroloop.policy.card import GameCard, encoding_for
 from ouroloop.policy.settings import LoraSettings, Quantisation
 from ouroloop.policy.snake_gpt import SnakeGPT, quiet
 from ouroloop.protocols.errors import UsageError
 
 if TYPE_CHECKING:
     from ouroloop.policy.language import LanguagePolicy
+    from ouroloop.protocols.ports import Task
 
 CARD = "base.json"
 ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 
 
-class Card(BaseModel):
+class Card(GameCard):
     """What `base.json` says; `fingerprint` and `actions` are held against the base when it is opened."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     format: Literal[1] = 1
-    task: str
-    size: int = Field(ge=4)
-    encoding: str
     hint: bool
     weights: Literal["adapter", "whole"]
     base: str
@@ -88,20 +84,19 @@ def save_base(policy: Base, folder: Path, *, merge: bool = False) -> None:
             if policy.adapter is not None:
                 _merge(origin, folder)
             policy.tokenizer.save_pretrained(folder)
-    card = Card(
-        task=policy.task,
-        size=policy.size,
-        encoding=policy.encoding.name,
-        hint=policy.hint,
-        weights=kept,
-        base=origin.name,
-        revision=origin.revision,
-        fingerprint=origin.fingerprint,
-        quantisation=policy.quantisation if kept == "adapter" else "none",
-        adapter=policy.adapter if kept == "adapter" else None,
-        actions=policy.actions,
-    )
-    (folder / CARD).write_text(card.model_dump_json() + "\n")
+    card = {
+        "task": policy.task,
+        "encoding": policy.encoding.name,
+        "hint": policy.hint,
+        "weights": kept,
+        "base": origin.name,
+        "revision": origin.revision,
+        "fingerprint": origin.fingerprint,
+        "quantisation": policy.quantisation if kept == "adapter" else "none",
+        "adapter": policy.adapter if kept == "adapter" else None,
+        "actions": policy.actions,
+    }
+    (folder / CARD).write_text(Card.model_validate({**policy.encoding.settings, **card}).text())
 
 
 def _write_adapter(policy: Base, folder: Path) -> None:
@@ -129,8 +124,7 @@ def _merge(origin: Origin, folder: Path) -> None:
 def open_policy(
     path: Path,
     *,
-    task: str | None = None,
-    size: int | None = None,
+    task: Task | None = None,
     trainable: bool = False,
     quantisation: Quantisation | None = None,
     dtype: torch.dtype | None = None,
@@ -141,8 +135,7 @@ def open_policy(
 
     Args:
         path: the policy directory.
-        task: refuse a policy of another task.
-        size: refuse a policy of another board size.
+        task: the game that it is to play; the installed one that its card names by default.
         trainable: let the adapter of a base be trained on.
         quantisation: of a base's linear layers; as it was trained by default. For Snake-GPT see `quantise.in_precision`.
         dtype: of a base's other weights; `fast_dtype(device)` by default.
@@ -150,20 +143,20 @@ def open_policy(
         base: where the base of an adapter lies, if not where it was.
 
     Raises:
-        UsageError: no policy lies there, or it is another task's, another board's, of another vocabulary, damaged, or an
+        UsageError: no policy lies there, or it is another game's, another board's, of another vocabulary, damaged, or an
             adapter of another base.
         SurroundingsError: the base is not on this machine, or bitsandbytes is not there.
     """
     if not (path / CARD).is_file():
-        return snake_gpt.load(path, task=task, size=size, device=device)
-    card = _card(path, task, size)
+        return snake_gpt.load(path, task=task, device=device)
+    card = _card(path)
+    encoding = encoding_for(card, path, task)
     checkpoint, found = find_checkpoint(str(path) if card.weights == "whole" else base or card.base, card.revision)
     if card.weights == "adapter" and found.fingerprint != card.fingerprint:
         raise UsageError(
             f"the adapter in {path} belongs to another base than {found.name}, whose configuration, vocabulary or weights "
             "are not those that it was trained on; name the right one"
         )
-    encoding = encoding_of(card.encoding, card.size)
     tokenizer, words = read_tokenizer(checkpoint, encoding, found)
     if words.actions != card.actions:
         raise UsageError(
@@ -178,20 +171,16 @@ def open_policy(
     return Base(model.eval(), tokenizer, encoding, card.task, words, origin, held, card.hint, card.adapter)
 
 
-def _card(path: Path, task: str | None, size: int | None) -> Card:
+def _card(path: Path) -> Card:
     """Return a directory's card.
 
     Raises:
-        UsageError: it is damaged, or of another task or board than asked for.
+        UsageError: it is damaged.
     """
     try:
-        card = Card.model_validate_json((path / CARD).read_bytes())
+        return Card.model_validate_json((path / CARD).read_bytes())
     except (OSError, ValidationError) as error:
         raise UsageError(f"{path} is no policy directory: {CARD} is damaged; name another, or train one") from error
-    for what, found, wanted in (("task", card.task, task), ("board size", card.size, size)):
-        if wanted is not None and found != wanted:
-            raise UsageError(f"the policy in {path} was trained for {what} {found}, found {what} {wanted}; train one for it")
-    return card
 
 
 def _adapted(model: Any, path: Path, origin: Origin, *, quantised: bool, trainable: bool) -> Any:

@@ -6,20 +6,24 @@ What is cheap to check is checked first. Only safetensors are read, and no code 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
-from ouroloop.envs.snake.encodings import Encoding, encoding_of
+from ouroloop.envs.capabilities import encoding_of
 from ouroloop.policy.bases.adapter import attach, prepare_quantised
 from ouroloop.policy.bases.base import Base
 from ouroloop.policy.bases.origin import Origin, find_checkpoint
 from ouroloop.policy.bases.words import Words, words_of
 from ouroloop.policy.settings import LoraSettings, Quantisation
 from ouroloop.policy.snake_gpt import check_device, quiet
+from ouroloop.protocols.encoding import Encoding
 from ouroloop.protocols.errors import SurroundingsError, UsageError
+
+if TYPE_CHECKING:
+    from ouroloop.protocols.ports import Task
 
 UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
 """What `transformers` and `safetensors` raise on files that are not what they should be."""
@@ -27,10 +31,9 @@ UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
 
 def load_base(
     name_or_dir: str | Path,
-    task: str,
-    size: int,
+    task: Task,
     *,
-    encoding: str = "json",
+    encoding: str = "",
     adapter: LoraSettings | None = None,
     quantisation: Quantisation = "none",
     hint: bool = False,
@@ -44,12 +47,11 @@ def load_base(
 
     Args:
         name_or_dir: a model on the Hugging Face Hub that the local cache holds, such as `google/gemma-2-9b`, or a directory.
-        task: name of the game.
-        size: side of the boards.
-        encoding: what the boards are written in; one of `encodings.ENCODINGS`.
+        task: the game.
+        encoding: what its positions are written in; the game's first by default.
         adapter: train a fresh adapter; all weights are trained where it is None.
         quantisation: of the linear layers; only an adapter can be trained then.
-        hint: let the prompts end with the food's distance (`hints`).
+        hint: let the prompts end with the game's hint.
         dtype: of weights that are not quantised; `fast_dtype(device)` by default.
         device: as torch names it.
         checkpointing: compute activations anew in the backward pass instead of keeping them. TRL's trainers have a switch of
@@ -59,10 +61,10 @@ def load_base(
 
     Raises:
         UsageError: no causal language model lies there, it is damaged, its tokenizer has no token for an action, or the
-            encoding does not exist or does not cover the board.
+            encoding does not exist or does not cover the game's settings.
         SurroundingsError: the cache does not hold the model, or bitsandbytes is not there.
     """
-    words = encoding_of(encoding, size)
+    words = encoding_of(task, encoding)
     folder, origin = find_checkpoint(str(name_or_dir), revision)
     tokenizer, tokens = read_tokenizer(folder, words, origin)
     model = read_model(folder, origin, quantisation, dtype or fast_dtype(device), device)
@@ -73,7 +75,7 @@ def load_base(
         model = attach(model, adapter, seed)
     if checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
-    return Base(model.eval(), tokenizer, words, task, tokens, origin, quantisation, hint, adapter)
+    return Base(model.eval(), tokenizer, words, task.name, tokens, origin, quantisation, hint, adapter)
 
 
 def fast_dtype(device: str) -> torch.dtype:

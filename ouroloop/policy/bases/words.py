@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ouroloop.envs.snake.encodings.board import free_of
-from ouroloop.envs.snake.encodings.port import SPECIAL, BoardState, Encoding
 from ouroloop.protocols.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,8 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-DIGITS: Final = "0123"
-"""The actions as text: up, down, left, right."""
+    from ouroloop.protocols.encoding import Encoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +22,7 @@ class Words:
     """Token ids that mean something to us.
 
     Args:
-        actions: the single token of each of "0".."3", as it stands after a prompt.
+        actions: the single token of each action's numeral, as it stands after a prompt.
         end: ends an answer.
         pad: fills prompts up; neither `end` nor part of any prompt, so that a mask that is made of ids alone is right too.
         opening: what the tokenizer puts before every text: the begin-of-text token of Gemma and Llama, nothing for Qwen.
@@ -48,19 +45,18 @@ def words_of(tokenizer: Any, encoding: Encoding, name: str) -> Words:
     Raises:
         UsageError: it has no single token for an action, none that ends a text, or none for some sign of the prompts.
     """
-    state = BoardState(encoding.size, (1, 0), 2, (), free_of(encoding.size, (1, 0), ()), 0)
-    prompt = encoding.text(state)
+    prompt, numerals = encoding.example, [str(action) for action in range(len(encoding.actions))]
     opening = _opening(tokenizer, prompt)
     if tokenizer.eos_token_id is None:
         raise UsageError(f"the tokenizer of {name} has no token that ends a text: choose another base")
-    signs = sorted({*DIGITS, *prompt, *"".join(encoding.vocabulary[len(SPECIAL) :]), *"# Hint: distance=0123456789"})
+    signs = sorted({*"".join(numerals), *encoding.signs})
     unknown = tokenizer.unk_token_id
     if unknown is not None and (missing := [sign for sign in signs if unknown in plain_ids(tokenizer, [sign])[0]]):
         raise UsageError(
             f"the tokenizer of {name} has no token for {missing[0]!r}, which prompts in the encoding {encoding.name!r} "
             "contain: choose another encoding or base"
         )
-    actions = tuple(_action(tokenizer, prompt, digit, name) for digit in DIGITS)
+    actions = tuple(_action(tokenizer, prompt, numeral, name) for numeral in numerals)
     end = int(tokenizer.eos_token_id)
     return Words(actions, end, _pad(tokenizer, {end, *actions, *opening}, set(signs)), opening)
 
@@ -88,19 +84,19 @@ def _opening(tokenizer: Any, prompt: str) -> tuple[int, ...]:
     return tuple(int(token) for token in whole[:first])
 
 
-def _action(tokenizer: Any, prompt: str, digit: str, name: str) -> int:
-    """Return the token of a digit after a prompt.
+def _action(tokenizer: Any, prompt: str, numeral: str, name: str) -> int:
+    """Return the token of an action's numeral after a prompt.
 
     Raises:
         UsageError: it becomes several tokens, or one with the end of the prompt.
     """
-    before, after = plain_ids(tokenizer, [prompt, prompt + digit])
+    before, after = plain_ids(tokenizer, [prompt, prompt + numeral])
     if after[: len(before)] == before and len(after) == len(before) + 1:
         return int(after[-1])
     shown = tokenizer.convert_ids_to_tokens(after[max(0, len(before) - 2) :])
     raise UsageError(
-        f"the tokenizer of {name} has no single token for the action {digit!r} after a prompt, it makes {shown} of the "
-        "prompt's end and the digit: choose another base"
+        f"the tokenizer of {name} has no single token for the action {numeral!r} after a prompt, it makes {shown} of the "
+        "prompt's end and the numeral: choose another base"
     )
 
 

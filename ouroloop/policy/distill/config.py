@@ -18,11 +18,11 @@ StageName: TypeAlias = Literal["logits", "features", "preferences", "grpo"]
 class DistillConfig(BaseModel):
     """Knobs of `distill`; the defaults suit a 6x6 board.
 
-    `encoding` and `shape` are the student's. Positions: `positions` of the teacher's games, in which `noise` of its moves are
-    drawn from its softened probabilities; after each of `rounds` equal parts of an imitating stage but the last,
-    `round_positions` of the student's games, in which the teacher makes `mixing` of the first round's moves, half as many in
-    the next, and so on. They are `on_policy` of those that are drawn from then on. `expert` names the game's own teacher of
-    the hard moves. Loss: `temperature`, `alpha` and `feature_weight` as in `imitation.Blend`.
+    `encoding` (empty: the game's first) and `shape` are the student's. Positions: `positions` of the teacher's games, in
+    which `noise` of its moves are drawn from its softened probabilities; after each of `rounds` equal parts of an imitating
+    stage but the last, `round_positions` of the student's games, in which the teacher makes `mixing` of the first round's
+    moves, half as many in the next, and so on. They are `on_policy` of those that are drawn from then on. `expert` names
+    the game's own teacher of the hard moves. Loss: `temperature`, `alpha` and `feature_weight` as in `imitation.Blend`.
 
     The third stage watches the student in `preference_positions`; `preference_source` says what is a mistake
     (`preference.prefer`), `anchors` is the share of pairs that are none, `beta` that of `preference.dpo_loss`. The last stage
@@ -33,7 +33,7 @@ class DistillConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    encoding: str = "path"
+    encoding: str = ""
     shape: Shape = Shape(hidden=32, intermediate=64)
     logits: int = Field(default=600, ge=0)
     features: int = Field(default=300, ge=0)

@@ -84,12 +84,8 @@ def distill(
     plan = config.plan()
     if not plan:
         raise UsageError("distillation without steps: give one of logits, features, preferences or grpo_share some")
-    size = int(task.engine(np.zeros(1, dtype=np.uint64)).observations().constants["size"])
-    guide = Guide(open_policy(teacher, task=task.name, size=size))
-    if start is None:
-        student = create(size, task.name, config.shape, seed, config.encoding)
-    else:
-        student = load(start, task=task.name, size=size)
+    guide = Guide(open_policy(teacher, task=task))
+    student = create(task, config.shape, seed, config.encoding) if start is None else load(start, task=task)
     stamp = " ".join([config.stamp(), *(_fingerprint(path) for path in (teacher, start) if path)])
     with Workplace(out, stamp, seed) as place, quiet():
         course = Course(task, guide, student, config, seed, place.folder, progress)
@@ -132,7 +128,7 @@ class Course:
         """Go through one stage, or take up what it made before."""
         kept, noted = self._kept(number), self.folder / f"{name}.json"
         if kept.is_dir():
-            self.student, self.reports[name] = load(kept), read_report(noted)
+            self.student, self.reports[name] = load(kept, task=self.task), read_report(noted)
             return
         stages: dict[StageName, Callable[[Stage], TrainingReport]] = {
             "logits": self._imitate,
@@ -227,7 +223,7 @@ class Course:
         save(self.student, begin)
         config = self.config.grpo.model_copy(update={"steps": stage.steps, "checkpoint": stage.checkpoint})
         report = train_grpo(self.task, begin, no_reward, lambda _: 0.0, config, self.seed, made, self._tell(stage))
-        self.student = load(made)
+        self.student = load(made, task=self.task)
         return report
 
 

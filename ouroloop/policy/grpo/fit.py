@@ -95,9 +95,7 @@ def train_grpo(
         TrainingError: the reward is not finite.
     """
     alone("train grpo")
-    probe = task.engine(np.zeros(1, dtype=np.uint64))
-    size = int(probe.observations().constants["size"])
-    policy = open_policy(start, task=task.name, size=size, trainable=True, device=config.device)
+    policy = open_policy(start, task=task, trainable=True, device=config.device)
     with Workplace(out, f"{start} {config.model_dump_json()}", seed) as place:
         report = improve(task, policy, reward, gamma_at, config, seed, place.folder, progress, resume=place.last())
         save_policy(policy, out)

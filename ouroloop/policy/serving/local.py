@@ -1,7 +1,7 @@
-"""A policy directory as `ports.Policy`: Snake-GPT's four action logits, as fast as small CPUs allow.
+"""A policy directory as `ports.Policy`: Snake-GPT's action logits, as fast as small CPUs allow.
 
 The model is Hugging Face's, but the forward pass here is our own. It runs over packed prompts, so no work goes into
-padding. It computes only the last position of the last layer and four rows of the output matrix. It looks up the first
+padding. It computes only the last position of the last layer and the actions' rows of the output matrix. It looks up the first
 layer's queries, keys and values in a table by token, since at that depth they depend on nothing else. Between the
 matrix products it runs compiled (`kernels`). `tests/policy` holds it against the model's own forward.
 """
@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ouroloop.envs.snake.encodings import ACTIONS
 from ouroloop.policy.serving.kernels import attend, normalise
 from ouroloop.policy.snake_gpt import SnakeGPT, load
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from ouroloop.protocols.ports import Task
     from ouroloop.protocols.records import Observations
 
 TOKENS: Final = 2048
@@ -64,7 +64,7 @@ class Weights:
         pair: (V, 2 A), its keys and values.
         layers: the decoder layers.
         head: (D, V), the output matrix with the last norm's gain folded in.
-        choice: (D, 4), its columns of the actions.
+        choice: (D, A), its columns of the actions.
         heads: attention heads.
         eps: the norms' epsilon.
         cosine: (L, A / heads / 2), the rotary table.
@@ -92,8 +92,7 @@ class LocalPolicy:
 
     Args:
         policy: a policy directory, or a policy in memory; a later change of its weights is seen after `refresh`.
-        task: refuse a policy of another task.
-        size: refuse a policy of another board size.
+        task: the game that it is to play; the installed one that its card names by default.
         precision: what the matrix products compute in.
 
     Raises:
@@ -104,12 +103,11 @@ class LocalPolicy:
         self,
         policy: Path | SnakeGPT,
         *,
-        task: str | None = None,
-        size: int | None = None,
+        task: Task | None = None,
         precision: Precision = "float32",
     ) -> None:
         """Load the policy and lay its weights out."""
-        self.policy = policy if isinstance(policy, SnakeGPT) else load(policy, task=task, size=size)
+        self.policy = policy if isinstance(policy, SnakeGPT) else load(policy, task=task)
         self.precision = precision
         self.refresh()
 
@@ -119,7 +117,7 @@ class LocalPolicy:
             self._weights = weights_of(self.policy, torch.bfloat16 if self.precision == "bfloat16" else torch.float32)
 
     def logits(self, observations: Observations) -> NDArray[np.float32]:
-        """Return the action logits: (B, 4) float32."""
+        """Return the action logits: (B, A) float32."""
         return self._answer(observations, self._weights.choice)
 
     def token_logits(self, observations: Observations) -> NDArray[np.float32]:
@@ -208,7 +206,7 @@ def weights_of(policy: SnakeGPT, dtype: torch.dtype) -> Weights:
         pair=normal @ layers[0].pair,
         layers=tuple(_cast(layer, dtype) for layer in layers),
         head=head,
-        choice=head[:, list(ACTIONS)].contiguous(),
+        choice=head[:, list(policy.actions)].contiguous(),
         heads=config.num_attention_heads,
         eps=config.rms_norm_eps,
         cosine=_plain(cosine).contiguous().numpy(),

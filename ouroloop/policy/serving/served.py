@@ -11,8 +11,9 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import numpy as np
 
-from ouroloop.envs.snake.encodings import ACTIONS, Encoding
+from ouroloop.policy.card import said
 from ouroloop.policy.tokenizer import build_tokenizer
+from ouroloop.protocols.encoding import Encoding
 from ouroloop.protocols.errors import OuroloopError, SurroundingsError, UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class ServedPolicy:
         self._check_vocabulary()
 
     def logits(self, observations: Observations) -> NDArray[np.float32]:
-        """Return the actions' log-probabilities: (B, 4) float32.
+        """Return the actions' log-probabilities: (B, A) float32.
 
         Raises:
             SurroundingsError: the server is gone, or does not give the log-probabilities of all actions.
@@ -64,20 +65,21 @@ class ServedPolicy:
         ids, mask = self.encoding.encode_batch(observations)
         prompts = [row[seen].tolist() for row, seen in zip(ids, mask, strict=True)]
         parts = [self._complete(prompts[at : at + PROMPTS]) for at in range(0, len(prompts), PROMPTS)]
-        return np.concatenate(parts) if parts else np.zeros((0, len(ACTIONS)), dtype=np.float32)
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.encoding.actions)), dtype=np.float32)
 
     def _complete(self, prompts: list[list[int]]) -> NDArray[np.float32]:
-        """Return the log-probabilities after prompts: (B, 4) float32."""
-        wanted = {"max_tokens": 1, "temperature": 0, "logprobs": len(ACTIONS), "logprob_token_ids": list(ACTIONS)}
+        """Return the log-probabilities after prompts: (B, A) float32."""
+        actions = list(self.encoding.actions)
+        wanted = {"max_tokens": 1, "temperature": 0, "logprobs": len(actions), "logprob_token_ids": actions}
         body = {"model": self.model, "prompt": prompts, "return_tokens_as_token_ids": True, **wanted}
         choices = self._listed("/v1/completions", "choices", body)
-        out = np.full((len(prompts), len(ACTIONS)), np.nan, dtype=np.float32)
+        out = np.full((len(prompts), len(actions)), np.nan, dtype=np.float32)
         try:
             for choice in choices:
                 said = choice["logprobs"]["top_logprobs"][0]
-                out[choice["index"]] = [said[f"token_id:{token}"] for token in ACTIONS]
+                out[choice["index"]] = [said[f"token_id:{token}"] for token in actions]
         except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise self._unfit("answers without the log-probabilities of the four actions") from error
+            raise self._unfit("answers without the log-probabilities of all actions") from error
         if np.isnan(out).any():
             raise self._unfit(f"gave {len(choices)} answers to {len(prompts)} prompts, or some that are no numbers")
         return out
@@ -90,7 +92,7 @@ class ServedPolicy:
         if not isinstance(found, dict) or found.get("prompt") != tokenizer.decode(tokens):
             raise UsageError(
                 f"{self.model!r} at {self.url} has another vocabulary than the {len(tokens)} tokens of the encoding "
-                f"{self.encoding.name!r} of boards of {self.encoding.size}: serve a policy of this encoding and size"
+                f"{self.encoding.name!r} with {said(self.encoding.settings)}: serve a policy that was trained with both"
             )
 
     def _listed(self, path: str, key: str, body: dict[str, Any] | None = None) -> list[Any]:

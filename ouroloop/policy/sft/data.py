@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ouroloop.protocols.ports import Engine, Task
 
 SENSIBLE = 0.5
-"""Moves of a smaller regret may stand in for the teacher's; above it the snake is dead or trapped."""
+"""Moves of a smaller regret may stand in for the teacher's; above it the game is lost or as good as lost."""
 WAVE = 256
 """Games that are played together."""
 
@@ -93,7 +93,7 @@ def join(parts: list[Lessons]) -> Lessons:
 
 
 def teach(task: Task, teaching: Teaching, count: int, seed: int, *, noise: float) -> Lessons:
-    """Return positions of the teacher's own games, balanced over the snake's length.
+    """Return positions of the teacher's own games, balanced over how far they are.
 
     Args:
         task: the game.
@@ -124,7 +124,7 @@ def lessons_of(
     first: int,
     choice: float = 1.0,
 ) -> Lessons:
-    """Return positions that a player comes to, with the teacher's opinion of them, balanced over the snake's length.
+    """Return positions that a player comes to, with the teacher's opinion of them, balanced over how far they are.
 
     Args:
         task: the game.
@@ -145,14 +145,19 @@ def lessons_of(
         while len(rows := np.flatnonzero(~engine.done)):
             running = engine.clone(rows)
             positions = running.observations()
-            lengths = np.asarray(next(iter(positions.lengths.values())), dtype=np.int32)
-            wave.append(Lessons(positions, targets_of(task, teaching, running), lengths))
+            wave.append(Lessons(positions, targets_of(task, teaching, running), _lengths(task, running, positions)))
             moves = np.zeros(engine.games, dtype=np.int8)
             moves[rows] = play(running, generator)
             engine.step(moves)
         supply += sum(len(part) for part in wave)
         kept.append(balanced(join(wave), count, generator))
     return balanced(join(kept), count, generator)
+
+
+def _lengths(task: Task, running: Engine, positions: Observations) -> NDArray[np.int32]:
+    """Return how far each game is, (B,) int32: the length of its first list, or its progress in percent where it has none."""
+    found = next(iter(positions.lengths.values()), 100 * task.progress(running))
+    return np.asarray(found, dtype=np.int32)
 
 
 def targets_of(task: Task, teaching: Teaching, engine: Engine) -> NDArray[np.float32]:

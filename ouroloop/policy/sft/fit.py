@@ -15,8 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ouroloop.policy.bases import load_base, open_policy, save_policy
 from ouroloop.policy.distributed import is_main, join_processes, on_main, refill
 from ouroloop.policy.report import Progress, TrainingReport, silent
@@ -106,15 +104,13 @@ def _trained(trainer: LessonTrainer, place: Workplace, record: Record) -> str | 
 
 def _student(task: Task, config: SftConfig, seed: int, start: Path | None) -> LanguagePolicy:
     """Return the policy that is to learn; see `SftConfig`."""
-    size = int(task.engine(np.zeros(1, dtype=np.uint64)).observations().constants["size"])
     if start is not None:
-        return open_policy(start, task=task.name, size=size, trainable=True, device=config.device)
+        return open_policy(start, task=task, trainable=True, device=config.device)
     if not config.base:
-        return create(size, task.name, config.shape, seed, config.encoding, config.device)
+        return create(task, config.shape, seed, config.encoding, config.device)
     return load_base(
         config.base,
-        task.name,
-        size,
+        task,
         encoding=config.encoding,
         adapter=config.lora,
         quantisation=config.quantisation,

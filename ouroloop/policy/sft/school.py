@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from transformers import TrainerCallback
 
-from ouroloop.envs.capabilities import teachers_of
-from ouroloop.envs.snake.symmetry import SYMMETRIES, check_symmetric, permute_targets, transform
+from ouroloop.envs.capabilities import symmetry_of, teachers_of
 from ouroloop.policy.bases.player import player_of
 from ouroloop.policy.distributed import Found, is_main, on_main, refill, replica
 from ouroloop.policy.play import play
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from ouroloop.policy.language import LanguagePolicy
     from ouroloop.policy.sft.config import SftConfig
     from ouroloop.policy.training import Record
-    from ouroloop.protocols.ports import Engine, Task
+    from ouroloop.protocols.ports import Engine, Symmetry, Task
 
 FIRST_DAGGER_GAME = 1 << 28
 """Games of DAgger rounds begin here in the `train` stream, beyond the teacher's own; each round has as many to itself."""
@@ -42,7 +41,7 @@ class School(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
     def __init__(self, task: Task, policy: LanguagePolicy, config: SftConfig, seed: int, record: Record) -> None:
         """Make the first lessons."""
         if config.symmetry:
-            check_symmetric(config.teacher)
+            symmetry_of(task).check(config.teacher)
         self.task, self.config, self.seed, self.record = task, config, seed, record
         self.policy, self.mirror = policy, replica(policy)
         self.student = player_of(self.mirror)
@@ -56,8 +55,9 @@ class School(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
         lessons = self.lessons.take((drawn % np.uint64(len(self.lessons))).astype(np.int64))
         if not self.config.symmetry:
             return lessons
-        turns = splitmixes(derived_seed(self.seed, "symmetry"), slots) % np.uint64(SYMMETRIES)
-        return mirrored(lessons, turns.astype(np.int64))
+        symmetry = symmetry_of(self.task)
+        turns = splitmixes(derived_seed(self.seed, "symmetry"), slots) % np.uint64(symmetry.count)
+        return mirrored(lessons, symmetry, turns.astype(np.int64))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Hold a DAgger round, or take a point of the learning curve, where the step ends a part."""
@@ -115,6 +115,6 @@ class School(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
         return on_main(work_of_now)
 
 
-def mirrored(lessons: Lessons, which: NDArray[np.integer]) -> Lessons:
-    """Return the lessons' images under the symmetries `which`: (B,) integers 0..7."""
-    return Lessons(transform(lessons.positions, which), permute_targets(lessons.targets, which), lessons.lengths)
+def mirrored(lessons: Lessons, symmetry: Symmetry, which: NDArray[np.integer]) -> Lessons:
+    """Return the lessons' images under the symmetries `which`: (B,) integers below `symmetry.count`."""
+    return Lessons(symmetry.images(lessons.positions, which), symmetry.targets(lessons.targets, which), lessons.lengths)

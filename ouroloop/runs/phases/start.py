@@ -55,19 +55,32 @@ def _reader(run: Run) -> str:
 
 
 def _policy(run: Run) -> str:
-    """Return the hash of the policy that the recipe names, or of one trained by SFT.
+    """Return the hash of the policy that the recipe names, of one trained by SFT, or of an untrained one.
 
     A policy that is given was opened when the run was made. What explains it to people stays behind: it decides no move.
     """
     given = run.recipe.start.policy
     if given == "sft":
         return _trained(run, "sft", run.recipe.sft, run.seed("sft"), "policy")
+    if given == "random":
+        return _untrained(run)
     from ouroloop.policy.shipped import find_policy
 
     copy = run.store.scratch_dir() / "policy"
     shutil.copytree(find_policy(given), copy, ignore=shutil.ignore_patterns(*EXPLANATIONS))
     digest = run.store.put_dir(copy)
     shutil.rmtree(copy.parent, ignore_errors=True)
+    return digest
+
+
+def _untrained(run: Run) -> str:
+    """Make a policy whose weights follow from the run's seed; return its hash in the store."""
+    from ouroloop.policy.snake_gpt import create, save
+
+    out = run.store.scratch_dir() / "policy"
+    save(create(run.task, run.recipe.sft.shape, run.seed("random"), run.recipe.sft.encoding), out)
+    digest = run.store.put_dir(out)
+    shutil.rmtree(out.parent, ignore_errors=True)
     return digest
 
 

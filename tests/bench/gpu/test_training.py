@@ -5,6 +5,7 @@ import pytest
 from ouroloop.bench.gpu import speed
 from ouroloop.bench.gpu import training as policy_gpu
 from ouroloop.bench.gpu.chip import flops_per_token, peak_flops
+from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.sft.config import SftConfig
 from ouroloop.policy.snake_gpt import create
 
@@ -13,7 +14,7 @@ TINY = {"hidden": 32, "layers": 1, "heads": 4, "intermediate": 32}
 
 def test_operations_of_a_token_grow_with_weights_and_length():
     config = SftConfig(shape=TINY)
-    weights = sum(weight.numel() for weight in create(10, "snake", config.shape, 0).model.parameters())
+    weights = sum(weight.numel() for weight in create(SnakeTask(10), config.shape, 0).model.parameters())
     assert flops_per_token(config, 10, 0.0) == 6 * weights
     assert flops_per_token(config, 10, 20.0) == 6 * weights + 12 * 32 * 20
 

@@ -41,7 +41,7 @@ class Upward:
 @pytest.fixture(scope="module")
 def untrained(tmp_path_factory):
     out = tmp_path_factory.mktemp("policies") / "untrained"
-    save(create(6, "snake", TINY, 0), out)
+    save(create(SnakeTask(6), TINY, 0), out)
     return out
 
 
@@ -119,7 +119,7 @@ def test_the_gate_is_asked_about_what_no_alarm_has_stopped(monkeypatch, untraine
 
     def train_grpo(task, start, reward, gamma_at, config, seed, out):
         held.append((seed - first, bool(config.limits.stops), config.env_weight))
-        save(create(6, "snake", TINY, len(held)), out)
+        save(create(SnakeTask(6), TINY, len(held)), out)
         stopped = "reward hacking at step 5" if config.limits.stops and seed == first + 1 else None
         return TrainingReport(5, (0.0,), {}, ((0, 1.0),), stopped=stopped)
 
@@ -164,7 +164,7 @@ def test_fewer_bits(monkeypatch, untrained):
 
 
 def test_a_base_of_bytes(tmp_path):
-    base = open_policy(write_policy(tmp_path / "base", 6, TINY), task="snake", size=6)
+    base = open_policy(write_policy(tmp_path / "base", 6, TINY), task=SnakeTask(6))
     seen = SnakeTask(6).positions(1, 64).observations()  # the longest snakes too, whose prompts the base must be able to read
     assert seen.lengths["snake"].max() > 30
     assert HfPolicy(base).logits(seen).shape == (64, 4)

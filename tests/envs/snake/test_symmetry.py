@@ -157,7 +157,7 @@ def test_a_teacher_on_a_fixed_way_is_refused():
 def test_lessons_are_mirrored_whole(task):
     observations = task.positions(2, 16).observations()
     lessons = Lessons(observations, np.eye(4, dtype=np.float32)[np.arange(16) % 4], observations.lengths["snake"])
-    image = mirrored(lessons, np.full(16, 1))
+    image = mirrored(lessons, task.symmetry, np.full(16, 1))
     assert image.targets.argmax(axis=1).tolist() == [2, 3, 1, 0] * 4
     equal(image.positions, transform(observations, np.full(16, 1)))
     assert np.array_equal(image.lengths, lessons.lengths)

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import Ending, Observations, ToolkitFunction
+from tests.games.balance.encoding import BinsEncoding
 from tests.games.balance.engine import ANGLE, BalanceEngine
 
 START = '''"""Plays what the policy rates highest."""
@@ -56,6 +58,13 @@ class BalanceTask:
         self.oracle = None
         self.teachers = None
         self.drawing = self.sight = None
+        self.symmetry = None
+        self.encodings = ("bins",)
+
+    def encoding(self, name):
+        if name not in self.encodings:
+            raise UsageError(f"encoding {name!r} is not known: choose one of {', '.join(self.encodings)}")
+        return BinsEncoding(self.track)
 
     def engine(self, seeds):
         return BalanceEngine(seeds, self.track, self.limit, self.wind)

@@ -22,7 +22,8 @@ from ouroloop.envs.snake.encodings.bits import BitsEncoding
 from ouroloop.envs.snake.encodings.cells import CellsEncoding
 from ouroloop.envs.snake.encodings.coordinates import JsonEncoding
 from ouroloop.envs.snake.encodings.path import PathEncoding
-from ouroloop.envs.snake.encodings.port import ACTIONS, EOS, MAX_SIZE, PAD, UNK, BoardState, Encoding
+from ouroloop.envs.snake.encodings.port import ACTIONS, MAX_SIZE, BoardState, Encoding
+from ouroloop.protocols.encoding import EOS, PAD, UNK
 from ouroloop.protocols.errors import UsageError
 
 ENCODINGS: Final[dict[str, type[Encoding]]] = {

@@ -26,8 +26,9 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import numpy as np
 
 from ouroloop.envs.snake.encodings.board import STEPS
-from ouroloop.envs.snake.encodings.port import END, SPECIAL, START, UNK, BoardState, Encoding
+from ouroloop.envs.snake.encodings.port import END, SPECIAL, START, BoardState, Encoding
 from ouroloop.envs.snake.encodings.write import CHUNK, batch_of, empty_rows, write_path
+from ouroloop.protocols.encoding import UNK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

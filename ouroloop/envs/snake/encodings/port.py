@@ -1,4 +1,4 @@
-"""The port of encodings, and what a prompt says."""
+"""What Snake's encodings share: what a prompt says, and the prompt template."""
 
 from __future__ import annotations
 
@@ -10,22 +10,26 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
-from ouroloop.envs.snake.encodings.board import WALL, free_moves, idle_steps
+from ouroloop.envs.snake.encodings.board import WALL, free_moves, free_of, idle_steps
+from ouroloop.envs.snake.encodings.hints import NONE, food_distances
+from ouroloop.protocols.encoding import UNK, action_tokens, first_words
 from ouroloop.protocols.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ouroloop.protocols.encoding import Setting
     from ouroloop.protocols.records import Observations
 
-PAD, EOS, UNK = 0, 1, 2
-ACTIONS: Final = (3, 4, 5, 6)
+ACTIONS: Final = action_tokens(4)
 """Token ids of the actions 0..3: up, down, left, right."""
-SPECIAL: Final = ("<pad>", "<eos>", "<unk>", *"0123")
+SPECIAL: Final = first_words(4)
 """The first words of every vocabulary."""
 START: Final = "### Instruction:\n"
 END: Final = "\n\n### Response:\n"
 """The prompt template: what stands before and after the board."""
+HINT: Final = "\n# Hint: distance="
+"""What stands before the distance in a prompt with a hint, the last line of the instruction."""
 SEPARATOR: Final = r'(?<="),(?=")|(?<=\]),(?=\[)'
 """Regular expression of what stands between tokens and is none: the commas of lists."""
 MAX_SIZE: Final = 32
@@ -54,7 +58,7 @@ class BoardState:
 
 
 class Encoding(ABC):
-    """One way to say a board; the ways back and forth agree with one another.
+    """One way to say a board, a `protocols.encoding.Encoding`; the ways back and forth agree with one another.
 
     Text, ids and `BoardState` say the same: the tokenizer of `vocabulary` and `pieces` makes of `text(state)` what
     `encode_batch` computes from the arrays, and `decode` makes the state of it again.
@@ -67,6 +71,9 @@ class Encoding(ABC):
     """
 
     name: ClassVar[str]
+    actions: ClassVar[tuple[int, ...]] = ACTIONS
+    separator: ClassVar[str] = SEPARATOR
+    joints: ClassVar[tuple[tuple[str, str], ...]] = (("][", "],["), ('""', '","'))
 
     def __init__(self, size: int) -> None:
         """Refuse boards whose vocabulary would not fit the model."""
@@ -74,6 +81,11 @@ class Encoding(ABC):
             msg = f"Snake-GPT plays boards of 4..{MAX_SIZE}, found size {size}; use a smaller board or another policy"
             raise UsageError(msg)
         self.size = size
+
+    @property
+    def settings(self) -> dict[str, Setting]:
+        """The board's size."""
+        return {"size": self.size}
 
     @cached_property
     @abstractmethod
@@ -111,14 +123,36 @@ class Encoding(ABC):
         Raises:
             UsageError: the observations are of another board size.
         """
-        if observations.constants["size"] != self.size:
-            found = observations.constants["size"]
-            raise UsageError(f"this encoding is for boards of {self.size}, found observations of size {found}")
+        self._check(observations)
         return self.ids(observations)
 
+    def _check(self, observations: Observations) -> None:
+        found = observations.constants["size"]
+        if found != self.size:
+            raise UsageError(f"this policy is for boards of {self.size}, found observations of size {found}")
+
+    @property
+    def example(self) -> str:
+        """The prompt of a snake of two cells."""
+        snake = (1, 0)
+        return self.text(BoardState(self.size, snake, 2, (), free_of(self.size, snake, ()), 0))
+
+    @cached_property
+    def signs(self) -> str:
+        """Every character of a prompt."""
+        return "".join(sorted({*self.example, *"".join(self.vocabulary[len(SPECIAL) :]), *HINT, *"0123456789"}))
+
     def texts(self, observations: Observations) -> list[str]:
-        """Return the prompts of a batch as text."""
+        """Return the prompts of a batch as text; raises UsageError for another board size."""
+        self._check(observations)
         return [self.text(state) for state in states(observations)]
+
+    def hinted(self, observations: Observations) -> list[str]:
+        """Return the prompts with the food's distance before their response's heading; as they are where there is no food."""
+        return [
+            text if distance == NONE else f"{text.removesuffix(END)}{HINT}{distance}{END}"
+            for text, distance in zip(self.texts(observations), food_distances(observations).tolist(), strict=True)
+        ]
 
     def decode(self, ids: Sequence[int] | NDArray[np.integer]) -> BoardState:
         """Return what a prompt's ids say; padding and anything after the prompt are skipped.
@@ -128,7 +162,8 @@ class Encoding(ABC):
         """
         vocabulary = self.vocabulary
         text = "".join(vocabulary[int(i)] for i in ids if i > UNK and i not in ACTIONS)
-        text = text.replace("][", "],[").replace('""', '","')
+        for bare, written in self.joints:
+            text = text.replace(bare, written)
         try:
             if not (text.startswith(START) and text.endswith(END)):
                 raise ValueError(text)

@@ -9,6 +9,7 @@ from ouroloop.envs.snake.encodings import ACTIONS, ENCODINGS, EOS, PAD, UNK, enc
 from ouroloop.envs.snake.encodings.board import WALL, free_of
 from ouroloop.envs.snake.encodings.path import CHUNK, CHUNKS
 from ouroloop.envs.snake.encodings.port import states
+from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.tokenizer import build_tokenizer
 from ouroloop.protocols.errors import UsageError
 from tests.envs.snake.encodings.boards import batches, random_batch
@@ -123,4 +124,4 @@ def test_largest_board_fits_a_million_parameters(name):
     from ouroloop.policy.settings import Shape
     from ouroloop.policy.snake_gpt import create
 
-    assert create(32, "snake", Shape(), 0, name).model.num_parameters() < 1_000_000
+    assert create(SnakeTask(32), Shape(), 0, name).model.num_parameters() < 1_000_000

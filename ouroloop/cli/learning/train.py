@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from ouroloop.cli.data import data
+from ouroloop.cli.learning.data import data
 from ouroloop.cli.options import FOLDER
 
 
@@ -46,7 +46,7 @@ def sft(
     recipe: Path | None, out: Path, overrides: tuple[str, ...], seed: int | None, games: int, as_json: bool, start: str | None
 ) -> None:
     """Train a policy on a teacher's moves, by the [sft] table of RECIPE."""
-    from ouroloop.cli.training import train_by_recipe
+    from ouroloop.cli.learning.training import train_by_recipe
 
     train_by_recipe("sft", recipe, overrides, out, seed, games, as_json, start=start)
 
@@ -66,7 +66,7 @@ def grpo(
     reward: Path | None,
 ) -> None:
     """Train a policy further by GRPO under a reward, by the [grpo] table of RECIPE."""
-    from ouroloop.cli.training import train_by_recipe
+    from ouroloop.cli.learning.training import train_by_recipe
 
     train_by_recipe("grpo", recipe, overrides, out, seed, games, as_json, start=start, reward=reward)
 
@@ -78,7 +78,7 @@ def distill(
     recipe: Path | None, out: Path, overrides: tuple[str, ...], seed: int | None, games: int, as_json: bool, start: str
 ) -> None:
     """Train a smaller policy on a larger one, by the [distill] table of RECIPE."""
-    from ouroloop.cli.training import train_by_recipe
+    from ouroloop.cli.learning.training import train_by_recipe
 
     train_by_recipe("distill", recipe, overrides, out, seed, games, as_json, start=start)
 

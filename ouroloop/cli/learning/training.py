@@ -12,13 +12,13 @@ import click
 import numpy as np
 
 from ouroloop.cli.printing import print_rich, training_table
+from ouroloop.envs.capabilities import encoding_of
 from ouroloop.envs.registry import make_task
 from ouroloop.inspect.explaining import explain
 from ouroloop.inspect.training import Kind, training
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import RewardSpec
 from ouroloop.protocols.seeds import game_seeds
-from ouroloop.runs.lifecycle import check_encoding
 from ouroloop.runs.progress import Progress, progress
 from ouroloop.runs.recipe import Recipe, build_recipe, load_recipe, read_text
 
@@ -48,10 +48,10 @@ def train_by_recipe(
     settings = build_recipe({}, overrides) if recipe is None else load_recipe(recipe, overrides)
     if seed is not None:
         settings = settings.model_copy(update={"seed": seed})
-    check_encoding(settings)
+    task = make_task(settings.task)
+    encoding_of(task, settings.sft.encoding)
     if out.exists():
         raise UsageError(f"{out} exists already: remove it, or choose another --out")
-    task = make_task(settings.task)
     with progress() as shown:
         try:
             with redirect_stdout(sys.stderr):  # DeepSpeed, where it is installed, speaks on stdout from its import on
@@ -119,7 +119,7 @@ def _evaluated(settings: Recipe, task: Task, out: Path, games: int, shown: Progr
     from ouroloop.policy.evaluation import evaluate
 
     seeds = np.array(game_seeds(settings.seed, "watch", 0, games), dtype=np.uint64)
-    policy = player_of(open_policy(out, task=task.name))
+    policy = player_of(open_policy(out, task=task))
     evaluation = evaluate(
         task,
         policy,

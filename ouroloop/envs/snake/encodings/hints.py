@@ -1,4 +1,4 @@
-"""A hint in the prompt: `# Hint: distance=3`, as the last line of the instruction.
+"""A hint for the prompt: how far the food is, `# Hint: distance=3`.
 
 The game counts path optimality by the same distance. It is the shortest way from the head to the food around the walls
 and the body as it lies (breadth-first); where there is no way, it is the Manhattan distance. It follows from the
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ouroloop.envs.snake.encodings.board import BODY, WALL
-from ouroloop.envs.snake.encodings.port import END
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,15 +20,6 @@ if TYPE_CHECKING:
 
 NONE: Final = -1
 """Distance where there is no food."""
-
-
-def with_hints(texts: list[str], observations: Observations) -> list[str]:
-    """Return prompts with the hint before their response's heading; where there is no food they stay as they are."""
-    distances = food_distances(observations).tolist()
-    return [
-        text if distance == NONE else f"{text.removesuffix(END)}\n# Hint: distance={distance}{END}"
-        for text, distance in zip(texts, distances, strict=True)
-    ]
 
 
 def food_distances(observations: Observations) -> NDArray[np.int64]:
