@@ -52,13 +52,6 @@ def teachers_of(task: Task) -> Teachers:
     return task.teachers
 
 
-def sight_of(task: Task) -> Sight:
-    """Return what the game's pictures say; raises UsageError where no reader can be trained for them."""
-    if task.sight is None:
-        raise UsageError(f'the game {task.name} cannot be read out of its pictures: set perception = "json"')
-    return task.sight
-
-
 def symmetry_of(task: Task) -> Symmetry:
     """Return the game's symmetry; raises UsageError where it has none."""
     if task.symmetry is None:
@@ -69,3 +62,10 @@ def symmetry_of(task: Task) -> Symmetry:
 def encoding_of(task: Task, name: str = "") -> Encoding:
     """Return an encoding of the game, its first where no name is given; raises UsageError for an unknown one."""
     return task.encoding(name or task.encodings[0])
+
+
+def sight_of(task: Task) -> Sight:
+    """Return what the game's pictures say; raises UsageError where no reader can be trained for them."""
+    if task.sight is None:
+        raise UsageError(f'the game {task.name} cannot be read out of its pictures: set perception = "json"')
+    return task.sight

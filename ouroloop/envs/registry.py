@@ -105,7 +105,7 @@ def game_settings(where: str, values: Mapping[str, object]) -> BaseModel:
         raise UsageError(f"task.{one_line(error)}") from None
 
 
-def installed_task(name: str, settings: Mapping[str, object]) -> Task:
+def installed_task(name: str, settings: Mapping[str, Any]) -> Task:
     """Return an installed game, for those who name one without being trusted: an import path is refused.
 
     Raises:
@@ -115,11 +115,6 @@ def installed_task(name: str, settings: Mapping[str, object]) -> Task:
     if name not in known:
         raise UsageError(f"the game {name!r} is not installed (installed: {', '.join(sorted(known))}): install it, or give it")
     return find_game(name)(**dict(game_settings(name, settings)))
-
-
-def game_of(where: str, settings: Mapping[str, object]) -> Task:
-    """Return a game by name or import path; raises UsageError for one that there is not, or settings that cannot be played."""
-    return find_game(where)(**dict(game_settings(where, settings)))
 
 
 def make_task(settings: TaskSettings) -> Task:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ouroloop.envs.registry import TaskSettings, find_game, game_of, installed_games
+from ouroloop.envs.registry import TaskSettings, find_game, game_settings, installed_games
 from ouroloop.protocols.errors import CandidateFault, UsageError
 from ouroloop.runs.recipe import read_text
 
@@ -82,9 +82,10 @@ def contender(
         game = game or TaskSettings().name
         if "size" in find_game(game).Settings.model_fields:
             given.setdefault("size", TEACHERS_SIZE)
-        task = game_of(game, given)
     else:
-        loaded, task, given, abreast = load_policy(name, game, given, threads)
+        loaded, own, abreast = load_policy(name, game, given, threads)
+        game, given = game or str(own["name"]), {key: value for key, value in own.items() if key != "name"} | given
+    task = find_game(game)(**dict(game_settings(game, given)))
     player = Contender(name, task, loaded, None, given, task.best_score, abreast)
     if source is None:
         yield player
@@ -103,33 +104,34 @@ def contender(
 
 def load_policy(
     name: str, game: str | None, settings: Mapping[str, object], threads: int
-) -> tuple[Policy, Task, dict[str, object], int]:
-    """Return a policy, the game that it plays, that game's settings, and how many batches may ask it at once.
+) -> tuple[Policy, Mapping[str, object], int]:
+    """Return a policy, the `[task]` table that it was made for, and how many batches may ask it at once.
 
     Snake-GPT computes on one thread for each batch, so that what comes out does not depend on their number. Larger models take
     one batch after the other, on all threads.
 
     Raises:
-        UsageError: there is no such policy, or it was trained for another game or other settings.
+        UsageError: there is no such policy, or it is another board's.
         SurroundingsError: its base is not on this machine.
     """
     from ouroloop.policy import snake_gpt
     from ouroloop.policy.bases import open_policy, player_of
-    from ouroloop.policy.card import said
     from ouroloop.policy.shipped import find_policy
 
-    outside = None if game is None or game in installed_games() else game_of(game, settings)
-    policy = open_policy(find_policy(name), task=outside)
-    if outside is None and game not in (None, policy.task):
-        raise UsageError(f"the policy {name} was trained for the game {policy.task}, found {game}; train one for it")
-    trained = dict(policy.encoding.settings)
-    whole = {**trained, **settings}
-    if (found := {key: whole[key] for key in trained}) != trained:
-        raise UsageError(f"the policy {name} was trained for {said(trained)}, found {said(found)}; train one for it")
+    path, made_for = find_policy(name), dict[str, object]()
+    policy = None
+    if game is None or game in installed_games():
+        policy = open_policy(path)
+        made_for = dict(policy.encoding.settings) if game in (None, policy.task) else {}
+    where = game or (policy.task if policy is not None else "")
+    asked = made_for | dict(settings)
+    if policy is None or where != policy.task or any(asked[key] != value for key, value in made_for.items()):
+        task = find_game(where)(**dict(game_settings(where, asked)))
+        policy = open_policy(path, task=task)  # which refuses a game or a board that it was not made for
     small = isinstance(policy, snake_gpt.SnakeGPT)
     snake_gpt.threads(1 if small else threads)
     player: Policy = player_of(policy)
-    return player, outside or game_of(policy.task, whole), whole, threads if small else 1
+    return player, {"name": where, **policy.encoding.settings}, threads if small else 1
 
 
 def cores() -> int:

@@ -77,6 +77,27 @@ class Teachers(Protocol):
         ...
 
 
+class Symmetry(Protocol):
+    """How positions of a game are turned and mirrored, so that one lesson becomes several."""
+
+    @property
+    def count(self) -> int:
+        """Symmetries, the identity included; each is a number below it."""
+        ...
+
+    def check(self, teacher: str) -> None:
+        """Refuse a teacher who does not play a position and its image alike; raises UsageError."""
+        ...
+
+    def images(self, observations: Observations, which: NDArray[np.integer]) -> Observations:
+        """Return the images of B positions under the symmetries (B,)."""
+        ...
+
+    def targets(self, targets: NDArray[np.float32], which: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return what (B, A) float32, one value per action, is in the images."""
+        ...
+
+
 class Drawing(Protocol):
     """How a game is shown to people. One that has none is shown by its text and its pictures."""
 
@@ -139,27 +160,6 @@ class Sight(Protocol):
         ...
 
 
-class Symmetry(Protocol):
-    """How positions of a game are turned and mirrored, so that one lesson becomes several."""
-
-    @property
-    def count(self) -> int:
-        """Symmetries, the identity included; each is a number below it."""
-        ...
-
-    def check(self, teacher: str) -> None:
-        """Refuse a teacher who does not play a position and its image alike; raises UsageError."""
-        ...
-
-    def images(self, observations: Observations, which: NDArray[np.integer]) -> Observations:
-        """Return the images of B positions under the symmetries (B,)."""
-        ...
-
-    def targets(self, targets: NDArray[np.float32], which: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Return what (B, A) float32, one value per action, is in the images."""
-        ...
-
-
 class Task(Protocol):
     """What a game supplies. Gate, roles, sandbox, ledger and pages know a game by this port alone.
 
@@ -200,6 +200,11 @@ class Task(Protocol):
         ...
 
     @property
+    def symmetry(self) -> Symmetry | None:
+        """The symmetry of its positions; None where the game has none."""
+        ...
+
+    @property
     def drawing(self) -> Drawing | None:
         """How it is shown; None where text and pictures have to do."""
         ...
@@ -207,11 +212,6 @@ class Task(Protocol):
     @property
     def sight(self) -> Sight | None:
         """What its pictures say; None where no reader can be trained for them."""
-        ...
-
-    @property
-    def symmetry(self) -> Symmetry | None:
-        """The symmetry of its positions; None where the game has none."""
         ...
 
     def encoding(self, name: str) -> Encoding:

@@ -158,6 +158,15 @@ class SnakeTask:
         return self
 
     @property
+    def symmetry(self) -> BoardSymmetry:
+        """The square's."""
+        return BoardSymmetry()
+
+    def encoding(self, name: str) -> Encoding:
+        """Return an encoding of these boards; raises UsageError for an unknown one, or a board too large for any."""
+        return encoding_of(name, self.size)
+
+    @property
     def sight(self) -> BoardSight:
         """The cells of a board."""
         from ouroloop.envs.snake.sight.board import BoardSight
@@ -170,15 +179,6 @@ class SnakeTask:
         from ouroloop.envs.snake.drawing.show import SnakeDrawing
 
         return SnakeDrawing(self.actions)
-
-    @property
-    def symmetry(self) -> BoardSymmetry:
-        """The square's."""
-        return BoardSymmetry()
-
-    def encoding(self, name: str) -> Encoding:
-        """Return an encoding of these boards; raises UsageError for an unknown one, or a board too large for any."""
-        return encoding_of(name, self.size)
 
     def engine(self, seeds: NDArray[np.uint64]) -> SnakeEngine:
         """Return fresh games, one per seed: (B,) uint64."""

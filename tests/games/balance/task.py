@@ -57,8 +57,7 @@ class BalanceTask:
         self.start_controller = START
         self.oracle = None
         self.teachers = None
-        self.drawing = self.sight = None
-        self.symmetry = None
+        self.symmetry = self.drawing = self.sight = None
         self.encodings = ("bins",)
 
     def encoding(self, name):
