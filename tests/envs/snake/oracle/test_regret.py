@@ -21,7 +21,7 @@ from tests.envs.snake.twin import place
 
 
 def documents_graph(board, size):
-    """The reference document's graph, section 6.2, walls removed like the body; with the head's and the food's node."""
+    """The textbook's graph of free cells, walls removed like the body; with the head's and the food's node."""
     grid = board.reshape(size, size)
     graph = nx.grid_2d_graph(size, size)
     graph.remove_nodes_from(map(tuple, np.argwhere((grid == 1) | (grid == 4)).tolist()))
@@ -29,7 +29,7 @@ def documents_graph(board, size):
 
 
 def documents_path(board, size):
-    """The reference document's teacher, None where there is no path."""
+    """The textbook's A* teacher, None where there is no path."""
     graph, head, food = documents_graph(board, size)
     try:
         return nx.astar_path(graph, head, food, heuristic=lambda a, b: abs(a[0] - b[0]) + abs(a[1] - b[1]))
