@@ -28,7 +28,7 @@ from ouroloop.protocols.messages import RewardProposal, RewardReply, RewardReque
 from ouroloop.protocols.records import Frozen, RewardSpec
 from ouroloop.runs import lifecycle
 from ouroloop.runs.executors.local import Job, Trainers
-from ouroloop.runs.phases.start import _base, start
+from ouroloop.runs.phases.start import base_fingerprint, start
 from ouroloop.runs.players import KEPT_BASES, InTurn, Players
 from ouroloop.runs.progress import Quiet
 from tests.policy.checkpoints import checkpoint
@@ -202,10 +202,10 @@ def test_a_base_that_has_gone_stops_the_run_and_rejects_no_candidate(adapted: Pa
 def test_another_base_in_the_same_place_is_another_training(base: Path, tmp_path: Path) -> None:
     place = tmp_path / "base"
     shutil.copytree(base, place)
-    first = _base(SftConfig(base=str(place)))
+    first = base_fingerprint(SftConfig(base=str(place)))
     config = json.loads((place / "config.json").read_text())
     (place / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 1e-3}))
     assert first
-    assert _base(SftConfig(base=str(place))) != first
-    assert _base(SftConfig()) == ""
-    assert _base(ReaderConfig()) == ""
+    assert base_fingerprint(SftConfig(base=str(place))) != first
+    assert base_fingerprint(SftConfig()) == ""
+    assert base_fingerprint(ReaderConfig()) == ""

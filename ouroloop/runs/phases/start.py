@@ -91,7 +91,7 @@ def _trained(run: Run, kind: str, config: SftConfig | ReaderConfig, seed: int, p
         [
             kind,
             config.model_dump(mode="json"),
-            _base(config),
+            base_fingerprint(config),
             seed,
             task.model_dump(),
             run.recipe.threads,
@@ -115,7 +115,7 @@ def _trained(run: Run, kind: str, config: SftConfig | ReaderConfig, seed: int, p
     return digest
 
 
-def _base(config: SftConfig | ReaderConfig) -> str:
+def base_fingerprint(config: SftConfig | ReaderConfig) -> str:
     """Return what tells the base of a training from others that have lain where it lies; empty where there is none."""
     if not isinstance(config, SftConfig) or not config.base:
         return ""
