@@ -127,7 +127,7 @@ class CandidateOfRound(Candidate):
 
 
 class Attribution(TypedDict):
-    """A gain by part, with 95 % intervals. `owner` names the part that earned it; `games` counts the seeds played."""
+    """A gain by part, with 95 % intervals. `owner` says who gets the credit; `games` counts the seeds played."""
 
     reward: float
     code: float

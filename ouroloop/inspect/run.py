@@ -30,7 +30,7 @@ class Report:
     def __init__(self, folder: Path) -> None:
         """Open a run directory. Raises UsageError if it is not one, LedgerError if it is damaged."""
         self.folder = folder
-        self.ledger = Ledger(folder / "ledger.sqlite", "read")  # first, so that a ledger of another version says so
+        self.ledger = Ledger(folder / "ledger.sqlite", "read")  # first: its error names another version
         self.recipe = read_recipe(folder)
         self.store = Store(folder / "artifacts")
         self._rolled_back = rolled_back(self.ledger)

@@ -1,4 +1,4 @@
-"""Propose: the roles are asked side by side, each with the diagnosis and what was tried before."""
+"""Propose: ask the roles side by side, giving each the diagnosis and the earlier candidates."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _question(run: Run, round: int, mode: Mode, kind: Kind) -> Asked:
 
 
 def tried(run: Run, before: int, kind: str) -> list[Tried]:
-    """Return earlier candidates of a kind with what became of them, oldest first."""
+    """Return earlier candidates of a kind and their fates, oldest first."""
     back, shown, out = rolled_back(run.ledger), transcripts(run.ledger), []
     for round in range(before):
         for candidate in run.candidates(round):
@@ -85,7 +85,7 @@ def tried(run: Run, before: int, kind: str) -> list[Tried]:
 
 
 def _tried(run: Run, round: int, candidate: Candidate, back: str | None, shown: tuple[str, ...]) -> Tried:
-    """Return what became of a candidate; `back` is why it was rolled back, `shown` the games that show it."""
+    """Return a candidate and its fate; `back` says why it was rolled back, and `shown` are the games that show it."""
     verdict = run.verdict(round, candidate)
     passed = run.find(screen(round, candidate)) or Screening("rejected")
     return Tried(
