@@ -54,7 +54,7 @@ def find_role(where: str) -> type[Role]:
             f"role {where!r} cannot be loaded ({said}); give an installed role, module:Class or file.py:Class"
         ) from None
     if missing := [part for part in PARTS if not hasattr(found, part)]:
-        raise UsageError(f"role {where!r} has no {', '.join(missing)}; see examples/ for the form of a role")
+        raise UsageError(f"role {where!r} has no {', '.join(missing)}; examples/ shows how to write a role")
     return cast("type[Role]", found)
 
 

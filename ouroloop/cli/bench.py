@@ -50,7 +50,7 @@ def bench(
         return
     print_rich(found.tables())
     if name in WITH_PEERS and not peers.is_dir():
-        click.echo(f"no peers at {peers}: benchmarks/peers/README.md says how to install them", err=True)
+        click.echo(f"no peers in {peers}: benchmarks/peers/README.md says how to install them", err=True)
 
 
 def write(found: Measured, out: Path) -> None:

@@ -107,7 +107,7 @@ def print_candidate(found: CandidateOfRound, as_json: bool) -> None:
         )
         e_value, level = found["e_value"], found["alpha"]
         if e_value is not None and level is not None:
-            click.echo(f"e-value {e_value:.4g}, needed {1 / level:.4g} (level {level:.3g} of the run's)")
+            click.echo(f"e-value {e_value:.4g}, needed {1 / level:.4g} (level {level:.3g} of the run's budget)")
         if seeds := found["seeds"]:
             click.echo(f"seeds {seeds['first']}..{seeds['first'] + seeds['count'] - 1} of the {seeds['stream']} stream")
         if t := found["t_test"]:

@@ -75,10 +75,10 @@ def rollback(folder: Path, candidate: str, reason: str) -> None:
         key = manual_rollback(len(rollbacks(open_run.ledger)))
         result = roll_back(open_run, key, candidate, reason, losses(open_run, candidate))
     for id, why in result.chain.items():
-        click.echo(f"with it goes {id}: {why}")
+        click.echo(f"also rolled back {id}: {why}")
     if result.retained:
         click.echo(f"kept: {', '.join(result.retained)}")
-    click.echo(f"rolled back {candidate}; the workspace stands at {result.commit[:12]}")
+    click.echo(f"rolled back {candidate}; the workspace is at {result.commit[:12]}")
 
 
 @click.command()

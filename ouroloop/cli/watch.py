@@ -46,7 +46,7 @@ def watch(
     from ouroloop.inspect.watch.games import keep_gif, watch_games
 
     if gif is not None and not gif.parent.is_dir():
-        raise UsageError(f"the folder {gif.parent} of --gif does not exist: make it, or choose another file")
+        raise UsageError(f"the folder {gif.parent} of --gif does not exist: create it, or choose another file")
     frames = None if gif is None else Frames()
     with contender(policy, teacher, controller, sandbox, asked(size, walls), cores(), task) as player:
         screen = _screen(player, games, fps, quiet=as_json, keeps=gif is not None)

@@ -73,7 +73,7 @@ def contender(
     """
     if (policy is None) == (teacher is None):
         found = "neither" if policy is None else "both"
-        raise UsageError(f"who is to play? found {found} of --policy and --teacher, expected one of them")
+        raise UsageError(f"who should play? found {found} of --policy and --teacher, expected exactly one")
     name, given = policy or teacher or "", dict(settings)
     source = None if controller is None else read_text(controller, "controller")
     loaded: Policy | str = name

@@ -131,8 +131,8 @@ def _credit(shares: Attribution) -> str:
 def budget_line(document: RunDocument) -> str:
     """Return how much of the run's error budget is spent, and what is left."""
     gate = document["gate"]
-    used = f"{gate['candidates']} candidates tested in {gate['races']} races, {gate['accepted']} of which accepted"
+    used = f"{gate['candidates']} candidates tested in {gate['races']} races, {gate['accepted']} accepted"
     return (
         f"error budget ({gate['rule']}: {gate['controls']}): {gate['alpha']:g}; {used}; "
-        f"{gate['left']:.3g} left, of which the next race gets {gate['next']:.3g}"
+        f"{gate['left']:.3g} left, and the next race gets {gate['next']:.3g} of it"
     )

@@ -83,7 +83,7 @@ class RunReport:
         """
         played = self.history.dropna(subset="policy")
         if played.empty:
-            raise UsageError(f"run {self.name} has no start yet: go on with it first, by ouroloop.run or `ouroloop resume`")
+            raise UsageError(f"run {self.name} has no start yet: continue it first, with ouroloop.run or `ouroloop resume`")
         return played.iloc[-1]
 
     def verdict(self, id: str) -> Verdict:

@@ -80,7 +80,7 @@ class Ledger:
         version = self.meta("schema")
         if version != SCHEMA_VERSION:
             raise LedgerError(
-                f"{self.path} is of version {version}, this program reads {SCHEMA_VERSION}; use the one that wrote it"
+                f"{self.path} has version {version}, but this program reads {SCHEMA_VERSION}; use the program that wrote it"
             )
 
     def close(self) -> None:
@@ -206,14 +206,14 @@ def other_step(path: Path, key: str, recorded: str, asked: str) -> LedgerError:
     same = next((i for i, (a, b) in enumerate(zip(recorded, asked, strict=False)) if a != b), 0)
     found, wanted = (text[:160] if same < 120 else f"{text[:8]}...{text[same - 40 : same + 120]}" for text in (recorded, asked))
     return LedgerError(
-        f"step {key} of {path} is on record with {found}, and was asked for with {wanted}: other code or other settings "
-        "made the record; go on with those, or start a new run"
+        f"step {key} of {path} was recorded with {found}, but now has {wanted}: other code or other settings made the "
+        "record; continue with those, or start a new run"
     )
 
 
 def damaged(path: Path, problem: object) -> LedgerError:
     """Return the error for a file that SQLite cannot read."""
-    return LedgerError(f"{path} is damaged ({problem}): restore it from a copy, or start anew with another --run-dir")
+    return LedgerError(f"{path} is damaged ({problem}): restore it from a copy, or start again with another --run-dir")
 
 
 def is_full(error: BaseException) -> bool:
@@ -243,5 +243,5 @@ def require_room(folder: Path, need_mb: int) -> None:
     free_mb = shutil.disk_usage(there).free // 2**20
     if free_mb < need_mb:
         raise SurroundingsError(
-            f"the disk of {there} has {free_mb} MB free, a run needs {need_mb} MB: free some or choose another --run-dir"
+            f"the disk of {there} has {free_mb} MB free, but a run needs {need_mb} MB: free some, or choose another --run-dir"
         )

@@ -48,7 +48,7 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
         raise no_git()
     require_room(folder.parent, NEED_MB)
     if not cache_root().is_dir():
-        progress.note("first use: the sandbox is being built, which takes up to a minute")
+        progress.note("first use: building the sandbox, which takes up to a minute")
     _, sandbox, _ = _parts(recipe, folder.name)
     sandbox.close()
     try:
@@ -69,7 +69,7 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
 
 def exists_already(folder: Path) -> UsageError:
     """Return the error for a run directory that exists already."""
-    return UsageError(f"{folder} exists already: `ouroloop resume {folder}` goes on with it, or choose another --run-dir")
+    return UsageError(f"{folder} exists already: continue it with `ouroloop resume {folder}`, or choose another --run-dir")
 
 
 def check_start(recipe: Recipe) -> None:
@@ -92,7 +92,7 @@ def check_start(recipe: Recipe) -> None:
         try:
             parse(Path(start.reward).read_text(encoding="utf-8"))
         except (CandidateFault, UnicodeDecodeError, OSError) as error:
-            raise UsageError(f"start.reward {start.reward} is no reward spec: {error}") from None
+            raise UsageError(f"start.reward {start.reward} is not a reward spec: {error}") from None
     task = make_task(recipe.task)
     if start.policy not in ("sft", "random"):
         from ouroloop.policy.bases import open_policy
@@ -137,7 +137,7 @@ def read_recipe(folder: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     for override in overrides:
         if not override.startswith("budget."):
             raise UsageError(
-                f"--set {override}: a run that has begun takes only budget.* (its other settings are part of its record)"
+                f"--set {override}: once a run has begun, only budget.* can change (the other settings are part of its record)"
             )
     try:
         return build_recipe(tomllib.loads(path.read_text(encoding="utf-8")), overrides, str(path))
@@ -187,7 +187,7 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) ->
         recipe = read_recipe(folder, overrides)
         stack.enter_context(locked(folder))
         if ledger.meta("recipe") != identity(recipe):
-            raise LedgerError(f"{folder / 'recipe.toml'} is not the one that the run began with: restore it from a copy")
+            raise LedgerError(f"{folder / 'recipe.toml'} is not the recipe that the run began with: restore it from a copy")
         task, sandbox, roles = _parts(recipe, folder.name)
         stack.callback(sandbox.close)
         progress.note(f"sandbox: {sandbox.name}")

@@ -119,7 +119,7 @@ def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UsageError(f"recipe {path} does not exist; the shipped ones lie in recipes/") from None
+        raise UsageError(f"recipe {path} does not exist; the shipped recipes are in recipes/") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"recipe {path} cannot be read: {error}") from None
     return build_recipe(tree, overrides, str(path))

@@ -57,12 +57,12 @@ def train_by_recipe(
             with redirect_stdout(sys.stderr):  # if DeepSpeed is installed, it prints on stdout from its import on
                 report = _trained(kind, settings, task, out, start, reward, shown)
         except KeyboardInterrupt:
-            shown.note("stopped; the same command goes on from the last checkpoint, where there is one")
+            shown.note("stopped; the same command resumes from the last checkpoint, if there is one")
             raise
         if not _speaks():
             return
         if report.stopped:
-            shown.note(f"stopped: {report.stopped}; the last good weights are written")
+            shown.note(f"stopped: {report.stopped}; the last good weights were saved")
         evaluation = _evaluated(settings, task, out, games, shown)
     document = training(kind, out, settings.seed, report, evaluation)
     explain(kind, task, settings, recipe, overrides, out, start, document)

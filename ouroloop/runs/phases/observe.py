@@ -54,7 +54,7 @@ def observe(run: Run, round: int) -> None:
     asked = Asked(steps.diagnose(round), run.roles["critic"], request, run.recipe.roles.critic.timeout_s)
     answer = ask(run.ledger, [asked])[0]
     if answer.reply is None:
-        run.progress.note(f"the critic gave no diagnosis ({answer.error}); the round goes on with the measured facts alone")
+        run.progress.note(f"the critic gave no diagnosis ({answer.error}); the round continues with the measured facts alone")
 
 
 def diagnosis(run: Run, round: int) -> Diagnosis:

@@ -36,7 +36,7 @@ def _order(run: Run, round: int) -> Ranking:
     try:
         base = board.answers(incumbent, lenient=True)
     except CandidateFault as fault:
-        run.progress.note(f"the incumbent fails on the bank ({fault}): it counts as losing everywhere")
+        run.progress.note(f"the incumbent fails on the bank ({fault}) and counts as losing everywhere")
         base = None
     found: list[Ranked] = []
     for i, candidate in enumerate(pending):

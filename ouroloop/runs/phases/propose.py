@@ -32,13 +32,13 @@ def _all(run: Run, round: int) -> list[Candidate]:
     mode = run.result(decide(round)).mode
     kinds = [kind for kind in KINDS[mode] if kind in askable(run, round)]
     if "reward" in KINDS[mode] and wanted(run, "reward") and "reward" not in kinds:
-        run.progress.note("the controller does not heed the policy: no reward is asked for")
+        run.progress.note("the controller does not heed the policy: no rewards are requested")
     questions = [_question(run, round, mode, kind) for kind in kinds]
     found: list[Candidate] = []
     for answer in ask(run.ledger, questions):
         if answer.reply is None:
             run.ledger.event("role.failed", {"round": round, "role": answer.asked.role.name, "error": answer.error})
-            run.progress.note(f"role {answer.asked.role.name} gave nothing ({answer.error}); the round goes on without it")
+            run.progress.note(f"role {answer.asked.role.name} gave nothing ({answer.error}); the round continues without it")
             continue
         found += _candidates(round, answer.asked.role.name, answer.reply)
     return found

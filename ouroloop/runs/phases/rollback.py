@@ -53,9 +53,9 @@ def roll_back(run: Run, key: Key[RolledBack], candidate: str, reason: str, trans
     result = run.step(key, params, lambda: _take_out(run, candidate, reason, transcripts))
     run.progress.note(f"rolled back {candidate}: {reason}")
     for id, why in result.chain.items():
-        run.progress.note(f"with it goes {id}: {why}")
+        run.progress.note(f"also rolled back {id}: {why}")
     if result.retained:
-        run.progress.note(f"kept on top of what stood before it: {', '.join(result.retained)}")
+        run.progress.note(f"kept the later changes {', '.join(result.retained)}")
     return result
 
 
