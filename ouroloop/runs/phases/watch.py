@@ -138,7 +138,7 @@ def _judge(run: Run) -> Found:
 def regressions(states: list[Standing], shared: Shared, gain: float) -> Iterator[Regression]:
     """Yield every pair whose newer state is shown to be worse than the older one.
 
-    A comparison with the state d before gets a share 1 / (d (d + 1)) of the level. The distance d is the one at the pair's
+    A comparison with a state d places back gets a share 1 / (d (d + 1)) of the level. The distance d is the one at the pair's
     first shared games, so a later rollback between the two does not lower the bar.
     """
     for older, newer in combinations(range(len(states)), 2):
