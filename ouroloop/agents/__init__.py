@@ -1,1 +1,1 @@
-"""The roles: critic, reward designer and code patcher, by search or by a chat model. They know no game."""
+"""The roles (critic, reward designer, code patcher), answered by search or by a chat model. None knows any game."""

@@ -1,6 +1,6 @@
 """The chat backend of the roles that ask a model: any provider of LangChain's `init_chat_model`, one question at a time.
 
-A role holds its backend in the attribute `chat` (the `Chat` protocol), so that a wrapper may put a recorder or a replay
+A role keeps its backend in the attribute `chat` (the `Chat` protocol), so that a wrapper can put a recorder or a replay
 in front of it. LangChain is imported at the first question.
 """
 
@@ -19,17 +19,17 @@ from ouroloop.protocols.records import Frozen
 
 
 class ChatConfig(Frozen):
-    """Which model answers, and within what.
+    """Which model answers, and within which limits.
 
     Args:
         model: `PROVIDER:NAME` as LangChain writes it, e.g. `openai:NAME` for any OpenAI-compatible endpoint.
-        base_url: the endpoint, e.g. `http://127.0.0.1:8000/v1`; the provider's own where absent.
+        base_url: the endpoint, e.g. `http://127.0.0.1:8000/v1`; the provider's own if absent.
         api_key_env: environment variable that holds the key; local servers need none.
-        temperature: of the sampling.
+        temperature: sampling temperature.
         timeout_s: seconds for one question, retries included.
-        max_tokens: of one reply.
-        retries: further attempts after a failure of the connection or the server.
-        calls: most questions for one request; a request for more candidates gets that many.
+        max_tokens: the most tokens in one reply.
+        retries: further attempts after the connection or the server failed.
+        calls: the most questions for one request; a request for more candidates gets only this many.
     """
 
     model: str = Field(pattern=r"^[a-z0-9_]+:.+$")
@@ -44,7 +44,7 @@ class ChatConfig(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class ChatReply:
-    """A model's text, and the tokens that the endpoint counted (0 where it counts none)."""
+    """A model's text, and the tokens that the endpoint counted (0 if it does not count)."""
 
     text: str
     tokens_in: int
@@ -55,10 +55,10 @@ class Chat(Protocol):
     """Something that answers a conversation."""
 
     async def complete(self, messages: list[dict[str, str]], seed: int) -> ChatReply:
-        """Return the reply to messages of `role` and `content`.
+        """Return the reply to a conversation, whose messages each have a `role` and a `content`.
 
         Raises:
-            ModelError: there is none; one line with endpoint, cause and remedy.
+            ModelError: no reply came; one line gives the endpoint, the cause and the remedy.
         """
         ...
 
@@ -71,7 +71,7 @@ class LangChainChat:
     """
 
     def __init__(self, config: ChatConfig) -> None:
-        """Keep the config; nothing is imported or contacted yet."""
+        """Keep the config; import and contact nothing yet."""
         self.config = config
         self.endpoint = f"{config.model} at {config.base_url or 'its default endpoint'}"
 
@@ -91,7 +91,7 @@ class LangChainChat:
             raise self._failed("connection refused or lost", "start the server or correct base_url") from error
         except openai.APIStatusError as error:
             raise self._failed(f"HTTP {error.status_code}", _status_remedy(error.status_code, self.config)) from error
-        # A server that answers 200 with something else than a chat completion surfaces as one of these.
+        # If a server answers 200 with something other than a chat completion, one of these is raised.
         except (openai.OpenAIError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             raise self._failed(
                 f"no chat completion ({_line(error)})", "check that base_url is an OpenAI-compatible /v1"
@@ -99,7 +99,7 @@ class LangChainChat:
         return self._reply(answer)
 
     def _model(self, seed: int) -> Any:
-        """Return the LangChain model, built per question: its HTTP client belongs to the running event loop."""
+        """Return the LangChain model. It is built per question, because its HTTP client belongs to the running event loop."""
         config = self.config
         settings: dict[str, Any] = {
             "temperature": config.temperature,
@@ -133,10 +133,10 @@ class LangChainChat:
 
 
 async def ask_all(chat: Chat, conversations: Sequence[tuple[list[dict[str, str]], int]]) -> list[ChatReply | ModelError]:
-    """Ask all (messages, seed) side by side, in order; a failed one gives its error.
+    """Ask all (messages, seed) questions concurrently; return a reply or an error for each, in order.
 
     Raises:
-        ModelError: none was answered.
+        ModelError: no question was answered.
     """
 
     async def one(messages: list[dict[str, str]], seed: int) -> ChatReply | ModelError:

@@ -24,12 +24,12 @@ class ChatDesigner:
     Reply: ClassVar[type[RewardReply]] = RewardReply
 
     def __init__(self, config: ChatConfig) -> None:
-        """Keep the config; the model is contacted by `act`."""
+        """Keep the config; `act` contacts the model."""
         self.config = config
         self.chat: Chat = LangChainChat(config)
 
     async def act(self, request: RewardRequest) -> RewardReply:
-        """Return the specs that the model wrote; unreadable ones are left out.
+        """Return the specs that the model wrote, without the unreadable ones.
 
         Raises:
             ModelError: no call was answered, or no reply held a JSON object.
@@ -61,7 +61,7 @@ def prompt(request: RewardRequest, index: int, count: int) -> list[dict[str, str
 
 
 def find_object(text: str) -> str | None:
-    """Return the text of the first JSON object that has `terms`, wherever it stands in a reply; None where there is none."""
+    """Return the text of the first JSON object in a reply that has a `terms` key, or None."""
     decoder = json.JSONDecoder()
     at = text.find("{")
     while at >= 0:

@@ -10,7 +10,7 @@ from ouroloop.protocols.errors import ModelError
 from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest
 
 MARKS = ("+++ b/controller.py", "def act(")
-"""What a reply holds that could be a patch: a diff's header, or a whole controller. The screen reads the rest."""
+"""A reply with one of these could be a patch: a diff's header, or a whole controller. The screen reads the rest."""
 
 
 class ChatPatcher:
@@ -26,7 +26,7 @@ class ChatPatcher:
     Reply: ClassVar[type[PatchReply]] = PatchReply
 
     def __init__(self, config: ChatConfig) -> None:
-        """Keep the config; the model is contacted by `act`."""
+        """Keep the config; `act` contacts the model."""
         self.config = config
         self.chat: Chat = LangChainChat(config)
 

@@ -1,7 +1,8 @@
-"""Controllers as plans: what the search mutates, rendered to readable Python and read back from it by its syntax tree.
+"""Controllers as plans. The search mutates plans, renders them to readable Python, and reads them back by syntax tree.
 
-A plan narrows the moves by ordered tests (one that would leave none is skipped), takes the first proposal that is still
-among them and passes its guard, and otherwise ranks what is left. The plain argmax of the logits is the empty plan.
+A plan narrows the moves by tests in order, skipping a test that would leave no move. It then takes the first proposal
+that is still among the moves and passes its guard. Without one, it ranks the remaining moves. The empty plan is the
+plain argmax of the logits.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ LOGITS = "logits"
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """One criterion of a ranking: a measure's name (or `logits`) and its factor; a negative one prefers small values."""
+    """One criterion of a ranking: a measure's name (or `logits`) and its factor; a negative factor prefers small values."""
 
     measure: str
     factor: float = 1.0
@@ -23,7 +24,7 @@ class Rank:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A tool that proposes one move or None, and the test that the move must pass, if any."""
+    """A tool that proposes one move or None, and the test, if any, that the move must pass."""
 
     move: str
     guard: str | None = None
@@ -34,11 +35,11 @@ class Plan:
     """A composed controller.
 
     Args:
-        start: tool that lists the moves to choose from; None for all of them.
-        filters: tests in order.
-        proposals: in order.
+        start: the tool that lists the moves to choose from; None for all moves.
+        filters: the tests, in order.
+        proposals: the proposals, in order.
         ranking: at least one criterion.
-        mixed: rank by the sum of factor * measure instead of one criterion after the other.
+        mixed: rank by the sum of factor * measure, instead of by one criterion after the other.
     """
 
     start: str | None = None
@@ -59,7 +60,7 @@ def tools(plan: Plan) -> list[str]:
 
 
 def parts(plan: Plan) -> Iterator[str]:
-    """Yield the plan's parts as keys, for attributing what became of it."""
+    """Yield the plan's parts as keys, so that its credit can be shared among them."""
     if plan.start:
         yield f"start {plan.start}"
     yield from (f"filter {name}" for name in plan.filters)

@@ -1,4 +1,4 @@
-"""The conformance suite of `Role`: what every role keeps to, for plug-in authors to call from their own tests.
+"""The conformance suite of `Role`, which plug-in authors call from their own tests.
 
 check_role(MyPatcher, {"strength": 2}, request)
 """
@@ -24,10 +24,10 @@ def check_role(
         role_class: the class under test.
         config: a config that its `Config` accepts.
         request: a request of its method.
-        deterministic: two fresh instances must answer the same request equally; False for roles that ask a live model.
+        deterministic: require two fresh instances to answer the request equally; False for roles that ask a live model.
 
     Raises:
-        AssertionError: the role breaks the contract; the message says which clause.
+        AssertionError: the role breaks the contract; the message names the clause.
     """
     _check_declaration(role_class)
     _check_refuses_unknown(role_class, config)
@@ -62,7 +62,7 @@ def _check_refuses_unknown(role_class: type[Any], config: Mapping[str, object]) 
 
 
 def _answer(role_class: type[Any], config: Mapping[str, object], request: BaseModel) -> BaseModel:
-    """Answer as over a wire: the request arrives as JSON."""
+    """Answer as if over a wire: the request arrives as JSON."""
     role = role_class(role_class.Config.model_validate(config))
     arrived = role_class.Request.model_validate_json(request.model_dump_json())
     reply = asyncio.run(role.act(arrived))

@@ -1,4 +1,4 @@
-"""The critic: from measured facts to findings, heaviest first. It measures nothing itself."""
+"""The critic turns measured facts into findings, heaviest first. It measures nothing itself."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ouroloop.protocols.messages import DiagnoseReply, DiagnoseRequest, Diagnosi
 from ouroloop.protocols.records import Ending, Frozen, Mode
 
 FAILED = "controller_error"
-"""The cause of a game that the controller lost by failing; no game declares it."""
+"""The cause of an end when the controller failed; no game declares it."""
 FAILURE = Ending(kind="blunder", finding="controller_errors", doc="are lost because the controller failed")
 ANSWERS: dict[str, Mode] = {"blunder": "bug_fix", "idle": "reward_patch"}
-"""Which mode answers a kind of end."""
+"""Kind of end -> the mode that answers it."""
 
 
 class CriticConfig(Frozen):
-    """Thresholds, each the smallest share or value worth a finding."""
+    """Thresholds: each is the smallest share or value worth a finding."""
 
     cause: float = Field(default=0.03, ge=0, le=1)
     avoidable: float = Field(default=0.1, ge=0, le=1)
@@ -31,7 +31,7 @@ class CriticConfig(Frozen):
 
 
 class SearchCritic:
-    """Answers `critic.diagnose` by rules whose thresholds are its config."""
+    """Answers `critic.diagnose` by rules; its config holds their thresholds."""
 
     name = "search-critic"
     method: ClassVar[str] = "critic.diagnose"
@@ -44,7 +44,7 @@ class SearchCritic:
         self.config = config
 
     async def act(self, request: DiagnoseRequest) -> DiagnoseReply:
-        """Return what follows from the facts."""
+        """Return the findings that follow from the facts, heaviest first."""
         facts = request.facts
         ends = {cause: request.endings.get(cause) or _unknown(cause) for cause in facts.deaths}
         found = [*self._deaths(facts, ends), *self._decisions(facts, ends), *self._training(facts.training)]
@@ -108,7 +108,7 @@ class SearchCritic:
 
 
 def _unknown(cause: str) -> Ending:
-    """Return what is made of a cause that the game says nothing of: a loss."""
+    """Return the ending for a cause that the game does not describe: it counts as a loss."""
     if cause == FAILED:
         return FAILURE
     return Ending(kind="blunder", finding=f"lost_by_{cause}", doc=f"end by {cause.replace('_', ' ')}")

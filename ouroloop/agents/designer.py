@@ -1,8 +1,8 @@
-"""The reward designer by search: specs bred from the incumbent and from what was tried, led by the diagnosis.
+"""The reward designer by search: it breeds specs from the incumbent and earlier tries, guided by the diagnosis.
 
-Terms are composed from the request's feature names and docs alone. A feature is drawn more often when its words meet the
-findings' words and when specs that held it did well; the sign of its weight starts from word sense and follows the
-evidence. Half of the proposals change the incumbent by one step, the others are bold.
+It composes terms from the request's feature names and docs alone. It draws a feature more often if its words match the
+findings' words, and if earlier specs that used it did well. The sign of a weight starts from the sense of the feature's
+words and then follows the evidence. Half of the proposals change the incumbent by one step; the others are bold.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Edit: TypeAlias = Callable[[RewardSpec], "tuple[RewardSpec, str]"]
 WEIGHTS = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 BOLD_WEIGHTS = (*WEIGHTS, 1.5, 2.0, 4.0)
 GAMMAS = (0.1, 0.15, 0.2, 0.25, 0.3)
-"""Weights of shaping that leave the game's own reward in charge; bold proposals go beyond them."""
+"""Shaping weights that leave the game's own reward in charge. Bold proposals draw from `BOLD_GAMMAS`."""
 BOLD_GAMMAS = (0.05, *GAMMAS, 0.4, 0.6, 0.9)
 
 
@@ -35,8 +35,8 @@ class DesignerConfig(Frozen):
 
     Args:
         bold: share of proposals that leave the incumbent's neighbourhood.
-        max_terms: terms that a bold spec may have.
-        attempts: draws per proposal before the search gives up finding a new one.
+        max_terms: the most terms of a bold spec.
+        attempts: draws per proposal before the search stops looking for a new one.
     """
 
     bold: float = Field(default=0.5, ge=0, le=1)
@@ -58,7 +58,7 @@ class SearchDesigner:
         self.config = config
 
     async def act(self, request: RewardRequest) -> RewardReply:
-        """Return up to `count` specs, none tried before, none twice."""
+        """Return up to `count` different specs, none of them tried before."""
         rng = generator(request.seed, "reward.design")
         seen = {spec_key(t.reward) for t in request.tried if t.reward is not None} | {spec_key(request.incumbent)}
         shapes: set[frozenset[str]] = set()
@@ -69,7 +69,7 @@ class SearchDesigner:
             for attempt in range(self.config.attempts):
                 spec, why = breeder.breed()
                 shape = frozenset(genes(spec, request.features))
-                # The first half of the draws also asks for a set of features that this batch does not have yet.
+                # In the first half of the draws, a spec must also use a set of features that is new in this batch.
                 if spec_key(spec) not in seen and (shape not in shapes or attempt > self.config.attempts // 2):
                     seen.add(spec_key(spec))
                     shapes.add(shape)
@@ -81,18 +81,18 @@ class SearchDesigner:
 
 
 def spec_key(spec: RewardSpec) -> str:
-    """Return a hash that is equal for specs that pay the same, whatever their terms' names and order."""
+    """Return a hash that is equal for specs that pay the same, whatever the names and order of their terms."""
     terms = sorted([t.expr, t.weight, t.clip] for t in spec.terms)
     return content_hash([terms, spec.gamma_r, spec.anneal.warmup, spec.anneal.decay])
 
 
 def spec_text(spec: RewardSpec) -> str:
-    """Return a spec as the JSON text that travels."""
+    """Return a spec as the JSON text that a proposal carries."""
     return json.dumps(spec.model_dump(mode="json"), indent=1)
 
 
 def genes(spec: RewardSpec, features: Mapping[str, str]) -> set[str]:
-    """Return what a spec pays for: `+name` or `-name` per feature read, the sign being its term's."""
+    """Return what a spec pays for: `+name` or `-name` for each feature read, with the sign of its term."""
     return {
         ("+" if t.weight >= 0 else "-") + name
         for t in spec.terms
@@ -105,10 +105,10 @@ class Breeder:
     """Draws one new spec at a time for a request.
 
     Args:
-        request: what to design for.
-        rng: where chance comes from.
+        request: the request to design for.
+        rng: the random generator.
         bold: leave the incumbent's neighbourhood.
-        max_terms: terms that a bold spec may have.
+        max_terms: the most terms of a bold spec.
     """
 
     def __init__(self, request: RewardRequest, rng: random.Random, bold: bool, max_terms: int) -> None:
@@ -122,7 +122,7 @@ class Breeder:
         self.parents = [spec for spec, worth in sorted(tried, key=lambda pair: -pair[1]) if worth > 0 and spec.terms][:4]
 
     def breed(self) -> tuple[RewardSpec, str]:
-        """Return a spec and one line on what was done."""
+        """Return a new spec and one line that says how it was made."""
         if self.request.mode == "reward_patch":
             return self._several([self._penalise], 2 if self.bold else 1, self.request.incumbent)
         if self.bold and (not self.parents or self.rng.random() < 0.5):
@@ -146,20 +146,20 @@ class Breeder:
         return self.lessons.get(sign + name, 0.0)
 
     def _sign(self, name: str) -> float:
-        """Draw a sign: word sense first, evidence for and against on top."""
+        """Draw a sign from the sense of the feature's words, corrected by the evidence."""
         prior = 2.0 * polarity(name) or 1.0 * polarity(self.request.features[name])
         evidence = 40.0 * (self._lesson("+", name) - self._lesson("-", name))
         return 1.0 if self.rng.random() < 1 / (1 + math.exp(-max(-4.0, min(4.0, prior + evidence)))) else -1.0
 
     def _term(self) -> RewardTerm:
-        """Compose one term whose value grows with the feature, so that the weight's sign is the feature's."""
+        """Compose one term whose value grows with the feature, so that its weight has the feature's sign."""
         name = pick(self.rng, self.names, self.weights)
         sign = self._sign(name)
         expr, label = self._expression(name, sign)
         return self._weighed("pay" if sign > 0 else "fine", label, expr, sign)
 
     def _fine(self) -> RewardTerm:
-        """Compose one term that never pays: for what is unwanted, or for lacking what is wanted."""
+        """Compose one term that only fines: for something unwanted, or for the lack of something wanted."""
         name = pick(self.rng, self.names, self.weights)
         if self._sign(name) > 0:
             return self._weighed("fine_lack_of", name, f"{name} - 1", 1.0)
@@ -173,7 +173,7 @@ class Breeder:
         twin = _twin(name, self.names)
         if twin is not None and self.rng.random() < 0.7:
             return f"{name} - {twin}", f"{name}_change"
-        # A feature that is paid for at all times pays for living on; shifting it by its top makes a fine for lacking it.
+        # A feature that pays at every step pays for staying alive. Minus its maximum, it fines the lack of it instead.
         plain = [name, name, f"{name} - 1"] if sign > 0 else [name, name, f"where({name} > 0, 1, 0)"]
         other = pick(self.rng, self.names, self.weights)
         shaped = [f"tanh(2 * {name})", f"where({name} > 0.5, 1, 0)", f"{name} * abs({name})", f"{name} * (1 - abs({other}))"]
@@ -236,7 +236,7 @@ def _swapped(spec: RewardSpec, old: RewardTerm, new: RewardTerm) -> RewardSpec:
 
 
 def _named_apart(terms: list[RewardTerm]) -> tuple[RewardTerm, ...]:
-    """Drop terms of an expression that is already there, and number names that would clash."""
+    """Drop terms that repeat an expression, and number names that would clash."""
     out: dict[str, RewardTerm] = {}
     for term in terms:
         if any(term.expr == other.expr for other in out.values()):
@@ -249,7 +249,7 @@ def _named_apart(terms: list[RewardTerm]) -> tuple[RewardTerm, ...]:
 
 
 def _twin(name: str, names: tuple[str, ...]) -> str | None:
-    """Return the feature that measures the same thing earlier or later, where names say so (`x_before`, `x_after`)."""
+    """Return the feature that, by its name, measures the same thing earlier or later (`x_before`, `x_after`), or None."""
     for here, there in (("_before", "_after"), ("_after", "_before")):
         if name.endswith(here) and name.removesuffix(here) + there in names:
             return name.removesuffix(here) + there

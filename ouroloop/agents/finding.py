@@ -1,6 +1,6 @@
 """Finding and building roles.
 
-A role is found by entry point (`ouroloop.roles`), import path (`package.module:Class`) or file (`path/to/file.py:Class`).
+A role is named by entry point (`ouroloop.roles`), import path (`package.module:Class`) or file (`path/to/file.py:Class`).
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from ouroloop.protocols.ports import Role
 
 GROUP: Final = "ouroloop.roles"
 PARTS: Final = ("name", "method", "Config", "Request", "Reply", "act")
-"""What a role's class has; see `ports.Role`."""
+"""The attributes that a role's class must have; see `ports.Role`."""
 CHAT_KEYS: Final = ("model", "base_url", "api_key_env", "temperature", "timeout_s", "max_tokens")
-"""The keys of `RoleSettings` that a chat role takes into its config."""
+"""The keys of `RoleSettings` that a chat role copies into its config."""
 
 
 def installed_roles() -> dict[str, str]:
-    """Return the roles that entry points announce: name -> where the class is."""
+    """Return the roles that entry points announce: name -> location of the class."""
     return {point.name: point.value for point in entry_points(group=GROUP)}
 
 
@@ -38,7 +38,7 @@ def find_role(where: str) -> type[Role]:
     """Return a role's class by entry point, import path or file.
 
     Raises:
-        UsageError: there is none, or it is no role.
+        UsageError: nothing is found there, or it is not a role.
     """
     known = installed_roles()
     module_name, sep, class_name = known.get(where, where).rpartition(":")
@@ -54,7 +54,7 @@ def find_role(where: str) -> type[Role]:
             f"role {where!r} cannot be loaded ({said}); give an installed role, module:Class or file.py:Class"
         ) from None
     if missing := [part for part in PARTS if not hasattr(found, part)]:
-        raise UsageError(f"role {where!r} has no {', '.join(missing)}; see examples/ for the form of a role")
+        raise UsageError(f"role {where!r} has no {', '.join(missing)}; examples/ shows how to write a role")
     return cast("type[Role]", found)
 
 
@@ -93,7 +93,7 @@ def build_role(settings: RoleSettings, slot: RoleSlot) -> Role:
 
 
 def _choice(settings: RoleSettings, slot: RoleSlot) -> tuple[str, dict[str, Any]]:
-    """Return which role the settings ask for, and its config."""
+    """Return the role that the settings ask for, and its config."""
     if settings.model is None:
         return settings.use or slot.use, settings.config
     if slot.chat is None:

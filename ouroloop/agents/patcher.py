@@ -1,7 +1,7 @@
-"""The code patcher by search: controllers bred from the current one and from what was tried, led by the diagnosis.
+"""The code patcher by search: it breeds controllers from the current one and earlier tries, guided by the diagnosis.
 
-It composes whatever the request's toolkit offers, by each tool's kind alone. A tool is drawn more often when its words meet
-the findings' words and when controllers that held it did well. Nothing here knows which composition plays best.
+It composes the tools of the request's toolkit by their kinds alone. It draws a tool more often if its words match the
+findings' words, and if earlier controllers that used it did well. Nothing here knows which composition plays best.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class PatcherConfig(Frozen):
 
     Args:
         bold: share of proposals that take several steps at once.
-        max_filters: tests that a controller may hold.
-        max_proposals: proposing tools that a controller may hold.
-        attempts: draws per proposal before the search gives up finding a new one.
+        max_filters: the most tests in a controller.
+        max_proposals: the most proposing tools in a controller.
+        attempts: draws per proposal before the search stops looking for a new one.
     """
 
     bold: float = Field(default=0.5, ge=0, le=1)
@@ -54,9 +54,9 @@ class SearchPatcher:
         self.config = config
 
     async def act(self, request: PatchRequest) -> PatchReply:
-        """Return up to `count` diffs against the source, none tried before, none twice.
+        """Return up to `count` different diffs against the source, none of them tried before.
 
-        A source that no plan renders to (another role wrote it) is replaced as a whole by what the search composes.
+        If no plan renders to the source (another role wrote it), the diff replaces all of it with a composed controller.
         """
         seen = {request.source, render(ARGMAX, len(request.actions))} | {t.source for t in request.tried if t.source}
         breeder = Breeder(request, self.config)
@@ -77,8 +77,8 @@ class Breeder:
     """Draws one new plan at a time for a request.
 
     Args:
-        request: what to patch, with which tools.
-        config: sizes.
+        request: the source to patch, and the tools to patch it with.
+        config: the limits of the search.
     """
 
     def __init__(self, request: PatchRequest, config: PatcherConfig) -> None:
@@ -95,7 +95,7 @@ class Breeder:
         self.parents = [plan for plan, worth in sorted(tried, key=lambda pair: -pair[1]) if worth > 0][:4]
 
     def breed(self, bold: bool) -> Plan:
-        """Return a plan a step (or, bold, several) away from a parent."""
+        """Return a plan that is one step away from a parent, or several steps if bold."""
         plan = self.rng.choice([self.current, self.current, *self.parents])
         if self.parents and self.rng.random() < 0.3:
             plan = self._cross(plan, self.rng.choice(self.parents))
@@ -130,13 +130,13 @@ class Breeder:
         return [name for name, tool_kind in self.kinds.items() if tool_kind == kind]
 
     def _draw(self, kind: str, role: str, without: tuple[str | None, ...] = ()) -> str | None:
-        """Draw a tool of a kind by relevance and by how it did in this role; None where none is left."""
+        """Draw a tool of a kind by its relevance and its record in this role; return None if none is left."""
         names = [name for name in self._of(kind) if name not in without]
         weights = [lead(self.affinity[name], self.lessons.get(f"{role} {name}", 0.0)) for name in names]
         return pick(self.rng, names, weights) if names else None
 
     def _draw_rank(self) -> Rank:
-        """Draw a measure and a direction: word sense first, evidence on top."""
+        """Draw a measure and a direction from the sense of its words, corrected by the evidence."""
         name = self._draw("measure", "rank") or LOGITS
         signs = (1.0, -1.0)
         taught = [self.lessons.get(f"rank {mark}{name}", 0.0) for mark in "+-"]
@@ -192,14 +192,15 @@ class Breeder:
         return _ranked(replace(plan, mixed=not plan.mixed), plan.ranking)
 
     def _cross(self, first: Plan, second: Plan) -> Plan:
-        """Take how moves are narrowed from one plan, and how they are chosen from the other."""
+        """Narrow the moves as the first plan does, and choose among them as the second does."""
         return replace(second, start=first.start or second.start, filters=first.filters)
 
 
 def _ranked(plan: Plan, ranking: tuple[Rank, ...]) -> Plan:
-    """Keep each measure once, the first, and at most three.
+    """Keep the first use of each measure, and at most three measures.
 
-    In a lexicographic ranking only the factors' signs matter, and what follows the logits never decides: they do not tie.
+    In a lexicographic ranking only the signs of the factors matter. Criteria after the logits never decide, because logits
+    do not tie.
     """
     first = {rank.measure: rank for rank in reversed(ranking)}
     kept = tuple(rank for rank in ranking if first[rank.measure] is rank)[:3]

@@ -1,4 +1,4 @@
-"""Plans read back from a controller by its syntax tree."""
+"""Read a plan back from a controller's syntax tree."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ouroloop.agents.composer import LOGITS, Plan, Proposal, Rank, render
 
 
 def read(source: str, actions: int) -> Plan | None:
-    """Return the plan that a source was rendered from, or None where it was written otherwise."""
+    """Return the plan that a source was rendered from, or None if no plan renders to it."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -20,7 +20,7 @@ def read(source: str, actions: int) -> Plan | None:
 
 
 def _plan(body: list[ast.stmt]) -> Plan | None:
-    """Read the statements of `act`; `read` compares the rendering, so a loose match does no harm."""
+    """Read the statements of `act`. A loose match does no harm, because `read` compares the rendering."""
     start, filters, proposals = None, [], []
     for statement in body:
         match statement:

@@ -1,4 +1,4 @@
-"""Prompts: the `.md` files beside the roles, filled with diagnosis and history."""
+"""Prompts: the `.md` files beside the roles, filled in with diagnosis and history."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ouroloop.protocols.messages import Diagnosis, Tried
 
 
 def conversation(name: str, values: dict[str, str]) -> list[dict[str, str]]:
-    """Return system and user message from `<name>.md`, whose two halves are parted by a line of `---`.
+    """Return the system and the user message from `<name>.md`; a line of `---` separates the two.
 
     Raises:
-        KeyError: the prompt names a value that is not given.
+        KeyError: the prompt names a value that was not given.
     """
     text = (files("ouroloop.agents") / f"{name}.md").read_text(encoding="utf-8")
     system, _, user = text.partition("\n---\n")
@@ -36,9 +36,9 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
 
 
 def history_text(tried: Iterable[Tried], last: int = 8, longest: int = 2000, *, rewards: bool = False) -> str:
-    """Return the last tries as blocks: verdict, effect, what it was (its first `longest` characters).
+    """Return the last tries as blocks: verdict, effect, and the first `longest` characters of the candidate.
 
-    Of a candidate of both kinds that is its patch, or its reward where `rewards` are asked for.
+    For a candidate of both kinds, the block shows its patch, or its reward if `rewards` is set.
     """
     blocks = []
     for t in list(tried)[-last:]:

@@ -1,4 +1,4 @@
-"""The table of roles: which places a recipe has for them, what each answers, and who answers where nobody is named."""
+"""The table of roles: the slots in a recipe, the method that each answers, and who answers by default."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class RoleSlot:
     """A place for a role in a recipe.
 
     Args:
-        name: of its table, `[roles.NAME]`.
-        method: what it is asked for, one of `protocols.messages.METHODS`.
-        proposes: the kind of candidate that it proposes; None where it proposes none.
+        name: the name of its table, `[roles.NAME]`.
+        method: the method that it answers, one of `protocols.messages.METHODS`.
+        proposes: the kind of candidate that it proposes; None if it proposes nothing.
         use: the entry point that answers by default.
-        chat: the entry point that answers where the recipe names a model; None where there is none.
-        count: proposals asked for in a round by default.
+        chat: the entry point that answers if the recipe names a model; None if no chat role exists.
+        count: the default number of proposals per round.
     """
 
     name: str
@@ -35,7 +35,7 @@ ROLES: Final = (
     RoleSlot("code_patcher", "patch.propose", "patch", "search-patcher", "chat-patcher", 4),
 )
 PROPOSERS: Final[dict[Kind, RoleSlot]] = {slot.proposes: slot for slot in ROLES if slot.proposes is not None}
-"""Who proposes candidates of a kind."""
+"""Kind of candidate -> the slot that proposes it."""
 
 
 def slot_of(name: str) -> RoleSlot:

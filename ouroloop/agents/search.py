@@ -1,7 +1,7 @@
-"""What the searching roles share: words of names and docs, a lead from findings to parts, and evidence from earlier tries.
+"""Shared by the searching roles: words of names and docs, relevance of parts to findings, evidence from earlier tries.
 
-Nothing here names a feature or a tool of any game. A part (a reward feature, a toolkit function) is tried more often when
-its name and doc share words with what the critic found, and when earlier candidates that held it did well.
+Nothing here names a feature or a tool of any game. A part (a reward feature, a toolkit function) is tried more often if
+its name and doc share words with the critic's findings, and if earlier candidates that used it did well.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ UNDESIRED = (
 
 
 def generator(seed: int, *path: str) -> random.Random:
-    """Return a generator whose course depends on the seed and the path alone."""
+    """Return a generator whose numbers depend on the seed and the path alone."""
     return random.Random("/".join([str(seed), *path]))  # noqa: S311 - a search, not a secret
 
 
 def words(text: str) -> frozenset[str]:
-    """Return the telling words of a name or a doc, lower case, endings cut so that `starves` meets `starved`."""
+    """Return the telling words of a name or doc: lower case, with endings cut so that `starves` matches `starved`."""
     return frozenset(_stem(word) for word in re.findall(r"[a-z]{3,}", text.lower())) - STOP
 
 
 def polarity(text: str) -> float:
-    """Return how far the words of a name speak of something wanted (+1) or unwanted (-1); 0 when they tell nothing.
+    """Return whether the words of a name suggest something wanted (+1) or unwanted (-1); 0 if they suggest neither.
 
-    A prior of word sense only: it biases the first guess of a sign, and evidence overrides it.
+    This is only a prior: it biases the first guess of a sign, and evidence overrides it.
     """
     found = words(text)
     good, bad = len(found & words(DESIRED)), len(found & words(UNDESIRED))
@@ -62,25 +62,25 @@ def polarity(text: str) -> float:
 
 
 def affinities(docs: Mapping[str, str], findings: Sequence[Finding]) -> dict[str, float]:
-    """Return how much each part has to do with the findings: name -> 0..1.
+    """Return how relevant each part is to the findings: name -> 0..1.
 
     Args:
-        docs: part -> one line on what it is.
-        findings: from the critic; a finding's words are those of its name and evidence.
+        docs: part -> one line that describes it.
+        findings: the critic's findings; a finding's words are those of its name and evidence.
     """
     parts = {name: words(f"{name} {doc}") for name, doc in docs.items()}
     common = {word: sum(word in part for part in parts.values()) for part in parts.values() for word in part}
     raw = {}
     for name, part in parts.items():
         shared = ((f.weight, word) for f in findings for word in words(f"{f.name} {f.evidence}") & part)
-        # A word that all parts share says nothing about any of them (inverse document frequency).
+        # A word that all parts share tells nothing about any of them (inverse document frequency).
         raw[name] = sum(weight * math.log((1 + len(parts)) / common[word]) for weight, word in shared)
     top = max(raw.values(), default=0.0)
     return {name: score / top if top > 0 else 0.0 for name, score in raw.items()}
 
 
 def credit(tried: Tried) -> float:
-    """Return what an earlier candidate's fate is worth to its parts, in units of utility."""
+    """Return the credit that an earlier candidate's fate gives to its parts, in units of utility."""
     if tried.outcome == "rolled_back":
         return -0.1
     if tried.effect is not None:
@@ -89,7 +89,7 @@ def credit(tried: Tried) -> float:
 
 
 def lessons(history: Iterable[tuple[Iterable[str], float]]) -> dict[str, float]:
-    """Return each part's mean credit over the candidates that held it, shrunk towards 0 by two imagined neutral ones."""
+    """Return each part's mean credit over the candidates that used it, shrunk towards 0 by two imaginary neutral ones."""
     total: dict[str, float] = {}
     count: dict[str, int] = {}
     for parts, worth in history:
@@ -100,10 +100,10 @@ def lessons(history: Iterable[tuple[Iterable[str], float]]) -> dict[str, float]:
 
 
 def pick(rng: random.Random, items: Sequence[T], weights: Sequence[float]) -> T:
-    """Return one item by weight."""
+    """Draw one item with probability proportional to its weight."""
     return rng.choices(items, weights=weights, k=1)[0]
 
 
 def lead(affinity: float, lesson: float, strength: float = 4.0) -> float:
-    """Return a part's sampling weight: never 0, so that every part stays in reach."""
+    """Return a part's sampling weight, which is never 0, so that every part can still be drawn."""
     return (1.0 + strength * affinity) * math.exp(max(-2.0, min(2.0, 10.0 * lesson)))

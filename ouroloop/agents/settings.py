@@ -1,4 +1,4 @@
-"""What a recipe says of its roles."""
+"""The settings of the roles in a recipe."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ouroloop.protocols.records import Frozen
 
 
 class RoleSettings(Frozen):
-    """Who answers one role.
+    """Who answers for one role.
 
-    `use` names an entry point or an import path (`package.module:Class` or `path/to/file.py:Class`); `model` asks a
-    chat model instead, e.g. `openai:NAME` with `base_url`. `count` is the number of proposals a round; `config` is the
-    role's own.
+    `use` names an entry point or an import path (`package.module:Class` or `path/to/file.py:Class`). `model` asks a
+    chat model instead, e.g. `openai:NAME` with `base_url`. `count` is the number of proposals per round. `config` holds
+    the role's own settings.
     """
 
     use: str | None = None
@@ -36,7 +36,7 @@ def _default(name: str) -> RoleSettings:
 
 
 class Roles(Frozen):
-    """The roles of a run, one table each; a field stands for each slot of `roles.ROLES`."""
+    """The roles of a run: one table, and so one field, for each slot of `roles.ROLES`."""
 
     critic: RoleSettings = _default("critic")
     reward_designer: RoleSettings = _default("reward_designer")
@@ -45,7 +45,7 @@ class Roles(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _keep_defaults(cls, tables: Any) -> Any:
-        """Fill a table that sets some keys with that role's own defaults; a model takes the place of `use`."""
+        """Fill in a partial table with that role's own defaults; a model takes the place of `use`."""
         if not isinstance(tables, dict):
             return tables
         filled = dict(tables)

@@ -1,1 +1,1 @@
-"""The command line: arguments, calls and printing, nothing else."""
+"""The command line: arguments, calls and printing, and nothing else."""

@@ -14,12 +14,12 @@ from ouroloop.cli.options import FOLDER
 @click.argument("name", type=click.Choice(list(BENCHES)))
 @click.option("--peers", type=FOLDER, default=Path(".peers"), show_default=True, help="Folder of the peers' environments.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100), help="Interleaved rounds.")
-@click.option("--seconds", default=0.5, show_default=True, type=click.FloatRange(0.01, 60), help="Of each case in each round.")
+@click.option("--seconds", default=0.5, show_default=True, type=click.FloatRange(0.01, 60), help="Time per case and round.")
 @click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Of what is simulated (gate) or played (policy)."
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the simulations (gate) or games (policy)."
 )
-@click.option("--only", multiple=True, metavar="SECTION", help="Of policy: measure this section alone; may be given again.")
-@click.option("--out", type=FOLDER, help="Also write NAME.json, NAME.txt and, where there are curves, NAME.png to this folder.")
+@click.option("--only", multiple=True, metavar="SECTION", help="Measure only this section of `policy`; repeatable.")
+@click.option("--out", type=FOLDER, help="Also write NAME.json, NAME.txt and, if there are curves, NAME.png to this folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def bench(
     name: str,
@@ -31,9 +31,9 @@ def bench(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure NAME, from engine and planner to encodings and policy, peers beside ours where they are installed.
+    """Measure NAME, from engine and planner to encodings and policy, and installed peers for comparison.
 
-    `policy` takes half an hour; its sections are written to --out one by one, and with --only the others there stay.
+    `policy` takes half an hour. It writes its sections to --out one by one; --only keeps the other sections there.
     """
     from ouroloop.cli.printing import print_rich
     from ouroloop.runs.progress import progress
@@ -50,11 +50,11 @@ def bench(
         return
     print_rich(found.tables())
     if name in WITH_PEERS and not peers.is_dir():
-        click.echo(f"no peers at {peers}: benchmarks/peers/README.md says how to install them", err=True)
+        click.echo(f"no peers in {peers}: benchmarks/peers/README.md says how to install them", err=True)
 
 
 def write(found: Measured, out: Path) -> None:
-    """Write a benchmark's figures, its tables and its picture to a folder."""
+    """Write a benchmark's figures, tables and picture to a folder."""
     from ouroloop.cli.printing import text_of
 
     out.mkdir(parents=True, exist_ok=True)

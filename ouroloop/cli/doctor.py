@@ -1,4 +1,4 @@
-"""What a run needs around it, and whether it is there."""
+"""Checks whether everything that a run needs around it is there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ouroloop.runs.lifecycle import NEED_MB
 
 
 def examine() -> list[dict[str, Any]]:
-    """Return one entry per check: name, ok, needed (a run cannot begin without it), what was found, the remedy."""
+    """Return one entry per check: name, ok, needed (a run cannot begin without it), found, and remedy."""
     sandboxes = [_sandbox(name) for name in ("docker", "wasm")]
     either = any(c["ok"] for c in sandboxes)
     return [
@@ -41,7 +41,7 @@ def examine() -> list[dict[str, Any]]:
 
 
 def prepare() -> None:
-    """Build the WASM worker and compile the engine, so that a first run begins at once."""
+    """Build the WASM worker and compile the engine, so that the first run begins at once."""
     from ouroloop.sandbox.wasm.sandbox import prepare as build_worker
 
     task = make_task(TaskSettings())
@@ -50,7 +50,7 @@ def prepare() -> None:
 
 
 def warm_up() -> None:
-    """Compile every kernel that a run uses; they are cached on disk."""
+    """Compile every kernel that a run uses; the disk cache keeps them."""
     task = make_task(TaskSettings())
     engine = task.positions(0, 8)
     engine.step_features(oracle_of(task).regret(engine).argmin(axis=1))

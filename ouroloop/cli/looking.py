@@ -79,7 +79,7 @@ def show(folder: Path, round_: int | None, candidate: str | None, as_json: bool)
 @click.argument("a")
 @click.argument("b")
 def diff(folder: Path, a: str, b: str) -> None:
-    """Compare the controllers (or rewards) of two candidates A and B of a run; `start` is the first controller."""
+    """Compare the controllers (or rewards) of a run's candidates A and B; `start` is the first incumbent."""
     import difflib
 
     from ouroloop.inspect.run import Report

@@ -1,6 +1,6 @@
-"""The command line. Results go to stdout, progress and notes to stderr; a command imports the heavy parts that it needs.
+"""The command line. Results go to stdout, progress and notes to stderr. Each command imports the heavy parts it needs.
 
-Exit codes: 0 done, 1 the thing asked about failed or fell short, 2 usage or bad input, 3 the surroundings are missing.
+Exit codes: 0 done, 1 the operation failed or fell short, 2 bad usage or input, 3 something around the project is missing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ouroloop.runs.libraries import silence
 from ouroloop.version import __version__
 
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+"""Exit code after Ctrl-C, as in shells."""
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def call(arguments: list[str]) -> int:
-    """Run one command; return its exit code. Errors are one line on stderr that names the thing and the remedy."""
+    """Run one command; return its exit code. An error is one line on stderr that names the problem and the remedy."""
     try:
         code = cli.main(args=arguments, prog_name="ouroloop", standalone_mode=False)
         return code if isinstance(code, int) else 0

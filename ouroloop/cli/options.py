@@ -1,4 +1,4 @@
-"""The types of options that commands share."""
+"""Option types that commands share."""
 
 from __future__ import annotations
 

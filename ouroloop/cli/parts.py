@@ -1,4 +1,4 @@
-"""Commands about what is installed: `roles`, `tasks`, `protocol` and `doctor`; and `screen`, for one file."""
+"""Commands about the installation (`roles`, `tasks`, `protocol`, `doctor`), and `screen`, for one file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ouroloop.cli.options import FOLDER
 
 @click.command()
 @click.argument("file", type=FOLDER)
-@click.option("--against", type=FOLDER, help="The controller that a diff is against; the game's start controller by default.")
+@click.option("--against", type=FOLDER, help="The controller that a diff applies to; the game's start controller by default.")
 @click.option("--sandbox", type=click.Choice(["auto", "docker", "wasm"]), default="auto", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def screen(file: Path, against: Path | None, sandbox: str, as_json: bool) -> int:
-    """Take a controller, a diff or a model's whole reply in FILE through every layer before the gate."""
+    """Run FILE (a controller, a diff or a model's whole reply) through every layer before the gate."""
     from ouroloop.cli.screen import screen_file
 
     document = screen_file(file, against, sandbox)
@@ -34,7 +34,7 @@ def screen(file: Path, against: Path | None, sandbox: str, as_json: bool) -> int
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def roles(as_json: bool) -> None:
-    """List the roles that are installed (entry points `ouroloop.roles`)."""
+    """List the installed roles (entry points `ouroloop.roles`)."""
     from ouroloop.agents.finding import find_role, installed_roles
 
     rows = [
@@ -50,7 +50,7 @@ def roles(as_json: bool) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def tasks(as_json: bool) -> None:
-    """List the games that are installed (entry points `ouroloop.tasks`) and their settings."""
+    """List the installed games (entry points `ouroloop.tasks`) and their settings."""
     from ouroloop.envs.registry import TaskSettings, installed_games
 
     rows: list[dict[str, Any]] = [
@@ -75,10 +75,10 @@ def protocol() -> None:
 
 
 @click.command()
-@click.option("--prepare", is_flag=True, help="Build what a first run would build: the WASM worker and the compiled engine.")
+@click.option("--prepare", is_flag=True, help="Build what the first run would build: the WASM worker and the compiled engine.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(prepare: bool, as_json: bool) -> int:
-    """Check the surroundings: interpreter, git, sandboxes, disk, roles. Exit 3 where a run could not begin."""
+    """Check the surroundings: interpreter, git, sandboxes, disk, roles. Exit with 3 if a run could not begin."""
     from ouroloop.cli.doctor import examine
     from ouroloop.cli.doctor import prepare as build
 

@@ -1,4 +1,4 @@
-"""The command `eval`: how well a policy or a teacher plays. What `eval` and `watch` both ask for is here too."""
+"""The command `eval`: how well a policy or a teacher plays. The options that `eval` and `watch` share are here too."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ F = TypeVar("F", bound=Callable[..., None])
 
 
 def played_by(command: F) -> F:
-    """Add the options that say who plays, and on which boards."""
+    """Add the options that choose the player and its boards."""
     for option in (
-        click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the games."),
+        click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the games."),
         click.option("--walls", type=float, help="Share of cells that become walls, 0 to 0.25, in games that have them."),
         click.option("--size", type=int, help="Side of the board; the policy's own by default, 10 for a teacher."),
         click.option("--task", metavar="NAME", help="The game; the policy's own by default. `ouroloop tasks` lists them."),
@@ -40,9 +40,9 @@ def asked(size: int | None, walls: float | None) -> dict[str, float]:
 @click.command(name="eval")
 @played_by
 @click.option("--games", default=100, show_default=True, type=click.IntRange(1, 10_000_000), help="Games to play.")
-@click.option("--sampled", is_flag=True, help="Draw the moves from the policy's distribution; the highest logit by default.")
-@click.option("--temperature", type=float, help="Of the sampling; 1 by default.")
-@click.option("--threads", type=click.IntRange(1, 1024), help="One per processor by default. Scores are the same.")
+@click.option("--sampled", is_flag=True, help="Sample moves from the policy's distribution; default: the highest logit.")
+@click.option("--temperature", type=float, help="Sampling temperature; 1 by default.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="One per processor by default; does not change scores.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def evaluate(
     policy: str | None,
@@ -59,7 +59,7 @@ def evaluate(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Play games on fresh seeds and say how well: score with interval, how games end, how varied the moves are, speed."""
+    """Play games on fresh seeds; print the score with its interval, how games end, how varied the moves are, and speed."""
     import numpy as np
 
     from ouroloop.inspect.contender import contender, cores

@@ -1,4 +1,4 @@
-"""What the command line prints: runs, rounds and candidates, as text or JSON on stdout."""
+"""Prints runs, rounds and candidates on stdout, as text or JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def print_run(folder: Path, as_json: bool) -> None:
-    """Print what a run came to: the JSON document, or the table, where it lies and what to type next."""
+    """Print a run: its JSON document, or its tables, its directory and the command to type next."""
     report = Report(folder)
     document = report.document()
     report.close()
@@ -42,14 +42,14 @@ def print_run(folder: Path, as_json: bool) -> None:
 
 
 def _worth_a_look(document: RunDocument) -> str:
-    """Return the candidate that one would look at first: the last accepted, else the last."""
+    """Return the candidate to look at first: the last accepted one, or else the last one."""
     proposed = candidates(document)
     accepted = [c["id"] for c in proposed if c["verdict"] == "accepted"]
     return (accepted or [c["id"] for c in proposed] or ["ID"])[-1]
 
 
 def print_rich(renderable: object) -> None:
-    """Print a rich table; off a terminal 160 columns wide."""
+    """Print a rich table, 160 columns wide if stdout is not a terminal."""
     from rich.console import Console
 
     wide = None if sys.stdout.isatty() else 160
@@ -57,7 +57,7 @@ def print_rich(renderable: object) -> None:
 
 
 def text_of(renderable: object) -> str:
-    """Return what `print_rich` prints off a terminal."""
+    """Return what `print_rich` prints without a terminal."""
     from rich.console import Console
 
     console = Console(width=160, record=True, file=io.StringIO())
@@ -66,7 +66,7 @@ def text_of(renderable: object) -> str:
 
 
 def training_table(document: Training) -> Table:
-    """Return what a training came to as a table."""
+    """Return the results of a training as a table."""
     from rich.table import Table
 
     table = Table("training", "value", pad_edge=False)
@@ -107,7 +107,7 @@ def print_candidate(found: CandidateOfRound, as_json: bool) -> None:
         )
         e_value, level = found["e_value"], found["alpha"]
         if e_value is not None and level is not None:
-            click.echo(f"e-value {e_value:.4g}, needed {1 / level:.4g} (level {level:.3g} of the run's)")
+            click.echo(f"e-value {e_value:.4g}, needed {1 / level:.4g} (level {level:.3g} of the run's budget)")
         if seeds := found["seeds"]:
             click.echo(f"seeds {seeds['first']}..{seeds['first'] + seeds['count'] - 1} of the {seeds['stream']} stream")
         if t := found["t_test"]:

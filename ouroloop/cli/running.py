@@ -1,4 +1,4 @@
-"""Commands that make a run, go on with one, and take it back: `run`, `resume`, `rollback`, `ablate`."""
+"""Commands that start runs, continue them and undo their changes: `run`, `resume`, `rollback`, `ablate`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ouroloop.cli.options import FOLDER
 
 @click.command()
 @click.argument("recipe", type=FOLDER)
-@click.option("--run-dir", type=FOLDER, help="Where the run is to lie; runs/<name>-NNN by default.")
+@click.option("--run-dir", type=FOLDER, help="The run's directory; runs/<name>-NNN by default.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe, e.g. task.size=8.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON document.")
 def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Launch a run of RECIPE."""
+    """Start a run of RECIPE."""
     from ouroloop.cli.printing import print_run
     from ouroloop.runs.lifecycle import create, next_folder
     from ouroloop.runs.progress import progress
@@ -36,7 +36,7 @@ def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json:
 @click.option("--set", "overrides", multiple=True, metavar="budget.KEY=VALUE", help="Give the run more, e.g. budget.rounds=8.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON document.")
 def resume(folder: Path, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Go on with a run that was stopped or killed; nothing is done twice."""
+    """Continue a run that was stopped or killed; nothing is done twice."""
     from ouroloop.cli.printing import print_run
     from ouroloop.runs.progress import progress
 
@@ -60,7 +60,7 @@ def _work(folder: Path, shown: Any, overrides: tuple[str, ...]) -> None:
 @click.argument("candidate")
 @click.option("--reason", default="by hand", help="Why; kept in the ledger.")
 def rollback(folder: Path, candidate: str, reason: str) -> None:
-    """Undo an accepted CANDIDATE of a run; what was accepted later stays where it still applies."""
+    """Undo an accepted CANDIDATE of a run; later changes stay if they still apply."""
     from ouroloop.ledger.steps.apply import manual_rollback, rollbacks
     from ouroloop.runs.lifecycle import opened
     from ouroloop.runs.phases.rollback import refuse_unsettled, roll_back
@@ -75,10 +75,10 @@ def rollback(folder: Path, candidate: str, reason: str) -> None:
         key = manual_rollback(len(rollbacks(open_run.ledger)))
         result = roll_back(open_run, key, candidate, reason, losses(open_run, candidate))
     for id, why in result.chain.items():
-        click.echo(f"with it goes {id}: {why}")
+        click.echo(f"also rolled back {id}: {why}")
     if result.retained:
         click.echo(f"kept: {', '.join(result.retained)}")
-    click.echo(f"rolled back {candidate}; the workspace stands at {result.commit[:12]}")
+    click.echo(f"rolled back {candidate}; the workspace is at {result.commit[:12]}")
 
 
 @click.command()
@@ -89,11 +89,11 @@ def rollback(folder: Path, candidate: str, reason: str) -> None:
 @click.option(
     "--seeds", default=3, show_default=True, type=click.IntRange(1, 1000), help="Seeds per value; pairs share a seed."
 )
-@click.option("--out", type=FOLDER, help="Where the ablation is to lie; ablations/<name>-NNN by default.")
+@click.option("--out", type=FOLDER, help="The ablation's directory; ablations/<name>-NNN by default.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def ablate(recipe: Path, vary: str, seeds: int, out: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Run RECIPE once per value and seed, and compare the values in pairs: a table, a plot, JSON."""
+    """Run RECIPE once per value and seed, and compare the values in pairs, as a table, a plot and JSON."""
     from ouroloop.cli.printing import print_rich
     from ouroloop.inspect.ablation import ablate as compare
     from ouroloop.inspect.ablation import ablation_table

@@ -1,4 +1,4 @@
-"""One patch through every layer before the gate, by hand: `ouroloop screen`."""
+"""The work of `ouroloop screen`: run one patch, by hand, through every layer before the gate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ouroloop.protocols.errors import CandidateFault, UsageError
 
 POSITIONS = 128
 READ_CAP = 1 << 20
-"""Bytes read of a file: more than any answer that is taken."""
+"""The most bytes to read from a file, which is more than any answer that the screen takes."""
 
 
 def screen_file(file: Path, against: Path | None, sandbox_name: Any) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def screen_file(file: Path, against: Path | None, sandbox_name: Any) -> dict[str
 
     Raises:
         UsageError: a file cannot be read.
-        SurroundingsError: the sandbox asked for is not there.
+        SurroundingsError: the requested sandbox is missing.
     """
     from ouroloop.sandbox.choose import choose
     from ouroloop.sandbox.contract import check_contract

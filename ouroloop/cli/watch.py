@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 @played_by
 @click.option("--fps", default=12, show_default=True, type=click.IntRange(1, 50), help="Moves a second.")
 @click.option("--games", default=1, show_default=True, type=click.IntRange(1, 1000), help="Games to play, one after the other.")
-@click.option("--gif", type=FOLDER, metavar="FILE", help="Keep what was played as an animated GIF.")
-@click.option("--json", "as_json", is_flag=True, help="Show nothing; print how the games went as one JSON document.")
+@click.option("--gif", type=FOLDER, metavar="FILE", help="Save the games as an animated GIF.")
+@click.option("--json", "as_json", is_flag=True, help="Show no games; print their results as one JSON document.")
 def watch(
     policy: str | None,
     teacher: str | None,
@@ -38,7 +38,7 @@ def watch(
     gif: Path | None,
     as_json: bool,
 ) -> None:
-    """See it play in the terminal: the first games that `eval` with the same seed plays. Ctrl-C ends it."""
+    """Watch a policy or teacher play the first games that `eval` plays with the same seed. Ctrl-C ends it."""
     from dataclasses import asdict
 
     from ouroloop.inspect.contender import contender, cores
@@ -46,7 +46,7 @@ def watch(
     from ouroloop.inspect.watch.games import keep_gif, watch_games
 
     if gif is not None and not gif.parent.is_dir():
-        raise UsageError(f"the folder {gif.parent} of --gif does not exist: make it, or choose another file")
+        raise UsageError(f"the folder {gif.parent} of --gif does not exist: create it, or choose another file")
     frames = None if gif is None else Frames()
     with contender(policy, teacher, controller, sandbox, asked(size, walls), cores(), task) as player:
         screen = _screen(player, games, fps, quiet=as_json, keeps=gif is not None)
@@ -63,7 +63,7 @@ def watch(
 
 
 def _screen(player: Contender, games: int, fps: int, *, quiet: bool, keeps: bool) -> Screen:
-    """Return where games are shown: a terminal where there is one, else lines, unless what is asked for is a file or JSON."""
+    """Return the screen for the games: live on a terminal, lines elsewhere; nothing for JSON, or for a GIF off a terminal."""
     from rich.console import Console
 
     from ouroloop.inspect.watch.screens import Lines, Live, Nowhere

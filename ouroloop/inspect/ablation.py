@@ -25,7 +25,7 @@ MEASURES: Final[tuple[Measure, ...]] = ("score", "win_rate", "path_optimality", 
 
 
 class Ended(TypedDict):
-    """How a run came out: the measures of its last incumbent, the first one's score, digest and status."""
+    """How a run ended: the measures of its last incumbent, the score of its first, its digest and its status."""
 
     score: float
     win_rate: float
@@ -37,7 +37,7 @@ class Ended(TypedDict):
 
 
 class VariedRun(Ended):
-    """A run of the ablation, with the value and the seed that it had."""
+    """A run of the ablation, with its value and its seed."""
 
     run: str
     value: str
@@ -45,7 +45,7 @@ class VariedRun(Ended):
 
 
 class Comparison(TypedDict):
-    """A measure under one value: its mean, and the mean paired difference from the first value with its interval."""
+    """A measure under one value: its mean, and its mean paired difference from the first value, with an interval."""
 
     measure: Measure
     value: str
@@ -56,7 +56,7 @@ class Comparison(TypedDict):
 
 
 class Ablation(TypedDict):
-    """What `ablate --json` prints."""
+    """The document that `ablate --json` prints."""
 
     vary: str
     values: list[str]
@@ -66,15 +66,15 @@ class Ablation(TypedDict):
 
 
 def ablate(recipe: Path, overrides: tuple[str, ...], vary: str, seeds: int, folder: Path, progress: Progress) -> Ablation:
-    """Run every value under every seed and compare; an ablation that was stopped goes on where it was.
+    """Run every value under every seed and compare them. A stopped ablation continues where it left off.
 
     Args:
         recipe: the recipe's file.
         overrides: as for `run`.
         vary: `key=a,b,...`; the first value is the reference of the comparison.
         seeds: number of seeds, counted from the recipe's.
-        folder: where the runs, `ablation.json` and `ablation.png` are to lie.
-        progress: where to say what happens.
+        folder: the folder for the runs, `ablation.json` and `ablation.png`.
+        progress: shows the progress.
 
     Returns:
         The document of `--json`: the runs, and for every measure and value the mean difference from the first value with
@@ -126,9 +126,9 @@ def _last(folder: Path) -> Ended:
 
 
 def compare(runs: list[VariedRun], values: list[str]) -> list[Comparison]:
-    """Return, per measure and value, mean, and paired difference from the first value with a 95 % bootstrap interval.
+    """Return, per measure and value, the mean and its paired difference from the first value with a 95 % bootstrap interval.
 
-    The pairs are the runs of equal seed. With one seed there is no interval, and `low` and `high` are null.
+    Runs with the same seed form a pair. With only one seed there is no interval, and `low` and `high` are null.
     """
     rows: list[Comparison] = []
     for measure in MEASURES:

@@ -1,4 +1,4 @@
-"""Who plays, as the command line names it: a policy or a teacher, a controller in its sandbox, and the board for them."""
+"""The player that the command line names: a policy or a teacher, a controller in its sandbox, and their board."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from ouroloop.protocols.ports import Policy, Session, Task
 
 TEACHERS_SIZE = 10
-"""Board of a teacher where none is asked for, in games that have boards of several sizes."""
+"""Default board size for a teacher, in games whose boards have several sizes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One that plays.
+    """A player, ready to play.
 
     Args:
-        name: of the policy or the teacher, as the user gave it.
-        task: the game, on the board that it plays.
+        name: the name of the policy or teacher, as the user gave it.
+        task: the game, on the contender's board.
         player: a policy, or a teacher's name.
-        open_session: opens its controller; None for none.
-        settings: of the game, as they were asked for or follow from the policy.
-        best_score: the highest score possible; None where walls differ from game to game.
+        open_session: opens the controller; None if there is none.
+        settings: the game's settings, as the user or the policy determines them.
+        best_score: the highest possible score; None if walls differ from game to game.
         abreast: batches of games that may be played at once.
     """
 
@@ -54,26 +54,26 @@ def contender(
     threads: int,
     game: str | None = None,
 ) -> Iterator[Contender]:
-    """Give the contender that the options name; its sandbox ends with the block.
+    """Give the contender that the options name; its sandbox is closed when the block ends.
 
     Args:
         policy: name or directory of a policy.
-        teacher: name of a teacher; one of the two is given.
+        teacher: name of a teacher; exactly one of policy and teacher is given.
         controller: the file of a controller.
-        sandbox: where that runs.
-        settings: of the game; those that the policy was made for and the game's own defaults fill in the rest.
-        threads: that may work at once.
-        game: name or import path; the policy's own by default, and the one that is played without a name for a teacher.
+        sandbox: where the controller runs.
+        settings: settings of the game; the policy's settings, then the game's defaults, fill in the rest.
+        threads: the number of threads that may work at once.
+        game: name or import path; by default the policy's game, or the default game for a teacher.
 
     Raises:
-        UsageError: neither or both of policy and teacher, an unknown one, a board that it cannot play, or a file that cannot be
-            read.
-        CandidateFault: the controller failed, there or in the block.
-        SurroundingsError: the sandbox is missing, or the base of a policy.
+        UsageError: policy and teacher are both given or both missing, one is unknown, the board does not suit it, or a
+            file cannot be read.
+        CandidateFault: the controller failed, here or in the block.
+        SurroundingsError: the sandbox, or a policy's base model, is missing.
     """
     if (policy is None) == (teacher is None):
         found = "neither" if policy is None else "both"
-        raise UsageError(f"who is to play? found {found} of --policy and --teacher, expected one of them")
+        raise UsageError(f"who should play? found {found} of --policy and --teacher, expected exactly one")
     name, given = policy or teacher or "", dict(settings)
     source = None if controller is None else read_text(controller, "controller")
     loaded: Policy | str = name
@@ -107,12 +107,12 @@ def load_policy(
 ) -> tuple[Policy, Mapping[str, object], int]:
     """Return a policy, the `[task]` table that it was made for, and how many batches may ask it at once.
 
-    Snake-GPT computes on one thread for each batch, so that what comes out does not depend on their number. Larger models take
+    Snake-GPT computes each batch on one thread, so its results do not depend on the number of threads. Larger models take
     one batch after the other, on all threads.
 
     Raises:
-        UsageError: there is no such policy, or it is another board's.
-        SurroundingsError: its base is not on this machine.
+        UsageError: the policy does not exist, or was made for another board.
+        SurroundingsError: its base model is not on this machine.
     """
     from ouroloop.policy import snake_gpt
     from ouroloop.policy.bases import open_policy, player_of
@@ -127,7 +127,7 @@ def load_policy(
     asked = made_for | dict(settings)
     if policy is None or where != policy.task or any(asked[key] != value for key, value in made_for.items()):
         task = find_game(where)(**dict(game_settings(where, asked)))
-        policy = open_policy(path, task=task)  # which refuses a game or a board that it was not made for
+        policy = open_policy(path, task=task)  # refuses a game or a board that the policy was not made for
     small = isinstance(policy, snake_gpt.SnakeGPT)
     snake_gpt.threads(1 if small else threads)
     player: Policy = player_of(policy)
@@ -135,5 +135,5 @@ def load_policy(
 
 
 def cores() -> int:
-    """Return the processors that this process may use."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

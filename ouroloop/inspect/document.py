@@ -1,4 +1,4 @@
-"""The document of a run, as `show --json` prints it. Fields may be added; none is ever renamed."""
+"""The document of a run, as `show --json` prints it. Fields may be added, but are never renamed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, TypedDict, final
 from ouroloop.protocols.records import Kind, Mode, Outcome
 
 Part = Literal["reward", "code", "interaction", "total"]
-"""What a gain is attributed to."""
+"""The parts that a gain is attributed to."""
 Decision: TypeAlias = Outcome | Literal["pending"]
 """A candidate is pending until a layer decides."""
 
@@ -96,7 +96,7 @@ class TTest(TypedDict):
 
 
 class Evidence(TypedDict):
-    """What a verdict rests on; all None where it rests on no games."""
+    """The evidence for a verdict; all None if no games were played."""
 
     effect: Effect | None
     e_value: float | None
@@ -107,7 +107,7 @@ class Evidence(TypedDict):
 
 
 class Candidate(Evidence):
-    """A candidate, what became of it, and the evidence."""
+    """A candidate, its verdict, and the evidence."""
 
     id: str
     kind: Kind
@@ -127,7 +127,7 @@ class CandidateOfRound(Candidate):
 
 
 class Attribution(TypedDict):
-    """A gain by part, with 95 % intervals; `owner` is whom it belongs to, `games` the seeds that were played."""
+    """A gain by part, with 95 % intervals. `owner` says who gets the credit; `games` counts the seeds played."""
 
     reward: float
     code: float
@@ -139,7 +139,7 @@ class Attribution(TypedDict):
 
 
 class Round(TypedDict):
-    """A round. `incumbent` is what came out of it; None while it has not been watched."""
+    """A round. `incumbent` is the build that came out of it; None until the round has been watched."""
 
     index: int
     mode: Mode
@@ -151,7 +151,7 @@ class Round(TypedDict):
 
 
 class GateSpending(TypedDict):
-    """The budget of error: the rule, what it bounds, the budget, races so far, what is left, and the next race's share."""
+    """The error budget: the rule, what it bounds, the budget, the races so far, what is left, and the next race's share."""
 
     rule: str
     controls: str
@@ -164,7 +164,7 @@ class GateSpending(TypedDict):
 
 
 class Totals(TypedDict):
-    """What a run used."""
+    """The resources that a run has used."""
 
     games: int
     tokens: int
@@ -190,7 +190,7 @@ class RunDocument(TypedDict):
 
 
 def latest(document: RunDocument) -> Played | None:
-    """Return what plays now, with its measures; None before the start is scored."""
+    """Return the build that plays now, with its measures; None before the start is scored."""
     seen = (entry["incumbent"] for entry in reversed(document["rounds"]))
     return next((played for played in seen if played is not None), document["start"])
 

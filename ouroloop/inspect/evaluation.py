@@ -1,4 +1,4 @@
-"""What `ouroloop eval` prints for people: a table and a histogram of the scores."""
+"""The table and the histogram of scores that `ouroloop eval` prints for people."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from ouroloop.policy.report import EvaluationDocument
 
 BINS: Final = 12
-"""Most rows of the histogram."""
+"""The most rows of the histogram."""
 BAR: Final = 40
-"""Columns of its longest bar."""
+"""The columns of its longest bar."""
 
 
 def evaluation_table(player: Contender, found: Evaluation) -> RenderableType:
@@ -55,7 +55,7 @@ def speed(document: EvaluationDocument) -> str:
 
 
 def histogram(scores: np.ndarray[Any, Any]) -> RenderableType:
-    """Return how many games had which scores, as bars."""
+    """Return the number of games per range of scores, as bars."""
     low, high = int(scores.min()), int(scores.max())
     width = max(1, math.ceil((high - low + 1) / BINS))
     first = low - low % width

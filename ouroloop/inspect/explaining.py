@@ -1,4 +1,4 @@
-"""How a trained policy explains itself: its model card, its figures and its learning curve."""
+"""The explanations beside a trained policy: its model card, its figures and its learning curve."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def draw_curve(loss: list[float], curve: list[tuple[int, float]], path: Path) ->
     width = max(1, len(loss) // 100)
     smooth = np.convolve(loss, np.ones(width) / width, mode="valid")
     axes.plot(np.arange(len(smooth)) + width, smooth, color="#7a8fa6", linewidth=1)
-    # A cross entropy falls over orders of magnitude; GRPO's loss lies on both sides of 0.
+    # A cross entropy falls over orders of magnitude, but GRPO's loss can be negative, which a log scale cannot show.
     axes.set(xlabel="step", ylabel="loss", yscale="log" if smooth.min() > 0 else "linear")
     if curve:
         scores = axes.twinx()

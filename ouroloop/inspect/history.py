@@ -1,4 +1,4 @@
-"""A run as a table, a row for each round: best score, change of reward, lines patched, and who gets the credit."""
+"""A run as a table with a row per round: best score, change of reward, lines patched, and who gets the credit."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def history(document: RunDocument) -> list[Row]:
 
 
 def _since(entry: Round) -> str:
-    """Return which of a round's accepted candidates were rolled back since."""
+    """Return which of a round's accepted candidates have been rolled back since."""
     back = [c["id"] for c in entry["candidates"] if c["verdict"] == "rolled_back"]
     return f"; rolled back since: {', '.join(back)}" if back else ""
 
@@ -81,20 +81,20 @@ def _figures(shares: Attribution, parts: tuple[Part, ...]) -> str:
 
 
 def patched_lines(diff: str) -> int:
-    """Return how many lines a diff takes away and puts in."""
+    """Return how many lines a diff removes and adds."""
     return sum(line[:1] in "+-" and line[:3] not in ("+++", "---") for line in diff.splitlines() if line)
 
 
 class Rewards:
-    """Tells what each accepted reward changed against the one before it."""
+    """Tells how each accepted reward differs from the one before it."""
 
     def __init__(self, spec: Spec) -> None:
-        """Begin with a spec."""
+        """Start from a spec."""
         self._terms: dict[str, Term] = {term["name"]: term for term in spec["terms"]}
         self._gamma = float(spec["gamma_r"])
 
     def become(self, spec: Spec) -> str:
-        """Take the next spec; return its change: terms added, dropped, raised or lowered, each with the weights."""
+        """Move to the next spec; return what changed: terms added, dropped, raised or lowered, with their weights."""
         terms = {term["name"]: term for term in spec["terms"]}
         old, said = self._terms, []
         said += [f"add {name} {term['weight']:+g}" for name, term in terms.items() if name not in old]
@@ -113,7 +113,7 @@ class Rewards:
 
 
 def attribution_lines(document: RunDocument) -> list[str]:
-    """Return who gets the credit: per round that accepted something, and for the run so far."""
+    """Return who gets the credit: for each round that accepted something, and for the run so far."""
     lines: list[str] = []
     last: tuple[int, Attribution] | None = None
     for entry in document["rounds"]:
@@ -129,10 +129,10 @@ def _credit(shares: Attribution) -> str:
 
 
 def budget_line(document: RunDocument) -> str:
-    """Return how much of the run's budget of error is spent and what remains."""
+    """Return how much of the run's error budget is spent, and what is left."""
     gate = document["gate"]
-    used = f"{gate['candidates']} candidates tested in {gate['races']} races, {gate['accepted']} of which accepted"
+    used = f"{gate['candidates']} candidates tested in {gate['races']} races, {gate['accepted']} accepted"
     return (
         f"error budget ({gate['rule']}: {gate['controls']}): {gate['alpha']:g}; {used}; "
-        f"{gate['left']:.3g} left, of which the next race gets {gate['next']:.3g}"
+        f"{gate['left']:.3g} left, and the next race gets {gate['next']:.3g} of it"
     )

@@ -1,4 +1,4 @@
-"""The README of a trained policy: what it is, what it learned from, what it scores, and the command that makes it again."""
+"""The README of a trained policy: its kind, its training data, its score, and the command that makes it again."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def model_card(
     start: str | None,
     document: Training,
 ) -> str:
-    """Return the card, as Markdown with the metadata that model hubs read; most of it is the text.
+    """Return the card, as Markdown with the metadata that model hubs read. The function is long because the text is.
 
     Args:
-        kind: the training.
+        kind: the kind of training.
         task: the game.
         settings: the resolved recipe.
         recipe: its file.
-        overrides: what `--set` gave.
-        start: the policy that it was trained from.
+        overrides: the values given by `--set`.
+        start: the policy that the training started from, or that it distilled.
         document: the training's figures, `evaluation` among them.
     """
     found, score = document["evaluation"], document["evaluation"]["score"]
@@ -88,7 +88,7 @@ Limits: it plays this game with these settings and no others. {again}
 
 
 def _loading(policy: Path) -> str:
-    """Return a sentence on what loads a policy directory."""
+    """Return a sentence that says how to load the policy directory."""
     if (policy / "base.json").is_file():
         return "`ouroloop.policy.bases.open_policy` loads it; `base.json` names its base and the encoding of the prompt."
     return "`AutoModelForCausalLM` and `AutoTokenizer` load it; `snake_gpt.json` names the encoding of the prompt."
@@ -100,12 +100,12 @@ def _settings(settings: Recipe) -> str:
 
 
 def _on_gpu(kind: Kind, settings: Recipe) -> bool:
-    """Tell whether a training of this kind computes on a GPU."""
+    """Return whether a training of this kind runs on a GPU."""
     return {"sft": settings.sft.device, "grpo": settings.grpo.device}.get(kind) == "cuda"
 
 
 def _data(kind: Kind, settings: Recipe, start: str | None) -> str:
-    """Return a sentence on what the policy learned from."""
+    """Return a sentence that says what the policy learned from."""
     if kind == "grpo":
         return f"It was trained from `{start}` by GRPO on its own games."
     if kind == "distill":

@@ -1,4 +1,4 @@
-"""`RunReport`: a run as Python sees it, its tables as pandas frames. `Report` reads the ledger for it."""
+"""`RunReport`: a run for use from Python, with its tables as pandas frames. `Report` reads the ledger for it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def open_run(path: str | Path) -> RunReport:
-    """Return what a run directory says now. Nothing in it is changed, and none of its code runs.
+    """Return a report of a run directory as it is now. This changes nothing and runs none of its code.
 
-    A run that is still working can be read as well; call again for what happened since.
+    You can also read a run that is still working; open it again to see its progress.
 
     Raises:
-        UsageError: it is no run directory.
+        UsageError: the path is not a run directory.
         LedgerError: its ledger is damaged.
     """
     with closing(Report(Path(path))) as report:
@@ -39,19 +39,19 @@ class RunReport:
     Attributes:
         path: the run directory.
         name: its name.
-        status: `running`, `done`, `stopped` or `failed`; `ouroloop.run` goes on with one that is stopped.
-        digest: SHA-256 over all steps; runs of equal recipe and seed have equal digests.
-        seed: of the run.
+        status: `running`, `done`, `stopped` or `failed`; `ouroloop.run` continues a stopped run.
+        digest: SHA-256 over all steps; runs with equal recipe and seed have equal digests.
+        seed: the run's seed.
     """
 
     def __init__(self, path: Path, document: RunDocument) -> None:
-        """Take a run's document (`show --json`); `open_run` reads it."""
+        """Keep a run's document (`show --json`); `open_run` reads it."""
         self.path, self._document = path, document
         self.name, self.status = document["run"], document["status"]
         self.digest, self.seed = document["digest"], document["seed"]
 
     def __repr__(self) -> str:
-        """Say it in a line."""
+        """Summarize the run in one line."""
         found = [c["verdict"] for c in candidates(self._document)]
         played = [self._document["start"], *(r["incumbent"] for r in self._document["rounds"])]
         scores = [each["score"]["mean"] for each in played if each]
@@ -61,7 +61,7 @@ class RunReport:
 
     @property
     def rounds(self) -> pd.DataFrame:
-        """One row per round: its mode and why, how many candidates met which verdict, whose gain it was."""
+        """One row per round: its mode and why, the number of candidates per verdict, and who earned the gain."""
         return rounds_frame(self._document)
 
     @property
@@ -71,26 +71,26 @@ class RunReport:
 
     @property
     def history(self) -> pd.DataFrame:
-        """What played at the start (`round` is NA) and after each round: score with bounds, what changed, content hashes."""
+        """One row for the start (`round` is NA) and one per round: score with bounds, what changed, content hashes."""
         return history_frame(self._document)
 
     @property
     def incumbent(self) -> pd.Series[Any]:
-        """What plays now: the last row of `history` that has been played.
+        """The build that plays now: the last row of `history` that has been played.
 
         Raises:
             UsageError: the run has no start yet.
         """
         played = self.history.dropna(subset="policy")
         if played.empty:
-            raise UsageError(f"run {self.name} has no start yet: go on with it first, by ouroloop.run or `ouroloop resume`")
+            raise UsageError(f"run {self.name} has no start yet: continue it first, with ouroloop.run or `ouroloop resume`")
         return played.iloc[-1]
 
     def verdict(self, id: str) -> Verdict:
-        """Return what became of a candidate, the layer that decided, and the evidence.
+        """Return a candidate's verdict: the outcome, the layer that decided, and the evidence.
 
         Raises:
-            UsageError: the run has no such candidate, or none decided yet.
+            UsageError: the run has no such candidate, or has not decided on it yet.
         """
         found = self._candidate(id)
         if found["verdict"] == "pending":
@@ -99,22 +99,22 @@ class RunReport:
         return Verdict(found["verdict"], found["layer"], found["reason"], effect, found["e_value"], found["alpha"])
 
     def diff(self, a: str, b: str) -> str:
-        """Return the unified diff from candidate a to b of their controllers, or of their rewards; `start` goes for either.
+        """Return the unified diff from a's controller (or reward) to b's; either can be `start`.
 
         Raises:
-            UsageError: no such candidate, one that did not pass the screen, or a patch against a reward.
+            UsageError: a candidate does not exist or did not pass the screen, or one is a patch and the other a reward.
         """
         with closing(Report(self.path)) as report:
             old, new = report.pair(a, b)
         return "".join(difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), a, b))
 
     def controller(self) -> str:
-        """Return the source of the controller that plays now. Raises UsageError where the run has no start yet."""
+        """Return the source of the controller that plays now. Raises UsageError if the run has no start yet."""
         with closing(Report(self.path)) as report:
             return report.store.text(self.incumbent["controller"])
 
     def policy(self) -> Policy:
-        """Return the policy that plays now, loaded. Raises UsageError where the run has no start yet."""
+        """Return the policy that plays now, loaded. Raises UsageError if the run has no start yet."""
         from ouroloop.policy.named import load_policy
 
         with closing(Report(self.path)) as report:

@@ -1,4 +1,4 @@
-"""The table of a run's rounds: every candidate with its verdict, the reason, and the effect that was measured."""
+"""The table of a run's rounds: every candidate with its verdict, the reason, and the measured effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run's ledger says, as the document that `show --json` prints."""
+"""Reads a run's ledger into the document that `show --json` prints."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Report:
     """Reads a run directory; changes nothing."""
 
     def __init__(self, folder: Path) -> None:
-        """Open it; raises UsageError where it is none, LedgerError where it is damaged."""
+        """Open a run directory. Raises UsageError if it is not one, LedgerError if it is damaged."""
         self.folder = folder
-        self.ledger = Ledger(folder / "ledger.sqlite", "read")  # first: one of another version says so
+        self.ledger = Ledger(folder / "ledger.sqlite", "read")  # first: its error names another version
         self.recipe = read_recipe(folder)
         self.store = Store(folder / "artifacts")
         self._rolled_back = rolled_back(self.ledger)
@@ -55,7 +55,7 @@ class Report:
         return "stopped" if noted == "running" and not is_running(self.folder) else noted
 
     def rounds(self) -> int:
-        """Return the number of rounds that have begun to have candidates."""
+        """Return the number of rounds whose candidates are recorded."""
         return propose.rounds(self.ledger)
 
     def _start(self) -> doc.Started | None:
@@ -66,7 +66,7 @@ class Report:
         return {**_played(begun.incumbent, scored.measures), "reward_spec": spec}
 
     def _gate(self) -> doc.GateSpending:
-        """Return how the run's budget of error is spent: rule, what it bounds, budget, races, and what remains for more."""
+        """Return how the run's error budget is spent: the rule, what it bounds, the budget, the races, and what is left."""
         settings, races = self.recipe.gate, spent(self.ledger)
         rule = spending(settings.spending, settings.alpha)
         return {
@@ -146,10 +146,12 @@ class Report:
         raise UsageError(f"run {self.folder.name} has no candidate {id!r}; it has {', '.join(known) or 'none yet'}")
 
     def pair(self, a: str, b: str) -> tuple[str, str]:
-        """Return two candidates' controllers, or their reward specs as indented JSON; `start` and `both` go with either.
+        """Return two candidates' controllers, or their reward specs as indented JSON.
+
+        The start, and a candidate of kind `both`, can be compared as either.
 
         Raises:
-            UsageError: no such candidate, one did not pass the screen, or a patch is compared with a reward.
+            UsageError: a candidate does not exist or did not pass the screen, or one is a patch and the other a reward.
         """
         kinds = {self.candidate(id)["kind"] for id in (a, b) if id != "start"} - {"both"} or {"patch"}
         if len(kinds) > 1:
@@ -196,7 +198,7 @@ def _played(build: Build, measures: Measures) -> doc.Played:
 
 
 def _evidence(verdict: Verdict | None) -> doc.Evidence:
-    """Return what a verdict rests on; None throughout where nothing is decided, or no games were played."""
+    """Return the evidence for a verdict; every field is None if nothing is decided, or no games were played."""
     if verdict is None:
         return {"effect": None, "e_value": None, "alpha": None, "seeds": None, "t_test": None, "regret": None}
     effect, seeds, test = verdict.effect, verdict.seeds, verdict.t_test
@@ -211,7 +213,7 @@ def _evidence(verdict: Verdict | None) -> doc.Evidence:
 
 
 def _shares(found: Shares) -> doc.Attribution:
-    """Return an attribution: the estimates by part, their 95 % intervals, whom the gain belongs to, and seeds played."""
+    """Return an attribution: the estimates by part, their 95 % intervals, who earned the gain, and the seeds played."""
     parts: dict[doc.Part, Share] = {
         "reward": found.reward,
         "code": found.code,

@@ -1,4 +1,4 @@
-"""A run's document (`show --json`) as pandas frames. A table without rows has the same columns and types as a full one."""
+"""A run's document (`show --json`) as pandas frames. An empty frame has the same columns and types as a full one."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def candidates_frame(document: RunDocument) -> pd.DataFrame:
 
 
 def history_frame(document: RunDocument) -> pd.DataFrame:
-    """Return one row for the start, whose round is NA, and one per round."""
+    """Return one row for the start, with a round of NA, and one row per round."""
     if not document["start"]:
         return _frame([], HISTORY)
     played: list[tuple[int | None, Played | None]] = [(None, document["start"])]

@@ -1,4 +1,4 @@
-"""The document of a training: what `train --json` prints, and what `training.json` beside the weights holds."""
+"""The document of a training, which `train --json` prints and `training.json` beside the weights holds."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Training(TypedDict):
 
 
 def training(kind: Kind, policy: Path, seed: int, report: TrainingReport, evaluation: EvaluationDocument) -> Training:
-    """Return the document of a training whose policy lies in a directory."""
+    """Return the document of a training whose policy is in a directory."""
     return {
         "kind": kind,
         "policy": str(policy),

@@ -1,9 +1,9 @@
-"""The ledger: one SQLite file that holds every step of a run, once.
+"""The ledger: one SQLite file that records every step of a run once.
 
 A *step* is a JSON-RPC call under a key such as `2/gate/c5`: its method, params and result (or error). `once` runs a step
-the first time and gives the recorded result ever after, so a process that is killed at any moment and started again
-repeats at most the step it died in. Whoever asks for a known key with another method or other params gets an error, not
-the old answer. The digest is the hash of all steps, without times.
+the first time and returns the recorded result ever after. A process that is killed at any moment and started again
+therefore repeats at most the step that it died in. Asking for a known key with another method or other params is an
+error; it does not return the old answer. The digest is the hash of all steps, without times.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ class Step:
 
 
 class Ledger:
-    """The open ledger of one run; one writer at a time."""
+    """The open ledger of one run; only one process at a time may write to it."""
 
     def __init__(self, path: Path, mode: Literal["create", "write", "read"] = "write") -> None:
         """Open (or create) the file.
 
         Raises:
-            LedgerError: there is none, it is damaged, or another version wrote it.
+            LedgerError: the file is missing or damaged, or another version wrote it.
         """
         self.path = path
         if mode != "create" and not path.is_file():
@@ -80,7 +80,7 @@ class Ledger:
         version = self.meta("schema")
         if version != SCHEMA_VERSION:
             raise LedgerError(
-                f"{self.path} is of version {version}, this program reads {SCHEMA_VERSION}; use the one that wrote it"
+                f"{self.path} has version {version}, but this program reads {SCHEMA_VERSION}; use the program that wrote it"
             )
 
     def close(self) -> None:
@@ -97,7 +97,7 @@ class Ledger:
         self._write("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value))
 
     def step(self, key: str) -> Step | None:
-        """Return the recorded step of that key, or None."""
+        """Return the step recorded under that key, or None."""
         row = self._db.execute("SELECT key, method, params, result, error FROM steps WHERE key = ?", (key,)).fetchone()
         return _step(row) if row else None
 
@@ -105,15 +105,15 @@ class Ledger:
         """Yield recorded steps in the order they were recorded.
 
         Args:
-            pattern: of their keys, with `*` for anything.
-            methods: only these; all by default.
+            pattern: pattern of their keys, with `*` for anything.
+            methods: only steps with these methods; all by default.
         """
         chosen = f"AND method IN ({', '.join('?' * len(methods))})" if methods else ""
         sql = f"SELECT key, method, params, result, error FROM steps WHERE key GLOB ? {chosen} ORDER BY seq"  # noqa: S608
         return (_step(row) for row in self._db.execute(sql, (pattern, *methods)))
 
     def recall(self, key: str, method: str, params: Json) -> Step | None:
-        """Return the recorded step of that key, or None.
+        """Return the step recorded under that key, or None.
 
         Raises:
             LedgerError: it was recorded with another method or other params.
@@ -129,7 +129,7 @@ class Ledger:
         """Record a finished step, once; recording the same step again changes nothing.
 
         Raises:
-            LedgerError: the key is there with another method, other params, or another result or error.
+            LedgerError: the key is recorded with another method, other params, or another result or error.
         """
         texts = (_dump(params), None if error else _dump(result), _dump(error) if error else None)
         self._write(
@@ -143,10 +143,10 @@ class Ledger:
             raise other_step(self.path, key, f"result {recorded}", f"result {given}")
 
     def once(self, key: str, method: str, params: Json, work: Callable[[], Json]) -> Json:
-        """Return the recorded result of a step, or do the work and record what it returns (a JSON value).
+        """Return the recorded result of a step, or do the work and record its result (a JSON value).
 
         Raises:
-            LedgerError: the key is there with another method or other params.
+            LedgerError: the key is recorded with another method or other params.
         """
         known = self.recall(key, method, params)
         if known is None:
@@ -157,20 +157,20 @@ class Ledger:
         return result
 
     def event(self, name: str, body: Mapping[str, Json]) -> None:
-        """Append a `run.event`: for people, outside the digest."""
+        """Append a `run.event`, which is for people and not part of the digest."""
         self._write("INSERT INTO events (at, name, body) VALUES (?, ?, ?)", (time.time(), name, _dump(body)))
 
     def wall_s(self) -> float:
-        """Return the seconds at work: from each opening of the run to the last step recorded before the next one."""
+        """Return the seconds at work: the time from each opening of the run to its last step before the next opening."""
         opened = [row[0] for row in self._db.execute("SELECT at FROM events WHERE name = 'run.opened' ORDER BY seq")]
         total = 0.0
-        for begin, end in zip(opened, [*opened[1:], float("inf")], strict=False):  # no opening yet, no pair
+        for begin, end in zip(opened, [*opened[1:], float("inf")], strict=False):  # empty before the first opening
             last = self._db.execute("SELECT max(at) FROM steps WHERE at >= ? AND at < ?", (begin, end)).fetchone()[0]
             total += (last - begin) if last is not None else 0.0
         return total
 
     def digest(self) -> str:
-        """Return the SHA-256 over all steps in the order of their keys, times left out."""
+        """Return the SHA-256 over all steps in the order of their keys, without times."""
         rows = self._db.execute("SELECT key, method, params, result, error FROM steps ORDER BY key")
         return content_hash(
             [
@@ -202,22 +202,22 @@ def _step(row: tuple[Any, ...]) -> Step:
 
 
 def other_step(path: Path, key: str, recorded: str, asked: str) -> LedgerError:
-    """Return the error for a key that already stands for another step; long texts are shown from where they differ."""
+    """Return the error for a key that another step already has; long texts are cut to the place where they differ."""
     same = next((i for i, (a, b) in enumerate(zip(recorded, asked, strict=False)) if a != b), 0)
     found, wanted = (text[:160] if same < 120 else f"{text[:8]}...{text[same - 40 : same + 120]}" for text in (recorded, asked))
     return LedgerError(
-        f"step {key} of {path} is on record with {found}, and was asked for with {wanted}: other code or other settings "
-        "made the record; go on with those, or start a new run"
+        f"step {key} of {path} was recorded with {found}, but now has {wanted}: other code or other settings made the "
+        "record; continue with those, or start a new run"
     )
 
 
 def damaged(path: Path, problem: object) -> LedgerError:
     """Return the error for a file that SQLite cannot read."""
-    return LedgerError(f"{path} is damaged ({problem}): restore it from a copy, or start anew with another --run-dir")
+    return LedgerError(f"{path} is damaged ({problem}): restore it from a copy, or start again with another --run-dir")
 
 
 def is_full(error: BaseException) -> bool:
-    """Return whether an error says that the disk is full, whoever raised it."""
+    """Return whether an error, from any source, says that the disk is full."""
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorname", "") in (
             "SQLITE_FULL",
@@ -229,19 +229,19 @@ def is_full(error: BaseException) -> bool:
 
 
 def disk_full(path: Path) -> SurroundingsError:
-    """Return the error for a write that found no room."""
+    """Return the error for a write to a full disk."""
     return SurroundingsError(f"no room left on the disk of {path.parent}: free some, then `ouroloop resume {path.parent}`")
 
 
 def require_room(folder: Path, need_mb: int) -> None:
-    """Refuse to begin where the disk has less than `need_mb` MB free.
+    """Refuse to begin if the disk has less than `need_mb` MB free.
 
     Raises:
-        SurroundingsError: too little room.
+        SurroundingsError: the disk has too little room.
     """
     there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     free_mb = shutil.disk_usage(there).free // 2**20
     if free_mb < need_mb:
         raise SurroundingsError(
-            f"the disk of {there} has {free_mb} MB free, a run needs {need_mb} MB: free some or choose another --run-dir"
+            f"the disk of {there} has {free_mb} MB free, but a run needs {need_mb} MB: free some, or choose another --run-dir"
         )

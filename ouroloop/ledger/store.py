@@ -16,14 +16,14 @@ class Store:
     """The `artifacts/` folder of a run."""
 
     def __init__(self, folder: Path) -> None:
-        """Use `folder`, created on first write."""
+        """Use `folder`, which the first write creates."""
         self.folder = folder
 
     def path(self, digest: str) -> Path:
-        """Return where an artifact lies.
+        """Return the path of an artifact.
 
         Raises:
-            LedgerError: it is not there.
+            LedgerError: the artifact is missing.
         """
         path = self.folder / digest
         if not path.exists():
@@ -47,14 +47,14 @@ class Store:
         return digest
 
     def text(self, digest: str) -> str:
-        """Return a kept text; raises LedgerError where it is missing or was changed."""
+        """Return a kept text. Raises LedgerError if it is missing or was changed."""
         data = self.path(digest).read_bytes()
         if sha256(data) != digest:
             raise self._changed(digest)
         return data.decode("utf-8")
 
     def put_dir(self, source: Path) -> str:
-        """Move a finished directory into the store and return its hash (names and contents of its files)."""
+        """Move a finished directory into the store and return its hash, over the names and contents of its files."""
         digest = directory_hash(source)
         target = self.folder / digest
         if target.exists():
@@ -65,7 +65,7 @@ class Store:
         return digest
 
     def directory(self, digest: str) -> Path:
-        """Return where a kept directory lies; raises LedgerError where it is missing or was changed."""
+        """Return the path of a kept directory. Raises LedgerError if it is missing or was changed."""
         path = self.path(digest)
         if directory_hash(path) != digest:
             raise self._changed(digest)
@@ -80,12 +80,12 @@ class Store:
         return Path(tempfile.mkdtemp(prefix=".work-", dir=self.folder))
 
     def clear_scratch(self) -> None:
-        """Remove what a killed process left half-written."""
+        """Remove whatever a killed process left half-written."""
         for leftover in self.folder.glob(".work-*"):
             shutil.rmtree(leftover, ignore_errors=True)
 
 
 def directory_hash(folder: Path) -> str:
-    """Return the hash of a directory: relative names and SHA-256 of its files."""
+    """Return the hash of a directory, over the relative names and SHA-256 of its files."""
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     return content_hash([[p.relative_to(folder).as_posix(), sha256(p.read_bytes())] for p in files])

@@ -1,6 +1,6 @@
-"""The run's git workspace: one editable file, one commit per accepted candidate and per rollback.
+"""The run's git workspace: one editable file, and one commit per accepted candidate and per rollback.
 
-Commits are reproducible: author, dates and messages come from the step, so equal runs have equal commit ids.
+Commits are reproducible: author, dates and messages follow from the steps, so equal runs have equal commit ids.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ FILES = ("controller.py", "reward.json", "policy")
 
 
 class Workspace:
-    """A git repository that only this class writes to."""
+    """A git repository that nothing but this class writes to."""
 
     def __init__(self, folder: Path) -> None:
         """Use `folder`; `create` makes it."""
         self.folder = folder
 
     def create(self, controller: str, reward: str, policy: str) -> str:
-        """Make the repository with the start incumbent, where it is not there yet; return the first commit."""
+        """Make the repository with the first incumbent, unless it exists; return the first commit."""
         if not (self.folder / ".git").is_dir():
             self.folder.mkdir(parents=True, exist_ok=True)
             self._git("init", "-q", "-b", "main")
@@ -36,14 +36,14 @@ class Workspace:
         return self._git("rev-list", "--max-parents=0", "HEAD").strip()
 
     def commit(self, controller: str, reward: str, policy: str, subject: str, clock: int) -> str:
-        """Write the three files and commit them; return the commit id. Done already: the same id.
+        """Write the three files and commit them; return the commit id, which is the same if this was done already.
 
         Args:
             controller: source of `controller.py`.
             reward: the spec as JSON text.
             policy: content hash of the weights.
             subject: the commit's message.
-            clock: counter of the run, becomes the commit's date.
+            clock: a counter of the run, which becomes the commit's date.
         """
         for name, text in zip(FILES, (controller, reward + "\n", policy + "\n"), strict=True):
             (self.folder / name).write_text(text, encoding="utf-8")
@@ -54,7 +54,7 @@ class Workspace:
         return self.head()
 
     def merged(self, ours: str, base: str, theirs: str) -> str | None:
-        """Return a text with the change from `base` to `theirs` put into it by a three-way merge; None where they conflict."""
+        """Return `ours` with the change from `base` to `theirs` merged in (three-way); None if they conflict."""
         with tempfile.TemporaryDirectory() as scratch:
             paths = [Path(scratch) / name for name in ("ours", "base", "theirs")]
             for path, text in zip(paths, (ours, base, theirs), strict=True):
@@ -79,11 +79,11 @@ class Workspace:
         return self._git("status", "--porcelain").splitlines()
 
     def recover(self, commit: str | None) -> None:
-        """Undo what a killed process did beyond its last recorded step: back to a commit, or to nothing for None."""
+        """Undo what a killed process did after its last recorded step: go back to a commit, or to nothing for None."""
         if commit is None:
             shutil.rmtree(self.folder, ignore_errors=True)
             return
-        for lock in (self.folder / ".git").rglob("*.lock"):  # whoever held it is gone: the run's own lock is ours
+        for lock in (self.folder / ".git").rglob("*.lock"):  # its holder is gone, because this process has the run's own lock
             lock.unlink()
         self._git("reset", "-q", "--hard", commit)
 

@@ -1,4 +1,4 @@
-"""Canonical JSON and content hashes: what a digest, a cache key and an artifact's name are made of."""
+"""Canonical JSON and content hashes, from which digests, cache keys and the names of artifacts are made."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ JsonObject: TypeAlias = dict[str, Json]
 
 
 def canonical(value: object) -> bytes:
-    """Return the one byte string of a JSON value: sorted keys, no spaces, UTF-8, NaN refused.
+    """Return the canonical bytes of a JSON value: sorted keys, no spaces, UTF-8, no NaN.
 
     Raises:
-        ValueError: the value holds NaN or an infinity.
+        ValueError: the value contains NaN or an infinity.
         TypeError: the value is not JSON.
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -22,7 +22,7 @@ def canonical(value: object) -> bytes:
 
 
 def sha256(data: bytes | str) -> str:
-    """Return the hexadecimal SHA-256 of bytes or of a text's UTF-8."""
+    """Return the hexadecimal SHA-256 of bytes, or of a text in UTF-8."""
     return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
 
 

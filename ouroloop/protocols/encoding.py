@@ -1,7 +1,7 @@
 """The port of encodings: how a game writes a position for a language model, as text and as token ids.
 
-A game has one encoding or more. A Snake-GPT of any game learns with an encoding's own vocabulary, in which each piece of a
-prompt is one token; a base reads the text. The answer is one token: the numeral of the action.
+A game has at least one encoding. A Snake-GPT, for any game, learns with the encoding's own vocabulary, in which each piece
+of a prompt is one token. A base model reads the text. The answer is one token: the numeral of the action.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Observations
 
 PAD, EOS, UNK = 0, 1, 2
-"""Token ids that every vocabulary begins with: padding, the end of an answer, and what is no token."""
+"""The token ids that begin every vocabulary: padding, the end of an answer, and unknown text."""
 MARKS: Final = ("<pad>", "<eos>", "<unk>")
 Setting: TypeAlias = str | int | float | bool
-"""A value of a game's setting, as JSON has it."""
+"""The value of a game's setting, as in JSON."""
 
 
 def first_words(actions: int) -> tuple[str, ...]:
-    """Return the words that the vocabulary of a game with so many actions begins with."""
+    """Return the words that begin the vocabulary of a game with this many actions."""
     return (*MARKS, *map(str, range(actions)))
 
 
 def action_tokens(actions: int) -> tuple[int, ...]:
-    """Return the token ids of so many actions, in order."""
+    """Return the token ids of this many actions, in order."""
     return tuple(range(len(MARKS), len(MARKS) + actions))
 
 
 class Encoding(Protocol):
-    """One way to write a game's positions. Text and ids say the same."""
+    """One way to write a game's positions. Text and ids are equivalent."""
 
     @property
     def name(self) -> str:
-        """What the game calls it."""
+        """The game's name for this encoding."""
         ...
 
     @property
     def settings(self) -> Mapping[str, Setting]:
-        """The game's settings on which the prompts depend: those by which the game can be made again to read them."""
+        """The game's settings on which the prompts depend; a game made with them can read the prompts again."""
         ...
 
     @property
@@ -52,32 +52,32 @@ class Encoding(Protocol):
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
-        """Token texts by id; the first are `first_words`."""
+        """Token texts by id, beginning with `first_words`."""
         ...
 
     @property
     def pieces(self) -> str:
-        """Regular expression of one token; the leftmost match wins."""
+        """Regular expression that matches one token; the leftmost match wins."""
         ...
 
     @property
     def separator(self) -> str:
-        """Regular expression of what stands between tokens and is none; empty where nothing does."""
+        """Regular expression for the text between tokens; empty if there is none."""
         ...
 
     @property
     def joints(self) -> Sequence[tuple[str, str]]:
-        """Where tokens meet without their separator, and what is written there: how ids become text again."""
+        """For turning ids back into text: where tokens meet without their separator, and what is written there."""
         ...
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest prompt."""
+        """The number of tokens in the longest prompt."""
         ...
 
     @property
     def example(self) -> str:
-        """A prompt, on which tokenizers are tried."""
+        """A prompt for trying out tokenizers."""
         ...
 
     @property
@@ -89,17 +89,18 @@ class Encoding(Protocol):
         """Return the prompts as ids, padded on the left.
 
         Returns:
-            ids: (B, L) int32, and mask: (B, L) bool, true where a token stands. L is the longest prompt of the batch.
+            ids: (B, L) int32, and mask: (B, L) bool, true for tokens and false for padding. L is the length of the
+            longest prompt in the batch.
 
         Raises:
-            UsageError: the observations are of a game with other settings.
+            UsageError: the observations come from a game with other settings.
         """
         ...
 
     def texts(self, observations: Observations) -> list[str]:
-        """Return the prompts as text; raises what `encode_batch` does."""
+        """Return the prompts as text. Raises the same errors as `encode_batch`."""
         ...
 
     def hinted(self, observations: Observations) -> list[str]:
-        """Return the prompts as text, each with the game's hint; as they are where the game has none."""
+        """Return the prompts as text, each with the game's hint if the game has one."""
         ...

@@ -1,6 +1,6 @@
 """The errors of the project, one type per boundary.
 
-`exit_code` is what the command line returns: 1 the thing asked about failed, 2 bad input, 3 the surroundings are
+The command line returns `exit_code`: 1 if the operation failed, 2 for bad input, 3 if something around the project is
 missing. Every message names the thing, what was found, what was expected and what to do.
 """
 
@@ -26,7 +26,7 @@ class SurroundingsError(OuroloopError):
 
 
 class LedgerError(UsageError):
-    """A ledger that is damaged, locked, or of another version."""
+    """A ledger is damaged, locked, or of another version."""
 
 
 class RoleError(OuroloopError):
@@ -38,17 +38,17 @@ class ModelError(RoleError):
 
 
 class TrainingError(OuroloopError):
-    """A training run that cannot go on: NaN loss, a spec that is not finite."""
+    """A training run cannot continue: the loss is NaN, or a spec is not finite."""
 
 
 class CandidateFault(OuroloopError):
-    """A candidate did what it must not; it becomes a rejected verdict, never a crash.
+    """A candidate did something forbidden; this becomes a rejected verdict, never a crash.
 
     Args:
-        layer: the layer that found it, one of `protocols.records.LAYERS`.
-        reason: one line, at most 300 characters, control characters stripped.
-        row: which of the positions asked about the controller failed at, by what it answered; None where the worker itself
-            failed, or nothing was asked yet.
+        layer: the layer that found the fault, one of `protocols.records.LAYERS`.
+        reason: one line, cut to 300 characters, with control characters replaced by spaces.
+        row: the index of the asked position at which the controller's answer failed; None if the worker itself failed, or
+            nothing had been asked yet.
     """
 
     def __init__(self, layer: str, reason: str, row: int | None = None) -> None:

@@ -1,6 +1,6 @@
-"""JSON-RPC 2.0 messages, strictly (https://www.jsonrpc.org/specification): requests, notifications, errors, batches.
+"""Strict JSON-RPC 2.0 (https://www.jsonrpc.org/specification): requests, notifications, errors, batches.
 
-`Dispatcher` answers messages with handlers; it does no I/O, so the same one serves calls in process, over stdio or HTTP.
+`Dispatcher` answers messages with handlers. It does no I/O, so it serves calls in process, over stdio or over HTTP alike.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ ROLE_FAILED = -32000
 """Server-defined code: the handler raised; `message` is its one-line text."""
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
-"""Memory addresses in error texts differ from process to process, and records must not."""
+"""Matches memory addresses in error texts: they differ from process to process, and records must not."""
 
 Id: TypeAlias = str | int | None
 Handler = Callable[[Any], Awaitable[BaseModel]]
 
 
 class Call(BaseModel):
-    """A request, or a notification where `id` is absent."""
+    """A request, or a notification if `id` is absent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     jsonrpc: Literal["2.0"]
@@ -40,7 +40,7 @@ class Call(BaseModel):
 
     @property
     def is_notification(self) -> bool:
-        """True where no `id` was sent (`"id": null` is a request)."""
+        """True if no `id` was sent (`"id": null` is a request)."""
         return "id" not in self.model_fields_set
 
 
@@ -97,11 +97,11 @@ class Dispatcher:
     """
 
     def __init__(self) -> None:
-        """Start with no method."""
+        """Start with no methods."""
         self._methods: dict[str, tuple[type[BaseModel], Handler]] = {}
 
     def register(self, method: str, params: type[BaseModel], handler: Handler) -> None:
-        """Answer `method` with `handler`; a second registration of the same name is a ValueError."""
+        """Answer `method` with `handler`. Raises ValueError if the method is registered already."""
         if method in self._methods:
             raise ValueError(f"method {method} is registered already")
         self._methods[method] = (params, handler)
@@ -112,7 +112,7 @@ class Dispatcher:
         return tuple(self._methods)
 
     async def answer_text(self, data: bytes | str) -> bytes | None:
-        """Answer a message as it came over a wire; None where nothing is to be sent back."""
+        """Answer a message in wire form; return None if there is nothing to send back."""
         try:
             message = loads(data)
         except ValueError as error:
@@ -121,7 +121,7 @@ class Dispatcher:
         return None if reply is None else canonical(reply)
 
     async def answer(self, message: Any) -> Any:
-        """Answer one parsed message or a batch; None for notifications (and batches of nothing else)."""
+        """Answer one parsed message or a batch; return None for a notification or a batch of notifications."""
         if isinstance(message, list):
             if not message:
                 return failure(INVALID_REQUEST, "invalid request: an empty batch", None)
@@ -151,7 +151,7 @@ class Dispatcher:
             result = await handler(request_model)
         except OuroloopError as error:
             return failure(ROLE_FAILED, str(error), call.id, {"type": type(error).__name__})
-        except Exception as error:  # the boundary: whatever a role raises is its failure, recorded once, never ours
+        except Exception as error:  # the boundary: whatever a role raises is the role's failure, recorded once
             log.debug("handler of %s failed", call.method, exc_info=True)
             said = ADDRESS.sub("0x…", f"{type(error).__name__}: {error}"[:300])
             return failure(ROLE_FAILED, said, call.id, {"type": type(error).__name__})
@@ -159,7 +159,7 @@ class Dispatcher:
 
 
 def one_line(error: ValidationError) -> str:
-    """Return the first problem of a validation error as one line: where, what, what was found."""
+    """Return the first problem of a validation error as one line: where it is, what it is, and what was found."""
     first = error.errors(include_url=False)[0]
     where = ".".join(map(str, first["loc"])) or "the message"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""

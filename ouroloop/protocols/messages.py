@@ -1,4 +1,4 @@
-"""Requests and replies of the roles: what travels as JSON-RPC params and results."""
+"""Requests to roles and their replies, which travel as JSON-RPC params and results."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Finding(Frozen):
 
     Args:
         name: a short key that roles may search by, e.g. `hits_body`, `starves`, `detours`, `training_stalled`.
-        weight: share of games or of decisions concerned, in [0, 1].
+        weight: the share of games or decisions concerned, in [0, 1].
         evidence: one line for a person or a model.
-        mode: the mode of a round that answers it; None where the loop's own table decides by the name.
+        mode: the round mode that answers it; None if the loop's own table decides by the name.
     """
 
     name: str
@@ -36,11 +36,11 @@ class Diagnosis(Frozen):
         deaths: cause -> share of games; the causes are the task's.
         regret: phase of the game -> mean oracle regret per decision.
         avoidable: share of lost games whose last move the oracle would not have made.
-        policy_influence: share of decisions that would be others if the logits were negated; near 0 the policy plays no part,
-            and no training of it can help.
+        policy_influence: share of decisions that would change if the logits were negated. Near 0 the policy plays no part,
+            and training it cannot help.
         training: health of the last training (kl, entropy, clip_fraction, zero_variance, gain, ...); empty before any.
-        findings: what follows from the above, heaviest first.
-        transcripts: failures as text, shortest useful form.
+        findings: the findings from all of this, heaviest first.
+        transcripts: failures as text, in the shortest useful form.
     """
 
     games: int
@@ -59,7 +59,7 @@ class Diagnosis(Frozen):
 
 
 class Tried(Frozen):
-    """An earlier candidate and what became of it: what a role learns from."""
+    """An earlier candidate and its fate, for a role to learn from."""
 
     round: int
     kind: Literal["reward", "patch", "both"]
@@ -71,9 +71,9 @@ class Tried(Frozen):
     reward: RewardSpec | None = None
     diff: str | None = None
     source: str | None = None
-    """The whole controller after the patch, where it applied."""
+    """The whole controller after the patch, if the patch applied."""
     transcripts: tuple[str, ...] = ()
-    """Games that it lost after it was accepted: why it was rolled back."""
+    """Games that it lost after it was accepted; they show why it was rolled back."""
 
 
 class Tool(Frozen):
@@ -99,7 +99,7 @@ class RewardRequest(Frozen):
 
 
 class RewardProposal(Frozen):
-    """One proposed spec. `spec` is unchecked text on purpose: the screen parses it and gives the reason."""
+    """One proposed spec. `spec` is unchecked text on purpose: the screen parses it, and says why if it rejects it."""
 
     spec: str
     rationale: str = Field(max_length=2000)
@@ -128,7 +128,8 @@ class PatchRequest(Frozen):
 class PatchProposal(Frozen):
     """One proposed patch: a unified diff, or a model's whole reply that contains one; the screen reads it.
 
-    `reward` is a reward spec that belongs to it: the policy is trained under that reward, and both are judged together.
+    `reward` is an optional reward spec that comes with the patch. The policy is trained under that reward, and the gate
+    judges both together.
     """
 
     text: str
@@ -143,7 +144,7 @@ class PatchReply(Frozen):
 
 
 class DiagnoseRequest(Frozen):
-    """Params of `critic.diagnose`: measured facts, findings still empty, and what each cause of an end says of a player."""
+    """Params of `critic.diagnose`: the measured facts, without findings, and what each cause of an end says of a player."""
 
     task: str
     facts: Diagnosis

@@ -1,4 +1,4 @@
-"""The OpenRPC 1.3 document of the methods that a role may answer."""
+"""The OpenRPC 1.3 document of the methods that a role can answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ouroloop.version import __version__
 
 
 def document() -> JsonObject:
-    """Return the OpenRPC document: one entry per method, params and result as JSON Schema."""
+    """Return the OpenRPC document: one entry per method, with its params and result as JSON Schema."""
     methods: list[Json] = []
     for name, (params, result) in METHODS.items():
         schema = params.model_json_schema()

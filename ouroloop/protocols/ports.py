@@ -1,4 +1,4 @@
-"""The ports: what one part may ask of another. Structural types; implementations inherit nothing."""
+"""The ports: what one part may ask of another. They are structural types; implementations inherit nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Engine(Protocol):
-    """A batch of B games that advance together. A game's course depends on its own seed and moves alone."""
+    """A batch of B games that advance together. Each game depends on its own seed and moves alone."""
 
     @property
     def games(self) -> int:
@@ -26,7 +26,7 @@ class Engine(Protocol):
 
     @property
     def done(self) -> NDArray[np.bool_]:
-        """(B,) bool: finished games; stepping leaves them as they are."""
+        """(B,) bool: finished games; a step leaves them unchanged."""
         ...
 
     def observations(self, rows: NDArray[np.int64] | None = None) -> Observations:
@@ -38,23 +38,23 @@ class Engine(Protocol):
         ...
 
     def step_features(self, actions: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Advance like `step` and return the transition's reward features: (B, F) float32, zero where finished.
+        """Advance like `step` and return the transitions' reward features: (B, F) float32, zero for finished games.
 
-        Columns are in the order of the task's `features`.
+        The columns are in the order of the task's `features`.
         """
         ...
 
     def outcomes(self) -> Outcomes:
-        """Return how the games ended or stand."""
+        """Return how the games ended, or how they stand now."""
         ...
 
     def clone(self, rows: NDArray[np.int64]) -> Engine:
-        """Return a new batch made of copies of these rows, with repetition, same randomness ahead."""
+        """Return a new batch of copies of these rows, which may repeat; a copy has the same randomness ahead."""
         ...
 
 
 class Oracle(Protocol):
-    """What knows how good each move is. A game that has none is judged by its games alone, without an A* screen."""
+    """Knows how good each move is. Without an oracle, a game's candidates are judged by games alone, with no A* screen."""
 
     def regret(self, engine: Engine) -> NDArray[np.float32]:
         """Return the regret of each move: (B, A) float32 in [0, 1]; 0 best, 1 loses at once."""
@@ -69,61 +69,61 @@ class Teachers(Protocol):
         ...
 
     def equal_moves(self, name: str, engine: Engine, moves: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Return which moves the named teacher holds to be as good as the given ones of its own: (B, A) bool."""
+        """Return the moves that the named teacher rates as highly as its own given moves: (B, A) bool."""
         ...
 
     def rollout(self, teacher: str, seeds: NDArray[np.uint64]) -> Outcomes:
-        """Let a teacher play one game per seed, (G,) uint64, to its end. Raises UsageError for an unknown teacher."""
+        """Let a teacher play one game per seed, (G,) uint64, to the end. Raises UsageError for an unknown teacher."""
         ...
 
 
 class Symmetry(Protocol):
-    """How positions of a game are turned and mirrored, so that one lesson becomes several."""
+    """How a game's positions are rotated and mirrored, so that one lesson becomes several."""
 
     @property
     def count(self) -> int:
-        """Symmetries, the identity included; each is a number below it."""
+        """The number of symmetries, identity included; each symmetry is a number below it."""
         ...
 
     def check(self, teacher: str) -> None:
-        """Refuse a teacher who does not play a position and its image alike; raises UsageError."""
+        """Raise UsageError for a teacher that does not play a position and its image alike."""
         ...
 
     def images(self, observations: Observations, which: NDArray[np.integer]) -> Observations:
-        """Return the images of B positions under the symmetries (B,)."""
+        """Return the images of B positions, each under its own symmetry: `which` is (B,)."""
         ...
 
     def targets(self, targets: NDArray[np.float32], which: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Return what (B, A) float32, one value per action, is in the images."""
+        """Return targets, one value per action, as they are for the images: (B, A) float32."""
         ...
 
 
 class Drawing(Protocol):
-    """How a game is shown to people. One that has none is shown by its text and its pictures."""
+    """How a game is shown to people. A game without a drawing is shown by its text and its pictures."""
 
     def facts(self, moment: Moment) -> Mapping[str, int]:
-        """Return what is told of a moment beside its score and its step, e.g. `{"length": 4}`."""
+        """Return the facts to show with a moment besides its score and step, e.g. `{"length": 4}`."""
         ...
 
     def ending(self, cause: str) -> str:
-        """Return in words how a game ended."""
+        """Return how a game ended, in words."""
         ...
 
     def live(self, moment: Moment, console: Console, title: str) -> RenderableType:
-        """Return a moment as something that rich prints, as large as fits the console."""
+        """Return a moment in a form that rich prints, as large as the console allows."""
         ...
 
     def gif(self, moments: Sequence[Moment], pauses_ms: Sequence[int]) -> bytes:
-        """Return the bytes of a GIF that runs for ever, a frame for each moment, at least one."""
+        """Return the bytes of a GIF that loops for ever, with a frame for each of at least one moment."""
         ...
 
 
 class Reading(Protocol):
-    """B positions as they were read out of pictures."""
+    """B positions that were read from pictures."""
 
     @property
     def repaired(self) -> NDArray[np.bool_]:
-        """(B,) bool: positions whose most probable cells contradicted each other."""
+        """(B,) bool: positions whose most probable cells contradicted each other, and so were repaired."""
         ...
 
     def __len__(self) -> int:
@@ -131,58 +131,58 @@ class Reading(Protocol):
         ...
 
     def exact(self, truth: Observations) -> NDArray[np.bool_]:
-        """Return (B,) bool: positions of which all that can be seen was read as it is."""
+        """Return (B,) bool: positions in which everything visible was read correctly."""
         ...
 
     def into(self, observations: Observations) -> Observations:
-        """Return observations with what was read in place of what was true; what no picture shows stays."""
+        """Return the observations with the visible parts replaced by what was read; the rest stays."""
         ...
 
 
 class Sight(Protocol):
-    """What a game's pictures, by `Task.render`, say cell by cell; all that a reader has to know of the game."""
+    """What the pictures of `Task.render` show, cell by cell: all that a reader needs to know of the game."""
 
     side: int
-    """Cells a side."""
+    """Cells per side."""
     classes: int
-    """Kinds of cell."""
+    """Number of kinds of cell."""
 
     def label(self, observations: Observations) -> NDArray[np.uint8]:
         """Return the class of each cell: (B, side * side) uint8."""
         ...
 
     def vary(self, observations: Observations, rng: np.random.Generator) -> Observations:
-        """Return positions with what other settings of the game would show, so that one reader serves them all."""
+        """Return the positions as other settings of the game would show them, so that one reader serves all settings."""
         ...
 
     def decode(self, probabilities: NDArray[np.float32]) -> Reading:
-        """Return the positions that class probabilities, (B, side * side, classes) float32, stand for."""
+        """Return the positions that the class probabilities, (B, side * side, classes) float32, describe."""
         ...
 
 
 class Task(Protocol):
-    """What a game supplies. Gate, roles, sandbox, ledger and pages know a game by this port alone.
+    """Everything that a game supplies. Gate, roles, sandbox, ledger and pages know a game by this port alone.
 
-    `envs.conformance` holds a game to it; `docs/games.md` says how to write one.
+    `envs.conformance` checks a game against it; `docs/games.md` says how to write one.
     """
 
     name: str
     actions: tuple[str, ...]
     """Action names; the index is the action."""
     causes: tuple[str, ...]
-    """How a game can end; `Outcomes.cause` indexes it."""
+    """The ways in which a game can end; `Outcomes.cause` is an index into them."""
     endings: Mapping[str, Ending]
-    """Cause -> what such an end says of the player. A cause that is not here is a loss of unknown kind."""
+    """Cause -> what such an end says of the player. A cause without an entry is a loss of unknown kind."""
     best_score: int | None
-    """The highest score possible; None where it is not known, or differs from game to game."""
+    """The highest possible score; None if it is unknown, or differs from game to game."""
     features: Mapping[str, str]
-    """Reward features of a transition: name -> one line of what it measures, with its range."""
+    """Reward features of a transition: name -> one line that says what it measures, with its range."""
     toolkit: tuple[ToolkitFunction, ...]
     toolkit_source: str
     """Python source of the `toolkit` module that ships with the worker.
 
-    What it keeps between calls must follow from the arguments alone. If it has a function `_forget`, the worker calls it before
-    each observation, so that nothing kept about one reaches the next.
+    Anything that it keeps between calls must follow from the arguments alone. If it has a function `_forget`, the worker
+    calls it before each observation, so that nothing kept about one observation reaches the next.
     """
     start_controller: str
     """Python source of the first `controller.py`: the plain argmax of the logits."""
@@ -191,31 +191,31 @@ class Task(Protocol):
 
     @property
     def oracle(self) -> Oracle | None:
-        """The oracle; None where the game has none."""
+        """The oracle; None if the game has none."""
         ...
 
     @property
     def teachers(self) -> Teachers | None:
-        """The teachers; None where the game has none."""
+        """The teachers; None if the game has none."""
         ...
 
     @property
     def symmetry(self) -> Symmetry | None:
-        """The symmetry of its positions; None where the game has none."""
+        """The symmetry of its positions; None if the game has none."""
         ...
 
     @property
     def drawing(self) -> Drawing | None:
-        """How it is shown; None where text and pictures have to do."""
+        """How it is shown; None if text and pictures must do."""
         ...
 
     @property
     def sight(self) -> Sight | None:
-        """What its pictures say; None where no reader can be trained for them."""
+        """What its pictures show; None if no reader can be trained for them."""
         ...
 
     def encoding(self, name: str) -> Encoding:
-        """Return an encoding by name. Raises UsageError for an unknown one, or one that cannot write this game's settings."""
+        """Return an encoding by name. Raises UsageError if it is unknown, or cannot write this game's settings."""
         ...
 
     def engine(self, seeds: NDArray[np.uint64]) -> Engine:
@@ -223,11 +223,11 @@ class Task(Protocol):
         ...
 
     def positions(self, seed: int, count: int) -> Engine:
-        """Return `count` positions spread over the phases of the game, unfinished, as a batch to clone from."""
+        """Return `count` unfinished positions, spread over the phases of the game, as a batch to clone from."""
         ...
 
     def progress(self, engine: Engine) -> NDArray[np.float32]:
-        """Return how far each game has come: (B,) float32 in [0, 1]. The phases of a game are its thirds."""
+        """Return how far each game has progressed: (B,) float32 in [0, 1]. Its thirds are the phases of a game."""
         ...
 
     def reward(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -253,7 +253,7 @@ class Policy(Protocol):
 
 @runtime_checkable
 class Session(Protocol):
-    """A controller that was loaded into a sandbox and answers batches until it is closed."""
+    """A controller that is loaded into a sandbox and answers batches until it is closed."""
 
     def act(self, observations: Observations, logits: NDArray[np.float32]) -> NDArray[np.int8]:
         """Return the controller's actions: (B,) int8.
@@ -270,7 +270,7 @@ class Session(Protocol):
 
 @runtime_checkable
 class Sandbox(Protocol):
-    """A place where hostile controllers run and get nothing but observations and logits."""
+    """A place where hostile controllers run, and receive nothing but observations and logits."""
 
     name: str
 
@@ -279,7 +279,7 @@ class Sandbox(Protocol):
 
         Raises:
             CandidateFault: the controller could not be loaded, or defines no `act`.
-            SurroundingsError: the sandbox itself is not there.
+            SurroundingsError: the sandbox itself is missing.
         """
         ...
 
@@ -289,25 +289,25 @@ class Sandbox(Protocol):
 
 
 class Spending(Protocol):
-    """How a run's budget of error is spent over its tests. The level of a test may depend on what came before it alone."""
+    """How a run's error budget is spent on its tests. A test's level may depend only on the tests before it."""
 
     name: str
     controls: str
-    """What the budget bounds, in a few words."""
+    """The error that the budget bounds, in a few words."""
     alpha: float
     """The budget."""
 
     def level(self, history: Sequence[Spent]) -> float:
-        """Return the level of the test that comes after these."""
+        """Return the level of the next test after these."""
         ...
 
     def left(self, history: Sequence[Spent]) -> float:
-        """Return what remains for all tests after these."""
+        """Return the budget that remains for all tests after these."""
         ...
 
 
 class Role(Protocol):
-    """An agent. Its author writes this class and nothing else; see `examples/`."""
+    """An agent. Its author writes only this class; see `examples/`."""
 
     name: str
     method: ClassVar[str]

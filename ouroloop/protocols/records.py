@@ -1,4 +1,4 @@
-"""The records that parts exchange. Frozen data, no behaviour beyond what is derived from their own fields."""
+"""The records that parts exchange: frozen data, with no behaviour beyond what follows from their own fields."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Mode = Literal["reward_refresh", "bug_fix", "reward_patch", "meta_learn"]
 Kind = Literal["reward", "patch", "both"]
 Outcome = Literal["accepted", "rejected", "rolled_back"]
 Row: TypeAlias = "dict[str, int | float | list[int] | list[float]]"
-"""One observation as a controller sees it: numbers and lists of numbers, by the names that the game gives them."""
+"""One observation as a controller sees it: numbers and lists of numbers, under the game's names for them."""
 
 SCREEN_LAYERS = ("text", "bytes", "path", "ast", "bandit", "sandbox", "protocol", "contract")
 """Layers before the gate, in the order of `ouroloop screen`."""
@@ -37,7 +37,7 @@ LAYERS = (
 
 
 class Frozen(BaseModel):
-    """A record that arrives as bytes: frozen, and an unknown key is an error."""
+    """A record that arrives as bytes: it is frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -74,7 +74,7 @@ class RewardSpec(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What can play: policy weights, reward spec and controller, each a content hash.
+    """Everything that makes a player: policy weights, reward spec and controller, each as a content hash.
 
     The *incumbent* is the build that plays now.
     """
@@ -86,16 +86,16 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A change that a role proposes: a build with its code replaced, its reward and so its weights, or all of them.
+    """A change that a role proposes to a build: new code, a new reward (and so new weights), or both.
 
-    Nothing in it is checked yet.
+    Nothing in it has been checked yet.
 
     Args:
         id: unique in the run: round, kind and number, e.g. `r2-patch3`.
-        role: who proposed it.
-        rationale: why, one line.
-        patch: a diff, or a model's whole reply that holds one; None where the code stays.
-        reward: a reward spec as JSON; None where the reward stays.
+        role: the role that proposed it.
+        rationale: the reason for it, one line.
+        patch: a diff, or a model's whole reply that contains one; None if the code stays.
+        reward: a reward spec as JSON; None if the reward stays.
     """
 
     id: str
@@ -106,7 +106,7 @@ class Candidate:
 
     @property
     def kind(self) -> Kind:
-        """What it replaces."""
+        """The parts that it replaces."""
         if self.reward is None:
             return "patch"
         return "reward" if self.patch is None else "both"
@@ -114,7 +114,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Candidate minus incumbent: mean paired difference of utility, its confidence bounds, pairs played."""
+    """Candidate minus incumbent: the mean paired difference of utility, its confidence bounds, and the pairs played."""
 
     utility: float
     low: float
@@ -124,7 +124,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """One test of the run, which is a race: the level that it had, and whether it accepted a candidate."""
+    """One test of the run (one race): its level, and whether it accepted a candidate."""
 
     level: float
     accepted: bool
@@ -139,7 +139,7 @@ class SeedRange:
     count: int
 
     def part(self, start: int, count: int) -> SeedRange:
-        """Return `count` of these games, from number `start` of them on."""
+        """Return `count` of these games, starting with number `start` among them."""
         return SeedRange(self.stream, self.first + start, count)
 
 
@@ -154,16 +154,16 @@ class TTest:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a candidate, the layer that decided, and the evidence.
+    """The decision on a candidate, the layer that made it, and the evidence.
 
     Args:
         outcome: accepted or rejected; a rollback is a record of its own.
         layer: one of `LAYERS`.
         reason: one line.
-        effect: what the paired games said; None where none were played.
+        effect: the effect measured in paired games; None if none were played.
         e_value: evidence that it is better.
         alpha: the share of the run's error budget that its test had.
-        incumbent: whom it played against.
+        incumbent: the build that it played against.
         training: health figures of its training, for a reward.
         regret: mean regret on the A* bank: the candidate's and the incumbent's.
         seeds: the games that it played against the incumbent.
@@ -193,14 +193,14 @@ class Estimate:
 
 
 class Ending(Frozen):
-    """What a cause of an end says of the player.
+    """What the cause of a game's end says about the player.
 
     Args:
-        kind: `won`; `blunder`: a move ended the game; `idle`: the game ended because nothing came of the moves; `over`: an end
-            that says nothing against the player, such as a limit of time.
+        kind: `won`; `blunder`: a move ended the game; `idle`: the game ended because the moves led to nothing; `over`: the
+            end says nothing against the player, such as a time limit.
         finding: the critic's short name for it, e.g. `hits_wall`.
         doc: completes "12 % of 48 games ...".
-        trap: where such an end was not avoidable by another last move, the player had run into a trap.
+        trap: if no other last move could have avoided such an end, the player had run into a trap.
     """
 
     kind: Literal["won", "blunder", "idle", "over"]
@@ -216,9 +216,9 @@ class ToolkitFunction:
     Args:
         name: its name in the module.
         signature: as Python writes it, e.g. `(observation, move) -> int`.
-        doc: its docstring's first line.
-        kind: what it can stand for in a controller: `moves` (observation -> moves that qualify), `move` (observation ->
-            one move or None), `test` (observation, move -> bool), `measure` (observation, move -> number), `other`.
+        doc: the first line of its docstring.
+        kind: its use in a controller: `moves` (observation -> moves that qualify), `move` (observation -> one move or
+            None), `test` (observation, move -> bool), `measure` (observation, move -> number), `other`.
     """
 
     name: str
@@ -229,12 +229,12 @@ class ToolkitFunction:
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """A batch of B observations in columns; a row of it is the dict that a controller sees.
+    """A batch of B observations in columns; one row is the dict that a controller sees.
 
     Args:
-        constants: keys that are equal in all rows, e.g. `size`.
+        constants: keys whose values are equal in all rows, e.g. `size`.
         columns: key -> array, (B,) for a number or (B, W) for a list of numbers; integers stay integers, floats floats.
-        lengths: key -> (B,) true length of a ragged row of `columns[key]`; absent where rows are full.
+        lengths: key -> (B,) true length of each ragged row of `columns[key]`; absent if all rows are full.
     """
 
     constants: Mapping[str, int | float]
@@ -254,7 +254,7 @@ class Observations:
         )
 
     def row(self, index: int) -> Row:
-        """Return one observation as the controller's dict: plain numbers, and lists of them."""
+        """Return one observation as the controller's dict of plain numbers and lists of numbers."""
         out: Row = dict(self.constants)
         for key, column in self.columns.items():
             value = column[index]
@@ -272,12 +272,12 @@ class Moment:
 
     Args:
         seen: the observation, a batch of one.
-        game: which of the games, from 0.
+        game: the number of the game, from 0.
         score: points so far.
         steps: moves made.
         cause: how the game ended; None while it runs.
-        action: the move that comes next; None where the game is over.
-        odds: what the player thinks of each move, summing to 1; a teacher is sure. Empty where the game is over.
+        action: the move that comes next; None if the game is over.
+        odds: the player's probability of each move, summing to 1; a teacher is sure. Empty if the game is over.
     """
 
     seen: Observations
@@ -291,13 +291,13 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """How B games ended (or stand): all arrays (B,).
+    """How B games ended, or how they stand now: all arrays are (B,).
 
     Args:
-        score: points, in Snake foods eaten, int32.
+        score: points (in Snake, foods eaten), int32.
         steps: moves made, int32.
-        won: nothing more could be reached, in Snake a full board, bool.
-        path_optimality: how short the ways were, in [0, 1], float64; 1 where the game has no such measure.
+        won: whether nothing more could be reached (in Snake, a full board), bool.
+        path_optimality: how short the paths were, in [0, 1], float64; 1 if the game has no such measure.
         utility: in [0, 1], float64.
         cause: index into the task's `causes`, int8; -1 while a game runs.
     """

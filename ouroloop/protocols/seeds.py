@@ -1,7 +1,7 @@
-"""Seeds by counter: disjoint streams of game seeds derived from one run seed (SplitMix64, Steele et al. 2014).
+"""Seeds by counter: disjoint streams of game seeds, derived from one run seed (SplitMix64, Steele et al. 2014).
 
 The k-th game of a stream gets `splitmix(run_seed, STREAMS[stream] * 2**40 + k)`. SplitMix64 is a bijection of its counter,
-so no two games of a run share a seed, whichever streams they belong to.
+so no two games of a run share a seed, even across streams.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def game_seeds(run_seed: int, stream: str, start: int, count: int) -> list[int]:
     """Return the seeds of games `start .. start + count - 1` of a stream.
 
     Raises:
-        KeyError: no such stream.
-        ValueError: the stream has no such games.
+        KeyError: the stream does not exist.
+        ValueError: the stream does not have these games.
     """
     if not 0 <= start <= start + count <= STREAM_LENGTH:
         raise ValueError(f"stream {stream} has games 0..{STREAM_LENGTH - 1}, asked for {start}..{start + count - 1}")

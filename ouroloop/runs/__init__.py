@@ -1,1 +1,1 @@
-"""The loop: it wires the parts together, round by round, and can be stopped and resumed anywhere."""
+"""The loop wires the parts together, round by round. It can be stopped and resumed anywhere."""

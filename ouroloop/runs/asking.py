@@ -1,6 +1,6 @@
 """Asking roles: the wrapper that owns messages, retries, cost and attribution.
 
-Every question is a JSON-RPC message answered through a `Dispatcher`; question and answer are one step of the ledger.
+Every question is a JSON-RPC message that a `Dispatcher` answers. Question and answer are one step of the ledger.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ouroloop.protocols.ports import Role
 from ouroloop.runs.exchanges import chat_on_record
 
 GRACE_S = 5.0
-"""A role that keeps its own time limit gets so much longer, so that its error is the one that is told."""
+"""Extra time for a role that keeps its own time limit, so that the role's own error is the one reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question to a role: under which key, whom, what, and how long it may take."""
+    """One question to a role: its key, the role, the params, and the time limit."""
 
     key: Key[Any]
     role: Role
@@ -37,7 +37,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A role's reply, or the one line that says why there is none."""
+    """A role's reply, or one line that says why there is no reply."""
 
     asked: Asked
     reply: BaseModel | None
@@ -45,7 +45,7 @@ class Answered:
 
 
 def ask(ledger: Ledger, questions: list[Asked]) -> list[Answered]:
-    """Ask roles side by side; each answer is recorded once. A failed role gives its error, never an exception."""
+    """Ask roles side by side and record each answer once. A role that fails gives an error, never an exception."""
 
     async def everyone() -> list[Answered]:
         return list(await asyncio.gather(*(_ask_one(ledger, q) for q in questions)))
@@ -69,14 +69,14 @@ async def _ask_one(ledger: Ledger, asked: Asked) -> Answered:
 
 
 async def _apart(role: Role, params: Any) -> BaseModel:
-    """Let a role act in a daemon thread of its own, so that one that blocks or hangs can be left behind."""
+    """Let a role act in its own daemon thread, so that a role that blocks or hangs can be left behind."""
     answer: Future[BaseModel] = Future()
     answer.set_running_or_notify_cancel()  # from here on only the thread settles it
 
     def act() -> None:
         try:
             answer.set_result(asyncio.run(role.act(params)))
-        except BaseException as error:  # it is raised again where the answer is awaited
+        except BaseException as error:  # raised again when the answer is awaited
             answer.set_exception(error)
 
     Thread(target=act, daemon=True).start()
@@ -84,7 +84,7 @@ async def _apart(role: Role, params: Any) -> BaseModel:
 
 
 def _dispatcher(role: Role, timeout_s: float) -> jsonrpc.Dispatcher:
-    """Return a dispatcher that answers the role's one method and holds it to its declared reply."""
+    """Return a dispatcher that answers the role's one method and validates its reply."""
     dispatcher = jsonrpc.Dispatcher()
 
     async def handler(params: Any) -> BaseModel:

@@ -18,7 +18,7 @@ ROUNDS_DONE = "all rounds done"
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a run has used: games, tokens, money in US dollars, seconds in recorded steps."""
+    """The resources that a run has used: games, tokens, money in US dollars, seconds in recorded steps."""
 
     games: int
     tokens: int
@@ -27,11 +27,11 @@ class Totals:
 
 
 def totals(ledger: Ledger, usd_per_million: dict[str, float]) -> Totals:
-    """Add up what the recorded steps used.
+    """Add up the resources that the recorded steps used.
 
     Args:
-        ledger: the run's.
-        usd_per_million: price of a million tokens by the kind of role (`reward`, `patch`).
+        ledger: the run's ledger.
+        usd_per_million: price in US dollars of a million tokens, by the kind of role (`reward`, `patch`).
     """
     games = tokens = 0
     cost = 0.0
@@ -48,7 +48,7 @@ def prices(roles: Roles) -> dict[str, float]:
 
 
 def spent_up(run: Run, round: int) -> str:
-    """Return why the run stops before this round, or an empty text."""
+    """Return why the run must stop before this round, or an empty text if it can go on."""
     budget = run.recipe.budget
     if round >= budget.rounds:
         return ROUNDS_DONE

@@ -1,4 +1,4 @@
-"""The cache of what is expensive to make and can be made again: `$XDG_CACHE_HOME/ouroloop`."""
+"""The cache for things that are expensive to make but can be made again: `$XDG_CACHE_HOME/ouroloop`."""
 
 from __future__ import annotations
 

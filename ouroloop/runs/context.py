@@ -1,4 +1,4 @@
-"""An open run: its recipe, its records, its parts. What the phases work with."""
+"""An open run, which the phases work with: its recipe, its records and its parts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Run:
         return key.once(self.ledger, params, work)
 
     def result(self, key: Key[R]) -> R:
-        """Return a recorded step's result; a missing one is a broken invariant."""
+        """Return a recorded step's result; if it is missing, an invariant is broken."""
         return key.read(self.ledger)
 
     def find(self, key: Key[R]) -> R | None:
@@ -53,7 +53,7 @@ class Run:
         return key.find(self.ledger)
 
     def incumbent(self) -> Build:
-        """Return what plays now."""
+        """Return the build that plays now."""
         *_, (_, last) = apply.changes(self.ledger)
         return last.incumbent
 
@@ -87,7 +87,7 @@ class Run:
 
 
 def rolled_back(ledger: Ledger) -> dict[str, str]:
-    """Return the candidates that were rolled back, each with the reason, including those that went with another one."""
+    """Return the rolled-back candidates with their reasons, including those rolled back along with another candidate."""
     found: dict[str, str] = {}
     for step in apply.rollbacks(ledger):
         found |= {step.rolled_back: step.reason, **step.chain}
@@ -95,16 +95,16 @@ def rolled_back(ledger: Ledger) -> dict[str, str]:
 
 
 def spent(ledger: Ledger) -> list[Spent]:
-    """Return the levels of all races of a run so far, in their order, with what they accepted."""
+    """Return the level of each race of a run so far, in order, and whether it accepted a candidate."""
     accepted = {candidate for candidate, verdict in gate.verdicts(ledger) if verdict.outcome == "accepted"}
     return [Spent(race.level, bool(accepted.intersection(race.candidates))) for race in gate.stakes(ledger)]
 
 
 def transcripts(ledger: Ledger) -> dict[str, tuple[str, ...]]:
-    """Return the games that show why candidates were rolled back, by the id of the one at fault."""
+    """Return the games that show why candidates were rolled back, by the id of the candidate at fault."""
     return {step.rolled_back: step.transcripts for step in apply.rollbacks(ledger)}
 
 
 def nine_decimals(value: float) -> float:
-    """Round a figure to the decimals that a record holds."""
+    """Round a figure to the nine decimals that records hold."""
     return round(float(value), 9)

@@ -1,4 +1,4 @@
-"""The record of chat exchanges: each exchange is a step, so a resumed or replayed run pays for it once."""
+"""The record of chat exchanges: each exchange is a step, so a resumed or replayed run pays for it only once."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ouroloop.protocols.errors import LedgerError, ModelError
 
 @contextmanager
 def chat_on_record(ledger: Ledger, key: str, role: Any) -> Iterator[None]:
-    """Put a recorder before the role's chat model for one question, where it has one.
+    """Put a recorder in front of the role's chat model, if it has one, for one question.
 
     Raises:
-        LedgerError: the role asked its model something else than what is on record. That is no failure of the role's.
+        LedgerError: the role asked its model something other than what is on record. The role is not at fault.
     """
     inner = getattr(role, "chat", None)
     if inner is None:
@@ -33,7 +33,7 @@ def chat_on_record(ledger: Ledger, key: str, role: Any) -> Iterator[None]:
 
 
 class RecordedChat:
-    """A chat model whose every exchange is a step `<key>/chat/<n>`, refusals and time-outs included."""
+    """A chat model that records every exchange, refusals and time-outs included, as a step `<key>/chat/<n>`."""
 
     def __init__(self, inner: Any, ledger: Ledger, key: str) -> None:
         """Wrap `inner`."""
@@ -42,7 +42,7 @@ class RecordedChat:
         self.broken: LedgerError | None = None
 
     async def complete(self, messages: list[dict[str, str]], seed: int) -> Any:
-        """Return the recorded reply, or ask and record."""
+        """Return the recorded reply, or ask the model and record its reply."""
         from ouroloop.agents.chat import ChatReply
 
         key = chat(self._key, self._count)

@@ -1,7 +1,7 @@
-"""The round as a LangGraph state machine. Its state is a round number; everything else lies in the ledger.
+"""The round as a LangGraph state machine. Its state is a round number; everything else is in the ledger.
 
 `observe -> decide -> propose -> screen -> train -> gate -> attribute -> watch`, then the next round or the end. LangGraph's
-checkpoints lie in the same SQLite file. Every node may be repeated: its steps are recorded once.
+checkpoints are in the same SQLite file. Every node may be repeated, because its steps are recorded only once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ouroloop.runs.phases.watch import watch
 
 
 class State(TypedDict):
-    """What LangGraph checkpoints: the round at hand."""
+    """The state that LangGraph checkpoints: the current round."""
 
     round: int
 
@@ -44,7 +44,7 @@ PHASES: dict[str, Callable[[Run, int], Any]] = {
 
 
 def run_rounds(run: Run) -> str:
-    """Run (or go on with) the graph until a budget is spent; return which, as `budget.spent_up` says it."""
+    """Run (or continue) the graph until a budget is spent; return which one, in the words of `budget.spent_up`."""
     if run.recipe.perception == "vision":
         open_eyes(run)
     connection = sqlite3.connect(run.ledger.path, timeout=10, check_same_thread=False)
@@ -52,7 +52,7 @@ def run_rounds(run: Run) -> str:
         graph = _build(run).compile(checkpointer=SqliteSaver(connection))
         config: Any = {"configurable": {"thread_id": "run"}, "recursion_limit": 12 * run.recipe.budget.rounds + 12}
         known = graph.get_state(config)
-        if known.values and not known.next:  # finished earlier; a larger budget may let it go on
+        if known.values and not known.next:  # it finished earlier, and a larger budget may let it continue
             graph.update_state(config, {"round": known.values["round"]}, as_node="start")
         begin: Any = None if known.values else {"round": 0}
         graph.invoke(begin, config, durability="sync")

@@ -1,4 +1,4 @@
-"""Keys of a recipe: an unknown one is refused by name, with the nearest known one."""
+"""Checks the keys of a recipe: an error names an unknown key and the nearest known one."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Path: TypeAlias = tuple[str, ...]
 
 
 def check_keys(tree: Mapping[str, Any], model: type[BaseModel], source: str) -> None:
-    """Refuse the first key of a parsed file that the model does not know.
+    """Refuse a parsed file with a key that the model does not know.
 
     Raises:
-        UsageError: it names the key and the nearest known one, both with their tables (`sft.stepz`, `sft.steps`).
+        UsageError: names the first unknown key and the nearest known one, both with their tables (`sft.stepz`, `sft.steps`).
     """
     for path, table in _unknown(tree, model, ()):
         near = _nearest(path, table, model)
@@ -27,7 +27,7 @@ def check_keys(tree: Mapping[str, Any], model: type[BaseModel], source: str) -> 
 
 
 def _unknown(tree: Mapping[str, Any], model: type[BaseModel], where: Path) -> Iterator[tuple[Path, type[BaseModel]]]:
-    """Yield the unknown keys, each with the model of the table that it stands in; a game checks its own table."""
+    """Yield each unknown key with the model of its table; a game checks its own table."""
     if issubclass(model, TaskSettings):
         return
     for key, value in tree.items():
@@ -38,7 +38,7 @@ def _unknown(tree: Mapping[str, Any], model: type[BaseModel], where: Path) -> It
 
 
 def _nearest(path: Path, table: type[BaseModel], model: type[BaseModel]) -> Path | None:
-    """Return the same key of another table, or else the most alike one of this table and those in it."""
+    """Return the same key in another table, or else the most similar key of this table and its subtables."""
     *where, key = path
     same = {".".join(known): known for known in _paths(model, 9) if known[-1] == key}
     if found := difflib.get_close_matches(".".join(path), same, 1, 0.0):
@@ -49,7 +49,7 @@ def _nearest(path: Path, table: type[BaseModel], model: type[BaseModel]) -> Path
 
 
 def _paths(model: type[BaseModel], depth: int) -> Iterator[Path]:
-    """Yield the keys of a table and of the tables in it, as deep as said."""
+    """Yield the keys of a table and of its subtables, down to the given depth."""
     for name in (name for name, field in model.model_fields.items() if not field.exclude):
         yield (name,)
         if depth > 1 and (inner := _table(model, name)):
@@ -57,7 +57,7 @@ def _paths(model: type[BaseModel], depth: int) -> Iterator[Path]:
 
 
 def _table(model: type[BaseModel], name: str) -> type[BaseModel] | None:
-    """Return the model of a field that is a table, also of one that may be absent; None for any other field."""
+    """Return the model of a field that is a table, even an optional one; None for any other field."""
     annotation = model.model_fields[name].annotation
     options = (annotation, *get_args(annotation))
     return next((one for one in options if isinstance(one, type) and issubclass(one, BaseModel)), None)

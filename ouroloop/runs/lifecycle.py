@@ -35,11 +35,11 @@ def next_folder(name: str, home: Path = RUNS) -> Path:
 
 
 def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
-    """Make a run directory after checking that the run can begin; it appears whole or not at all.
+    """Make a run directory after checking that the run can begin. The directory appears whole or not at all.
 
     Raises:
-        UsageError: the directory exists, or the recipe asks for what cannot be.
-        SurroundingsError: no sandbox, no git, no room, or no base for the start policy.
+        UsageError: the directory exists, or the recipe asks for something impossible.
+        SurroundingsError: the sandbox, git, disk space, or the base of the start policy is missing.
     """
     if folder.exists():
         raise exists_already(folder)
@@ -48,7 +48,7 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
         raise no_git()
     require_room(folder.parent, NEED_MB)
     if not cache_root().is_dir():
-        progress.note("first use: the sandbox is being built, which takes up to a minute")
+        progress.note("first use: building the sandbox, which takes up to a minute")
     _, sandbox, _ = _parts(recipe, folder.name)
     sandbox.close()
     try:
@@ -68,16 +68,16 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
 
 
 def exists_already(folder: Path) -> UsageError:
-    """Return the error for a run directory that is there."""
-    return UsageError(f"{folder} exists already: `ouroloop resume {folder}` goes on with it, or choose another --run-dir")
+    """Return the error for a run directory that exists already."""
+    return UsageError(f"{folder} exists already: continue it with `ouroloop resume {folder}`, or choose another --run-dir")
 
 
 def check_start(recipe: Recipe) -> None:
-    """Refuse a start controller, reward or policy that cannot be used. A policy is opened, since only that tells all.
+    """Refuse a start controller, reward or policy that cannot be used. Opening the policy is the only full check of it.
 
     Raises:
-        UsageError: it is missing, damaged, or another board's; the game has no encoding of that name, or nobody to teach it.
-        SurroundingsError: the base of the policy, or the one to be trained, is not on this machine.
+        UsageError: one of them is missing, damaged, or made for another board; or the game lacks the encoding or a teacher.
+        SurroundingsError: the base of the policy, or the base to be trained, is not on this machine.
     """
     from ouroloop.envs.capabilities import encoding_of
     from ouroloop.envs.registry import make_task
@@ -92,7 +92,7 @@ def check_start(recipe: Recipe) -> None:
         try:
             parse(Path(start.reward).read_text(encoding="utf-8"))
         except (CandidateFault, UnicodeDecodeError, OSError) as error:
-            raise UsageError(f"start.reward {start.reward} is no reward spec: {error}") from None
+            raise UsageError(f"start.reward {start.reward} is not a reward spec: {error}") from None
     task = make_task(recipe.task)
     if start.policy not in ("sft", "random"):
         from ouroloop.policy.bases import open_policy
@@ -130,13 +130,14 @@ def read_recipe(folder: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     """Return the recipe saved with a run; only its budget may be overridden.
 
     Raises:
-        UsageError: not a run directory, or another key than `budget.*` is set.
+        UsageError: the folder is not a run directory, or a key other than `budget.*` is set.
+        LedgerError: the saved recipe is damaged.
     """
     path = folder / "recipe.toml"
     for override in overrides:
         if not override.startswith("budget."):
             raise UsageError(
-                f"--set {override}: a run that has begun takes only budget.* (its other settings are part of its record)"
+                f"--set {override}: once a run has begun, only budget.* can change (the other settings are part of its record)"
             )
     try:
         return build_recipe(tomllib.loads(path.read_text(encoding="utf-8")), overrides, str(path))
@@ -150,7 +151,7 @@ def read_recipe(folder: Path, overrides: tuple[str, ...] = ()) -> Recipe:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[IO[str]]:
-    """Hold a run's lock; raises LedgerError where another process has it."""
+    """Hold a run's lock. Raises LedgerError if another process has it."""
     with (folder / "run.lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -173,7 +174,7 @@ def is_running(folder: Path) -> bool:
 
 @contextmanager
 def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> Iterator[Run]:
-    """Open a run for work, with all its parts; undo what a killed process left half-done."""
+    """Open a run for work, with all its parts; undo whatever a killed process left half-done."""
     from ouroloop.ledger.steps.apply import changes
     from ouroloop.ledger.store import Store
     from ouroloop.ledger.workspace import Workspace
@@ -182,11 +183,11 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) ->
     from ouroloop.runs.players import Players
 
     with ExitStack() as stack:
-        ledger = stack.enter_context(closing(Ledger(folder / "ledger.sqlite")))  # first: one of another version says so
+        ledger = stack.enter_context(closing(Ledger(folder / "ledger.sqlite")))  # first: its error names another version
         recipe = read_recipe(folder, overrides)
         stack.enter_context(locked(folder))
         if ledger.meta("recipe") != identity(recipe):
-            raise LedgerError(f"{folder / 'recipe.toml'} is not the one that the run began with: restore it from a copy")
+            raise LedgerError(f"{folder / 'recipe.toml'} is not the recipe that the run began with: restore it from a copy")
         task, sandbox, roles = _parts(recipe, folder.name)
         stack.callback(sandbox.close)
         progress.note(f"sandbox: {sandbox.name}")
@@ -204,7 +205,7 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) ->
 
 
 def work(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> str:
-    """Run or go on with a run until its budget is spent; return its status.
+    """Start or continue a run until its budget is spent; return its status.
 
     `done`: all rounds are done; `stopped`: another budget was spent, or the user stopped it. A failure leaves `failed`.
     """
@@ -229,7 +230,7 @@ def work(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> s
 
 
 def _leave(run: Run, status: str) -> None:
-    """Note the status. A full disk refuses even that, and the error already under way says more."""
+    """Note the status. If a full disk prevents even that, the error already under way says more."""
     try:
         run.ledger.set_meta("status", status)
     except (OuroloopError, sqlite3.Error):

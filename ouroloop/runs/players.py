@@ -1,4 +1,4 @@
-"""Players: a policy, a controller in its sandbox and the eyes between board and both."""
+"""Players: a policy, a controller in its sandbox, and optionally a board reader between them and the board."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Perceive = Callable[[Observations], Observations]
 KEPT, KEPT_BASES = 8, 2
-"""Policies that stay loaded, and how many where they are large: an incumbent and a candidate."""
+"""The number of policies that stay loaded, and the number if they are large: an incumbent and a candidate."""
 
 
 @dataclass(slots=True)
 class Player:
-    """A player with its parts open. `fault` is the last one by which its controller lost a game."""
+    """A player with its parts open. `fault` is the last fault by which its controller lost a game."""
 
     policy: Policy
     session: Session
@@ -38,13 +38,13 @@ class Player:
     fault: CandidateFault | None = None
 
     def play(self, task: Task, seeds: list[int]) -> Outcomes:
-        """Play one game per seed. A game in which the controller raises or answers no action is lost (`lost`).
+        """Play one game per seed. The player loses a game in which its controller raises or answers no action (`lost`).
 
-        A fault of the worker (not of what it answered) gets a second trial in a fresh worker, so that a hiccup of the
-        machine decides nothing.
+        If the worker itself fails, and not its answer, the games are tried again in a fresh worker, so that a hiccup of
+        the machine decides nothing.
 
         Raises:
-            CandidateFault: the worker failed, twice.
+            CandidateFault: the worker failed twice.
         """
         try:
             return self._batch(task, seeds)
@@ -53,7 +53,7 @@ class Player:
         return self._batch(task, seeds)
 
     def _batch(self, task: Task, seeds: list[int]) -> Outcomes:
-        """Play games that advance together. A lost game goes on with any moves; its controller is not asked."""
+        """Play games that advance together. A lost game continues with arbitrary moves, without asking the controller."""
         from ouroloop.envs.loop import play_out
 
         engine, gone = task.engine(np.array(seeds, dtype=np.uint64)), np.zeros(len(seeds), np.bool_)
@@ -71,7 +71,7 @@ class Player:
     def answers(
         self, seen: Observations, logits: NDArray[np.float32], wanted: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int8], list[int]]:
-        """Return the controller's actions (B,) int8, 0 where it is not wanted or fails, and the rows at which it failed.
+        """Return the controller's actions, (B,) int8, and the rows at which it failed; 0 for failed and unwanted rows.
 
         Raises:
             CandidateFault: the worker itself failed.
@@ -91,14 +91,14 @@ class Player:
         return actions, failed
 
     def renew(self) -> None:
-        """Begin a fresh worker."""
+        """Start a fresh worker."""
         self.session.close()
         self.session = self.reopen()
 
 
 @dataclass(frozen=True, slots=True)
 class InTurn:
-    """A policy that threads ask one after the other: a base changes its output layer while it answers."""
+    """A policy that answers one thread at a time, because a base model changes its output layer while it answers."""
 
     policy: Policy
     lock: Lock = field(default_factory=Lock)
@@ -111,13 +111,13 @@ class InTurn:
 
 @dataclass(slots=True)
 class Lenient:
-    """A player's session that answers action 0 where the controller fails, and counts the failures."""
+    """A player's session that answers action 0 whenever the controller fails, and counts the failures."""
 
     player: Player
     failures: int = 0
 
     def act(self, observations: Observations, logits: NDArray[np.float32]) -> NDArray[np.int8]:
-        """Return actions (B,) int8; raises CandidateFault where the worker itself failed."""
+        """Return actions, (B,) int8. Raises CandidateFault if the worker itself failed."""
         actions, failed = self.player.answers(observations, logits, np.ones(len(observations), np.bool_))
         self.failures += len(failed)
         return actions
@@ -129,7 +129,7 @@ class Lenient:
 
 @dataclass(slots=True)
 class Players:
-    """Opens players by content hash. Policies stay loaded; a session belongs to its caller. For one thread at a time."""
+    """Opens players by content hash, for one thread at a time. Policies stay loaded; a session belongs to its caller."""
 
     task: Task
     store: Store
@@ -139,7 +139,7 @@ class Players:
     _policies: dict[str, Policy] = field(default_factory=dict)
 
     def open(self, build: Build) -> Player:
-        """Return a player with a fresh controller session; close it after use.
+        """Return a player with a fresh controller session, which the caller closes.
 
         Raises:
             CandidateFault: the controller could not be loaded.
@@ -148,7 +148,7 @@ class Players:
         return Player(self.policy(build.policy), self.sandbox.open(source), self.perceive, lambda: self.sandbox.open(source))
 
     def open_or_none(self, build: Build) -> Player | None:
-        """Return a player, or None if its controller cannot be loaded; it then loses every game."""
+        """Return a player, or None if its controller cannot be loaded, in which case it loses every game."""
         try:
             return self.open(build)
         except CandidateFault as fault:
@@ -156,7 +156,7 @@ class Players:
             return None
 
     def policy(self, digest: str) -> Policy:
-        """Return a loaded policy, Snake-GPT or a base; those used last are kept."""
+        """Return a loaded policy, a Snake-GPT or a base model; the most recently used ones stay loaded."""
         policy = self._policies.pop(digest, None)
         if policy is None:
             large = any(isinstance(other, InTurn) for other in self._policies.values())
@@ -175,7 +175,7 @@ class Players:
         return player if isinstance(opened, SnakeGPT) else InTurn(player)
 
     def seeds(self, games: SeedRange) -> list[int]:
-        """Return the seeds of games of the run."""
+        """Return the seeds of the given games of the run."""
         return game_seeds(self.seed, games.stream, games.first, games.count)
 
 
@@ -186,7 +186,7 @@ def close(player: Player | None) -> None:
 
 
 def with_lost(played: Outcomes, gone: NDArray[np.bool_]) -> Outcomes:
-    """Return outcomes in which some games (B,) were lost with nothing, for no cause of the game's own."""
+    """Return the outcomes with some games, `gone` (B,) bool, turned into losses with all figures 0 and no cause (-1)."""
     if not gone.any():
         return played
     columns = {column.name: getattr(played, column.name).copy() for column in fields(Outcomes)}
@@ -196,15 +196,15 @@ def with_lost(played: Outcomes, gone: NDArray[np.bool_]) -> Outcomes:
 
 
 def lost(outcomes: Outcomes) -> int:
-    """Return how many games a controller lost by its own failure."""
+    """Return how many games a controller lost because it failed."""
     return int((outcomes.cause < 0).sum())
 
 
 def outcomes_of_accepted(player: Player | None, task: Task, seeds: list[int]) -> Outcomes:
     """Return how the games of an accepted player ended.
 
-    Exactly those games are lost with nothing in which it fails, its worker's failures among them: they are found by halving.
-    One that cannot be opened (None) loses them all.
+    The player loses exactly the games in which it fails, with all figures 0. If its worker fails, halving the batch finds
+    the games that caused it. A player that could not be opened (None) loses all games.
     """
     if player is None or not seeds:
         nothing = task.engine(np.array(seeds, dtype=np.uint64)).outcomes()

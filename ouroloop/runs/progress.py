@@ -1,4 +1,7 @@
-"""What a person sees while a run works: round, phase, candidates, games, training loss, time left. Quiet off a terminal."""
+"""The progress that a person sees while a run works: round, phase, candidates, games, training loss, time left.
+
+Without a terminal, only notes are printed.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +13,27 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Where a run says what it does; implementations never fail and never print on stdout."""
+    """Shows what a run does. Implementations never fail and never print on stdout."""
 
     def phase(self, round: int, rounds: int, phase: str) -> None:
-        """A phase of a round begins."""
+        """Show that a phase of a round begins."""
         ...
 
     def advance(self, what: str, fraction: float, detail: str = "") -> None:
-        """A named piece of work stands at a fraction in [0, 1]; at 1 it is done."""
+        """Show a piece of work at a fraction in [0, 1]; at 1 it is done."""
         ...
 
     def games(self, count: int) -> None:
-        """So many more games were played."""
+        """Count further games that were played."""
         ...
 
     def note(self, text: str) -> None:
-        """Something that the user should know stays on the screen."""
+        """Show a note that the user should know; it stays on the screen."""
         ...
 
 
 class Quiet:
-    """Says only what went wrong or was chosen, as plain lines."""
+    """Prints only notes, as plain lines."""
 
     def __init__(self, notes: bool = True) -> None:
         """Print notes on stderr unless told otherwise."""
@@ -46,7 +49,7 @@ class Quiet:
         """Nothing."""
 
     def note(self, text: str) -> None:
-        """One line on stderr."""
+        """Print one line on stderr."""
         if self._notes:
             print(f"ouroloop: {text}", file=sys.stderr, flush=True)  # noqa: T201  (the line is the purpose)
 
@@ -76,7 +79,7 @@ class Bars:
         self._bars.start()
 
     def phase(self, round: int, rounds: int, phase: str) -> None:
-        """Show the round and phase, and the time left judged by the rounds so far."""
+        """Show the round and phase, and the time left, estimated from the rounds so far."""
         if self._done_rounds is None or self._done_rounds[0] < round:
             self._done_rounds = (round, time.monotonic() - self._start)
         left = ""
@@ -90,7 +93,7 @@ class Bars:
         self._bars.update(self._top, description=f"round {round + 1}/{rounds} {phase}", completed=round / rounds, detail=detail)
 
     def advance(self, what: str, fraction: float, detail: str = "") -> None:
-        """Show a bar for the piece of work until the phase ends."""
+        """Show a bar for a piece of work until the phase ends."""
         if what not in self._tasks:
             self._tasks[what] = self._bars.add_task(f"  {what}", total=1.0, detail=detail)
         self._bars.update(self._tasks[what], completed=fraction, detail=detail)  # type: ignore[arg-type]
@@ -115,7 +118,7 @@ def _clock(seconds: float) -> str:
 
 @contextmanager
 def progress(quiet: bool = False) -> Iterator[Quiet | Bars]:
-    """Yield bars on a terminal, else the quiet form."""
+    """Yield bars on a terminal, and plain notes elsewhere."""
     if quiet or not sys.stderr.isatty():
         yield Quiet()
         return

@@ -1,4 +1,4 @@
-"""The recipe: one TOML file says everything about a run. `CLI > file > default`; an unknown key is an error."""
+"""The recipe: one TOML file that describes a run completely. `CLI > file > default`; an unknown key is an error."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ Perception = Literal["json", "vision"]
 
 
 class StartSettings(Frozen):
-    """What plays first: a policy, a controller and a reward.
+    """The first incumbent: a policy, a controller and a reward.
 
-    The policy is trained by SFT (`sft`), a Snake-GPT of `sft.shape` and `sft.encoding` with weights that follow from the run's
-    seed (`random`: for games without teachers), a shipped one by its name, or that of a directory.
+    `policy` is one of: `sft`, trained by SFT; `random`, for games without teachers: a Snake-GPT of `sft.shape` and
+    `sft.encoding` whose random weights follow from the run's seed; the name of a shipped policy; a policy directory.
     """
 
     policy: str = "sft"
@@ -41,7 +41,8 @@ class StartSettings(Frozen):
 class HalvingSettings(Frozen):
     """Successive halving of the reward candidates (Jamieson and Talwalkar 2016).
 
-    A training has `stages`, each of the steps of `[grpo]`; after each of them but the last, one candidate in `eta` stays.
+    A training has `stages` stages, each with the number of steps of `[grpo]`. After every stage but the last, one
+    candidate in `eta` stays.
     """
 
     stages: int = Field(default=2, ge=1, le=6)
@@ -49,7 +50,7 @@ class HalvingSettings(Frozen):
 
 
 class CameraSettings(Frozen):
-    """What a run with `perception = "vision"` sees through: `noise` is the deviation of a pixel, a share of full scale."""
+    """The camera of a run with `perception = "vision"`: `noise` is a pixel's standard deviation, in units of full scale."""
 
     noise: float = Field(default=0.0, ge=0, le=1)
 
@@ -57,10 +58,10 @@ class CameraSettings(Frozen):
 class GateSettings(Frozen):
     """The statistical gate.
 
-    `alpha` is the run's budget of error, `spending` the rule by which tests spend it; `games` is the most pairs a candidate
-    plays, `batch` the pairs between two looks; `gain` is the smallest gain of utility worth having, and `beta` bounds the
-    chance that bets call a candidate with such a gain futile; `positions` is the bank of the A* screen; the last `watch_span`
-    accepted states are watched beside the incumbent, and one older one.
+    `alpha` is the run's error budget, and `spending` the rule by which tests spend it. A candidate plays at most `games`
+    pairs, with `batch` pairs between two looks. `gain` is the smallest gain of utility worth having, and `beta` bounds the
+    chance that the gate calls a candidate with such a gain futile. `positions` is the size of the A* screen's bank. The
+    watch plays the incumbent, the last `watch_span` accepted states before it, and one older state.
     """
 
     alpha: float = Field(default=0.05, gt=0, lt=1)
@@ -77,7 +78,7 @@ class GateSettings(Frozen):
 
 
 class Budget(Frozen):
-    """What stops a run cleanly between rounds; it can be resumed with more. Zero means no bound."""
+    """Limits that stop a run cleanly between rounds. A run can be resumed with higher limits. Zero means no limit."""
 
     rounds: int = Field(default=4, ge=1, le=10_000)
     wall_s: float = Field(default=0, ge=0)
@@ -112,19 +113,20 @@ def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     """Read a recipe file and apply `key=value` overrides (dotted keys, TOML values; a bare word is a string).
 
     Raises:
-        UsageError: no such file, not TOML, an unknown key (the nearest known one is named), a bad value.
+        UsageError: the file is missing or not TOML, a key is unknown (the error names the nearest known one), or a value is
+            bad.
     """
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UsageError(f"recipe {path} does not exist; the shipped ones lie in recipes/") from None
+        raise UsageError(f"recipe {path} does not exist; the shipped recipes are in recipes/") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"recipe {path} cannot be read: {error}") from None
     return build_recipe(tree, overrides, str(path))
 
 
 def read_text(path: Path, what: str) -> str:
-    """Return a text file that the user named; `what` it is goes into the error. Raises UsageError."""
+    """Return the text of a file that the user named. Raises UsageError, which says `what` the file is."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -141,7 +143,7 @@ def build_recipe(tables: Mapping[str, object], overrides: tuple[str, ...] = (), 
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:
         said = error.errors()[0].get("ctx", {}).get("error")
-        reason = str(said) if isinstance(said, UsageError) else one_line(error)  # the first is the game's own
+        reason = str(said) if isinstance(said, UsageError) else one_line(error)  # `said` is the game's own error
         raise UsageError(f"{source}: {reason}") from None
     return recipe
 
@@ -165,10 +167,10 @@ def _assign(tree: dict[str, object], override: str) -> None:
 
 
 def recipe_toml(recipe: Recipe) -> str:
-    """Return a recipe as TOML, every value spelled out: what is saved with the run."""
+    """Return a recipe as TOML with every value spelled out, as it is saved with the run."""
     return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
 
 
 def identity(recipe: Recipe) -> str:
-    """Return the hash of all that makes a run what it is: everything but the budget."""
+    """Return the hash of everything that determines a run: all settings but the budget and `[distill]`."""
     return content_hash(recipe.model_dump(mode="json", exclude={"budget", "distill"}))

@@ -1,4 +1,4 @@
-"""Which games each part of a run plays: every `SeedRange` is made here, recorded in the step's params, and played as it is."""
+"""The games that each part of a run plays. Every `SeedRange` is made here, recorded in the step's params, and then played."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from ouroloop.runs.recipe import GateSettings
 
 SEARCH_SPAN = 1 << 20
-"""Search seeds set aside for one round: observation first, then halving."""
+"""The search seeds set aside for one round: observation first, then halving."""
 
 
 def first_score(settings: GateSettings) -> SeedRange:
-    """Return the games that score the start: the far end of the watch stream, which no round reaches."""
+    """Return the games that score the start: they are at the far end of the watch stream, which no round reaches."""
     return SeedRange("watch", STREAM_LENGTH - settings.watch_games, settings.watch_games)
 
 
 def observation(settings: GateSettings, round: int) -> SeedRange:
-    """Return the games in which a round looks at its incumbent."""
+    """Return the games in which a round observes its incumbent."""
     return SeedRange("search", round * SEARCH_SPAN, settings.search_games)
 
 
@@ -35,7 +35,7 @@ def race(settings: GateSettings, index: int) -> SeedRange:
 
 
 def attribution(settings: GateSettings, round: int) -> SeedRange:
-    """Return the games of a round's factorials."""
+    """Return the games of a round's factorial experiments."""
     return SeedRange("attribution", round * settings.attribution_games, settings.attribution_games)
 
 

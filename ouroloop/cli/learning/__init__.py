@@ -1,1 +1,1 @@
-"""The commands below `train`: their options, and the work from a recipe to a policy that explains itself."""
+"""The subcommands of `train`: their options, and the work from a recipe to a policy with its model card."""

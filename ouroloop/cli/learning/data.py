@@ -1,4 +1,4 @@
-"""The command `train data`: positions of Snake's teachers, which policies learn from."""
+"""The command `train data`: it writes positions of Snake's teachers, which policies learn from."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 @click.option("--out", type=FOLDER, required=True, help="The Arrow file; FILE.json beside it holds the statistics.")
 @click.option("--size", default=10, show_default=True, type=int, help="Side of the board, 4 to 128.")
 @click.option("--walls", default=0.0, show_default=True, type=float, help="Share of cells that become walls, 0 to 0.25.")
-@click.option("--map", "wall_map", type=FOLDER, help="A file of `#` and `.`: walls that every game has.")
+@click.option("--map", "wall_map", type=FOLDER, help="A file of `#` (wall) and `.`: walls for every game.")
 @click.option("--food", default="uniform", show_default=True, help="uniform or clustered.")
 @click.option("--per-length", default=8, show_default=True, type=int, help="Positions kept per game and length of the snake.")
-@click.option("--noise", default=0.0, show_default=True, type=float, help="Share of other safe moves among those played.")
+@click.option("--noise", default=0.0, show_default=True, type=float, help="Share of played moves that are other safe moves.")
 @click.option("--least-steps", default=10, show_default=True, type=int, help="Shorter games are dropped.")
 @click.option("--seed", default=0, show_default=True, type=int)
-@click.option("--workers", type=click.IntRange(1, 1024), help="Threads; all processors by default. The file is the same.")
+@click.option("--workers", type=click.IntRange(1, 1024), help="Threads, one per processor by default; the file is the same.")
 @click.option("--json", "as_json", is_flag=True, help="Print the statistics as JSON.")
 def data(
     teacher: str,
@@ -45,7 +45,7 @@ def data(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Write positions of a teacher's games to an Arrow file, short and long snakes alike, all equally good moves marked."""
+    """Write positions of a teacher's games to an Arrow file, for snakes of all lengths, with all equally good moves marked."""
     from ouroloop.cli.printing import print_rich
     from ouroloop.envs.snake.task import SnakeTask
     from ouroloop.envs.snake.teacher_data import DataConfig, write_positions

@@ -1,8 +1,8 @@
-"""Commands that train: `train sft`, `train grpo`, `train distill`, and `train data` for what they learn from.
+"""Commands that train (`train sft`, `train grpo`, `train distill`), and `train data`, which writes data for them.
 
-A training takes its settings from a recipe's tables (`[task]`, `[sft]`, `[grpo]`, `[distill]`) and `--set`, as a run does. It
-leaves a policy directory with a model card, the figures of every step in `training.json` and a learning curve in `curve.png`.
-Cut off, it goes on from its last checkpoint when it is called again.
+Like a run, a training takes its settings from a recipe's tables (`[task]`, `[sft]`, `[grpo]`, `[distill]`) and from `--set`.
+It leaves a policy directory with a model card, the figures of every step in `training.json` and a learning curve in
+`curve.png`. An interrupted training resumes from its last checkpoint when the command is called again.
 """
 
 from __future__ import annotations
@@ -18,17 +18,15 @@ from ouroloop.cli.options import FOLDER
 
 @click.group()
 def train() -> None:
-    """Train a policy, or make what it learns from."""
+    """Train a policy, or make training data."""
 
 
 def training(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that every training has."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
-        click.option(
-            "--games", default=200, show_default=True, type=click.IntRange(1), help="Games of the evaluation at the end."
-        ),
-        click.option("--seed", type=click.IntRange(0), help="Instead of the recipe's."),
+        click.option("--games", default=200, show_default=True, type=click.IntRange(1), help="Games in the final evaluation."),
+        click.option("--seed", type=click.IntRange(0), help="Replaces the recipe's seed."),
         click.option(
             "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe, e.g. task.size=8."
         ),
@@ -77,7 +75,7 @@ def grpo(
 def distill(
     recipe: Path | None, out: Path, overrides: tuple[str, ...], seed: int | None, games: int, as_json: bool, start: str
 ) -> None:
-    """Train a smaller policy on a larger one, by the [distill] table of RECIPE."""
+    """Train a smaller policy to copy a larger one, by the [distill] table of RECIPE."""
     from ouroloop.cli.learning.training import train_by_recipe
 
     train_by_recipe("distill", recipe, overrides, out, seed, games, as_json, start=start)

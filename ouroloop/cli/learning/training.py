@@ -1,4 +1,4 @@
-"""What `ouroloop train sft|grpo|distill` do: from a recipe to a policy directory that explains itself."""
+"""The work of `ouroloop train sft|grpo|distill`: from a recipe to a policy directory with its model card."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def train_by_recipe(
     start: str | None = None,
     reward: Path | None = None,
 ) -> None:
-    """Train, evaluate, write the policy directory, and print what came of it.
+    """Train, evaluate, write the policy directory, and print the results.
 
     Raises:
-        UsageError: settings, start policy or reward that cannot be used, or an `out` that exists.
+        UsageError: the settings, the start policy or the reward cannot be used, or `out` exists.
         TrainingError: the training failed.
     """
     settings = build_recipe({}, overrides) if recipe is None else load_recipe(recipe, overrides)
@@ -54,15 +54,15 @@ def train_by_recipe(
         raise UsageError(f"{out} exists already: remove it, or choose another --out")
     with progress() as shown:
         try:
-            with redirect_stdout(sys.stderr):  # DeepSpeed, where it is installed, speaks on stdout from its import on
+            with redirect_stdout(sys.stderr):  # if DeepSpeed is installed, it prints on stdout from its import on
                 report = _trained(kind, settings, task, out, start, reward, shown)
         except KeyboardInterrupt:
-            shown.note("stopped; the same command goes on from the last checkpoint, where there is one")
+            shown.note("stopped; the same command resumes from the last checkpoint, if there is one")
             raise
         if not _speaks():
             return
         if report.stopped:
-            shown.note(f"stopped: {report.stopped}; the last good weights are written")
+            shown.note(f"stopped: {report.stopped}; the last good weights were saved")
         evaluation = _evaluated(settings, task, out, games, shown)
     document = training(kind, out, settings.seed, report, evaluation)
     explain(kind, task, settings, recipe, overrides, out, start, document)
@@ -74,7 +74,7 @@ def train_by_recipe(
 
 
 def _speaks() -> bool:
-    """Tell whether this process is the one, among those that train together, that evaluates and prints."""
+    """Return whether this process, among those that train together, is the one that evaluates and prints."""
     from ouroloop.policy.distributed import is_main
 
     return is_main()

@@ -1,1 +1,1 @@
-"""Seeing a game: its moments, where they are shown, and what is kept of them."""
+"""Watching a game: its moments, the screens that show them, and the GIF that keeps them."""

@@ -1,7 +1,7 @@
-"""A game as an animated GIF of a few hundred kilobytes: no more frames than fit.
+"""A game as an animated GIF of a few hundred kilobytes, with no more frames than fit.
 
-A long game shows every second, fourth, ... move only. A game that draws itself makes its own pictures; of any other, its task's
-`render` is shown.
+A GIF of a long game shows only every second, fourth, ... move. A game with a drawing makes its own pictures; for any
+other game, the GIF shows the task's `render`.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 MOST_FRAMES: Final = 400
 MOST_BYTES: Final = 700_000
 HOLD_MS: Final = 2500
-"""How long the end of a game stays."""
+"""How long the end of a game is shown."""
 CELL_PX: Final = 32
 
 
 @dataclass(slots=True)
 class Frames:
-    """Moments that a GIF shows, thinned out so that there are never more than `most`; the ends of games stay."""
+    """The moments that a GIF shows, thinned out to at most `most`; the ends of games always stay."""
 
     most: int = MOST_FRAMES
     every: int = 1
     kept: list[Moment] = field(default_factory=list)
 
     def add(self, moment: Moment) -> None:
-        """Keep a moment where its move is among the shown ones."""
+        """Keep a moment if its move is among those shown."""
         if self._shown(moment):
             self.kept.append(moment)
         while len(self.kept) > self.most and self.thin():
             pass
 
     def thin(self) -> bool:
-        """Show half as many moves; return whether that left out any."""
+        """Show half as many moves; return whether this removed any moment."""
         before, self.every = len(self.kept), 2 * self.every
         self.kept = [moment for moment in self.kept if self._shown(moment)]
         return len(self.kept) < before
@@ -51,11 +51,11 @@ class Frames:
 
 
 def write_gif(task: Task, frames: Frames, path: Path, fps: int) -> int:
-    """Write a GIF that runs for ever; return its bytes.
+    """Write a GIF that loops for ever; return its size in bytes.
 
     Args:
         task: the game.
-        frames: at least one; thinned out further where the file would be larger than `MOST_BYTES`.
+        frames: at least one; thinned out further if the file would be larger than `MOST_BYTES`.
         path: the file.
         fps: frames per second.
 
@@ -74,7 +74,7 @@ def write_gif(task: Task, frames: Frames, path: Path, fps: int) -> int:
 
 def encoded(task: Task, moments: Sequence[Moment], fps: int) -> bytes:
     """Return the bytes of a GIF of these moments, at least one."""
-    pause = 10 * max(2, round(100 / fps))  # in ms, of which a GIF holds tens
+    pause = 10 * max(2, round(100 / fps))  # in ms; a GIF counts in steps of 10 ms
     pauses = [pause if moment.cause is None else HOLD_MS for moment in moments]
     if task.drawing is not None:
         return task.drawing.gif(moments, pauses)

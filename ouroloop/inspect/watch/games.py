@@ -1,4 +1,4 @@
-"""What `ouroloop watch` does: games one after the other, to the terminal, to a GIF, or to both."""
+"""The work of `ouroloop watch`: it shows games one after the other, on the terminal, in a GIF, or both."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """How a game went that was watched.
+    """The result of a game that was watched.
 
     Args:
         game: its number in the `watch` stream.
-        score, steps: as they stood at the end.
-        facts: what else the game tells of its end.
+        score, steps: their values at the end.
+        facts: further facts that the game reports at its end.
         cause: how it ended.
-        said: the same in words.
+        said: the cause in words.
     """
 
     game: int
@@ -48,7 +48,7 @@ class Watched:
 
 
 def watch_games(player: Contender, seed: int, games: int, screen: Screen, frames: Frames | None) -> list[Watched]:
-    """Play games in turn, show every moment, keep some for a GIF; return how they went.
+    """Play games in turn, show every moment, keep some for a GIF; return the results.
 
     Raises:
         CandidateFault: the controller failed.
@@ -70,7 +70,7 @@ def watch_games(player: Contender, seed: int, games: int, screen: Screen, frames
 
 @dataclass(frozen=True, slots=True)
 class Gif:
-    """A GIF that was written: the file, its bytes, its frames, and of how many moves it shows one."""
+    """A GIF that was written: the file, its bytes, its frames; it shows one in `every` moves."""
 
     file: str
     bytes: int
@@ -79,6 +79,6 @@ class Gif:
 
 
 def keep_gif(task: Task, frames: Frames, path: Path, fps: int) -> Gif:
-    """Write the GIF of a game's moments; raises UsageError where the file cannot be written."""
+    """Write the GIF of a game's moments. Raises UsageError if the file cannot be written."""
     size = write_gif(task, frames, path, fps)
     return Gif(str(path), size, len(frames.kept), frames.every)

@@ -1,4 +1,4 @@
-"""The moments of a game in turn: a contender plays, and each one is ready to be shown before its move."""
+"""The moments of a game in turn: a contender plays, and each moment can be shown before its move is made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def moments(player: Contender, seed: int, game: int) -> Iterator[Moment]:
-    """Play a game of the `watch` stream; give the moment before each move, and the last.
+    """Play a game of the `watch` stream; yield the moment before each move, and the last moment.
 
     Raises:
         CandidateFault: the controller failed.
@@ -50,15 +50,15 @@ def moment_of(
     action: int | None = None,
     odds: tuple[float, ...] = (),
 ) -> Moment:
-    """Return a batch's only game as it stands.
+    """Return the current moment of a batch of one game.
 
     Args:
         engine: the batch of one game.
         seen: its observation.
         game: its number.
-        causes: the task's.
+        causes: the task's causes.
         action: the move that comes next.
-        odds: what the player thinks of each move.
+        odds: the player's probability of each move.
     """
     found = engine.outcomes()
     cause = int(found.cause[0])

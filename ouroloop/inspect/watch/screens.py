@@ -1,4 +1,4 @@
-"""Where a game is shown while it is played: nowhere, as lines, or live on a terminal."""
+"""Screens that show a game while it is played: nowhere, as lines, or live on a terminal."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Moment
 
 REST_S = 1.5
-"""How long the end of a game stays before the next begins."""
+"""How long the end of a game is shown before the next game begins."""
 
 
 class Screen(Protocol):
-    """Where a game is shown while it is played."""
+    """Shows a game while it is played."""
 
     def show(self, moment: Moment) -> None:
-        """Show one moment; it may wait until it is due."""
+        """Show one moment; the call may wait until the moment is due."""
         ...
 
     def close(self) -> None:
@@ -41,14 +41,14 @@ class Nowhere:
 
 
 class Lines:
-    """One line for each gain of score, and the game's text at the end: for what is no terminal."""
+    """Prints a line for each gain of score, and the game's text at the end, for output that is not a terminal."""
 
     def __init__(self, task: Task) -> None:
         """Begin before the first move of a game."""
         self._task, self._score = task, 0
 
     def show(self, moment: Moment) -> None:
-        """Print a line where the score has risen."""
+        """Print a line if the score has risen, and the final position."""
         if moment.score > self._score:
             facts = {"step": moment.steps, "score": moment.score, **facts_of(self._task, moment)}
             click.echo("  ".join([f"game {moment.game + 1}", *(f"{name} {value}" for name, value in facts.items())]))
@@ -67,10 +67,10 @@ class Live:
     Args:
         console: the terminal.
         task: the game.
-        name: of the player.
-        games: that will be shown.
+        name: the player's name.
+        games: the number of games that will be shown.
         fps: moments a second.
-        sleep: waits so many seconds.
+        sleep: waits for the given number of seconds.
     """
 
     def __init__(
@@ -99,22 +99,22 @@ class Live:
         self._live.update(drawn(self._task, moment, self._console, f" {self._name}{which} "), refresh=True)
 
     def close(self) -> None:
-        """Leave the last moment on the terminal."""
+        """End the display; the last moment stays on the terminal."""
         self._live.stop()
 
 
 def facts_of(task: Task, moment: Moment) -> dict[str, int]:
-    """Return what a game tells of a moment beside its score and its step; nothing where it does not draw itself."""
+    """Return the facts of a moment besides its score and step; none if the game has no drawing."""
     return {} if task.drawing is None else dict(task.drawing.facts(moment))
 
 
 def ending_of(task: Task, cause: str) -> str:
-    """Return in words how a game ended."""
+    """Return how a game ended, in words."""
     return cause.replace("_", " ") if task.drawing is None else task.drawing.ending(cause)
 
 
 def drawn(task: Task, moment: Moment, console: Console, title: str) -> RenderableType:
-    """Return a moment as something that rich prints: as the game draws it, or else as text with the odds of the moves."""
+    """Return a moment in a form that rich prints: the game's own drawing, or else its text with the odds of the moves."""
     if task.drawing is not None:
         return task.drawing.live(moment, console, title)
     from rich.panel import Panel

@@ -1,7 +1,7 @@
-"""Every step of a run: its key, its method and what its result holds, a module for each phase.
+"""Every step of a run: its key, its method and the type of its result, with one module per phase.
 
-A key is made by a function here (`gate.verdict(2, "r2-patch1")` is `2/verdict/r2-patch1`), and what is recorded under it is
-a frozen dataclass. No other module spells a key or reads a raw result.
+A function here makes each key (`gate.verdict(2, "r2-patch1")` is `2/verdict/r2-patch1`), and its recorded result is a
+frozen dataclass. No other module spells a key or reads a raw result.
 
 | module | keys |
 |---|---|

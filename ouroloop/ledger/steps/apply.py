@@ -1,4 +1,4 @@
-"""What makes the incumbent: the start, an accepted candidate put in, and one taken out again."""
+"""The steps that set the incumbent: the start, applying an accepted candidate, and rolling one back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ouroloop.protocols.records import Build
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An accepted state that stands: the candidate whose change made it (None for the start), and what plays then."""
+    """An accepted state that still stands: the candidate that made it (None for the start), and the build that plays."""
 
     candidate: str | None
     incumbent: Build
@@ -21,7 +21,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """An accepted candidate that was put in: the incumbent after and before it, and the commit."""
+    """An accepted candidate that was applied: the incumbent after and before it, and the commit."""
 
     incumbent: Build
     before: Build
@@ -32,17 +32,17 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class RolledBack:
-    """An accepted candidate that was taken out.
+    """An accepted candidate that was rolled back.
 
     Args:
-        incumbent: what plays from then on.
-        commit: its commit.
+        incumbent: the build that plays from then on.
+        commit: the commit of the rollback.
         rolled_back: the candidate.
-        reason: why, one line.
-        chain: later candidates that went with it, each with the reason.
+        reason: why it was rolled back, one line.
+        chain: later candidates that were rolled back with it, each with the reason.
         retained: later candidates that stay.
         lineage: the states that stand now, oldest first.
-        transcripts: games that show it.
+        transcripts: games that show its harm.
     """
 
     incumbent: Build
@@ -56,32 +56,32 @@ class RolledBack:
 
 
 def apply(round: int, candidate: str) -> Key[Applied]:
-    """Return the step that puts a candidate in."""
+    """Return the step that applies a candidate."""
     return Key(f"{round}/apply/{candidate}", "patch.apply", Applied)
 
 
 def rollback(round: int, trial: int) -> Key[RolledBack]:
-    """Return a rollback of a round's watch."""
+    """Return the step of a rollback by a round's watch."""
     return Key(f"{round}/rollback/{trial}", "patch.rollback", RolledBack)
 
 
 def manual_rollback(count: int) -> Key[RolledBack]:
-    """Return a rollback by hand; `count` rollbacks came before it."""
+    """Return the step of a rollback by hand; `count` is the number of rollbacks before it."""
     return Key(f"manual/{count}/rollback", "patch.rollback", RolledBack)
 
 
 def applied(ledger: Ledger, round: int) -> list[Applied]:
-    """Return what a round put in, in that order."""
+    """Return the candidates that a round applied, in order."""
     return [found for _, found in every(ledger, apply(round, ""), f"{round}/apply/*")]
 
 
 def rollbacks(ledger: Ledger) -> list[RolledBack]:
-    """Return all rollbacks of a run, in their order."""
+    """Return all rollbacks of a run, in order."""
     return [found for _, found in every(ledger, rollback(0, 0))]
 
 
 def changes(ledger: Ledger) -> Iterator[tuple[str, Begun | Applied | RolledBack]]:
-    """Yield the steps that set the incumbent, oldest first: keys and results."""
+    """Yield the keys and results of the steps that set the incumbent, oldest first."""
     kinds: tuple[Key[Begun] | Key[Applied] | Key[RolledBack], ...] = (INCUMBENT, apply(0, ""), rollback(0, 0))
     by_method = {key.method: key for key in kinds}
     for step in ledger.steps(methods=tuple(by_method)):

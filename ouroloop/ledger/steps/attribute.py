@@ -9,7 +9,7 @@ from ouroloop.ledger.steps.key import Key
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Part of a gain in utility, with its 95 % interval."""
+    """A part of a gain in utility, with its 95 % interval."""
 
     estimate: float
     low: float
@@ -18,7 +18,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Where a gain comes from; see `gate.factorial.Attribution`. `reward` is the share of the weights trained under it."""
+    """Where a gain comes from; see `gate.factorial.Attribution`. `reward` is the share of the weights that it trained."""
 
     reward: Share
     code: Share
@@ -30,7 +30,7 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class Attributed:
-    """The shares in a round's gain and in the run's, and the games that showed it."""
+    """The shares in a round's gain and in the run's gain, and the number of games played to measure them."""
 
     round: Shares
     total: Shares

@@ -12,7 +12,7 @@ from ouroloop.protocols.records import Build, Kind, SeedRange, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a candidate could not be judged: the layer, and one line."""
+    """Why a candidate could not be judged: the layer, and a reason of one line."""
 
     layer: str
     reason: str
@@ -20,7 +20,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class BankProfile:
-    """What a build's moves on the bank come to; see `gate.screen.Profile`."""
+    """How a build's moves on the bank score; see `gate.screen.Profile`."""
 
     regret: float
     dies: float
@@ -38,11 +38,11 @@ class Ranked:
     Args:
         candidate: its id.
         kind: its kind.
-        profile: what its moves come to; None where it failed.
-        incumbent: the same of the incumbent; None where that failed.
+        profile: its scores; None if it failed.
+        incumbent: the incumbent's scores; None if the incumbent failed.
         objection: why it is hopeless, or None.
         fault: how it failed, or None.
-        changed: share of positions and pursuits where the two differ.
+        changed: share of positions and pursuits in which the two differ.
         positions: size of the bank.
     """
 
@@ -58,14 +58,14 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The candidates of a round, the most promising first."""
+    """The candidates of a round, most promising first."""
 
     entries: tuple[Ranked, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Stake:
-    """A race before its first game: who runs, against whom, at which level, on which seeds."""
+    """The terms of a race, set before its first game: the candidates, the incumbent, the level and the seeds."""
 
     candidates: tuple[str, ...]
     incumbent: Build
@@ -75,7 +75,7 @@ class Stake:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A candidate's block of games: utilities, games lost by its failure and why; or the fault that ends its race."""
+    """A candidate's block of games: utilities, games lost by its failures and why, or the fault that ends its race."""
 
     utility: tuple[float, ...] = ()
     lost: int = 0
@@ -85,7 +85,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block of games: the incumbent's utilities, each candidate's turn, and the games of all together."""
+    """A block of games: the incumbent's utilities, each candidate's turn, and the number of games of all together."""
 
     incumbent: tuple[float, ...]
     candidates: dict[str, Turn]
@@ -94,7 +94,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The verdicts of a race by candidate."""
+    """The verdicts of a race, by candidate."""
 
     verdicts: dict[str, Verdict]
 
@@ -120,15 +120,15 @@ def judge(round: int, kind: Kind) -> Key[Judged]:
 
 
 def verdict(round: int, candidate: str) -> Key[Verdict]:
-    """Return the step that decides on a candidate."""
+    """Return the step that records a candidate's verdict."""
     return Key(f"{round}/verdict/{candidate}", "run.verdict", Verdict)
 
 
 def verdicts(ledger: Ledger) -> Iterator[tuple[str, Verdict]]:
-    """Yield all candidates that were decided on, with their verdicts."""
+    """Yield all decided candidates with their verdicts."""
     return ((key.split("/")[2], found) for key, found in every(ledger, verdict(0, "")))
 
 
 def stakes(ledger: Ledger) -> list[Stake]:
-    """Return what was spent on each race of a run, in their order."""
+    """Return the stakes of all races of a run, in order."""
     return [found for _, found in every(ledger, spend(0, "patch"))]

@@ -1,4 +1,4 @@
-"""What a step's key is: the text that names it, the JSON-RPC method, and the record that its result holds."""
+"""The key of a step: the text that names it, the JSON-RPC method, and the record type of its result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Key(Generic[R]):
     """One step, recorded or still to come.
 
     Args:
-        text: names it in the ledger.
+        text: its name in the ledger.
         method: the JSON-RPC method.
         result: the frozen dataclass of its result.
     """
@@ -30,20 +30,20 @@ class Key(Generic[R]):
     result: type[R]
 
     def once(self, ledger: Ledger, params: object, work: Callable[[], R]) -> R:
-        """Return the recorded result, or do the work and record what it returns.
+        """Return the recorded result, or do the work and record its result.
 
         Args:
-            ledger: the run's.
-            params: of the message: JSON, or a record.
+            ledger: the run's ledger.
+            params: the params of the message: JSON, or a record.
             work: makes the result.
 
         Raises:
-            LedgerError: the key is there with another method or other params.
+            LedgerError: the key is recorded with another method or other params.
         """
         return self.decoded(ledger.once(self.text, self.method, encoded(params), lambda: encoded(work())))
 
     def record(self, ledger: Ledger, params: object, result: R) -> None:
-        """Record a finished step; raises LedgerError where it is there and differs."""
+        """Record a finished step. Raises LedgerError if a different step is recorded under its key."""
         ledger.record(self.text, self.method, encoded(params), encoded(result))
 
     def find(self, ledger: Ledger) -> R | None:
@@ -52,20 +52,20 @@ class Key(Generic[R]):
         return None if step is None or step.error is not None else self.decoded(step.result)
 
     def read(self, ledger: Ledger) -> R:
-        """Return the recorded result; a missing one is a broken invariant."""
+        """Return the recorded result; if it is missing, an invariant is broken."""
         found = self.find(ledger)
         assert found is not None, f"step {self.text} is not recorded"
         return found
 
     def decoded(self, result: Any) -> R:
-        """Return a result that came as JSON."""
+        """Return the record for a result in JSON."""
         kind: Any = self.result
         found: R = _adapter(kind).validate_python(result)
         return found
 
 
 def encoded(value: object) -> Any:
-    """Return a record as JSON."""
+    """Return the JSON for a record."""
     return to_jsonable_python(value)
 
 
@@ -73,16 +73,16 @@ def every(ledger: Ledger, key: Key[R], pattern: str = "*") -> Iterator[tuple[str
     """Yield keys and results of all steps like the given one, in the order they were recorded.
 
     Args:
-        ledger: the run's.
-        key: tells method and result; its text does not count.
-        pattern: of the keys, with `*` for anything.
+        ledger: the run's ledger.
+        key: gives the method and the result type; its text is ignored.
+        pattern: pattern of the keys, with `*` for anything.
     """
     for step in ledger.steps(pattern, (key.method,)):
         yield step.key, key.decoded(step.result)
 
 
 def round_of(key: str) -> int:
-    """Return the round that a step belongs to, from its key."""
+    """Return the round of a step, from its key."""
     return int(key.split("/")[0])
 
 

@@ -16,9 +16,9 @@ class Observed:
     """Search games of the incumbent.
 
     Args:
-        facts: what was measured; findings still empty.
-        failures: hash of the text of the positions in which it lost; None where there is none.
-        played: games.
+        facts: the measured facts, without findings.
+        failures: hash of the text of the positions in which it lost; None if there are none.
+        played: number of games.
     """
 
     facts: Diagnosis
@@ -28,7 +28,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The round's mode, and why."""
+    """The round's mode, and why it was chosen."""
 
     mode: Mode
     why: str

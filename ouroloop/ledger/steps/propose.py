@@ -1,4 +1,4 @@
-"""Propose: the roles' replies, what their models said, and the candidates of a round."""
+"""Propose: the roles' replies, the exchanges with their models, and the candidates of a round."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def rounds(ledger: Ledger) -> int:
 
 
 def chat(question: str, index: int) -> Key[Exchange]:
-    """Return an exchange with the chat model of a role, which was asked a question (its key) and asks its model in turn."""
+    """Return the step of exchange number `index` with a role's chat model; `question` is the key of the role's question."""
     return Key(f"{question}/chat/{index}", "chat.complete", Exchange)
 
 
 def payer(key: str) -> str:
-    """Return whose tokens an exchange used, from its key: `reward`, `patch` or `diagnose`."""
+    """Return who used an exchange's tokens, from its key: `reward`, `patch` or `diagnose`."""
     return key.split("/")[2]

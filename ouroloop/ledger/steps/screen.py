@@ -1,4 +1,4 @@
-"""Screen: what is left of a candidate after the layers before the gate."""
+"""Screen: the result of the layers before the gate, for one candidate."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ouroloop.protocols.records import Candidate
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """What the screen found.
+    """The result of the screen.
 
     Args:
         outcome: passed or rejected.
-        layer: that rejected it.
-        reason: one line.
+        layer: the layer that rejected it.
+        reason: why it was rejected, one line.
         controller: hash of the source that a patch makes.
         diff: hash of that patch as a unified diff.
         reward: hash of the reward spec.

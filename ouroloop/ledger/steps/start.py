@@ -1,4 +1,4 @@
-"""The start: the first policy, the eyes, the first incumbent and its score."""
+"""The start: the first policy, the board reader, the first incumbent and its score."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The first incumbent's measures, over so many games."""
+    """The first incumbent's measures, and the number of games played."""
 
     played: int
     measures: Measures

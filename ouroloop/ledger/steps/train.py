@@ -1,4 +1,4 @@
-"""Train: a candidate's weights after each stage, and their score where stages are halved."""
+"""Train: a candidate's weights after each stage, and their score if candidates are halved after it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ouroloop.ledger.steps.key import Key
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A training's alarm at its first step; see `policy.grpo.monitors`."""
+    """An alarm of a training, at the first step that raised it; see `policy.grpo.monitors`."""
 
     name: str
     step: int
@@ -24,10 +24,10 @@ class Training:
     """How a stage of a candidate's training ended.
 
     Args:
-        policy: hash of the weights; None where it failed.
-        health: its monitors.
-        alarms: those that rang.
-        stopped: the alarm that ended it before its time, as one line.
+        policy: hash of the weights; None if the training failed.
+        health: the figures of its monitors.
+        alarms: the alarms that it raised.
+        stopped: the alarm that ended it early, as one line.
         error: why it failed, one line.
     """
 
@@ -40,17 +40,17 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Halving:
-    """A candidate's mean utility after a stage, over so many games."""
+    """A candidate's mean utility after a stage, and the number of games played."""
 
     utility: float
     played: int
 
 
 def train(round: int, stage: int, candidate: str) -> Key[Training]:
-    """Return the step in which a candidate is trained."""
+    """Return the step that trains a candidate for one stage."""
     return Key(f"{round}/train/{stage}/{candidate}", "policy.train", Training)
 
 
 def halve(round: int, stage: int, candidate: str) -> Key[Halving]:
-    """Return the step in which a candidate is scored after a stage."""
+    """Return the step that scores a candidate after a stage."""
     return Key(f"{round}/halve/{stage}/{candidate}", "policy.evaluate", Halving)

@@ -1,4 +1,4 @@
-"""What steps used: games and tokens, whatever kind of step they belong to."""
+"""The games and tokens that steps used, for every kind of step."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.propose import chat, payer
 
 PLAYING = ("policy.evaluate", "gate.attribute")
-"""Methods whose results say how many games were `played`."""
+"""Methods whose results give the number of games in `played`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one step used; `payer` is whose tokens they are."""
+    """The games or tokens that one step used; `payer` is who used the tokens."""
 
     games: int = 0
     tokens: int = 0
@@ -22,7 +22,7 @@ class Usage:
 
 
 def usage(ledger: Ledger) -> Iterator[Usage]:
-    """Yield what the steps of a run used, where they used anything."""
+    """Yield the usage of each step of a run that used games or tokens."""
     asked = chat("", 0)
     for step in ledger.steps(methods=(asked.method, *PLAYING)):
         if step.method in PLAYING:

@@ -1,4 +1,4 @@
-"""Watch: the states that stand on fresh seeds, and what is found to be worse."""
+"""Watch: the accepted states play on fresh seeds, and states that are shown to be worse are found."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ouroloop.protocols.records import Build, SeedRange
 
 @dataclass(frozen=True, slots=True)
 class WatchedState:
-    """A state that was watched: what played, how many states stood before it, and its utilities."""
+    """A state that was watched: its build, the number of states that stood before it, and its utilities."""
 
     incumbent: Build
     age: int
@@ -22,7 +22,7 @@ class WatchedState:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A block of watch games: its seeds, the newest state's measures, and every state that played; games in all."""
+    """A block of watch games: its seeds, the newest state's measures, the states that played, and the games in all."""
 
     seeds: SeedRange
     measures: Measures
@@ -32,7 +32,7 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The candidate to roll back (None where nothing is shown worse), why, and games that show it."""
+    """The candidate to roll back (None if nothing is shown to be worse), why, and games that show it."""
 
     candidate: str | None
     reason: str = ""
@@ -50,15 +50,15 @@ def again(round: int) -> Key[Watched]:
 
 
 def judge(round: int, trial: int) -> Key[Found]:
-    """Return the step that looks for a regression; `trial` were found before it."""
+    """Return the step that looks for a regression; `trial` is the number found before it in the round."""
     return Key(f"{round}/watch/judge/{trial}", "gate.judge_watch", Found)
 
 
 def plays(ledger: Ledger) -> Iterator[Watched]:
-    """Yield all blocks of watch games, in their order."""
+    """Yield all blocks of watch games, in order."""
     return (found for _, found in every(ledger, play(0), "*/watch/*"))
 
 
 def judged(ledger: Ledger, round: int) -> list[Found]:
-    """Return what a round's judgements found, in their order."""
+    """Return the findings of a round's judgements, in order."""
     return [found for _, found in every(ledger, judge(round, 0), f"{round}/watch/judge/*")]

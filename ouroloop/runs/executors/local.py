@@ -1,6 +1,6 @@
-"""Training in child processes: SFT, GRPO and the board reader, each a plain job, two side by side.
+"""Training in child processes: SFT, GRPO and the board reader. Each training is a plain job; two run side by side.
 
-Children are started once and kept, so each pays for the heavy imports once. A child ends when its parent is gone.
+Children are started once and kept, so each pays for the heavy imports only once. A child ends when its parent is gone.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ if TYPE_CHECKING:
 
 Report = Callable[[str, float, str], None]
 SHOWN = ("loss", "accuracy", "return_env")
-"""Figures of a training step that the progress display has room for."""
+"""The figures of a training step that fit the progress display."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One training, as data that travels to a child.
+    """One training, as data that is sent to a child.
 
     Args:
-        name: what the progress display calls it.
+        name: its name in the progress display.
         task: the game and its board.
-        config: what is trained, and how.
-        seed: of everything random in it.
-        out: where the result is to lie; it appears there whole or not at all.
+        config: what to train, and how.
+        seed: the seed of everything random in it.
+        out: the path for the result, which appears whole or not at all.
         threads: CPU threads.
-        start: the policy to begin from (`grpo`).
+        start: the policy to start from (`grpo`).
         reward: the spec to train under (`grpo`).
-        progress: (from, to) share of the whole training that this stage covers, for the annealing schedule.
+        progress: (from, to), the share of the whole training that this stage covers, for the annealing schedule.
     """
 
     name: str
@@ -65,12 +65,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a training that has ended says of itself.
+    """The report of a training that has ended.
 
     Args:
-        health: its monitors.
-        alarms: those that rang, each as JSON.
-        stopped: the alarm that ended it before its time, as one line; its result is then the last good weights.
+        health: the figures of its monitors.
+        alarms: the alarms that it raised, each as JSON.
+        stopped: the alarm that ended it early, as one line; its result is then the last good weights.
     """
 
     health: dict[str, float]
@@ -105,9 +105,9 @@ def _run(job: Job) -> Trained:
 
     try:
         return run_job(job, report)
-    except (UsageError, SurroundingsError):  # no fault of the candidate: the base of the policy is gone, say
+    except (UsageError, SurroundingsError):  # not the candidate's fault: the policy's base model is gone, say
         raise
-    except Exception as error:  # the boundary of the process: only errors that travel well may cross it
+    except Exception as error:  # the boundary of the process: only errors that pickle well may cross it
         if "No space left" in str(error) or getattr(error, "errno", None) == errno.ENOSPC:
             raise SurroundingsError(f"no room left on the disk of {job.out.parent}: free some and resume the run") from None
         raise TrainingError(f"{job.name}: {type(error).__name__}: {error}"[:300]) from None
@@ -132,7 +132,7 @@ def run_job(job: Job, report: Callable[..., None]) -> Trained:
 
 
 def _grpo(job: Job, config: GrpoConfig, task: Task, report: Callable[..., None]) -> Trained:
-    """Train a policy under a reward; a training in stages warms up in the first of them."""
+    """Train a policy under a reward; a training in stages warms up only in its first stage."""
     from ouroloop.policy.grpo.fit import train_grpo
 
     assert job.start is not None
@@ -148,7 +148,7 @@ def _grpo(job: Job, config: GrpoConfig, task: Task, report: Callable[..., None])
 
 
 def termed(spec: RewardSpec, features: list[str]) -> TermedReward:
-    """Return a spec as a function of features, with each of its terms as a function of its own."""
+    """Return a spec as a function of features, along with a function for each of its terms."""
     from ouroloop.policy.grpo.rollout import TermedReward
     from ouroloop.rewards.language import compile_spec
 
@@ -157,22 +157,22 @@ def termed(spec: RewardSpec, features: list[str]) -> TermedReward:
 
 
 class Trainers:
-    """A few child processes that train; started on first use."""
+    """A few child processes that train. They are started on first use."""
 
     def __init__(self, workers: int) -> None:
-        """Use so many processes at most."""
+        """Use at most this many processes."""
         self.workers = workers
         self._pool: ProcessPoolExecutor | None = None
         self._reports: Any = None
 
     def threads(self, cores: int) -> int:
-        """Return a job's share of the cores, also where it runs alone: what it makes must not depend on its neighbours."""
+        """Return a job's share of the cores. It is the same for a job that runs alone, so neighbours do not change results."""
         return max(1, cores // self.workers)
 
     def run(self, jobs: Iterable[Job], report: Report) -> Iterator[tuple[Job, Trained | TrainingError]]:
-        """Do the jobs, side by side; yield each as it ends with what it says of itself, or with the error that ended it.
+        """Do the jobs side by side; yield each as it ends, with its report or the error that ended it.
 
-        A process that dies (out of memory, say) takes its neighbours' work along. The unfinished jobs are then done
+        If a process dies (out of memory, say), the work of its neighbours is lost too. The unfinished jobs are then done
         again one at a time, and only a job that dies alone has failed.
         """
         waiting = list(jobs)

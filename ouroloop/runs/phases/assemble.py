@@ -1,4 +1,4 @@
-"""Assemble: what plays for a candidate, which is a build with the candidate's parts put in."""
+"""Assemble: make the build that plays for a candidate, by replacing parts of another build with the candidate's."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def assembled(run: Run, round: int, candidate: Candidate, base: Build, stage: int | None = None) -> Build:
-    """Return a build with a screened candidate's parts put in.
+    """Return a build with some parts replaced by those of a screened candidate.
 
     Args:
         run: the run.
-        round: the candidate's.
-        candidate: it passed the screen.
-        base: what it is put into.
-        stage: of training, whose weights play; the last by default. A patch alone trains nothing.
+        round: the candidate's round.
+        candidate: a candidate that passed the screen.
+        base: the build to change.
+        stage: the training stage whose weights play; the last by default. A patch alone trains nothing.
     """
     screened = run.result(screen.screen(round, candidate))
     controller = base.controller if candidate.patch is None else screened.controller
@@ -35,5 +35,5 @@ def assembled(run: Run, round: int, candidate: Candidate, base: Build, stage: in
 
 
 def trained(run: Run, round: int, candidate: Candidate, stage: int | None = None) -> Training:
-    """Return how a stage of a candidate's training ended, the last by default."""
+    """Return how a stage of a candidate's training ended, by default the last stage."""
     return run.result(train.train(round, run.recipe.halving.stages - 1 if stage is None else stage, candidate.id))

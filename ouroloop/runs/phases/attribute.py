@@ -1,7 +1,7 @@
-"""Attribution: how much of a gain the new weights brought, how much the new code, and what only both together did.
+"""Attribution: how much of a gain comes from the new weights, how much from the new code, and how much from both together.
 
-After every round that accepted something, two 2x2 factorials on common seeds of a stream of their own, which neither the search
-nor the gate has seen: what played before the round against what plays now, and the run's start against what plays now.
+After every round that accepted something, two 2x2 factorials compare the incumbent with the build before the round, and
+with the run's start. They share seeds from a stream of their own, which neither the search nor the gate has seen.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def attribute(run: Run, round: int) -> None:
-    """Give weights and code their shares of the round's gain and of the run's, where the round accepted something."""
+    """If the round accepted something, attribute its gain and the run's gain to weights and code."""
     applied = apply.applied(run.ledger, round)
     if applied:
         games = seeds.attribution(run.recipe.gate, round)
@@ -46,14 +46,14 @@ def _attribute(run: Run, games: SeedRange, before: Build) -> steps.Attributed:
 
 
 def _shares(found: Attribution) -> steps.Shares:
-    """Return an attribution as it is recorded, with its owner."""
+    """Return an attribution in its recorded form, with its owner."""
     parts = {name: getattr(found, name) for name in ("reward", "code", "interaction", "total")}
     rounded = {name: steps.Share(*map(nine_decimals, asdict(part).values())) for name, part in parts.items()}
     return steps.Shares(**rounded, games=found.games, owner=found.owner)
 
 
 def _cells(old: Build, new: Build) -> list[Build]:
-    """Return the factorial's four players, in the order of `attribute_gain`: the weights' factor outside, the code's inside."""
+    """Return the factorial's four players, in the order of `attribute_gain`: weights in the outer loop, code in the inner."""
     return [Build(w.policy, w.reward, c.controller) for w in (old, new) for c in (old, new)]
 
 

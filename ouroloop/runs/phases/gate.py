@@ -1,8 +1,8 @@
-"""Gate: the A* screen on a bank of positions, then races on seeds that nobody used before.
+"""Gate: the A* screen on a bank of positions, then races on seeds that nothing has used before.
 
-Candidates that change the policy race first, then the patches, which were written against the policy that they drive. Each
-race is against the incumbent of that moment; its level is spent before its first game, and every block of games is a step
-of its own, so a run that was killed goes on in the middle of a race.
+Candidates that change the policy race first, then the patches, which were written for the policy that they drive. Each
+race is against the incumbent at that time. A race spends its level before its first game. Every block of games is a step
+of its own, so a killed run can resume in the middle of a race.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from ouroloop.runs.context import Run
 
 HEATS: tuple[Kind, ...] = ("reward", "both", "patch")
-"""The kinds in the order in which they race."""
+"""The kinds, in the order in which they race."""
 MOST_LOST = 0.25
-"""Share of its games that a candidate may lose by failing before it is sent away."""
+"""The share of its games that a candidate may lose by failing; beyond it, the candidate is rejected."""
 
 
 def gate(run: Run, round: int) -> None:
-    """Judge all candidates that are still without a verdict; apply what a race accepts before the next one begins."""
+    """Judge all candidates without a verdict; apply the winner of each race before the next race begins."""
     ranked = order(run, round)
     by_id = {c.id: c for c in run.candidates(round)}
     for entry in ranked:
@@ -56,7 +56,7 @@ def gate(run: Run, round: int) -> None:
 
 
 def _heat(run: Run, round: int, kind: Kind, entries: list[tuple[Candidate, steps.Ranked]]) -> None:
-    """Let the candidates of a kind race, record what became of each, and apply the winner."""
+    """Let the candidates of a kind race, record each verdict, and apply the winner."""
     field = [candidate for candidate, _ in entries]
     params = {"candidates": [c.id for c in field]}
     stake = run.step(steps.spend(round, kind), params, lambda: _spend(run, field))
@@ -64,14 +64,14 @@ def _heat(run: Run, round: int, kind: Kind, entries: list[tuple[Candidate, steps
     for candidate, entry in entries:
         training = None if candidate.reward is None else trained(run, round, candidate).health
         assert entry.profile is not None
-        theirs = entry.incumbent.regret if entry.incumbent else 1.0  # one that fails counts as losing everywhere
+        theirs = entry.incumbent.regret if entry.incumbent else 1.0  # a failing incumbent counts as losing everywhere
         rated = None if run.task.oracle is None else (entry.profile.regret, theirs)
         run.decide(round, candidate, replace(judged.verdicts[candidate.id], training=training, regret=rated))
         apply(run, round, candidate)
 
 
 def _spend(run: Run, field: list[Candidate]) -> steps.Stake:
-    """Spend a level on a race before its first game, and set its seeds apart."""
+    """Spend a level on a race before its first game, and reserve its seeds."""
     settings, history = run.recipe.gate, spent(run.ledger)
     rule = spending(settings.spending, settings.alpha)
     games = seeds.race(settings, len(history))
@@ -79,7 +79,7 @@ def _spend(run: Run, field: list[Candidate]) -> steps.Stake:
 
 
 def _race(run: Run, round: int, kind: Kind, field: list[Candidate], stake: steps.Stake) -> steps.Judged:
-    """Let them race, the race's level shared evenly: that any of them errs is then no likelier than the level."""
+    """Run the race. The candidates share its level evenly, which bounds the chance of any false acceptance by the level."""
     settings = run.recipe.gate
     rules = RaceRules(settings.games, settings.batch, settings.gain, settings.beta)
     entrants = {c.id: assembled(run, round, c, stake.incumbent) for c in field}
@@ -106,26 +106,26 @@ def _verdict(found: Judgement, stake: steps.Stake) -> Verdict:
 
 
 class Grounds:
-    """Where a race is played: opens the players at the first block that is not on record, and records each block.
+    """Plays a race: opens the players at the first block that is not on record, and records each block.
 
     Args:
         run: the run.
-        key: gives the step of the block that begins with a pair of games.
-        stake: whom all play against, on which seeds.
-        entrants: who plays for each candidate.
+        key: gives the step of a block from the number of its first pair of games.
+        stake: the race's incumbent and seeds.
+        entrants: the build that plays for each candidate.
     """
 
     def __init__(
         self, run: Run, key: Callable[[int], Key[steps.Block]], stake: steps.Stake, entrants: dict[str, Build]
     ) -> None:
-        """Open nothing yet."""
+        """Keep the terms of the race; open nothing yet."""
         self.run, self.key, self.stake, self.entrants = run, key, stake, entrants
         self._players: dict[str, Player | CandidateFault] = {}
         self._lost: dict[str, int] = {}
         self._defender: Player | None = None
 
     def play(self, names: Sequence[str], start: int, count: int) -> Played:
-        """Return a block of games, a `race.Play`; one on record is not played again."""
+        """Return a block of games (this is a `race.Play`); a block on record is not played again."""
         games = self.stake.seeds.part(start, count)
         params = {**asdict(games), "candidates": list(names)}
         block = self.run.step(self.key(start), params, lambda: self._block(names, games, start + count))
@@ -133,7 +133,7 @@ class Grounds:
         return Played(np.array(block.incumbent), judged)
 
     def _judged(self, name: str, turn: steps.Turn, games: int) -> Floats | CandidateFault:
-        """Return a candidate's utilities of a block; the fault where there is one, or where it failed in too many games."""
+        """Return a candidate's utilities in a block, or the fault that ends its race, such as failing in too many games."""
         if turn.fault is not None:
             return CandidateFault(turn.fault.layer, turn.fault.reason)
         self._lost[name] = self._lost.get(name, 0) + turn.lost
@@ -148,7 +148,7 @@ class Grounds:
                 close(player)
 
     def _block(self, names: Sequence[str], games: SeedRange, pairs: int) -> steps.Block:
-        """Play a block, the incumbent and the candidates side by side; it ends with pair number `pairs`."""
+        """Play a block, with the incumbent and the candidates side by side; after it, `pairs` pairs have been played."""
         run = self.run
         self._open(names)
         numbers, played = run.players.seeds(games), (1 + len(names)) * games.count
@@ -161,7 +161,7 @@ class Grounds:
         return steps.Block(utilities, {name: future.result() for name, future in mine.items()}, played)
 
     def _open(self, names: Sequence[str]) -> None:
-        """Open who plays and is not open yet; end the workers of those who are out of the race."""
+        """Open the players that are not open yet, and end the workers of candidates that have left the race."""
         if self._defender is None and not self._players:
             self._defender = self.run.players.open_or_none(self.stake.incumbent)
         for name in self._players.keys() - set(names):

@@ -1,4 +1,4 @@
-"""Observe and decide: the incumbent plays on search seeds, the critic says what is wrong, a mode follows from it."""
+"""Observe and decide: the incumbent plays on search seeds, the critic says what is wrong, and the findings decide a mode."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ MODES: dict[str, Mode] = {
     "controller_errors": "bug_fix",
     "detours": "reward_patch",
 }
-"""Which mode answers which finding that names none itself."""
+"""Finding -> the mode that answers it, for findings that do not name a mode."""
 KINDS: dict[Mode, tuple[Kind, ...]] = {
     "reward_refresh": ("reward",),
     "bug_fix": ("patch",),
     "reward_patch": ("reward",),
     "meta_learn": ("reward", "patch"),
 }
-"""What a mode asks for."""
+"""Mode -> the kinds of candidates that it asks for."""
 INFLUENCE = 0.02
-"""Where the policy decides less than this share of the moves, no training of it can be shown to help."""
+"""If the policy decides less than this share of the moves, no training of it can be shown to help."""
 FATIGUE = 0.5
-"""A mode's weight is multiplied by this for every round of it since it last got something accepted."""
+"""A mode's weight is multiplied by this for each of its rounds since one last had a candidate accepted."""
 
 
 def observe(run: Run, round: int) -> None:
@@ -54,17 +54,17 @@ def observe(run: Run, round: int) -> None:
     asked = Asked(steps.diagnose(round), run.roles["critic"], request, run.recipe.roles.critic.timeout_s)
     answer = ask(run.ledger, [asked])[0]
     if answer.reply is None:
-        run.progress.note(f"the critic gave no diagnosis ({answer.error}); the round goes on with the measured facts alone")
+        run.progress.note(f"the critic gave no diagnosis ({answer.error}); the round continues with the measured facts alone")
 
 
 def diagnosis(run: Run, round: int) -> Diagnosis:
-    """Return the round's diagnosis: facts and the critic's findings."""
+    """Return the round's diagnosis: the facts and the critic's findings."""
     facts, reply = run.result(steps.play(round)).facts, run.find(steps.diagnose(round))
     return facts.model_copy(update={"findings": reply.findings if reply is not None else ()})
 
 
 def _play(run: Run, round: int, games: SeedRange) -> steps.Observed:
-    """Play and measure; a controller that fails shows as such in the facts. Ends of lost games are kept for the bank."""
+    """Play and measure. The facts show whether the controller fails. The ends of lost games are kept for the bank."""
     from ouroloop.policy.play import play_traced
 
     player, numbers = None, np.array(run.players.seeds(games), dtype=np.uint64)
@@ -89,7 +89,7 @@ def _facts(run: Run, round: int, trace: Trace, failures: int) -> Diagnosis:
     outcomes = trace.outcomes
     score = estimate(outcomes.score, np.random.default_rng(run.seed("bootstrap", round)))
     deaths = {name: float((outcomes.cause == i).mean()) for i, name in enumerate(run.task.causes)}
-    if failures:  # a game in which it fails is lost wherever it counts
+    if failures:  # wherever games count, a game with a failure is lost
         deaths["controller_error"] = min(1.0, failures / len(outcomes.score))
     return Diagnosis(
         games=len(outcomes.score),
@@ -117,7 +117,7 @@ def _broken(run: Run, games: int, fault: CandidateFault) -> Diagnosis:
 
 
 def _last_training(run: Run, round: int) -> dict[str, float]:
-    """Return the health figures of the last GRPO training whose reward was accepted; empty before any."""
+    """Return the health figures of the last GRPO training whose candidate still stands; empty if there is none."""
     for earlier in range(round - 1, -1, -1):
         for candidate in run.candidates(earlier):
             verdict = run.verdict(earlier, candidate)
@@ -127,7 +127,7 @@ def _last_training(run: Run, round: int) -> dict[str, float]:
 
 
 def decide(run: Run, round: int) -> Mode:
-    """Choose the round's mode from the diagnosis and from what each mode brought so far; return it."""
+    """Choose the round's mode from the diagnosis and from the success of each mode so far; return it."""
     return run.step(steps.decide(round), {}, lambda: _decide(run, round)).mode
 
 
@@ -146,7 +146,7 @@ def _decide(run: Run, round: int) -> steps.Decision:
     if not urgency or max(urgency.values()) < 0.1:
         why = "no finding stands out, or its mode brought nothing: search rewards and patches together"
         return steps.Decision("meta_learn", why)
-    mode = max(dict.fromkeys(MODES.values()), key=lambda m: urgency.get(m, 0.0))  # of equals the first in the table
+    mode = max(dict.fromkeys(MODES.values()), key=lambda m: urgency.get(m, 0.0))  # the first in the table wins a tie
     return steps.Decision(mode, ", ".join(f"{m} {u:.2f}" for m, u in sorted(urgency.items(), key=lambda i: -i[1])))
 
 
@@ -155,18 +155,18 @@ def _stands(run: Run, round: int, candidate: Candidate) -> bool:
 
 
 def wanted(run: Run, kind: Kind) -> int:
-    """Return how many proposals of a kind the recipe asks its role for in a round."""
+    """Return how many proposals of a kind the recipe wants per round."""
     return run.recipe.roles.of(PROPOSERS[kind]).count
 
 
 def askable(run: Run, round: int) -> set[Kind]:
-    """Return the kinds worth asking for: those whose role is wanted, and no reward where the policy plays no part."""
+    """Return the kinds worth asking for: those that the recipe wants, but no reward if the policy plays no part."""
     deaf = diagnosis(run, round).policy_influence < INFLUENCE
     return {kind for kind in PROPOSERS if wanted(run, kind) and not (kind == "reward" and deaf)}
 
 
 def _fatigue(run: Run, round: int) -> dict[str, int]:
-    """Return, per mode, the rounds of it since it last got something accepted."""
+    """Return, per mode, the number of its rounds since one last had a candidate accepted."""
     tired: dict[str, int] = {}
     for earlier in range(round):
         mode = run.result(steps.decide(earlier)).mode

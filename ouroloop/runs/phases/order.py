@@ -1,4 +1,4 @@
-"""The A* screen: what every candidate does on a bank of positions, beside the incumbent, weighed by the oracle's regret."""
+"""The A* screen: it compares each candidate's moves on a bank of positions with the incumbent's, by the oracle's regret."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def order(run: Run, round: int) -> tuple[Ranked, ...]:
-    """Score the round's undecided candidates on the bank, once; return what was found, the most promising first."""
+    """Score the round's undecided candidates on the bank, once; return the results, most promising first."""
     return run.step(steps.order(round), {}, lambda: _order(run, round)).entries
 
 
@@ -36,7 +36,7 @@ def _order(run: Run, round: int) -> Ranking:
     try:
         base = board.answers(incumbent, lenient=True)
     except CandidateFault as fault:
-        run.progress.note(f"the incumbent fails on the bank ({fault}): it counts as losing everywhere")
+        run.progress.note(f"the incumbent fails on the bank ({fault}) and counts as losing everywhere")
         base = None
     found: list[Ranked] = []
     for i, candidate in enumerate(pending):
@@ -60,23 +60,23 @@ def _profile(found: Profile | None) -> BankProfile | None:
 
 
 def failures(run: Run, round: int) -> list[Failures]:
-    """Return the positions in which incumbents lost their search games up to this round, newest first."""
+    """Return the positions in which incumbents lost search games, up to this round, newest first."""
     seen = (run.find(observe.play(r)) for r in range(round, -1, -1))
     return [read_failures(run.store.text(played.failures)) for played in seen if played is not None and played.failures]
 
 
 class Examination:
-    """A bank, and what each policy makes of it, which candidates of the same policy share."""
+    """A bank, and each policy's view of it, which candidates with the same policy share."""
 
     def __init__(self, run: Run, bank: Bank) -> None:
-        """Ask nobody yet."""
+        """Keep the bank; ask no player yet."""
         self.run, self.bank = run, bank
         self._seen: dict[str, Observations] = {}
         self._views: dict[tuple[str, str], View] = {}
         self._pool_moves: dict[Build, NDArray[np.int8]] = {}
 
     def answers(self, player: Build, *, lenient: bool = False) -> Answers:
-        """Return what a player does on the bank; where it fails, action 0 if `lenient`.
+        """Return what a player does on the bank; if `lenient`, action 0 stands for the answers in which it fails.
 
         Raises:
             CandidateFault: its controller fails, or its worker does.
@@ -89,7 +89,7 @@ class Examination:
             close(opened)
 
     def same_on_pool(self, player: Build, incumbent: Build) -> bool:
-        """Tell whether two players make the same moves in all positions that the bank was drawn from.
+        """Return whether two players make the same moves in all positions of the pool that the bank was drawn from.
 
         Raises:
             CandidateFault: the player's controller fails, or a worker does.
@@ -107,7 +107,7 @@ class Examination:
             close(opened)
 
     def _view(self, which: Literal["bank", "pool"], policy: str) -> View:
-        """Return what a policy sees of the bank or of the pool, perceived and rated once."""
+        """Return what a policy sees of the bank or the pool; each is perceived once, and rated once per policy."""
         if which not in self._seen:
             true = self.bank.observations if which == "bank" else self.bank.pool
             perceive = self.run.players.perceive

@@ -1,4 +1,4 @@
-"""Propose: the roles are asked side by side, each with the diagnosis and what was tried before."""
+"""Propose: ask the roles side by side, giving each the diagnosis and the earlier candidates."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def _all(run: Run, round: int) -> list[Candidate]:
     mode = run.result(decide(round)).mode
     kinds = [kind for kind in KINDS[mode] if kind in askable(run, round)]
     if "reward" in KINDS[mode] and wanted(run, "reward") and "reward" not in kinds:
-        run.progress.note("the controller does not heed the policy: no reward is asked for")
+        run.progress.note("the controller does not heed the policy: no rewards are requested")
     questions = [_question(run, round, mode, kind) for kind in kinds]
     found: list[Candidate] = []
     for answer in ask(run.ledger, questions):
         if answer.reply is None:
             run.ledger.event("role.failed", {"round": round, "role": answer.asked.role.name, "error": answer.error})
-            run.progress.note(f"role {answer.asked.role.name} gave nothing ({answer.error}); the round goes on without it")
+            run.progress.note(f"role {answer.asked.role.name} gave nothing ({answer.error}); the round continues without it")
             continue
         found += _candidates(round, answer.asked.role.name, answer.reply)
     return found
@@ -75,7 +75,7 @@ def _question(run: Run, round: int, mode: Mode, kind: Kind) -> Asked:
 
 
 def tried(run: Run, before: int, kind: str) -> list[Tried]:
-    """Return earlier candidates of a kind with what became of them, oldest first."""
+    """Return earlier candidates of a kind and their fates, oldest first."""
     back, shown, out = rolled_back(run.ledger), transcripts(run.ledger), []
     for round in range(before):
         for candidate in run.candidates(round):
@@ -85,7 +85,7 @@ def tried(run: Run, before: int, kind: str) -> list[Tried]:
 
 
 def _tried(run: Run, round: int, candidate: Candidate, back: str | None, shown: tuple[str, ...]) -> Tried:
-    """Return what became of a candidate; `back` is why it was rolled back, `shown` the games that show it."""
+    """Return a candidate and its fate; `back` says why it was rolled back, and `shown` are the games that show it."""
     verdict = run.verdict(round, candidate)
     passed = run.find(screen(round, candidate)) or Screening("rejected")
     return Tried(

@@ -1,8 +1,8 @@
-"""Rollback: an accepted candidate is taken out again, and what was accepted after it stays where it still applies.
+"""Rollback: take an accepted candidate out again, and keep the later changes that still apply.
 
-What stands is a line of states, each the one before it with a change put in. To take a change out, the later ones are put in
-again from the state before it: text by a three-way merge, weights only where those that they were trained from still play.
-A later change that no longer fits goes too, and the record says so.
+The accepted states form a line; each is the state before it plus one change. To take a change out, the later changes are
+applied again, starting from the state before it. Text is merged three-way. Weights apply only if the weights that they
+were trained from still play. A later change that no longer applies is rolled back too, and the record says so.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def lineage(ledger: Ledger) -> list[Standing]:
-    """Return the accepted states that stand, oldest first, as if what was rolled back had never been accepted."""
+    """Return the accepted states that still stand, oldest first, as if nothing rolled back had ever been accepted."""
     states: list[Standing] = []
     for _, change in changes(ledger):
         if isinstance(change, RolledBack):
@@ -37,33 +37,33 @@ def lineage(ledger: Ledger) -> list[Standing]:
 
 
 def roll_back(run: Run, key: Key[RolledBack], candidate: str, reason: str, transcripts: Sequence[str] = ()) -> RolledBack:
-    """Take an accepted candidate out (`patch.rollback`); return what became of it.
+    """Take an accepted candidate out (`patch.rollback`); return the result.
 
     Args:
         run: the run.
-        key: of the step.
-        candidate: its id.
-        reason: why, one line.
-        transcripts: games that show it, for whoever patches next.
+        key: the key of the step.
+        candidate: the candidate's id.
+        reason: why it is rolled back, one line.
+        transcripts: games that show its harm, for the role that patches next.
 
     Raises:
-        UsageError: it was not accepted, or is rolled back already.
+        UsageError: it was not accepted, or has been rolled back already.
     """
     params = {"candidate": candidate, "reason": reason}
     result = run.step(key, params, lambda: _take_out(run, candidate, reason, transcripts))
     run.progress.note(f"rolled back {candidate}: {reason}")
     for id, why in result.chain.items():
-        run.progress.note(f"with it goes {id}: {why}")
+        run.progress.note(f"also rolled back {id}: {why}")
     if result.retained:
-        run.progress.note(f"kept on top of what stood before it: {', '.join(result.retained)}")
+        run.progress.note(f"kept the later changes {', '.join(result.retained)}")
     return result
 
 
 def refuse_unsettled(run: Run) -> None:
-    """Refuse to roll back in the middle of a round: its candidates were made, and race, against what plays now.
+    """Refuse to roll back in the middle of a round, whose candidates were made for the incumbent and race against it.
 
     Raises:
-        UsageError: the run was stopped between a round's first step and its last.
+        UsageError: the run was stopped between the first and the last step of a round.
     """
     rounds = list(rounds_begun(run.ledger))
     if not rounds:
@@ -104,10 +104,10 @@ def _take_out(run: Run, candidate: str, reason: str, transcripts: Sequence[str])
 
 
 def _put_in(run: Run, now: Build, before: Build, after: Build) -> Build:
-    """Return `now` with the change from `before` to `after` put in.
+    """Return `now` with the change from `before` to `after` applied.
 
     Raises:
-        CandidateFault: it does not apply, or what comes out fails the screen.
+        CandidateFault: the change does not apply, or the result fails the screen.
     """
     if (after.policy, after.reward) != (before.policy, before.reward):
         if now.policy != before.policy:

@@ -1,4 +1,7 @@
-"""Screen: cheapest first, each layer with its reason. What passes is an artifact; what fails is a verdict."""
+"""Screen: run the layers, cheapest first; a rejection names the layer and the reason.
+
+What passes becomes an artifact; what fails becomes a verdict.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,9 @@ if TYPE_CHECKING:
 RECORDED_EPISODES = 96
 CONTRACT_POSITIONS = 128
 NOISE = ((0.02, False), (0.2, False), (1.0, True), (1.0, False))
-"""The recorded players as (share of random moves, random among the legal ones): good, middling, wandering, blind.
+"""The recorded players as (share of random moves, only among legal moves): good, middling, wandering, blind.
 
-A reward must tell them apart, and must not pay the wanderer for walking in circles.
+A reward must tell them apart, and must not pay the wandering player for walking in circles.
 """
 
 
@@ -48,7 +51,7 @@ def screen(run: Run, round: int) -> None:
 
 
 def _all_parts(run: Run, candidate: Candidate, transitions: Callable[[], Recorded]) -> Screening:
-    """Screen what the candidate replaces: its patch, then its reward."""
+    """Screen the parts that the candidate replaces: its patch, then its reward."""
     passed = Screening("passed")
     try:
         if candidate.patch is not None:
@@ -63,10 +66,10 @@ def _all_parts(run: Run, candidate: Candidate, transitions: Callable[[], Recorde
 
 
 def _checked_reward(run: Run, text: str, transitions: Callable[[], Recorded]) -> str:
-    """Return a reward spec's one text, after every layer before the gate.
+    """Return a reward spec's canonical text, after every layer before the gate.
 
     Raises:
-        CandidateFault: a layer refused it.
+        CandidateFault: a layer rejected it.
     """
     from ouroloop.rewards.language import parse
     from ouroloop.rewards.screen import screen_spec
@@ -79,15 +82,15 @@ def _checked_reward(run: Run, text: str, transitions: Callable[[], Recorded]) ->
 
 
 def reward_text(spec: RewardSpec) -> str:
-    """Return a spec's one text."""
+    """Return a spec's canonical text."""
     return canonical(spec.model_dump(mode="json")).decode()
 
 
 def checked(run: Run, text: str, build: Build) -> Screened:
-    """Return what a patch makes of a build's controller, after every layer before the gate.
+    """Return a build's controller with a patch applied, after every layer before the gate.
 
     Raises:
-        CandidateFault: a layer refused it.
+        CandidateFault: a layer rejected it.
     """
     from ouroloop.sandbox.contract import check_contract
     from ouroloop.sandbox.screen.static import static_screen
@@ -105,10 +108,10 @@ def contract_observations(run: Run) -> Observations:
 
 
 def sampled_transitions(run: Run) -> Recorded:
-    """Play episodes by oracle moves with several kinds of noise and return their transitions.
+    """Play episodes with the oracle's moves, under several kinds of noise, and return their transitions.
 
-    They depend on the run's seed alone, so every spec of a run is judged on the same transitions. Where the game has no oracle,
-    the start policy's moves take its place, and the wanderers move at random.
+    They depend on the run's seed alone, so every spec of a run is judged on the same transitions. If the game has no
+    oracle, the start policy's moves take its place, and the wandering players move at random.
     """
     from ouroloop.rewards.recorded import Recorded
 
@@ -133,7 +136,7 @@ def sampled_transitions(run: Run) -> Recorded:
 
 
 def _disliked(run: Run) -> Callable[[Engine], NDArray[np.float32]]:
-    """Return what rates moves by the start policy: 0 for its move, 1/2 for the others; none is known to lose."""
+    """Return a function that rates moves by the start policy: 0 for its move, 1/2 for the others; none is known to lose."""
     policy = run.players.policy(run.result(POLICY).policy)
 
     def rate(engine: Engine) -> NDArray[np.float32]:

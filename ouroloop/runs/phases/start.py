@@ -1,4 +1,4 @@
-"""Start: the eyes, the first policy and the first incumbent."""
+"""Start: the board reader, the first policy and the first incumbent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ouroloop.runs.context import Run
 
 EXPLANATIONS = ("README.md", "training.json", "curve.png")
-"""What `ouroloop train` leaves beside a policy for people to read."""
+"""The files for people that `ouroloop train` leaves beside a policy."""
 
 
 def start(run: Run) -> None:
@@ -41,7 +41,7 @@ def start(run: Run) -> None:
 
 
 def open_eyes(run: Run) -> None:
-    """Train or load the board reader and put it between the boards and the player, whenever a run is opened."""
+    """Train or load the board reader and put it between the boards and the player. This is done whenever a run is opened."""
     from ouroloop.perception.perceive import VisionPerception
     from ouroloop.perception.reader import load_reader
 
@@ -55,9 +55,10 @@ def _reader(run: Run) -> str:
 
 
 def _policy(run: Run) -> str:
-    """Return the hash of the policy that the recipe names, of one trained by SFT, or of an untrained one.
+    """Return the hash of the policy that the recipe names, of a policy trained by SFT, or of an untrained one.
 
-    A policy that is given was opened when the run was made. What explains it to people stays behind: it decides no move.
+    A given policy was already opened when the run was made. The files that explain it to people are left out, because they
+    decide no move.
     """
     given = run.recipe.start.policy
     if given == "sft":
@@ -74,7 +75,7 @@ def _policy(run: Run) -> str:
 
 
 def _untrained(run: Run) -> str:
-    """Make a policy whose weights follow from the run's seed; return its hash in the store."""
+    """Make a policy whose random weights follow from the run's seed; return its hash in the store."""
     from ouroloop.policy.snake_gpt import create, save
 
     out = run.store.scratch_dir() / "policy"
@@ -85,7 +86,7 @@ def _untrained(run: Run) -> str:
 
 
 def _trained(run: Run, kind: str, config: SftConfig | ReaderConfig, seed: int, part: str) -> str:
-    """Train a model, or take the one that an equal training left in the cache; return its hash in the store."""
+    """Train a model, or take the one that an identical training left in the cache; return its hash in the store."""
     task = run.recipe.task
     key = content_hash(
         [
@@ -116,7 +117,7 @@ def _trained(run: Run, kind: str, config: SftConfig | ReaderConfig, seed: int, p
 
 
 def base_fingerprint(config: SftConfig | ReaderConfig) -> str:
-    """Return what tells the base of a training from others that have lain where it lies; empty where there is none."""
+    """Return the fingerprint of a training's base, which changes if other files take its place; empty without a base."""
     if not isinstance(config, SftConfig) or not config.base:
         return ""
     from ouroloop.policy.bases.origin import find_checkpoint
@@ -125,13 +126,13 @@ def base_fingerprint(config: SftConfig | ReaderConfig) -> str:
 
 
 def cache_model(folder: Path, cached: Path) -> None:
-    """Copy a finished model into the cache, whole or not at all; a cache that cannot be written is no error."""
+    """Copy a finished model into the cache, whole or not at all. It is no error if the cache cannot be written."""
     with suppress(OSError), whole_directory(cached, replace=False) as half:
         shutil.copytree(folder, half, dirs_exist_ok=True)
 
 
 def source_hash(part: str) -> str:
-    """Return the hash of a part's source files: a model made by other code is another model."""
+    """Return the hash of a part's source files, because a model made by other code is another model."""
     folder = Path(__file__).parents[2] / part
     return content_hash([[str(p.relative_to(folder)), sha256(p.read_bytes())] for p in sorted(folder.rglob("*.py"))])
 

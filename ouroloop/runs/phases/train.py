@@ -1,4 +1,4 @@
-"""Train: GRPO from the incumbent's weights under each candidate spec, by successive halving over the round's budget."""
+"""Train: run GRPO from the incumbent's weights under each candidate spec, with successive halving between stages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def train(run: Run, round: int) -> None:
-    """Train the round's reward candidates, stage by stage; the worse ones leave after every stage but the last."""
+    """Train the round's reward candidates in stages; the worse candidates leave after every stage but the last."""
     stages = run.recipe.halving.stages
     for stage in range(stages):
         alive = [c for c in run.undecided(round) if c.reward is not None]
@@ -51,7 +51,7 @@ def _train_all(run: Run, round: int, stage: int, alive: list[Candidate]) -> None
         if result.error is not None:
             run.reject(round, candidate, "training", result.error)
         elif result.stopped is not None:
-            # Its weights are sound, but the spec would be the next incumbent's, and it is what the alarm warns of.
+            # The weights are sound. But the spec, which the alarm warns of, would become the incumbent's.
             run.decide(round, candidate, Verdict("rejected", "training", result.stopped, training=result.health))
 
 
@@ -75,7 +75,7 @@ def _job(run: Run, round: int, stage: int, candidate: Candidate) -> Job:
 
 
 def _halve(run: Run, round: int, stage: int, alive: list[Candidate]) -> None:
-    """Score the stage's policies on common search seeds and reject all but one in `eta`."""
+    """Score the stage's policies on common search seeds, and reject all but one candidate in `eta`."""
     if len(alive) < 2:
         return
     scores: dict[str, float] = {}

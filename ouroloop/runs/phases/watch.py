@@ -1,8 +1,8 @@
-"""Watch: what stands is played on fresh seeds after every round; a confirmed regression is rolled back (`patch.rollback`).
+"""Watch: accepted states play on fresh seeds after every round; a confirmed regression is rolled back (`patch.rollback`).
 
-The incumbent, the states just before it and an older one play the same games. Every accepted candidate is tested against
-every state before it with whom it has shared games, over all rounds: one that beats its predecessor alone, while an older
-state beats it, is found too. At fault is the change of whose harm the games say most.
+The incumbent, the states just before it and one older state play the same games. Every accepted state is tested against
+every earlier state with which it has shared games, over all rounds. This also finds a state that beats its predecessor
+but loses to an older state. A confirmed regression rolls back the change with the most evidence against it.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from ouroloop.runs.context import Run
 
 REGRESSION_ALPHA = 0.05
-"""Chance that a state which is no worse than any before it is ever found worse, over all rounds and all of these."""
+"""Bound on the chance that a state no worse than any before it is ever found worse, over all rounds and comparisons."""
 SHOWN = 3
-"""Lost games whose ends are shown to whoever patches next."""
+"""The number of lost games whose ends are shown to the role that patches next."""
 Floats = NDArray[np.float64]
 
 
@@ -47,9 +47,9 @@ class Regression:
 
     Args:
         newer: index of the worse state in the lineage.
-        older: index of the better one.
+        older: index of the better state.
         differences: newer minus older utility in the games that they shared, (n,).
-        log_e: evidence for it, as a log e-value.
+        log_e: the evidence for the regression, as a log e-value.
     """
 
     newer: int
@@ -59,7 +59,7 @@ class Regression:
 
 
 def watch(run: Run, round: int) -> None:
-    """Score what stands on fresh seeds; roll back what is shown to be worse, until nothing more is."""
+    """Score the accepted states on fresh seeds, and roll back regressions until none is found."""
     seen = _seen(run, round, again=False)
     for trial in count():
         found = run.step(steps.judge(round, trial), {}, lambda: _judge(run))
@@ -73,7 +73,7 @@ def watch(run: Run, round: int) -> None:
 
 
 def watched(states: list[Standing], span: int, round: int) -> list[Standing]:
-    """Return who plays in a round: the newest state, the `span` before it, and of those before them one after the other."""
+    """Return the states that play in a round: the newest, the `span` before it, and one older state, which takes turns."""
     window, older = states[-span - 1 :], states[: -span - 1]
     return [*([older[round % len(older)]] if older else []), *window]
 
@@ -85,7 +85,7 @@ def _seen(run: Run, round: int, *, again: bool) -> Watched:
 
 
 def _play(run: Run, round: int, games: SeedRange) -> Watched:
-    """Play the watched states on the same seeds; the newest is scored."""
+    """Play the watched states on the same seeds; score the newest."""
     numbers = run.players.seeds(games)
     line = lineage(run.ledger)
     states = watched(line, run.recipe.gate.watch_span, round)
@@ -106,7 +106,7 @@ def _play(run: Run, round: int, games: SeedRange) -> Watched:
 
 
 def measured(outcomes: Outcomes, seed: int) -> Measures:
-    """Return score with its bootstrap interval, win rate, path optimality and utility."""
+    """Return the score with its bootstrap interval, the win rate, the path optimality and the utility."""
     from ouroloop.policy.play import estimate
 
     score: NDArray[np.float64] = outcomes.score.astype(np.float64)
@@ -136,9 +136,10 @@ def _judge(run: Run) -> Found:
 
 
 def regressions(states: list[Standing], shared: Shared, gain: float) -> Iterator[Regression]:
-    """Yield every pair whose newer state is shown worse; one d states back gets a share 1 / (d (d + 1)) of the level.
+    """Yield every pair whose newer state is shown to be worse than the older one.
 
-    The distance is that of the pair's first games: what is rolled back between them later lowers no bar.
+    A comparison with a state d places back gets a share 1 / (d (d + 1)) of the level. The distance d is the one at the pair's
+    first shared games, so a later rollback between the two does not lower the bar.
     """
     for older, newer in combinations(range(len(states)), 2):
         one, other = states[newer].incumbent, states[older].incumbent
@@ -150,12 +151,12 @@ def regressions(states: list[Standing], shared: Shared, gain: float) -> Iterator
 
 
 def log_evidence(blocks: list[Floats], gain: float) -> float:
-    """Return the log e-value against "never worse" of differences that came in blocks, one a round.
+    """Return the log e-value against "never worse", from differences that came in blocks, one per round.
 
-    One that has been good may turn bad, so gamblers begin at every block, with shares 1 / (k (k + 1)) of the capital: a
-    mixture of e-processes, and so one itself, which does not have to win back what the good rounds cost it (the e-detector
-    of Shin, Ramdas and Rinaldo 2023, "E-detectors: a nonparametric framework for sequential change detection", with
-    weights that sum to 1).
+    A good state may turn bad, so a new gambler starts at every block; gambler k has a share 1 / (k (k + 1)) of the capital.
+    A mixture of e-processes is an e-process itself. This one does not have to win back what the good rounds cost. It is the
+    e-detector of Shin, Ramdas and Rinaldo 2023, "E-detectors: a nonparametric framework for sequential change detection",
+    with weights that sum to 1.
     """
     logs = []
     for start in range(len(blocks)):
@@ -166,9 +167,9 @@ def log_evidence(blocks: list[Floats], gain: float) -> float:
 
 
 def at_fault(states: list[Standing], shared: Shared, found: Regression, gain: float) -> int:
-    """Return the state between the better and the worse one of whose coming the games say most that it made things worse.
+    """Return the state whose change has the most evidence against it, among those after the better one up to the worse one.
 
-    Where they say so of none, it is the worse one itself.
+    If there is no evidence against any change, return the worse state itself.
     """
     between = range(found.older + 1, found.newer + 1)
     steps = {k: shared.blocks_of(states[k].incumbent, states[k - 1].incumbent) for k in between}
@@ -178,10 +179,10 @@ def at_fault(states: list[Standing], shared: Shared, found: Regression, gain: fl
 
 
 class Shared:
-    """The watch games on record, by who played them."""
+    """The watch games on record, by the builds that played them."""
 
     def __init__(self, run: Run) -> None:
-        """Read them."""
+        """Read the games from the ledger."""
         self.blocks: list[tuple[SeedRange, dict[Build, Floats]]] = []
         self._ages: list[dict[Build, int]] = []
         self._run = run
@@ -190,20 +191,20 @@ class Shared:
             self._ages.append({state.incumbent: state.age for state in seen.states})
 
     def differences(self, one: Build, other: Build) -> Floats:
-        """Return the utilities of `one` minus those of `other` in the games that both played, in their order: (n,)."""
+        """Return the utilities of `one` minus those of `other` in the games that both played, in order: (n,)."""
         both = self.blocks_of(one, other)
         return np.concatenate(both) if both else np.zeros(0)
 
     def blocks_of(self, one: Build, other: Build) -> list[Floats]:
-        """Return the same, block by block."""
+        """Return the same differences, block by block."""
         return [block[one] - block[other] for _, block in self.blocks if one in block and other in block]
 
     def distance(self, newer: Build, older: Build) -> int:
-        """Return how many states lay between two when they first played the same games, the newer one counted."""
+        """Return how far apart two states were in the lineage when they first played the same games (1: neighbours)."""
         return next((ages[newer] - ages[older] for ages in self._ages if newer in ages and older in ages), 1)
 
     def worst_seeds(self, states: list[Standing], found: Regression) -> list[int]:
-        """Return the seeds of the games in which the worse state lost the most against the better one."""
+        """Return the seeds of the games in which the worse state did worst relative to the better one."""
         one, other = states[found.newer].incumbent, states[found.older].incumbent
         blocks = [games for games, block in self.blocks if one in block and other in block]
         numbers = [number for games in blocks for number in self._run.players.seeds(games)]
@@ -211,7 +212,10 @@ class Shared:
 
 
 def losses(run: Run, candidate: str) -> list[str]:
-    """Return how an accepted candidate lost the watch games that its predecessor won by most; none where none are on record."""
+    """Return the endings of the watch games in which an accepted candidate did worst relative to its predecessor.
+
+    The list is empty if the two have no such games on record.
+    """
     states, shared = lineage(run.ledger), Shared(run)
     at = next((i for i, state in enumerate(states) if state.candidate == candidate), 0)
     if at == 0:
@@ -221,7 +225,7 @@ def losses(run: Run, candidate: str) -> list[str]:
 
 
 def _transcripts(run: Run, build: Build, numbers: list[int]) -> list[str]:
-    """Return how a player lost these games: its last moves as text; nothing of one that cannot play them."""
+    """Return how a player lost these games: its last moves as text. Empty for a player that cannot be opened."""
     from ouroloop.policy.play import play_traced
 
     player = run.players.open_or_none(build)
