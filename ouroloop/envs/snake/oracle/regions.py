@@ -31,7 +31,7 @@ def fill_distances(state: State, size: int, column: int, out: Array) -> None:
 
 @kernel
 def fill_reach(state: State, size: int, space: Array, tail: Array) -> None:
-    """Fill `space`: (B,) int32 with how many free cells the head reaches, `tail`: (B,) bool with whether it reaches the tail."""
+    """Fill `space`: (B,) int32 with how many free cells heads reach, `tail`: (B,) bool with whether they reach tails."""
     for game in range(u64(state.keys.size)):
         free = vacant(state, game)
         refresh(state, size * size)

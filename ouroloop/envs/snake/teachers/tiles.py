@@ -203,7 +203,7 @@ def roam(
 ) -> int:
     """Search in all directions for `goal`, or, if that is -1, for a body cell that has cleared; return it, or -1 if none.
 
-    A snake that enters its own track `slack` steps after it cleared can follow it for ever, and may grow by `slack` on the way there.
+    A snake that enters its own track `slack` steps after it cleared can follow it for ever, and grow by `slack` on the way.
     """
     begin_way(cells, search, start)
     used, top, cost = 2, 0, 0
