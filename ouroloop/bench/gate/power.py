@@ -30,7 +30,7 @@ BUDGET: Final = 2.5
 POOL: Final = 40_000
 """Games of each real player, from which the tests draw theirs."""
 DEFAULTS: Final = tuple(product((0.2, 0.28), (0.005, 0.0005), (0.03, 0.05, 0.08, 0.12)))
-"""Spread, level and true gain for a recipe's own number of games: for the first race of five candidates and about the fourth."""
+"""Spread, level and true gain for a recipe's own number of games: the first race of five candidates, and about the fourth."""
 REAL: Final = {"6": (0.200, 0.181), "10": (0.0500, 0.0430)}
 """Board -> random-move rate of `greedy` as incumbent and as candidate; the true gain is then near `GAIN`."""
 
