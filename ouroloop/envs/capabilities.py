@@ -41,21 +41,21 @@ def bounded(score: NDArray[np.generic], scale: float) -> NDArray[np.float64]:
 def oracle_of(task: Task) -> Oracle:
     """Return the game's oracle; raises UsageError if it has none."""
     if task.oracle is None:
-        raise UsageError(f"the game {task.name} has no oracle, and what was asked for needs one")
+        raise UsageError(f"the game {task.name} has no oracle, but the request needs one")
     return task.oracle
 
 
 def teachers_of(task: Task) -> Teachers:
     """Return the game's teachers; raises UsageError if it has none."""
     if task.teachers is None:
-        raise UsageError(f"the game {task.name} has no teachers, and what was asked for needs one: let a policy play instead")
+        raise UsageError(f"the game {task.name} has no teachers, but the request needs one: let a policy play instead")
     return task.teachers
 
 
 def symmetry_of(task: Task) -> Symmetry:
     """Return the game's symmetry; raises UsageError if it has none."""
     if task.symmetry is None:
-        raise UsageError(f"the game {task.name} has no symmetry, and symmetry = true needs one: set symmetry = false")
+        raise UsageError(f"the game {task.name} has no symmetry, but symmetry = true needs one: set symmetry = false")
     return task.symmetry
 
 

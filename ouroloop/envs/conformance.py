@@ -48,7 +48,7 @@ def declares_itself(task: Task) -> None:
         assert len(set(names)) == len(names), f"{what} are unique, found {names}"
     assert task.causes, "a game can end: causes is not empty"
     assert set(task.endings) <= set(task.causes), f"endings are of causes, found {set(task.endings) - set(task.causes)}"
-    assert task.features, "features is not empty: a reward needs something to speak of"
+    assert task.features, "features is not empty: a reward needs something to measure"
     assert all(task.features.values()), "every feature says what it measures"
     assert task.best_score is None or task.best_score > 0, f"best_score is above 0, or None; found {task.best_score}"
 
@@ -92,7 +92,7 @@ def clones_stand_apart(task: Task) -> None:
     _equal(engine.observations(), before, "stepping a clone moved the original")
     for step in range(3, 10):
         engine.step(moves[step])
-    _equal(engine.observations(rows), copy.observations(), "a clone has another future than its original")
+    _equal(engine.observations(rows), copy.observations(), "a clone has a different future from its original")
     nothing = engine.clone(np.zeros(0, np.int64))
     assert nothing.games == 0, "a clone of no rows has no games"
     assert len(nothing.observations()) == 0, "a batch of no games has no observations"
@@ -108,7 +108,7 @@ def freezes_what_is_over(task: Task) -> None:
     assert engine.done.all(), f"a game of the first action alone still runs after {LONGEST} moves: it has to end"
     seen, ended = engine.observations(), engine.outcomes()
     engine.step(moves)
-    assert not engine.step_features(moves).any(), "step_features is zero where games are finished"
+    assert not engine.step_features(moves).any(), "step_features is zero for finished games"
     _equal(engine.observations(), seen, "a finished game's observation changed with a step")
     _same_outcomes(engine.outcomes(), ended, "a finished game's outcome changed with a step")
     assert ((ended.cause >= 0) & (ended.cause < len(task.causes))).all(), "a finished game's cause is one of the causes"
@@ -144,7 +144,7 @@ def rates_its_transitions(task: Task) -> None:
         assert features.shape == expected, f"step_features gives {expected}, found {features.shape}"
         assert features.dtype == np.float32, f"features are float32, found {features.dtype}"
         assert np.isfinite(features).all(), "features are finite"
-        assert not features[~running].any(), "features are zero where games are finished"
+        assert not features[~running].any(), "features are zero for finished games"
         reward = task.reward(features)
         assert reward.shape == (GAMES,), f"reward gives (B,), found {reward.shape}"
         assert np.isfinite(reward).all(), "reward is finite"

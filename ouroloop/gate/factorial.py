@@ -88,7 +88,7 @@ def attribute_gain(u00: Floats, u01: Floats, u10: Floats, u11: Floats) -> Attrib
     if len(shapes) > 1 or cells[0].ndim != 1 or len(cells[0]) < 2:
         raise ValueError(f"cells of shapes {sorted(shapes)}: give four of one shape (G,) on common seeds, G at least 2")
     if not all(np.isfinite(cell).all() for cell in cells):
-        raise ValueError("a utility is no finite number: give what finished games scored")
+        raise ValueError("a utility is not a finite number: give the utilities of finished games")
     shares = {name: Share(*map(float, estimate(values))) for name, values in contrasts(*cells).items()}
     return Attribution(**shares, games=len(cells[0]))
 

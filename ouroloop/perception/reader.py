@@ -148,7 +148,7 @@ def save_reader(out: Path, card: ReaderCard, weights: bytes) -> None:
             (half / CARD).write_text(card.model_dump_json(indent=1), encoding="utf-8")
     except OSError as error:
         raise SurroundingsError(
-            f"cannot write the reader {out}: {error.strerror}; free some space or name another place"
+            f"cannot write the reader {out}: {error.strerror}; free some space or choose another place"
         ) from error
 
 

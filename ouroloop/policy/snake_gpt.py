@@ -147,7 +147,7 @@ def check_device(device: str) -> None:
         SurroundingsError: the device is `cuda`, but torch finds no GPU.
     """
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise SurroundingsError(f'the device is to be "{device}", and torch finds no GPU: set device = "cpu"')
+        raise SurroundingsError(f'the device is set to "{device}", but torch finds no GPU: set device = "cpu"')
 
 
 def save(policy: SnakeGPT, out: Path) -> None:

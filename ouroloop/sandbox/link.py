@@ -57,10 +57,10 @@ def await_ready(link: Link, start_s: float, what: str) -> None:
     try:
         if link.receive(len(READY), monotonic() + start_s) == READY:
             return
-        found = "it sent something else than its greeting"
+        found = "it sent something other than its greeting"
     except LinkClosed:
         found = "it ended"
     except LinkTimeout:
         found = f"no answer in {start_s:.0f} s"
     link.close()
-    raise SurroundingsError(f"the {what} worker did not start: {found}; `ouroloop doctor` tells what is missing")
+    raise SurroundingsError(f"the {what} worker did not start: {found}; `ouroloop doctor` says what is missing")

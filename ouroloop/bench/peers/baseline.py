@@ -126,10 +126,10 @@ def load(path: Path, *, task: str | None = None, size: int | None = None) -> Bas
         named = load_file(path / WEIGHTS)
         layers = [(named[f"{i}.weight"], named[f"{i}.bias"]) for i in range(len(named) // 2)]
     except (OSError, ValidationError, SafetensorError, KeyError) as error:
-        raise UsageError(f"{path} is no baseline's directory: {CARD} or {WEIGHTS} is missing or damaged") from error
+        raise UsageError(f"{path} is not a baseline's directory: {CARD} or {WEIGHTS} is missing or damaged") from error
     for what, found, wanted in (("task", card.task, task), ("board size", card.size, size)):
         if wanted is not None and found != wanted:
             raise UsageError(f"the baseline in {path} was trained for {what} {found}, found {what} {wanted}; train one for it")
     if not layers or layers[0][0].shape[1] != 2 * (2 * card.size - 1) ** 2:
-        raise UsageError(f"the baseline in {path} does not read boards of size {card.size}, as its {CARD} says; train it anew")
+        raise UsageError(f"the baseline in {path} does not read boards of size {card.size}, as its {CARD} says; train it again")
     return BaselinePolicy(card, layers)

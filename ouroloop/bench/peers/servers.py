@@ -52,7 +52,7 @@ class Peer:
         said = self.process.stdout.readline()
         if not said:
             log = "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_LINES:])
-            raise SurroundingsError(f"vLLM ended in the benchmark; make its environment again (`make vllm`):\n{log}")
+            raise SurroundingsError(f"vLLM exited during the benchmark; rebuild its environment (`make vllm`):\n{log}")
         found: dict[str, Any] = json.loads(said)
         return found
 

@@ -71,7 +71,7 @@ def installed() -> dict[str, Sandbox]:
         except SurroundingsError:
             continue
     if not boxes:
-        raise SurroundingsError("there is no sandbox to measure; `ouroloop doctor` tells what is missing")
+        raise SurroundingsError("there is no sandbox to measure; `ouroloop doctor` says what is missing")
     return boxes
 
 

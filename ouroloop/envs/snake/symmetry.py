@@ -96,7 +96,7 @@ def check_symmetric(teacher: str) -> None:
         UsageError: see `SYMMETRIC`.
     """
     if teacher not in SYMMETRIC:
-        found = f"symmetry = true with the teacher {teacher!r}, who does not play a position and its mirror image alike"
+        found = f"symmetry = true with the teacher {teacher!r}, which does not play a position and its mirror image alike"
         raise UsageError(f"{found}: choose one of {', '.join(SYMMETRIC)}, or symmetry = false")
 
 

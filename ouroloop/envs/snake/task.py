@@ -241,7 +241,7 @@ class SnakeTask:
         return teachers.teach(name, snake_engine(engine))
 
     def equal_moves(self, name: str, engine: Engine, moves: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Return which moves the named teacher holds to be as good as its own, given ones: (B, 4) bool."""
+        """Return which moves the named teacher holds to be as good as the given ones, which are its own: (B, 4) bool."""
         return teachers.all_equal_moves(name, snake_engine(engine), moves)
 
     def rollout(self, teacher: str, seeds: NDArray[np.uint64]) -> Outcomes:

@@ -71,7 +71,7 @@ def save_base(policy: Base, folder: Path, *, merge: bool = False) -> None:
     """Write a base's files into an existing directory; see `save_policy`."""
     if policy.adapter is None and policy.quantisation != "none":
         raise UsageError(
-            f"{policy.origin.name} is quantised and has no adapter: there is nothing to save but what it came from"
+            f"{policy.origin.name} is quantised and has no adapter: there is nothing to save beyond the original"
         )
     kept: Literal["adapter", "whole"] = "adapter" if policy.adapter is not None and not merge else "whole"
     origin = policy.origin

@@ -146,7 +146,7 @@ def read_model(
     lacking = sorted({*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])})
     if lacking:
         raise UsageError(
-            f"the checkpoint {origin.name} has no usable {lacking[0]} ({len(lacking)} in all): fetch or save it anew"
+            f"the checkpoint {origin.name} has no usable {lacking[0]} ({len(lacking)} in all): download or save it again"
         )
     if quantisation == "nf4":
         keep_layout(model)

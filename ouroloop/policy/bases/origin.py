@@ -46,9 +46,9 @@ def find_checkpoint(name: str, revision: str = "") -> tuple[Path, Origin]:
     if not local:
         folder = _cached(name, revision)
     if not (folder / CONFIG).is_file():
-        raise UsageError(f"{folder} holds no model: {CONFIG} is missing; name a directory that `save_pretrained` wrote")
+        raise UsageError(f"{folder} has no model: {CONFIG} is missing; choose a directory that `save_pretrained` wrote")
     if not any(folder.glob(WEIGHTS)):
-        raise UsageError(f"{folder} holds no weights in the safetensors format: save the model anew with `save_pretrained`")
+        raise UsageError(f"{folder} has no weights in the safetensors format: save the model again with `save_pretrained`")
     origin = Origin(str(folder.resolve()) if local else name, "" if local else folder.name, fingerprint(folder))
     return folder, origin
 

@@ -45,7 +45,7 @@ class ServedPolicy:
     def __init__(self, url: str, encoding: Encoding, *, model: str | None = None, timeout_s: float = 60.0) -> None:
         """Ask the server which models it serves."""
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
-            raise UsageError(f"{url!r} is no address of a model server: expected one such as http://127.0.0.1:8000")
+            raise UsageError(f"{url!r} is not the address of a model server: expected one such as http://127.0.0.1:8000")
         self.url, self.encoding, self.timeout_s = url.rstrip("/").removesuffix("/v1"), encoding, timeout_s
         self._opener = build_opener(ProxyHandler({}))
         names = [str(entry["id"]) for entry in self._listed("/v1/models", "data")]
@@ -81,7 +81,7 @@ class ServedPolicy:
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise self._unfit("answers without the log-probabilities of all actions") from error
         if np.isnan(out).any():
-            raise self._unfit(f"gave {len(choices)} answers to {len(prompts)} prompts, or some that are no numbers")
+            raise self._unfit(f"gave {len(choices)} answers to {len(prompts)} prompts, or some that are not numbers")
         return out
 
     def _check_vocabulary(self) -> None:

@@ -43,7 +43,7 @@ def vllm_python() -> Path:
     named = os.environ.get(VARIABLE)
     path = Path(named) if named else PLACE
     if not path.is_file():
-        where = f"{VARIABLE} names {named}, where no interpreter is" if named else f"{PLACE} is missing, {VARIABLE} not set"
+        where = f"{VARIABLE} names {named}, but there is no interpreter" if named else f"{PLACE} is missing, {VARIABLE} not set"
         raise SurroundingsError(f"no vLLM environment ({where}): make one with `make vllm`, or name its python in {VARIABLE}")
     return path.absolute()
 
@@ -158,4 +158,4 @@ def _wait(server: subprocess.Popen[bytes], port: int, log: Path, deadline_s: flo
     code = server.poll()
     what = f"did not answer within {deadline_s:g} s" if code is None else f"ended with exit code {code}"
     said = "\n".join(log.read_text(errors="replace").splitlines()[-TAIL:])
-    raise SurroundingsError(f"the vLLM server {what}; make its environment again (`make vllm`) if it is damaged:\n{said}")
+    raise SurroundingsError(f"the vLLM server {what}; rebuild its environment (`make vllm`) if it is damaged:\n{said}")

@@ -169,7 +169,7 @@ class Encoding(ABC):
                 raise ValueError(text)
             return self.parse(text)
         except (ValueError, KeyError, IndexError, TypeError) as error:
-            msg = f"not a prompt of the encoding {self.name!r} of a board of {self.size}: {text[:80]!r}"
+            msg = f"not a prompt of the encoding {self.name!r} for a board of size {self.size}: {text[:80]!r}"
             raise UsageError(msg) from error
 
 
