@@ -70,9 +70,7 @@ def save_policy(policy: LanguagePolicy, out: Path, *, merge: bool = False) -> No
 def save_base(policy: Base, folder: Path, *, merge: bool = False) -> None:
     """Write a base's files into an existing directory; see `save_policy`."""
     if policy.adapter is None and policy.quantisation != "none":
-        raise UsageError(
-            f"{policy.origin.name} is quantised and has no adapter: there is nothing to save beyond the original"
-        )
+        raise UsageError(f"{policy.origin.name} is quantised and has no adapter: there is nothing to save beyond the original")
     kept: Literal["adapter", "whole"] = "adapter" if policy.adapter is not None and not merge else "whole"
     origin = policy.origin
     with quiet():
