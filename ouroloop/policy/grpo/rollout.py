@@ -204,8 +204,8 @@ class Futures:
     """How the reward of an action is measured: as its discounted return over a horizon.
 
     If the horizon ends in mid-game, it is cut without a bootstrap, since there is no critic. What lies beyond counts as 0 for
-    all members of a group alike, an error of at most `discount ** horizon` of a return. A game that has
-    ended is not bootstrapped either, which is exact, since nothing comes after it.
+    all members of a group alike, an error of at most `discount ** horizon` of a return. A game that has ended is not
+    bootstrapped either, which is exact, since nothing comes after it.
 
     Args:
         reward: r_spec of features.
