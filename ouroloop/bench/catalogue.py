@@ -1,6 +1,6 @@
-"""The benchmarks by name: what measures each of them, and what shows and draws what was found.
+"""The benchmarks by name: the function that measures each, and those that show and draw its figures.
 
-Each entry imports its own parts when it is asked for, so that the names alone cost nothing.
+Each entry imports its own parts when it is called, so listing the names costs nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Group
 
 Report: TypeAlias = Callable[[str, float], None]
-"""Hears what is being measured, and the share that is done."""
+"""Called with a description of the current measurement and the share that is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Options:
     Args:
         peers: folder of the peers' environments.
         rounds: interleaved rounds.
-        seconds: of each case in each round.
+        seconds: for each case in each round.
         seed: of what is simulated (`gate`) or played (`policy`).
         only: sections of `policy`; all by default.
     """
@@ -41,7 +41,7 @@ class Options:
 
 
 class Measured:
-    """What a benchmark found."""
+    """The result of a benchmark."""
 
     def __init__(self, name: str, document: JsonObject) -> None:
         """Take a benchmark's name and its figures."""
@@ -58,13 +58,13 @@ class Measured:
         return tables(self.name, self._document)
 
     def plot(self, path: Path) -> None:
-        """Draw the curves to a PNG file, where there are any."""
+        """Draw the curves, if there are any, to a PNG file."""
         from ouroloop.bench.growth import plot
 
         plot(self.name, self._document, path)
 
     def beside(self, path: Path) -> Measured:
-        """Return these sections together with the other sections of a file, where there is one.
+        """Return these sections merged with the other sections of a file, if it exists.
 
         Raises:
             UsageError: the file is damaged.
@@ -80,19 +80,19 @@ class Measured:
 
 
 Keep: TypeAlias = Callable[[JsonObject], None]
-"""Called with the figures so far, where they come in sections."""
+"""Called with the figures so far, for benchmarks that have sections."""
 Bench: TypeAlias = Callable[[Options, Report, Keep], JsonObject]
 
 
 def engine(asked: Options, report: Report, keep: Keep) -> JsonObject:
-    """Steps a second of Snake's engine."""
+    """Steps per second of Snake's engine."""
     from ouroloop.bench.snake.engine import measure
 
     return measure(asked.peers, asked.rounds, asked.seconds, report)
 
 
 def plan(asked: Options, report: Report, keep: Keep) -> JsonObject:
-    """How long ways are found for."""
+    """How long finding ways takes."""
     from ouroloop.bench.snake.plan import measure
 
     return measure(asked.peers, asked.rounds, asked.seconds, report)
@@ -113,14 +113,14 @@ def encodings(asked: Options, report: Report, keep: Keep) -> JsonObject:
 
 
 def sandbox(asked: Options, report: Report, keep: Keep) -> JsonObject:
-    """What the walls cost, and what becomes of the hostile."""
+    """What the walls cost, and how fast hostile controllers are stopped."""
     from ouroloop.bench.sandbox.suite import measure
 
     return measure(asked.peers, asked.rounds, asked.seconds, report)
 
 
 def gate(asked: Options, report: Report, keep: Keep) -> JsonObject:
-    """What gets in, and what a decision costs."""
+    """Which candidates get in, and what a decision costs."""
     from ouroloop.bench.gate.suite import measure
 
     return measure(asked.peers, asked.rounds, asked.seconds, report, asked.seed)
@@ -143,7 +143,7 @@ BENCHES: Final[dict[str, Bench]] = {
     "teachers": teachers,
 }
 WITH_PEERS: Final = ("engine", "plan")
-"""Benchmarks that measure peers beside ours."""
+"""Benchmarks that measure peers beside us."""
 
 
 def measure(name: str, asked: Options, report: Report, keep: Callable[[Measured], None]) -> Measured:
@@ -152,22 +152,22 @@ def measure(name: str, asked: Options, report: Report, keep: Callable[[Measured]
     Args:
         name: one of `BENCHES`.
         asked: how to measure.
-        report: hears of the progress.
-        keep: called with what was found so far: after each section of `policy`, and once at the end for the others.
+        report: called with the progress.
+        keep: called with the figures so far: after each section of `policy`, and once at the end for the others.
 
     Raises:
-        UsageError: `only` names what the benchmark does not have.
-        SurroundingsError: a peer is installed and fails.
+        UsageError: `only` names a section that the benchmark does not have.
+        SurroundingsError: a peer is installed but fails.
     """
     check_sections(name, asked.only)
     found = Measured(name, BENCHES[name](asked, report, lambda document: keep(Measured(name, document))))
-    if name != "policy":  # which has been kept section by section
+    if name != "policy":  # its sections have been kept one by one
         keep(found)
     return found
 
 
 def check_sections(name: str, only: tuple[str, ...]) -> None:
-    """Refuse sections of another benchmark than `policy`, and sections that there are not; raises UsageError."""
+    """Refuse sections for a benchmark other than `policy`, and sections that do not exist; raises UsageError."""
     if not only:
         return
     from ouroloop.bench.policy.suite import SECTIONS

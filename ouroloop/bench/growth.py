@@ -1,4 +1,4 @@
-"""A picture of how cost grows."""
+"""A picture of how costs grow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ouroloop.bench.policy.report import pictures as policy_pictures
 
 
 def plot(name: str, document: dict[str, Any], path: Path) -> None:
-    """Draw a benchmark's curves to a PNG file; nothing for benchmarks that have none."""
+    """Draw a benchmark's curves to a PNG file; draw nothing if it has none."""
     drawers = {"gate": gate_pictures.plot, "policy": policy_pictures.plot}
     if name in drawers:
         drawers[name](document, path)

@@ -1,4 +1,4 @@
-"""What a benchmark's document looks like to a person, as tables."""
+"""A benchmark's document for human readers, as tables."""
 
 from __future__ import annotations
 

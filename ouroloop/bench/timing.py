@@ -1,4 +1,4 @@
-"""How benchmarks measure: rates by processor time, medians over interleaved rounds, and what machine it was."""
+"""How benchmarks measure: rates by processor time, medians over interleaved rounds, and a description of the machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DRIVERS: Final = Path(__file__).parents[2] / "benchmarks" / "peers"
 """Scripts that time peers in the peers' own environments."""
 PEER_TIMEOUT_S: Final = 900.0
 Report = Callable[[str, float], None]
-"""Told what is being measured and how far the benchmark is, in [0, 1]."""
+"""Called with a description of the current measurement and the share of the benchmark that is done, in [0, 1]."""
 
 
 @dataclass(slots=True)
@@ -29,9 +29,9 @@ class Rates:
     """Work done per second, measured several times.
 
     Args:
-        per_cpu_s: one entry a round.
-        wall_s: in all rounds.
-        cpu_s: in all rounds.
+        per_cpu_s: rates, one per round.
+        wall_s: total over all rounds.
+        cpu_s: total over all rounds.
     """
 
     per_cpu_s: list[float] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Rates:
     cpu_s: float = 0.0
 
     def measure(self, work: Callable[[], int], seconds: float) -> None:
-        """Call `work`, which returns how much it did, for so long; add a round."""
+        """Call `work`, which returns how much it did, for this many seconds; add a round."""
         done, wall, cpu = 0, time.perf_counter(), time.thread_time()
         while time.perf_counter() - wall < seconds:
             done += work()
@@ -62,8 +62,8 @@ def rounds(
     Args:
         cases: name -> work.
         count: rounds.
-        seconds: of each case in each round.
-        between: called after each round with its number; peers are measured there.
+        seconds: for each case in each round.
+        between: called after each round with its number, to measure peers there.
     """
     rates = {name: Rates() for name in cases}
     for work in cases.values():
@@ -77,15 +77,15 @@ def rounds(
 
 
 def cpu_share(rates: dict[str, Rates]) -> float:
-    """Return processor time over wall time of everything measured: near 1 where the core was free."""
+    """Return processor time over wall time of everything measured: near 1 if the core was free."""
     return round(sum(r.cpu_s for r in rates.values()) / max(1e-9, sum(r.wall_s for r in rates.values())), 3)
 
 
 def ask_peer(peers: Path, name: str, driver: str, arguments: Sequence[str]) -> dict[str, Any] | None:
-    """Run a peer's driver in its environment; return what it printed, None where the peer is not installed.
+    """Run a peer's driver in its environment; return what it printed, or None if the peer is not installed.
 
     Raises:
-        SurroundingsError: it is installed and fails.
+        SurroundingsError: the peer is installed but fails.
     """
     python = (peers / name / "bin" / "python").absolute()
     script = DRIVERS / driver
@@ -104,7 +104,7 @@ def ask_peer(peers: Path, name: str, driver: str, arguments: Sequence[str]) -> d
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures depend on."""
+    """Return the facts about the machine on which the figures depend."""
     model = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -115,5 +115,5 @@ def machine() -> dict[str, Any]:
 
 
 def significant(value: float, digits: int = 4) -> float:
-    """Round to so many significant digits."""
+    """Round to this many significant digits."""
     return float(f"{value:.{digits}g}")

@@ -1,1 +1,1 @@
-"""What all games share, and a folder per game: `registry` lists them, `snake/task.py` is Snake."""
+"""What all games share, and one folder per game: `registry` lists the games, `snake/task.py` is Snake."""

@@ -1,4 +1,4 @@
-"""What every game has in common beyond its port: phases, a bounded utility, a default encoding; and what only some have."""
+"""What every game offers beyond its port (phases, a bounded utility, a default encoding), and what only some offer."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from ouroloop.protocols.ports import Engine, Oracle, Sight, Symmetry, Task, Teachers
 
 PHASES: Final = ("early", "middle", "late")
-"""The thirds of a game."""
+"""The three phases of a game."""
 
 
 def phases_of(task: Task, engine: Engine) -> NDArray[np.int8]:
-    """Return (B,) int8: 0, 1 or 2, the third of its way in which each game is."""
+    """Return (B,) int8: 0, 1 or 2, the third of its course that each game has reached."""
     thirds: NDArray[np.int8] = np.minimum(2, np.float32(3) * task.progress(engine)).astype(np.int8)
     return thirds
 
@@ -27,8 +27,8 @@ def phases_of(task: Task, engine: Engine) -> NDArray[np.int8]:
 def bounded(score: NDArray[np.generic], scale: float) -> NDArray[np.float64]:
     """Return a utility in [0, 1) for a game without a best score: `score / (score + scale)`.
 
-    It grows with the score without end, is half at `scale`, and flattens beyond. Choose the score of a fair player: around it
-    a difference of scores shows best. Negative scores count as 0.
+    It rises with the score without a bound on the score: it is one half at `scale`, and flattens above it. Set `scale` to the
+    score of a fair player, because differences show best around it. Negative scores count as 0.
 
     Args:
         score: (B,) numbers.
@@ -39,33 +39,33 @@ def bounded(score: NDArray[np.generic], scale: float) -> NDArray[np.float64]:
 
 
 def oracle_of(task: Task) -> Oracle:
-    """Return the game's oracle; raises UsageError where it has none."""
+    """Return the game's oracle; raises UsageError if it has none."""
     if task.oracle is None:
-        raise UsageError(f"the game {task.name} has no oracle, and what was asked for needs one")
+        raise UsageError(f"the game {task.name} has no oracle, but the request needs one")
     return task.oracle
 
 
 def teachers_of(task: Task) -> Teachers:
-    """Return the game's teachers; raises UsageError where it has none."""
+    """Return the game's teachers; raises UsageError if it has none."""
     if task.teachers is None:
-        raise UsageError(f"the game {task.name} has no teachers, and what was asked for needs one: let a policy play instead")
+        raise UsageError(f"the game {task.name} has no teachers, but the request needs one: let a policy play instead")
     return task.teachers
 
 
 def symmetry_of(task: Task) -> Symmetry:
-    """Return the game's symmetry; raises UsageError where it has none."""
+    """Return the game's symmetry; raises UsageError if it has none."""
     if task.symmetry is None:
-        raise UsageError(f"the game {task.name} has no symmetry, and symmetry = true needs one: set symmetry = false")
+        raise UsageError(f"the game {task.name} has no symmetry, but symmetry = true needs one: set symmetry = false")
     return task.symmetry
 
 
 def encoding_of(task: Task, name: str = "") -> Encoding:
-    """Return an encoding of the game, its first where no name is given; raises UsageError for an unknown one."""
+    """Return an encoding of the game, its first if no name is given; raises UsageError for an unknown one."""
     return task.encoding(name or task.encodings[0])
 
 
 def sight_of(task: Task) -> Sight:
-    """Return what the game's pictures say; raises UsageError where no reader can be trained for them."""
+    """Return the classes that the game's pictures show; raises UsageError if no reader can be trained for them."""
     if task.sight is None:
         raise UsageError(f'the game {task.name} cannot be read out of its pictures: set perception = "json"')
     return task.sight

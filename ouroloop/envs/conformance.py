@@ -1,6 +1,6 @@
-"""The conformance suite of `Task`: what every game keeps to, for its author to call from a test.
+"""The conformance suite of `Task`: the rules that every game keeps. A game's author calls it from a test.
 
-Call `conform(task)`, or each of `CHECKS`; a check raises AssertionError, whose message says which clause is broken.
+Call `conform(task)`, or each of `CHECKS`. A check that fails raises AssertionError, whose message names the broken rule.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 GAMES: Final = 12
 STEPS: Final = 40
-"""Moves at random for which games are followed, unless they end before."""
+"""Each game is followed for this many random moves, or until it ends."""
 NUMBERS: Final = tuple(map(np.dtype, ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "?", "f4", "f8")))
-"""What a column may be made of: what can travel to a controller."""
+"""The types that a column may have: those that can travel to a controller."""
 CARD_KEYS: Final = frozenset(
     ("format", "task", "encoding", "hint", "weights", "base", "revision", "fingerprint", "quantisation", "adapter", "actions")
 )
-"""What a policy's card says besides the game's settings."""
+"""What a policy's card holds besides the game's settings."""
 LONGEST: Final = 100_000
-"""Moves after which a game of the first action alone must have ended."""
+"""A game in which only the first action is played must end within this many moves."""
 
 
 def conform(task: Task) -> None:
@@ -41,20 +41,20 @@ def conform(task: Task) -> None:
 
 
 def declares_itself(task: Task) -> None:
-    """Names are there and unique, every ending is one of the causes, every doc says something."""
+    """Names exist and are unique, every ending is one of the causes, and every doc says something."""
     assert task.name, "name is not empty"
     assert len(task.actions) >= 2, f"a game has two actions or more, found {task.actions}"
     for what, names in (("actions", task.actions), ("causes", task.causes)):
         assert len(set(names)) == len(names), f"{what} are unique, found {names}"
     assert task.causes, "a game can end: causes is not empty"
     assert set(task.endings) <= set(task.causes), f"endings are of causes, found {set(task.endings) - set(task.causes)}"
-    assert task.features, "features is not empty: a reward needs something to speak of"
+    assert task.features, "features is not empty: a reward needs something to measure"
     assert all(task.features.values()), "every feature says what it measures"
     assert task.best_score is None or task.best_score > 0, f"best_score is above 0, or None; found {task.best_score}"
 
 
 def plays_the_same_again(task: Task) -> None:
-    """The same seed and moves give the same game, whatever games stand beside it."""
+    """The same seed and moves give the same game, whatever other games are in the batch."""
     moves = _moves(task)
     one, two, few = _engine(task), _engine(task), task.engine(_seeds()[3:5])
     for step in range(STEPS):
@@ -68,7 +68,7 @@ def plays_the_same_again(task: Task) -> None:
 
 
 def depends_on_the_seed(task: Task) -> None:
-    """Different seeds give different games, at the latest when moves were made."""
+    """Different seeds give different games, at the latest after some moves."""
     engine, moves = task.engine(np.arange(64, dtype=np.uint64)), np.zeros(64, np.int8)
     for _ in range(STEPS):
         first = engine.observations()
@@ -79,7 +79,7 @@ def depends_on_the_seed(task: Task) -> None:
 
 
 def clones_stand_apart(task: Task) -> None:
-    """A clone goes on as the original would, and leaves it where it is; rows may repeat, and may be none."""
+    """A clone goes on as the original would and leaves the original untouched; rows may repeat, and there may be none."""
     moves, engine = _moves(task), _engine(task)
     for step in range(3):
         engine.step(moves[step])
@@ -92,14 +92,14 @@ def clones_stand_apart(task: Task) -> None:
     _equal(engine.observations(), before, "stepping a clone moved the original")
     for step in range(3, 10):
         engine.step(moves[step])
-    _equal(engine.observations(rows), copy.observations(), "a clone has another future than its original")
+    _equal(engine.observations(rows), copy.observations(), "a clone has a different future from its original")
     nothing = engine.clone(np.zeros(0, np.int64))
     assert nothing.games == 0, "a clone of no rows has no games"
     assert len(nothing.observations()) == 0, "a batch of no games has no observations"
 
 
 def freezes_what_is_over(task: Task) -> None:
-    """Every game ends, and a finished one stays as it is."""
+    """Every game ends, and a finished game no longer changes."""
     engine, moves = _engine(task), np.zeros(GAMES, np.int8)
     for _ in range(LONGEST):
         if engine.done.all():
@@ -108,14 +108,14 @@ def freezes_what_is_over(task: Task) -> None:
     assert engine.done.all(), f"a game of the first action alone still runs after {LONGEST} moves: it has to end"
     seen, ended = engine.observations(), engine.outcomes()
     engine.step(moves)
-    assert not engine.step_features(moves).any(), "step_features is zero where games are finished"
+    assert not engine.step_features(moves).any(), "step_features is zero for finished games"
     _equal(engine.observations(), seen, "a finished game's observation changed with a step")
     _same_outcomes(engine.outcomes(), ended, "a finished game's outcome changed with a step")
     assert ((ended.cause >= 0) & (ended.cause < len(task.causes))).all(), "a finished game's cause is one of the causes"
 
 
 def shows_what_it_says(task: Task) -> None:
-    """Observations are columns of numbers; a row of them is plain numbers and lists; they are copies."""
+    """Observations are columns of numbers; one row of them is plain numbers and lists; all of them are copies."""
     engine = _engine(task)
     seen = engine.observations()
     assert len(seen) == engine.games == GAMES, f"one observation a game, found {len(seen)} of {GAMES}"
@@ -144,7 +144,7 @@ def rates_its_transitions(task: Task) -> None:
         assert features.shape == expected, f"step_features gives {expected}, found {features.shape}"
         assert features.dtype == np.float32, f"features are float32, found {features.dtype}"
         assert np.isfinite(features).all(), "features are finite"
-        assert not features[~running].any(), "features are zero where games are finished"
+        assert not features[~running].any(), "features are zero for finished games"
         reward = task.reward(features)
         assert reward.shape == (GAMES,), f"reward gives (B,), found {reward.shape}"
         assert np.isfinite(reward).all(), "reward is finite"
@@ -153,7 +153,7 @@ def rates_its_transitions(task: Task) -> None:
 
 
 def scores_in_range(task: Task) -> None:
-    """Outcomes have a column for every game, shares are in [0, 1], and a running game has no cause."""
+    """Outcomes have a value for every game, shares are in [0, 1], and a running game has no cause."""
     engine, moves = _engine(task), _moves(task)
     for step in range(STEPS):
         found = engine.outcomes()
@@ -168,7 +168,7 @@ def scores_in_range(task: Task) -> None:
 
 
 def comes_along(task: Task) -> None:
-    """Progress is in [0, 1], and positions are unfinished, equal for a seed, and spread over more than one phase."""
+    """Progress is in [0, 1]; positions are unfinished, the same for the same seed, and spread over more than one phase."""
     engine, moves = _engine(task), _moves(task)
     for step in range(STEPS):
         _check_progress(task, engine)
@@ -182,7 +182,7 @@ def comes_along(task: Task) -> None:
 
 
 def rates_moves_where_it_can(task: Task) -> None:
-    """An oracle's regret is (B, A) in [0, 1] with a best move in each row; asking leaves the games as they are."""
+    """An oracle's regret is (B, A) in [0, 1] with a best move in each row; asking it does not move the games."""
     if task.oracle is None:
         return
     engine = task.positions(2, 32)
@@ -194,7 +194,7 @@ def rates_moves_where_it_can(task: Task) -> None:
 
 
 def runs_its_sources(task: Task) -> None:
-    """The toolkit loads and holds what is declared; the start controller plays the highest logit, on any observation."""
+    """The toolkit loads and holds what it declares; the start controller plays the highest logit, on any observation."""
     toolkit = _loaded(task.toolkit_source, "toolkit_source")
     for tool in task.toolkit:
         assert isinstance(tool, ToolkitFunction), f"toolkit holds ToolkitFunction, found {type(tool).__name__}"
@@ -209,7 +209,7 @@ def runs_its_sources(task: Task) -> None:
 
 
 def writes_itself(task: Task) -> None:
-    """Every encoding writes any position within its bounds, its text and ids of the same tokens; others are refused."""
+    """Every encoding writes any position within its bounds, with the same tokens as text and as ids; it refuses others."""
     seen, first = task.positions(4, GAMES).observations(), first_words(len(task.actions))
     assert task.encodings, "encodings is not empty: a language model needs something to read"
     for name in task.encodings:
@@ -261,7 +261,7 @@ def draws_itself(task: Task) -> None:
 
 
 def reads_its_pictures_where_it_can(task: Task) -> None:
-    """The class of every cell is one of those that there are, and together they give the position back."""
+    """Every cell has one of the known classes, and the classes of all cells together give the position back."""
     if task.sight is None:
         return
     seen = task.positions(0, GAMES).observations()
@@ -301,7 +301,7 @@ def _engine(task: Task) -> Engine:
 
 
 def _moves(task: Task) -> NDArray[np.int8]:
-    """Return moves at random: (STEPS, GAMES) int8."""
+    """Return random moves: (STEPS, GAMES) int8."""
     return np.random.default_rng(0).integers(0, len(task.actions), (STEPS, GAMES)).astype(np.int8)
 
 

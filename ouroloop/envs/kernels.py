@@ -1,4 +1,4 @@
-"""How kernels are compiled and where they are kept, whatever game or model they belong to."""
+"""How kernels are compiled and where the compiled code is kept, for every game and model."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 @cache
 def _use_own_cache() -> None:
-    """Keep compiled kernels in a folder named by all sources of the games, unless the user chose one (`NUMBA_CACHE_DIR`).
+    """Keep compiled kernels in a folder named by a hash of all sources of the games, unless the user set `NUMBA_CACHE_DIR`.
 
-    Numba renews a kernel when its own file changes, but not when one does whose kernels were compiled into it; and a
-    package may be installed where nothing can be written.
+    Numba recompiles a kernel when its own file changes, but not when another file changes whose kernels were inlined into
+    it. Besides, a package may be installed in a folder that cannot be written.
     """
     if not numba.config.CACHE_DIR:
         sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
@@ -32,7 +32,7 @@ def _use_own_cache() -> None:
 
 
 def kernel(function: Function) -> Function:
-    """Compile with numba, cached on disk and without the interpreter lock; the types stay those of the source.
+    """Compile with numba, cached on disk and without the interpreter lock; the types are those of the source.
 
     A kernel must allocate nothing: it is compiled without numba's memory management.
     """
@@ -41,12 +41,12 @@ def kernel(function: Function) -> Function:
 
 
 def inlined(function: Function) -> Function:
-    """Compile like `kernel`, and into every caller: for what runs at each move."""
+    """Compile like `kernel`, and inline into every caller: for code that runs at each move."""
     _use_own_cache()
     return cast(Function, njit(cache=True, nogil=True, _nrt=False, forceinline=True)(function))
 
 
 def allocating_kernel(function: Function) -> Function:
-    """Compile like `kernel`, with memory management: for what makes arrays of its own."""
+    """Compile like `kernel`, but with memory management: for code that creates arrays."""
     _use_own_cache()
     return cast(Function, njit(cache=True, nogil=True)(function))

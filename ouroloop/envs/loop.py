@@ -1,4 +1,4 @@
-"""The play loop that all games share: who decides, how a batch is played to its end, and several batches as one."""
+"""The play loop that all games share: who decides, how a batch is played to its end, and how several batches act as one."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 
 Decide: TypeAlias = "Callable[[Observations], NDArray[np.integer]]"
-"""Observations of R unfinished games -> their actions (R,)."""
+"""Maps the observations of R unfinished games to their actions (R,)."""
 Watch: TypeAlias = "Callable[[Engine, NDArray[np.int64], NDArray[np.integer]], None]"
 """Called before each step with the engine, the unfinished rows (R,) and their actions (R,)."""
 Perceive: TypeAlias = Callable[[Observations], Observations]
-"""What stands between the game and the player: true observations in, perceived ones out."""
+"""Stands between the game and the player: turns true observations into perceived ones."""
 
 
 def play_out(engine: Engine, decide: Decide, watch: Watch | None = None) -> None:
-    """Advance every game of a batch, of whatever game, to its end.
+    """Play every game of a batch, of any game, to its end.
 
     Args:
         engine: the games; afterwards its `outcomes` say how they ended.
-        decide: chooses the actions of those that still run.
-        watch: sees them before they are made.
+        decide: chooses the actions of the games that still run.
+        watch: sees the actions before they are played.
     """
     actions = np.zeros(engine.games, dtype=np.int8)
     while len(rows := np.flatnonzero(~engine.done)):
@@ -42,13 +42,13 @@ def play_out(engine: Engine, decide: Decide, watch: Watch | None = None) -> None
 
 
 def decider(policy: Policy, session: Session | None, perceive: Perceive | None, *, negated: bool = False) -> Decide:
-    """Return what chooses the actions: eyes, policy and controller, one after the other.
+    """Return the function that chooses the actions: perception, then policy, then controller.
 
     Args:
         policy: rates the actions.
-        session: a controller; without one the highest logit is played.
+        session: a controller; without one, the highest logit is played.
         perceive: as for `play`.
-        negated: turn the logits round, to see whether they matter.
+        negated: negate the logits, to see whether they matter.
     """
 
     def decide(observations: Observations) -> NDArray[np.integer]:
@@ -61,7 +61,7 @@ def decider(policy: Policy, session: Session | None, perceive: Perceive | None, 
 
 @dataclass(slots=True)
 class Fleet:
-    """Engines of the same task in a fixed order; rows count through them all."""
+    """Engines of the same task in a fixed order; rows are numbered through all of them."""
 
     engines: list[Engine]
 
@@ -95,7 +95,7 @@ class Fleet:
         return Fleet([engine.clone(own) for engine, own in self.split(rows) if len(own)])
 
     def split(self, rows: NDArray[np.int64]) -> list[tuple[Engine, NDArray[np.int64]]]:
-        """Return each engine with those of the ascending rows that are its own, counted within it."""
+        """Return each engine with its own share of the ascending rows, numbered within that engine."""
         edges = np.cumsum([0, *(engine.games for engine in self.engines)])
         cuts = np.searchsorted(rows, edges)
         return [

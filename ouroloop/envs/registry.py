@@ -1,7 +1,7 @@
-"""The games that are installed, and how a recipe's `[task]` table becomes one.
+"""The installed games, and how a recipe's `[task]` table becomes one.
 
-A game is found by entry point (group `ouroloop.tasks`) or by import path (`package.module:Class`). What is found is a class,
-or any callable, with an attribute `Settings`, the pydantic model of its settings; called with them, it returns a `Task`.
+A game is found by entry point (group `ouroloop.tasks`) or by import path (`package.module:Class`). It is a class, or any
+callable, with an attribute `Settings`: the pydantic model of its settings. Called with those settings, it returns a `Task`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 GROUP: Final = "ouroloop.tasks"
 SHIPPED: Final = {"snake": "ouroloop.envs.snake.task:SnakeTask"}
-"""Games of this package: known in a checkout that was never installed, too."""
+"""Games of this package; they are known in a checkout that was never installed, too."""
 
 
 class Game(Protocol):
@@ -39,17 +39,17 @@ class Game(Protocol):
 
 
 class TaskSettings(BaseModel):
-    """A recipe's `[task]` table: which game, and that game's own settings beside the name, each with its default."""
+    """A recipe's `[task]` table: the game's name, and beside it that game's own settings, each with a default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str = "snake"
     own: BaseModel = Field(default_factory=BaseModel, exclude=True)
-    """The game's own settings; no key of its own, since they are written beside the name."""
+    """The game's own settings. They have no key of their own in the table, since they are written beside the name."""
 
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, table: Any) -> Any:
-        """Let the game's own model check its settings and add its defaults; its UsageError is the validation's cause."""
+        """Let the game's own model check its settings and add its defaults; its UsageError becomes the validation's cause."""
         if not isinstance(table, Mapping):
             return table
         name = str(table.get("name", cls.model_fields["name"].default))
@@ -63,7 +63,7 @@ class TaskSettings(BaseModel):
 
 
 def installed_games() -> dict[str, str]:
-    """Return the games that can be played: name -> where each is."""
+    """Return the games that can be played: name -> where it is found."""
     return SHIPPED | {point.name: point.value for point in entry_points(group=GROUP)}
 
 
@@ -71,7 +71,7 @@ def find_game(where: str) -> Game:
     """Return a game by entry point or import path.
 
     Raises:
-        UsageError: there is none, it cannot be imported, or it is no game.
+        UsageError: there is no such game, it cannot be imported, or it is not a game.
     """
     known = installed_games()
     module, sep, name = known.get(where, where).rpartition(":")
@@ -90,7 +90,7 @@ def game_settings(where: str, values: Mapping[str, object]) -> BaseModel:
     """Return a game's settings, checked, with defaults filled in.
 
     Raises:
-        UsageError: no such game, an unknown setting (the nearest known one is named), or a bad value.
+        UsageError: there is no such game, a setting is unknown (the message names the nearest known one) or has a bad value.
     """
     model = find_game(where).Settings
     for key in values:
@@ -106,7 +106,7 @@ def game_settings(where: str, values: Mapping[str, object]) -> BaseModel:
 
 
 def installed_task(name: str, settings: Mapping[str, Any]) -> Task:
-    """Return an installed game, for those who name one without being trusted: an import path is refused.
+    """Return an installed game for a caller who is not trusted: an import path is refused.
 
     Raises:
         UsageError: no such game is installed, or it has no such settings.

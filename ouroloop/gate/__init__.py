@@ -1,1 +1,1 @@
-"""The statistics of acceptance, usable on anybody's paired data: betting, races, spending, factorial, A* screen."""
+"""The statistics of acceptance, usable on any paired data: betting, races, spending, factorial, A* screen."""

@@ -1,7 +1,7 @@
-"""The bank of the A* screen: positions with the oracle's regret, and a few early ones from which a player is followed.
+"""The bank of the A* screen: positions with the oracle's regret, and a few early ones from which players are followed.
 
-Positions are drawn from a larger pool, as many from each stratum: phase of the game by danger. Failures of past incumbents
-come first. The bank knows a game by `protocols.ports.Task` alone.
+Positions are drawn from a larger pool, equally many from each stratum (phase of the game by danger). Failures of past
+incumbents come first. The bank knows a game only through `protocols.ports.Task`.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from ouroloop.protocols.ports import Engine, Oracle, Task
 
 FATAL: Final = 0.5
-"""A move with this regret or more dies or gets trapped."""
+"""A move with this regret or more is fatal: it dies or gets trapped."""
 LEAST_POOL: Final = 768
-"""Positions that a bank is drawn from, at least; eight times the bank where that is more."""
+"""Least number of positions in the pool; eight times the bank if that is more."""
 FAILURE_SHARE: Final = 0.25
-"""Of a bank, at most, are failures of past incumbents."""
+"""Largest share of a bank that failures of past incumbents may fill."""
 STARTS: Final = 6
-"""Early positions from which a player is followed: few, because what closes a circle in one mostly does in all."""
+"""Early positions from which a player is followed: few, because a player that circles in one mostly circles in all."""
 HORIZON: Final = 44
-"""Moves for which it is followed at most: most circles are closed by then; each move is a round trip to a sandbox."""
+"""Most moves for which a player is followed: most circles close earlier, and each move is a round trip to a sandbox."""
 EARLY: Final = 8
-"""The starts come from the first of so many parts of the first phase: there a circle closes soonest."""
+"""The starts come from the first of this many parts of the first phase, because circles close soonest there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +52,17 @@ class Failures:
 
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """Positions to judge players by.
+    """Positions for judging players.
 
     Args:
         observations: B positions, failures first.
         regret: (B, A) float32, the oracle's regret of each move.
         phase: (B,) int8, 0..2; -1 for failures.
         danger: (B,) int8, see `danger_of`.
-        weight: (B,) float64, share of the pool's positions of that phase that each stands for; 0 for failures.
+        weight: (B,) float64, the share of the pool's positions of its phase that each represents; 0 for failures.
         starts: early positions, as games to clone.
-        pool: the positions that the bank was drawn from: where two players do the same on the bank, these tell whether they
-            are the same, for what a patch changes may be rare.
+        pool: the positions from which the bank was drawn. If two players do the same on the bank, the pool tells whether
+            they are the same, because what a patch changes may be rare.
     """
 
     observations: Observations
@@ -79,16 +79,16 @@ class Bank:
 
 
 def build_bank(task: Task, seed: int, count: int, failures: Sequence[Failures] = ()) -> Bank:
-    """Return a bank of `count` positions; a function of its arguments.
+    """Return a bank of `count` positions; it is a function of the arguments.
 
-    Where the game has no oracle, no move has any regret and there are no starts: the bank then only tells whether two players
+    If the game has no oracle, moves have no regret and there are no starts. The bank then only tells whether two players
     play alike, and all merits are equal.
 
     Args:
         task: the game.
         seed: of the pool and the draw.
         count: positions.
-        failures: newest first; at most `FAILURE_SHARE` of the bank is taken from their front.
+        failures: newest first; at most `FAILURE_SHARE` of the bank comes from their front.
     """
     pool = task.positions(seed, max(LEAST_POOL, 8 * count))
     phase = phases_of(task, pool)
@@ -110,7 +110,7 @@ def build_bank(task: Task, seed: int, count: int, failures: Sequence[Failures] =
 
 
 def danger_of(regret: NDArray[np.float32]) -> NDArray[np.int8]:
-    """Return (B,) int8: of the moves that do not lose at once, none (0), some (1) or all but one or all (2) are fatal."""
+    """Return (B,) int8: of the moves that do not lose at once, are none (0), some (1), or all but at most one (2) fatal."""
     alive = regret < 1
     fatal = (alive & (regret >= FATAL)).sum(axis=1)
     danger: NDArray[np.int8] = np.where(fatal == 0, 0, np.where(fatal < alive.sum(axis=1) - 1, 1, 2)).astype(np.int8)
@@ -118,7 +118,7 @@ def danger_of(regret: NDArray[np.float32]) -> NDArray[np.int8]:
 
 
 def draw(stratum: NDArray[np.int8], count: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Return `count` rows, as even over the strata as their sizes allow, in ascending order."""
+    """Return `count` rows in ascending order, spread over the strata as evenly as their sizes allow."""
     order = generator.permutation(len(stratum))
     ranks = np.empty(len(stratum), np.int64)
     for name in np.unique(stratum):
@@ -129,7 +129,7 @@ def draw(stratum: NDArray[np.int8], count: int, generator: np.random.Generator) 
 
 
 def weights(phase: NDArray[np.int8], danger: NDArray[np.int8], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return what each drawn row stands for, so that a weighted share in a phase estimates the pool's: (R,) float64."""
+    """Return each drawn row's weight, so that a weighted share in a phase estimates the pool's: (R,) float64."""
     stratum = 3 * phase + danger
     there, drawn = (np.bincount(part, minlength=9) for part in (stratum, stratum[rows]))
     each = there[stratum[rows]] / drawn[stratum[rows]]
@@ -138,9 +138,9 @@ def weights(phase: NDArray[np.int8], danger: NDArray[np.int8], rows: NDArray[np.
 
 
 def starts_of(oracle: Oracle | None, pool: Engine, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the rows, of those given, with the least score from which the oracle scores within `HORIZON`, not at once.
+    """Return the given rows of least score from which the oracle scores within `HORIZON` moves, but not at once.
 
-    Without an oracle there are none.
+    Without an oracle, return no rows.
     """
     if oracle is None:
         return np.zeros(0, np.int64)
@@ -157,7 +157,7 @@ def starts_of(oracle: Oracle | None, pool: Engine, rows: NDArray[np.int64]) -> N
 
 
 def first_of(failures: Sequence[Failures], count: int) -> Failures | None:
-    """Return the first `count` positions; None where there are none."""
+    """Return the first `count` positions; None if there are none."""
     if count < 1 or not sum(len(part.regret) for part in failures):
         return None
     observations, regret = join_observations([f.observations for f in failures]), np.concatenate([f.regret for f in failures])
@@ -165,7 +165,7 @@ def first_of(failures: Sequence[Failures], count: int) -> Failures | None:
 
 
 def failures_text(observations: Observations, regret: NDArray[np.float32]) -> str:
-    """Return failures as their one JSON text, from which `read_failures` returns the same arrays.
+    """Return failures as canonical JSON text, from which `read_failures` returns the same arrays.
 
     Args:
         observations: F positions.
@@ -181,7 +181,7 @@ def failures_text(observations: Observations, regret: NDArray[np.float32]) -> st
 
 
 def read_failures(text: str) -> Failures:
-    """Return what `failures_text` wrote; ValueError, KeyError or TypeError for any other text."""
+    """Return what `failures_text` wrote; raises ValueError, KeyError or TypeError for any other text."""
     value = json.loads(text)
     columns, lengths = ({key: _unpacked(part) for key, part in value[name].items()} for name in ("columns", "lengths"))
     return Failures(Observations(value["constants"], columns, lengths), _unpacked(value["regret"]).astype(np.float32))

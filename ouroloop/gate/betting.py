@@ -2,7 +2,7 @@
 
 A gambler starts with a capital of 1 and, before each game, stakes a share of it on "the mean is above m". If the mean
 is at most m, the capital is a supermartingale. By Ville's inequality the probability that it ever reaches 1/alpha is
-then at most alpha, whenever one looks and whatever was seen before (Waudby-Smith and Ramdas 2024, "Estimating means of
+then at most alpha, at whatever time one looks and whatever came before (Waudby-Smith and Ramdas 2024, "Estimating means of
 bounded random variables by betting", sections 2 to 4). The choice of stakes affects only the power.
 """
 
@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 CAP: Final = 0.98
-"""Most that one game may cost: a stake leaves at least 1 - CAP of the capital at the worst outcome."""
+"""Largest share of the capital that one game may cost: a stake leaves at least 1 - CAP of it at the worst outcome."""
 CAUTION: Final = 1.0
-"""A gain above the planned one is bet on as far as it exceeds so many standard errors."""
+"""A bet on a gain above the planned one counts only the part that exceeds this many standard errors."""
 PRIOR_VARIANCE: Final = 0.05
-"""Variance of a difference before any is seen, worth `PRIOR_GAMES` games: that of two unrelated players of middling luck."""
+"""Variance of a difference before any is seen, worth `PRIOR_GAMES` games: that of two unrelated, medium-strength players."""
 PRIOR_GAMES: Final = 8
 HOPE: Final = 2.0
-"""Standard errors above the mean seen that a candidate may still hope for."""
+"""How many standard errors above the observed mean a candidate may still hope for."""
 FRACTIONS: Final[Floats] = np.geomspace(0.02, 0.98, 24)
 """Constant stakes over which the confidence sequence mixes."""
 PRECISION: Final = 1e-5
-"""To which the confidence bounds are found."""
+"""Precision of the confidence bounds."""
 CHUNK: Final = 1 << 14
 
 
@@ -48,17 +48,17 @@ def bounded(differences: Floats) -> Floats:
 class Wager:
     """The capital of one gambler who bets that the mean of x in [-1, 1] is above `against`.
 
-    The stake is g / (v + g^2), with the variance v seen so far: to second order the capital then grows fastest if the
-    mean exceeds `against` by g. This g is `gain`, or more where the past shows more. A bet on the smallest gain worth
-    having is the growth-rate optimal e-value against that alternative (Grünwald, de Heide and Koolen 2024, "Safe
-    testing", section 4), and as good as Wald's sequential test against it. If so small an excess could not bring the
-    capital to the bar in the games at hand, g is the least excess that could: sqrt(2 v bar / games).
+    The stake is g / (v + g^2), with the variance v observed so far: if the mean exceeds `against` by g, the capital then
+    grows fastest, to second order. This g is `gain`, or more if the past shows more. A bet on the smallest gain worth having
+    is the growth-rate optimal e-value against that alternative (Grünwald, de Heide and Koolen 2024, "Safe testing", section
+    4), and as good as Wald's sequential test against it. If such a small excess could not bring the capital to the bar in
+    the remaining games, g is the least excess that could: sqrt(2 v bar / games).
 
     Args:
         against: the null is "the mean is at most this".
         gain: smallest excess of interest, in units of x.
-        bar: log capital at which the gambler stops betting; what comes later changes nothing.
-        horizon: games at hand; None for no end.
+        bar: log capital at which the gambler stops betting; later outcomes change nothing.
+        horizon: games available; None for no limit.
     """
 
     def __init__(self, against: float = 0.0, gain: float = 0.03, bar: float = math.inf, horizon: int | None = None) -> None:
@@ -70,7 +70,7 @@ class Wager:
         self._games, self._sum, self._squares = 0, 0.0, 0.0
 
     def add(self, x: Floats) -> None:
-        """Bet on (n,) outcomes, one after the other; in how many calls they arrive makes no difference."""
+        """Bet on (n,) outcomes, one after the other; splitting them over several calls makes no difference."""
         y = np.asarray(x, dtype=np.float64) - self.against
         sums = np.cumsum(np.concatenate(([self._sum], y)))
         squares = np.cumsum(np.concatenate(([self._squares], y * y)))
@@ -92,7 +92,7 @@ class Wager:
         return stakes
 
     def _variance(self, games: Any, mean: Any, squares: Any) -> Any:
-        """Return the variance that so many games show, with the prior's; numbers or (n,) arrays."""
+        """Return the variance estimated from this many games and the prior's; numbers or (n,) arrays."""
         return (PRIOR_GAMES * PRIOR_VARIANCE + np.maximum(squares - games * mean * mean, 0)) / (PRIOR_GAMES + games)
 
     @property
@@ -101,9 +101,9 @@ class Wager:
         return self.log_e >= self.bar
 
     def reach(self, games: int) -> float:
-        """Return the log capital that so many more games could bring if the mean were higher than seen, and with some luck.
+        """Return the log capital that this many more games could bring, given a hopeful mean and some luck.
 
-        The hope is the smallest gain of interest or `HOPE` standard errors above what was seen, the luck one standard error.
+        The hope is the smallest gain of interest, or `HOPE` standard errors above the observed mean; the luck is one more.
         """
         seen = max(1, self._games)
         mean = self._sum / seen
@@ -115,27 +115,27 @@ class Wager:
 
 
 class PairedTest:
-    """Candidate minus incumbent on common seeds: is the mean above 0, or is it under the gain worth having?
+    """Candidate minus incumbent on common seeds: is the mean above 0, or is it below the gain worth having?
 
     Args:
-        alpha: chance, at most, that a candidate which is not better counts as better, at whatever time one looks.
-        beta: chance, at most, that bets refute a gain of `gain` where it is that or more.
+        alpha: largest chance that a candidate that is not better counts as better, at whatever time one looks.
+        beta: largest chance that the bets refute a gain of `gain` although it is that or more.
         gain: smallest gain of utility worth having.
-        games: pairs at most; None for no end.
+        games: most pairs; None for no limit.
     """
 
     def __init__(self, *, alpha: float, beta: float, gain: float, games: int | None = None) -> None:
         """Start with no game."""
         self.better = Wager(0.0, gain, -math.log(alpha), games)
-        self.futile = Wager(-gain, 2 * gain, -math.log(beta))  # set on clear losers, which are to go early
+        self.futile = Wager(-gain, 2 * gain, -math.log(beta))  # aimed at clear losers, which should leave early
         self._worse = Wager(0.0, gain)
         self.differences: Floats = np.zeros(0)
 
     def add(self, differences: Floats) -> None:
-        """Take in (n,) differences in [-1, 1] in the order of their seeds.
+        """Add (n,) differences in [-1, 1], in the order of their seeds.
 
         Raises:
-            ValueError: one is not finite or lies outside.
+            ValueError: a difference is not finite or lies outside.
         """
         x = bounded(differences)
         self.differences = np.concatenate((self.differences, x))
@@ -154,19 +154,19 @@ class PairedTest:
         return float(self.differences.mean()) if self.games else 0.0
 
     def interval(self, alpha: float) -> tuple[float, float]:
-        """Return the confidence sequence's present interval: it covers the mean at all times with probability 1 - alpha."""
+        """Return the confidence sequence's current interval: it covers the mean at all times with probability 1 - alpha."""
         x, bar = self.differences, math.log(2 / alpha)
         low = lowest_mean(x, self.better.stakes, bar)
         return low, -lowest_mean(-x, self._worse.stakes, bar)
 
 
 def lowest_mean(x: Floats, stakes: Floats, bar: float) -> float:
-    """Return the least mean that bets on "the mean is above it" do not refute.
+    """Return the lowest mean that bets on "the mean is above it" do not refute.
 
     Args:
         x: (n,) differences.
-        stakes: (n,) the test's own; they make up half of the capital, a mixture over `FRACTIONS` the other half.
-        bar: log capital that refutes.
+        stakes: (n,) the test's own; they form half of the capital, a mixture over `FRACTIONS` the other half.
+        bar: log capital that refutes a mean.
 
     The capital falls as the hypothetical mean rises (Waudby-Smith and Ramdas 2024, section 4.4), so the bound is found
     by bisection.
@@ -187,7 +187,7 @@ def log_capital(x: Floats, stakes: Floats, mean: float) -> float:
 
 
 def bisected(holds: Callable[[float], bool], low: float, high: float) -> float:
-    """Return where a property that holds at `low` ceases to, from below, within `PRECISION`."""
+    """Return, from below and within `PRECISION`, the point where a property that holds at `low` ceases to hold."""
     while high - low > PRECISION:
         middle = (low + high) / 2
         low, high = (middle, high) if holds(middle) else (low, middle)

@@ -1,10 +1,10 @@
-"""The gate on one's own numbers: is B better than A, by paired differences, at whatever time one looks?
+"""The gate for your own numbers: is B better than A, by paired differences, at whatever time you look?
 
     >>> compare([0.3, 0.1, 0.4, 0.2] * 10)
     Comparison(better than the other at alpha 0.05: mean +0.250 [+0.115, +0.363] over 40 pairs, e-value 23.8)
 
-It asks what `race` asks of a single candidate, with the same bets (`betting.PairedTest`). Unlike a race it plans for no number
-of pairs: stakes that depended on how many there are would change as pairs are added, and looking early would no longer be safe.
+It asks the question that `race` asks of a single candidate, with the same bets (`betting.PairedTest`). Unlike a race, it plans
+no number of pairs: stakes that depended on it would change as pairs are added, and looking early would no longer be safe.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ MOST: Final = math.log(1e12)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Comparison:
-    """What paired differences say.
+    """What paired differences show.
 
     Args:
-        accepted: "the mean is above 0" is shown at level `alpha`.
+        accepted: whether "the mean is above 0" is shown at level `alpha`.
         mean: of the differences.
         low: lower bound of the true mean. The interval is two-sided, and covers at all times with probability 1 - `alpha`.
         high: upper bound of it.
-        e_value: capital of the bets on "the mean is above 0" that began with 1; they stop at 1 / `alpha`.
-        games: pairs given.
+        e_value: capital of the bets on "the mean is above 0", which began at 1; they stop at 1 / `alpha`.
+        games: number of pairs.
         alpha: the level.
     """
 
@@ -49,7 +49,7 @@ class Comparison:
     alpha: float
 
     def __repr__(self) -> str:
-        """Say it in a line."""
+        """Summarise it in one line."""
         bounds = f"mean {self.mean:+.3f} [{self.low:+.3f}, {self.high:+.3f}] over {self.games} pairs"
         return f"Comparison({self._found()} at alpha {self.alpha:g}: {bounds}, e-value {self.e_value:.3g})"
 
@@ -60,24 +60,24 @@ class Comparison:
 
 
 def compare(differences: Iterable[float] | ArrayLike, alpha: float = 0.05, *, gain: float = 0.03) -> Comparison:
-    """Return whether paired differences show that their mean is above 0, and between which bounds it lies.
+    """Return whether paired differences show that their mean is above 0, and the bounds of that mean.
 
-    Each difference is "mine minus theirs" on one common seed, problem or user. The pairs must be independent draws, in
-    the order in which they came. The test is anytime-valid: call it after every pair, stop when you like, go on when you
-    like. The chance that it *ever* accepts a mean of 0 or less is at most `alpha`. What was accepted once stays accepted
-    as pairs are added.
+    Each difference is "mine minus theirs" on one common seed, problem or user. The pairs must be independent draws, in the
+    order in which they came. The test is anytime-valid: call it after every pair, stop whenever you like, and continue
+    whenever you like. The chance that it *ever* accepts a mean of 0 or less is at most `alpha`. Once accepted, a result stays
+    accepted as pairs are added.
 
-    `alpha` is the level of two statements. Acceptance is one-sided: it says "better", and all of `alpha` is spent on that.
-    The interval is two-sided, with `alpha` / 2 on either end, so its lower end may still be below 0 when the test accepts.
+    `alpha` is the level of two statements. Acceptance is one-sided: it says "better" and spends all of `alpha` on that. The
+    interval is two-sided, with `alpha` / 2 at either end, so its lower end may still be below 0 when the test accepts.
     Several comparisons in one study must share an `alpha`: give each of k of them `alpha` / k.
 
     Args:
-        differences: (n,) numbers in [-1, 1]; divide by the widest difference possible where they may exceed that.
+        differences: (n,) numbers in [-1, 1]; if they may exceed that, divide by the widest possible difference.
         alpha: in (0, 1).
-        gain: smallest mean worth finding, in (0, 1]. It sets how much is staked, so only how soon a gain is found.
+        gain: smallest mean worth finding, in (0, 1]. It sets the stakes, and so affects only how soon a gain is found.
 
     Raises:
-        UsageError: no differences, or one that is not finite or lies outside [-1, 1]; a bad `alpha` or `gain`.
+        UsageError: there are no differences, one is not finite or lies outside [-1, 1], or `alpha` or `gain` is bad.
 
     Source: Waudby-Smith and Ramdas (2024), "Estimating means of bounded random variables by betting".
     """
@@ -94,7 +94,7 @@ def compare(differences: Iterable[float] | ArrayLike, alpha: float = 0.05, *, ga
 
 
 def checked(differences: Iterable[float] | ArrayLike) -> Floats:
-    """Return differences as (n,) float64; raises UsageError for what they must not be, naming the first that is wrong."""
+    """Return differences as (n,) float64; raises UsageError for bad ones, naming the first."""
     given = differences if isinstance(differences, np.ndarray) or not isinstance(differences, Iterable) else list(differences)
     try:
         x = np.asarray(given, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Which part a gain belongs to: a 2x2 factorial of old and new weights by old and new code on common seeds.
+"""Which part a gain comes from: a 2x2 factorial of old and new weights by old and new code on common seeds.
 
 With the utilities `u[weights][code]` of one seed (0 old, 1 new) the main effects and the interaction of a 2^2 design (Fisher
 1935, "The Design of Experiments", chapter VI; Yates 1937, "The Design and Analysis of Factorial Experiments") are
@@ -8,10 +8,10 @@ With the utilities `u[weights][code]` of one seed (0 old, 1 new) the main effect
     interaction = u11 - u10 - u01 + u00
     total       = u11 - u00 = reward + code
 
-A main effect is what a part adds, averaged over the two orders in which the parts can come: the Shapley value (Shapley
-1953, "A Value for n-Person Games") of the game whose two players are the weights and the code. The shares therefore add
-up to the gain, and each part gets half of an interaction. With the first and the last incumbent of a run as old and
-new, the shares are cumulative.
+A main effect is what a part adds, averaged over the two orders in which the parts can come. It is the Shapley value (Shapley
+1953, "A Value for n-Person Games") of the game whose two players are the weights and the code. The shares therefore sum to the
+gain, and each part gets half of an interaction. If the first and last incumbents of a run are old and new, the shares are
+cumulative.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 LEVEL: Final = 0.95
 """Coverage of each interval by itself."""
 SKEWNESS_USED: Final = 0.5
-"""Part of the sample's skewness that is corrected for; see `estimate`."""
+"""Fraction of the sample's skewness that is corrected; see `estimate`."""
 DECIMALS: Final = 12
-"""Contrasts are rounded to these: utilities are of order 1, and below lies rounding error, which is no effect."""
+"""Decimals to which contrasts are rounded: utilities are of order 1, and anything smaller is rounding error, not an effect."""
 Floats = NDArray[np.float64]
 
 
@@ -48,9 +48,9 @@ class Attribution:
     Args:
         reward: main effect of the reward-trained weights.
         code: main effect of the code.
-        interaction: what the two bring together beyond the sum of what each brings to the old other.
+        interaction: gain of both together beyond the sum of what each adds to the old version of the other.
         total: the new incumbent minus the old one; the sum of the main effects.
-        games: seeds, each played by all four cells.
+        games: number of seeds, each played by all four cells.
     """
 
     reward: Share
@@ -61,7 +61,7 @@ class Attribution:
 
     @property
     def owner(self) -> str:
-        """Who gets the credit, for people: `code`, `reward`, `both` or `neither shown`, and which part hurts."""
+        """The credit in words: `code`, `reward`, `both` or `neither shown`, and which part hurts."""
         parts = {"reward": self.reward, "code": self.code}
         helps = [name for name, share in parts.items() if share.low > 0]
         hurts = [name for name, share in parts.items() if share.high < 0]
@@ -81,20 +81,20 @@ def attribute_gain(u00: Floats, u01: Floats, u10: Floats, u11: Floats) -> Attrib
         u11: (G,) of new weights with new code.
 
     Raises:
-        ValueError: fewer than two seeds, cells of different shapes, or utilities that are no finite numbers.
+        ValueError: there are fewer than two seeds, the cells differ in shape, or a utility is not finite.
     """
     cells = [np.asarray(cell, np.float64) for cell in (u00, u01, u10, u11)]
     shapes = {cell.shape for cell in cells}
     if len(shapes) > 1 or cells[0].ndim != 1 or len(cells[0]) < 2:
         raise ValueError(f"cells of shapes {sorted(shapes)}: give four of one shape (G,) on common seeds, G at least 2")
     if not all(np.isfinite(cell).all() for cell in cells):
-        raise ValueError("a utility is no finite number: give what finished games scored")
+        raise ValueError("a utility is not a finite number: give the utilities of finished games")
     shares = {name: Share(*map(float, estimate(values))) for name, values in contrasts(*cells).items()}
     return Attribution(**shares, games=len(cells[0]))
 
 
 def contrasts(u00: Floats, u01: Floats, u10: Floats, u11: Floats) -> dict[str, Floats]:
-    """Return `reward`, `code`, `interaction` and `total` of each seed, (..., G) as the cells are."""
+    """Return `reward`, `code`, `interaction` and `total` for each seed, (..., G) like the cells."""
     found = {
         "reward": ((u10 - u00) + (u11 - u01)) / 2,
         "code": ((u01 - u00) + (u11 - u10)) / 2,
@@ -107,14 +107,14 @@ def contrasts(u00: Floats, u01: Floats, u10: Floats, u11: Floats) -> dict[str, F
 def estimate(values: Floats) -> tuple[Floats, Floats, Floats]:
     """Return the means of contrasts and both ends of their 95 % intervals.
 
-    Each end is the farther of two: Student's t (1908), and the t that is corrected for skewness by the cubic transformation
-    of Hall (1992, "On the Removal of Skewness by Transformation"). Student's alone covers 88-93 % where a part helps in few
-    games and never harms; Hall's alone 91-93 % under heavy tails, where the skewness of a sample is chance. With half of
-    that skewness the farther one covers 93-97 % from 48 seeds on, with all of it up to 99 %; `ouroloop bench gate` shows it.
-    No interval covers what a sample does not show: an effect must be seen on about five seeds.
+    Each end is the farther one of two: Student's t (1908), and a t corrected for skewness by the cubic transformation of Hall
+    (1992, "On the Removal of Skewness by Transformation"). Student's alone covers 88-93 % if a part helps in few games and
+    never harms; Hall's alone covers 91-93 % under heavy tails, where a sample's skewness is chance. With half of that
+    skewness, the farther end covers 93-97 % from 48 seeds on, and with all of it up to 99 %; `ouroloop bench gate` shows it.
+    No interval covers what a sample does not show: an effect must appear on about five seeds.
 
-    Values that are all equal give an interval of no width. That is exact where a part cannot matter; of a part that matters
-    in few games it says, with 95 % confidence, that these are under 3 / G of all.
+    Values that are all equal give an interval of zero width. That is exact if a part cannot matter. If a part matters in few
+    games, it says, with 95 % confidence, that those are fewer than 3 / G of all.
 
     Args:
         values: (..., G), independent along the last axis, G at least 2.
@@ -125,7 +125,7 @@ def estimate(values: Floats) -> tuple[Floats, Floats, Floats]:
     from scipy.special import stdtrit
 
     games = values.shape[-1]
-    first = values[..., :1]  # values that are all equal differ from it by exactly 0
+    first = values[..., :1]  # if all values are equal, they differ from it by exactly 0
     mean = first[..., 0] + (values - first).mean(-1)
     centred = (values - first) - (values - first).mean(-1, keepdims=True)
     second = (centred**2).mean(-1)

@@ -1,4 +1,4 @@
-"""The race: several candidates and the incumbent play common seeds, and games go where they decide something.
+"""The race: several candidates and the incumbent play common seeds, and games are spent where they decide something.
 
 Each candidate has its own sequential test against the incumbent at its own level, and only that test may accept it.
 Meanwhile the candidates race one another. A candidate leaves once it is shown to be worse than the leader (successive
@@ -22,11 +22,11 @@ from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.records import Effect
 
 INTERVAL_ALPHA: Final = 0.05
-"""Of the reported confidence sequences, per candidate."""
+"""Level of the reported confidence sequences, per candidate."""
 BEATEN_ALPHA: Final = 0.05
-"""Chance that the best candidate of a race is ever sent away as worse than another one."""
+"""Largest chance that the best candidate of a race is ever eliminated as worse than another one."""
 GROWTH: Final = 16
-"""Looks come every `batch` pairs at first, and later whenever the pairs played have grown by one part in this many."""
+"""The test looks every `batch` pairs at first, and later whenever the pairs played have grown by one part in this many."""
 Floats = NDArray[np.float64]
 
 
@@ -44,7 +44,7 @@ class Played:
 
 
 Play = Callable[[Sequence[str], int, int], Played]
-"""(candidates still racing, first game, games) -> how they and the incumbent played these."""
+"""Maps (candidates still racing, first game, number of games) to the results of these candidates and the incumbent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class RaceRules:
         games: most pairs that a candidate plays.
         batch: pairs between two looks.
         gain: smallest gain of utility worth having.
-        beta: chance, at most, that bets send away a candidate with such a gain.
+        beta: largest chance that the bets eliminate a candidate with such a gain.
     """
 
     games: int
@@ -66,10 +66,10 @@ class RaceRules:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the games say of one candidate.
+    """What the games say about one candidate.
 
     Args:
-        accepted: it won: shown better than the incumbent, and no other candidate of the race was ahead of it.
+        accepted: whether it won: it is shown to be better than the incumbent, and no other candidate was ahead of it.
         layer: `gate`, or the layer of the fault that ended its race.
         reason: why it stopped, one line.
         effect: mean paired difference of utility with its 95 % anytime-valid interval; None before any game.
@@ -89,7 +89,7 @@ class Judgement:
 
 @dataclass(slots=True)
 class Arm:
-    """A candidate in the race. `fate` is None until it is out of the race or shown to be better; then it says why."""
+    """A candidate in the race. `fate` is None until it leaves the race or is shown to be better; then it says why."""
 
     name: str
     alpha: float
@@ -101,7 +101,7 @@ class Arm:
 
     @property
     def in_race(self) -> bool:
-        """Whether it may still win."""
+        """Whether it can still win."""
         return self.shown or self.fate is None
 
 
@@ -109,7 +109,7 @@ def race(play: Play, levels: Mapping[str, float], rules: RaceRules) -> dict[str,
     """Let candidates race until one wins, all are out, or each has played `rules.games` pairs.
 
     Args:
-        play: plays a block of games; the games of a race must be ones that nobody has played before.
+        play: plays a block of games; nobody may have played the games of a race before.
         levels: candidate -> level of its test; earlier ones win ties.
         rules: when to stop.
     """
@@ -132,7 +132,7 @@ def race(play: Play, levels: Mapping[str, float], rules: RaceRules) -> dict[str,
 
 
 def _enter(racing: Sequence[Arm], block: Played) -> None:
-    """Give every racing candidate its games; a fault ends its race."""
+    """Give every racing candidate the results of its games; a fault ends its race."""
     for arm in racing:
         found = block.candidates[arm.name]
         if isinstance(found, CandidateFault):
@@ -143,7 +143,7 @@ def _enter(racing: Sequence[Arm], block: Played) -> None:
 
 
 def _look(arm: Arm, rules: RaceRules) -> None:
-    """Decide what the candidate's own test says now."""
+    """Decide what the candidate's own test says at present."""
     test, n, needed = arm.test, arm.test.games, 1 / arm.alpha
     found = f"e-value {_number(test.better.log_e)}"
     if test.better.won:
@@ -159,7 +159,7 @@ def _look(arm: Arm, rules: RaceRules) -> None:
 
 
 def _eliminate(racing: Sequence[Arm], rules: RaceRules, started: int) -> None:
-    """Take out the candidates that the leader is shown to beat, at a level shared by all ordered pairs that started."""
+    """Remove the candidates that the leader is shown to beat, at a level shared by all ordered pairs that started."""
     field = [arm for arm in racing if arm.in_race]
     if len(field) < 2:
         return
@@ -177,7 +177,7 @@ def _eliminate(racing: Sequence[Arm], rules: RaceRules, started: int) -> None:
 
 
 def _winner(arms: Sequence[Arm], *, last: bool) -> Arm | None:
-    """Return the candidate shown better that leads all others still in the race; at the end, any that is shown better."""
+    """Return the candidate shown to be better that leads all others in the race; at the end, any that is shown to be better."""
     field = [arm for arm in arms if (arm.shown if last else arm.in_race)]
     leader = max(field, key=lambda arm: arm.test.mean, default=None)
     return leader if leader is not None and leader.shown else None

@@ -1,9 +1,9 @@
-"""The A* screen: moves on a bank of positions, weighed by the oracle's regret. It rejects the hopeless and orders the rest.
+"""The A* screen: moves on a bank of positions, judged by the oracle's regret. It rejects hopeless players, orders the rest.
 
-What costs utility is whatever ends the scoring: a move into death or a trap, and turning in circles until the game starves.
-Single moves show the first. The second they hardly show: a player that goes over the whole board and eats all makes as many
-detours as one that circles for ever. So a player is also followed from a few early positions until it scores, dies or comes
-back to where it was. `merit` puts both into one expected share of the score, by a survival model over the phases of the game.
+Utility is lost by whatever ends the scoring: a move into death or a trap, and going in circles until the game starves. Single
+moves reveal the first, but hardly the second: a player that covers the whole board and eats everything makes as many detours as
+one that circles for ever. A player is therefore also followed from a few early positions until it scores, dies or returns to an
+earlier position. `merit` combines both into one expected share of the score, by a survival model over the phases of the game.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Observations
 
 HAZARD: Final = (0.1, 0.3, 20.0)
-"""What a share of 1 of detours, of moves off all safe ways, and of fatal moves adds to a phase's hazard.
+"""What all moves being detours, off all safe ways, or fatal adds to a phase's hazard.
 
-Detours are nearly free: all who go over the whole board make them. The order of controllers hardly changes where a number here
-is halved or doubled.
+Detours are nearly free, since every player that covers the whole board makes them. Halving or doubling a number here hardly
+changes the order of controllers.
 """
 OFF: Final = 0.25
-"""A move with this regret or more, short of a fatal one, leaves all known ways that are safe."""
+"""A move with this regret or more that is not fatal leaves all known safe ways."""
 FAILURE_HAZARD: Final = 2.0
 """What fatal moves at all failures of past incumbents add to each phase's hazard."""
 STALL_HAZARD: Final = 60.0
-"""What losing all pursuits adds to the first phase's hazard: who does not score early never comes to the later phases."""
+"""What losing all pursuits adds to the first phase's hazard: a player that does not score early never reaches later phases."""
 FLOOR: Final = 0.01
-"""The least hazard of a phase: a bank cannot tell smaller ones apart."""
+"""The least hazard of a phase: a bank cannot distinguish smaller ones."""
 EXCESS: Final = 0.3
-"""The hopeless lose at so many more of the positions than the incumbent, beyond three standard errors, ..."""
+"""A hopeless player loses at this many more of the positions than the incumbent, beyond three standard errors, ..."""
 SLOWER: Final = 0.25
-"""... and at so many more of the pursuits."""
+"""... and in this many more of the pursuits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +71,16 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a player's answers come to.
+    """Summary of a player's answers.
 
     Args:
         regret: mean regret of its moves.
-        dies: share of positions where its move loses at once; the four shares add up to 1.
-        trapped: where it is fatal but not at once.
-        detour: where it is merely not the best.
-        optimal: where it is the best.
+        dies: share of positions in which its move loses at once; the four shares sum to 1.
+        trapped: share in which it is fatal, but not at once.
+        detour: share in which it is merely not the best.
+        optimal: share in which it is the best.
         stalled: share of pursuits that it lost.
-        merit: in (0, 1), higher for a better expected utility; candidates come in this order.
+        merit: in (0, 1), higher for a better expected utility; candidates are ordered by it.
     """
 
     regret: float
@@ -93,18 +93,18 @@ class Profile:
 
     @property
     def fatal(self) -> float:
-        """Share of positions where the move dies or is trapped."""
+        """Share of positions in which the move dies or gets trapped."""
         return self.dies + self.trapped
 
 
 @dataclass(frozen=True, slots=True)
 class BankScore:
-    """Candidate against incumbent on the bank.
+    """A candidate compared with the incumbent on the bank.
 
     Args:
         candidate: the candidate's profile.
-        incumbent: the incumbent's; None where it fails.
-        changed: share of positions and pursuits where the two differ.
+        incumbent: the incumbent's profile; None if it fails.
+        changed: share of positions and pursuits in which the two differ.
         positions: size of the bank.
     """
 
@@ -115,7 +115,7 @@ class BankScore:
 
     @property
     def objection(self) -> str | None:
-        """Why the candidate is hopeless, or None."""
+        """The reason why the candidate is hopeless, or None."""
         mine, theirs = self.candidate, self.incumbent
         if theirs is None:
             return None
@@ -133,10 +133,10 @@ def answers(bank: Bank, view: View, policy: Policy, session: Session | None, per
 
     Args:
         bank: positions.
-        view: what the player sees of them, and how its policy rates the moves; candidates of one policy share it.
+        view: what the player sees of them, and how its policy rates the moves; candidates with the same policy share it.
         policy: rates the actions.
         session: a controller; without one the highest logit is played.
-        perceive: what stands between the game and the player.
+        perceive: turns true observations into perceived ones.
 
     Raises:
         CandidateFault: the controller failed.
@@ -146,10 +146,10 @@ def answers(bank: Bank, view: View, policy: Policy, session: Session | None, per
 
 
 def pursue(starts: Engine, decide: Decide) -> NDArray[np.bool_]:
-    """Follow a player from each start to its first point, for at most `HORIZON` moves; return where it is lost: (S,) bool.
+    """Follow a player from each start to its first point, for at most `HORIZON` moves; return whether it is lost: (S,) bool.
 
-    A position that comes back without a point between will come back for ever, if the player heeds nothing but the position.
-    Whoever has neither scored nor closed a circle is not lost: it may be on its way over the whole board.
+    A position that recurs without a point in between will recur for ever if the player depends on nothing but the position.
+    A player that has neither scored nor closed a circle is not lost: it may be on its way across the whole board.
     """
     games = starts.clone(np.arange(starts.games))
     before, lost, scored = games.outcomes().score, np.zeros(starts.games, np.bool_), np.zeros(starts.games, np.bool_)
@@ -168,13 +168,13 @@ def pursue(starts: Engine, decide: Decide) -> NDArray[np.bool_]:
         games.step(actions)
         scored |= games.outcomes().score > before
         lost |= games.done & ~scored
-        if 2 * lost.sum() >= len(lost):  # circles from so many starts: the others would cost time and tell little
+        if 2 * lost.sum() >= len(lost):  # lost from so many starts: the others would cost time and tell little
             return ~scored
     return lost
 
 
 def mark(observations: Observations, index: int) -> bytes:
-    """Return what tells a position from others: its lists. A single number is left out, for it may be a clock."""
+    """Return what identifies a position: its lists. Single numbers are left out, since one may be a clock."""
     return b"".join(column[index].tobytes() for column in observations.columns.values() if column.ndim > 1)
 
 
@@ -189,7 +189,7 @@ def score_bank(bank: Bank, candidate: Answers, incumbent: Answers | None) -> Ban
 
 
 def profile(bank: Bank, given: Answers) -> Profile:
-    """Return what a player's answers on a bank come to."""
+    """Return the summary of a player's answers on a bank."""
     regret = regret_of(bank, given)
     dies, fatal, best = float((regret >= 1).mean()), float((regret >= FATAL).mean()), float((regret == 0).mean())
     return Profile(
@@ -210,14 +210,14 @@ def regret_of(bank: Bank, given: Answers) -> NDArray[np.float64]:
 
 
 def stalled(given: Answers) -> float:
-    """Return the share of pursuits that were lost; 0 where there were none."""
+    """Return the share of pursuits that were lost; 0 if there were none."""
     return float(given.lost.mean()) if len(given.lost) else 0.0
 
 
 def merit(bank: Bank, given: Answers) -> float:
     """Return the share of the score that a player can expect.
 
-    Each phase is a third of the way; in it the player is lost at a constant hazard `h`, so of those that enter a phase
+    Each phase is a third of the game. In it, the player is lost at a constant hazard `h`: of the players that enter a phase,
     `exp(-h)` leave it, and on average they cover `(1 - exp(-h)) / h` of it.
 
     Args:

@@ -1,6 +1,6 @@
-"""How one error budget is spent over all tests of a run, however many there are and however their candidates were chosen.
+"""How one error budget is spent over all tests of a run, however many they are and however their candidates are chosen.
 
-A test is a race. Its candidates share its level evenly, so the chance that any of them errs is at most the level.
+A test is a race. Its candidates share the level evenly, so the chance that any of them errs is at most that level.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Series:
     """A summable series: test k may err with alpha / (k (k + 1)), which adds up to alpha.
 
-    By the union bound the chance that a run of any length accepts *anything* that is not better stays under alpha (the
+    By the union bound, the chance that a run of any length accepts *anything* that is not better stays below alpha (the
     family-wise error rate).
     """
 
@@ -25,32 +25,32 @@ class Series:
     controls = "chance that the run accepts anything not better"
 
     def __init__(self, alpha: float) -> None:
-        """Take the run's budget."""
+        """Keep the run's budget."""
         self.alpha = alpha
 
     def level(self, history: Sequence[Spent]) -> float:
-        """Return the level of the test after these; what was accepted does not matter."""
+        """Return the level of the test after these; which of them accepted does not matter."""
         test = len(history) + 1
         return self.alpha / (test * (test + 1))
 
     def left(self, history: Sequence[Spent]) -> float:
-        """Return what remains for all further tests together."""
+        """Return the budget that remains for all further tests together."""
         return self.alpha / (len(history) + 1)
 
 
 class ELond:
     """Online control of the false discovery rate: e-LOND (Xu and Ramdas 2024, "Online multiple testing with e-values").
 
-    Test k may err with alpha g_k (D + 1), where D candidates were accepted before it and the g_k = 1 / (k (k + 1)) add up to
-    1. The expected share of accepted candidates that are not better stays under alpha, however the tests depend on one
-    another. Every acceptance makes the next one easier, which suits long runs.
+    Test k may err with alpha g_k (D + 1), where D candidates were accepted before it and the g_k = 1 / (k (k + 1)) sum to 1.
+    The expected share of accepted candidates that are not better stays below alpha, however the tests depend on one another.
+    Every acceptance makes the next one easier, which suits long runs.
     """
 
     name = "e-lond"
     controls = "expected share of accepted candidates that are not better"
 
     def __init__(self, alpha: float) -> None:
-        """Take the bound on the rate."""
+        """Keep the bound on the rate."""
         self.alpha = alpha
 
     def level(self, history: Sequence[Spent]) -> float:
@@ -59,7 +59,7 @@ class ELond:
         return self.alpha * self._raised(history) / (test * (test + 1))
 
     def left(self, history: Sequence[Spent]) -> float:
-        """Return what remains for all further tests together, if none of them accepts."""
+        """Return the budget that remains for all further tests together if none of them accepts."""
         return self.alpha * self._raised(history) / (len(history) + 1)
 
     def _raised(self, history: Sequence[Spent]) -> int:

@@ -16,7 +16,7 @@ GAMES: Final = 100
 def paired_t(differences: NDArray[np.float64]) -> TTest | None:
     """Return the one-sided paired t-test of "better" on the first `GAMES` differences; None for fewer than two.
 
-    Student (1908). It is valid once, at the size planned, for nearly normal means; it decides nothing here.
+    Student (1908). It is valid once, at the planned size, for means that are nearly normal.
     """
     from scipy.special import stdtr
 

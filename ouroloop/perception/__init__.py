@@ -1,12 +1,12 @@
-"""Seeing instead of reading: pictures of boards turned back into observations.
+"""Seeing instead of reading: pictures of boards are turned back into observations.
 
-Parts, each of which is imported by name so that importing this package loads neither torch nor numba:
+Its parts are imported by name, so that importing this package loads neither torch nor numba:
 
-- `cells`: what a cell of the picture can be, and the labels that an observation stands for.
 - `vit`: the built-in encoder, a small vision transformer over the cells of a board.
-- `decode`: cell classes to a board, a snake in order and a food; contradictions are settled by probability.
 - `config`: `ReaderConfig`, the reader's network and training.
-- `reader`: `load_reader(path, task) -> Reader`, pixels to boards, and the files that a reader is.
+- `reader`: `load_reader(path, task) -> Reader`, pixels to boards, and the files of a reader.
 - `training`: `train_reader(task, config, seed, out, progress) -> ReaderReport`.
-- `perceive`: `VisionPerception`, a callable from observations to observations that only saw the picture.
+- `perceive`: `VisionPerception`, which maps observations to what a reader sees in their pictures.
+
+A game's classes of cells, and how they become a board again, are its `ports.Sight` (for Snake, `envs.snake.sight`).
 """

@@ -1,4 +1,4 @@
-"""The knobs of the board reader; no torch."""
+"""The settings of the board reader; no torch."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ class ReaderConfig(Frozen):
 
     Args:
         cell_px: side of a cell in the picture, in pixels.
-        width: floats of a token.
+        width: size of a token's vector.
         depth: transformer layers.
         heads: attention heads; divides `width`.
         boards: pictures drawn for training.
-        steps: optimiser steps; fixed, never cut short by the clock, so that a seed gives one set of weights.
-        batch_cells: cells a step, in whole boards and at least one, so that a step costs the same on every size.
+        steps: optimiser steps; the number is fixed, never cut short by the clock, so a seed gives one set of weights.
+        batch_cells: cells per step, in whole boards and at least one, so that a step costs the same on every size.
         rate: peak learning rate.
         brightness: largest change of a picture's gain and offset in training, as a share of full scale.
         noise: largest standard deviation of the pixel noise in training, as a share of full scale.
-        threads: torch's threads while training. One, so that the weights do not depend on the number of cores, and because
-            two on a busy machine are slower than one for a network this small.
+        threads: torch's threads while training. The default is one, so that the weights do not depend on the number of
+            cores, and because two are slower than one on a busy machine for a network this small.
     """
 
     cell_px: int = Field(default=8, ge=4, le=32)

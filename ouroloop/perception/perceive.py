@@ -1,4 +1,4 @@
-"""Observations that were seen: rendered, perhaps blurred by noise, and read back from the picture alone."""
+"""Observations as seen: rendered, perhaps with added noise, and read back from the picture alone."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """How well boards were seen so far.
+    """How accurately boards have been seen so far.
 
     Args:
         boards: boards read.
-        exact: of these, all that can be seen was right.
-        repaired: of these, first readings that contradicted themselves.
+        exact: boards of which everything visible was read correctly.
+        repaired: boards whose first reading contradicted itself.
     """
 
     boards: int = 0
@@ -35,14 +35,14 @@ class Sight:
 
     @property
     def share(self) -> float:
-        """Share of boards read exactly; 1 before any."""
+        """Share of boards read exactly; 1 before the first board."""
         return self.exact / self.boards if self.boards else 1.0
 
 
 class VisionPerception:
-    """Replaces what an observation says about the board by what a reader sees in its picture.
+    """Replaces what an observation says about the board with what a reader sees in its picture.
 
-    What no picture shows passes through. One board in gives one board out, whatever else is in the batch.
+    What no picture shows passes through unchanged. A board is read the same way whatever else is in the batch.
     """
 
     def __init__(self, reader: Reader, task: Task, noise: float = 0.0, seed: int = 0) -> None:
@@ -52,10 +52,10 @@ class VisionPerception:
             reader: trained for this task and board size.
             task: draws the pictures.
             noise: standard deviation of the noise added to each pixel, as a share of full scale.
-            seed: of the noise, together with the picture itself: the same board is always seen alike.
+            seed: of the noise; the noise also depends on the picture, so that the same board always looks the same.
 
         Raises:
-            UsageError: a noise outside [0, 10].
+            UsageError: the noise is outside [0, 10].
         """
         if not 0 <= noise <= 10:
             raise UsageError(f"pixel noise {noise} is not possible: choose a share of full scale from 0 to 10")
@@ -90,7 +90,7 @@ class VisionPerception:
 def add_noise(pixels: NDArray[np.uint8], scale: float, seed: int) -> NDArray[np.uint8]:
     """Return pictures (B, H, W, 3) uint8 with near-Gaussian noise of standard deviation `scale` * 255, clipped to 0..255.
 
-    A picture's noise depends on its own content and on the seed, not on the batch that it is in.
+    A picture's noise depends on its own content and on the seed, not on the rest of the batch.
     """
     flat = np.ascontiguousarray(pixels).reshape(len(pixels), math.prod(pixels.shape[1:]))
     out = np.empty_like(flat)
@@ -100,9 +100,9 @@ def add_noise(pixels: NDArray[np.uint8], scale: float, seed: int) -> NDArray[np.
 
 @allocating_kernel
 def _add_noise(pixels: Array, scale: float, seed: np.uint64, out: Array) -> None:
-    """Fill `out`: each row's key is an FNV-1a hash of its bytes, each value's noise the sum of four 16-bit draws.
+    """Fill `out`: a row's key is an FNV-1a hash of its bytes, and each value's noise is the sum of four 16-bit draws.
 
-    The sum of four uniforms is near enough to a Gaussian here; its standard deviation is 65536 / sqrt(3).
+    The sum of four uniforms is close enough to a Gaussian here; its standard deviation is 65536 / sqrt(3).
     """
     unit = scale * np.sqrt(3.0) / 65536.0
     low = np.uint64(0xFFFF)

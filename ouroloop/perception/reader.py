@@ -1,4 +1,4 @@
-"""A trained reader: pictures to boards, and the directory that it is kept in (`weights.safetensors` and `reader.json`)."""
+"""A trained reader: pictures to boards, and the directory that holds it (`weights.safetensors` and `reader.json`)."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 WEIGHTS: Final = "weights.safetensors"
 CARD: Final = "reader.json"
 CHUNK_CELLS: Final = 4096
-"""Cells that go through the network at once."""
+"""Number of cells that go through the network at once."""
 
 
 class ReaderCard(Frozen):
-    """What `reader.json` says: which game and board the weights are for, how they came about, what they reach.
+    """The contents of `reader.json`: the game and board that the weights are for, their training, and their accuracy.
 
     Args:
         exact: share of held-out boards read exactly, from clean pictures.
-        exact_augmented: the same from pictures changed as in training.
+        exact_augmented: the same for pictures altered as in training.
         sha256: of the weights file.
     """
 
@@ -58,7 +58,7 @@ class Reader:
     """Reads boards of one task and size from pictures; see `load_reader`."""
 
     def __init__(self, card: ReaderCard, sight: Sight, model: CellVit, threads: int = 1) -> None:
-        """Take a card, what pictures of the game say, a trained network, and how many chunks may be read at the same time."""
+        """Keep a card, the game's sight, a trained network, and how many chunks may be read at the same time."""
         self.card = card
         self._sight = sight
         self.cell_px = card.config.cell_px
@@ -66,7 +66,7 @@ class Reader:
         self._threads = threads
 
     def read(self, pixels: NDArray[np.uint8]) -> Reading:
-        """Return the positions in pictures.
+        """Return the positions that pictures show.
 
         Args:
             pixels: (B, size*cell_px, size*cell_px, 3) uint8.
@@ -89,8 +89,8 @@ class Reader:
     def _run(self, forward: Callable[[torch.Tensor], torch.Tensor], pixels: NDArray[np.uint8]) -> torch.Tensor:
         """Return `forward` of all pictures, in chunks that stay in the processor's cache.
 
-        Threads take whole chunks and torch itself gets one thread in each: no thread waits for another inside a layer, so
-        a busy machine costs no more than its share, and the results do not depend on the number of threads.
+        Each thread takes whole chunks and runs torch with one thread. No thread then waits for another inside a layer, so a
+        busy machine slows reading only in proportion, and the results do not depend on the number of threads.
         """
         self._check(pixels)
         chunk = max(1, CHUNK_CELLS // self.card.size**2)
@@ -107,7 +107,7 @@ class Reader:
                 return torch.cat(list(pool.map(read_chunk, parts)))
 
     def _check(self, pixels: NDArray[np.uint8]) -> None:
-        """Refuse pictures that this reader was not made for."""
+        """Refuse pictures of another shape or type than this reader takes."""
         side = self.card.size * self.cell_px
         if pixels.shape[1:] != (side, side, 3) or pixels.dtype != np.uint8:
             found = f"{pixels.dtype} {pixels.shape[1:]}"
@@ -116,7 +116,7 @@ class Reader:
 
 @contextlib.contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """Run with this many torch threads and restore the number from before."""
+    """Run with this many torch threads, then restore the previous number."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -126,7 +126,7 @@ def torch_threads(count: int) -> Iterator[None]:
 
 
 def network(sight: Sight, config: ReaderConfig) -> CellVit:
-    """Return the network of a configuration for a game's pictures, still without weights.
+    """Return the network of a configuration for a game's pictures, without weights.
 
     Raises:
         UsageError: the number of heads does not divide the width.
@@ -137,7 +137,7 @@ def network(sight: Sight, config: ReaderConfig) -> CellVit:
 
 
 def save_reader(out: Path, card: ReaderCard, weights: bytes) -> None:
-    """Write a reader's directory in one step: it is there complete, or not at all.
+    """Write a reader's directory in one step: it appears complete, or not at all.
 
     Raises:
         SurroundingsError: the disk is full, or the directory cannot be written.
@@ -148,7 +148,7 @@ def save_reader(out: Path, card: ReaderCard, weights: bytes) -> None:
             (half / CARD).write_text(card.model_dump_json(indent=1), encoding="utf-8")
     except OSError as error:
         raise SurroundingsError(
-            f"cannot write the reader {out}: {error.strerror}; free some space or name another place"
+            f"cannot write the reader {out}: {error.strerror}; free some space or choose another place"
         ) from error
 
 
@@ -158,7 +158,7 @@ def load_reader(path: Path, task: Task, threads: int = 1) -> Reader:
     Args:
         path: a directory that `train_reader` wrote.
         task: the task whose pictures will be read.
-        threads: chunks of a batch that are read at the same time.
+        threads: number of chunks of a batch that are read at the same time.
 
     Raises:
         UsageError: there is no reader, it is damaged, or it is for another task or board size.

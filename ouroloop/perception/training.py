@@ -1,8 +1,8 @@
-"""Training of the built-in reader, from scratch, on rendered positions: the picture in, each cell's class out.
+"""Training of the built-in reader, from scratch, on rendered positions: a picture in, each cell's class out.
 
-Positions come from the task, and most of them are then disturbed by random moves, so that the reader does not learn how a good
-player's positions look. The game's sight varies them further. Each step changes brightness and adds noise, which makes it
-perception instead of a lookup of eight sprites. The number of steps is fixed: a seed gives one set of weights.
+Positions come from the task, and most of them are then disturbed by random moves, so that the reader does not learn what a good
+player's positions look like. The game's sight varies them further. Each step changes brightness and adds noise; otherwise the
+reader would only look up eight sprites. The number of steps is fixed, so a seed gives one set of weights.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from ouroloop.protocols.ports import Task
 
 Progress: TypeAlias = Callable[[str, float, dict[str, float]], None]
-"""Called with a phase's name, its share done in [0, 1], and the figures of the moment."""
+"""Called with a phase's name, its share done in [0, 1], and the current figures."""
 
 HELD_OUT: Final = 2048
-"""Boards that measure the trained reader."""
+"""Held-out boards that measure the trained reader."""
 EXAMINED_AT_ONCE: Final = 64
-"""Boards per pass over the held-out ones."""
+"""Held-out boards per pass."""
 VARIANTS: Final = 4
-"""Boards made of one teacher's position."""
+"""Boards made from one teacher's position."""
 DISTURBANCE: Final = 8
 """Most random moves after a teacher's position."""
 REPORT_EVERY: Final = 20
@@ -49,14 +49,14 @@ REPORT_EVERY: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class ReaderReport:
-    """What a training came to.
+    """The result of a training.
 
     Args:
         steps: optimiser steps.
         parameters: trained numbers in the network.
         loss: mean cross-entropy per cell over the last steps, in nats.
-        exact: share of held-out boards of which board, snake and food were read exactly, from clean pictures.
-        exact_augmented: the same from pictures changed as in training.
+        exact: share of held-out boards whose board, snake and food were read exactly, from clean pictures.
+        exact_augmented: the same for pictures altered as in training.
         seconds: wall time.
     """
 
@@ -69,7 +69,7 @@ class ReaderReport:
 
 
 def train_reader(task: Task, config: ReaderConfig, seed: int, out: Path, progress: Progress) -> ReaderReport:
-    """Train a reader for a task's boards and keep it in the directory `out`.
+    """Train a reader for a task's boards and write it to the directory `out`.
 
     Raises:
         UsageError: `out` exists, or the configuration contradicts itself.
@@ -106,9 +106,9 @@ def train_reader(task: Task, config: ReaderConfig, seed: int, out: Path, progres
 
 
 def gather(task: Task, seed: int, count: int) -> Observations:
-    """Return `count` observations: teachers' positions, `VARIANTS` of each, of which all but the first moved on at random.
+    """Return `count` observations: `VARIANTS` of each teacher's position; all but the first are moved on at random.
 
-    The random moves are drawn among those that do not lose at once; where there is none, the board stays as it is.
+    The random moves are drawn from those that do not lose at once; if there is none, the board stays as it is.
     """
     rows = np.arange(count, dtype=np.int64)
     engine = task.positions(seed, -(-count // VARIANTS)).clone(rows // VARIANTS)
@@ -173,7 +173,7 @@ def _fit(
 def _exact(
     model: CellVit, task: Task, observations: Observations, config: ReaderConfig, generator: torch.Generator | None
 ) -> float:
-    """Return the share of boards read exactly, from pictures changed as in training where a generator is given."""
+    """Return the share of boards read exactly; with a generator, from pictures altered as in training."""
     sight, same = sight_of(task), 0
     model.eval()
     for start in range(0, len(observations), EXAMINED_AT_ONCE):

@@ -1,4 +1,4 @@
-"""The built-in encoder: a small vision transformer (Dosovitskiy et al. 2021) with a patch and an answer per cell."""
+"""The built-in encoder: a small vision transformer (Dosovitskiy et al. 2021) with one patch and one answer per cell."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Block(nn.Module):  # type: ignore[misc]
 
 
 class CellVit(nn.Module):  # type: ignore[misc]
-    """Patches of a board to one token per cell; a linear head gives each cell's class, the mean token is the latent."""
+    """Turns each cell's patch into a token; a linear head gives each cell's class, and the mean token is the latent."""
 
     def __init__(self, size: int, classes: int, cell_px: int, width: int, depth: int, heads: int) -> None:
-        """Build the network for `size` cells a side, drawn at `cell_px` pixels a cell, each of one of so many classes."""
+        """Build the network for `size` cells a side, drawn at `cell_px` pixels a cell, and `classes` classes of cells."""
         super().__init__()
         self.embed = nn.Linear(3 * cell_px * cell_px, width)
         self.position = nn.Parameter(torch.empty(size * size, width))
@@ -62,13 +62,13 @@ class CellVit(nn.Module):  # type: ignore[misc]
 
 
 def build(size: int, classes: int, cell_px: int, width: int, depth: int, heads: int) -> CellVit:
-    """Return a network without weights (on torch's meta device), so that building it draws no random number."""
+    """Return a network without weights (on torch's meta device); building it draws no random numbers."""
     with torch.device("meta"):
         return CellVit(size, classes, cell_px, width, depth, heads)
 
 
 def initialise(model: CellVit, generator: torch.Generator) -> CellVit:
-    """Give a network its first weights from a generator: matrices normal with variance 1/fan_in, norms one, biases zero."""
+    """Draw a network's initial weights: matrices are normal with variance 1/fan_in, norms one, biases zero."""
     model.to_empty(device="cpu")
     with torch.no_grad():
         for name, weight in model.named_parameters():

@@ -1,8 +1,8 @@
-"""What a policy's card says of its game, and the encoding that follows from it.
+"""The facts about its game on a policy's card, and the encoding that follows from them.
 
-A card names the game and the encoding, and holds the game's settings on which the prompts depend. A policy that is opened for a
-game is held against it; one that is opened by itself finds its game among the installed ones. A card may come from a stranger,
-so it never names code to import.
+A card names the game and the encoding, and holds the game's settings on which the prompts depend. A policy that is opened for
+a game is compared with it; one that is opened by itself finds its game among the installed ones. A card may come from a
+stranger, so it never names code to import.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class GameCard(BaseModel):
-    """A card of any kind of policy. Keys that the kind does not know are the game's settings."""
+    """A card of any kind of policy. Keys that the kind does not know are settings of the game."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -37,22 +37,22 @@ class GameCard(BaseModel):
         return dict(self.model_extra or {})
 
     def text(self) -> str:
-        """Return the card as JSON, the game with its settings first."""
+        """Return the card as JSON; the game and its settings come first."""
         fields = self.model_dump(mode="json")
         head = {name: fields[name] for name in ("format", "task")} | self.settings
         return json.dumps(head | fields, separators=(",", ":")) + "\n"
 
 
 def encoding_for(card: GameCard, path: Path, task: Task | None) -> Encoding:
-    """Return what the policy of a card reads.
+    """Return the encoding that a card's policy reads.
 
     Args:
         card: its card.
-        path: where the policy lies, for errors.
+        path: the policy's directory, for errors.
         task: the game that it is to play; None for the installed one that the card names.
 
     Raises:
-        UsageError: the policy is another game's or another board's, its game is not installed or has no such encoding.
+        UsageError: the policy is for another game or board, or its game is not installed or has no such encoding.
     """
     if task is None:
         task = installed_task(card.task, card.settings)

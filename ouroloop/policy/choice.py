@@ -1,7 +1,7 @@
-"""From ratings to moves: the highest logit or a sampled one, a controller in between where there is one. No torch.
+"""From ratings to moves: by the highest logit or by sampling, with a controller in between if there is one. No torch.
 
-A sampled move is the highest of the logits with Gumbel noise added (Gumbel 1954; Maddison et al. 2014, section 2), so that a
-controller that plays the highest logit samples too.
+A sampled move is the highest of the logits with Gumbel noise added (Gumbel 1954; Maddison et al. 2014, section 2). A
+controller that plays the highest logit therefore samples too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Observations
 
 Rate: TypeAlias = "Callable[[Engine, NDArray[np.int64], Observations], NDArray[np.float32]]"
-"""Games, R unfinished rows of them and what is seen there -> logits (R, A) float32."""
+"""Maps games, R unfinished rows of them and their observations to logits (R, A) float32."""
 
 WEYL: Final = np.uint64(0x9E3779B97F4A7C15)
 MIX1: Final = np.uint64(0xBF58476D1CE4E5B9)
@@ -37,11 +37,11 @@ class Sampling:
     """How moves are sampled.
 
     Args:
-        seed: other seeds draw other moves in the same games.
-        temperature: divides the logits; the smaller, the greedier.
+        seed: another seed draws other moves in the same games.
+        temperature: divides the logits; lower is greedier.
 
     Raises:
-        UsageError: a temperature that is not positive and finite.
+        UsageError: the temperature is not positive and finite.
     """
 
     seed: int
@@ -55,14 +55,14 @@ class Sampling:
             )
 
     def noisy(self, logits: NDArray[np.float32], keys: NDArray[np.uint64], step: int) -> NDArray[np.float32]:
-        """Return logits whose highest is a sampled action.
+        """Return noisy logits whose highest is a sampled action.
 
-        The noise is a function of the seed, the game and the step, whatever else is played beside it.
+        The noise depends on the seed, the game and the step, and not on what is played in parallel.
 
         Args:
             logits: (R, A) float32.
             keys: (R,) uint64, the games' seeds.
-            step: moves that the games have made.
+            step: number of moves that the games have made.
         """
         count = logits.shape[1]
         place = np.arange(step * count + 1, (step + 1) * count + 1, dtype=np.uint64)
@@ -94,7 +94,7 @@ def entropy_of(odds: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def rated_by(policy: Policy) -> Rate:
-    """Return a policy's ratings; it raises TrainingError where they are not finite."""
+    """Return a policy's ratings; it raises TrainingError if they are not finite."""
 
     def rate(engine: Engine, rows: NDArray[np.int64], observations: Observations) -> NDArray[np.float32]:
         logits = policy.logits(observations)
@@ -108,7 +108,7 @@ def rated_by(policy: Policy) -> Rate:
 
 
 def taught_by(task: Task, teacher: str) -> Rate:
-    """Return a teacher's ratings: 1 for its move, 0 for the others. Raises UsageError where the game has no teachers."""
+    """Return a teacher's ratings: 1 for its move, 0 for the others. Raises UsageError if the game has no teachers."""
     teachers = teachers_of(task)
 
     def rate(engine: Engine, rows: NDArray[np.int64], observations: Observations) -> NDArray[np.float32]:
@@ -119,7 +119,7 @@ def taught_by(task: Task, teacher: str) -> Rate:
 
 @dataclass(frozen=True, slots=True)
 class Mover:
-    """What chooses the moves, apart from the controller.
+    """Rates the actions and chooses the moves; a controller may come in between.
 
     Args:
         rate: rates the actions.
@@ -131,7 +131,7 @@ class Mover:
 
     @property
     def temperature(self) -> float:
-        """Of the sampling, 1 where there is none."""
+        """Temperature of the sampling; 1 without sampling."""
         return 1.0 if self.sampling is None else self.sampling.temperature
 
     def choose(
@@ -147,11 +147,11 @@ class Mover:
 
         Args:
             engine: the games.
-            rows: (R,) those that still run.
+            rows: (R,) the unfinished ones.
             observations: R, of these rows.
             keys: (R,) uint64, their seeds.
-            step: moves that they have made.
-            session: a controller; without one the highest logit (with its noise) is played.
+            step: number of moves that they have made.
+            session: a controller; without one, the highest logit (with its noise) is played.
 
         Returns:
             logits: (R, A) float32, without noise; actions: (R,).

@@ -1,14 +1,14 @@
 """Several processes as one training, as `accelerate launch --config_file recipes/accelerate/fsdp.yaml` starts them.
 
-Every process holds the same lessons and trains on its share of each batch. The batch of the settings is that of all processes
-together, so that a training has the same losses, to rounding, on any number of them. The main process does
-all that is not training (games, files, progress), and tells the others.
+Every process holds the same lessons and trains on its share of each batch. The batch size in the settings is that of all
+processes together, so a training has the same losses, to rounding, on any number of them. The main process does everything
+but training (games, files, progress), and tells the others.
 
-Under FSDP each process holds a piece of every weight, and under ZeRO-2 with bf16 the model is rounded: games are played and
-policies written with a `replica` of the model, whole and in its first precision, that the main process alone keeps.
+Under FSDP each process holds a piece of every weight, and under ZeRO-2 with bf16 the model is rounded. Games are therefore
+played, and policies written, with a `replica`: a whole copy of the model in its first precision, kept by the main process.
 
-`python -m accelerate.commands.launch` counts as the launcher, or anything else that sets torchrun's variables. FSDP 1 and
-ZeRO-3 are not served: they hide the weights where `refill` does not look.
+The launcher is `python -m accelerate.commands.launch` or anything else that sets torchrun's variables. FSDP 1 and ZeRO-3 are
+not supported: they hide the weights where `refill` does not look.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ Found = TypeVar("Found")
 Arguments: TypeAlias = dict[str, bool | int | str | dict[str, bool]]
 """Arguments of a trainer by name."""
 PATIENCE: Final = timedelta(hours=2)
-"""How long a process waits for another, which may be playing games for all."""
+"""How long a process waits for another, which may be playing games for all of them."""
 
 
 def processes() -> int:
-    """Return how many processes train together: 1 where no launcher has started this one."""
+    """Return how many processes train together: 1 if no launcher has started this one."""
     return int(os.environ["WORLD_SIZE"]) if "LOCAL_RANK" in os.environ else 1
 
 
 def is_main() -> bool:
-    """Tell whether this process is the one that plays, writes and reports."""
+    """Tell whether this is the process that plays, writes and reports."""
     return processes() == 1 or int(os.environ["RANK"]) == 0
 
 
 def on_cpu() -> bool:
-    """Tell whether the processes train on CPUs, for want of GPUs."""
+    """Tell whether the processes train on CPUs because there are no GPUs."""
     return not torch.cuda.is_available()
 
 
 def join_processes() -> None:
-    """Meet the other processes, where there are any: to be called before anything else that a training does.
+    """Meet the other processes, if there are any; call this before anything else in a training.
 
-    Between CPUs gloo carries everything. Two libraries have to be told: DeepSpeed 0.19, which would first compile an exchange
-    of its own, and accelerate 1.15, which takes FSDP for a matter of accelerators and would train copies instead. It is told of
-    another kind of processes once backend and device are chosen.
+    Between CPUs, gloo carries everything. Two libraries need to be told. DeepSpeed 0.19 would first compile its own
+    exchange. accelerate 1.15 believes that FSDP needs accelerators and would train copies instead; it is told that the
+    processes are of another kind once backend and device are chosen.
     """
     if processes() == 1:
         return
@@ -71,7 +71,7 @@ def join_processes() -> None:
 
 
 def arguments() -> Arguments:
-    """Return the trainer's arguments that follow from where the processes run; none for a process that trains alone."""
+    """Return the trainer's arguments that depend on where the processes run; none for a process that trains alone."""
     if processes() == 1:
         return {}
     precision = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
@@ -84,10 +84,10 @@ def arguments() -> Arguments:
 
 
 def share(batch: int) -> int:
-    """Return how much of a batch is this process's.
+    """Return this process's share of a batch.
 
     Raises:
-        UsageError: the batch cannot be shared out evenly.
+        UsageError: the batch cannot be divided evenly.
     """
     count = processes()
     if batch % count:
@@ -96,7 +96,7 @@ def share(batch: int) -> int:
 
 
 def alone(what: str) -> None:
-    """Refuse to do on several processes what is made for one.
+    """Refuse several processes for something that is made for one.
 
     Raises:
         UsageError: there are several.
@@ -106,13 +106,13 @@ def alone(what: str) -> None:
 
 
 def on_main(work: Callable[[], Found]) -> Found:
-    """Let the main process do something, and return on all processes what it found.
+    """Let the main process do something, and return its result on all processes.
 
     Args:
-        work: returns what can be pickled; all processes have to come here.
+        work: returns something that can be pickled; all processes have to call this.
 
     Raises:
-        TrainingError: on the other processes, where it raised an exception on the main one.
+        TrainingError: on the other processes, if it raised an exception on the main one.
     """
     if processes() == 1:
         return work()
@@ -121,7 +121,7 @@ def on_main(work: Callable[[], Found]) -> Found:
     if is_main():
         try:
             told[0] = work()
-        except Exception as error:  # whatever it is: the others wait, and have to hear of it
+        except Exception as error:  # of any kind: the others are waiting and must be told
             failure, told[1] = error, f"the main process failed: {error}"
     torch.distributed.broadcast_object_list(told, src=0)
     if failure is not None:
@@ -133,9 +133,9 @@ def on_main(work: Callable[[], Found]) -> Found:
 
 
 def replica(policy: LanguagePolicy) -> LanguagePolicy:
-    """Return the policy to play with and to write while `policy` is trained: itself, where one process trains alone.
+    """Return the policy to play with and to write while `policy` trains: itself, if one process trains alone.
 
-    It is to be made before the trainer splits the model. Only the main process's is ever filled.
+    Call it before the trainer splits the model. Only the main process's copy is ever filled.
     """
     if processes() == 1 or not is_main():
         return policy
@@ -145,7 +145,7 @@ def replica(policy: LanguagePolicy) -> LanguagePolicy:
 
 
 def refill(mirror: LanguagePolicy, policy: LanguagePolicy) -> None:
-    """Give a replica the present weights; all processes have to come here, since each holds a piece of them."""
+    """Fill a replica with the current weights; all processes have to call this, since each holds a piece of them."""
     if processes() == 1:
         return
     from torch.distributed.tensor import DTensor

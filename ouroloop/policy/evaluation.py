@@ -1,8 +1,7 @@
 """How well a player plays: scores with their interval, how games end, how varied the moves are, and how fast it is.
 
-Games advance together in batches of a fixed number, in the order of their seeds, and batches play beside one another on
-threads. Apart from times, the result depends on the seeds, the player and the batch size, and not on the threads. No
-torch.
+Games advance together in batches of fixed size, in the order of their seeds, and batches run in parallel on threads. Apart
+from times, the result depends on the seeds, the player and the batch size, but not on the number of threads. No torch.
 """
 
 from __future__ import annotations
@@ -31,20 +30,20 @@ if TYPE_CHECKING:
     from ouroloop.protocols.ports import Engine, Policy, Session, Task
 
 BATCH: Final = 50
-"""Games that advance together: the forward pass of so many is near its best speed, and a hundred games keep two cores busy."""
+"""Games that advance together: a forward pass of this many is near its best speed, and a hundred games keep two cores busy."""
 COUNTED_EVERY: Final = 8
-"""Steps from one count of the prompts' tokens to the next: a prompt is written once more for it."""
+"""Steps from one count of the prompts' tokens to the next, since counting writes a prompt once more."""
 ROLLED: Final = 1024
-"""Games of a teacher between two reports."""
+"""Games of a teacher between two progress reports."""
 
 OpenSession: TypeAlias = "Callable[[], Session]"
 OnBatch: TypeAlias = Callable[[int, int], None]
-"""Called with the games finished and the games asked for, from any thread, one call at a time."""
+"""Called with the number of games finished and the number asked for, from any thread, one call at a time."""
 
 
 @runtime_checkable
 class Reads(Protocol):
-    """What writes a board as tokens; a `language.LanguagePolicy` is one."""
+    """Something that writes a board as tokens; a `language.LanguagePolicy` is one."""
 
     def encode(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Return the prompts, ids (B, L) int32 and mask (B, L) bool."""
@@ -53,18 +52,18 @@ class Reads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What came of an evaluation.
+    """The result of an evaluation.
 
     Args:
         outcomes: how the games ended, in the order of the seeds.
         causes: names of the ways a game can end.
         score: mean and 95 % bootstrap interval.
-        sampling: how moves were drawn; None where the highest logit was played.
-        action_diversity: mean over the games of the entropy of the moves made in a game, in nats; None where nobody looked.
+        sampling: how moves were drawn; None if the highest logit was played.
+        action_diversity: mean over the games of the entropy of a game's moves, in nats; None if it was not measured.
         policy_entropy: mean over the decisions of the entropy of the policy's distribution, at the sampling's temperature
-            (1 where the highest logit was played), in nats; None for a player without one.
+            (1 if the highest logit was played), in nats; None for a player without one.
         tokens_per_decision: mean length of the prompts; None for a player that reads none.
-        seconds: wall time; no part of equality.
+        seconds: wall time; it is ignored in comparisons.
     """
 
     outcomes: Outcomes
@@ -134,7 +133,7 @@ def evaluate(
     threads: int = 1,
     on_batch: OnBatch | None = None,
 ) -> Evaluation:
-    """Let a player play one game per seed and say how it did.
+    """Let a player play one game per seed and return how it did.
 
     Args:
         task: the game.
@@ -143,13 +142,13 @@ def evaluate(
         sampled: draw the moves from the policy's distribution instead of playing the highest logit.
         temperature: of the sampling.
         seed: of the sampling and the bootstrap.
-        open_session: opens a controller that turns logits into moves, in a session of its own for each batch.
+        open_session: opens a controller that turns logits into moves, in a separate session for each batch.
         batch: games that advance together.
-        threads: batches that play at once.
-        on_batch: told how many games are finished.
+        threads: batches that play in parallel.
+        on_batch: called with the number of finished games.
 
     Raises:
-        UsageError: a temperature that cannot be, or an unknown teacher.
+        UsageError: the temperature is not possible, or the teacher is unknown.
         CandidateFault: the controller failed.
         TrainingError: the policy's logits are not finite.
     """
@@ -180,19 +179,19 @@ def evaluate(
 
 
 class Stopped(Exception):
-    """Another batch failed, or the user asked for the end."""
+    """Another batch failed, or the user interrupted."""
 
 
 @dataclass(slots=True)
 class Hall:
-    """What batches that play beside one another share.
+    """What parallel batches share.
 
     Args:
         mover: chooses the moves.
         open_session: opens a controller.
         reader: writes the prompts.
-        games: in all batches.
-        on_batch: told how many of them are finished.
+        games: number in all batches.
+        on_batch: called with the number of finished games.
     """
 
     mover: Mover
@@ -205,7 +204,7 @@ class Hall:
     finished: int = 0
 
     def finish(self, count: int) -> None:
-        """Count games that are finished, and tell of it."""
+        """Count finished games, and report them."""
         with self.lock:
             self.finished += count
             if self.on_batch is not None and count:
@@ -214,15 +213,15 @@ class Hall:
 
 @dataclass(slots=True)
 class Batch:
-    """Games that advance together, and what is noted of them.
+    """Games that advance together, and the record of them.
 
     Args:
-        hall: what it shares with others.
+        hall: what it shares with the other batches.
         engine: B games.
         keys: (B,) uint64, their seeds.
         moves: (B, A) int64, how often each action was played.
         entropy: of the policy's distribution, summed over the decisions.
-        prompts, tokens: prompts whose tokens were counted, and their tokens.
+        prompts, tokens: number of prompts whose tokens were counted, and of their tokens.
     """
 
     hall: Hall
@@ -249,7 +248,7 @@ class Batch:
         self.hall.finish(running)
 
     def _decide(self, observations: Observations, session: Session | None) -> NDArray[np.integer]:
-        """Choose and note the moves of the games that still run."""
+        """Choose and record the moves of the unfinished games."""
         if self.hall.stop.is_set():
             raise Stopped
         mover, reader, rows = self.hall.mover, self.hall.reader, np.flatnonzero(~self.engine.done)
@@ -266,20 +265,20 @@ class Batch:
 
 
 def play_all(batches: Sequence[Batch], threads: int) -> None:
-    """Play batches to their end, so many at once; the first failure ends them all."""
+    """Play batches to their end, `threads` at a time; the first failure ends them all."""
     with ThreadPoolExecutor(max(1, threads)) as pool:
         jobs = [pool.submit(batch.play) for batch in batches]
         try:
             for job in as_completed(jobs):
                 job.result()
-        except BaseException:  # Ctrl-C too: no batch goes on
+        except BaseException:  # Ctrl-C too: no batch continues
             batches[0].hall.stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
 def _rolled_out(task: Task, teacher: str, keys: NDArray[np.uint64], on_batch: OnBatch | None) -> Outcomes:
-    """Let a teacher play compiled; return the outcomes in order."""
+    """Let a teacher play compiled; return the outcomes in the order of the seeds."""
     done = []
     for start in range(0, len(keys), ROLLED):
         done.append(teachers_of(task).rollout(teacher, keys[start : start + ROLLED]))

@@ -1,4 +1,4 @@
-"""The port between trainings and language models: a model that reads positions, whatever its architecture and tokenizer."""
+"""The port between trainings and language models: a model that reads positions, of any architecture and tokenizer."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class LanguagePolicy(Protocol):
-    """A causal language model with its way of reading positions.
+    """A causal language model and the way it reads positions.
 
-    `snake_gpt.SnakeGPT` is the small one that is trained from scratch, with a vocabulary of its own; `bases.Base` is any other.
+    `snake_gpt.SnakeGPT` is a small one, trained from scratch with its own vocabulary; `bases.Base` is any other.
     """
 
     @property
@@ -35,7 +35,7 @@ class LanguagePolicy(Protocol):
 
     @property
     def encoding(self) -> Encoding:
-        """What it reads."""
+        """The encoding that it reads."""
         ...
 
     @property

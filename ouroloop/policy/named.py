@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 def load_policy(name: str | Path) -> Policy:
-    """Return a policy that plays: `logits(observations)` gives (B, A) float32, higher is better.
+    """Return a policy that plays: `logits(observations)` gives (B, A) float32; higher is better.
 
     Args:
-        name: of a policy that comes with the package, e.g. `snake-gpt-6x6`, or the directory of any, Snake-GPT or a base.
+        name: a policy that ships with the package, e.g. `snake-gpt-6x6`, or the directory of any policy, Snake-GPT or a base.
 
     Raises:
-        UsageError: there is neither; the message lists the shipped names. Or the directory is damaged.
+        UsageError: there is no such policy (the message lists the shipped names), or the directory is damaged.
         SurroundingsError: the policy is an adapter whose base is not on this machine.
     """
     from ouroloop.policy.bases import open_policy, player_of

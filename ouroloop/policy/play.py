@@ -1,7 +1,7 @@
-"""Games from start to end: scores for the gate and traces for the diagnosis.
+"""Games from start to end: scores for the gate, and traces for the diagnosis.
 
-Games advance together in fixed batches in the order of their seeds. The result depends on the seeds, the policy, the
-controller and the batch size (which decides the shapes that a model's arithmetic runs in), and on nothing else. No torch.
+Games advance together in fixed batches, in the order of their seeds. The result depends only on the seeds, the policy, the
+controller and the batch size (which decides the shapes in which a model computes). No torch.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ ASKED_EVERY = 8
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What a diagnosis is made of.
+    """The material of a diagnosis.
 
     Args:
         outcomes: how the games ended.
-        regret: phase of the game -> mean oracle regret per decision; phases that no game reached are absent. Without an
-            oracle all are.
-        avoidable: share of lost games whose last move the oracle would not have made; 0 where none was lost, and without an
+        regret: phase of the game -> mean oracle regret per decision; phases that no game reached are absent, as are all if
+            there is no oracle.
+        avoidable: share of lost games whose last move the oracle would not have made; 0 if none was lost, or without an
             oracle.
-        policy_influence: share of decisions (one step in `ASKED_EVERY` is looked at) that would be others if the logits were
-            negated; near 0 the controller decides by itself.
+        policy_influence: share of decisions (one step in `ASKED_EVERY` is sampled) that would change if the logits were
+            negated; near 0, the controller decides by itself.
         transcripts: the last moves of some lost games, as text.
         decisions: moves made in all games.
-        failures: F positions of the last moves of lost games, those in which a move mattered; None where there are none.
+        failures: F positions of the last moves of lost games, those in which a move mattered; None if there are none.
         failure_regret: (F, A) float32, the oracle's regret of each move in them.
     """
 
@@ -68,10 +68,10 @@ def play(
         task: the game.
         policy: rates the actions.
         seeds: (G,) uint64.
-        session: a controller that turns logits into moves; without one the highest logit is played.
+        session: a controller that turns logits into moves; without one, the highest logit is played.
         batch: games that advance together.
         perceive: replaces the observations before policy and controller see them.
-        on_batch: called with the games finished and the games asked for.
+        on_batch: called with the number of games finished and the number asked for.
 
     Returns:
         The outcomes in the order of the seeds.
@@ -103,7 +103,7 @@ def play_traced(
     depth: int = 6,
     most: int = 64,
 ) -> Trace:
-    """Play like `play`, and hold every move against the game's oracle, if it has one.
+    """Play like `play`, and compare every move with the game's oracle, if it has one.
 
     Args:
         task: the game.
@@ -112,10 +112,10 @@ def play_traced(
         session: a controller, as for `play`.
         batch: games that advance together.
         perceive: as for `play`; the oracle judges the true position all the same.
-        failures: transcripts of so many lost games, the first by seed order.
+        failures: number of transcripts of lost games, the first in seed order.
         moves: last moves that a transcript shows.
         depth: last moves of a lost game whose positions are kept as failures.
-        most: positions kept as failures, the first by seed order.
+        most: positions kept as failures, the first in seed order.
     """
     seeds = np.asarray(seeds, dtype=np.uint64)
     recorders = []
@@ -130,7 +130,7 @@ def play_traced(
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One position of a game, the move made in it and the oracle's regret of all moves: (1, A) float32."""
+    """One position of a game, the move made in it, and the oracle's regret of all moves: (1, A) float32."""
 
     seen: Observations
     action: int
@@ -154,12 +154,12 @@ class Recorder:
     tails: list[list[Moment]] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make room for one entry per game."""
+        """Allocate one entry per game."""
         self.last = np.zeros(self.engine.games, dtype=np.float32)
         self.tails = [[] for _ in range(self.engine.games)]
 
     def watch(self, engine: Engine, rows: NDArray[np.int64], actions: NDArray[np.integer]) -> None:
-        """Take down one decision of every unfinished game; a `Watch`."""
+        """Record one decision of every unfinished game; a `Watch`."""
         before = engine.clone(rows)
         oracle = self.task.oracle
         rating = np.zeros((len(rows), len(self.task.actions)), np.float32) if oracle is None else oracle.regret(before)
@@ -178,18 +178,18 @@ class Recorder:
             self.tails[row] = [*self.tails[row], moment][-kept:]
 
     def transcript(self, row: int, cause: int) -> str:
-        """Return the last moves of one game as text: each position with the move that was made in it."""
+        """Return the last moves of one game as text: each position with the move made in it."""
         shown = self.tails[row][-self.moves :]
         parts = [f"{self.task.ansi(moment.seen, 0)}\n-> {self.task.actions[moment.action]}" for moment in shown]
         return "\n".join((*parts, f"ended: {self.task.causes[cause]}"))
 
     def last_moments(self, row: int) -> list[Moment]:
-        """Return the last `depth` moments of one game in which the moves are not all as good, in order."""
+        """Return, in order, those of one game's last `depth` moments in which the moves are not all equally good."""
         return [moment for moment in self.tails[row][-self.depth :] if moment.regret.any()]
 
 
 def _trace(recorders: Sequence[Recorder], failures: int, most: int) -> Trace:
-    """Put the batches' records together."""
+    """Combine the batches' records."""
     outcomes = join_outcomes([r.engine.outcomes() for r in recorders])
     lost = ~outcomes.won
     last = np.concatenate([r.last for r in recorders])
@@ -217,7 +217,7 @@ def estimate(
 
     Args:
         values: (N,) numbers, at least one.
-        generator: the randomness of the resampling.
+        generator: randomness of the resampling.
         level: coverage.
         resamples: bootstrap samples.
     """

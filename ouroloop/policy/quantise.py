@@ -1,8 +1,7 @@
-"""What fewer bits cost a policy and what they gain: the same policy in several precisions, on the same games and positions.
+"""What fewer bits cost a policy and what they save: one policy in several precisions, on the same games and positions.
 
-All are played by `HfPolicy`, so that only the weights differ. An adapter stays in its own precision on the quantised
-base (QLoRA, Dettmers et al. 2023). Snake-GPT's linear layers are quantised like any other model's; its embedding is
-not.
+`HfPolicy` plays all of them, so that only the weights differ. An adapter stays in its own precision on the quantised base
+(QLoRA, Dettmers et al. 2023). Snake-GPT's linear layers are quantised like those of any other model; its embedding is not.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 Precision: TypeAlias = Literal["fp32", "bf16", "int8", "nf4"]
 PRECISIONS: Final[tuple[Precision, ...]] = ("fp32", "bf16", "int8", "nf4")
 BATCH: Final = 64
-"""Positions that are decided together, as many as `play` plays games."""
+"""Positions that are decided together: the number of games that `play` plays together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +45,11 @@ class Row:
     """A policy in one precision.
 
     Args:
-        precision: of its weights; those that are not quantised are in bfloat16 where that is fast, else in float32.
-        megabytes: of weights in memory (10^6 bytes), scales and adapter included.
+        precision: of its weights; those that are not quantised are in bfloat16 if that is fast, else in float32.
+        megabytes: size of the weights in memory (10^6 bytes), including scales and adapter.
         score: mean foods eaten, with a bootstrap interval.
-        decisions_per_s: moves decided in a second, prompts written and read included, without the games' own time.
-        agreement: share of the positions in which it makes the move that the first row's policy makes.
+        decisions_per_s: moves decided per second, including writing and reading prompts, without the games' own time.
+        agreement: share of the positions in which it makes the same move as the first row's policy.
         deviation: mean absolute difference of its action logits from the first row's.
     """
 
@@ -74,22 +73,22 @@ def compare(
     base: str = "",
     progress: Progress = silent,
 ) -> tuple[Row, ...]:
-    """Return what a policy is worth in several precisions, each compared with the first.
+    """Return how well and how fast a policy plays in several precisions, each compared with the first.
 
     Args:
         policy_dir: of Snake-GPT or a base.
         task: the game.
-        games: played in each precision, the same ones.
-        precisions: which, at least one.
-        positions: on which moves are compared and time is taken.
+        games: number played in each precision, the same ones.
+        precisions: the precisions, at least one.
+        positions: number of positions for comparing moves and taking time.
         seed: of games and positions.
         device: where the models go.
-        base: where the base of an adapter lies, if not where it was.
-        progress: told after each precision, with its figures.
+        base: where an adapter's base is, if it has moved.
+        progress: called after each precision, with its figures.
 
     Raises:
         UsageError: see `open_policy`.
-        SurroundingsError: the base, or bitsandbytes, is not there.
+        SurroundingsError: the base is not on this machine, or bitsandbytes is not installed.
     """
     seeds = np.array(game_seeds(seed, "watch", 0, games), dtype=np.uint64)
     seen = task.positions(seed, positions).observations()
@@ -97,7 +96,7 @@ def compare(
     wanted: NDArray[np.float32] | None = None
     for precision in precisions:
         policy = in_precision(policy_dir, task, precision, device=device, base=base)
-        size = megabytes(policy.model)  # before the first forward pass, in which some kernels lay weights out anew
+        size = megabytes(policy.model)  # before the first forward pass, in which some kernels rearrange weights
         player = HfPolicy(policy)
         logits, rate = timed(player, seen)
         wanted = logits if wanted is None else wanted
@@ -109,11 +108,11 @@ def compare(
 
 
 def in_precision(path: Path, task: Task, precision: Precision, *, device: str = "cpu", base: str = "") -> LanguagePolicy:
-    """Return a policy directory's policy in a precision, to play and not to train.
+    """Return a policy directory's policy in a precision, for playing but not for training.
 
     Raises:
         UsageError: see `open_policy`.
-        SurroundingsError: the base, or bitsandbytes, is not there.
+        SurroundingsError: the base is not on this machine, or bitsandbytes is not installed.
     """
     held: Quantisation = "none" if precision in ("fp32", "bf16") else precision  # type: ignore[assignment]
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}.get(precision) or fast_dtype(device)
@@ -126,14 +125,14 @@ def in_precision(path: Path, task: Task, precision: Precision, *, device: str = 
 
 
 def megabytes(model: Any) -> float:
-    """Return the size of a model's weights in memory, in 10^6 bytes; what is shared counts once."""
+    """Return the size of a model's weights in memory, in 10^6 bytes; shared weights count once."""
     tensors = [part for part in model.state_dict().values() if isinstance(part, torch.Tensor)]
     sizes: dict[int, int] = {part.data_ptr(): part.numel() * part.element_size() for part in tensors}
     return sum(sizes.values()) / 1e6
 
 
 def timed(player: HfPolicy, seen: Observations) -> tuple[NDArray[np.float32], float]:
-    """Return a player's logits in some positions, and how many it decides a second."""
+    """Return a player's logits in some positions, and how many positions it decides per second."""
     parts = [seen.take(np.arange(start, min(start + BATCH, len(seen)))) for start in range(0, len(seen), BATCH)]
     player.logits(parts[0])
     begun = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What a training leaves behind beside the weights, and how it tells of its progress."""
+"""The report that a training leaves beside the weights, and its progress callback."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Alarm:
     """One alarm, at its first step.
 
     Args:
-        name: which one.
+        name: which alarm.
         step: optimizer steps made.
-        value: what was found.
-        bound: what it was held against.
+        value: the value found.
+        bound: the limit it was compared with.
         meaning: one line on what that says about the training.
         severity: whether it stopped the training.
     """
@@ -61,11 +61,11 @@ class TrainingReport:
         steps: optimizer steps made.
         loss: the loss of each step.
         health: monitors over the last tenth of the steps (SFT: `accuracy`, `entropy`, `grad_norm`; GRPO: `grpo.FIGURES`, the
-            `gain` of the reward, and what the last check of held-out games said).
+            `gain` of the reward, and the results of the last check of held-out games).
         curve: points of the learning curve: steps made, mean score of the policy alone.
-        seconds: wall time; no part of equality, and to be left out of every hash.
+        seconds: wall time; it is ignored in comparisons, and must be left out of every hash.
         alarms: those that rang, in order.
-        stopped: what ended the training before its time, as one line; the weights are then the last good ones.
+        stopped: why the training ended early, as one line; the weights are then the last good ones.
     """
 
     steps: int
@@ -86,7 +86,7 @@ class ScoreDocument(TypedDict):
 
 
 class EvaluationDocument(TypedDict):
-    """What `eval --json` prints; fields may be added, none is ever renamed. See `evaluation.Evaluation`."""
+    """What `eval --json` prints; fields may be added, but none is ever renamed. See `evaluation.Evaluation`."""
 
     games: int
     score: ScoreDocument
@@ -107,4 +107,4 @@ class EvaluationDocument(TypedDict):
 
 
 def silent(stage: str, progress: float, figures: dict[str, float]) -> None:
-    """Be a `Progress` that says nothing."""
+    """A `Progress` that says nothing."""

@@ -1,4 +1,4 @@
-"""What a recipe says of a policy's model, whatever trains it; no torch."""
+"""A recipe's settings of a policy's model, whatever trains it; no torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 from ouroloop.protocols.records import Frozen
 
 Quantisation: TypeAlias = Literal["none", "int8", "nf4"]
-"""How the linear layers keep their weights: as they are, in 8 bits (Dettmers et al. 2022), or in 4-bit NormalFloat."""
+"""How the linear layers store their weights: unchanged, in 8 bits (Dettmers et al. 2022), or in 4-bit NormalFloat."""
 
 
 class Shape(Frozen):
@@ -24,8 +24,8 @@ class Shape(Frozen):
 class LoraSettings(Frozen):
     """An adapter: the weights W of the chosen layers become W + (alpha / rank) B A; B is 0 at the start.
 
-    `alpha` is twice the rank unless it is given. `targets` is PEFT's `all-linear` (every linear layer but the output), or the
-    ends of layers' names.
+    `alpha` is twice the rank unless it is given. `targets` is PEFT's `all-linear` (every linear layer but the output), or a
+    list of suffixes of layer names.
     """
 
     rank: int = Field(default=16, ge=1, le=512)

@@ -1,4 +1,4 @@
-"""Policies by name: those that lie in the package, in `shipped/NAME/`, and any other by its directory."""
+"""Policies by name: those in the package, in `shipped/NAME/`, and any other by its directory."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Final
 from ouroloop.protocols.errors import UsageError
 
 MARK: Final = "config.json"
-"""What every policy directory holds."""
+"""A file that every policy directory has."""
 
 
 def shelf() -> Path:
-    """Return the folder of the policies that come with the package."""
+    """Return the folder of the policies that ship with the package."""
     return Path(str(resources.files("ouroloop.policy"))) / "shipped"
 
 
 def shipped_policies() -> tuple[str, ...]:
-    """Return the names of the policies that come with the package."""
+    """Return the names of the policies that ship with the package."""
     return tuple(sorted(mark.parent.name for mark in shelf().glob(f"*/{MARK}")))
 
 
@@ -27,7 +27,7 @@ def find_policy(name_or_dir: str) -> Path:
     """Return the directory of a policy.
 
     Args:
-        name_or_dir: a name of `shipped_policies`, or else a directory; `./NAME` is the directory where both exist.
+        name_or_dir: a name of `shipped_policies`, or else a directory; `./NAME` means the directory if both exist.
 
     Raises:
         UsageError: there is neither; the message lists the shipped names, the nearest first.

@@ -1,4 +1,4 @@
-"""TRL's `SFTTrainer` on slots: a row's number determines its example at the moment it is trained on.
+"""TRL's `SFTTrainer` on slots: a row's number determines its example when it is trained on.
 
 An interrupted training therefore resumes from its last checkpoint to the same weights, and positions that a student
 reaches while it trains can join. A batch goes through the model in as many pieces as memory requires, with the same
@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 
 
 class SlotTrainer(SFTTrainer):  # type: ignore[misc]  # trl's classes are untyped
-    """`SFTTrainer` whose rows are slots; a subclass says in `slot_loss` what they stand for.
+    """`SFTTrainer` whose rows are slots; a subclass defines in `slot_loss` what they stand for.
 
-    `pieces` says in how many pieces a batch goes through the model, one after the other.
+    `pieces` is the number of pieces in which a batch goes through the model, one after the other.
     """
 
     policy: LanguagePolicy
@@ -46,16 +46,16 @@ class SlotTrainer(SFTTrainer):  # type: ignore[misc]  # trl's classes are untype
     def compute_loss(
         self, model: torch.nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Return the loss of a piece of a batch, times the `share` of the batch that it is."""
+        """Return the loss of a piece of a batch, weighted by its `share` of the batch."""
         loss, logits = self.slot_loss(model, inputs["slot"])
         loss = loss * inputs.get("share", 1.0)
         return (loss, {"logits": logits}) if return_outputs else loss
 
     def training_step(self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
-        """Return a batch's loss, its gradient computed; in twice as many pieces, as often as need be, where memory runs out.
+        """Return a batch's loss, with its gradient computed; if memory runs out, double the pieces as often as necessary.
 
         Raises:
-            SurroundingsError: not even one slot fits, or several processes train together, whose pieces must be the same.
+            SurroundingsError: not even one slot fits, or several processes train together and must use the same pieces.
         """
         slots, before = inputs["slot"], self.pieces
         while (loss := self._in_pieces(model, slots)) is None:
@@ -66,12 +66,12 @@ class SlotTrainer(SFTTrainer):  # type: ignore[misc]  # trl's classes are untype
         return loss
 
     def _in_pieces(self, model: torch.nn.Module, slots: torch.Tensor) -> torch.Tensor | None:
-        """Return a batch's loss, or None where there was no memory for its pieces."""
+        """Return a batch's loss, or None if memory did not suffice for its pieces."""
         parts = slots.chunk(min(self.pieces, len(slots)))
         step = super().training_step
         try:
             return torch.stack([step(model, {"slot": part, "share": len(part) / len(slots)}) for part in parts]).sum()
-        except (MemoryError, RuntimeError) as error:  # torch's own OutOfMemoryError is one of the latter
+        except (MemoryError, RuntimeError) as error:  # torch's own OutOfMemoryError is a RuntimeError
             if not out_of_memory(error):
                 raise
             if processes() > 1 or len(parts) == len(slots):
@@ -98,11 +98,11 @@ def slot_trainer(
     device: str = "cpu",
     **arguments: Any,
 ) -> Trainer:
-    """Return a trainer of a policy, whose rows are slots.
+    """Return a trainer of a policy whose rows are slots.
 
     Args:
         kind: its class.
-        policy: its model is trained in place, as far as its weights ask for gradients.
+        policy: its model is trained in place; only weights that require gradients change.
         folder: for checkpoints.
         steps: of the optimizer.
         batch: slots per step, of all processes together.

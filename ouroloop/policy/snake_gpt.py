@@ -1,8 +1,8 @@
 """Snake-GPT: a plain Hugging Face Llama of under a million parameters, and its directory on disk.
 
-A policy directory holds `model.safetensors`, `config.json`, the tokenizer and `snake_gpt.json`, which says for which game
-and settings it was trained (`card`). `AutoModelForCausalLM` and `AutoTokenizer` load it like any other checkpoint. Snake
-gave the model its name; it plays any game that has an encoding.
+A policy directory holds `model.safetensors`, `config.json`, the tokenizer and `snake_gpt.json`, which says for which game and
+settings it was trained (`card`). `AutoModelForCausalLM` and `AutoTokenizer` load it like any other checkpoint. The model is
+named after Snake, but it plays any game that has an encoding.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CARD = "snake_gpt.json"
 
 
 class Card(GameCard):
-    """What `snake_gpt.json` says."""
+    """The contents of `snake_gpt.json`."""
 
     format: Literal[2] = 2
 
@@ -57,7 +57,7 @@ class SnakeGPT:
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerFast:
-        """The tokenizer of its prompts, made anew."""
+        """The tokenizer of its prompts, created anew."""
         return build_tokenizer(self.encoding)
 
     @property
@@ -87,7 +87,7 @@ def threads(count: int) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers, TRL and accelerate from writing to the console; their settings are restored after it."""
+    """Keep transformers, TRL and accelerate from writing to the console; their settings are restored afterwards."""
     names = ("transformers", "trl", "accelerate", "datasets")
     levels = {name: logging.getLogger(name).level for name in names}
     bars = transformers_logging.is_progress_bar_enabled()
@@ -96,7 +96,7 @@ def quiet() -> Iterator[None]:
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            # What is left are deprecations inside transformers, and TRL's note that rollout functions are experimental.
+            # The rest are deprecations inside transformers, and TRL's note that rollout functions are experimental.
             warnings.simplefilter("ignore")
             yield
     finally:
@@ -113,12 +113,12 @@ def create(task: Task, shape: Shape, seed: int, encoding: str = "", device: str 
         task: the game.
         shape: width and depth.
         seed: decides the weights.
-        encoding: what it reads; the game's first by default.
+        encoding: the encoding that it reads; the game's first by default.
         device: where the model goes.
 
     Raises:
-        UsageError: an encoding that does not exist or does not cover the game's settings.
-        SurroundingsError: no such device.
+        UsageError: the encoding does not exist or does not cover the game's settings.
+        SurroundingsError: there is no such device.
     """
     check_device(device)
     words = encoding_of(task, encoding)
@@ -141,17 +141,17 @@ def create(task: Task, shape: Shape, seed: int, encoding: str = "", device: str 
 
 
 def check_device(device: str) -> None:
-    """Refuse a device that is not there.
+    """Refuse a device that does not exist.
 
     Raises:
-        SurroundingsError: `cuda`, and torch finds no GPU.
+        SurroundingsError: the device is `cuda`, but torch finds no GPU.
     """
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise SurroundingsError(f'the device is to be "{device}", and torch finds no GPU: set device = "cpu"')
+        raise SurroundingsError(f'the device is set to "{device}", but torch finds no GPU: set device = "cpu"')
 
 
 def save(policy: SnakeGPT, out: Path) -> None:
-    """Write the policy directory; it appears whole or not at all, and replaces an older one."""
+    """Write the policy directory; it appears complete or not at all, and replaces an older one."""
     with whole_directory(out) as folder, quiet():
         policy.model.save_pretrained(folder)
         build_tokenizer(policy.encoding).save_pretrained(folder)
@@ -160,16 +160,16 @@ def save(policy: SnakeGPT, out: Path) -> None:
 
 
 def load(path: Path, *, task: Task | None = None, device: str = "cpu") -> SnakeGPT:
-    """Return the policy that a directory holds.
+    """Return the policy in a directory.
 
     Args:
         path: the policy directory.
-        task: the game that it is to play; the installed one that its card names by default.
+        task: the game that it is to play; by default the installed one that its card names.
         device: where the model goes.
 
     Raises:
-        UsageError: no policy lies there, or it is another game's, another board's, or of another vocabulary.
-        SurroundingsError: no such device.
+        UsageError: there is no policy, or it belongs to another game, board or vocabulary.
+        SurroundingsError: there is no such device.
     """
     check_device(device)
     try:

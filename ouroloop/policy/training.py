@@ -1,4 +1,4 @@
-"""What all trainings on TRL share: their quiet arguments, the record of their figures, and where their checkpoints lie."""
+"""What all trainings on TRL share: their quiet arguments, the record of their figures, and the folder of checkpoints."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ RECORD = "record.json"
 
 
 class Workplace:
-    """A folder for a training's checkpoints, beside what it makes.
+    """A folder for a training's checkpoints, beside its result.
 
-    It goes when the training is done, or at once where it failed without a checkpoint to go on from.
+    It is removed when the training is done, or as soon as it fails without a checkpoint from which to resume.
 
     Args:
         out: the policy directory that the training makes.
@@ -36,10 +36,10 @@ class Workplace:
         self.stamp = f"{config} {seed}\n"
 
     def __enter__(self) -> Workplace:
-        """Make the folder, or take over that of the same training.
+        """Create the folder, or take over that of the same training.
 
         Raises:
-            UsageError: it is another training's.
+            UsageError: it belongs to another training.
         """
         on_main(self._open)
         return self
@@ -52,7 +52,7 @@ class Workplace:
         stamp.write_text(self.stamp)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Leave nothing behind that cannot be gone on from."""
+        """Remove the folder if there is nothing to resume from."""
         if is_main() and self.last() is None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -61,7 +61,7 @@ class Workplace:
         return get_last_checkpoint(str(self.folder)) if self.folder.is_dir() else None
 
     def good(self, broken: int) -> Path | None:
-        """Return the newest checkpoint from which a step was made in good order, before the step that broke."""
+        """Return the newest checkpoint, before the step that broke, from which a step has succeeded."""
         steps = [int(path.name.split("-")[1]) for path in self.folder.glob("checkpoint-*")]
         found = [step for step in steps if step < broken - 1]
         return self.folder / f"checkpoint-{max(found)}" if found else None
@@ -73,17 +73,17 @@ class Workplace:
 
 
 class Record(TrainerCallback):  # type: ignore[misc]  # transformers' classes are untyped
-    """Keeps each step's figures, tells of the progress, and stops a training whose loss is not finite."""
+    """Keeps each step's figures, reports progress, and stops a training whose loss is not finite."""
 
     def __init__(self, stage: str, progress: Progress, names: dict[str, str]) -> None:
-        """Take the trainer's names of the figures to keep: ours -> the trainer's."""
+        """Keep the mapping of our names of figures to the trainer's."""
         self.stage, self.progress, self.names = stage, progress, names
         self.loss: list[float] = []
         self.rows: list[dict[str, float]] = []
         self.curve: list[tuple[int, float]] = []
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
-        """Take down one step."""
+        """Record one step."""
         if not logs or "loss" not in logs:
             return
         self.loss.append(float(logs["loss"]))
@@ -94,32 +94,32 @@ class Record(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
         self.progress(self.stage, state.global_step / state.max_steps, {"loss": self.loss[-1], **self.rows[-1]})
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Keep the record with the weights."""
+        """Save the record with the weights."""
         if not is_main():
             return
         kept = {"loss": self.loss, "rows": self.rows, "curve": self.curve}
         (Path(args.output_dir) / f"checkpoint-{state.global_step}" / RECORD).write_text(json.dumps(kept))
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Take up the record of the checkpoint that the training goes on from."""
+        """Load the record of the checkpoint from which the training resumes."""
         path = Path(args.output_dir) / f"checkpoint-{state.global_step}" / RECORD
         if path.is_file():
             kept = json.loads(path.read_text())
             self.loss, self.rows, self.curve = kept["loss"], kept["rows"], [(step, score) for step, score in kept["curve"]]
 
     def report(self, seconds: float, **extra: float) -> TrainingReport:
-        """Return the report, the figures averaged over the last tenth of the steps."""
+        """Return the report, with figures averaged over the last tenth of the steps."""
         last = self.rows[-max(1, len(self.rows) // 10) :]
         health = {name: float(np.mean([row[name] for row in last if name in row] or [0.0])) for name in self.names}
         return TrainingReport(len(self.loss), tuple(self.loss), health | extra, tuple(self.curve), seconds)
 
 
 def plain_arguments(checkpoint: int = 0, device: str = "cpu") -> Arguments:
-    """Return the trainer's arguments that every training here shares: no console, no reports.
+    """Return the trainer's arguments that all trainings here share: no console, no reports.
 
     Args:
-        checkpoint: steps between checkpoints, of which the newest two stay; 0 for none.
-        device: `cpu` or `cuda`, where no launcher has started this process, which would decide.
+        checkpoint: steps between checkpoints, of which the newest two are kept; 0 for none.
+        device: `cpu` or `cuda`; a launcher that started this process decides instead.
     """
     shared: Arguments = {
         "use_cpu": device == "cpu",
@@ -127,13 +127,13 @@ def plain_arguments(checkpoint: int = 0, device: str = "cpu") -> Arguments:
         "report_to": "none",
         "save_strategy": "steps" if checkpoint else "no",
         "save_steps": checkpoint or 500,
-        "save_total_limit": 2,  # the newest is known to be good once a step was made from it
+        "save_total_limit": 2,  # the newest is known to be good only after a step from it
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
         "disable_tqdm": True,
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": False,
-        "gradient_checkpointing": False,  # TRL turns it on, which computes every layer twice
+        "gradient_checkpointing": False,  # TRL's default is on, which computes every layer twice
         "remove_unused_columns": False,
         "full_determinism": False,
     }

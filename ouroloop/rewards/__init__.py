@@ -1,1 +1,1 @@
-"""Rewards as data: the spec language, and the screen that a spec passes before anything is trained on it."""
+"""Rewards as data: the language of specs, and the screen that a spec must pass before training uses it."""

@@ -2,11 +2,11 @@
 
 Grammar: numbers, feature names, `+ - * /`, unary `-`, one comparison (`< <= > >= == !=`, as 0 or 1), and the functions
 `min max` (two or more), `abs sqrt exp log1p tanh` (one), `clip(x, low, high)`, `where(condition, a, b)`.
-There is no power, no attribute, no subscript, no string, no name other than a feature.
+There are no powers, attributes, subscripts or strings, and no names other than features.
 
-Every operation is total, so that a spec which passed the screen cannot stop a training run: a/b is 0 where |b| < 1e-6,
-`exp` takes at most 20, `sqrt` of a negative number and `log1p` at or below -1 are 0, and values stay within +-1e9.
-With `strict=True` the last three give NaN instead: the screen uses it to tell an author that a term leaves its domain.
+Every operation is total, so a spec that passed the screen cannot stop a training: a/b is 0 if |b| < 1e-6, `exp` takes at most
+20, `sqrt` of a negative number and `log1p` at or below -1 are 0, and values stay within +-1e9. With `strict=True` the last
+three give NaN instead, so that the screen can tell an author that a term leaves its domain.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ARITY["where"] = (3, 3)
 
 
 def read_expression(text: str) -> ast.expr:
-    """Return the tree of an expression, checked against the grammar (not against any feature names).
+    """Return the tree of an expression, checked against the grammar (but not against feature names).
 
     Raises:
         CandidateFault: layer `schema`; the reason names the construct.
@@ -62,10 +62,10 @@ def compile_expression(tree: ast.expr, columns: Mapping[str, int], *, strict: bo
     Args:
         tree: from `read_expression`.
         columns: feature name -> column in the last axis.
-        strict: give NaN where an operation leaves its domain.
+        strict: give NaN if an operation leaves its domain.
 
     Raises:
-        CandidateFault: layer `schema`, for a name that is no feature; the reason gives the nearest one.
+        CandidateFault: layer `schema`, for a name that is not a feature; the reason gives the nearest one.
     """
     fault = math.nan if strict else 0.0
 
@@ -86,7 +86,7 @@ def _is_callee(node: ast.AST) -> bool:
 
 
 def _check(node: ast.expr, depth: int) -> None:
-    """Refuse whatever the grammar does not name, at any depth."""
+    """Refuse any construct outside the grammar, at any depth."""
     if depth > MAX_DEPTH:
         raise CandidateFault("schema", f"expression is nested deeper than {MAX_DEPTH}")
     match node:

@@ -1,4 +1,4 @@
-"""Whether a reward pays for circling, or for what has nothing to do with progress."""
+"""Whether a reward pays for circling, or for behaviour unrelated to progress."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ouroloop.rewards.recorded import Recorded, RewardLimits
 
 
 def progress_column(recorded: Recorded) -> int | None:
-    """Return the column of the 0-or-1 feature whose count per episode explains utility best, None where none does (0.8)."""
+    """Return the column of the 0-or-1 feature whose count per episode explains utility best; None if none reaches 0.8."""
     best, column = 0.8, None
     for index in range(recorded.features.shape[1]):
         values = recorded.features[:, index].astype(np.float64)
@@ -22,14 +22,14 @@ def progress_column(recorded: Recorded) -> int | None:
 
 
 def circling_pay(reward: NDArray[np.float64], features: NDArray[np.float32], span: NDArray[np.int64]) -> tuple[float, int]:
-    """Return the mean reward per step between consecutive alike moments of a span, and how many such pairs there were.
+    """Return the mean reward per step between consecutive alike moments of a span, and the number of such pairs.
 
     Args:
         reward: (N,), in order of time within each span.
-        features: (N, F). Columns that only ever grow within a span (a clock) do not count towards likeness.
-        span: (N,), growing.
+        features: (N, F). Columns that only grow within a span (a clock) do not count towards likeness.
+        span: (N,), ascending.
     """
-    # A span's last transition is an event that may set a clock back.
+    # A span's last transition is an event that may reset a clock.
     inner = np.append(span[1:] == span[:-1], False)
     change = np.diff(features, axis=0)[inner[1:] & inner[:-1]]
     clock = (change >= 0).all(axis=0) & (change > 0).any(axis=0)
@@ -44,7 +44,7 @@ def circling_pay(reward: NDArray[np.float64], features: NDArray[np.float32], spa
 
 
 def check_gameable(reward: NDArray[np.float64], recorded: Recorded, limits: RewardLimits) -> None:
-    """Refuse a reward without signal, and one that can be gamed: by circling, by dying, or away from progress."""
+    """Refuse a reward without signal, and one that can be gamed: by circling, by losing, or against progress."""
     if reward.std() < 1e-6:
         raise CandidateFault("gameable", f"reward is {reward.mean():.3g} on every recorded transition: no signal")
     order = np.argsort(recorded.episode, kind="stable")
@@ -74,7 +74,7 @@ def _check_circling(
 
 
 def _check_ends(reward: NDArray[np.float64], lost: NDArray[np.bool_], won: NDArray[np.bool_], limits: RewardLimits) -> None:
-    """Compare last moves of episodes (`lost`), and spans that end in progress (`won`), with the rest."""
+    """Compare the last moves of lost episodes (`lost`), and spans that end in progress (`won`), with the rest."""
     spread = float(reward.std())
     usual = float(reward[~lost].mean()) if (~lost).any() else 0.0
     end = float(reward[lost].mean()) if lost.any() else 0.0
@@ -96,5 +96,5 @@ def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def percent(mask: NDArray[np.bool_]) -> str:
-    """Return the share of true entries, as text."""
+    """Return the share of true entries as text."""
     return f"{100 * float(mask.mean()):.1f} %"

@@ -1,7 +1,7 @@
 """Reward specs: read from text, compiled to a vectorised function, measured for complexity.
 
 A spec is data (`records.RewardSpec`): `r_spec = sum(weight * clip(expr, -clip, clip))` over a transition's features.
-A role wrote the text, so nothing about it is trusted.
+A model wrote the text, so none of it is trusted.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ FENCE = re.compile(r"```[a-zA-Z]*[ \t]*\n(.*?)```", re.DOTALL)
 
 
 def parse(text: str) -> RewardSpec:
-    """Return the spec that a text holds, bare or in one fenced block; expressions are checked for grammar.
+    """Return the spec that a text contains, bare or in one fenced block; expressions are checked against the grammar.
 
     Raises:
-        CandidateFault: layer `schema`: too long, not one JSON object, duplicate or unknown keys, NaN, more than 16 terms,
-            two terms of one name, an expression outside the language.
+        CandidateFault: layer `schema`: the text is too long or not one JSON object, has duplicate or unknown keys, NaN or
+            more than 16 terms, two terms share a name, or an expression is outside the language.
     """
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise CandidateFault("schema", f"spec is {len(text.encode(errors='replace'))} bytes, at most {MAX_BYTES} are allowed")
@@ -58,7 +58,7 @@ def compile_spec(spec: RewardSpec, features: Iterable[str], *, strict: bool = Fa
     Args:
         spec: what `parse` returned.
         features: names of the F columns, in order.
-        strict: give NaN where an expression leaves its domain (see `expression`).
+        strict: give NaN if an expression leaves its domain (see `expression`).
 
     Raises:
         CandidateFault: layer `schema`, for an unknown feature.

@@ -1,4 +1,4 @@
-"""What the operators and functions of an expression compute, on whole columns at once."""
+"""The operators and functions of an expression, computed on whole columns at once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COMPARE: Mapping[type[ast.cmpop], Callable[[Array, Array], NDArray[np.bool_]]] =
 
 
 def constant(value: float) -> Evaluate:
-    """Return a function that gives one number on every row."""
+    """Return a function that gives the same number on every row."""
     return lambda x: np.full(x.shape[:-1], value)
 
 
@@ -40,12 +40,12 @@ def column(name: str, columns: Mapping[str, int]) -> Evaluate:
 
 
 def within(value: Array, strict: bool) -> Array:
-    """Keep a result within +-LIMIT, or say NaN where it is not (strict)."""
+    """Clamp a result to +-LIMIT; if strict, replace values outside by NaN."""
     return np.where(np.abs(value) <= LIMIT, value, np.nan) if strict else np.clip(value, -LIMIT, LIMIT)
 
 
 def operation(node: ast.expr, fault: float) -> Callable[..., Array]:
-    """Return what a checked node computes from its operands; outside its domain it gives `fault`."""
+    """Return the operation of a checked node as a function of its operands; outside its domain it gives `fault`."""
     match node:
         case ast.UnaryOp():
             return np.negative

@@ -1,4 +1,4 @@
-"""What the screen of rewards is given: recorded games, and its limits."""
+"""The input of the reward screen: recorded games, and its limits."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Recorded:
     """Transitions of E real episodes.
 
     Args:
-        features: (N, F) float32, columns in the task's order; the transitions of an episode stand in order of time, those of
-            different episodes may be mixed. Play that explores shows more: nobody can stall who never wastes a move.
+        features: (N, F) float32, columns in the task's order. The transitions of an episode are in order of time; those of
+            different episodes may be mixed. Exploring play shows more: a player that never wastes a move never stalls.
         episode: (N,) int64 in 0..E-1.
         utility: (E,) float64 in [0, 1].
         steps: (E,) int64, moves made.
@@ -28,16 +28,16 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardLimits:
-    """Where the layers draw their lines.
+    """The limits of the layers.
 
     Args:
         bound: largest |r_spec| per step that the clips may allow.
-        saturated: largest share of transitions on which a term may lie beyond its clip.
+        saturated: largest share of transitions on which a term may exceed its clip.
         nodes: largest complexity.
-        circling: largest pay per step of going round in circles, as a share of the mean absolute reward.
-        returns: alike moments below which the circles tell nothing; an always positive reward is refused then.
-        losing: how many standard deviations above the others the pay of a lost episode's last move may be.
-        against: how many standard deviations the pay per move may be lower in spans that end in progress.
+        circling: largest reward per step of going in circles, as a share of the mean absolute reward.
+        returns: with fewer alike moments than this, circles prove nothing; an always positive reward is refused then.
+        losing: how many standard deviations the reward of a lost episode's last move may exceed that of other moves.
+        against: how many standard deviations the reward per move may be lower in spans that end in progress.
     """
 
     bound: float = 20.0

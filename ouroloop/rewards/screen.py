@@ -1,14 +1,14 @@
 """The layers that a reward spec passes before training: schema, finite, bounded, complexity, gameable.
 
-All of them look at recorded transitions of real episodes, none at the spec's text beyond its grammar. The last one asks
-what a learner would be paid for. Episodes are cut into spans at every progress event, and three kinds of pay are refused:
+All of them look at recorded transitions of real episodes, and none at the spec's text beyond its grammar. The last one asks
+what a learner would be paid for. Every progress event ends a span of its episode. Three kinds of pay are refused:
 
-- pay for going round in circles: what the reward sums to between two moments of a span that look alike. A difference of
-  potentials sums to 0 there (Ng, Harada, Russell 1999), a bonus for living on does not;
-- pay for losing: more on the last move of an episode than on any usual one;
-- pay against progress: less, per move, in spans that end in progress than in those that do not.
+- pay for going in circles: the sum of the reward between two moments of a span that look alike. A difference of potentials
+  sums to 0 there (Ng, Harada, Russell 1999), but a bonus for living on does not;
+- pay for losing: more on the last move of an episode than on a usual move;
+- pay against progress: less per move in spans that end in progress than in those that do not.
 
-The progress event is found in the data: the 0-or-1 feature whose count explains utility best.
+The data reveal the progress event: it is the 0-or-1 feature whose count explains utility best.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ DEFAULT_LIMITS = RewardLimits()
 
 
 def screen_spec(spec: RewardSpec, features: Iterable[str], recorded: Recorded, limits: RewardLimits = DEFAULT_LIMITS) -> None:
-    """Pass, or raise.
+    """Pass silently, or raise.
 
     Raises:
         CandidateFault: layer `schema`, `finite`, `bounded`, `complexity` or `gameable`, with the numbers.
-        ValueError: fewer than 8 episodes were recorded, or the arrays do not fit each other.
+        ValueError: fewer than 8 episodes were recorded, or the arrays do not match.
     """
     names = tuple(features)
     _check_recorded(recorded, len(names))
@@ -61,7 +61,7 @@ def _check_complexity(spec: RewardSpec, limits: RewardLimits) -> None:
 
 
 def _check_terms(spec: RewardSpec, names: tuple[str, ...], recorded: Recorded, limits: RewardLimits) -> None:
-    """Hold each term to its domain and its clip, and their sum to the bound."""
+    """Check that each term stays in its domain and within its clip, and their sum within the bound."""
     x = recorded.features.astype(np.float64)
     for term, evaluate in zip(spec.terms, compile_terms(spec, names, strict=True), strict=True):
         values = evaluate(x)

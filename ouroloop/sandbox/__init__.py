@@ -1,7 +1,7 @@
 """Screen and sandboxes: from a model's text to a controller that answers batches and reaches nothing else.
 
-The package can be called: `ouroloop.sandbox("wasm", task)` is `choose.sandbox`. The import system sets the name `sandbox` in
-`ouroloop` to this package as soon as any module of it is loaded, so a function of that name could not stay there.
+The package can be called: `ouroloop.sandbox("wasm", task)` is `choose.sandbox`. As soon as any module of this package is
+loaded, the import system binds `sandbox` in `ouroloop` to the package, so it would overwrite a function of that name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _Callable(ModuleType):
-    """This package, as a context manager over a sandbox."""
+    """This package, callable as a context manager that yields a sandbox."""
 
     def __call__(self, kind: Name, task: Task, *, limits: Limits | None = None) -> AbstractContextManager[Sandbox]:
         """See `choose.sandbox`."""

@@ -1,4 +1,4 @@
-"""Controllers that broke out of the worker's allow-lists: what the sandbox around it must still hold."""
+"""Controllers that have broken out of the worker's allow-lists, which the sandbox around it must still contain."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BODY = """
 def broken_out(source: str) -> str:
     """Return a controller that breaks out of the worker's allow-lists and runs `source` with the interpreter's own built-ins.
 
-    The screen refuses it ten times over. It stands for a hole in the screen and in the worker: what is left is the sandbox.
+    The screen refuses it many times over. It stands for a hole in both the screen and the worker, so only the sandbox is left.
     """
     return BREAK_OUT + repr(source) + "\n"
 
@@ -47,4 +47,4 @@ HELD: dict[str, str] = {
     ),
     "memory": "def act(observation, logits):\n    a = []\n    while True:\n        a.append(bytearray(1 << 20))\n",
 }
-"""Name -> controller that runs with the interpreter's own built-ins; the sandbox must refuse each, at whatever layer."""
+"""Name -> controller that runs with the interpreter's own built-ins; the sandbox must refuse each, at any layer."""

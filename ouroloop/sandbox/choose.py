@@ -19,18 +19,18 @@ REMEDY = "two ways to get one: start a Docker daemon, or pip install wasmtime an
 def choose(
     name: Name, toolkit_source: str, actions: int, limits: Limits | None = None, run: str = "", image: str = ""
 ) -> Sandbox:
-    """Return the sandbox of that name; `auto` is Docker where a daemon answers, else WASM.
+    """Return the sandbox of that name; `auto` is Docker if a daemon answers, else WASM.
 
     Args:
         name: which one.
         toolkit_source: source of the `toolkit` module that controllers may import.
         actions: number of the game's actions.
         limits: what a worker may use.
-        run: name of the run, by which Docker's containers can be told.
-        image: by digest, what Docker's workers are built on; the running interpreter where it is empty.
+        run: name of the run, which identifies Docker's containers.
+        image: the image, by digest, on which Docker's workers are built; if empty, the running interpreter.
 
     Raises:
-        SurroundingsError: it is not there; the message names both ways to get one.
+        SurroundingsError: it is not available; the message names both ways to get one.
     """
     makers: dict[str, Callable[[], Sandbox]] = {
         "docker": lambda: DockerSandbox(toolkit_source, actions, limits, run=run, base=image),
@@ -47,18 +47,18 @@ def choose(
 
 @contextmanager
 def sandbox(kind: Name, task: Task, *, limits: Limits | None = None) -> Iterator[Sandbox]:
-    """Give a sandbox in which controllers of a game run; all its workers end with the block.
+    """Yield a sandbox in which a game's controllers run; all its workers end with the block.
 
-    `sandbox.open(source)` loads a controller, and `act(observations, logits)` of what it returns asks it.
+    `sandbox.open(source)` loads a controller and returns a session, whose `act(observations, logits)` asks the controller.
 
     Args:
-        kind: `docker`, `wasm`, or `auto` for Docker where a daemon answers and WASM elsewhere.
+        kind: `docker`, `wasm`, or `auto`: Docker if a daemon answers, else WASM.
         task: the game, which supplies the `toolkit` and the number of actions.
         limits: what a worker may use.
 
     Raises:
         UsageError: there is no such kind.
-        SurroundingsError: that sandbox is not there; the message names both ways to get one.
+        SurroundingsError: that sandbox is not available; the message names both ways to get one.
     """
     if kind not in get_args(Name):
         raise UsageError(f"there is no sandbox {kind!r}; the kinds are {', '.join(get_args(Name))}")

@@ -1,7 +1,7 @@
-"""The host's half of the channel: requests go out, replies come in, and nothing that comes back is believed.
+"""The host's half of the channel: requests go out, replies come in, and no reply is trusted.
 
-JSON-RPC 2.0, one object a frame, as `wire` describes. A batch travels as the columns of `Observations`; the worker makes each
-row's dict.
+JSON-RPC 2.0, one object per frame, as `wire` describes. A batch travels as the columns of `Observations`; the worker builds the
+dict of each row.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def act_request(request_id: str, observations: Observations, logits: NDArray[np.
 
 
 def _request(request_id: str, method: str, params: bytes) -> bytes:
-    """Return a request's bytes, its parameters being JSON already."""
+    """Return a request's bytes; its parameters are already JSON."""
     return _object_of({"jsonrpc": b'"2.0"', "id": _json(request_id), "method": _json(method), "params": params})
 
 
@@ -65,14 +65,14 @@ def _json(value: object) -> bytes:
 
 
 def _object_of(parts: Mapping[str, bytes]) -> bytes:
-    """Return the JSON object whose values are JSON already: a batch's columns need no second look for what to escape."""
+    """Return a JSON object from values that are already JSON: a batch's columns need not be searched for text to escape."""
     return b"{%b}" % b",".join(b"%b:%b" % (_json(key), part) for key, part in parts.items())
 
 
 def _pack(column: NDArray[Any], lengths: NDArray[Any] | None = None) -> bytes:
-    """Return a column (B,) or (B, W) as JSON: its format, width and data; width 0 for one number a row, or for ragged rows.
+    """Return a column (B,) or (B, W) as JSON: its format, width and data; width 0 for one number per row, or for ragged rows.
 
-    Of ragged rows only the true parts travel, end to end.
+    Ragged rows travel without their padding, end to end.
     """
     width = 0 if column.ndim == 1 or lengths is not None else column.shape[1]
     if lengths is not None:

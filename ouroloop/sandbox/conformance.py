@@ -1,7 +1,7 @@
 """What every sandbox must do: a suite for both of ours and for any third one.
 
-Call `conform(factory)`, or each of `CHECKS`, from a test; a check raises AssertionError. The factory gives sandboxes for
-four actions. The sources here are unscreened on purpose: a sandbox must hold whatever the screen let through.
+Call `conform(factory)`, or each of `CHECKS`, from a test; a check that fails raises AssertionError. The factory makes sandboxes
+for four actions. The sources here are unscreened on purpose: a sandbox must contain whatever the screen lets through.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def shows_exact_observations(sandbox: Sandbox) -> None:
 
 
 def gives_fresh_rows(sandbox: Sandbox) -> None:
-    """A controller that writes on its observation changes no other row."""
+    """A controller that modifies its observation changes no other row."""
     body = 'n = sum(observation["board"]) + len(observation)\n    observation["board"][:] = [0]\n    observation.clear()'
     source = act(body + "\n    logits.clear()\n    return n % 4")
     observations, logits = bank(1)
@@ -70,14 +70,14 @@ def gives_fresh_rows(sandbox: Sandbox) -> None:
 
 
 def adds_in_order(sandbox: Sandbox) -> None:
-    """Sums of floats are plain ones in every interpreter; the built-in compensates since Python 3.12."""
+    """Floats are added one by one in every interpreter, although the built-in `sum` compensates since Python 3.12."""
     session = sandbox.open(act("return 1 if sum([0.1] * 10) == 1.0 else 2"))
     assert session.act(*bank(1)).tolist() == [2]
     session.close()
 
 
 def keeps_sets_in_order(sandbox: Sandbox) -> None:
-    """Sets of every kind iterate in the order of insertion, and work as sets do."""
+    """Sets of every kind iterate in the order of insertion, and otherwise work as sets do."""
     head = "S = frozenset((3, 1))\n"
     truths = (
         'list({"up", "down", "left"}) == ["up", "down", "left"]',

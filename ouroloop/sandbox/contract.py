@@ -1,8 +1,8 @@
-"""The controller's contract, tested in the sandbox: the same observation and logits, the same action, always.
+"""The controller's contract, tested in the sandbox: the same observation and logits always give the same action.
 
-The controller is given one bank of positions again and again: in another order, row by row, twice, in a second worker.
-A controller that remembers, counts, or depends on its process answers differently somewhere. No test can see a trigger
-that it does not pull: the gate and the watch must find what the bank does not hold.
+The controller gets one bank of positions several times: in another order, row by row, twice, and in a second worker. A
+controller that remembers, counts, or depends on its process answers differently somewhere. A test sees only the triggers that
+it pulls: what the bank does not contain is left to the gate and the watch.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from ouroloop.protocols.ports import Sandbox
 from ouroloop.protocols.records import Observations
 
 FIRST_ROWS = 16
-"""Rows of the first batch: a hung controller is found on a small budget."""
+"""Rows of the first batch, so that a hung controller is found on a small budget."""
 REPLAY_ROWS = 256
-"""Rows that each test replays, drawn from the bank."""
+"""Rows that each test replays, a sample of the bank."""
 EDGE_LOGITS = (0.0, -0.0, 1e-38, -1e-38, 50.0, -50.0)
-"""Such that `exp` of them is a number."""
+"""Tied, tiny and large logits, whose `exp` is still a finite number."""
 
 Act = Callable[[Observations, NDArray[np.float32]], NDArray[np.int8]]
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A controller at work on its bank.
+    """A controller in use on its bank.
 
     Args:
         act: asks the first worker.
-        elsewhere: asks the second worker, which has seen nothing yet.
+        elsewhere: asks the second worker, which has not seen anything yet.
         observations: B rows.
         logits: (B, A) float32.
-        actions: (B,) int8, the first worker's answers, against which the others are held.
+        actions: (B,) int8, the first worker's answers, with which the others are compared.
         rows: (R,) int64, the rows to replay, in random order.
-        rng: seeded by the controller's source, so that a verdict is the same each time.
+        rng: seeded by the controller's source, so that its verdict is always the same.
     """
 
     act: Act
@@ -54,7 +54,7 @@ class Trial:
         """Ask for these rows again and compare.
 
         Raises:
-            CandidateFault: layer "contract" where an answer differs.
+            CandidateFault: layer "contract", if an answer differs.
         """
         again = act(self.observations.take(rows), self.logits[rows])
         wrong = np.flatnonzero(again != self.actions[rows])
@@ -87,7 +87,7 @@ def elsewhere(trial: Trial) -> None:
 
 
 def edges(trial: Trial) -> None:
-    """Logits that tie, vanish or are huge: any action will do, the same in both workers."""
+    """Logits that tie, vanish or are huge: any action is fine, but it must be the same in both workers."""
     rows = np.resize(trial.rows, 32)
     logits = trial.rng.choice(np.array(EDGE_LOGITS, np.float32), (32, trial.logits.shape[1]))
     logits[:4] = 0.0
@@ -111,13 +111,13 @@ def check_contract(
 
     Args:
         sandbox: where it runs; two workers are opened and closed.
-        source: the controller, already through the static screen.
-        observations: the bank, B >= 1 rows, its boundary cases among them.
+        source: the controller, which has passed the static screen.
+        observations: the bank, B >= 1 rows, including its boundary cases.
         logits: (B, A) float32.
-        tests: what to hold it to.
+        tests: the tests to run.
 
     Raises:
-        CandidateFault: layer "contract" where answers differ; "sandbox" or "protocol" where it fails on any row.
+        CandidateFault: layer "contract" if answers differ; "sandbox" or "protocol" if it fails on any row.
         SurroundingsError: the sandbox is gone.
     """
     rng = np.random.default_rng(int(sha256(source)[:16], 16))

@@ -5,30 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 REQUEST_CAP = 16 << 20
-"""Bytes of one request frame; the host splits batches long before."""
+"""Bytes of one request frame; the host splits batches long before that."""
 REPLY_BASE_CAP = 4096
-"""Bytes of a reply frame that carries no actions; each action adds `REPLY_ACTION_CAP`."""
+"""Bytes of a reply frame without actions; each action adds `REPLY_ACTION_CAP`."""
 REPLY_ACTION_CAP = 8
 REPLY_DEPTH_CAP = 4
 BATCH_ROWS = 256
-"""Most rows of one frame; larger batches travel as several."""
+"""Most rows per frame; larger batches travel as several frames."""
 BATCH_BYTES = 2 << 20
-"""Most bytes of raw columns of one frame."""
+"""Most bytes of raw columns per frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a worker may use. Times are processor time of the native interpreter; the WASM worker turns them into fuel.
+    """What a worker may use. Times are processor time of the native interpreter; the WASM worker converts them to fuel.
 
     Args:
         memory_mb: memory of the controller's interpreter.
         load_s: time to load a controller.
         batch_s: time granted to every batch, whatever its size.
-        decision_s: time granted to each decision on top.
-        cell_s: time granted to each number in an observation on top, so that large boards get more.
-        wall_factor: wall-clock time over processor time at which the host kills the worker: the last word, and generous,
-            because a loaded machine must not turn a good controller into a bad one.
-        grace_s: wall-clock time beyond that.
+        decision_s: additional time for each decision.
+        cell_s: additional time for each number in an observation, so that large boards get more.
+        wall_factor: wall-clock time over processor time at which the host kills the worker. It is the last resort, and
+            generous, because a loaded machine must not turn a good controller into a bad one.
+        grace_s: additional wall-clock time.
         start_s: wall-clock time for a worker to come up.
     """
 

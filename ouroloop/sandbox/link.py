@@ -9,11 +9,11 @@ from ouroloop.protocols.errors import SurroundingsError
 from ouroloop.sandbox.guest.wire import READY
 
 Fate = Literal["time", "gone"]
-"""Why a worker died: its processor time was used up, or anything else."""
+"""Why a worker died: it used up its processor time, or anything else."""
 
 
 class LinkClosed(Exception):
-    """The worker's end is closed: it died."""
+    """The worker's end is closed, so it has died."""
 
 
 class LinkTimeout(Exception):
@@ -21,7 +21,7 @@ class LinkTimeout(Exception):
 
 
 class Link(Protocol):
-    """What a session needs of a channel. Deadlines are values of `time.monotonic`."""
+    """The part of a channel that a session uses. Deadlines are values of `time.monotonic`."""
 
     def send(self, data: bytes, deadline: float) -> None:
         """Write everything. Raises LinkClosed, LinkTimeout."""
@@ -32,7 +32,7 @@ class Link(Protocol):
         ...
 
     def pending(self) -> bool:
-        """Whether bytes, or the end, wait to be read."""
+        """Whether bytes, or the end of the stream, can be read."""
         ...
 
     def fate(self) -> Fate:
@@ -49,18 +49,18 @@ class Link(Protocol):
 
 
 def await_ready(link: Link, start_s: float, what: str) -> None:
-    """Wait for a worker to come up. What goes wrong until then is the surroundings' fault, not a controller's.
+    """Wait for a worker to come up. Whatever goes wrong until then is the surroundings' fault, not a controller's.
 
     Raises:
-        SurroundingsError: it did not.
+        SurroundingsError: it did not come up.
     """
     try:
         if link.receive(len(READY), monotonic() + start_s) == READY:
             return
-        found = "it sent something else than its greeting"
+        found = "it sent something other than its greeting"
     except LinkClosed:
         found = "it ended"
     except LinkTimeout:
         found = f"no answer in {start_s:.0f} s"
     link.close()
-    raise SurroundingsError(f"the {what} worker did not start: {found}; `ouroloop doctor` tells what is missing")
+    raise SurroundingsError(f"the {what} worker did not start: {found}; `ouroloop doctor` says what is missing")

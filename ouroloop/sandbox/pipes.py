@@ -1,4 +1,4 @@
-"""A byte channel over pipes, and the one that owns a child process."""
+"""A byte channel over pipes, and one that owns a child process."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class PipeLink:
         return bytes(parts)
 
     def pending(self) -> bool:
-        """Whether bytes, or the end, wait to be read."""
+        """Whether bytes, or the end of the stream, can be read."""
         return readable(self._replies, 0.0)
 
 
 class ProcessLink(PipeLink):
-    """Pipes to a child process started without environment, in its own session, with no other descriptor."""
+    """Pipes to a child process that is started without environment, in its own session, with no other descriptor."""
 
     def __init__(self, command: Sequence[str]) -> None:
         pipe, null = subprocess.PIPE, subprocess.DEVNULL
@@ -77,7 +77,7 @@ class ProcessLink(PipeLink):
         try:
             status = self._process.wait(1.0)
         except subprocess.TimeoutExpired:
-            # The worker closed its end but lives on; that is no way to end.
+            # The worker closed its end but is still alive, which no healthy worker does.
             return "gone"
         return "time" if status in (OUT_OF_TIME, -signal.SIGPROF, -signal.SIGXCPU) else "gone"
 
@@ -97,7 +97,7 @@ class ProcessLink(PipeLink):
 
 
 def readable(descriptor: int, wait_s: float) -> bool:
-    """Whether bytes, or the end, can be read within so many seconds."""
+    """Whether bytes, or the end of the stream, can be read within `wait_s` seconds."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(wait_s * 1e3))

@@ -1,4 +1,4 @@
-"""Workers that are started ahead of need, because a start takes far longer than a load."""
+"""Workers that are started ahead of need, because starting takes far longer than loading."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ class WarmPool(Generic[L]):
     Args:
         start: starts a worker and waits for its greeting; raises SurroundingsError.
         warm: workers kept ready.
-        alive: tells whether a worker that waited still lives.
+        alive: tells whether a waiting worker is still alive.
     """
 
     def __init__(self, start: Callable[[], L], warm: int, alive: Callable[[L], bool] = lambda _: True) -> None:
-        """Start none yet."""
+        """Start no worker yet."""
         self._start, self._warm, self._alive = start, warm, alive
         self._ready: deque[Future[L]] = deque()
         self._starter = ThreadPoolExecutor(max(1, warm), thread_name_prefix="sandbox-start")
         self._lock = Lock()
 
     def take(self) -> L:
-        """Return a worker: one that was kept ready, or a fresh one where there is none or it came to harm.
+        """Return a worker that was kept ready, or a fresh one if there is none or it has died.
 
         Raises:
-            SurroundingsError: none can be started.
+            SurroundingsError: no worker can be started.
         """
         with self._lock:
             waiting = self._ready.popleft() if self._ready else None
@@ -48,17 +48,17 @@ class WarmPool(Generic[L]):
         return self._start()
 
     def refill(self) -> None:
-        """Have workers started in the background, up to `warm`."""
+        """Start workers in the background, up to `warm`."""
         with self._lock:
             while len(self._ready) < self._warm:
                 self._ready.append(self._starter.submit(self._start))
 
     def await_warm(self) -> None:
-        """Wait until those that are being started are ready."""
+        """Wait until the workers being started are ready."""
         wait(list(self._ready))
 
     def close(self) -> None:
-        """End all that are ready, and start no more; safe to call twice."""
+        """End all ready workers, and start no more; safe to call twice."""
         with self._lock:
             self._warm = 0
             ready, self._ready = self._ready, deque()

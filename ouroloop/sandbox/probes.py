@@ -1,4 +1,4 @@
-"""What a sandbox is asked in its conformance suite: positions, controllers that fail, and where each must be held."""
+"""The material of the sandboxes' conformance suite: positions, controllers that fail, and the layer that must catch each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ouroloop.protocols.records import Observations
 
 GREEDY = "def act(observation, logits):\n    return logits.index(max(logits))\n"
 HANG_S = 20.0
-"""Wall-clock time within which any controller that hangs must be gone, on a busy machine."""
+"""Wall-clock time within which any hung controller must be gone, even on a busy machine."""
 
 FAULTS: dict[str, tuple[str, str]] = {
     "infinite loop": ("while True:\n        pass", "sandbox"),
@@ -34,7 +34,7 @@ FAULTS: dict[str, tuple[str, str]] = {
     "huge text": ('return "x" * (1 << 24)', "protocol"),
     "deep list": ("x = 0\n    for _ in range(900):\n        x = [x]\n    return x", "protocol"),
 }
-"""Name -> body of `act`, and the layer that must find it."""
+"""Name -> body of `act`, and the layer that must catch it."""
 
 
 def bank(rows: int, size: int = 10, seed: int = 0) -> tuple[Observations, NDArray[np.float32]]:
@@ -57,7 +57,7 @@ def act(body: str) -> str:
 
 
 def layer_of(sandbox: Sandbox, source: str) -> str:
-    """Return the layer at which an unscreened controller fails on a few positions; "answered" where it does not."""
+    """Return the layer at which an unscreened controller fails on a few positions; "answered" if it does not fail."""
     try:
         session = sandbox.open(source)
     except CandidateFault as fault:
@@ -89,7 +89,7 @@ def faults(sandbox: Sandbox, source: str, layer: str) -> str:
 
 
 def dead(session: Session) -> None:
-    """Check that a session answers no more."""
+    """Check that a session no longer answers."""
     try:
         session.act(*bank(1))
     except CandidateFault:

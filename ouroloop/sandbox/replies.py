@@ -1,4 +1,4 @@
-"""What comes back from a worker, read without believing any of it."""
+"""Reading a worker's replies without trusting any of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_opened(frame: bytes, request_id: str, source: str) -> None:
     """Check the reply to `open_request`.
 
     Raises:
-        CandidateFault: layer "sandbox" where the controller raised, "protocol" for anything but the one right reply.
+        CandidateFault: layer "sandbox" if the controller raised, "protocol" for anything but the one right reply.
     """
     if _result(frame, request_id, source, "loading the controller") is not True:
         _broken("the reply to `open` is not true")
@@ -37,7 +37,7 @@ def read_actions(frame: bytes, request_id: str, source: str, rows: int, actions:
     """Return the actions of a reply: (rows,) int8.
 
     Raises:
-        CandidateFault: layer "sandbox" where the controller raised, "protocol" for a bad action or anything but the one
+        CandidateFault: layer "sandbox" if the controller raised, "protocol" for a bad action or anything but the one
             right reply.
     """
     result = _result(frame, request_id, source, "act")
@@ -86,7 +86,7 @@ def _parse(frame: bytes) -> dict[str, Any]:
 
 
 def _result(frame: bytes, request_id: str, source: str, doing: str) -> object:
-    """Return a reply's result after checking its envelope; raise the fault that an error reply tells of."""
+    """Return a reply's result after checking its envelope; raise the fault that an error reply reports."""
     reply = _parse(frame)
     if reply.get("jsonrpc") != "2.0" or reply.get("id") != request_id:
         _broken("wrong version or id")
@@ -110,7 +110,7 @@ def _result(frame: bytes, request_id: str, source: str, doing: str) -> object:
 
 
 def _place(source: str, line: object) -> str:
-    """Say where a controller raised, quoting its own source, never text that came out of the sandbox."""
+    """Say where a controller raised, quoting only its own source, never text from the sandbox."""
     lines = source.split("\n")
     if type(line) is not int or not 1 <= line <= len(lines):
         return "outside the controller's lines"

@@ -1,4 +1,4 @@
-"""A controller in a worker, seen from the host: one request outstanding, every deadline kept, dead after the first fault."""
+"""A controller in a worker, seen from the host: one request at a time, every deadline kept, dead after the first fault."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class WorkerSession:
     """A loaded controller; the `Session` of both sandboxes.
 
     Args:
-        link: the channel to a fresh worker that is ready, owned from now on.
+        link: the channel to a fresh worker that is ready; the session owns it from now on.
         source: the controller.
         actions: number of actions.
         limits: what the worker may use.
@@ -78,11 +78,11 @@ class WorkerSession:
                 self._on_close(self)
 
     def gone(self) -> bool:
-        """Whether no process of the worker is left; it is soon after `close`, or after a fault."""
+        """Whether no process of the worker is left, which is true soon after `close` or a fault."""
         return not self._alive and self._link.gone()
 
     def _part(self, part: slice, observations: Observations, logits: NDArray[np.float32]) -> NDArray[np.int8]:
-        """Answer some of the rows; a fault's row is counted over all of them."""
+        """Answer some of the rows; the row in a fault counts from the first of all rows."""
         try:
             return self._act(observations.take(part), logits[part])
         except CandidateFault as fault:
@@ -118,9 +118,9 @@ class WorkerSession:
             raise
 
     def _exchange(self, request: bytes, budget_s: float, rows: int, deadline: float) -> bytes:
-        """Write a frame, read a frame; the length is checked before anything is read into memory."""
+        """Write a frame and read a frame; the length is checked before anything is read into memory."""
         if self._link.pending():
-            # At the end of the stream nothing is readable and the read below raises LinkClosed.
+            # At the end of the stream, nothing is readable, and the read below raises LinkClosed.
             self._link.receive(1, deadline)
             raise CandidateFault("protocol", "reply refused: bytes that nobody asked for")
         self._link.send(REQUEST.pack(len(request), round(budget_s * 1e6)) + request, deadline)

@@ -1,4 +1,4 @@
-"""The half of the conformance suite that tries the walls: what must be refused, found or kept apart."""
+"""The half of the conformance suite that tests the walls: what must be refused, caught or kept apart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ouroloop.sandbox.probes import FAULTS, GREEDY, HANG_S, act, bank, dead, fau
 
 
 def imports_what_is_listed(sandbox: Sandbox) -> None:
-    """The listed modules are there, reduced to their listed names; `toolkit` is there."""
+    """The listed modules are available, reduced to their listed names, and so is `toolkit`."""
     head = "from __future__ import annotations\nimport math\nimport toolkit\nfrom collections import deque\n"
     session = sandbox.open(head + act("q = deque([3])\n    return q.popleft() if math.sqrt(4) == 2 else 0"))
     assert session.act(*bank(1)).tolist() == [3]
@@ -20,13 +20,13 @@ def imports_what_is_listed(sandbox: Sandbox) -> None:
 
 
 def refuses_bad_sources(sandbox: Sandbox) -> None:
-    """A source that does not parse, load or define `act` is a candidate's fault, told at `open`."""
+    """A source that does not parse, load or define `act` is a candidate's fault, reported at `open`."""
     for source in ("def act(", "x = 1\n", "act = 1 / 0\n", "while True:\n    pass\n"):
         faults(sandbox, source, "sandbox")
 
 
 def finds_faults(sandbox: Sandbox) -> None:
-    """Each fault is found at its layer, in bounded time, ends its session, and costs the next candidate nothing."""
+    """Each fault is caught at its layer, in bounded time, ends its session, and costs the next candidate nothing."""
     observations, logits = bank(16)
     for name, (body, layer) in FAULTS.items():
         start = monotonic()
@@ -40,7 +40,7 @@ def finds_faults(sandbox: Sandbox) -> None:
 
 
 def holds_what_breaks_out(sandbox: Sandbox) -> None:
-    """A worker whose own allow-lists fell is still shut in, and costs the next candidate nothing."""
+    """A worker whose own allow-lists have failed is still confined, and costs the next candidate nothing."""
     observations, logits = bank(16)
     for name, source in HELD.items():
         start = monotonic()
@@ -52,7 +52,7 @@ def holds_what_breaks_out(sandbox: Sandbox) -> None:
 
 
 def keeps_sessions_apart(sandbox: Sandbox) -> None:
-    """Two sessions at once share nothing; the fault of one leaves the other alone; closing the sandbox ends both."""
+    """Two sessions at once share nothing; a fault of one does not affect the other; closing the sandbox ends both."""
     remembers = "def act(observation, logits, seen=[]):\n    seen.append(0)\n    return len(seen)\n"
     observations, logits = bank(1)
     one, two = sandbox.open(remembers), sandbox.open(remembers)

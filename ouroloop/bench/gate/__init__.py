@@ -1,1 +1,1 @@
-"""What the gate lets in, what it finds, and what it costs."""
+"""What the gate lets in, what it detects, and what it costs."""

@@ -1,8 +1,8 @@
-"""A run without models: real ledger, workspace, seeds, races and watch; its players are compiled teachers that go astray.
+"""A run without models: ledger, workspace, seeds, races and watch are real; the players are compiled teachers that err.
 
-A controller here is a file of settings in Python, such as a patch edits line by line, and weights are one setting more. What
-they say is played by `rollout(teacher, noise=...)`, so that ten thousands of real games cost seconds. Nothing else of the gate
-is replaced.
+A controller here is a Python file of settings, which a patch can edit line by line, and the weights are one more setting.
+`rollout(teacher, noise=...)` plays what they say, so tens of thousands of real games cost seconds. Nothing else of the gate is
+replaced.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from ouroloop.runs.progress import Quiet
 from ouroloop.runs.recipe import build_recipe
 
 SETTINGS: Final = ("SLIPS", "STUMBLES", "LAPSES", "LATER", "SINCE")
-"""Per mille of moves that go astray: always, always, always, and off the gate's seeds since a round."""
+"""Random moves per mille: three kinds that always apply, and one that spares the gate's seeds and starts at some round."""
 TEACHER: Final = "greedy"
 
 
 def controller(salt: int = 0, **settings: int) -> str:
-    """Return a controller's source: how often it goes astray for which reason."""
+    """Return a controller's source, with the rate of each kind of random move."""
     lines = [f'"""Plays like {TEACHER}, and goes astray now and then."""', "", f"SALT = {salt}"]
     for name in SETTINGS:
         lines += ["", f"# What follows is about {name.lower()}.", f"{name} = {settings.get(name, 0)}", ""]
@@ -52,12 +52,12 @@ def controller(salt: int = 0, **settings: int) -> str:
 
 
 def weights(slips: int) -> str:
-    """Return what stands for a policy: how many moves in a thousand go astray by its fault."""
+    """Return a stand-in for a policy: how many moves in a thousand are random because of it."""
     return f"WEIGHTS = {slips}"
 
 
 def settings_of(source: str) -> dict[str, int]:
-    """Return the settings that a source holds."""
+    """Return the settings in a source."""
     return {name: int(value) for name, value in re.findall(r"^([A-Z]+) = (\d+)$", source, re.MULTILINE)}
 
 
@@ -70,7 +70,7 @@ class NoPolicy:
 
 
 class NoSession:
-    """A session that is nothing: the teacher plays. Where moves are asked for, to show them, all go up."""
+    """An empty session, since the teacher plays. When moves are requested for display, all go up."""
 
     def act(self, observations: Observations, logits: NDArray[np.float32]) -> NDArray[np.int8]:
         """Return zeros, (B,) int8."""
@@ -105,13 +105,13 @@ class TeacherPlayer:
 
 
 class Arena:
-    """Opens such players; takes the place of `Players`.
+    """Opens these players; takes the place of `Players`.
 
-    Knows the round, which stream of seeds was asked for last, and the CPU seconds of all games.
+    It knows the round, the stream of seeds that was requested last, and the CPU seconds of all games.
     """
 
     def __init__(self, store: Store, seed: int, sandbox: Sandbox) -> None:
-        """Take what it reads from."""
+        """Keep the store, the run's seed and the sandbox."""
         self.store, self.seed, self.sandbox, self.stream = store, seed, sandbox, ""
         self.round, self.games_s, self.perceive = 0, 0.0, None
 
@@ -121,11 +121,11 @@ class Arena:
         return TeacherPlayer(text(build.controller), text(build.policy), self, NoSession(), NoPolicy())
 
     def open_or_none(self, build: Build) -> TeacherPlayer:
-        """Return a player; there is none that cannot play."""
+        """Return a player; every player here can play, so it is never None."""
         return self.open(build)
 
     def policy(self, digest: str) -> NoPolicy:
-        """Return the one policy."""
+        """Return the policy, which is the same for all."""
         return NoPolicy()
 
     def seeds(self, games: SeedRange) -> list[int]:
@@ -138,15 +138,15 @@ class Arena:
 def arena(
     folder: Path, source: str, *, seed: int, size: int = 6, sandbox: Sandbox | None = None, **settings: Any
 ) -> Iterator[Run]:
-    """Yield a run that has just begun with a controller.
+    """Yield a run that has just begun, with a first controller.
 
     Args:
-        folder: its run directory, which is made.
+        folder: the run directory to make.
         source: the first controller.
         seed: the run's.
         size: of the board.
-        sandbox: where merged controllers are checked; only needed for rollbacks that keep later patches.
-        settings: of the recipe's gate.
+        sandbox: where merged controllers are checked; only rollbacks that keep later patches use it.
+        settings: the recipe's gate settings.
     """
     recipe = build_recipe({"name": "arena", "seed": seed, "task": {"size": size}, "threads": 1, "gate": settings})
     folder.mkdir(parents=True)
@@ -162,7 +162,7 @@ def arena(
 
 
 def propose(run: Run, round: int, sources: list[str]) -> list[Candidate]:
-    """Begin a round: record controllers as its candidates that passed the screens, in the given order."""
+    """Begin a round: record controllers as candidates that passed the screens, in the given order."""
     found = [Candidate(f"r{round}-patch{i}", "benchmark", "", text) for i, text in enumerate(sources, 1)]
     _record(run, round, found, [_passed(run, c) for c in found])
     return found
@@ -176,7 +176,7 @@ def let_in(run: Run, round: int, source: str) -> None:
 
 
 def propose_both(run: Run, round: int, source: str, slips: int) -> Candidate:
-    """Begin a round with one candidate that brings a controller, and a reward under which its weights were trained."""
+    """Begin a round with one candidate that brings both a controller and a reward under which its weights were trained."""
     spec = '{"terms":[{"name":"planted","expr":"ate","weight":1.0}],"gamma_r":0.2}'
     found = Candidate(f"r{round}-both1", "benchmark", "", source, spec)
     _record(run, round, [found], [replace(_passed(run, found), reward=run.store.put_text(spec))])
@@ -191,7 +191,7 @@ def _passed(run: Run, candidate: Candidate) -> Screening:
 
 
 def _record(run: Run, round: int, found: list[Candidate], passed: list[Screening]) -> None:
-    """Record what the phases before the gate would have."""
+    """Record what the phases before the gate would have recorded."""
     cast(Arena, run.players).round = round
     run.step(candidates(round), {}, lambda: Proposed(tuple(found)))
     for c, result in zip(found, passed, strict=True):

@@ -1,6 +1,6 @@
-"""Whether attribution finds effects that are known: simulated factorials, bias and coverage.
+"""Whether attribution finds known effects: bias and coverage in simulated factorials.
 
-Every law gives utilities in [0, 1] without clipping, so that the means of the cells, and with them the effects, are exact.
+Every law gives utilities in [0, 1] without clipping, so that the cells' means, and therefore the effects, are exact.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ GAMES: Final = (48, 96, 192)
 
 
 def measure(report: Report, *, seed: int = 0, repetitions: int = 4000) -> dict[str, Any]:
-    """Return a row for each case, number of games and effect, the worst of all, and rows of cases beyond its limits.
+    """Return a row per case, number of games and effect; the worst rows; and the rows of cases that exceed their limits.
 
     Args:
-        report: hears of the progress.
+        report: called with the progress.
         seed: of the simulation.
-        repetitions: factorials of each case and number of games.
+        repetitions: factorials per case and number of games.
     """
     found: list[dict[str, Any]] = []
     for index, (name, law) in enumerate((CASES | LIMITS).items()):
@@ -46,7 +46,7 @@ def _rows(law: Law, random: np.random.Generator, shape: Shape) -> list[dict[str,
 
 
 def _row(values: Floats, truth: float) -> dict[str, float]:
-    """Return bias (over the truth, where that is not 0) with its simulation error, coverage, Student's, and mean width."""
+    """Return bias (relative to the truth unless that is 0), its simulation error, coverage, Student's, and mean width."""
     from scipy.special import stdtrit
 
     mean, low, high = estimate(values)

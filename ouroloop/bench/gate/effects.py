@@ -1,4 +1,4 @@
-"""Simulated factorials whose effects are known: games won or lost, ties, shared seeds, heavy tails, rescues, rare losses."""
+"""Simulated factorials with known effects: games won or lost, ties, shared seeds, heavy tails, rescues, rare losses."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Law = Callable[[np.random.Generator, Shape], tuple[list[Floats], Means]]
 
 
 def beta(means: Means, size: float) -> Law:
-    """Independent Beta utilities with `a + b = size`; skewed where a mean is near 0 or 1, as Snake's are."""
+    """Independent Beta utilities with `a + b = size`; skewed if a mean is near 0 or 1, as Snake's are."""
     return lambda random, shape: ([random.beta(m * size, (1 - m) * size, shape) for m in means], means)
 
 
 def won_or_lost(means: Means) -> Law:
-    """Utilities 0 and 1 alone: every contrast has ties."""
+    """Utilities of 0 and 1 only: every contrast has ties."""
     return lambda random, shape: ([(random.random(shape) < m).astype(float) for m in means], means)
 
 
 def ties(random: np.random.Generator, shape: Shape) -> tuple[list[Floats], Means]:
-    """Boards lost at once (0), filled (1) or between: hard seeds are hard in all cells, so that many seeds tie."""
+    """Boards lost at once (0), filled (1) or in between: hard seeds are hard in all cells, so many seeds tie."""
     hardness = random.random(shape)
     cells, means = [], []
     for lost, filled, middle in ((0.20, 0.20, 0.40), (0.05, 0.50, 0.60), (0.30, 0.10, 0.40), (0.15, 0.35, 0.64)):
@@ -37,7 +37,7 @@ def ties(random: np.random.Generator, shape: Shape) -> tuple[list[Floats], Means
 
 
 def seed_effect(random: np.random.Generator, shape: Shape) -> tuple[list[Floats], Means]:
-    """Nearly all variance is the seed's and common to the cells; what a part brings differs by seed as well."""
+    """Nearly all variance comes from the seed and is common to the cells; a part's effect differs by seed as well."""
     seed, code, reward = random.beta(0.7, 0.7, shape), random.random(shape), random.random(shape)
     gains = (0.0, 0.1 * code, 0.06 * reward, 0.1 * code + 0.06 * reward + 0.12 * code * reward)
     cells = [0.6 * seed + gain + 0.1 * random.random(shape) for gain in gains]
@@ -45,14 +45,14 @@ def seed_effect(random: np.random.Generator, shape: Shape) -> tuple[list[Floats]
 
 
 def heavy_tails(random: np.random.Generator, shape: Shape) -> tuple[list[Floats], Means]:
-    """Most games go as expected, few end anywhere: excess kurtosis of 12 in a cell."""
+    """Most games go as expected and a few end anywhere: an excess kurtosis of 12 in each cell."""
     means = (0.46, 0.48, 0.46, 0.55)
     swings = [random.choice((-0.45, 0.45), shape) * random.beta(0.1, 1.5, shape) for _ in means]
     return [m + swing for m, swing in zip(means, swings, strict=True)], means
 
 
 def rescues(random: np.random.Generator, shape: Shape) -> tuple[list[Floats], Means]:
-    """The code helps in every fifth game, the weights in three of ten, and neither ever harms; else the cells tie."""
+    """The code helps in every fifth game, the weights in three of ten, and neither ever harms; otherwise the cells tie."""
     seed = 0.3 * random.random(shape)
     code = 0.35 * (random.random(shape) < 0.2) * random.beta(2, 3, shape)
     reward = 0.35 * (random.random(shape) < 0.3) * random.beta(2, 3, shape)
@@ -78,7 +78,7 @@ def rare_losses(share: float) -> Law:
     return law
 
 
-# An effect that is not 0 is at least 0.35 standard deviations of its contrast: 4000 factorials then tell a bias of 2 % of it.
+# A nonzero effect is at least 0.35 standard deviations of its contrast: 4000 factorials then detect a bias of 2 % of it.
 CASES: Final[dict[str, Law]] = {
     "beta": beta((0.50, 0.58, 0.56, 0.84), 6),
     "beta, nearly perfect": beta((0.80, 0.84, 0.82, 0.98), 8),
@@ -99,4 +99,4 @@ LIMITS: Final[dict[str, Law]] = {
     "rare losses, 3 %": rare_losses(0.03),
     "rare losses, 6 %": rare_losses(0.06),
 }
-"""Where no interval from so few seeds can cover: what is not in the sample is not in the interval."""
+"""Cases that no interval from so few seeds can cover: a sample without the rare losses says nothing about them."""

@@ -1,4 +1,4 @@
-"""A fixed-size paired t-test of the same error and power: the pairs it needs, its power, and Wald's ratio to it."""
+"""A fixed-size paired t-test with the same error and power: the pairs it needs, its power, and Wald's ratio to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ALPHA: Final = 0.05
 
 
 def fixed_size(spread: float, gain: float, alpha: float, power: float) -> int:
-    """Return the pairs that a one-sided paired t-test needs (noncentral t distribution), bisected."""
+    """Return the pairs that a one-sided paired t-test needs (noncentral t distribution), found by bisection."""
     from scipy.stats import nct, t
 
     def reached(n: int) -> float:
@@ -27,10 +27,10 @@ def fixed_size(spread: float, gain: float, alpha: float, power: float) -> int:
 
 
 def wald_ratio(alpha: float, power: float) -> float:
-    """Return what a sequential test of two simple normal hypotheses takes, over the fixed-size test's pairs.
+    """Return the pairs of a sequential test of two simple normal hypotheses, divided by those of the fixed-size test.
 
-    Wald (1945), "Sequential tests of statistical hypotheses", section 4.3: no test of this error and power takes less on
-    average, and it knows variance and gain.
+    Wald (1945), "Sequential tests of statistical hypotheses", section 4.3: no test of this error and power needs fewer pairs
+    on average, and Wald's test knows variance and gain.
     """
     from scipy.stats import norm
 
@@ -40,7 +40,7 @@ def wald_ratio(alpha: float, power: float) -> float:
 
 
 def t_test_power(spread: float, gain: float, games: int) -> float:
-    """Return how often a one-sided paired t-test of so many pairs finds a gain."""
+    """Return how often a one-sided paired t-test with this many pairs finds a gain."""
     from scipy.stats import nct, t
 
     return significant(float(nct.sf(t.isf(ALPHA, games - 1), games - 1, gain / spread * math.sqrt(games))))

@@ -1,4 +1,4 @@
-"""Do candidates that are no better get in? Whole runs of them, simulated and with real games."""
+"""Do candidates get in that are no better than the incumbent? Whole runs of them, simulated and with real games."""
 
 from __future__ import annotations
 
@@ -22,56 +22,56 @@ from ouroloop.runs.recipe import GateSettings
 RUNS: Final = 1000
 CANDIDATES: Final = 50
 FIELD: Final = 5
-"""Candidates that race at once."""
+"""Candidates in one race."""
 REAL_RUNS: Final = 200
 REAL_CANDIDATES: Final = 20
 
 
 def same_player(rng: np.random.Generator, field: int, games: int) -> tuple[Floats, Floats]:
-    """The incumbent itself, other luck."""
+    """The incumbent itself, with other luck."""
     return rng.beta(2, 2, games), rng.beta(2, 2, (field, games))
 
 
 def heavy_tails(rng: np.random.Generator, field: int, games: int) -> tuple[Floats, Floats]:
-    """Slightly better nearly always, lost now and then: 0.62 in 97 of 100 games and 0 in 3, against 0.6014 always."""
+    """Nearly always slightly better, now and then lost: 0.62 in 97 of 100 games and 0 in 3, against a constant 0.6014."""
     return np.full(games, 0.97 * 0.62), np.where(rng.random((field, games)) < 0.03, 0.0, 0.62)
 
 
 def ties(rng: np.random.Generator, field: int, games: int) -> tuple[Floats, Floats]:
-    """The same in nine games of ten, else up or down by as much."""
+    """Equal in nine games of ten, else better or worse by the same amount."""
     incumbent = np.full(games, 0.5)
     return incumbent, incumbent + np.where(rng.random((field, games)) < 0.9, 0.0, rng.choice([-0.5, 0.5], (field, games)))
 
 
 def correlated_seeds(rng: np.random.Generator, field: int, games: int) -> tuple[Floats, Floats]:
-    """Hard and easy seeds, for all players alike, and candidates that share half of their luck."""
+    """Seeds that are hard or easy for all players alike, and candidates that share half of their luck."""
     hard, shared = rng.beta(1, 1, games), rng.uniform(-0.2, 0.2, games)
     own = rng.uniform(-0.2, 0.2, (field, games))
     return 0.3 + 0.4 * hard + rng.uniform(-0.2, 0.2, games), 0.3 + 0.4 * hard + 0.5 * (shared + own)
 
 
 def worse(rng: np.random.Generator, field: int, games: int) -> tuple[Floats, Floats]:
-    """Worse by 0.02, with wide luck."""
+    """Worse by 0.02, with a wide spread of luck."""
     return rng.beta(2, 2, games), 0.96 * rng.beta(2, 2, (field, games))
 
 
 def all_or_nothing(rng: np.random.Generator, field: int, games: int) -> tuple[Floats, Floats]:
-    """Won or lost by a coin: the widest luck that there is."""
+    """Won or lost by a coin toss: the widest possible spread."""
     return rng.integers(0, 2, games).astype(np.float64), rng.integers(0, 2, (field, games)).astype(np.float64)
 
 
 NULLS: Final = (same_player, heavy_tails, ties, correlated_seeds, all_or_nothing, worse)
 KINDS: Final = {kind.__name__: kind for kind in NULLS}
 CONTROL: Final = 20
-"""Times its budget that the gate has in the control: a benchmark that cannot see a broken gate shows nothing."""
+"""How many times its error budget the gate has in the control: a benchmark that misses a broken gate proves nothing."""
 CONTROL_RUNS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run of null candidates accepted: the gate, a t-test at p < 0.05, one at the gate's own levels, the higher mean.
+    """What one run of null candidates accepted: the gate, t-tests at p < 0.05 and at the gate's levels, the higher mean.
 
-    The t-tests and means are over 100 games; `pairs` are those that the gate played.
+    The t-tests and means use 100 games; `pairs` are the pairs that the gate played.
     """
 
     gate: bool
@@ -85,13 +85,13 @@ def simulated_run(kind: str, rule: str, seed: int, budget: float = 1.0) -> Run:
     """Play one run of null candidates.
 
     An `adaptive` run takes its next candidates from the kind whose e-value came closest to acceptance, or from another one at
-    random: whoever proposes learns from what it sees.
+    random, because a proposer learns from what it sees.
 
     Args:
-        kind: of `KINDS`, or `adaptive`.
-        rule: of `RULES`.
-        seed: of all.
-        budget: times the default budget of error.
+        kind: one of `KINDS`, or `adaptive`.
+        rule: one of `RULES`.
+        seed: of everything in the run.
+        budget: factor on the default error budget.
     """
     rng, settings = np.random.default_rng(seed), GateSettings()
     rules = spending(rule, settings.alpha * budget)
@@ -117,7 +117,7 @@ def simulated_run(kind: str, rule: str, seed: int, budget: float = 1.0) -> Run:
 def real_run(seed: int) -> tuple[int, int, int]:
     """Play one run of no-op and worse patches with real games; return accepted candidates, t-test acceptances, and pairs.
 
-    A no-op is the same player that goes astray at other moments; the others go astray a little more often.
+    A no-op plays like the incumbent but errs at other moments; the other patches err a little more often.
     """
     rng = np.random.default_rng(seed)
     slips = int(rng.choice([50, 100, 200, 300]))

@@ -1,4 +1,4 @@
-"""One run with a planted patch, and one with none: what the watch finds, and when."""
+"""One run with a planted patch, and one without: what the watch finds, and when."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from ouroloop.sandbox.choose import choose
 
 RUNS: Final = 50
 ROUNDS: Final = 3
-"""Rounds of watching since it turned bad."""
+"""Rounds of watching after the patch turned bad."""
 START: Final = {"SLIPS": 150, "STUMBLES": 100, "LAPSES": 100}
 LATER: Final = {0.05: 190, 0.1: 270, 0.15: 370}
 """Utility that the planted patch costs outside the gate -> its `LATER`; on the gate's seeds it gains about 0.15."""
 EQUAL_STATES: Final = 8
 EQUAL_ROUNDS: Final = 20
 PLANTED, BESIDE, ON_TOP = "r0-patch1", "r1-patch1", "r2-patch1"
-"""The planted patch; a good one that touches other lines; a good one that touches the planted one's lines too."""
+"""The planted patch; a good one that edits other lines; a good one that edits the planted one's lines too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What became of one run.
+    """The outcome of one run.
 
     Args:
-        accepted: the gate took the planted patch in, as it was meant to.
-        rounds: rounds of watching since it turned bad until it was out; None if it never was.
-        exact: the workspace then equalled, byte for byte, the state before it with the later patches that apply.
+        accepted: whether the gate accepted the planted patch, as intended.
+        rounds: rounds of watching from when it turned bad until it was out; None if it never was.
+        exact: whether the workspace then equalled, byte for byte, the state before it plus the later patches that apply.
         kept: later patches kept on top of the state before it.
-        chained: later patches that went with it.
-        others: accepted patches rolled back without need.
+        chained: later patches that were rolled back with it.
+        others: accepted patches rolled back needlessly.
     """
 
     accepted: bool
@@ -53,7 +53,7 @@ class Found:
 
 
 def planted_run(seed: int, cost: float) -> Found:
-    """Plant a patch in round 0 that turns bad at once or one or two rounds later, with other patches on top of it by then."""
+    """Plant a patch in round 0 that turns bad at once or one or two rounds later, when other patches lie on top of it."""
     with tempfile.TemporaryDirectory() as scratch, closing(choose("wasm", SnakeTask(6).toolkit_source, 4)) as sandbox:
         start = controller(**START)
         with arena(Path(scratch) / "run", start, seed=seed, sandbox=sandbox) as run:
@@ -70,7 +70,7 @@ def planted_run(seed: int, cost: float) -> Found:
 
 
 def _next(run: Run, round: int, seed: int) -> str:
-    """Return the round's good patch of what stands now; in half of the runs the second edits beside the planted one's line."""
+    """Return the round's good patch of the current state; in half of the runs the second one edits beside the planted line."""
     now = run.store.text(run.incumbent().controller)
     if round == 1:
         return now.replace("STUMBLES = 100", "STUMBLES = 0")
@@ -86,7 +86,7 @@ def _found(run: Run, start: str, since: int, nearby: bool) -> Found:
     if out is None:
         return Found(PLANTED in applied, None, False, 0, 0, len(rollbacks))
     expected = start
-    if BESIDE in applied:  # it touches other lines, so it must have stayed
+    if BESIDE in applied:  # it edits other lines, so it must have stayed
         expected = expected.replace("STUMBLES = 100", "STUMBLES = 0")
     if ON_TOP in applied and not nearby:
         expected = expected.replace("LAPSES = 100", "LAPSES = 0")

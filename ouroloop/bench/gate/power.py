@@ -22,21 +22,21 @@ Draw = Callable[[], tuple[Floats, Floats]]
 GAIN: Final = GateSettings().gain
 POWER: Final = 0.9
 SPREADS: Final = (0.1, 0.15, 0.2, 0.25, 0.3)
-"""Standard deviations of a paired difference; those of players of middling strength are 0.2 to 0.33 (6x6 and 10x10)."""
+"""Standard deviations of a paired difference; those of medium-strength players are 0.2 to 0.33 (6x6 and 10x10)."""
 GAINS: Final = (-0.1, -0.05, -0.03, 0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1)
 REPETITIONS: Final = 1000
 BUDGET: Final = 2.5
-"""Most pairs, over those of the fixed-size test."""
+"""Most pairs, relative to those of the fixed-size test."""
 POOL: Final = 40_000
-"""Games of each real player, from which tests draw theirs."""
+"""Games of each real player, from which the tests draw theirs."""
 DEFAULTS: Final = tuple(product((0.2, 0.28), (0.005, 0.0005), (0.03, 0.05, 0.08, 0.12)))
 """Spread, level and true gain for a recipe's own number of games: the first race of five candidates, and about the fourth."""
 REAL: Final = {"6": (0.200, 0.181), "10": (0.0500, 0.0430)}
-"""Board -> how often `greedy` goes astray as incumbent and as candidate; the true gain is then near `GAIN`."""
+"""Board -> random-move rate of `greedy` as incumbent and as candidate; the true gain is then near `GAIN`."""
 
 
 def share_and_pairs(draw: Draw, repetitions: int, level: float = ALPHA) -> tuple[float, float]:
-    """Return the share of candidates that are accepted, and their mean number of pairs; `draw` gives the games of each."""
+    """Return the share of candidates that are accepted, and their mean number of pairs; `draw` gives each one's games."""
     found = [raced(*draw(), level)[0] for _ in range(repetitions)]
     return sum(f.accepted for f in found) / repetitions, sum(len(f.differences) for f in found) / repetitions
 
@@ -49,7 +49,7 @@ def pool(size: int, noise: float, salt: int) -> Floats:
 
 
 def real(size: int, noises: tuple[float, float], seed: int) -> dict[str, Any]:
-    """Return how real players with a gain near `GAIN` fare; each test draws its own pairs from what they played."""
+    """Return the results of real players with a gain near `GAIN`; each test draws its own pairs from their games."""
     incumbent, candidate = pool(size, noises[0], 1), pool(size, noises[1], 2)
     differences = candidate - incumbent
     spread, gain = float(differences.std()), float(differences.mean())
@@ -65,7 +65,7 @@ def real(size: int, noises: tuple[float, float], seed: int) -> dict[str, Any]:
 
 
 def _beside(spread: float, gain: float, power: float, pairs: float) -> dict[str, float]:
-    """Return power and pairs beside a t-test of the same error and power, one-sided as ours, and two-sided as in papers."""
+    """Return power and pairs beside a t-test of equal error and power, both one-sided like ours and two-sided as in papers."""
     fixed = fixed_size(spread, gain, ALPHA, max(power, 0.5))
     return {
         "spread": significant(spread, 3),
@@ -79,7 +79,7 @@ def _beside(spread: float, gain: float, power: float, pairs: float) -> dict[str,
 
 
 def simulated(spread: float, gain: float, games: int, seed: int, level: float = ALPHA) -> dict[str, Any]:
-    """Return one point: what becomes of candidates with a true gain, given so many pairs at most."""
+    """Return one point: the results of candidates with a true gain, given at most this many pairs."""
     rng = np.random.default_rng(seed)
     power, pairs = share_and_pairs(lambda: field(rng, [gain], spread, games), REPETITIONS, level)
     return {"spread": spread, "level": level, "gain": gain, "power": significant(power), "pairs": significant(pairs)}

@@ -1,4 +1,4 @@
-"""What racing saves, whether the best wins, and what share of the accepted is not better where good and bad candidates mix."""
+"""What racing saves, whether the best wins, and, among good and bad candidates, the share of the accepted that is no better."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ SPREAD: Final = 0.25
 RACES: Final = 200
 RUNS: Final = 200
 TESTS: Final = 30
-"""Races of a run, one candidate each."""
+"""Races in a run, with one candidate each."""
 GOOD: Final = 0.08
-"""True gain of the half of a run's candidates that is better; the others are no better."""
+"""True gain of the better half of a run's candidates; the other half is no better than the incumbent."""
 
 
 def one_race(seed: int) -> tuple[int | None, int, int]:
-    """Return who won, and the games of the race and of separate tests of the same candidates at the same levels.
+    """Return the winner, and the games of the race and of separate tests of the same candidates at the same levels.
 
-    The separate tests play the same seeds, so that they too need the incumbent's games only once.
+    The separate tests use the same seeds, so they too need the incumbent's games only once.
     """
     rng, games = np.random.default_rng(seed), GateSettings().games
     incumbent, mine = field(rng, GAINS, SPREAD, games)
@@ -40,7 +40,7 @@ def one_race(seed: int) -> tuple[int | None, int, int]:
 
 
 def one_run(rule: str, seed: int) -> tuple[int, int, int]:
-    """Return what a run of good and of useless candidates accepted: good ones, useless ones; and the good ones there were."""
+    """Return how many good and how many useless candidates a run accepted, and how many good ones there were."""
     rng, rules = np.random.default_rng(seed), spending(rule, GateSettings().alpha)
     history: list[Spent] = []
     good = useless = there = 0

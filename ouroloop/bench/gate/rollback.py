@@ -1,4 +1,4 @@
-"""Does what got in wrongly get out? Runs with a planted patch that is good on the gate's seeds and bad ever after."""
+"""Are wrongly accepted patches rolled back? Runs with a planted patch that is good on the gate's seeds and bad elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADLINE: Final = 0.15
 
 
 def measure(report: Report, *, seed: int, workers: int) -> dict[str, Any]:
-    """Return how many planted patches were found, how soon, and whether the workspace was then as it should be."""
+    """Return how many planted patches were found, how soon, and whether the workspace was correct afterwards."""
     document: dict[str, Any] = {"rounds": ROUNDS, "by_cost": {}}
     with ProcessPoolExecutor(workers) as pool:
         for index, cost in enumerate(LATER):

@@ -1,4 +1,4 @@
-"""Whose gain it was where a good patch and a bad reward came together, and what a decision costs."""
+"""Which part is credited when a good patch and a bad reward come together, and what a decision costs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ DECISIONS: Final = 40
 SIZE: Final = 10
 START: Final = {"SLIPS": 150, "STUMBLES": 100, "LAPSES": 100}
 BAD_WEIGHTS: Final = 60
-"""Moves in a thousand that go astray by the fault of the weights that the bad reward made."""
+"""Moves in a thousand that are random because of the weights that the bad reward made."""
 
 
 def named(seed: int) -> tuple[bool, str]:
-    """Let a candidate in whose patch is good and whose reward is bad; return whether it got in, and who is named."""
+    """Test a candidate whose patch is good and whose reward is bad; return whether it was accepted, and who is credited."""
     with tempfile.TemporaryDirectory() as scratch, arena(Path(scratch) / "run", controller(**START), seed=seed) as run:
         candidate = propose_both(run, 0, controller(**{**START, "SLIPS": 0}), BAD_WEIGHTS)
         gate(run, 0)
@@ -36,7 +36,7 @@ def named(seed: int) -> tuple[bool, str]:
 
 
 def credit(report: Report, *, seed: int, workers: int) -> dict[str, Any]:
-    """Return how often the patch, and only the patch, is named as owner of the gain."""
+    """Return how often the patch, and only the patch, is credited with the gain."""
     owners: dict[str, int] = {}
     with ProcessPoolExecutor(workers) as pool:
         for i, (accepted, owner) in enumerate(pool.map(named, range(seed * PAIRS, (seed + 1) * PAIRS))):
@@ -53,9 +53,9 @@ def credit(report: Report, *, seed: int, workers: int) -> dict[str, Any]:
 
 
 def decision_cost(report: Report, *, seed: int) -> dict[str, Any]:
-    """Return CPU milliseconds of one candidate's decision on 10x10, games and all else; children (git) count too.
+    """Return CPU milliseconds of one candidate's decision on 10x10, games and the rest; child processes (git) count too.
 
-    A decision takes a candidate from the bank's order to its verdict, and to its commit where it is accepted.
+    A decision takes a candidate from the bank's order to its verdict, and, if it is accepted, to its commit.
     """
     games_ms: list[float] = []
     beyond_ms: dict[str, list[float]] = {"accepted": [], "rejected": []}
@@ -73,7 +73,7 @@ def decision_cost(report: Report, *, seed: int) -> dict[str, Any]:
                 verdict = run.verdict(0, candidate)
                 played = cast(Arena, run.players).games_s
         if index < 4:
-            continue  # the first of each compile and import
+            continue  # the first of each also compiles and imports
         games_ms.append(1e3 * played)
         beyond_ms[verdict.outcome].append(1e3 * (used - played))
         pairs.append(verdict.effect.games if verdict.effect else 0)
@@ -89,6 +89,6 @@ def decision_cost(report: Report, *, seed: int) -> dict[str, Any]:
 
 
 def _cpu_s() -> float:
-    """Return the CPU seconds of this process and of its children that have ended."""
+    """Return the CPU seconds of this process and of its finished children."""
     spent = os.times()
     return spent.user + spent.system + spent.children_user + spent.children_system

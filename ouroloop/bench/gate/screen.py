@@ -1,8 +1,8 @@
-"""`ouroloop bench gate`, the A* screen: does the bank's merit order controllers as their games do, and how fast?
+"""`ouroloop bench gate`, the A* screen: does merit on the bank order controllers as their games do, and how fast?
 
-Controllers are bred by the search patcher from good and bad parents alike, with no gate between generations, so that bad ones
-are among them. Each is scored on the bank in every sandbox that there is, by wall clock from `open` to the score, and plays
-games in this interpreter, which its source is safe for: the patcher composes it of toolkit functions.
+The search patcher breeds controllers from good and bad parents alike, with no gate between generations, so that some of them
+are bad. Each is scored on the bank in every available sandbox, by wall clock from `open` to the score. Its games are played in
+this interpreter, which is safe because the patcher composes sources only of toolkit functions.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     from ouroloop.protocols.ports import Policy, Sandbox
 
 POSITIONS: Final = GateSettings().positions
-"""Of the bank. More of them hardly order controllers better; the pursuits do."""
+"""Positions of the bank. More of them hardly order controllers better; the pursuits do."""
 GAMES: Final = {6: 100, 10: 36}
-"""Board -> games that each controller's utility is the mean of: its error is a tenth of the spread between controllers."""
+"""Board -> games per controller, over which utility is averaged: the error is a tenth of the spread between controllers."""
 RESAMPLES: Final = 1000
 SETTLE_S: Final = 0.2
-"""After so long a pool of workers is full again, and its filling does not disturb what is timed next."""
+"""After this long, a pool of workers is full again, and filling it does not disturb the next measurement."""
 
 
 def measure(report: Report, *, seed: int = 0) -> dict[str, Any]:
-    """Return the document: per board the rank correlation of merit and utility, rejections, milliseconds.
+    """Return the document: rank correlation of merit and utility, rejections and milliseconds, per board.
 
     Args:
-        report: hears of the progress.
+        report: called with the progress.
         seed: of controllers, policy, bank and games.
     """
     boxes, found = installed(), {}
@@ -58,7 +58,7 @@ def measure(report: Report, *, seed: int = 0) -> dict[str, Any]:
 
 
 def part(report: Report, index: int, text: str, fraction: float) -> None:
-    """Report on the board of that index."""
+    """Report on the board with this index."""
     report(text, (index + fraction) / len(GAMES))
 
 
@@ -95,9 +95,9 @@ def grown_bank(task: SnakeTask, policy: Policy, seed: int) -> Bank:
 
 
 def timed(box: Sandbox, bank: Bank, policy: Policy, sources: list[str]) -> tuple[list[Answers], dict[str, float]]:
-    """Return what every controller answers in a sandbox, and the milliseconds that it takes: in all, to start, to answer.
+    """Return every controller's answers in a sandbox, and the milliseconds spent: in total, to start, and to answer.
 
-    The policy's logits on the bank are reckoned once: candidates share the policy.
+    The policy's logits on the bank are computed once, since candidates share the policy.
     """
     view, out = View(bank.observations, policy.logits(bank.observations)), []
     whole, start = [], []
@@ -130,7 +130,7 @@ def same(first: list[Answers], second: list[Answers]) -> bool:
 
 
 def utilities(size: int, seed: int, sources: list[str], report: Report) -> NDArray[np.float64]:
-    """Return the descendants' mean utilities, (C,), on the same games for all, two played at a time."""
+    """Return the descendants' mean utilities, (C,), all on the same games, two played at a time."""
     out = []
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         jobs = [pool.submit(utility_of, source, size, seed) for source in sources[1:]]
@@ -148,7 +148,7 @@ def utility_of(source: str, size: int, seed: int) -> float:
 
 
 def figures(bank: Bank, incumbent: Answers, given: list[Answers], utility: NDArray[np.float64]) -> dict[str, Any]:
-    """Return rank correlation with its bootstrap interval, rejections against the first controller, and against every other."""
+    """Return rank correlation with its bootstrap interval, and rejections against the first and every other controller."""
     from scipy.stats import spearmanr
 
     scores = [score_bank(bank, one, incumbent) for one in given]

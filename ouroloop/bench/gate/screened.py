@@ -1,4 +1,4 @@
-"""Who is screened in the benchmark: a weak policy, controllers bred by the search, and sessions that run in process."""
+"""The subjects of the screen's benchmark: a weak policy, controllers bred by the search, and sessions in this process."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ FINDINGS: Final = {
     "detours": "the way to the food is longer than it need be",
     "trapped": "the snake enters a space that is too small for it",
 }
-"""What a critic may find; two at random lead each brood."""
+"""Findings that a critic may report; two random ones lead each brood."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeakPolicy:
-    """Prefers the greedy teacher's move in half of all positions and none in the rest: seeded, untrained, no model."""
+    """Prefers the greedy teacher's move in half of all positions and no move in the rest: seeded, untrained, no model."""
 
     task: SnakeTask
     seed: int
@@ -56,12 +56,12 @@ class WeakPolicy:
 
 @cache
 def odd_numbers(seed: int, cells: int) -> NDArray[np.uint64]:
-    """Return the factors of a position's hashes: (5, cells) uint64."""
+    """Return the factors for hashing positions: (5, cells) uint64."""
     return np.random.default_rng(seed).integers(0, 2**64, (5, cells), dtype=np.uint64) | np.uint64(1)
 
 
 class InProcess:
-    """A session in this interpreter, for sources of our own making."""
+    """A session in this interpreter, for sources that this benchmark generates itself."""
 
     def __init__(self, source: str) -> None:
         """Load a controller."""
@@ -71,7 +71,7 @@ class InProcess:
         self.chosen = module.act
 
     def act(self, observations: Observations, logits: NDArray[np.float32]) -> NDArray[np.int8]:
-        """Return its actions: (B,) int8."""
+        """Return the controller's actions: (B,) int8."""
         out = np.empty(len(observations), np.int8)
         for row, rated in enumerate(logits.tolist()):
             toolkit._forget()
@@ -83,7 +83,7 @@ class InProcess:
 
 
 def breed(task: SnakeTask, policy: Policy, bank: Bank, seed: int) -> list[str]:
-    """Return the first controller and `CONTROLLERS` descendants of it, no two with the same moves on the bank."""
+    """Return the first controller and `CONTROLLERS` descendants of it; no two make the same moves on the bank."""
     tools = tuple(Tool(name=t.name, signature=t.signature, doc=t.doc, kind=t.kind) for t in task.toolkit)
     choice, logits = random.Random(seed), policy.logits(bank.observations)  # noqa: S311 - no secret
     known = {InProcess(task.start_controller).act(bank.observations, logits).tobytes(): task.start_controller}

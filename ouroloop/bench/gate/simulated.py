@@ -1,4 +1,4 @@
-"""Races whose games are drawn, not played: what the gate's statistics do where the truth is known."""
+"""Races whose games are drawn at random instead of played: the gate's statistics in cases with a known truth."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MIDDLE = 0.5
 def field(rng: np.random.Generator, gains: Sequence[float], spread: float, games: int) -> tuple[Floats, Floats]:
     """Return utilities of an incumbent (n,) and of candidates with these true gains (K, n).
 
-    They are Beta distributed and unrelated, as those of players on common seeds nearly are.
+    They are independent and Beta distributed; those of real players on common seeds are nearly independent.
 
     Args:
-        rng: the randomness.
-        gains: of utility, one a candidate.
+        rng: source of randomness.
+        gains: true gains of utility, one per candidate.
         spread: standard deviation of a paired difference.
         games: n.
     """
@@ -33,12 +33,12 @@ def field(rng: np.random.Generator, gains: Sequence[float], spread: float, games
 
 
 def raced(incumbent: Floats, candidates: Floats, level: float) -> list[Judgement]:
-    """Let candidates race by the recipe's default rules, for as many pairs as are given at most.
+    """Let candidates race by the recipe's default rules, for at most as many pairs as are given.
 
     Args:
         incumbent: (n,) utilities.
         candidates: (K, n) utilities on the same seeds.
-        level: of the race, shared evenly.
+        level: of the race, shared evenly among the candidates.
     """
     settings, names = GateSettings(), [str(i) for i in range(len(candidates))]
 

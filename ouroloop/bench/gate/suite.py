@@ -1,4 +1,4 @@
-"""`ouroloop bench gate`: what gets in, what gets out, whose gain it was, and what a decision costs."""
+"""`ouroloop bench gate`: what is accepted, what is rolled back, what is credited with the gain, and what a decision costs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ouroloop.bench.timing import Report, machine
 
 
 def measure(peers: Path, count: int, seconds: float, report: Report, seed: int = 0) -> dict[str, Any]:
-    """Return the document, about ten minutes on two cores; with another seed all of it is drawn anew.
+    """Return the document, in about ten minutes on two cores; another seed draws everything anew.
 
     Args:
         peers: unused.
         count: unused.
         seconds: unused.
-        report: hears of the progress.
+        report: called with the progress.
         seed: of every simulation, run and bank.
     """
     workers = os.cpu_count() or 1

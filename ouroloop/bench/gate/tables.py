@@ -18,7 +18,7 @@ def tables(document: dict[str, Any]) -> list[Table]:
 
 
 def screen(document: dict[str, Any]) -> Table:
-    """Return how well the bank orders controllers, whom it rejects with each of them as incumbent, and in what time."""
+    """Return how well the bank orders controllers, which it rejects against each incumbent, and how fast."""
     names = ("A* screen on", "controllers", "rank correlation", "95 %", "pairs rejected", "of the best quarter", "ms (worst)")
     rows = []
     for size, row in document["screen"]["boards"].items():
@@ -31,7 +31,7 @@ def screen(document: dict[str, Any]) -> Table:
 
 
 def attribution(document: dict[str, Any]) -> Table:
-    """Return bias and coverage, the worst over effects, and who was named in runs."""
+    """Return bias and coverage, the worst over effects, and which part the runs credited."""
     found, credit = document["attribution"], document["credit"]
     rows: list[Sequence[object]] = []
     for part, before in (("rows", ""), ("limits", "beyond its limits: ")):
@@ -50,7 +50,7 @@ def attribution(document: dict[str, Any]) -> Table:
 
 
 def rollback(document: dict[str, Any]) -> Table:
-    """Return what became of planted patches, and of states that are all equal."""
+    """Return the outcomes of planted patches, and of states that are all equal."""
     found = document["rollback"]
     names = ("planted, costs", "runs", "found in 3 rounds", "after 1, 2, 3", "exact", "later kept", "later gone", "needless")
     keys = ("workspace_exact", "later_patches_kept", "later_patches_gone_with_it", "rolled_back_without_need")

@@ -1,1 +1,1 @@
-"""Trainings on an accelerator beside what the chip can do."""
+"""Training on an accelerator, compared with the peak of its chip."""

@@ -1,4 +1,4 @@
-"""What a processor or GPU could do at best, and how many operations a training needs."""
+"""The peak speed of a processor or GPU, and how many operations a training needs."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ SIDE = 8192
 
 
 def gpu_name() -> str | None:
-    """Return the name of the GPU, or None where there is none."""
+    """Return the name of the GPU, or None if there is none."""
     return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 
 def peak_flops(device: str, *, side: int = SIDE, rounds: int = 10) -> float:
-    """Return the floating-point operations a second that a bfloat16 matrix product reaches, the median of some.
+    """Return the floating-point operations per second of a bfloat16 matrix product, the median of some.
 
     Args:
         device: `cpu` or `cuda`.
-        side: of the square matrices, of random numbers.
+        side: side of the square random matrices.
         rounds: products timed, after as many warm-ups.
     """
     a, b = (torch.randn(side, side, device=device, dtype=torch.bfloat16) for _ in range(2))
@@ -44,7 +44,7 @@ def peak_flops(device: str, *, side: int = SIDE, rounds: int = 10) -> float:
 
 
 def flops_per_token(config: SftConfig, size: int, length: float) -> float:
-    """Return the operations that a training step needs for a token: 6 N + 12 L D T (Chowdhery et al. 2022, appendix B).
+    """Return the operations that a training step needs per token: 6 N + 12 L D T (Chowdhery et al. 2022, appendix B).
 
     Args:
         config: the training's.
@@ -57,6 +57,6 @@ def flops_per_token(config: SftConfig, size: int, length: float) -> float:
 
 
 def _settle(device: str) -> None:
-    """Wait until a device has done what it was given."""
+    """Wait until a device has finished its work."""
     if device == "cuda":
         torch.cuda.synchronize()

@@ -1,4 +1,4 @@
-"""Tokens a second of a training on a GPU, as a share of the peak of its chip."""
+"""Tokens per second of training on a GPU, as a share of its chip's peak."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ouroloop.envs.snake.task import SnakeTask
 if TYPE_CHECKING:
     from ouroloop.policy.sft.config import SftConfig
 WARM: Final = 10
-"""Steps before a speed is taken."""
+"""Steps before the speed is measured."""
 SPEEDS: Final[dict[str, dict[str, Any]]] = {
     "snake-gpt, batch 2048": {"steps": 60, "batch": 2048, "encoding": "path"},
     "snake-gpt, batch 16384": {"steps": 40, "batch": 16384, "encoding": "path"},
@@ -32,18 +32,18 @@ SHAPE: Final = {"hidden": 128, "layers": 2, "heads": 4, "intermediate": 256}
 
 @dataclass
 class Clock:
-    """When each step of a training ended.
+    """The times at which the steps of a training ended.
 
     Args:
-        ends: seconds since some moment, one for each step.
-        begun: when the clock was made.
+        ends: seconds since some fixed moment, one for each step.
+        begun: when the clock was created.
     """
 
     ends: list[float] = field(default_factory=list)
     begun: float = field(default_factory=time.perf_counter)
 
     def __call__(self, stage: str, progress: float, figures: dict[str, float]) -> None:
-        """Be a `Progress`."""
+        """Act as a `Progress`."""
         self.ends.append(time.perf_counter())
 
     def per_step(self) -> float:
@@ -52,7 +52,7 @@ class Clock:
 
 
 def speed(settings: dict[str, Any], peak: float) -> dict[str, float]:
-    """Return what a training does in a second."""
+    """Return how much a training does per second."""
     from ouroloop.bench.gpu.chip import flops_per_token
     from ouroloop.policy.sft.config import SftConfig
     from ouroloop.policy.sft.fit import fit_sft

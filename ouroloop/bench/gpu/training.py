@@ -1,4 +1,4 @@
-"""Snake-GPT on a GPU: tokens a second in training as a share of the chip's peak, and the seconds to a score of 78."""
+"""Snake-GPT on a GPU: tokens per second of training as a share of the chip's peak, and the seconds to a score of 78."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ CLIMB: Final[dict[str, Any]] = {
     "mixing": 0.2,
     "curve": 6,
 }
-"""The training from scratch that is watched until it reaches `GOAL`."""
+"""The training from scratch that is followed until it reaches `GOAL`."""
 
 
 def measure(
     report: Report, *, device: str = "cuda", speeds: dict[str, dict[str, Any]] = SPEEDS, climb: dict[str, Any] | None = CLIMB
 ) -> dict[str, Any]:
-    """Return chip, speeds and the seconds to `GOAL`; on a CPU as well, if one has the time."""
+    """Return chip, speeds and the seconds to `GOAL`; it runs on a CPU as well, given enough time."""
     from ouroloop.bench.gpu.chip import gpu_name, peak_flops
 
     report("peak", 0.0)
@@ -49,7 +49,7 @@ def measure(
 
 
 def _climb(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return how long a training from scratch took to `GOAL`, and what its policy is worth in the end."""
+    """Return how long a training from scratch took to reach `GOAL`, and how well its policy plays in the end."""
     from ouroloop.policy.bases import open_policy, player_of
     from ouroloop.policy.evaluation import evaluate
     from ouroloop.policy.sft.config import SftConfig

@@ -1,1 +1,1 @@
-"""What we measure ourselves against, in our own process: TRL's trainer, Stable-Baselines3, general tokenizers."""
+"""Peers that we compare ourselves with, in our own process: TRL's trainer, Stable-Baselines3, general tokenizers."""

@@ -1,9 +1,9 @@
-"""PPO and DQN of Stable-Baselines3 as policies like any other: what their directory holds, and how they rate the moves.
+"""PPO and DQN of Stable-Baselines3 as ordinary policies: the contents of their directory, and how they rate moves.
 
-The first layer sees the board from the snake's head (`seen_from_head`), which is what a small net learns from: with
-planes of the board as it lies, PPO has a mean score of 2.5 on 6x6 after the 140 000 moves after which it has 15 with this.
+The first layer sees the board from the snake's head (`seen_from_head`), because a small net learns from that. After 140 000
+moves on 6x6, PPO's mean score is 15 with this view, and 2.5 with planes of the board as it lies.
 
-A baseline's directory holds the layers that choose the moves, and `baseline.json`. Playing needs PyTorch alone; to train is
+A baseline's directory holds the layers that choose the moves, and `baseline.json`. Playing needs only PyTorch; training needs
 the extra `baselines`.
 """
 
@@ -31,9 +31,9 @@ CARD: Final = "baseline.json"
 WEIGHTS: Final = "model.safetensors"
 Kind = Literal["ppo", "dqn"]
 GAMES: Final = 32
-"""Games that are played side by side while training."""
+"""Games that are played in parallel during training."""
 HIDDEN: Final = (256, 256)
-"""Widths of the layers between what is seen and what is chosen."""
+"""Widths of the layers between input and output."""
 SETTINGS: Final[dict[Kind, dict[str, Any]]] = {
     "ppo": {"n_steps": 64, "batch_size": 512, "n_epochs": 4, "learning_rate": 1e-3},
     "dqn": {
@@ -41,7 +41,8 @@ SETTINGS: Final[dict[Kind, dict[str, Any]]] = {
         "learning_starts": 2000,
         "batch_size": 64,
         "learning_rate": 5e-4,
-        # After 4 moves of every game: one update per 32 moves. The library's own share is one per 4, and 8 no better.
+        # Train after 4 moves of every game: one update per 32 moves. The library's own rate is one per 4; one per 8 is no
+        # better than one per 32.
         "gradient_steps": GAMES // 8,
         "target_update_interval": 2000,
         "exploration_fraction": 0.3,
@@ -50,7 +51,7 @@ SETTINGS: Final[dict[Kind, dict[str, Any]]] = {
 
 
 class Card(BaseModel):
-    """What `baseline.json` says."""
+    """The contents of `baseline.json`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,22 +62,22 @@ class Card(BaseModel):
 
 
 class BaselinePolicy:
-    """A trained baseline: PPO's logits, or DQN's values, of the actions.
+    """A trained baseline: PPO's logits of the actions, or DQN's values.
 
     Args:
-        card: what it is.
+        card: the baseline's description.
         layers: weights (out, in) and biases (out,) of its layers, in order, with ReLU between them.
     """
 
     def __init__(self, card: Card, layers: list[tuple[Tensor, Tensor]]) -> None:
-        """Take the layers."""
+        """Keep the card and the layers."""
         self.card, self.layers = card, layers
 
     def logits(self, observations: Observations) -> NDArray[np.float32]:
         """Return the action logits, or values: (B, 4) float32.
 
         Raises:
-            UsageError: the boards are of another size than those that it learned on.
+            UsageError: the boards have another size than those it was trained on.
         """
         size = int(observations.constants["size"])
         if size != self.card.size:
@@ -90,13 +91,13 @@ class BaselinePolicy:
 
 
 def seen_from_head(boards: Tensor) -> Tensor:
-    """Return what lies around the head, as far as the board can reach: what stops the snake, and the food.
+    """Return the surroundings of the head, as far as the board can reach: what stops the snake, and the food.
 
     Args:
         boards: (B, n, n), the environment's observation, whole numbers of any type.
 
     Returns:
-        (B, 2 (2n - 1)^2) float32 of 0 and 1: the plane of what stops it (body, wall, beyond the border), then the food's.
+        (B, 2 (2n - 1)^2) float32 of 0 and 1: first a plane of all obstacles (body, wall, off the board), then the food's.
     """
     count, n = len(boards), boards.shape[1]
     codes, wide = boards.to(torch.uint8), 2 * n - 1
@@ -114,21 +115,21 @@ def load(path: Path, *, task: str | None = None, size: int | None = None) -> Bas
 
     Args:
         path: the directory.
-        task: refuse one of another task.
-        size: refuse one of another board size.
+        task: refuse a baseline of another task.
+        size: refuse a baseline of another board size.
 
     Raises:
-        UsageError: none lies there, it is damaged, or it is another task's or board's.
+        UsageError: there is none, it is damaged, or it belongs to another task or board.
     """
     try:
         card = Card.model_validate_json((path / CARD).read_bytes())
         named = load_file(path / WEIGHTS)
         layers = [(named[f"{i}.weight"], named[f"{i}.bias"]) for i in range(len(named) // 2)]
     except (OSError, ValidationError, SafetensorError, KeyError) as error:
-        raise UsageError(f"{path} is no baseline's directory: {CARD} or {WEIGHTS} is missing or damaged") from error
+        raise UsageError(f"{path} is not a baseline's directory: {CARD} or {WEIGHTS} is missing or damaged") from error
     for what, found, wanted in (("task", card.task, task), ("board size", card.size, size)):
         if wanted is not None and found != wanted:
             raise UsageError(f"the baseline in {path} was trained for {what} {found}, found {what} {wanted}; train one for it")
     if not layers or layers[0][0].shape[1] != 2 * (2 * card.size - 1) ** 2:
-        raise UsageError(f"the baseline in {path} does not read boards of size {card.size}, as its {CARD} says; train it anew")
+        raise UsageError(f"the baseline in {path} does not read boards of size {card.size}, as its {CARD} says; train it again")
     return BaselinePolicy(card, layers)

@@ -1,9 +1,9 @@
 """What a prompt costs a general language model: tokens of a byte-level BPE that was made for no encoding. No torch.
 
-No tokenizer of a real base comes with this package, so one of their kind is trained on text that is at hand wherever Python is:
-its standard library, English and code. Text is cut into words first by the pattern of Qwen 2.5, whose tokenizer
-DeepSeek-R1-Distill-Qwen-7B has, too: runs of letters, single digits, runs of punctuation. BPE joins nothing across words,
-so that their number is a lower bound for every tokenizer with this pattern, however much text it has seen.
+No tokenizer of a real base comes with this package. Instead, a similar one is trained on text that comes with every Python:
+the standard library, which is English and code. Text is first cut into words by the pattern of Qwen 2.5, whose tokenizer
+DeepSeek-R1-Distill-Qwen-7B has, too: runs of letters, single digits, runs of punctuation. BPE joins nothing across words, so
+the number of words is a lower bound for every tokenizer with this pattern, however much text it was trained on.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 
 VOCABULARY: Final = 32_000
-"""Tokens of the tokenizer that is trained here; real ones have four to eight times as many."""
+"""Vocabulary size of the tokenizer that is trained here; real ones have four to eight times as many tokens."""
 
 
 @cache
 def words() -> pre_tokenizers.PreTokenizer:
-    """Return what cuts text into words."""
+    """Return the step that cuts text into words."""
     return pre_tokenizers.Split(Regex(PRETOKENIZE_REGEX), "isolated")
 
 
 @cache
 def general_tokenizer() -> Tokenizer:
-    """Return a byte-level BPE tokenizer (Sennrich et al. 2016) of the standard library's modules, trained within seconds."""
+    """Return a byte-level BPE tokenizer (Sennrich et al. 2016), trained within seconds on the standard library's modules."""
     tokenizer = Tokenizer(models.BPE())
     bytes_of = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words(), bytes_of])
@@ -40,10 +40,10 @@ def general_tokenizer() -> Tokenizer:
 
 
 def general_tokens(texts: Sequence[str]) -> list[int]:
-    """Return how many tokens each text has for `general_tokenizer`."""
+    """Return how many tokens `general_tokenizer` makes of each text."""
     return [len(encoded.ids) for encoded in general_tokenizer().encode_batch(list(texts))]
 
 
 def least_tokens(texts: Sequence[str]) -> list[int]:
-    """Return the words of each text: no tokenizer with the same pattern has fewer tokens."""
+    """Return each text's number of words: no tokenizer with the same pattern makes fewer tokens."""
     return [len(words().pre_tokenize_str(text)) for text in texts]

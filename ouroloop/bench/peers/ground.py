@@ -1,4 +1,4 @@
-"""The ground that both GRPO trainers stand on: one model, the same positions, the same rewards."""
+"""The common ground of both GRPO trainers: one model, the same positions, the same rewards."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Positions with the worth of every action.
+    """Positions with the reward of every action.
 
     Args:
-        start: the policy directory that both sides begin with.
+        start: the policy directory from which both sides start.
         positions: P observations.
         texts: their prompts.
-        worth: (P, A) float32.
-        config: settings of both; answers are drawn from the whole vocabulary, as the stock trainer does.
+        worth: (P, A) float32, the reward of each action.
+        config: settings of both sides; answers are drawn from the whole vocabulary, as the stock trainer does.
         seed: of sampling and order.
     """
 
@@ -44,14 +44,14 @@ class Ground:
     seed: int
 
     def rewards(self, rows: NDArray[np.int64], tokens: NDArray[np.int64], actions: tuple[int, ...]) -> NDArray[np.float32]:
-        """Return what answers (S, G) in positions (S,) are worth: (S, G) float32; no action is worth a death."""
+        """Return the rewards of answers (S, G) in positions (S,): (S, G) float32; an answer that is no action gets -1."""
         hit = tokens[:, :, None] == np.array(actions)
         worth = np.take_along_axis(self.worth[rows], hit.argmax(axis=2), axis=1)
         return np.where(hit.any(axis=2), worth, np.float32(-1.0))
 
 
 def lay_out(task: Task, start: Path, config: GrpoConfig, count: int, seed: int) -> Ground:
-    """Return `count` positions spread over the game, each action's worth measured by the config's futures."""
+    """Return `count` positions spread over the game, with each action's reward measured by the config's futures."""
     policy = load(start)
     engine = task.positions(seed, count)
     actions = np.tile(np.arange(len(task.actions)), count)
@@ -67,7 +67,7 @@ class Table:
     """Our side's supply: positions in turn, answers from the sampler, rewards from the table."""
 
     def __init__(self, ground: Ground, policy: SnakeGPT) -> None:
-        """Take the policy as it is for the reference."""
+        """Keep the policy, and a copy of it as the reference."""
         self.ground, self.policy = ground, policy
         self.sampler: Sampler = player_of(policy)
         self.reference = frozen(policy)

@@ -1,7 +1,7 @@
-"""Training PPO and DQN of Stable-Baselines3 on Snake: what one would otherwise pick, beside Snake-GPT.
+"""Training PPO and DQN of Stable-Baselines3 on Snake: the usual alternatives, compared with Snake-GPT.
 
-Both learn on the environment that is registered with Gymnasium, from its own observation and reward: +1 for a food, -1 for a
-death. No action is masked. Settings that `baseline.SETTINGS` does not name are the library's defaults.
+Both learn in the environment that is registered with Gymnasium, from its own observation and reward: +1 for a food, -1 for a
+death. No action is masked. Settings that `baseline.SETTINGS` does not name keep the library's defaults.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ def train(
 
     Args:
         kind: `ppo` or `dqn`.
-        task: the game, which must be Snake: the environment is.
+        task: the game; it must be Snake, since the environment is.
         steps: moves made in all games; PPO makes whole rounds of `GAMES * 64`.
-        seed: decides games, first weights and order.
-        out: the directory to make; it appears whole or not at all.
-        progress: told after each hundredth of the moves.
-        curve: points of the learning curve.
-        limit_s: processor time after which it ends before its steps are made. For benchmarks: what comes of it depends on the
-            machine, as nothing else here does.
+        seed: decides games, initial weights and order.
+        out: the directory to make; it appears complete or not at all.
+        progress: called after each hundredth of the moves.
+        curve: number of points of the learning curve.
+        limit_s: processor time after which training ends early. It is for benchmarks: unlike everything else here, its
+            result depends on the machine.
 
     Returns:
-        The report: `steps` and `loss` count rounds of updates, `curve` and `health["moves"]` moves made; `health["score"]` is
-        the mean of the last 100 games that it learned from.
+        The report: `steps` and `loss` count rounds of updates; `curve` and `health["moves"]` count moves; `health["score"]`
+        is the mean of the last 100 training games.
 
     Raises:
-        UsageError: an unknown kind, or another game.
+        UsageError: the kind is unknown, or the game is not Snake.
         SurroundingsError: Stable-Baselines3 is not installed.
         TrainingError: the loss is not finite.
     """

@@ -1,4 +1,4 @@
-"""The part of the baselines that needs Stable-Baselines3: its training, and a diary of it."""
+"""The part of the baselines that imports Stable-Baselines3: training, and a diary of it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from ouroloop.policy.report import Progress
 
 CURVE_GAMES = 32
-"""Games of a point of the learning curve, from the `search` stream."""
+"""Games per point of the learning curve, from the `search` stream."""
 
 
 @dataclass(slots=True)
 class Diary:
-    """What is noted of a training: the model, its loss after each round of updates, scores of games, points of the curve."""
+    """A record of a training: the model, its loss after each round of updates, scores of games, points of the curve."""
 
     card: Card
     model: PPO | DQN
@@ -43,7 +43,7 @@ class Diary:
         return int(self.model.num_timesteps)
 
     def policy(self) -> BaselinePolicy:
-        """Return a copy of the layers that choose the moves now."""
+        """Return a copy of the layers that choose the moves at present."""
         policy: Any = self.model.policy
         ppo = self.card.kind == "ppo"
         modules = [*policy.mlp_extractor.policy_net, policy.action_net] if ppo else [*policy.q_net.q_net]
@@ -57,18 +57,18 @@ class Notes(BaseCallback):
     def __init__(
         self, diary: Diary, task: SnakeTask, steps: int, seed: int, progress: Progress, curve: int, limit_s: float
     ) -> None:
-        """Take where to write, whom to tell and when to stop."""
+        """Keep the diary, the progress callback and the limit."""
         super().__init__()
         self.diary, self.task, self.steps, self.progress, self.points = diary, task, steps, progress, curve
         self.seeds = np.array(game_seeds(seed, "search", 0, CURVE_GAMES), dtype=np.uint64)
         self.told, self.end_s = 0.0, time.process_time() + limit_s
 
     def _on_step(self) -> bool:
-        """Say whether to go on."""
+        """Return whether to continue."""
         return time.process_time() < self.end_s
 
     def _on_rollout_start(self) -> None:
-        """Note the loss of the updates before, and tell of the progress."""
+        """Record the loss of the previous updates, and report the progress."""
         diary, fraction = self.diary, min(1.0, self.diary.moves / self.steps)
         loss = self.logger.name_to_value.pop("train/loss", None)
         if loss is not None:
@@ -83,7 +83,7 @@ class Notes(BaseCallback):
             self.progress(diary.card.kind, fraction, self._figures(diary.scores[-100:]))
 
     def _on_training_end(self) -> None:
-        """Note what came of the last updates."""
+        """Record the result of the last updates."""
         self._on_rollout_start()
 
     def _figures(self, scores: Sequence[int]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Games in the form of Stable-Baselines3, and the first layer of its nets."""
+"""The games as an environment of Stable-Baselines3, and the first layer of its nets."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class Games(VecEnv):
-    """The registered vector environment in the form that Stable-Baselines3 asks for; `scores` has those of finished games."""
+    """The registered vector environment in the form that Stable-Baselines3 expects; `scores` has those of finished games."""
 
     def __init__(self, task: SnakeTask, seed: int) -> None:
-        """Begin games of the `train` stream, each followed by those that follow from it."""
+        """Begin games of the `train` stream; each is followed by the games that its key determines."""
         s = task.settings
         walls = None if s.wall_map is None else ["".join("#" if wall else "." for wall in row) for row in s.wall_map]
         self.games: Any = gymnasium.make_vec(
@@ -52,7 +52,7 @@ class Games(VecEnv):
         return boards
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        """Take the moves: (B,)."""
+        """Keep the moves: (B,)."""
         self.moves = actions
 
     def step_wait(self) -> VecEnvStepReturn:
@@ -87,10 +87,10 @@ class Games(VecEnv):
 
 
 class HeadView(BaseFeaturesExtractor):
-    """What both nets see; see `baselines.seen_from_head`."""
+    """The input of both nets; see `baseline.seen_from_head`."""
 
     def __init__(self, observation_space: Box) -> None:
-        """Say how much it is."""
+        """Compute the number of features."""
         super().__init__(observation_space, 2 * (2 * observation_space.shape[0] - 1) ** 2)
 
     def forward(self, observations: Tensor) -> Tensor:

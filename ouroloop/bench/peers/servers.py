@@ -23,26 +23,26 @@ if TYPE_CHECKING:
     from ouroloop.policy.serving.local import Precision
 PRECISIONS: Final[tuple[Precision, ...]] = ("float32", "bfloat16")
 LOG_LINES: Final = 10
-"""Lines of vLLM's log that an error shows."""
+"""Number of lines of vLLM's log that an error shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """vLLM in a process of its own, which answers line by line; see `benchmarks/peers/vllm_policy.py`.
+    """vLLM in its own process, which answers line by line; see `benchmarks/peers/vllm_policy.py`.
 
     Args:
-        process: it.
-        log: where its standard error goes.
+        process: the process.
+        log: the file that receives its standard error.
     """
 
     process: subprocess.Popen[bytes]
     log: Path
 
     def ask(self, line: str = "") -> dict[str, Any]:
-        """Send a line, where there is one; return the next answer.
+        """Send a line, if one is given; return the next answer.
 
         Raises:
-            SurroundingsError: it ended.
+            SurroundingsError: the process ended.
         """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -52,7 +52,7 @@ class Peer:
         said = self.process.stdout.readline()
         if not said:
             log = "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_LINES:])
-            raise SurroundingsError(f"vLLM ended in the benchmark; make its environment again (`make vllm`):\n{log}")
+            raise SurroundingsError(f"vLLM exited during the benchmark; rebuild its environment (`make vllm`):\n{log}")
         found: dict[str, Any] = json.loads(said)
         return found
 
@@ -68,7 +68,7 @@ class Peer:
 
 
 def start_peers(stack: ExitStack, scratch: Path, policy: Path, prompts: list[list[int]]) -> dict[str, Peer]:
-    """Start vLLM in each precision, ended with the stack; none where its environment is missing."""
+    """Start vLLM in each precision, to be ended with the stack; start none if its environment is missing."""
     try:
         python = vllm_python()
     except SurroundingsError:

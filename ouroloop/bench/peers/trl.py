@@ -1,7 +1,7 @@
-"""Stock `GRPOTrainer` and ours on the same ground: one model, the same positions, G and rewards.
+"""Stock `GRPOTrainer` and ours on common ground: one model, the same positions, G and rewards.
 
-An answer's reward is looked up in a table made beforehand, on both sides; so what is compared is sampling and learning, without
-games. The stock trainer has its settings as fast as they go here: no recomputed activations, batches that serve as often.
+On both sides, an answer's reward is looked up in a table made beforehand, so the comparison covers sampling and learning but no
+games. The stock trainer gets its fastest settings for this case: no recomputed activations, and batches reused as often.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from ouroloop.policy.tokenizer import build_tokenizer
 from ouroloop.policy.training import plain_arguments, strip_console
 
 MANY = 1_000_000
-"""Steps of a training that a clock ends."""
+"""Number of steps for a training that a clock ends."""
 
 
 def our_trainer(ground: Ground, folder: Path) -> SharedPromptTrainer:
-    """Return our trainer on a ground."""
+    """Return our trainer on this ground."""
     policy = load(ground.start)
     config = ground.config.model_copy(update={"steps": MANY})
     return build_trainer(policy, Table(ground, policy), config, ground.seed, folder)
 
 
 def stock_trainer(ground: Ground, folder: Path, batch: Batch | None = None) -> GRPOTrainer:
-    """Return TRL's trainer on a ground; with a batch it learns from that and samples nothing."""
+    """Return TRL's trainer on this ground; given a batch, it learns from that and samples nothing."""
     policy, config = load(ground.start), ground.config
     low, high = config.clip()
 
@@ -77,7 +77,7 @@ def stock_trainer(ground: Ground, folder: Path, batch: Batch | None = None) -> G
 
 
 def as_rollout(batch: Batch) -> dict[str, Any]:
-    """Return a batch in the form that TRL asks of a rollout function."""
+    """Return a batch in the form that TRL expects of a rollout function."""
     group = batch.tokens.shape[1]
     prompts = [ids[mask].tolist() for ids, mask in zip(batch.ids, batch.mask, strict=True)]
     return {

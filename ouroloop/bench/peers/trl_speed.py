@@ -14,14 +14,14 @@ from ouroloop.bench.peers.trl import our_trainer, stock_trainer
 
 Gradients: TypeAlias = dict[str, torch.Tensor]
 WARM = 2
-"""Steps that are not timed: the first ones build what later ones use."""
+"""Steps that are not timed: the first ones set up what later ones use."""
 
 
 class Clock(TrainerCallback):  # type: ignore[misc]  # transformers' classes are untyped
-    """Times the steps of a training in this thread's processor seconds, and ends it."""
+    """Times the steps of a training in this thread's processor seconds, and ends the training."""
 
     def __init__(self, seconds: float) -> None:
-        """Take the processor seconds to run for, beside the warm-up."""
+        """Keep the processor seconds to run for, in addition to the warm-up."""
         self.seconds, self.steps, self.begun = seconds, 0, 0.0
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -35,7 +35,7 @@ class Clock(TrainerCallback):  # type: ignore[misc]  # transformers' classes are
 
 
 def states_per_s(trainer: Any, ground: Ground, seconds: float) -> float:
-    """Return the states that a trainer learns from per processor second."""
+    """Return how many states per processor second a trainer learns from."""
     clock = Clock(seconds)
     trainer.add_callback(clock)
     trainer.train()
@@ -43,7 +43,7 @@ def states_per_s(trainer: Any, ground: Ground, seconds: float) -> float:
 
 
 def first_gradients(ground: Ground, folder: Path) -> tuple[Gradients, Gradients]:
-    """Return the gradients of one batch's first pass, ours and the stock trainer's, in a policy that has left its reference."""
+    """Return the gradients of one batch's first pass, ours and the stock trainer's; the policy has left its reference."""
     ours = our_trainer(ground, folder)
     noise = torch.Generator().manual_seed(ground.seed)
     moved = {

@@ -1,7 +1,7 @@
-"""How well policies play alone, by the highest of their logits: one trained from scratch here and now, and the shipped ones.
+"""How well policies play alone, by their highest logit: one that is trained from scratch here, and the shipped ones.
 
-One figure of others stands beside boards of 10: the best mean that we know to be published of a Snake that learned by
-reinforcement at this size. The target is 78 foods, eight in ten of the most possible.
+One published figure stands beside boards of 10: the best mean known to us of a Snake player trained by reinforcement learning
+at this size. The target is 78 foods, eight tenths of the most possible.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ AIM: Final = 95.0
 
 
 def measure_scratch(report: Report, *, seed: int) -> dict[str, Any]:
-    """Return what supervised fine-tuning of a new policy comes to on one thread, and in what time.
+    """Return the result of supervised fine-tuning of a new policy on one thread, and the time it takes.
 
     Args:
-        report: hears of the progress.
+        report: called with the progress.
         seed: of training and games.
     """
     task, seconds = SnakeTask(SCRATCH_SIZE), dict[int, float]()
@@ -75,10 +75,10 @@ def measure_scratch(report: Report, *, seed: int) -> dict[str, Any]:
 
 
 def measure_shipped(report: Report, *, seed: int) -> dict[str, Any]:
-    """Return a row for each policy that comes with the package.
+    """Return a row for each policy that ships with the package.
 
     Args:
-        report: hears of the progress.
+        report: called with the progress.
         seed: of the games.
     """
     names, rows = shipped_policies(), []
@@ -89,7 +89,7 @@ def measure_shipped(report: Report, *, seed: int) -> dict[str, Any]:
 
 
 def shipped(name: str, seed: int) -> dict[str, Any]:
-    """Return what a shipped policy comes to, beside what others do on its board."""
+    """Return the figures of a shipped policy, beside those of other players on its board."""
     folder = find_policy(name)
     policy = open_policy(folder)
     size = int(policy.encoding.settings["size"])
@@ -108,14 +108,14 @@ def shipped(name: str, seed: int) -> dict[str, Any]:
 
 
 def played(task: SnakeTask, player: Policy, games: int, seed: int, *, workers: int) -> dict[str, Any]:
-    """Return how a policy does in games of the `watch` stream, which it has not learned from.
+    """Return how a policy does in games of the `watch` stream, from which it has not learned.
 
     Args:
         task: the game.
         player: the policy.
         games: how many.
         seed: of the games.
-        workers: batches that play at once, each on one thread.
+        workers: batches that play in parallel, each on one thread.
     """
     threads(1)
     seeds = np.array(game_seeds(seed, "watch", 0, games), dtype=np.uint64)

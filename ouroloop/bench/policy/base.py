@@ -1,6 +1,6 @@
-"""A language model as somebody else would have made it: a plain Llama with a tokenizer of bytes, weights random.
+"""A stand-in for somebody else's language model: a plain Llama with a tokenizer of bytes and random weights.
 
-None can be fetched where benchmarks run, and size, speed and errors do not ask what the weights have learned.
+Benchmarks cannot download a model, and size, speed and errors do not depend on what the weights have learned.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from ouroloop.policy.snake_gpt import create, quiet
 
 END: Final = "<end>"
 ENCODING: Final = ("json", 20)
-"""The model has embeddings for this encoding's tokens, more than the tokenizer has, and reads texts of its length."""
+"""The model has embeddings for this encoding's tokens, more than the tokenizer has, and room for its longest text."""
 
 
 def write_checkpoint(folder: Path, shape: Shape, joined: Sequence[tuple[str, str]] = ()) -> Path:
     """Write a checkpoint as `save_pretrained` does, and return its folder.
 
     Args:
-        folder: to make.
+        folder: the folder to make.
         shape: of the model.
-        joined: pairs of signs that the tokenizer takes for one token.
+        joined: pairs of characters that the tokenizer treats as one token.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with quiet():
@@ -38,12 +38,12 @@ def write_checkpoint(folder: Path, shape: Shape, joined: Sequence[tuple[str, str
 
 
 def write_tokenizer(folder: Path, joined: Sequence[tuple[str, str]] = (), *, shift: int = 0) -> None:
-    """Write a byte-level tokenizer: a token for each byte and for each pair that is joined.
+    """Write a byte-level tokenizer with a token for each byte and for each joined pair.
 
     Args:
-        folder: where.
-        joined: pairs of byte-level signs, as "Ċ" for the end of a line.
-        shift: by which the bytes' ids are moved on, in a circle.
+        folder: where to write it.
+        joined: pairs of byte-level characters, such as "Ċ" for the end of a line.
+        shift: how far the bytes' ids are rotated.
     """
     signs = sorted(pre_tokenizers.ByteLevel.alphabet())
     words = [END, *signs[shift:], *signs[:shift], *("".join(pair) for pair in joined)]
@@ -56,7 +56,7 @@ def write_tokenizer(folder: Path, joined: Sequence[tuple[str, str]] = (), *, shi
 
 
 def write_policy(out: Path, size: int, shape: Shape) -> Path:
-    """Write the policy directory of such a base, all of its weights its own, and return it."""
+    """Write the policy directory of such a base, with all of its weights in it, and return it."""
     checkpoint = write_checkpoint(out.with_name(f"{out.name}-base"), shape)
     save_policy(load_base(checkpoint, SnakeTask(size), encoding="json"), out)
     return out

@@ -1,8 +1,8 @@
-"""What PPO and DQN of Stable-Baselines3 come to in a given time, on the boards and by the evaluator that Snake-GPT has.
+"""What PPO and DQN of Stable-Baselines3 reach in a given time, on the same boards and by the same evaluator as Snake-GPT.
 
-Each trains from scratch for so many seconds of one core's processor time, at most: a short training says how many moves that
-is, since exploration follows the share of the moves made. The highest logit is played, without a controller; PPO, which was
-trained to draw its moves and walks in circles without, draws them in a second evaluation.
+Each trains from scratch for at most a fixed number of seconds of one core's processor time. A short training first tells how
+many moves that is, since exploration depends on the share of the moves made. The highest logit is played, without a controller.
+PPO was trained to sample its moves and walks in circles otherwise, so a second evaluation samples them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SIZES: Final = (6, 10)
 SEED: Final = 0
 GAMES: Final = 100
 TRIAL: Final = 16_384
-"""Moves of the training that says how fast one is."""
+"""Moves of the short training that measures a baseline's speed."""
 
 
 def measure(seconds: float, report: Report) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def measure(seconds: float, report: Report) -> dict[str, Any]:
 
     Args:
         seconds: processor time of each training.
-        report: hears of the progress.
+        report: called with the progress.
 
     Raises:
         SurroundingsError: Stable-Baselines3 is not installed.
@@ -51,9 +51,9 @@ def measure(seconds: float, report: Report) -> dict[str, Any]:
 
 
 def row(kind: Kind, size: int, seconds: float, out: Path) -> dict[str, Any]:
-    """Train one baseline in a folder and play with it."""
+    """Train one baseline in a folder and evaluate it."""
     task = SnakeTask(size)
-    train(kind, task, 1, SEED, out)  # loads and compiles
+    train(kind, task, 1, SEED, out)  # load and compile first
     begun = time.process_time()
     train(kind, task, TRIAL, SEED, out)
     steps = max(TRIAL, int(TRIAL * seconds / (time.process_time() - begun)))
@@ -79,7 +79,7 @@ def row(kind: Kind, size: int, seconds: float, out: Path) -> dict[str, Any]:
 
 
 def play(task: SnakeTask, out: Path, sampled: bool) -> EvaluationDocument:
-    """Return what the evaluator says of the baseline in a folder."""
+    """Return the evaluation of the baseline in a folder."""
     seeds = np.array(game_seeds(SEED, "watch", 0, GAMES), dtype=np.uint64)
     policy = load(out, task=task.name, size=task.size)
     return evaluate(task, policy, seeds, seed=SEED, sampled=sampled).to_document()

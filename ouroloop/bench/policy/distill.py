@@ -1,8 +1,8 @@
-"""Distillation by numbers: size, score and speed of a teacher policy and of students made from it, stage by stage.
+"""Distillation in numbers: size, score and speed of a teacher policy and of students made from it, stage by stage.
 
-Everything is trained here, by one thread on a 6x6 board, from the same seed: the teacher and a student of the small shape by
-supervised fine-tuning alone, then the same small shape by the stages of `policy.distill`, each going on from the one before.
-Scores are of the policies alone, the highest logit played, on the same games.
+Everything is trained here, on one thread, on a 6x6 board and from the same seed. The teacher and one student of the small shape
+are trained by supervised fine-tuning alone; the same small shape then goes through the stages of `policy.distill`, each
+continuing from the one before. Scores are those of the policies alone, playing the highest logit, on the same games.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from ouroloop.protocols.seeds import game_seeds
 
 GAMES: Final = 200
 POSITIONS: Final = 2000
-"""Positions in which moves are compared with the teacher's."""
+"""Positions in which students' moves are compared with the teacher's."""
 BATCH: Final = 256
-"""Positions per call where decisions are timed."""
+"""Positions per call when decisions are timed."""
 SECONDS: Final = 0.2
 
 
@@ -35,7 +35,7 @@ def measure(report: Report) -> dict[str, Any]:
     """Return the table; see the module.
 
     Args:
-        report: hears of the progress.
+        report: called with the progress.
     """
     threads(1)
     with tempfile.TemporaryDirectory() as scratch:
@@ -45,7 +45,7 @@ def measure(report: Report) -> dict[str, Any]:
 
 
 def compare(policies: list[Trained]) -> dict[str, Any]:
-    """Return the rows of trained policies, the first of which is the teacher."""
+    """Return the rows of trained policies; the first is the teacher."""
     task = SnakeTask(SIZE)
     players = [LocalPolicy(policy.folder) for policy in policies]
     bank = task.positions(SEED, POSITIONS).observations()

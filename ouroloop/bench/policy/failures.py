@@ -1,8 +1,8 @@
-"""What goes wrong with policies, really provoked by the command line: is there one clear error each?
+"""Failures with policies, provoked for real through the command line: does each give one clear error?
 
-A case is clear where the command ends with the expected code, says one line on standard error, and that line holds the words
-which name the thing and the remedy; and where what was to be kept was kept. Memory is made scarce by a limit on the address
-space of a process of its own (`bench.policy.starved`); the command then goes on with less at a time, and its line says so.
+A case is clear if the command ends with the expected code and says one line on standard error, if that line contains the words
+that name the thing and the remedy, and if everything that should be kept was kept. Memory is made scarce by limiting the
+address space of a separate process (`bench.policy.starved`); the command then continues in smaller parts, and its line says so.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ from ouroloop.policy.snake_gpt import CARD, create, save
 SIZE, OTHER_SIZE = 6, 10
 WEIGHTS: Final = "model.safetensors"
 SPARE_MB: Final = 60
-"""Address space that the starved commands have left: enough for a part of the batch."""
+"""Address space left to the starved commands: enough for a part of the batch."""
 TIMEOUT_S: Final = 300
 QUICK: Final = ("threads=1", f"task.size={SIZE}", "sft.positions=256", "sft.batch=32", "sft.steps=8", "grpo.steps=8")
 DIVERGES: Final = "1e30"
-"""A learning rate after whose first step nothing is finite any more."""
+"""A learning rate so high that nothing is finite after the first step."""
 TINY: Final = Shape(hidden=16, layers=1, heads=1, intermediate=16)
 WIDE: Final = Shape(hidden=64, intermediate=4096)
-"""One tensor of fifty prompts is larger than what the starved have left."""
+"""One tensor of fifty prompts exceeds the memory of the starved command."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing that goes wrong.
+    """One failure.
 
     Args:
-        name: what.
-        command: that meets it, without `ouroloop`.
-        code: its exit code, as it should be.
-        says: words that its one line must hold.
-        first: the command that goes before it in the same process, where memory gets scarce between them.
-        kept: tells whether what should be left is left, and nothing half-written; None where there is nothing.
+        name: what goes wrong.
+        command: the command that runs into it, without `ouroloop`.
+        code: the expected exit code.
+        says: words that its one line must contain.
+        first: a command to run before it in the same process, if memory is to become scarce between the two.
+        kept: tells whether the files that should remain do, with nothing half-written; None if there are none.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """How a command ended: its exit code, and the lines that it said on standard error."""
+    """How a command ended: its exit code, and its lines on standard error."""
 
     code: int
     lines: list[str]
@@ -76,8 +76,8 @@ def measure(report: Report, only: Sequence[str] = ()) -> dict[str, Any]:
     """Return a row for each case, and whether all are clear.
 
     Args:
-        report: hears of the progress.
-        only: words; the cases whose names hold one of them, all by default.
+        report: called with the progress.
+        only: words; only cases whose names contain one of them run, all by default.
     """
     with tempfile.TemporaryDirectory(prefix="ouroloop-") as scratch:
         cases = [case for case in all_cases(Path(scratch)) if not only or any(word in case.name for word in only)]
@@ -90,7 +90,7 @@ def measure(report: Report, only: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def row(case: Case, said: Said, scratch: str) -> dict[str, Any]:
-    """Return what came of a case; its texts name neither the folder `scratch` nor the home."""
+    """Return the outcome of a case; its texts mention neither the folder `scratch` nor the home directory."""
     line = said.lines[-1] if said.lines else ""
     kept = None if case.kept is None else case.kept()
     clear = len(said.lines) == 1 and said.code == case.code and all(word in line for word in case.says) and kept is not False
@@ -107,19 +107,19 @@ def row(case: Case, said: Said, scratch: str) -> dict[str, Any]:
 
 
 def run(command: list[str]) -> Said:
-    """Run a command in this process; where its error escapes, what the interpreter would print and return is what it said."""
+    """Run a command in this process; if an error escapes it, return what the interpreter would print and exit with."""
     out, error = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(error):
         try:
             code = call(command)
-        except Exception:  # a defect of what is measured here is a finding and no end
+        except Exception:  # a defect in the measured command is a finding and must not end the benchmark
             code = 1
             error.write(traceback.format_exc())
     return Said(code, plain_lines(error.getvalue()))
 
 
 def starved(first: list[str], command: list[str]) -> Said:
-    """Run a command after another in a process of its own, with little memory; see `bench.policy.starved`."""
+    """Run a command after another in a separate process, with little memory; see `bench.policy.starved`."""
     arguments = ["-m", "ouroloop.bench.policy.starved", str(SPARE_MB), json.dumps(first), json.dumps(command)]
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     return Said(done.returncode, plain_lines(done.stderr.rpartition(MARK)[2]))
@@ -131,7 +131,7 @@ def plain_lines(text: str) -> list[str]:
 
 
 def all_cases(scratch: Path) -> list[Case]:
-    """Return the cases, with what they need written to a folder."""
+    """Return the cases; the files that they use are written to a folder."""
     start = scratch / "start"
     save(create(SnakeTask(SIZE), Shape(), 0), start)
     write_policy(scratch / "base", SIZE, WIDE)
@@ -165,7 +165,7 @@ def wrong_checkpoints(scratch: Path) -> list[Case]:
 
 
 def little_memory(scratch: Path) -> list[Case]:
-    """Return games and a training for whose batches the memory does not suffice; none where it cannot be limited."""
+    """Return games and a training whose batches exceed the memory; return none if memory cannot be limited."""
     if not sys.platform.startswith("linux"):
         return []
     small, whole = evaluation(scratch / "base", games=1), evaluation(scratch / "base", games=50)
@@ -178,7 +178,7 @@ def little_memory(scratch: Path) -> list[Case]:
 
 
 def not_finite(scratch: Path) -> list[Case]:
-    """Return trainings whose learning rate breaks the weights."""
+    """Return trainings whose learning rate ruins the weights."""
     start, taught, saved, raised = (scratch / name for name in ("start", "broken-sft", "saved-sft", "broken-grpo"))
     before = (start / WEIGHTS).read_bytes()
 
@@ -194,7 +194,7 @@ def not_finite(scratch: Path) -> list[Case]:
             kept=lambda: untouched() and not taught.exists(),
         ),
         Case(
-            "loss not finite, checkpoints",  # the first step, whose rate is 0, leaves good weights, the second does not
+            "loss not finite, checkpoints",  # the first step has rate 0 and leaves good weights, the second does not
             training(
                 "sft", scratch, f"sft.learning_rate={DIVERGES}", "sft.warmup=0.25", "sft.checkpoint=1", start=start, out=saved
             ),

@@ -1,9 +1,9 @@
 """What GRPO does to the true score, from one half-learned policy: under the game's reward, a useless one and a harmful one.
 
-The policy comes from supervised fine-tuning that is stopped as soon as it plays about half as well as it could. From it GRPO
-starts with several seeds under each reward; what comes out plays the same fresh games as the start, by the argmax of its
-logits alone. Then the gate is asked about it (`policy_gate`). Where an alarm stops a training, the weights are the last good
-ones and there is nothing to judge: the gate is asked about those that the training leaves when all alarms are only noted.
+The policy comes from supervised fine-tuning that stops as soon as it plays about half as well as it could. From there, GRPO
+runs with several seeds under each reward. Its results play the same fresh games as the start, by the argmax of their logits
+alone. Then the gate judges them (`policy_gate`). If an alarm stops a training, its weights are the last good ones and leave
+nothing to judge; the gate then judges the weights of the same training with all alarms only noted.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 
 SIZE: Final = 6
 STEPS: Final = range(72, 136, 8)
-"""Lengths of supervised fine-tuning that are tried in turn, each from the beginning, until one is enough."""
+"""Lengths of supervised fine-tuning to try in turn, each from the beginning, until one suffices."""
 HALF: Final = 14.0
-"""Mean score from which on a start is taken: supervised fine-tuning goes on to 29 in 300 steps."""
+"""Lowest mean score for a start; supervised fine-tuning reaches 29 in 300 steps."""
 TARGET: Final = {"gain": 0.1, "cpu_s": 300.0}
-"""Relative gain of the true score, and processor time, that the issue asks for."""
+"""Targets: relative gain of the true score, and processor time."""
 KNOBS: Final = GrpoConfig()
-"""Of all trainings here: the defaults."""
+"""Settings of all trainings here: the defaults."""
 FIRST_SEED: Final = 10
-"""Of the trainings. The defaults of `GrpoConfig` were chosen with seeds 0 and 1, which therefore count for nothing."""
+"""Seeds of the trainings. The defaults of `GrpoConfig` were chosen with seeds 0 and 1, which are therefore left out."""
 GAMES: Final = 256
 CONFIDENCE: Final = 0.95
 
@@ -49,10 +49,10 @@ class Trial:
     """One kind of reward.
 
     Args:
-        name: what the document calls it.
-        what: one line on the reward.
+        name: its name in the document.
+        what: one line about the reward.
         env_weight: weight of r_env.
-        make: the reward, by the names of the features and the seed.
+        make: makes the reward from the names of the features and the seed.
     """
 
     name: str
@@ -86,7 +86,7 @@ def measure(report: Report, seeds: int = 5) -> dict[str, Any]:
     """Return, for each reward, the relative gain of the true score with its interval over seeds, and the alarms.
 
     Args:
-        report: hears of the progress.
+        report: called with the progress.
         seeds: trainings of each reward.
     """
     from ouroloop.envs.snake.task import SnakeTask
@@ -116,7 +116,7 @@ def measure(report: Report, seeds: int = 5) -> dict[str, Any]:
 
 
 def met(found: Mapping[str, Any], seeds: int) -> dict[str, bool]:
-    """Tell whether each thing holds that is to be shown of the three rewards."""
+    """Tell, for each claim about the three rewards, whether it holds."""
     useful, useless, harmful = (found[trial.name] for trial in TRIALS)
     return {
         "useful": useful["gain"]["mean"] >= TARGET["gain"] and useful["gain"]["low"] > 0,
@@ -127,7 +127,7 @@ def met(found: Mapping[str, Any], seeds: int) -> dict[str, bool]:
 
 
 def half_learned(task: Task, scratch: Path, report: Report) -> tuple[Path, int, NDArray[np.float64]]:
-    """Return a policy that plays about half as well as it could, the steps that it learned for, and its scores."""
+    """Return a policy that plays about half as well as it could, its training steps, and its scores."""
     from ouroloop.policy.sft.fit import SftConfig, fit_sft
 
     for steps in STEPS:
@@ -170,7 +170,7 @@ def run_trial(task: Task, trial: Trial, start: Path, before: NDArray[np.float64]
 
 
 def train(task: Task, trial: Trial, start: Path, seed: int, out: Path, *, noting: bool = False) -> TrainingReport:
-    """Train a policy under a trial's reward; `noting` lets no alarm stop it."""
+    """Train a policy under a trial's reward; with `noting`, no alarm stops the training."""
     from ouroloop.policy.grpo.fit import train_grpo
 
     limits = Limits(stops=frozenset()) if noting else KNOBS.limits
@@ -186,7 +186,7 @@ def gain(before: NDArray[np.float64], after: NDArray[np.float64]) -> dict[str, f
         after: (K, N) scores of each seed's policy in the same games.
 
     Returns:
-        `mean`, `low` and `high`: Student's interval over the seeds; of one seed, over its games.
+        `mean`, `low` and `high`: Student's interval over the seeds, or, with a single seed, over its games.
     """
     from scipy import stats
 

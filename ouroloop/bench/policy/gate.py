@@ -1,7 +1,7 @@
-"""The gate's verdict on trained policies: its A* screen and its race by a recipe's defaults; the policies have no controller.
+"""The gate's verdict on trained policies, by its A* screen and its race with a recipe's defaults; no controllers are used.
 
-A run has an alarm that stops a training reject the candidate before the gate (layer `training`). Here the gate is asked about
-policies as their trainings would have left them with all alarms noted: what would it do, if nobody had watched?
+In a run, an alarm that stops a training rejects the candidate before the gate (layer `training`). Here the gate judges policies
+as their trainings would have left them with all alarms noted: what would it do if nobody had watched?
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ NAME = "candidate"
 
 
 def verdict(task: Task, incumbent: Policy, candidate: Policy, seed: int) -> dict[str, Any]:
-    """Return what the gate says of a policy beside another, as the first candidate of a run.
+    """Return the gate's verdict on a policy compared with another, as the first candidate of a run.
 
-    The screen's objection would keep it from racing; here it races all the same, so that either says what it has to.
+    In a run, the screen's rejection would keep it from racing. Here it races all the same, so that both layers give a verdict.
 
     Args:
         task: the game.
-        incumbent: what plays now.
-        candidate: what would take its place.
-        seed: the run's, of bank and games.
+        incumbent: the policy that plays now.
+        candidate: the policy that would replace it.
+        seed: the run's, for bank and games.
     """
     settings = GateSettings()
     bank = build_bank(task, derived_seed(seed, "bank", 0), settings.positions)
@@ -61,12 +61,12 @@ def verdict(task: Task, incumbent: Policy, candidate: Policy, seed: int) -> dict
 
 
 def on_bank(bank: Bank, policy: Policy) -> Answers:
-    """Return what a policy without a controller does on a bank."""
+    """Return a policy's answers on a bank, without a controller."""
     return answers(bank, View(bank.observations, policy.logits(bank.observations)), policy, None)
 
 
 def raced(task: Task, incumbent: Policy, candidate: Policy, seed: int, settings: GateSettings) -> Judgement:
-    """Return what a race on the gate's seeds says of a policy, at the level of a run's first."""
+    """Return the judgement of a race on the gate's seeds, at the level of a run's first race."""
 
     def play_block(racing: Sequence[str], start: int, count: int) -> Played:
         seeds = np.array(game_seeds(seed, "gate", start, count), dtype=np.uint64)
@@ -79,7 +79,7 @@ def raced(task: Task, incumbent: Policy, candidate: Policy, seed: int, settings:
 
 
 def summary(verdicts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return how many the gate accepted and rejected, at which layers, and the verdicts themselves."""
+    """Return how many the gate accepted and how many it rejected, at which layers, and the verdicts themselves."""
     rejected = [found for found in verdicts if found["outcome"] == "rejected"]
     return {
         "accepted": len(verdicts) - len(rejected),

@@ -1,4 +1,4 @@
-"""GRPO's learning rate in states per second: our trainer beside TRL's own `GRPOTrainer`, and whether their gradients agree."""
+"""GRPO's speed in states per second: our trainer beside TRL's own `GRPOTrainer`, and whether their gradients agree."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ POSITIONS: Final = 512
 def measure(seconds: float, report: Report) -> dict[str, Any]:
     """Return the rates of both trainers in interleaved rounds, by board size, and the largest difference of their gradients.
 
-    Rewards are excluded on both sides: they are looked up in one table. Rates are states per processor second of one thread.
+    Computing rewards is excluded on both sides: one table holds them. Rates are states per processor second of one thread.
 
     Args:
-        seconds: processor time of each side in each round and size, beside setting up.
-        report: hears of the progress.
+        seconds: processor time of each side in each round and size, without setting up.
+        report: called with the progress.
     """
     from ouroloop.policy.snake_gpt import threads
 
@@ -51,7 +51,7 @@ def _size(size: int, seconds: float, report: Report, done: float, scratch: Path)
     from ouroloop.policy.settings import Shape
     from ouroloop.policy.snake_gpt import create, quiet, save
 
-    # So small a rate that both sides go on sampling from the policy that they begin with.
+    # The rate is so small that both sides keep sampling from their first policy.
     config, start = GrpoConfig(learning_rate=1e-7, sampler="vocabulary", variant="dr_grpo"), scratch / f"start-{size}"
     policy = create(SnakeTask(size), Shape(), 0)
     save(policy, start)

@@ -1,7 +1,7 @@
-"""What fewer bits cost in score, and what they gain in memory and speed: a policy that plays, and a base of some size.
+"""What fewer bits cost in score, and save in memory and time: for a policy that plays, and for a base of some size.
 
-The shipped policy of the smallest board says what the score loses, but is so small that fewer bits make it slower. The base is
-what a language model of its size is like, with random weights: it says memory and speed, and no score.
+The shipped policy of the smallest board shows the loss of score, but it is so small that fewer bits make it slower. The base is
+like a language model of its size, with random weights: it shows memory and speed, but no score.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def measure(report: Report, *, seed: int) -> dict[str, Any]:
     """Return a row for each precision, of a shipped policy and of a base of random weights.
 
     Args:
-        report: hears of the progress.
+        report: called with the progress.
         seed: of games and positions.
 
     Raises:

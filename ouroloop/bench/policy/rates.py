@@ -1,4 +1,4 @@
-"""Decisions per second of several players, measured in turns, and how they compare."""
+"""Decisions per second of several players, measured in turn, and their ratios."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ BATCHES: Final = (1, 16, 64, 256)
 ROUNDS: Final = 5
 
 Work = Callable[[int, float], tuple[int, float, float]]
-"""Batch size and seconds -> decisions made, wall time, processor time."""
+"""Maps batch size and seconds to decisions made, wall time and processor time."""
 
 
 @dataclass(slots=True)
 class Speed:
-    """Decisions per second of one player in batches of one size, an entry a round."""
+    """Decisions per second of one player with one batch size, one entry per round."""
 
     per_cpu_s: list[float] = field(default_factory=list)
     per_wall_s: list[float] = field(default_factory=list)
@@ -40,11 +40,11 @@ class Speed:
 
 
 Speeds = dict[str, dict[int, Speed]]
-"""By player and batch."""
+"""Speeds by player and batch size."""
 
 
 def interleaved(work: Mapping[str, Work], seconds: float, report: Report) -> Speeds:
-    """Let every player decide in batches of every size for so many seconds, `ROUNDS` times over after a warm-up."""
+    """Let every player decide in batches of every size for this many seconds each, `ROUNDS` times after a warm-up."""
     speeds: Speeds = {name: {batch: Speed() for batch in BATCHES} for name in work}
     for turn in range(ROUNDS + 1):
         report("serving: warm-up" if turn == 0 else f"serving: round {turn} of {ROUNDS}", turn / (ROUNDS + 1))
@@ -57,7 +57,7 @@ def interleaved(work: Mapping[str, Work], seconds: float, report: Report) -> Spe
 
 
 def speedups(speeds: Speeds) -> dict[str, Any]:
-    """Return how much faster ours is in float32 than the others at their best; None for vLLM where it is not installed."""
+    """Return how much faster ours is in float32 than the others at their best; None for vLLM if it is not installed."""
 
     def best(player: str, rate: Callable[[Speed], float]) -> float:
         return max(rate(speed) for name in speeds if name.startswith(player) for speed in speeds[name].values())
@@ -75,5 +75,5 @@ def speedups(speeds: Speeds) -> dict[str, Any]:
 
 
 def table(speeds: Speeds, rate: Callable[[Speed], float]) -> list[dict[str, Any]]:
-    """Return a row for each batch size: the players' rates."""
+    """Return a row for each batch size, with the players' rates."""
     return [{"batch": batch, **{name: significant(rate(of[batch]), 3) for name, of in speeds.items()}} for batch in BATCHES]

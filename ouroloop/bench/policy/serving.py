@@ -1,9 +1,9 @@
-"""How fast a policy decides: our forward pass in process beside vLLM and beside `transformers`, on the same processor.
+"""How fast a policy decides: our forward pass in this process beside vLLM and `transformers`, on the same processor.
 
-All see the same positions and the shipped Snake-GPT of 10x10. Ours begins with observations; the prompts of vLLM are made
-before. vLLM runs offline, which spares it the server, in its own environment and in both precisions, computing with one thread
-as we do; its prefix cache is on. Rounds are interleaved. The headline compares the best batch of ours in float32 with the best
-batch and precision of vLLM, by processor time and by wall time, whichever says less for us.
+All see the same positions and use the shipped Snake-GPT of 10x10. Ours begins with observations; vLLM's prompts are made
+beforehand. vLLM runs offline, which saves it the server, in its own environment and in both precisions, on one thread as we
+do; its prefix cache is on. Rounds are interleaved. The headline compares our best batch in float32 with vLLM's best batch and
+precision, by processor time and by wall time, and takes whichever is less favourable to us.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ def measure(seconds: float, report: Report) -> dict[str, Any]:
     """Return decisions per second by player and batch; see the module.
 
     Args:
-        seconds: to measure for, all players together.
-        report: hears of the progress.
+        seconds: total measuring time of all players.
+        report: called with the progress.
 
     Raises:
-        SurroundingsError: vLLM is installed and fails.
+        SurroundingsError: vLLM is installed but fails.
     """
     threads(1)
     folder = find_policy(POLICY)
@@ -75,7 +75,7 @@ def measure(seconds: float, report: Report) -> dict[str, Any]:
 
 
 def deciding(logits: Callable[[Observations], NDArray[np.float32]], bank: Observations) -> Work:
-    """Return a player's work in this process: batches of the bank, one after the other."""
+    """Return a player's work in this process: deciding batches of the bank, one after the other."""
     place = 0
 
     def work(batch: int, seconds: float) -> tuple[int, float, float]:

@@ -1,8 +1,8 @@
-"""A command with little memory, in a process of its own: `python -m ouroloop.bench.policy.starved MB FIRST THEN`.
+"""A command with little memory, in a separate process: `python -m ouroloop.bench.policy.starved MB FIRST THEN`.
 
-FIRST and THEN are command lines as JSON lists. What FIRST needs (libraries, compiled kernels, buffers) is there when the limit
-is set: so many 10^6 bytes of address space beyond what the process has then. THEN runs with that. Linux alone has such a limit
-that also holds.
+FIRST and THEN are command lines as JSON lists. FIRST runs without a limit, so that libraries, compiled kernels and buffers are
+loaded. Then the address space is limited to MB * 10^6 bytes beyond what the process has, and THEN runs. Only Linux has such a
+limit and enforces it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Final
 
 MARK: Final = "=== with little memory ==="
-"""Stands on both streams before what THEN says."""
+"""Printed on both streams before the output of THEN."""
 
 
 def main() -> int:
-    """Run both; return what the second returned."""
+    """Run both commands; return the second one's exit code."""
     spare, first, then = sys.argv[1:]
     code = call(json.loads(first))
     if code:

@@ -1,4 +1,4 @@
-"""A teacher policy and the students made from it: trained from scratch, and by each stage of distillation."""
+"""A teacher policy and the students made from it: one trained from scratch, and one per stage of distillation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SEED: Final = 6
 SMALL: Final = Shape(hidden=32, intermediate=64)
 TEACHER: Final = SftConfig(steps=500, dagger=4, shape=Shape(hidden=128, intermediate=256))
 SCRATCH: Final = SftConfig(steps=450, dagger=4, shape=SMALL)
-"""As many steps as the student's two imitating stages together."""
+"""As many steps as the student's two imitation stages together."""
 STUDENT: Final = DistillConfig(logits=300, features=150, preferences=40, shape=SMALL, curve=0)
 STAGES: Final[dict[str, StageName]] = {
     "logit KD": "logits",
@@ -35,10 +35,10 @@ class Trained:
     """A policy of the table.
 
     Args:
-        name: its row.
-        folder: where it lies.
-        steps: optimizer steps, earlier stages included.
-        cpu_s: processor time of its training, earlier stages included, the teacher's not.
+        name: the name of its row.
+        folder: its directory.
+        steps: optimizer steps, including earlier stages.
+        cpu_s: processor time of its training, including earlier stages but not the teacher's.
     """
 
     name: str
@@ -76,7 +76,7 @@ def train_all(folder: Path, report: Report) -> list[Trained]:
 
 
 def only_stage(wanted: StageName) -> DistillConfig:
-    """Return the student's settings with one of their stages."""
+    """Return the student's settings with only one of their stages."""
     others: dict[str, float] = {"logits": 0, "features": 0, "preferences": 0, "grpo_share": 0.0}
     del others["grpo_share" if wanted == "grpo" else wanted]
     return STUDENT.model_copy(update=others)

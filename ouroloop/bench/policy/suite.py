@@ -1,7 +1,7 @@
-"""`ouroloop bench policy`: how well Snake-GPT plays and learns, how fast, and how it fails; peers beside it.
+"""`ouroloop bench policy`: how well Snake-GPT plays and learns, how fast it is, and how it fails; with peers beside it.
 
-Each section stands for itself and loads what it measures. Scores are of policies alone: the highest logit is played, without a
-controller. Everything computes on one thread; games of the shipped policies are played in batches beside one another.
+Each section is independent and loads what it measures. Scores are those of policies alone: the highest logit is played, without
+a controller. Everything computes on one thread, except that batches of the shipped policies' games run in parallel.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from ouroloop.bench.timing import Report, machine
 from ouroloop.protocols.errors import SurroundingsError
 
 UPDATE_SECONDS: Final = 3.0
-"""Processor time of each trainer in each round and size."""
+"""Processor time of each trainer in each round and size, in seconds."""
 SERVING_SECONDS: Final = 60.0
-"""Of all players that decide, together."""
+"""Total seconds of all players that decide."""
 BASELINE_SECONDS: Final = 60.0
-"""Processor time of each baseline's training."""
+"""Processor time of each baseline's training, in seconds."""
 TARGETS: Final = {"updates": 4.0, "gradients": 1e-4, "decisions": 3.0}
-"""States/s over the stock trainer's, the largest relative difference of gradients, decisions/s over vLLM's."""
+"""Targets: states/s over the stock trainer's, the largest relative difference of gradients, decisions/s over vLLM's."""
 Section = Callable[[Report, int], dict[str, Any]]
-"""Hears of the progress and takes the seed; returns the section of the document."""
+"""Takes the progress callback and the seed; returns the section of the document."""
 
 
 def measure(
@@ -37,16 +37,16 @@ def measure(
 ) -> dict[str, Any]:
     """Return the document, about half an hour on two cores.
 
-    A section whose surroundings are missing says so under `missing`, and the others go on.
+    If a section's surroundings are missing, it says so under `missing`, and the others continue.
 
     Args:
         peers: unused.
         count: unused.
         seconds: unused.
-        report: hears of the progress.
-        seed: of training and games where a section has no seeds of its own.
+        report: called with the progress.
+        seed: of training and games, for sections without seeds of their own.
         only: names of sections; all by default.
-        done: called with the document as it stands, after each section.
+        done: called with the document so far after each section.
     """
     names = [name for name in SECTIONS if not only or name in only]
     document: dict[str, Any] = {"seed": seed, "seconds": {}, "machine": machine()}
@@ -64,7 +64,7 @@ def measure(
 
 
 def part(report: Report, name: str, index: int, parts: int) -> Report:
-    """Return what reports the progress of one section among several."""
+    """Return the progress callback of one section among several."""
     return lambda what, fraction: report(f"{name}: {what}", (index + fraction) / parts)
 
 
@@ -83,14 +83,14 @@ def shipped(report: Report, seed: int) -> dict[str, Any]:
 
 
 def gain(report: Report, seed: int) -> dict[str, Any]:
-    """Raise a half-trained policy by GRPO under a useful, a useless and a harmful reward; seeds are its own."""
+    """Improve a half-trained policy by GRPO under a useful, a useless and a harmful reward; it has its own seeds."""
     from ouroloop.bench.policy import gain as policy_gain
 
     return policy_gain.measure(report)
 
 
 def throughput(report: Report, seed: int) -> dict[str, Any]:
-    """Hold updates against TRL's, and decisions against vLLM's and `transformers`'."""
+    """Compare updates with TRL's, and decisions with vLLM's and `transformers`'."""
     from ouroloop.bench.policy import grpo as policy_grpo
     from ouroloop.bench.policy import serving as policy_serving
 
@@ -112,7 +112,7 @@ def throughput(report: Report, seed: int) -> dict[str, Any]:
 
 
 def vllm_missing() -> str | None:
-    """Return why vLLM was not measured; None where it was."""
+    """Return why vLLM was not measured; None if it was."""
     from ouroloop.policy.serving.vllm_server import vllm_python
 
     try:
@@ -123,7 +123,7 @@ def vllm_missing() -> str | None:
 
 
 def gpu(report: Report, seed: int) -> dict[str, Any]:
-    """Measure on a GPU, where there is one."""
+    """Measure on a GPU, if there is one."""
     from ouroloop.bench.gpu.chip import gpu_name
 
     if gpu_name() is None:
@@ -134,21 +134,21 @@ def gpu(report: Report, seed: int) -> dict[str, Any]:
 
 
 def failures(report: Report, seed: int) -> dict[str, Any]:
-    """Provoke what goes wrong."""
+    """Provoke failures."""
     from ouroloop.bench.policy import failures as policy_failures
 
     return policy_failures.measure(report)
 
 
 def distill(report: Report, seed: int) -> dict[str, Any]:
-    """Make smaller policies of a larger one."""
+    """Make smaller policies from a larger one."""
     from ouroloop.bench.policy import distill as policy_distill
 
     return policy_distill.measure(report)
 
 
 def quantise(report: Report, seed: int) -> dict[str, Any]:
-    """Play in fewer bits."""
+    """Play with fewer bits."""
     from ouroloop.bench.policy import quantise as policy_quantise
 
     return policy_quantise.measure(report, seed=seed)
@@ -172,4 +172,4 @@ SECTIONS: Final[dict[str, Section]] = {
     "quantise": quantise,
     "baselines": baselines,
 }
-"""By name, in the order of the document."""
+"""Sections by name, in the order of the document."""

@@ -14,7 +14,7 @@ from ouroloop.bench.policy.report.wording import clear, groups
 
 
 def tables(document: dict[str, Any]) -> list[Table]:
-    """Return the tables of all sections that a document holds, what was to be shown first."""
+    """Return the tables of all sections that a document holds, the demands first."""
     asked = demands(document)
     found = [asked] if asked.row_count else []
     for name, tables_of in TABLES.items():
@@ -25,7 +25,7 @@ def tables(document: dict[str, Any]) -> list[Table]:
 
 
 def throughput(section: dict[str, Any]) -> list[Table]:
-    """Return states a second of both trainers, and decisions a second of all players by batch."""
+    """Return states per second of both trainers, and decisions per second of all players by batch."""
     updates, decisions = section["updates"], section["decisions"]
     names = (f"states/s, beside TRL {updates['trl']}", "ours", "TRL's", "ratio", "gradients apart", "states x G")
     rows = [
@@ -43,7 +43,7 @@ def throughput(section: dict[str, Any]) -> list[Table]:
 
 
 def failures(section: dict[str, Any]) -> list[Table]:
-    """Return each case with its exit code and what was said."""
+    """Return each case with its exit code and its message."""
     rows = [
         (row["case"], f"{row['exit_code']} ({row['expected_exit_code']})", clear(row), row["said"].removeprefix("ouroloop: "))
         for row in section["rows"]
@@ -52,7 +52,7 @@ def failures(section: dict[str, Any]) -> list[Table]:
 
 
 def gpu(section: dict[str, Any]) -> list[Table]:
-    """Return tokens a second and the share of the chip's peak."""
+    """Return tokens per second and the share of the chip's peak."""
     names = (f"training on {section['device']}, peak {section['peak_tflops']:g} Tflop/s", "tokens/s", "Tflop/s", "of the peak")
     rows = [(name, row["tokens_per_s"], row["tflops"], f"{row['of_peak']:.3%}") for name, row in section["training"].items()]
     return [grid(names, rows)]

@@ -1,1 +1,1 @@
-"""What the sandboxes cost and hold."""
+"""What the sandboxes cost and withstand."""

@@ -1,4 +1,4 @@
-"""What hostile controllers cost the next one: the pool after many of them in a row, its memory and its answers."""
+"""What hostile controllers cost the next session: the pool after many of them in a row, its memory and its answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def aftermath(
 ) -> dict[str, float]:
     """Return a healthy session's milliseconds, from `open` to its first answer, before and after 20 hostile ones in a row.
 
-    Also how much the host's own memory grew over them, in MB. The first healthy one comes at once after the last hostile one.
+    Also return how much the host's own memory grew, in MB. The first healthy session follows directly on the last hostile one.
     """
     few, few_logits = observations.take(slice(0, FEW)), logits[:FEW]
 
@@ -66,7 +66,7 @@ def aftermath(
 
 
 def resident_mb() -> float:
-    """Return this process's resident memory in MB; 0 where the system does not tell."""
+    """Return this process's resident memory in MB; 0 if the system does not tell."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
     except OSError:

@@ -1,4 +1,4 @@
-"""What a batch of decisions costs in a sandbox, beside the same controller as a plain function."""
+"""What a batch of decisions costs in a sandbox, compared with the same controller as a plain function."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ROWS: Final = 256
 
 @contextmanager
 def native() -> Iterator[Callable[[str], Session]]:
-    """Give a function that opens a controller in the worker without walls."""
+    """Yield a function that opens a controller in the worker without walls."""
     with tempfile.TemporaryDirectory() as folder:
         for name, source in (shipped.sources() | {"toolkit": toolkit_source()}).items():
             Path(folder, f"{name}.py").write_text(source, encoding="utf-8")
@@ -58,7 +58,7 @@ def batches(
     seconds: float,
     found: dict[str, Any],
 ) -> None:
-    """Add actions per second and the round trip without `act` to the document, all cases in turn in each round."""
+    """Add actions per second and the round trip without `act` to the document; each round measures all cases in turn."""
     rows = [observations.row(i) for i in range(len(observations))]
     times: dict[str, dict[str, list[float]]] = {}
     with native() as open_native:
@@ -84,7 +84,7 @@ def batches(
 
 
 def ratio(times: dict[str, list[float]], over: str, name: str) -> float:
-    """Return how much of one case's speed another reaches."""
+    """Return the speed of case `name` as a share of the speed of case `over`."""
     return significant(statistics.median(times[over]) / statistics.median(times[name]))
 
 

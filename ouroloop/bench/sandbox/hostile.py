@@ -1,4 +1,4 @@
-"""The hostile half of `ouroloop bench sandbox`: how soon each hostile controller is found out and gone."""
+"""The hostile half of `ouroloop bench sandbox`: how soon each hostile controller is detected and gone."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ HOSTILE: Final = {
     "flooding": broken_out(HELD["flood"]),
 }
 FEW: Final = 16
-"""Positions that a hostile controller is asked about."""
+"""Number of positions that a hostile controller gets."""
 
 
 def deadlines(
     box: Sandbox, observations: Observations, logits: NDArray[np.float32], settle: Callable[[], object]
 ) -> dict[str, dict[str, float]]:
-    """Return for each kind, in seconds: what it was granted, its deadline, when it was found out, when its worker was gone.
+    """Return, for each kind, in seconds: time granted, deadline, time until detected, and time until its worker was gone.
 
     Args:
-        box: where they run.
+        box: the sandbox.
         observations: at least `FEW` rows.
         logits: (B, 4) float32.
-        settle: waits until nothing of an earlier session is at work.
+        settle: waits until nothing of an earlier session is running.
     """
     few = observations.take(slice(0, FEW))
     limits, slowdown = Limits(), SLOWDOWN if box.name == "wasm" else 1.0
@@ -64,7 +64,7 @@ def deadlines(
 
 
 def caught_s(session: Any, observations: Observations, logits: NDArray[np.float32], start: float) -> float:
-    """Return the seconds since `start` after which a controller was found out; infinity where it answered."""
+    """Return the seconds from `start` until a controller was detected; infinity if it answered."""
     try:
         session.act(observations, logits)
     except CandidateFault:
@@ -73,7 +73,7 @@ def caught_s(session: Any, observations: Observations, logits: NDArray[np.float3
 
 
 def verdicts(boxes: dict[str, Sandbox]) -> dict[str, Any]:
-    """Return how many controllers, faulty and healthy, every sandbox judges at the same layer, and those that differ."""
+    """Return how many controllers, faulty and healthy, all sandboxes judge at the same layer, and those that differ."""
     cases = {name: f"def act(observation, logits):\n    {body}\n" for name, (body, _) in FAULTS.items()} | {"healthy": GREEDY}
     layers = {case: {name: layer_of(box, source) for name, box in boxes.items()} for case, source in cases.items()}
     differ = {case: found for case, found in layers.items() if len(set(found.values())) > 1}

@@ -16,13 +16,13 @@ from ouroloop.sandbox.wasm.sandbox import WasmSandbox
 if TYPE_CHECKING:
     from ouroloop.protocols.ports import Sandbox, Session
 STARTS: Final = 12
-"""Sessions opened to time it."""
+"""Number of sessions opened for a timing."""
 REMOVAL_S: Final = 0.4
-"""After so long the daemon has removed a container, so that it does not disturb what is timed next."""
+"""After this long the daemon has removed a container, so that removing it does not disturb the next measurement."""
 
 
 def median_ms(work: Callable[[], object], count: int, before: Callable[[], object] = lambda: None) -> float:
-    """Return the median milliseconds of some calls, one more made first."""
+    """Return the median milliseconds of some calls, after one untimed call."""
     took = []
     for _ in range(count + 1):
         before()
@@ -33,7 +33,7 @@ def median_ms(work: Callable[[], object], count: int, before: Callable[[], objec
 
 
 def starts(box: Sandbox) -> dict[str, Any]:
-    """Return how long it takes until a controller is loaded: from nothing, and from the pool."""
+    """Return how long loading a controller takes: from nothing, and from the pool."""
     sessions: list[Session] = []
 
     def open_one() -> None:
@@ -55,7 +55,7 @@ def starts(box: Sandbox) -> dict[str, Any]:
 
 
 def await_pool(box: Sandbox) -> None:
-    """Wait until a pool is full again, and what was removed is gone."""
+    """Wait until a pool is full again and its used workers have been removed."""
     cast("DockerSandbox | WasmSandbox", box).await_warm()
     if isinstance(box, DockerSandbox):
         sleep(REMOVAL_S)

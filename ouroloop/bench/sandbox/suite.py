@@ -1,7 +1,7 @@
-"""`ouroloop bench sandbox`: what the walls cost, how fast the hostile are gone, and whether both sandboxes judge alike.
+"""`ouroloop bench sandbox`: what the walls cost, how fast hostile controllers are stopped, whether both sandboxes agree.
 
-Native is the very worker in an ordinary child process, without any wall; `act` alone is the controller called in a loop on rows
-that are ready. Wall clock, medians.
+Native is the same worker in an ordinary child process, without any walls. `act` alone is the controller called in a loop on
+prepared rows. Times are wall clock, medians.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def measure(peers: Path, count: int, seconds: float, report: Report) -> dict[str
     Args:
         peers: not used; the sandboxes are compared with the native interpreter.
         count: interleaved rounds of batches.
-        seconds: of each case in each round.
-        report: hears of the progress.
+        seconds: for each case in each round.
+        report: called with the progress.
     """
     task = SnakeTask(size=SIZE)
     observations = task.positions(0, ROWS).observations()
@@ -63,7 +63,7 @@ def measure(peers: Path, count: int, seconds: float, report: Report) -> dict[str
 
 
 def installed() -> dict[str, Sandbox]:
-    """Return the sandboxes that there are."""
+    """Return the available sandboxes."""
     boxes: dict[str, Sandbox] = {}
     for name in ("docker", "wasm"):
         try:
@@ -71,12 +71,12 @@ def installed() -> dict[str, Sandbox]:
         except SurroundingsError:
             continue
     if not boxes:
-        raise SurroundingsError("there is no sandbox to measure; `ouroloop doctor` tells what is missing")
+        raise SurroundingsError("there is no sandbox to measure; `ouroloop doctor` says what is missing")
     return boxes
 
 
 def screening() -> dict[str, Any]:
-    """Return the milliseconds of the static screen on a controller of 200 lines, by layer."""
+    """Return the milliseconds that the static screen spends on a controller of 200 lines, by layer."""
     helper = "def helper_{0}(board, size):\n    total = 0\n    for cell in board:\n        if cell == {0}:\n"
     helper += "            total += size\n    return total\n\n\n"
     source = "".join(helper.format(i) for i in range(25)) + FLOOD.replace("count % 4", "helper_3(board, count) % 4")

@@ -8,7 +8,7 @@ from rich.table import Table
 
 
 def sandbox_tables(document: dict[str, Any]) -> list[Table]:
-    """Return starts and batches, the hostile, and what they cost the next one."""
+    """Return starts and batches, the hostile controllers, and what they cost the next session."""
     boxes = [name for name in ("docker", "wasm") if name in document]
     costs = Table(f"{document['rows']} positions of {document['size']}x{document['size']}", "native", *boxes, pad_edge=False)
 
@@ -37,7 +37,7 @@ def sandbox_tables(document: dict[str, Any]) -> list[Table]:
 
 
 def nested(value: Any, path: tuple[str, ...]) -> Any:
-    """Return what lies at a path of keys; None where it ends early."""
+    """Return the value at a path of keys; None if the path ends early."""
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value

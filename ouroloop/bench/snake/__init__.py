@@ -1,1 +1,1 @@
-"""Speed of engine, planner and encodings, and how well the teachers play."""
+"""The speed of engine, planner and encodings, and how well the teachers play."""

@@ -1,4 +1,4 @@
-"""What players do in the benchmark of the engine: go straight on, any legal move, any move."""
+"""How players choose actions in the benchmark of the engine: any but backwards, any legal move, any move."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def back_of(engine: SnakeEngine, actions: NDArray[np.int64]) -> NDArray[np.bool_
 
 
 def legal(engine: SnakeEngine, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return random moves that are no death."""
+    """Return random moves that are not deaths."""
     return teach("random", engine).astype(np.int64)
 
 
 def forward(engine: SnakeEngine, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return random moves, those into the neck turned round: what PufferLib's rules make of random actions."""
+    """Return random moves, with those into the neck reversed, as PufferLib's rules do with random actions."""
     actions = rng.integers(0, 4, engine.games)
     return np.where(back_of(engine, actions), actions ^ 1, actions)
 
@@ -38,4 +38,4 @@ def uniform(engine: SnakeEngine, rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 ACTIONS: Final = {"legal": legal, "forward": forward, "uniform": uniform}
-"""How the actions are drawn that the batch call is given."""
+"""Ways to draw the actions for the batch call."""

@@ -1,4 +1,4 @@
-"""Snake engines in numbers: the medians of every way to play, and the document made of them."""
+"""Snake engines in numbers: the medians of every way to play, and the document that holds them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""`ouroloop bench encodings`: how long each encoding's prompts are, how steady and how fast, and what is learnt from them.
+"""`ouroloop bench encodings`: how long each encoding's prompts are, how steady, how fast, and how well models learn from them.
 
-The positions are the strongest teacher's, spread evenly over the game, so that long snakes count as much as short ones.
-Two counts of tokens stand beside one another: that of the encoding's own vocabulary, for models trained from scratch,
-and what a general tokenizer makes of the same text.
+The positions come from the strongest teacher, spread evenly over the game, so that long snakes count as much as short ones.
+Tokens are counted twice: in the encoding's own vocabulary, for models trained from scratch, and by a general tokenizer on the
+same text.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ TEACHERS: Final = ("cycle", "greedy")
 LEARNING_SIZE: Final = 6
 STEPS: Final = 150
 LESSONS: Final = 128
-"""Positions of a training step."""
+"""Positions per training step."""
 GAMES: Final = 100
-"""Games in which a trained policy is evaluated."""
+"""Games for evaluating a trained policy."""
 ROUNDS_PER_TRAINING: Final = 3
-"""Each encoding is trained so many times less often than it is timed: `--rounds 9` gives three seeds."""
+"""Rounds of timing per training of each encoding: `--rounds 9` gives three seeds."""
 
 
 def measure(peers: Path, count: int, seconds: float, report: Report) -> dict[str, Any]:
-    """Return the document: by board size and encoding what its prompts are like, and what is learnt from them.
+    """Return the document: by board size and encoding, the properties of the prompts and how well models learn from them.
 
     Args:
         peers: unused.
         count: interleaved rounds; see `ROUNDS_PER_TRAINING`.
-        seconds: of each case in each round.
-        report: hears of the progress.
+        seconds: for each case in each round.
+        report: called with the progress.
     """
     threads(1)
     seeds = max(1, count // ROUNDS_PER_TRAINING)
@@ -71,7 +71,7 @@ def measure(peers: Path, count: int, seconds: float, report: Report) -> dict[str
 
 
 def compare(size: int, count: int, seconds: float) -> dict[str, Any]:
-    """Return what the encodings' prompts are like on one board size, all on the same positions."""
+    """Return the properties of the encodings' prompts on one board size, all on the same positions."""
     bank = positions("best", size)
     seen = bank.observations(np.linspace(0, bank.games - 1, BATCH).astype(np.int64))
     work: dict[str, Callable[[], int]] = {}
@@ -90,7 +90,7 @@ def compare(size: int, count: int, seconds: float) -> dict[str, Any]:
 
 
 def learn(name: str, teacher: str, seeds: int) -> dict[str, Any]:
-    """Return what policies score that were trained briefly and alike from an encoding's prompts of the same lessons."""
+    """Return the scores of policies that were trained briefly and alike on one encoding's prompts of the same lessons."""
     task = SnakeTask(LEARNING_SIZE)
     config = SftConfig(encoding=name, teacher=teacher, steps=STEPS, batch=LESSONS)
     scores, accuracy, used = [], [], 0.0

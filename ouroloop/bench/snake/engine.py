@@ -21,8 +21,8 @@ def measure(peers: Path, count: int, seconds: float, report: Report) -> dict[str
     Args:
         peers: folder of the peers' environments.
         count: interleaved rounds.
-        seconds: of each case in each round.
-        report: hears of the progress.
+        seconds: for each case in each round.
+        report: called with the progress.
     """
     cases: dict[str, Callable[[], int]] = {f"fused {games}": fused(games, SIZE) for games in BATCHES}
     shares = {}
@@ -47,7 +47,7 @@ def measure(peers: Path, count: int, seconds: float, report: Report) -> dict[str
 
 
 def growth(seconds: float) -> dict[str, dict[str, float]]:
-    """Return the fused rate by board size (256 games) and the batch call's by batch."""
+    """Return the fused rate by board size (256 games) and the batch call's rate by number of games."""
     sizes = {str(size): fused(256, size) for size in GROWTH_SIZES}
     batches = {str(games): batch_call(games, "legal")[0] for games in GROWTH_BATCHES}
     by_size, by_batch = rounds(sizes, 3, seconds / 4), rounds(batches, 3, seconds / 4)

@@ -1,7 +1,7 @@
 """`ouroloop bench plan`: microseconds per shortest path and per distance, beside networkx, rustworkx, tcod and pyastar2d.
 
-The positions are those of two teachers' games, one for each length of the snake, so that short and long snakes count
-alike: plain A* (short snakes) and the strongest teacher (all lengths up to the full board).
+The positions come from games of two teachers, plain A* (short snakes) and the strongest teacher (all lengths up to the full
+board). There is one position for each length of the snake, so that short and long snakes count alike.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ POSITIONS: Final = 400
 
 
 def measure(peers: Path, count: int, seconds: float, report: Report) -> dict[str, Any]:
-    """Return the document: by teacher and size, microseconds by us and by the peers, ratios, and equal first moves.
+    """Return the document: by teacher and size, our and the peers' microseconds, ratios, and equal first moves.
 
     Args:
         peers: folder of the peers' environments.
         count: interleaved rounds.
-        seconds: of each case in each round.
-        report: hears of the progress.
+        seconds: for each case in each round.
+        report: called with the progress.
     """
     found: dict[str, Any] = {"unit": "microseconds of processor time"}
     parts = [(teacher, size) for teacher in TEACHERS for size in SIZES]

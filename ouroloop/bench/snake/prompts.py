@@ -21,7 +21,7 @@ SMALLEST: Final = Shape(hidden=16, layers=1, heads=1, intermediate=16)
 
 
 def cases(name: str, size: int, seen: Observations) -> dict[str, Callable[[], int]]:
-    """Return work on a batch: to ids, back to states, and to logits by a Snake-GPT of the default shape."""
+    """Return work on a batch: to ids, back to states, and to the logits of a Snake-GPT of the default shape."""
     encoding, policy = encoding_of(name, size), LocalPolicy(create(SnakeTask(size), Shape(), 0, name))
     ids, _ = encoding.encode_batch(seen)
 
@@ -39,7 +39,7 @@ def cases(name: str, size: int, seen: Observations) -> dict[str, Callable[[], in
 
 
 def prompts(encoding: Encoding, seen: Observations) -> dict[str, Any]:
-    """Return how long the prompts are, in each way of counting, and what the vocabulary costs."""
+    """Return how long the prompts are, counted in each way, and what the vocabulary costs."""
     tokens = encoding.encode_batch(seen)[1].sum(axis=1)
     texts = encoding.texts(seen)
     parameters = {

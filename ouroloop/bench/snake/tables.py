@@ -26,7 +26,7 @@ def engine_tables(document: dict[str, Any]) -> list[Table]:
 
 
 def encoding_tables(document: dict[str, Any]) -> list[Table]:
-    """Return what each encoding's prompts are like, a table for each board size, and what is learnt from them."""
+    """Return the properties of each encoding's prompts, one table per board size, and how well models learn from them."""
     out = []
     for size, found in document["sizes"].items():
         columns = ("tokens", "range", "varies by", "characters", "general", "at least")

@@ -16,9 +16,9 @@ from ouroloop.protocols.seeds import game_seeds
 
 GAMES: Final = 1000
 BUDGET: Final = 3_000_000_000
-"""Moves times cells that one row may play, by which large boards get fewer games."""
+"""Moves times cells that one row may play, so that large boards get fewer games."""
 PUBLISHED: Final = {"8": 491, "10": 1034, "12": 1923}
-"""Mean steps to fill the board from length 1 of the best published player known to us, twanvl/snake `cell-variant`."""
+"""Mean steps of the best published player known to us, twanvl/snake `cell-variant`, to fill the board from length 1."""
 ROWS: Final = (
     *((teacher, 10, 3, 0.0) for teacher in TEACHERS),
     *(("best", size, 1, 0.0) for size in (6, 8, 10, 12, 14, 20, 30)),
@@ -27,17 +27,17 @@ ROWS: Final = (
 )
 """Teacher, board, start length, share of walls."""
 STEPS_PER_CELL: Final = {"random": 1.5, "astar": 2.5}
-"""Moves of a game over cells, where a game is short; the others need about `size ** 2 * size`."""
+"""Moves per cell of teachers whose games are short; the others need about `size ** 2 * size` moves."""
 
 
 def measure(peers: Path, count: int, seconds: float, report: Report) -> dict[str, Any]:
-    """Return the document; the arguments that other benchmarks need are ignored.
+    """Return the document; the arguments that only other benchmarks use are ignored.
 
     Args:
         peers: unused.
         count: unused.
         seconds: unused.
-        report: hears of the progress.
+        report: called with the progress.
     """
     rows = []
     for index, (teacher, size, start, walls) in enumerate(ROWS):
@@ -56,7 +56,7 @@ def row(teacher: str, size: int, start: int, walls: float) -> dict[str, Any]:
     moves = STEPS_PER_CELL.get(teacher, size) * cells
     games = int(max(2, min(GAMES, BUDGET / (moves * cells))))
     seeds = np.array(game_seeds(0, "bank", 0, games), np.uint64)
-    rollout(teacher, seeds[:1], 6, Settings(walls, start_length=start))  # compiles
+    rollout(teacher, seeds[:1], 6, Settings(walls, start_length=start))  # compile first
     started = time.perf_counter(), time.process_time()
     end = rollout(teacher, seeds, size, Settings(walls, start_length=start))
     wall, used = time.perf_counter() - started[0], time.process_time() - started[1]

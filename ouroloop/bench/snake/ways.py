@@ -1,4 +1,4 @@
-"""The ways to play many games that the benchmark of the engine times: fused, by the batch call, one at a time."""
+"""The ways of playing many games that the engine's benchmark times: fused, by the batch call, and one at a time."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def fused(games: int, size: int) -> Callable[[], int]:
 
 
 def batch_call(games: int, kind: str) -> tuple[Callable[[], int], float]:
-    """Return work that steps a batch by recorded actions, boards copied out, and the share of steps that end a game.
+    """Return work that steps a batch by recorded actions, with boards copied out, and the share of steps that end a game.
 
-    The actions were drawn in the same games before, so that drawing them is not timed.
+    The actions were drawn beforehand in the same games, so that drawing them is not timed.
     """
     rng, cells = np.random.default_rng(0), SIZE * SIZE
     boards, last = np.zeros((games, cells), np.uint8), np.zeros((games, cells), np.uint8)
@@ -49,7 +49,7 @@ def batch_call(games: int, kind: str) -> tuple[Callable[[], int], float]:
     buffers = (boards, last, rewards, ended, finals)
     begun = SnakeEngine(np.arange(games, dtype=np.uint64), SIZE)
     step = step_of(begun.state)
-    for _ in range(64):  # games of all ages
+    for _ in range(64):  # so that the games have different ages
         step(legal(begun, rng), *buffers)
     engine, recorded, ends = begun.clone(np.arange(games)), [], 0
     record = step_of(engine.state)

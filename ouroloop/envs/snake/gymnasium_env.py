@@ -1,10 +1,10 @@
 """Snake as Gymnasium environments: `gymnasium.make("ouroloop/Snake-v0", size=6)` and `gymnasium.make_vec(...)`.
 
-Importing this module registers the environments, which is what Gymnasium (1.0 and later, without plug-ins) expects: either
-import it first, or name it in the id, `gymnasium.make("ouroloop.envs.snake.gymnasium_env:ouroloop/Snake-v0")`.
+Importing this module registers the environments, as Gymnasium (1.0 and later, without plug-ins) expects. Either import it
+first, or name it in the id: `gymnasium.make("ouroloop.envs.snake.gymnasium_env:ouroloop/Snake-v0")`.
 
-One game or many, the course is the same: a seed gives the first game's key (for many, seed + i the i-th one's), and each
-game's key gives that of the game after it.
+One game or many, the games are the same. The seed is the first game's key (among many, seed + i is the i-th one's), and each
+game's key determines that of the game after it.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ CELL_PX: Final = 32
 FPS: Final = 10
 Board: TypeAlias = NDArray[np.uint8]
 Info: TypeAlias = dict[str, object]
-"""What Gymnasium calls the info: a name and its value, or its array with a mask beside it."""
+"""An info as Gymnasium has it: a name and its value, or an array with its mask beside it."""
 NAMES: Final = np.array([*CAUSES, None], dtype=object)
-"""Names of the causes; the last stands for -1, a game that was cut off."""
+"""Names of the causes; the last one stands for -1, a game that was cut off."""
 MODES: Final = {
     AutoresetMode.NEXT_STEP: batch.NEXT_STEP,
     AutoresetMode.SAME_STEP: batch.SAME_STEP,
@@ -46,20 +46,20 @@ MODES: Final = {
 class SnakeEnv(gymnasium.Env[Board, np.int64]):
     """One game: observation (size, size) uint8 (0 empty, 1 body, 2 head, 3 food, 4 wall), actions up, down, left, right.
 
-    The reward is 1 for a food, -1 for a death (wall, border, body), else 0. Starvation ends the game as a rule of it does:
-    `terminated` with reward 0; `truncated` is always False. After the last move `info` has `score`, `steps`, `utility`
+    The reward is 1 for a food, -1 for a death (wall, border, body), else 0. Starvation is a rule of the game, so it ends
+    with `terminated` and reward 0; `truncated` is always False. After the last move, `info` has `score`, `steps`, `utility`
     and `cause`.
 
     Args:
         size: side of the board.
-        render_mode: `ansi`, `rgb_array`, or `human`: a window.
-        settings: of `SnakeTask`: `walls`, `wall_map`, `food`, `start_length`, `idle_limit`.
+        render_mode: `ansi`, `rgb_array`, or `human`, which opens a window.
+        settings: those of `SnakeTask`: `walls`, `wall_map`, `food`, `start_length`, `idle_limit`.
     """
 
     metadata: Info = {"render_modes": ["ansi", "rgb_array", "human"], "render_fps": FPS}  # noqa: RUF012 (gymnasium's form)
 
     def __init__(self, size: int = 10, render_mode: str | None = None, **settings: Any) -> None:
-        """Describe the spaces; the game begins at `reset`."""
+        """Define the spaces; the game begins at `reset`."""
         self.task = SnakeTask(size, **settings)
         self.render_mode = render_mode
         self.observation_space = Box(0, WALL, (size, size), np.uint8)
@@ -71,7 +71,7 @@ class SnakeEnv(gymnasium.Env[Board, np.int64]):
         self._move: Any = None
 
     def reset(self, *, seed: int | None = None, options: Mapping[str, object] | None = None) -> tuple[Board, Info]:
-        """Begin a new game; the next ones follow from the last given seed."""
+        """Begin a new game; the games after it follow from the last seed given."""
         super().reset(seed=seed)
         if self._engine is None:
             self._engine = self.task.engine(self.np_random.integers(0, 2**64, 1, dtype=np.uint64))
@@ -87,20 +87,20 @@ class SnakeEnv(gymnasium.Env[Board, np.int64]):
 
     @property
     def engine(self) -> SnakeEngine:
-        """The batch of the one game. Raises gymnasium's ResetNeeded before the first `reset`."""
+        """The batch of one game. Raises gymnasium's ResetNeeded before the first `reset`."""
         if self._engine is None:
             raise gymnasium.error.ResetNeeded("the game has not begun: call reset first")
         return self._engine
 
     def step(self, action: SupportsInt) -> tuple[Board, float, bool, bool, Info]:
-        """Move once; a finished game stays as it is and pays nothing.
+        """Move once; a finished game stays as it is and its reward is 0.
 
         Raises:
             ValueError: the action is not in 0..3.
         """
         move = int(action)
         if self._engine is None or not 0 <= move < 4:
-            _ = self.engine  # which says that the game has not begun
+            _ = self.engine  # raises ResetNeeded if the game has not begun
             raise ValueError(f"action {action!r}, expected 0..3 (up, down, left, right)")
         board = np.empty(self._shape, np.uint8)
         reward, score, steps, travel, most, cause = self._move(move, board)
@@ -134,17 +134,17 @@ class SnakeEnv(gymnasium.Env[Board, np.int64]):
 class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
     """Many games in one compiled call: observations (B, size, size) uint8, rewards (B,) float32.
 
-    Each game goes as in `SnakeEnv`. Where games end, `infos` has `score`, `steps`, `utility` and `cause` (None
-    where cut off), in mode `SameStep` under `final_info` beside `final_obs`.
+    Each game runs as in `SnakeEnv`. When games end, `infos` has `score`, `steps`, `utility` and `cause` (None if the game
+    was cut off); in mode `SameStep` they are under `final_info`, beside `final_obs`.
 
     Args:
         num_envs: B.
         size: side of the board.
-        max_episode_steps: after so many moves a game is cut off (`truncated`).
-        render_mode: `ansi` or `rgb_array`, which give one of each game.
-        autoreset_mode: of Gymnasium, or its name: `NextStep`, `SameStep`, `Disabled`.
-        copy: whether every call returns arrays of its own; else the next call overwrites them.
-        settings: of `SnakeTask`.
+        max_episode_steps: a game is cut off (`truncated`) after this many moves.
+        render_mode: `ansi` or `rgb_array`; both give one picture per game.
+        autoreset_mode: a mode of Gymnasium, or its name: `NextStep`, `SameStep`, `Disabled`.
+        copy: whether every call returns arrays of its own; if not, the next call overwrites them.
+        settings: those of `SnakeTask`.
     """
 
     metadata: Info = {"render_modes": ["ansi", "rgb_array"], "render_fps": FPS}  # noqa: RUF012 (gymnasium's form)
@@ -159,7 +159,7 @@ class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
         copy: bool = True,
         **settings: Any,
     ) -> None:
-        """Describe the spaces; the games begin at `reset`."""
+        """Define the spaces; the games begin at `reset`."""
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}: choose 1 or more")
         self.task = SnakeTask(size, **settings)
@@ -189,9 +189,9 @@ class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: Mapping[str, object] | None = None
     ) -> tuple[Board, Info]:
-        """Begin new games: all, or those of `options["reset_mask"]`: (B,) bool.
+        """Begin new games: all of them, or those that `options["reset_mask"]`, (B,) bool, marks.
 
-        A seed s stands for s, s + 1, ...; a list gives one each, None for what follows from the game before.
+        A seed s stands for s, s + 1, ...; a list has one seed per game, or None to follow from the game before.
         """
         super().reset(seed=seed if isinstance(seed, int) else None)
         mask = self._mask((options or {}).get("reset_mask"))
@@ -216,10 +216,10 @@ class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
 
         Raises:
             ValueError: an action is not in 0..3, or the array has another shape; then no game has moved.
-            AssertionError: in mode `Disabled`, a game has ended and was not begun anew.
+            AssertionError: in mode `Disabled`, a game has ended and has not been reset.
         """
         if self._engine is None:
-            _ = self.engine  # which says that the games have not begun
+            _ = self.engine  # raises ResetNeeded if the games have not begun
         moves = np.ascontiguousarray(actions, dtype=np.int64)
         if moves.shape != (self.num_envs,) or moves.min() < 0 or moves.max() > 3:
             raise ValueError(f"actions of shape {moves.shape}, expected ({self.num_envs},) integers in 0..3")
@@ -241,7 +241,7 @@ class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
         return array.copy() if self.copy else array
 
     def _mask(self, mask: Any) -> NDArray[np.bool_]:
-        """Return which games to begin: all for None. Raises as Gymnasium's own vector environments do."""
+        """Return which games to begin: all if the mask is None. Raises as Gymnasium's own vector environments do."""
         if mask is None:
             return np.ones(self.num_envs, np.bool_)
         if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
@@ -251,7 +251,7 @@ class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
         return mask
 
     def _told(self) -> Info:
-        """Return the infos of the games that have just ended, each entry beside the mask of the games that have it."""
+        """Return the infos of the games that have just ended, each entry with the mask of the games that have it."""
         ended = self._ended != batch.GOES_ON
         rows = np.flatnonzero(ended)
         score, steps, travel, most, cause = self._finals[rows].T

@@ -1,7 +1,7 @@
-"""Positions of a teacher's games, as arrays: equally many for every length of the snake, with all equally good moves.
+"""Positions of a teacher's games, as arrays: equally many for every length of the snake, each with all equally good moves.
 
 A snake passes through each length once. A reservoir (Vitter 1985, algorithm R) of a few positions per game and length
-therefore gives short and long snakes the same share. In a plain record of the games one would drown in the other.
+therefore gives short and long snakes the same share. In a plain record of the games, some lengths would crowd out others.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ FIELDS: Final = 8
 """Columns of `Positions.table`."""
 
 PLAYED: Final = 0  # games played
-SHORT: Final = 1  # dropped since they were too short
-STARVED_GAMES: Final = 2  # that went round and round in the end
-STEPS: Final = 3  # moves of the games kept; so are the rest
+SHORT: Final = 1  # games dropped because they were too short
+STARVED_GAMES: Final = 2  # games that went in circles until they starved
+STEPS: Final = 3  # moves of the games kept; the entries below count the same games
 SCORE: Final = 4
 WINS: Final = 5
 NO_PATH: Final = 6  # moves without a path to the food
@@ -65,11 +65,11 @@ class Positions:
     """P positions of a teacher's games.
 
     Args:
-        table: (P, FIELDS) int32: the game, counted from 0 over all that were asked for; the step in it; the snake's length;
-            the food's cell; steps since the last meal; the teacher's move; the moves as good as it, bit 0 for up to bit 3
-            for right; whether there is no path to the food.
+        table: (P, FIELDS) int32: the game, counted from 0 over all games asked for; the step in it; the snake's length;
+            the food's cell; steps since the last meal; the teacher's move; all moves as good as that, bit 0 for up to
+            bit 3 for right; whether there is no path to the food.
         cells: (C,) int16, the snakes' cells, head first, one snake after the other.
-        boards: (P, N) uint8, or (0, N) where no cell can be a wall.
+        boards: (P, N) uint8, or (0, N) if no cell can be a wall.
         statistics: (STATISTICS,) int64, see the constants.
     """
 
@@ -81,13 +81,13 @@ class Positions:
 
 @inlined
 def chance(state: State, game: int, count: int, bound: int) -> int:
-    """Return the `count`-th of a game's random integers below `bound` that the record uses; the game itself uses others."""
+    """Return the `count`-th random integer below `bound` that a game's record uses; the game itself draws others."""
     return np.int64(((mix((state.keys[game] ^ SALT) + u64(count) * WEYL) >> u64(32)) * u64(bound)) >> u64(32))  # type: ignore[return-value]
 
 
 @kernel
 def stray(state: State, size: int, game: int, choice: int, count: int, rating: Array) -> int:
-    """Return another safe move than the teacher's, each equally likely; the teacher's where there is none."""
+    """Return a safe move other than the teacher's, each equally likely; the teacher's if there is none."""
     rate_moves(state, size, game, rating)
     others = 0
     for move in range(4):
@@ -105,7 +105,7 @@ def stray(state: State, size: int, game: int, choice: int, count: int, rating: A
 
 @inlined
 def keep_position(state: State, size: int, game: int, table: Array, row: int, cells: Array, start: int) -> None:
-    """Write what a position is to a row of `table`, and its snake to `cells` from `start` on."""
+    """Write a position to a row of `table`, and its snake to `cells` from `start` on."""
     table[row, STEP], table[row, SNAKE_LENGTH] = steps_made(state, game), state.table[game, LENGTH]
     table[row, FOOD_CELL], table[row, IDLE] = state.table[game, MEAL], state.table[game, CLOCK] - state.table[game, FED]
     write_snake(state, size, game, cells, u64(start))
@@ -129,25 +129,25 @@ def record_games(
 ) -> tuple[int, int]:
     """Let a teacher play a game per key and record positions; see `record`.
 
-    One loop over the moves of a game, whose parts share a dozen counters: that makes it long.
+    One loop over the moves of a game, whose parts share a dozen counters: that is why it is long.
 
     Args:
         state: one game.
         size: side of the board.
-        teacher: one of `TEACHERS`.
-        aids: the teacher's.
+        teacher: number of one of `TEACHERS`.
+        aids: the teacher's aids.
         keys: (G,) uint64.
         first: number of the first game.
         per_length: positions kept per game and length.
-        noise: share of the moves played that are any other safe one.
+        noise: share of the moves played that are a random other safe move.
         least_steps: shorter games are dropped.
         table: (G * per_length * lengths, FIELDS) int32.
-        cells: int16, room for all their snakes.
-        boards: (as many as `table` or 0, N) uint8.
-        statistics: (STATISTICS,) int64, added to.
+        cells: int16, with room for all their snakes.
+        boards: (as many rows as `table`, or 0, N) uint8.
+        statistics: (STATISTICS,) int64; the counts are added to it.
 
     Returns:
-        Positions and cells written.
+        How many positions and cells were written.
     """
     game, rows, used, threshold = u64(0), 0, 0, np.int64(noise * 4294967296.0)
     for index in range(keys.size):
@@ -209,7 +209,7 @@ def record(
     noise: float = 0.0,
     least_steps: int = 10,
 ) -> Positions:
-    """Return positions of a teacher's games, one per seed, in this thread.
+    """Return positions of a teacher's games, one game per seed, recorded in this thread.
 
     Args:
         teacher: its name.
@@ -218,9 +218,9 @@ def record(
         settings: of the games.
         first: number of the first game.
         per_length: positions kept per game and length of the snake, drawn evenly from those that the game has.
-        noise: share of the moves played that are any other safe one, so that positions vary; the labels stay the teacher's.
-        least_steps: games that end sooner are dropped. Of a game that starves, only what came before its last meal is
-            kept.
+        noise: share of the moves played that are a random other safe move, so that positions vary; the labels stay the
+            teacher's.
+        least_steps: games that end sooner are dropped. Of a game that starves, only the part before its last meal is kept.
 
     Raises:
         UsageError: there is no such teacher.

@@ -1,4 +1,4 @@
-"""Whole games of a teacher, compiled: what the evaluator and the data generator share."""
+"""Whole games of a teacher, compiled, for the evaluator and the data generator."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from ouroloop.envs.snake.teachers.teach import Aids, make_aids, random_move, tea
 from ouroloop.protocols.records import Outcomes
 
 LANES: Final = 4
-"""Random games that move in turn."""
+"""How many random games take turns."""
 SHARE: Final = 64
-"""Games that one thread takes at a time."""
+"""How many games one thread takes at a time."""
 
 
 @kernel
 def wander(state: State, size: int, moves: int) -> int:
-    """Let every running game make so many random legal moves, a new game beginning where one ends; return the games begun.
+    """Let every running game make `moves` random legal moves; a new game begins when one ends. Return the games begun.
 
-    A few games move in turn before the next few do: a processor works on one while it waits for another, and their
-    boards stay in its nearest cache.
+    A few games move in turn before the next few do. The processor works on one game while it waits for another's memory, and
+    their boards stay in its nearest cache.
     """
     games, begun = u64(state.keys.size), 0
     for first in range(u64(0), games, u64(LANES)):
@@ -43,16 +43,16 @@ def wander(state: State, size: int, moves: int) -> int:
 
 @kernel
 def play_taught(state: State, size: int, teacher: int, aids: Aids, keys: Array, stray: int, salt: int, out: Array) -> None:
-    """Let a teacher, one that makes a random legal move now and then, play a game per key to its end.
+    """Let a teacher that sometimes makes a random legal move play one game per key to its end.
 
     Args:
-        state: one game, in whose place all are played.
+        state: one game, in whose place all games are played.
         size: side of the board.
-        teacher: one of `TEACHERS`.
-        aids: the teacher's.
+        teacher: number of one of `TEACHERS`.
+        aids: the teacher's aids.
         keys: (G,) uint64.
         stray: chance of a random move, in units of 2**-32; 0 for none.
-        salt: other salts stray at other moves of the same game.
+        salt: another salt makes the random moves of the same game happen at other moments.
         out: (G, 5) int32, see `note`.
     """
     game = u64(0)
@@ -70,7 +70,7 @@ def play_taught(state: State, size: int, teacher: int, aids: Aids, keys: Array, 
 def rollout_rows(
     teacher: str, seeds: NDArray[np.uint64], size: int, settings: Settings, noise: float = 0.0, salt: int = 0
 ) -> NDArray[np.int32]:
-    """Return what `note` writes of each game: (G, 5) int32, in this thread."""
+    """Return what `note` writes about each game: (G, 5) int32, played in this thread."""
     out = np.zeros((len(seeds), 5), np.int32)
     if len(seeds):
         place, stray = SnakeEngine(seeds[:1], size, settings), round(noise * 2**32)
@@ -95,9 +95,9 @@ def rollout(
         seeds: (G,) uint64.
         size: side of the board.
         settings: of the games.
-        noise: chance of a random legal move instead of the teacher's, in [0, 1]: players of any strength.
-        salt: players of equal noise and different salts stray at different moments.
-        workers: threads, by default one per processor; what comes out does not depend on them.
+        noise: chance of a random legal move instead of the teacher's, in [0, 1]; it makes players of any strength.
+        salt: players with the same noise and different salts make their random moves at different moments.
+        workers: threads, by default one per processor; the outcomes do not depend on it.
 
     Returns:
         The outcomes in the order of the seeds.

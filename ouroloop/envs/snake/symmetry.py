@@ -1,9 +1,9 @@
-"""The eight symmetries of the square: positions, moves and targets turned and mirrored together. No torch.
+"""The eight symmetries of the square: positions, moves and targets are turned and mirrored together. No torch.
 
-A symmetry is a number 0..7: 0..3 turn the board by so many quarters to the left, 4..7 mirror it left to right and then
-turn it by so many less four. A position and its image are the same game, so a teacher who plays them alike gives eight
-lessons with each. A teacher who follows a fixed way round the board does not: in the image of a position it goes its
-own way, not the image of it, and mirrored lessons would teach all ways at once. See `SYMMETRIC`.
+A symmetry is a number 0..7: 0..3 turn the board to the left by that many quarter turns; 4..7 mirror it left to right and then
+turn it by that number less four. A position and its image are the same game, so a teacher that treats them alike gives eight
+lessons with each position. A teacher that follows a fixed way round the board does not: in the image of a position it still
+goes its own way, and mirrored lessons would teach all ways at once. See `SYMMETRIC`.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 SYMMETRIES: Final = 8
 SYMMETRIC: Final = ("astar", "greedy", "best", "random")
-"""Teachers who play a position and its image alike: the moves that they hold to be equally good are each other's images.
+"""Teachers that play a position and its image alike: the moves that they hold to be equally good are each other's images.
 
-Always for `astar` and `random`; in 97 to 99 of 100 positions for `greedy` and `best`, whose searches break some ties by the
-order of the moves. With `cycle` it is 65 to 72 of 100.
+It always holds for `astar` and `random`, and in 97 to 99 of 100 positions for `greedy` and `best`, whose searches break some
+ties by the order of the moves. For `cycle` it holds in 65 to 72 of 100.
 """
 
 
 def _matrices() -> NDArray[np.int64]:
-    """Return (8, 2, 2) int64: what each symmetry does to a step's (row, column)."""
+    """Return (8, 2, 2) int64: how each symmetry maps a step's (row, column)."""
     turn, mirror = np.array([[0, -1], [1, 0]]), np.array([[1, 0], [0, -1]])
     turns = [np.linalg.matrix_power(turn, quarters) for quarters in range(4)]
     return np.array([*turns, *(quarters @ mirror for quarters in turns)])
@@ -40,19 +40,19 @@ MATRICES: Final = _matrices()
 ACTIONS_UNDER: Final[NDArray[np.int8]] = np.array(
     [[STEPS.index((int(step[0]), int(step[1]))) for step in STEPS @ matrix.T] for matrix in MATRICES], dtype=np.int8
 )
-"""(8, 4) int8: what each action is in the image of a position."""
+"""(8, 4) int8: the image of each action under each symmetry."""
 COMPOSED: Final[NDArray[np.int8]] = np.array(
     [[next(k for k in range(8) if (MATRICES[k] == a @ b).all()) for b in MATRICES] for a in MATRICES], dtype=np.int8
 )
-"""(8, 8) int8: the symmetry that does what the second does and then what the first does."""
+"""(8, 8) int8: the symmetry that equals the second one followed by the first."""
 INVERSE: Final[NDArray[np.int8]] = np.argwhere(COMPOSED == 0)[:, 1].astype(np.int8)
-"""(8,) int8: the symmetry that takes back what each does."""
+"""(8,) int8: the inverse of each symmetry."""
 
 
 @lru_cache(maxsize=32)
 def cells_under(size: int) -> NDArray[np.int16]:
-    """Return (8, N) int16: where each cell of a board of this size comes to lie."""
-    # Twice the offset from the middle is a whole number, on even boards too.
+    """Return (8, N) int16: the place to which each cell of a board of this size is mapped."""
+    # Twice the offset from the middle is a whole number, even on boards of even size.
     offsets = 2 * np.stack(np.divmod(np.arange(size**2), size)) - (size - 1)
     rows, columns = ((MATRICES @ offsets + size - 1) // 2).transpose(1, 0, 2)
     return np.asarray(rows * size + columns, dtype=np.int16)
@@ -66,7 +66,7 @@ def transform(observations: Observations, which: NDArray[np.integer]) -> Observa
         which: (B,) integers 0..7, the symmetry of each.
 
     Returns:
-        Observations whose `board`, `snake` and `food` are mapped; what pads the snakes and a food of -1 stay as they are.
+        Observations whose `board`, `snake` and `food` are mapped; the padding of snakes and a food of -1 stay as they are.
     """
     cells, columns = cells_under(int(observations.constants["size"])), observations.columns
     board, snake, food = (np.asarray(columns[key]) for key in ("board", "snake", "food"))
@@ -90,13 +90,13 @@ def permute_targets(targets: NDArray[np.float32], which: NDArray[np.integer]) ->
 
 
 def check_symmetric(teacher: str) -> None:
-    """Refuse a teacher who does not play a position and its image alike.
+    """Refuse a teacher that does not play a position and its image alike.
 
     Raises:
         UsageError: see `SYMMETRIC`.
     """
     if teacher not in SYMMETRIC:
-        found = f"symmetry = true with the teacher {teacher!r}, who does not play a position and its mirror image alike"
+        found = f"symmetry = true with the teacher {teacher!r}, which does not play a position and its mirror image alike"
         raise UsageError(f"{found}: choose one of {', '.join(SYMMETRIC)}, or symmetry = false")
 
 
@@ -106,7 +106,7 @@ class BoardSymmetry:
     count: Final = SYMMETRIES
 
     def check(self, teacher: str) -> None:
-        """Refuse a teacher who does not play a position and its image alike; raises UsageError."""
+        """Refuse a teacher that does not play a position and its image alike; raises UsageError."""
         check_symmetric(teacher)
 
     def images(self, observations: Observations, which: NDArray[np.integer]) -> Observations:

@@ -1,4 +1,4 @@
-"""`SnakeTask`: what Snake supplies behind `protocols.ports.Task`."""
+"""`SnakeTask`: Snake behind `protocols.ports.Task`."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from ouroloop.envs.snake.sight.board import BoardSight
 
 EFFORT: Final = 500_000_000
-"""Moves times cells that one call of `positions` may play."""
+"""Most moves times cells that one call of `positions` may play."""
 NOISE: Final = 0.2
-"""Highest share of random moves, which lead the positions' snakes off the teacher's ways."""
+"""Highest share of random moves; they lead the positions' snakes off the teacher's ways."""
 
 START_CONTROLLER: Final = '''"""Turns the policy's logits into a move."""
 
@@ -48,11 +48,11 @@ ENDINGS: Final = {
     "starved": Ending(kind="idle", finding="starves", doc="end starved: idle too long without reaching food"),
     "won": Ending(kind="won", finding="fills_board", doc="end with a full board"),
 }
-"""What each of `CAUSES` says of a player."""
+"""What each of `CAUSES` tells about a player."""
 
 Kind = Literal["moves", "move", "test", "measure", "other"]
 KINDS: Final[dict[str, Kind]] = {"list[int]": "moves", "int | None": "move", "bool": "test", "int": "measure"}
-"""What a toolkit function is for, by what it returns."""
+"""The purpose of a toolkit function, by the type that it returns."""
 
 
 @cache
@@ -77,10 +77,10 @@ def toolkit_functions() -> tuple[ToolkitFunction, ...]:
 
 
 def snake_engine(engine: Engine) -> SnakeEngine:
-    """Return the engine, which must be of this game.
+    """Return the engine if it is of this game.
 
     Raises:
-        TypeError: it is another game's.
+        TypeError: it is another game's engine.
     """
     if not isinstance(engine, SnakeEngine):
         raise TypeError(f"engine of type {type(engine).__name__}, expected a SnakeEngine: use the task that made it")
@@ -103,14 +103,14 @@ class SnakeTask:
 
     Args:
         size: side of the board, 4 to 128.
-        walls: share of the cells that become walls, 0 to 0.25; fewer where more would cut the board.
+        walls: share of the cells that become walls, 0 to 0.25; fewer if more would cut the board in two.
         wall_map: walls that every game has, instead of a share: lines of `#` and `.`.
         food: `uniform`, or `clustered`: near the last meal.
         start_length: of the snake, 1 to `size`.
-        idle_limit: steps without food after which a game starves; None for cells plus length.
+        idle_limit: a game starves after this many steps without food; None for cells plus length.
 
     Raises:
-        UsageError: a board or settings that cannot be played.
+        UsageError: the board or the settings cannot be played.
     """
 
     Settings: ClassVar[type[SnakeSettings]] = SnakeSettings
@@ -124,7 +124,7 @@ class SnakeTask:
         start_length: int = 3,
         idle_limit: int | None = None,
     ) -> None:
-        """Check the board and describe the game."""
+        """Check the settings and describe the game."""
         self.size = checked_size(size)
         self.settings = checked_settings(
             size, walls=walls, wall_map=wall_map, food=food, start_length=start_length, idle_limit=idle_limit
@@ -141,7 +141,7 @@ class SnakeTask:
         self.encodings: tuple[str, ...] = tuple(ENCODINGS)
 
     def _best_score(self) -> int | None:
-        """Return the free cells beyond the start length; None where walls differ from game to game."""
+        """Return the free cells beyond the start length; None if walls differ from game to game."""
         if self.settings.walls:
             return None
         walls = 0 if self.settings.wall_map is None else int(self.settings.wall_map.sum())
@@ -149,33 +149,33 @@ class SnakeTask:
 
     @property
     def oracle(self) -> SnakeTask:
-        """The game itself rates moves."""
+        """The oracle: the game itself rates moves."""
         return self
 
     @property
     def teachers(self) -> SnakeTask:
-        """The game itself has teachers."""
+        """The teachers: the game itself has them."""
         return self
 
     @property
     def symmetry(self) -> BoardSymmetry:
-        """The square's."""
+        """The symmetries of the square."""
         return BoardSymmetry()
 
     def encoding(self, name: str) -> Encoding:
-        """Return an encoding of these boards; raises UsageError for an unknown one, or a board too large for any."""
+        """Return an encoding of these boards; raises UsageError if it is unknown, or the board is too large for it."""
         return encoding_of(name, self.size)
 
     @property
     def sight(self) -> BoardSight:
-        """The cells of a board."""
+        """The classes of a board's cells."""
         from ouroloop.envs.snake.sight.board import BoardSight
 
         return BoardSight(self.size)
 
     @property
     def drawing(self) -> SnakeDrawing:
-        """Boards in colours."""
+        """Drawings of boards in colours."""
         from ouroloop.envs.snake.drawing.show import SnakeDrawing
 
         return SnakeDrawing(self.actions)
@@ -185,11 +185,11 @@ class SnakeTask:
         return SnakeEngine(seeds, self.size, self.settings)
 
     def positions(self, seed: int, count: int) -> SnakeEngine:
-        """Return `count` unfinished positions from a noisy teacher's games, snake lengths spread evenly.
+        """Return `count` unfinished positions from a noisy teacher's games, with snake lengths spread evenly.
 
-        Each game has its own target length and gives its last position, some moves after a meal, that is not longer; a
-        game that ends before its target gives one from before its end. `EFFORT` bounds the play, so that on boards too
-        large to fill within it the late phase is thin.
+        Each game has a target length. It contributes its last position, some moves after a meal, whose snake is no longer
+        than that; a game that ends before its target contributes one from before its end. `EFFORT` limits the play, so
+        boards that are too large to fill within it have few positions of the late phase.
         """
         cells = self.size * self.size
         rng = np.random.default_rng(seed % 2**64)
@@ -205,7 +205,7 @@ class SnakeTask:
             wait[rows[ripe]] = rng.integers(0, 2 * self.size, int(ripe.sum()))
             over = games.done | (lengths > goals[rows]) | (ripe & (lengths == goals[rows]))
             goals[rows[over]] = 0
-            if 2 * over.sum() >= len(over):  # go on with the others alone
+            if 2 * over.sum() >= len(over):  # continue with the unfinished games alone
                 left = np.flatnonzero(~over)
                 games, rows = games.clone(left), rows[left]
             if not len(rows):
@@ -214,7 +214,7 @@ class SnakeTask:
         return kept
 
     def _noisy(self, games: SnakeEngine, noise: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int8]:
-        """Return a safe teacher's moves, each replaced at its rate in `noise` by any other that keeps the snake safe."""
+        """Return a safe teacher's moves, each replaced at its rate in `noise` by another move that keeps the snake safe."""
         moves = self.teach("cycle", games)
         stray = np.flatnonzero(rng.random(games.games) < noise)
         rating = rng.random((len(stray), 4)) + 9 * (self.regret(games.clone(stray)) > oracle.ASTRAY)
@@ -226,7 +226,7 @@ class SnakeTask:
         return oracle.regret(snake_engine(engine))
 
     def progress(self, engine: Engine) -> NDArray[np.float32]:
-        """Return (B,) float32 in [0, 1]: the share of the way from the start length to a full board."""
+        """Return (B,) float32 in [0, 1]: how far the snake has grown from the start length to a full board."""
         games = snake_engine(engine)
         start = self.settings.start_length
         return np.asarray((games.lengths - start) / np.maximum(1, games.room - start), dtype=np.float32)
@@ -237,11 +237,11 @@ class SnakeTask:
         return np.asarray(ate - np.maximum(died, starved), dtype=np.float32)
 
     def teach(self, name: str, engine: Engine) -> NDArray[np.int8]:
-        """Return the named teacher's moves: (B,) int8. Raises UsageError for an unknown teacher."""
+        """Return the named teacher's moves: (B,) int8. Raises UsageError if there is no such teacher."""
         return teachers.teach(name, snake_engine(engine))
 
     def equal_moves(self, name: str, engine: Engine, moves: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Return which moves the named teacher holds to be as good as the given ones of its own: (B, 4) bool."""
+        """Return which moves the named teacher holds to be as good as the given ones, which are its own: (B, 4) bool."""
         return teachers.all_equal_moves(name, snake_engine(engine), moves)
 
     def rollout(self, teacher: str, seeds: NDArray[np.uint64]) -> Outcomes:

@@ -1,9 +1,9 @@
-"""The teacher as data source: positions of its games in an Arrow file, in parallel, the same whatever the number of threads.
+"""Positions of a teacher's games in an Arrow file, recorded in parallel; the file does not depend on the number of threads.
 
 The file is an Arrow stream, which `datasets.Dataset.from_file` maps and `read_positions` reads. A row is a position: `game`,
-`step`, `length`, `snake` (cells, head first), `food`, `idle`, `move` (the teacher's), `good` (all moves that it holds to be as
-good, bit 0 for up to bit 3 for right), `cut_off` (no path to the food), and on boards with walls `board`. The schema's metadata
-says how to make it again; `FILE.json` beside it holds the statistics of the data set.
+`step`, `length`, `snake` (cells, head first), `food`, `idle`, `move` (the teacher's), `good` (all moves that the teacher holds
+to be as good, bit 0 for up to bit 3 for right), `cut_off` (no path to the food), and, on boards with walls, `board`. The
+schema's metadata says how to make the file again; `FILE.json` beside it holds the statistics of the data set.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from ouroloop.envs.snake.task import SnakeTask
 
 SHARE_CELLS: Final = 1 << 22
-"""Room, in cells of snakes, of what one thread records at a time."""
+"""Snake cells that one thread has room to record at a time."""
 Report = Callable[[int, int], None]
-"""Called with the games recorded and the games asked for."""
+"""Called with the number of games recorded and the number asked for."""
 
 
 class Games(TypedDict):
-    """Games of a data set: played, and of these kept, dropped as too short, and starved."""
+    """Games of a data set: played, and among them kept, dropped as too short, and starved."""
 
     played: int
     kept: int
@@ -67,11 +67,11 @@ class DataConfig:
 
     Args:
         teacher: its name.
-        games: games to play.
+        seed: of the games; it selects seeds from the `train` stream.
         seed: of the games, from the `train` stream.
         per_length: positions kept per game and length of the snake.
-        noise: share of the moves played that are any other safe one; the labels stay the teacher's.
-        least_steps: games that end sooner are dropped; of those that starve what comes after the last meal is.
+        noise: share of the moves played that are a random other safe move; the labels stay the teacher's.
+        least_steps: games that end sooner are dropped; a game that starves loses the part after its last meal.
     """
 
     teacher: str = "best"
@@ -82,7 +82,7 @@ class DataConfig:
     least_steps: int = 10
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
+        """Refuse values that are out of range."""
         for name, low, high in (("games", 1, 1 << 30), ("per_length", 1, 1 << 20), ("least_steps", 0, 1 << 30)):
             if not low <= getattr(self, name) <= high:
                 raise UsageError(f"{name} is {getattr(self, name)}: choose {low} to {high}")
@@ -93,14 +93,14 @@ class DataConfig:
 def write_positions(
     task: SnakeTask, config: DataConfig, path: Path, *, workers: int | None = None, report: Report | None = None
 ) -> Statistics:
-    """Play, and write positions to an Arrow file and their statistics to `FILE.json`.
+    """Play games, and write positions to an Arrow file and their statistics to `FILE.json`.
 
     Args:
         task: the game.
         config: the teacher and how its games are sampled.
-        path: the file; it appears whole or not at all.
-        workers: threads, by default one per processor; the file does not depend on them.
-        report: hears of the progress.
+        path: the file; it appears complete or not at all.
+        workers: threads, by default one per processor; the file does not depend on it.
+        report: called with the progress.
 
     Returns:
         The statistics.
@@ -131,7 +131,7 @@ def write_positions(
 
 
 def _recorded(task: SnakeTask, config: DataConfig, workers: int) -> Iterator[tuple[int, rec.Positions]]:
-    """Yield shares of the games in order, each with the games done after it; a few shares ahead are in the making."""
+    """Yield parts in game order, each with the games done after it; a few parts ahead are computed meanwhile."""
     cells = task.size * task.size
     share = max(1, min(256, SHARE_CELLS // (config.per_length * cells * cells // 2)))
 
@@ -161,7 +161,7 @@ def _recorded(task: SnakeTask, config: DataConfig, workers: int) -> Iterator[tup
 
 
 def schema(task: SnakeTask, config: DataConfig) -> pa.Schema:
-    """Return the file's columns, with what it was made from as metadata."""
+    """Return the file's columns; the metadata says how the file was made."""
     fields = [
         ("game", pa.int32()),
         ("step", pa.int32()),
@@ -200,7 +200,7 @@ def to_batch(part: rec.Positions, columns: pa.Schema, size: int) -> pa.RecordBat
 
 
 def statistics(totals: NDArray[np.int64], positions: int, seconds: float) -> Statistics:
-    """Return the statistics of a data set: its positions, and the games kept, their lengths and moves."""
+    """Return the statistics of a data set: its positions, and the games kept with their lengths and moves."""
     kept = int(totals[rec.PLAYED] - totals[rec.SHORT])
     steps = int(totals[rec.STEPS])
     moves = totals[rec.MOVES : rec.MOVES + 4] / max(1, steps)
@@ -223,10 +223,10 @@ def statistics(totals: NDArray[np.int64], positions: int, seconds: float) -> Sta
 
 
 def read_positions(path: Path) -> tuple[Observations, NDArray[np.int8], NDArray[np.uint8]]:
-    """Return a file's positions as observations, with the teacher's moves (P,) int8 and the good moves (P,) uint8, as bits.
+    """Return a file's positions as observations, the teacher's moves (P,) int8 and the good moves (P,) uint8, as bits.
 
     Raises:
-        UsageError: the file is missing, or not such a file.
+        UsageError: the file is missing, or is not a file of positions.
     """
     try:
         with pa.memory_map(str(path)) as source:
@@ -258,7 +258,7 @@ def _observations(
     idle: NDArray[np.int32],
     boards: NDArray[np.uint8] | None,
 ) -> Observations:
-    """Return observations of snakes that lie one after the other in `cells`; boards without walls are drawn here."""
+    """Return observations of snakes that lie one after the other in `cells`; boards without walls are drawn from them."""
     snake = np.zeros((len(lengths), size * size), np.int16)
     inside = np.arange(size * size) < lengths[:, None]
     snake[inside] = cells

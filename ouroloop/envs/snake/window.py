@@ -1,4 +1,4 @@
-"""A window that shows pictures: render mode `human`, by the tkinter of Python's standard library."""
+"""A window that shows pictures, for render mode `human`; it uses tkinter from Python's standard library."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Window:
     """One window, opened with its first picture.
 
     Args:
-        title: in its frame.
-        fps: most pictures a second; `show` waits accordingly.
+        title: text in the window's frame.
+        fps: most pictures per second; `show` waits accordingly.
 
     Raises:
         SurroundingsError: there is no screen, or this Python has no tkinter.

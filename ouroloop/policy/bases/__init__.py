@@ -1,10 +1,10 @@
-"""Bases: language models that were made for something else, trained to play as they are or by an adapter.
+"""Bases: language models that were made for other purposes, trained to play either as they are or by an adapter.
 
-- `load_base(name_or_dir, task, ...)`: any causal language model of Hugging Face's as a `Base`, which is a
+- `load_base(name_or_dir, task, ...)`: any causal language model from Hugging Face as a `Base`, which is a
   `language.LanguagePolicy`; with LoRA, or QLoRA on 8- or 4-bit weights.
 - `save_policy`, `open_policy`: policy directories, of bases and of Snake-GPT alike.
 - `train_in_float32`: for trainings by TRL, which would round adapters.
-- `HfPolicy`: plays any `LanguagePolicy` in this process; `player_of` takes the faster `LocalPolicy` for Snake-GPT.
+- `HfPolicy`: plays any `LanguagePolicy` in this process; `player_of` picks the faster `LocalPolicy` for Snake-GPT.
 """
 
 from __future__ import annotations

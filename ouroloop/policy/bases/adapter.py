@@ -10,12 +10,12 @@ from ouroloop.policy.settings import LoraSettings
 
 
 def attach(model: Any, settings: LoraSettings, seed: int) -> Any:
-    """Return a base with a fresh adapter, the only part of it that can be trained.
+    """Return a base with a fresh adapter, which is the only part that can be trained.
 
     Args:
-        model: a `transformers` model; it becomes part of what is returned.
+        model: a `transformers` model; it becomes part of the result.
         settings: of the adapter.
-        seed: of the adapter's first weights.
+        seed: of the adapter's initial weights.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -32,7 +32,7 @@ def attach(model: Any, settings: LoraSettings, seed: int) -> Any:
 
 
 def prepare_quantised(model: Any, *, checkpointing: bool) -> Any:
-    """Return a quantised model that an adapter can be trained on: norms and embeddings in float32, everything frozen."""
+    """Return a quantised model on which an adapter can be trained: norms and embeddings in float32, everything frozen."""
     from peft import prepare_model_for_kbit_training
 
     prepare: Any = prepare_model_for_kbit_training
@@ -40,10 +40,10 @@ def prepare_quantised(model: Any, *, checkpointing: bool) -> Any:
 
 
 def train_in_float32(model: Any) -> None:
-    """Keep what is trained in float32; to be called once a trainer of TRL's has taken the model, before it trains.
+    """Keep trained weights in float32; call it after a trainer of TRL's has taken the model, before it trains.
 
-    TRL (1.16) turns adapters on quantised bases into bfloat16, in which small steps are rounded away, and a training that goes
-    on from a checkpoint has them in float32 again: its weights are others than those of one that was not cut off.
+    TRL (1.16) turns adapters on quantised bases into bfloat16, which rounds small steps away. A training that resumes from a
+    checkpoint has them in float32 again, so its weights would differ from those of an uninterrupted training.
     """
     for weight in model.parameters():
         if weight.requires_grad:

@@ -1,4 +1,4 @@
-"""A language model that was made for something else, and what turns it into a player."""
+"""A language model that was made for another purpose, with what makes it a player."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Base:
     """A loaded base; a `language.LanguagePolicy`.
 
     Args:
-        model: a `transformers` model, within a `peft` model where there is an adapter.
+        model: a `transformers` model, within a `peft` model if there is an adapter.
         tokenizer: its own, which pads on the left.
-        encoding: what the positions are written in, as text.
+        encoding: how positions are written as text.
         task: name of the game.
         words: the tokens of actions, end and padding.
-        origin: which base it is.
+        origin: the base's name and fingerprint.
         quantisation: of its linear layers.
-        hint: the prompts end with the game's hint.
-        adapter: settings of the adapter; None where all weights are the policy's own.
+        hint: whether prompts end with the game's hint.
+        adapter: settings of the adapter; None if all weights are the policy's own.
     """
 
     model: Any
@@ -60,7 +60,7 @@ class Base:
         return self.words.pad
 
     def texts(self, observations: Observations) -> list[str]:
-        """Return the prompts as text, without what the tokenizer puts before them.
+        """Return the prompts as text, without the tokens that the tokenizer adds in front.
 
         Raises:
             UsageError: the observations are of a game with other settings.

@@ -1,8 +1,8 @@
-"""A trained base on disk: its adapter, or all of its weights, and a card that says what it is.
+"""A trained base on disk: its adapter, or all of its weights, and a card that describes it.
 
-`base.json` is the card. Beside it lie PEFT's files of an adapter, to be laid on the base that the card names; or, where all
-weights are the policy's own or the adapter was merged into them, a checkpoint as `save_pretrained` writes it, which
-`AutoModelForCausalLM` and vLLM load.
+`base.json` is the card. Beside it are PEFT's files of an adapter, to be applied to the base that the card names. If all
+weights are the policy's own, or the adapter was merged into them, there is instead a checkpoint in the form of
+`save_pretrained`, which `AutoModelForCausalLM` and vLLM load.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 
 
 class Card(GameCard):
-    """What `base.json` says; `fingerprint` and `actions` are held against the base when it is opened."""
+    """The contents of `base.json`; `fingerprint` and `actions` are compared with the base when it is opened."""
 
     format: Literal[1] = 1
     hint: bool
@@ -49,15 +49,15 @@ class Card(GameCard):
 
 
 def save_policy(policy: LanguagePolicy, out: Path, *, merge: bool = False) -> None:
-    """Write a policy directory of either kind; it appears whole or not at all, and replaces an older one.
+    """Write a policy directory of either kind; it appears complete or not at all, and replaces an older one.
 
     Args:
         policy: Snake-GPT or a base.
         out: the directory.
-        merge: write all weights of a base, with the adapter merged into them, instead of the adapter alone.
+        merge: write all weights of a base with the adapter merged into them, instead of the adapter alone.
 
     Raises:
-        UsageError: a quantised base without an adapter, which has nothing of its own to save.
+        UsageError: the policy is a quantised base without an adapter, so there is nothing of its own to save.
     """
     if isinstance(policy, SnakeGPT):
         snake_gpt.save(policy, out)
@@ -68,11 +68,9 @@ def save_policy(policy: LanguagePolicy, out: Path, *, merge: bool = False) -> No
 
 
 def save_base(policy: Base, folder: Path, *, merge: bool = False) -> None:
-    """Write a base's files into a directory that is there; see `save_policy`."""
+    """Write a base's files into an existing directory; see `save_policy`."""
     if policy.adapter is None and policy.quantisation != "none":
-        raise UsageError(
-            f"{policy.origin.name} is quantised and has no adapter: there is nothing to save but what it came from"
-        )
+        raise UsageError(f"{policy.origin.name} is quantised and has no adapter: there is nothing to save beyond the original")
     kept: Literal["adapter", "whole"] = "adapter" if policy.adapter is not None and not merge else "whole"
     origin = policy.origin
     with quiet():
@@ -100,9 +98,9 @@ def save_base(policy: Base, folder: Path, *, merge: bool = False) -> None:
 
 
 def _write_adapter(policy: Base, folder: Path) -> None:
-    """Write an adapter's files. PEFT would ask the Hub whether the vocabulary has changed, which it has not."""
+    """Write an adapter's files. Otherwise PEFT would ask the Hub whether the vocabulary has changed, which it has not."""
     policy.model.save_pretrained(folder, save_embedding_layers=False)
-    (folder / "README.md").unlink(missing_ok=True)  # PEFT's, in which every field is still to be filled in
+    (folder / "README.md").unlink(missing_ok=True)  # PEFT's template, with every field still empty
     path = folder / ADAPTER_CONFIG
     settings = json.loads(path.read_text())
     settings |= {"base_model_name_or_path": policy.origin.name, "revision": policy.origin.revision or None}
@@ -110,7 +108,7 @@ def _write_adapter(policy: Base, folder: Path) -> None:
 
 
 def _merge(origin: Origin, folder: Path) -> None:
-    """Replace a saved adapter by the base with it: the base as it came, since a merge into quantised weights is rounded."""
+    """Replace a saved adapter by its base with the adapter merged in: the original one, since quantised weights would round."""
     from peft import PeftModel
 
     checkpoint, _ = find_checkpoint(origin.name, origin.revision)
@@ -131,21 +129,21 @@ def open_policy(
     device: str = "cpu",
     base: str = "",
 ) -> LanguagePolicy:
-    """Return the policy that a directory holds, of either kind.
+    """Return the policy, of either kind, in a directory.
 
     Args:
         path: the policy directory.
-        task: the game that it is to play; the installed one that its card names by default.
-        trainable: let the adapter of a base be trained on.
-        quantisation: of a base's linear layers; as it was trained by default. For Snake-GPT see `quantise.in_precision`.
+        task: the game that it is to play; by default the installed one that its card names.
+        trainable: whether a base's adapter can be trained.
+        quantisation: of a base's linear layers; by default as it was trained. For Snake-GPT see `quantise.in_precision`.
         dtype: of a base's other weights; `fast_dtype(device)` by default.
         device: where the model goes.
-        base: where the base of an adapter lies, if not where it was.
+        base: where an adapter's base is, if it has moved.
 
     Raises:
-        UsageError: no policy lies there, or it is another game's, another board's, of another vocabulary, damaged, or an
-            adapter of another base.
-        SurroundingsError: the base is not on this machine, or bitsandbytes is not there.
+        UsageError: there is no policy, it is damaged or belongs to another game, board or vocabulary, or it is an adapter of
+            another base.
+        SurroundingsError: the base is not on this machine, or bitsandbytes is not installed.
     """
     if not (path / CARD).is_file():
         return snake_gpt.load(path, task=task, device=device)
@@ -184,7 +182,7 @@ def _card(path: Path) -> Card:
 
 
 def _adapted(model: Any, path: Path, origin: Origin, *, quantised: bool, trainable: bool) -> Any:
-    """Return a base's model with the adapter that a directory holds.
+    """Return a base's model with the adapter from a directory.
 
     Raises:
         UsageError: the adapter is damaged, or was made for other layers.

@@ -1,6 +1,6 @@
-"""From the name of a base, or its directory, to a player: configuration, tokenizer, weights, quantisation, adapter.
+"""From a base's name or directory to a player: configuration, tokenizer, weights, quantisation, adapter.
 
-What is cheap to check is checked first. Only safetensors are read, and no code that comes with a model is run.
+Cheap checks come first. Only safetensors are read, and no code that comes with a model is run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ouroloop.protocols.ports import Task
 
 UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
-"""What `transformers` and `safetensors` raise on files that are not what they should be."""
+"""What `transformers` and `safetensors` raise on unsuitable files."""
 
 
 def load_base(
@@ -43,26 +43,26 @@ def load_base(
     revision: str = "",
     seed: int = 0,
 ) -> Base:
-    """Return any causal language model as a player, not yet trained.
+    """Return any causal language model as an untrained player.
 
     Args:
-        name_or_dir: a model on the Hugging Face Hub that the local cache holds, such as `google/gemma-2-9b`, or a directory.
+        name_or_dir: a directory, or a model on the Hugging Face Hub that the local cache has, such as `google/gemma-2-9b`.
         task: the game.
-        encoding: what its positions are written in; the game's first by default.
-        adapter: train a fresh adapter; all weights are trained where it is None.
-        quantisation: of the linear layers; only an adapter can be trained then.
-        hint: let the prompts end with the game's hint.
+        encoding: how its positions are written; the game's first by default.
+        adapter: train a fresh adapter; if None, all weights are trained.
+        quantisation: of the linear layers; then only an adapter can be trained.
+        hint: end the prompts with the game's hint.
         dtype: of weights that are not quantised; `fast_dtype(device)` by default.
         device: as torch names it.
-        checkpointing: compute activations anew in the backward pass instead of keeping them. TRL's trainers have a switch of
-            their own for it.
+        checkpointing: recompute activations in the backward pass instead of keeping them. TRL's trainers have their own
+            switch for it.
         revision: of a model on the Hub.
-        seed: of the adapter's first weights.
+        seed: of the adapter's initial weights.
 
     Raises:
-        UsageError: no causal language model lies there, it is damaged, its tokenizer has no token for an action, or the
+        UsageError: there is no causal language model, it is damaged, its tokenizer has no token for an action, or the
             encoding does not exist or does not cover the game's settings.
-        SurroundingsError: the cache does not hold the model, or bitsandbytes is not there.
+        SurroundingsError: the cache does not have the model, or bitsandbytes is not installed.
     """
     words = encoding_of(task, encoding)
     folder, origin = find_checkpoint(str(name_or_dir), revision)
@@ -79,7 +79,7 @@ def load_base(
 
 
 def fast_dtype(device: str) -> torch.dtype:
-    """Return bfloat16 where the device multiplies it in hardware, else float32."""
+    """Return bfloat16 if the device multiplies it in hardware, else float32."""
     if not device.startswith("cpu"):
         return torch.bfloat16
     able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
@@ -87,7 +87,7 @@ def fast_dtype(device: str) -> torch.dtype:
 
 
 def read_tokenizer(folder: Path, encoding: Encoding, origin: Origin) -> tuple[Any, Words]:
-    """Return a base's tokenizer and what it calls our actions.
+    """Return a base's tokenizer and its tokens for our actions.
 
     Raises:
         UsageError: see `load_base`.
@@ -113,19 +113,19 @@ def read_model(
     device: str,
     kind: Any = AutoModelForCausalLM,
 ) -> Any:
-    """Return a checkpoint's model, all of whose weights are in its files.
+    """Return a checkpoint's model; all of its weights must be in its files.
 
     Args:
         folder: the checkpoint.
-        origin: what it is, for errors.
+        origin: the base it belongs to, for errors.
         quantisation: of its linear layers.
         dtype: of the other weights; `auto` for the checkpoint's own.
         device: where it goes.
-        kind: the class of `transformers` that loads it.
+        kind: the `transformers` class that loads it.
 
     Raises:
-        UsageError: weights are damaged, missing, or of other shapes than the configuration says.
-        SurroundingsError: bitsandbytes is not there.
+        UsageError: weights are damaged or missing, or their shapes differ from the configuration.
+        SurroundingsError: bitsandbytes is not installed.
     """
     check_device(device)
     settings: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}, "local_files_only": True, "use_safetensors": True}
@@ -142,11 +142,11 @@ def read_model(
         ) from error
     except UNREADABLE as error:
         raise unreadable("weights", origin.name, error) from error
-    # `transformers` fills what a checkpoint lacks with random numbers.
+    # `transformers` fills weights missing from a checkpoint with random numbers.
     lacking = sorted({*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])})
     if lacking:
         raise UsageError(
-            f"the checkpoint {origin.name} has no usable {lacking[0]} ({len(lacking)} in all): fetch or save it anew"
+            f"the checkpoint {origin.name} has no usable {lacking[0]} ({len(lacking)} in all): download or save it again"
         )
     if quantisation == "nf4":
         keep_layout(model)
@@ -166,15 +166,15 @@ def quantisation_config(quantisation: Quantisation) -> BitsAndBytesConfig:
 
 
 def keep_layout(model: Any, *, train: bool = False) -> None:
-    """Let 4-bit layers stay as they are laid out where what bitsandbytes does with them on CPUs would break them.
+    """Keep the layout of 4-bit layers if bitsandbytes' own layout for CPUs would break them.
 
-    On CPUs with bf16 instructions bitsandbytes (0.50) lays the weights out anew in the first evaluation, for a kernel that is
-    faster but has no gradient: a training that goes on from there gets none through these layers, and no error. Layers of
-    widths that are no multiple of its blocks make it fail.
+    On CPUs with bf16 instructions, bitsandbytes (0.50) rearranges the weights in the first evaluation, for a kernel that is
+    faster but has no gradient. A training that continues from there gets no gradient through these layers, and no error.
+    It also fails on layers whose widths are not multiples of its blocks.
 
     Args:
-        model: on quantised weights.
-        train: the model is to be trained.
+        model: a model with quantised weights.
+        train: whether the model is to be trained.
     """
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu") and (train or module.in_features % 64 or module.out_features % 32):
@@ -182,7 +182,7 @@ def keep_layout(model: Any, *, train: bool = False) -> None:
 
 
 def _check_causal(folder: Path, origin: Origin) -> None:
-    """Refuse what does not predict the next token.
+    """Refuse models that do not predict the next token.
 
     Raises:
         UsageError: the configuration is damaged, or the model is of another kind.
@@ -192,7 +192,7 @@ def _check_causal(folder: Path, origin: Origin) -> None:
             config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except UNREADABLE as error:
         raise unreadable("configuration", origin.name, error) from error
-    # A model such as BERT can be loaded as a causal one, with other attention than it was trained with, and without a word.
+    # Such a model, for example BERT, silently loads as a causal one, with other attention than it was trained with.
     causal = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
     names = {kind.__name__ for kind in (causal if isinstance(causal, tuple) else (causal,)) if kind is not None}
     stated = set(config.architectures or names)
@@ -204,7 +204,7 @@ def _check_causal(folder: Path, origin: Origin) -> None:
 
 
 def _check_bitsandbytes() -> None:
-    """Raise SurroundingsError where bitsandbytes is not there."""
+    """Raise SurroundingsError if bitsandbytes is not installed."""
     try:
         import bitsandbytes  # noqa: F401
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Where a base lies, and how it is recognised again."""
+"""Where a base is found, and how it is recognised later."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ouroloop.protocols.errors import SurroundingsError, UsageError
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "*.safetensors"
 SAMPLES, SAMPLE_BYTES = 64, 4096
-"""Stretches of every file of weights that the fingerprint reads: an instant for the 15 GB of a model of 7 billion."""
+"""Samples of every weights file that the fingerprint reads: an instant for the 15 GB of a model of 7 billion."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A base.
+    """The identity of a base.
 
     Args:
-        name: as its user named it: `owner/model`, or a directory's absolute path.
+        name: as the user gave it: `owner/model`, or a directory's absolute path.
         revision: the commit on the Hugging Face Hub; empty for a directory.
         fingerprint: SHA-256 of its configuration, its vocabulary and samples of its weights.
     """
@@ -31,30 +31,30 @@ class Origin:
 
 
 def find_checkpoint(name: str, revision: str = "") -> tuple[Path, Origin]:
-    """Return the directory of a base, and what it is. Nothing is fetched: gigabytes are asked for by hand.
+    """Return a base's directory and its identity. Nothing is downloaded: users fetch gigabytes themselves.
 
     Args:
-        name: a directory, or a model on the Hugging Face Hub that the local cache holds.
-        revision: a branch, tag or commit of the latter.
+        name: a directory, or a model on the Hugging Face Hub that the local cache has.
+        revision: a branch, tag or commit of a model on the Hub.
 
     Raises:
-        UsageError: the directory is not there or holds no model, or the name is none.
-        SurroundingsError: the cache does not hold the model.
+        UsageError: the directory does not exist or has no model, or the name is not that of a model.
+        SurroundingsError: the cache does not have the model.
     """
     folder = Path(name).expanduser()
     local = folder.is_dir()
     if not local:
         folder = _cached(name, revision)
     if not (folder / CONFIG).is_file():
-        raise UsageError(f"{folder} holds no model: {CONFIG} is missing; name a directory that `save_pretrained` wrote")
+        raise UsageError(f"{folder} has no model: {CONFIG} is missing; choose a directory that `save_pretrained` wrote")
     if not any(folder.glob(WEIGHTS)):
-        raise UsageError(f"{folder} holds no weights in the safetensors format: save the model anew with `save_pretrained`")
+        raise UsageError(f"{folder} has no weights in the safetensors format: save the model again with `save_pretrained`")
     origin = Origin(str(folder.resolve()) if local else name, "" if local else folder.name, fingerprint(folder))
     return folder, origin
 
 
 def _cached(name: str, revision: str) -> Path:
-    """Return where the Hub's cache keeps a model."""
+    """Return the folder of a model in the Hub's cache."""
     from huggingface_hub import constants, try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
@@ -74,7 +74,7 @@ def _cached(name: str, revision: str) -> Path:
 
 
 def fingerprint(folder: Path) -> str:
-    """Return a hash that tells models apart, also two of the same architecture, without reading all of their weights."""
+    """Return a hash that distinguishes models, even of the same architecture, without reading all of their weights."""
     digest = hashlib.sha256()
     for name in (CONFIG, "tokenizer.json"):
         if (folder / name).is_file():

@@ -1,11 +1,11 @@
 """Any language policy as `ports.Policy` in this process.
 
-A batch is one forward pass over prompts sorted by length. Only the logits of the actions are computed: the model's own
-forward pass runs with the actions' rows of its output layer, in float32. Whatever the model does to logits is therefore done
-(Gemma 2 caps them, Cohere scales them), and actions that bfloat16 would round to equals stay apart.
+A batch is one forward pass over prompts sorted by length. Only the logits of the actions are computed: the model's own forward
+pass runs with just the actions' rows of its output layer, in float32. This keeps whatever the model does to its logits (Gemma 2
+caps them, Cohere scales them), and keeps actions apart that bfloat16 would round to equal values.
 
-The prompts' common opening is computed anew for each. It is 12 of some 200 tokens on a board of 10, and copying its
-keys and values to every row took 5 % longer than computing them (8 layers of 896, bfloat16, one core).
+The prompts' common opening is computed anew for each. It has 12 of some 200 tokens on a board of 10, and copying its keys and
+values to every row took 5 % longer than computing them (8 layers of 896, bfloat16, one core).
 """
 
 from __future__ import annotations
@@ -30,35 +30,35 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 NO_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory", "could not create a primitive")
-"""What torch's errors say where there is no memory; the last are oneDNN's words for it."""
+"""Words in torch's errors when memory runs out; the last ones are oneDNN's."""
 BATCH_TOKENS: Final = 16_384
-"""Tokens of a batch, padding included."""
+"""Tokens per batch, including padding."""
 
 
 class HfPolicy:
-    """A language policy in this process; later changes of its weights are seen at once.
+    """A language policy in this process; later changes of its weights take effect at once.
 
     Args:
-        policy: what plays.
-        batch_tokens: tokens of a batch; where memory runs out, it goes on with half as many, as often as need be.
-        told: called with one sentence the first time that this happens.
+        policy: the policy that plays.
+        batch_tokens: tokens per batch; if memory runs out, they are halved, as often as necessary.
+        told: called with one sentence the first time that happens.
     """
 
     def __init__(
         self, policy: LanguagePolicy, *, batch_tokens: int = BATCH_TOKENS, told: Callable[[str], None] = log.warning
     ) -> None:
-        """Take the policy."""
+        """Keep the policy."""
         self.policy, self.batch_tokens = policy, batch_tokens
         self._told: Callable[[str], None] | None = told
 
     def refresh(self) -> None:
-        """Do nothing: the model itself is asked."""
+        """Do nothing: every call uses the model itself."""
 
     def logits(self, observations: Observations) -> NDArray[np.float32]:
         """Return the action logits: (B, A) float32.
 
         Raises:
-            SurroundingsError: not even one prompt fits into the memory.
+            SurroundingsError: memory does not suffice even for one prompt.
         """
         actions = list(self.policy.actions)
         with few_rows(self.policy.model, actions) as few:
@@ -66,11 +66,11 @@ class HfPolicy:
         return found if few or not len(found) else found[:, actions]
 
     def token_logits(self, observations: Observations) -> NDArray[np.float32]:
-        """Return the next-token logits after the prompt: (B, V) float32. Raises what `logits` does."""
+        """Return the next-token logits after the prompt: (B, V) float32. It raises the same errors as `logits`."""
         return self._forward(observations)
 
     def _forward(self, observations: Observations) -> NDArray[np.float32]:
-        """Return what the model's output layer says after each prompt: (B, its rows) float32."""
+        """Return the output of the model's last layer after each prompt: (B, its rows) float32."""
         if not len(observations):
             return np.zeros((0, len(self.policy.actions)), dtype=np.float32)
         ids, mask = self.policy.encode(observations)
@@ -91,16 +91,16 @@ class HfPolicy:
         return found
 
     def _fitting(self, widths: NDArray[np.int64]) -> int:
-        """Return how many of the next prompts, in ascending order of their widths, make a batch."""
+        """Return how many of the next prompts, in ascending order of width, make a batch."""
         fits = widths * np.arange(1, len(widths) + 1) <= self.batch_tokens
         return max(1, int(fits.sum()))
 
     def _batch(self, ids: NDArray[np.int32], mask: NDArray[np.bool_]) -> torch.Tensor | None:
-        """Return the logits of a batch, or None where there was no memory for it: batches are smaller from then on."""
+        """Return the logits of a batch; or None if memory ran out, in which case later batches are smaller."""
         width = int(mask.sum(axis=1).max())
         try:
             return after_prompts(self.policy.model, ids[:, -width:], mask[:, -width:])
-        except (MemoryError, RuntimeError) as error:  # torch's own OutOfMemoryError is one of the latter
+        except (MemoryError, RuntimeError) as error:  # torch's own OutOfMemoryError is a RuntimeError
             if not out_of_memory(error):
                 raise
             if len(ids) == 1:
@@ -114,7 +114,7 @@ class HfPolicy:
 
 
 def player_of(policy: LanguagePolicy, **options: Any) -> Any:
-    """Return what plays a policy in this process: `LocalPolicy` for a Snake-GPT on the CPU, `HfPolicy` for all others.
+    """Return a player of a policy in this process: `LocalPolicy` for a Snake-GPT on the CPU, `HfPolicy` for all others.
 
     Both have `logits`, `token_logits`, `refresh` and `policy`.
     """
@@ -132,13 +132,13 @@ def after_prompts(model: Any, ids: NDArray[np.int32], mask: NDArray[np.bool_]) -
     Args:
         model: a causal model of `transformers`, or of `peft` around one.
         ids: (B, L), padded on the left.
-        mask: (B, L), true where a token stands.
+        mask: (B, L), true for tokens, false for padding.
     """
     causal = plain_model(model)
     takes = inspect.signature(causal.forward).parameters
     seen = torch.from_numpy(mask).long().to(model.device)
     inputs = {"input_ids": torch.from_numpy(ids).long().to(model.device), "attention_mask": seen, "use_cache": False}
-    if "position_ids" in takes:  # models with absolute positions would take padding for part of the text
+    if "position_ids" in takes:  # models with absolute positions would count padding as text
         inputs["position_ids"] = (seen.cumsum(dim=1) - 1).clamp(min=0)
     if "logits_to_keep" in takes:
         inputs["logits_to_keep"] = 1
@@ -155,7 +155,7 @@ class Rows(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
     """Some rows of an output layer, as a layer that computes in float32."""
 
     def __init__(self, head: torch.nn.Linear, rows: list[int]) -> None:
-        """Take the rows' present weights."""
+        """Copy the current weights of the rows."""
         super().__init__()
         self.weight = head.weight[rows].float()
         self.bias = None if head.bias is None else head.bias[rows].float()
@@ -167,9 +167,9 @@ class Rows(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
 
 @contextmanager
 def few_rows(model: Any, rows: list[int]) -> Iterator[bool]:
-    """Let a model compute the logits of some tokens only; tells whether it does.
+    """Make a model compute the logits of some tokens only; yields whether it does.
 
-    An output layer that is more than a matrix (adapted, quantised) is left as it is.
+    An output layer that is more than a matrix (adapted, quantised) stays as it is.
     """
     causal = plain_model(model)
     head = causal.get_output_embeddings()
@@ -187,7 +187,7 @@ def few_rows(model: Any, rows: list[int]) -> Iterator[bool]:
 
 @contextmanager
 def evaluation(model: Any) -> Iterator[None]:
-    """Keep a model from dropping out and from remembering for gradients; it is as it was afterwards."""
+    """Switch off dropout and gradients within the block, then restore the model's mode."""
     training = model.training
     if training:
         model.eval()
@@ -200,7 +200,7 @@ def evaluation(model: Any) -> Iterator[None]:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Tell whether an exception means that there is no memory, on a GPU or for the CPU."""
+    """Tell whether an exception means that memory ran out, on a GPU or on the CPU."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     text = str(error).lower()

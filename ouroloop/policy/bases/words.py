@@ -1,4 +1,4 @@
-"""The actions and prompts as ids of a tokenizer that was made for something else. No torch here."""
+"""The actions and prompts as ids of a tokenizer that was made for another purpose. No torch here."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Token ids that mean something to us.
+    """Token ids with a meaning to us.
 
     Args:
-        actions: the single token of each action's numeral, as it stands after a prompt.
+        actions: the single token of each action's numeral, as it appears after a prompt.
         end: ends an answer.
-        pad: fills prompts up; neither `end` nor part of any prompt, so that a mask that is made of ids alone is right too.
-        opening: what the tokenizer puts before every text: the begin-of-text token of Gemma and Llama, nothing for Qwen.
+        pad: fills up prompts; it is neither `end` nor part of any prompt, so a mask made from the ids alone is correct too.
+        opening: what the tokenizer adds before every text: the begin-of-text token of Gemma and Llama, nothing for Qwen.
     """
 
     actions: tuple[int, ...]
@@ -35,15 +35,15 @@ class Words:
 
 
 def words_of(tokenizer: Any, encoding: Encoding, name: str) -> Words:
-    """Return what a tokenizer calls our actions.
+    """Return a tokenizer's ids for our actions.
 
     Args:
         tokenizer: a fast `transformers` tokenizer.
-        encoding: what the prompts are written in.
-        name: whose tokenizer it is, for errors.
+        encoding: how prompts are written.
+        name: the base's name, for errors.
 
     Raises:
-        UsageError: it has no single token for an action, none that ends a text, or none for some sign of the prompts.
+        UsageError: it has no single token for an action, none that ends a text, or none for some character of the prompts.
     """
     prompt, numerals = encoding.example, [str(action) for action in range(len(encoding.actions))]
     opening = _opening(tokenizer, prompt)
@@ -62,13 +62,13 @@ def words_of(tokenizer: Any, encoding: Encoding, name: str) -> Words:
 
 
 def plain_ids(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
-    """Return the ids of texts, without what the tokenizer puts around them."""
+    """Return the ids of texts, without those that the tokenizer adds around them."""
     found: list[list[int]] = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False)["input_ids"]
     return found
 
 
 def padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Return rows of ids flush right: ids (B, L) int32 and mask (B, L) bool, true where a token stands."""
+    """Return rows of ids flush right: ids (B, L) int32 and mask (B, L) bool, true for tokens, false for padding."""
     counts = np.array([len(row) for row in rows], dtype=np.int64)
     longest = int(counts.max(initial=0))
     mask = np.arange(longest) >= (longest - counts)[:, None]
@@ -78,7 +78,7 @@ def padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[NDArray[np.int32], 
 
 
 def _opening(tokenizer: Any, prompt: str) -> tuple[int, ...]:
-    """Return the ids that a tokenizer puts before a text; those that some put after it are not for prompts."""
+    """Return the ids that a tokenizer adds before a text; prompts leave out any that it adds after it."""
     whole, inner = tokenizer(prompt)["input_ids"], plain_ids(tokenizer, [prompt])[0]
     first = next((at for at in range(len(whole)) if whole[at : at + len(inner)] == inner), 0)
     return tuple(int(token) for token in whole[:first])
@@ -88,7 +88,7 @@ def _action(tokenizer: Any, prompt: str, numeral: str, name: str) -> int:
     """Return the token of an action's numeral after a prompt.
 
     Raises:
-        UsageError: it becomes several tokens, or one with the end of the prompt.
+        UsageError: it becomes several tokens, or one together with the end of the prompt.
     """
     before, after = plain_ids(tokenizer, [prompt, prompt + numeral])
     if after[: len(before)] == before and len(after) == len(before) + 1:
@@ -101,9 +101,9 @@ def _action(tokenizer: Any, prompt: str, numeral: str, name: str) -> int:
 
 
 def _pad(tokenizer: Any, taken: set[int], signs: set[str]) -> int:
-    """Return the tokenizer's own padding, or, where that is taken for something else, a token that no prompt contains.
+    """Return the tokenizer's own padding, or, if that has another use, a token that no prompt contains.
 
-    Many tokenizers pad with the end of text. Whoever masks padding by its id then masks the end, which is never learned.
+    Many tokenizers pad with the end of text. Masking padding by its id then masks the end too, which is never learned.
     """
     own = tokenizer.pad_token_id
     if own is not None and own not in taken:

@@ -1,4 +1,4 @@
-"""The knobs of distillation."""
+"""The settings of distillation."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from ouroloop.policy.grpo.config import GrpoConfig
 from ouroloop.policy.settings import Shape
 
 Source: TypeAlias = Literal["teacher", "oracle", "both"]
-"""Who says what a student's mistake is."""
+"""The authority on a student's mistakes."""
 StageName: TypeAlias = Literal["logits", "features", "preferences", "grpo"]
 
 
 class DistillConfig(BaseModel):
-    """Knobs of `distill`; the defaults suit a 6x6 board.
+    """Settings of `distill`; the defaults suit a 6x6 board.
 
-    `encoding` (empty: the game's first) and `shape` are the student's. Positions: `positions` of the teacher's games, in
-    which `noise` of its moves are drawn from its softened probabilities; after each of `rounds` equal parts of an imitating
-    stage but the last, `round_positions` of the student's games, in which the teacher makes `mixing` of the first round's
-    moves, half as many in the next, and so on. They are `on_policy` of those that are drawn from then on. `expert` names
-    the game's own teacher of the hard moves. Loss: `temperature`, `alpha` and `feature_weight` as in `imitation.Blend`.
+    `encoding` (empty: the game's first) and `shape` are the student's. `positions` come from the teacher's games, in which a
+    share `noise` of its moves are drawn from its softened probabilities. An imitation stage has `rounds` equal parts; after
+    each but the last, `round_positions` of the student's games join. In them the teacher makes a share `mixing` of the first
+    round's moves, half as many in the next, and so on. From then on, a share `on_policy` of the draws comes from them.
+    `expert` names the game's own teacher of the hard moves. `temperature`, `alpha` and `feature_weight` are the loss's, as in
+    `imitation.Blend`.
 
-    The third stage watches the student in `preference_positions`; `preference_source` says what is a mistake
-    (`preference.prefer`), `anchors` is the share of pairs that are none, `beta` that of `preference.dpo_loss`. The last stage
-    takes `grpo_share` of the steps of `grpo`, at a lower rate than usual, since the student plays well by then. `clip` bounds
-    the gradients of the first three stages, `curve` is the number of points of the learning curve in each of them, `checkpoint`
-    the steps between checkpoints; 0 for none.
+    The third stage watches the student in `preference_positions`; `preference_source` decides what is a mistake
+    (`preference.prefer`), `anchors` is the share of pairs that are not mistakes, and `beta` is that of `preference.dpo_loss`.
+    The last stage takes `grpo_share` of the steps of `grpo`, at a lower rate than usual, since the student plays well by
+    then. `clip` bounds the gradients of the first three stages, `curve` is the number of points of the learning curve in each
+    of them, and `checkpoint` the number of steps between checkpoints; 0 for none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,7 +65,7 @@ class DistillConfig(BaseModel):
     checkpoint: int = Field(default=0, ge=0)
 
     def plan(self) -> dict[StageName, int]:
-        """Return the steps of the stages that have any, in order."""
+        """Return the number of steps of each stage that has any, in order."""
         steps: dict[StageName, int] = {
             "logits": self.logits,
             "features": self.features,
@@ -74,5 +75,5 @@ class DistillConfig(BaseModel):
         return {name: count for name, count in steps.items() if count}
 
     def stamp(self) -> str:
-        """Return all knobs as text, the same in every process, in which the order of a set is not."""
+        """Return all settings as text that is the same in every process, although the order of a set is not."""
         return json.dumps(self.model_dump(), default=sorted, sort_keys=True)

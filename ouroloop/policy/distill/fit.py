@@ -1,13 +1,13 @@
 """Distillation: from a teacher policy to a smaller student, in stages.
 
-1. `logits`: the teacher's softened probabilities beside the hard moves of the game's own teacher (`imitation`).
-2. `features`: the same, and the teacher's last hidden states by a projector.
-3. `preferences`: DPO where the student moves worse than it could (`preference`).
+1. `logits`: the teacher's softened probabilities, and the hard moves of the game's own teacher (`imitation`).
+2. `features`: the same, and the teacher's last hidden states through a projector.
+3. `preferences`: DPO where the student's moves are worse than they could be (`preference`).
 4. `grpo`: a short GRPO under the game's own reward, for a share of its usual steps.
 
-Each stage has steps of its own, and one without steps is left out. Student and teacher share the game and the board,
-not shape, encoding or vocabulary. The same seed gives the same weights, even if a distillation with checkpoints was
-interrupted.
+Each stage has its own number of steps, and a stage without steps is left out. Student and teacher share the game and the
+board, but not shape, encoding or vocabulary. The same seed gives the same weights, even if a distillation with checkpoints
+was interrupted.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["DistillConfig", "StageName", "distill"]
 
 FIGURES: Final = {"accuracy": "mean_token_accuracy", "entropy": "entropy", "grad_norm": "grad_norm"}
-"""Figures of the imitating stages: ours -> the trainer's."""
+"""Figures of the imitation stages: our name -> the trainer's."""
 TERMS: Final = {"soft": "soft", "agreement": "agreement"}
 PREFERENCE_FIGURES: Final = {"preferred": "preferred", "margin": "margin", "grad_norm": "grad_norm"}
 
@@ -59,25 +59,25 @@ def distill(
     *,
     start: Path | None = None,
 ) -> TrainingReport:
-    """Train a student on what a teacher policy says, and write it to `out`.
+    """Train a student on a teacher policy's answers, and write it to `out`.
 
     Args:
         task: the game.
         teacher: the policy directory to learn from; it stays as it is.
-        config: the knobs.
-        seed: decides data, first weights and order.
-        out: the policy directory to make; it appears whole or not at all. With checkpoints, a folder beside it keeps them and
-            the finished stages until then, and a second call with the same arguments goes on from the last.
-        progress: told after each step, with the name of the stage and the progress of the whole.
+        config: the settings.
+        seed: decides data, initial weights and order.
+        out: the policy directory to make; it appears complete or not at all. With checkpoints, a folder beside it keeps them
+            and the finished stages until then, and a second call with the same arguments resumes from the last.
+        progress: called after each step, with the name of the stage and the progress of the whole.
         start: a student to train further, instead of a new one of `config.shape` and `config.encoding`.
 
     Returns:
-        The losses of all stages, the figures of each under `<stage>_<figure>` with its `<stage>_score` at the end, and the
-        learning curve over all steps.
+        The losses of all stages, the figures of each as `<stage>_<figure>` with its final `<stage>_score`, and the learning
+        curve over all steps.
 
     Raises:
-        UsageError: the teacher or the student is no policy of this game and board, the game has no such expert, or the encoding
-            does not cover the board.
+        UsageError: the teacher or the student is not a policy of this game and board, the game has no such expert, or the
+            encoding does not cover the board.
         TrainingError: a loss is not finite.
     """
     begun = time.perf_counter()
@@ -98,16 +98,16 @@ def distill(
 
 @dataclass(slots=True)
 class Course:
-    """A distillation under way.
+    """A distillation in progress.
 
     Args:
         task: the game.
         guide: the teacher policy.
-        student: as it is after the last stage.
-        config: the knobs.
+        student: its state after the last finished stage.
+        config: the settings.
         seed: of everything random.
-        folder: where checkpoints and finished stages lie.
-        progress: told after each step.
+        folder: where checkpoints and finished stages are kept.
+        progress: called after each step.
         reports: of the finished stages, in order.
     """
 
@@ -121,11 +121,11 @@ class Course:
     reports: dict[str, TrainingReport] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """With checkpoints, keep the student as it is now: the first of them."""
+        """With checkpoints, save the student as it is now: the first of them."""
         self._keep(0)
 
     def go_on(self, number: int, name: StageName) -> None:
-        """Go through one stage, or take up what it made before."""
+        """Run one stage, or load the result of an earlier run."""
         kept, noted = self._kept(number), self.folder / f"{name}.json"
         if kept.is_dir():
             self.student, self.reports[name] = load(kept, task=self.task), read_report(noted)
@@ -145,11 +145,11 @@ class Course:
         self._keep(number)
 
     def _kept(self, number: int) -> Path:
-        """Return where the student lies as it is after a stage; `Workplace` keeps the folder for the sake of this name."""
+        """Return where the student is kept after a stage; `Workplace` keeps the folder because of this name."""
         return self.folder / f"checkpoint-{number}"
 
     def _keep(self, number: int) -> None:
-        """Keep the student as it is after a stage."""
+        """Save the student after a stage."""
         if self.config.checkpoint and not self._kept(number).is_dir():
             save(self.student, self._kept(number))
 
@@ -172,13 +172,13 @@ class Course:
         )
 
     def _tell(self, stage: Stage) -> Progress:
-        """Return what tells of a stage's progress as a part of the whole."""
+        """Return the callback that reports a stage's progress as a part of the whole."""
         steps = list(self.config.plan().values())
         before, total = sum(steps[: stage.number - 1]), sum(steps)
         return lambda _, part, figures: self.progress(stage.name, (before + part * stage.steps) / total, figures)
 
     def _imitate(self, stage: Stage) -> TrainingReport:
-        """Learn the teacher's probabilities, and in the stage `features` its states."""
+        """Learn the teacher's probabilities, and in the stage `features` also its states."""
         config, states = self.config, stage.name == "features"
         blend = Blend(config.temperature, config.alpha, config.feature_weight if states else 0.0)
         supply = Supply(
@@ -203,7 +203,7 @@ class Course:
         return record.report(0.0)
 
     def _prefer(self, stage: Stage) -> TrainingReport:
-        """Learn to prefer better moves to the student's own; nothing to do where it makes no worse ones."""
+        """Learn to prefer better moves to the student's own; if it makes no worse ones, there is nothing to do."""
         config, player = self.config, LocalPolicy(self.student)
         pairs = collect_pairs(self.task, player, self.guide, config.preference_source, config.preference_positions, stage)
         if pairs is None:
@@ -218,7 +218,7 @@ class Course:
         return record.report(0.0, mistakes=pairs.mistakes / len(pairs))
 
     def _reinforce(self, stage: Stage) -> TrainingReport:
-        """Go through a short GRPO under the game's own reward alone."""
+        """Run a short GRPO under the game's own reward alone."""
         begin, made = self.folder / "student", self.folder / "reinforced"
         save(self.student, begin)
         config = self.config.grpo.model_copy(update={"steps": stage.steps, "checkpoint": stage.checkpoint})
@@ -246,7 +246,7 @@ def joined_report(reports: dict[str, TrainingReport], seconds: float) -> Trainin
 
 
 def read_report(path: Path) -> TrainingReport:
-    """Return the report that a finished stage left."""
+    """Return the report of a finished stage."""
     kept = json.loads(path.read_text())
     curve = tuple((step, score) for step, score in kept["curve"])
     alarms = tuple(Alarm(**alarm) for alarm in kept["alarms"])

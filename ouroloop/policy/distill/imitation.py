@@ -1,4 +1,4 @@
-"""Knowledge distillation: a student learns a teacher policy's probabilities and, by option, its last hidden states.
+"""Knowledge distillation: a student learns a teacher policy's probabilities and, optionally, its last hidden states.
 
 The loss of a batch is `alpha T^2 KL(p_T || p_S) + (1 - alpha) CE + weight ||W h_S - h_T||^2 / D_T`. The first term (Hinton et
 al. 2015, section 2.1) compares the two softmaxes at temperature T over the actions alone, since teacher and student may have
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """How the terms of the loss are weighed.
+    """The weights of the loss's terms.
 
     Args:
         temperature: T.
-        alpha: share of the soft term; the rest is the hard one's.
-        feature: weight of the states' term; 0 leaves it out.
+        alpha: share of the soft term; the hard term has the rest.
+        feature: weight of the term of the states; 0 leaves it out.
     """
 
     temperature: float
@@ -53,16 +53,16 @@ class Blend:
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """Which positions are learned from.
+    """The positions to learn from.
 
     Args:
-        expert: the game's own teacher whose moves are the hard targets; moves that it holds to be equal share the target.
-        positions: of the teacher policy's games.
+        expert: the game's own teacher, whose moves are the hard targets; moves that it holds to be equal share the target.
+        positions: number from the teacher policy's games.
         noise: share of its moves that are drawn from its softened probabilities, so that positions vary.
-        temperature: by which they are softened.
-        on_policy: share of the draws that are positions of the student's games, once there are any.
-        rounds: equal parts of the steps; after each but the last the student plays.
-        round_positions: of the student's games, each time.
+        temperature: softens those probabilities.
+        on_policy: share of the draws that come from the student's games, once there are any.
+        rounds: equal parts of the steps; after each but the last, the student plays.
+        round_positions: number from the student's games, each time.
         mixing: share of the moves in them that the teacher policy makes the first time, half as many the next, and so on.
     """
 
@@ -77,14 +77,14 @@ class Supply:
 
 
 class Guide:
-    """The policy that is imitated; it only ever answers.
+    """The policy to imitate; it answers and is never trained.
 
     Args:
-        policy: of any architecture, encoding and vocabulary.
+        policy: a policy of any architecture, encoding and vocabulary.
     """
 
     def __init__(self, policy: LanguagePolicy) -> None:
-        """Take the policy."""
+        """Keep the policy."""
         self.policy, self.player = policy, player_of(policy)
         self.width = int(policy.model.config.get_text_config().hidden_size)
 
@@ -96,10 +96,10 @@ class Guide:
     def moves(
         self, observations: Observations, generator: np.random.Generator, share: float, temperature: float
     ) -> NDArray[np.int64]:
-        """Return its moves, a share of them drawn from its softened probabilities: (B,) int64."""
+        """Return its moves, (B,) int64, a share of which is drawn from its softened probabilities."""
         logits = self.logits(observations)
         kept = generator.random(len(logits)) >= share
-        # The largest of logits with Gumbel noise is a draw from their softmax.
+        # The largest of logits with Gumbel noise is a sample from their softmax.
         drawn: NDArray[np.int64] = (logits / temperature + generator.gumbel(size=logits.shape)).argmax(axis=1)
         drawn[kept] = logits[kept].argmax(axis=1)
         return drawn
@@ -118,7 +118,7 @@ def prompt_states(policy: LanguagePolicy, observations: Observations) -> NDArray
 
 @contextmanager
 def read_by_head(model: Any) -> Iterator[list[torch.Tensor]]:
-    """Give a list of what a model's output layer reads, batch by batch: last hidden states, (B, positions, D) each."""
+    """Yield a list of the inputs of a model's output layer, batch by batch: last hidden states, (B, positions, D) each."""
     states: list[torch.Tensor] = []
     head = plain_model(model).get_output_embeddings()
     handle = head.register_forward_pre_hook(lambda _, inputs: states.append(inputs[0]))
@@ -130,12 +130,12 @@ def read_by_head(model: Any) -> Iterator[list[torch.Tensor]]:
 
 @dataclass(frozen=True, slots=True)
 class Lectures:
-    """N lessons with what the teacher policy says in them.
+    """N lessons with the teacher policy's answers.
 
     Args:
         lessons: positions and hard targets.
         logits: (N, A) float32, the teacher policy's.
-        states: (N, D) float32, its last hidden states; D = 0 where they are not wanted.
+        states: (N, D) float32, its last hidden states; D = 0 if they are not wanted.
         widths: (N,) int64, tokens of the student's prompts.
     """
 
@@ -146,17 +146,17 @@ class Lectures:
 
 
 def lecture(lessons: Lessons, guide: Guide, student: LanguagePolicy, *, states: bool) -> Lectures:
-    """Ask the teacher policy about all lessons, once, however often they will be drawn."""
+    """Ask the teacher policy about each lesson once, however often it will be drawn."""
     seen = lessons.positions
     answers = prompt_states(guide.policy, seen) if states else np.zeros((len(lessons), 0), dtype=np.float32)
     return Lectures(lessons, guide.logits(seen), answers, student.encode(seen)[1].sum(axis=1))
 
 
 class Buffer(TrainerCallback):  # type: ignore[misc]  # transformers' classes are untyped
-    """The positions of an imitation: the teacher policy's own games at first, the student's join round by round."""
+    """The positions of an imitation: first the teacher policy's own games; the student's join round by round."""
 
     def __init__(self, task: Task, guide: Guide, student: SnakeGPT, supply: Supply, stage: Stage, *, states: bool) -> None:
-        """Let the teacher policy play: the same games in all stages."""
+        """Let the teacher policy play the same games in all stages."""
         self.task, self.guide, self.supply, self.stage, self.states = task, guide, supply, stage, states
         self.student = LocalPolicy(student)
         self.teaching = Teaching(supply.expert, 0.0, equals=True)
@@ -169,34 +169,34 @@ class Buffer(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
         self.all = self.rounds[0]
 
     def draw(self, slots: NDArray[np.int64]) -> Lessons:
-        """Return the lessons that slots stand for, in the order of `rows`."""
+        """Return the lessons of slots, in the order of `rows`."""
         return self.all.lessons.take(self.rows(slots))
 
     def rows(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return which positions slots stand for, short prompts first: (B,) int64."""
+        """Return the positions of slots, short prompts first: (B,) int64."""
         draws, own = self.stage.draws(slots), len(self.rounds[0].lessons)
         total = len(self.all.lessons)
-        # The low half of the number says whose games, the high half which position of them.
+        # The low half of the number selects whose games, the high half which position of them.
         students = (draws % 2**32 < self.supply.on_policy * 2**32) & (total > own)
         place = draws >> np.uint64(32)
         rows = np.where(students, own + place % max(1, total - own), place % own).astype(np.int64)
         return rows[np.argsort(self.all.widths[rows], kind="stable")]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Let the student play where the step ends a part, if its positions are wanted."""
+        """Let the student play when a step ends a part, if its positions are wanted."""
         step, steps, rounds = state.global_step, self.stage.steps, self.supply.rounds
         if self.supply.on_policy and step < steps and step * rounds // steps > (step - 1) * rounds // steps:
             self.student.refresh()
             self._add([self._visited()])
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Keep the student's positions with the weights: they cannot be made again from later ones."""
+        """Save the student's positions with the weights, since later weights cannot reproduce them."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         for number, part in enumerate(self.rounds[1:], start=1):
             part.lessons.save(folder / f"lessons-{number}.npz")
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Take up the student's positions of the checkpoint that the training goes on from."""
+        """Load the student's positions from the checkpoint that the training resumes from."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         found = sorted(folder.glob("lessons-*.npz"), key=lambda path: int(path.stem.split("-")[1]))
         self._add([load_lessons(path) for path in found])
@@ -218,7 +218,7 @@ class Buffer(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
         return lessons_of(self.task, self.teaching, play, count, seed, first=self.stage.games(number))
 
     def _add(self, parts: list[Lessons]) -> None:
-        """Let lessons join."""
+        """Add lessons."""
         self.rounds += [lecture(part, self.guide, self.student.policy, states=self.states) for part in parts]
         self.all = Lectures(
             join([part.lessons for part in self.rounds]),
@@ -227,7 +227,7 @@ class Buffer(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
 
 
 def soft_loss(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
-    """Return `T^2 KL(p_T || p_S)`, the mean over a batch; T^2 keeps the size of its gradient when T changes.
+    """Return `T^2 KL(p_T || p_S)`, averaged over a batch; T^2 keeps the size of its gradient when T changes.
 
     Args:
         student: (B, A) logits.
@@ -245,9 +245,9 @@ def feature_loss(own: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 @contextmanager
 def projected(model: Any, width: int, seed: int) -> Iterator[None]:
-    """Give a model a `projector` of its states to a width.
+    """Give a model a `projector` from its states to a width.
 
-    While it has it, optimizer and checkpoints take it for a part of the model; after the block it is gone.
+    Within the block, optimizer and checkpoints treat it as part of the model; afterwards it is gone.
     """
     projector = torch.nn.Linear(model.config.hidden_size, width, bias=False)
     torch.nn.init.orthogonal_(projector.weight, generator=torch.Generator().manual_seed(seed))
@@ -265,7 +265,7 @@ class DistillTrainer(LessonTrainer):
     blend: Blend
 
     def slot_loss(self, model: torch.nn.Module, slots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the mean loss, and the logits after the prompts; see the module."""
+        """Return the mean loss and the logits after the prompts; see the module."""
         blend, buffer = self.blend, self.school
         with read_by_head(self.policy.model) as states:
             hard, logits = super().slot_loss(model, slots)
@@ -276,7 +276,7 @@ class DistillTrainer(LessonTrainer):
         loss = blend.alpha * soft + (1 - blend.alpha) * hard
         metrics = self._metrics["train"]
         if blend.feature:
-            # The rows are sorted by their length, so that the parts in which `lesson_loss` takes them are in their order.
+            # The rows are sorted by length, so the parts into which `lesson_loss` splits them keep their order.
             own = self.policy.model.projector(torch.cat([part[:, 0] for part in states]).float())
             feature = feature_loss(own, torch.from_numpy(buffer.all.states[rows]).to(moves.device))
             loss = loss + blend.feature * feature

@@ -1,9 +1,9 @@
-"""Direct preference optimisation of a student where it moves worse than it could (Rafailov et al. 2023, equation 7).
+"""Direct preference optimisation of a student where its moves are worse than they could be (Rafailov et al. 2023, equation 7).
 
-A pair is a position, a preferred move and a rejected one. The reference policy is the student as it was before. In a
-mistake the rejected move is the student's own. One position in a hundred is a mistake, and training on mistakes alone
-would spoil what the student does well. Some pairs are therefore anchors: the student's own move is preferred and its
-second best is rejected.
+A pair is a position, a preferred move and a rejected one. The reference policy is the student as it was before this stage. In
+a mistake, the rejected move is the student's own. One position in a hundred is a mistake, and training on mistakes alone would
+spoil what the student does well. Some pairs are therefore anchors: the student's own move is preferred, and its second best is
+rejected.
 
 An answer is one token, so one forward pass gives both log-probabilities, and the reference adds two numbers a pair.
 TRL's `DPOTrainer`, whose loss this is, passes every prompt through the model twice, once for each answer, and tokenises
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Observations
 
 WAVE = 64
-"""Games that are played together."""
+"""Games that are played in parallel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class Pairs:
     Args:
         positions: N observations.
         chosen: (N,) int64, the moves to prefer.
-        rejected: (N,) int64, the moves to leave.
+        rejected: (N,) int64, the moves to avoid.
         reference: (N, 2) float32, log-probabilities of both before the training.
-        mistakes: how many are mistakes; the others are anchors.
+        mistakes: number of mistakes; the others are anchors.
     """
 
     positions: Observations
@@ -61,9 +61,9 @@ class Pairs:
         return len(self.chosen)
 
     def rows(self, draws: NDArray[np.uint64], anchors: float) -> NDArray[np.int64]:
-        """Return which pairs random numbers stand for, a share of them anchors: (B,) int64."""
+        """Return the pairs that random numbers select, a share of them anchors: (B,) int64."""
         others = len(self) - self.mistakes
-        # The low half of the number says which kind, the high half which of them.
+        # The low half of the number selects the kind, the high half the pair.
         anchored, place = (draws % 2**32 < anchors * 2**32) & (others > 0), draws >> np.uint64(32)
         return np.where(anchored, self.mistakes + place % max(1, others), place % self.mistakes).astype(np.int64)
 
@@ -71,11 +71,11 @@ class Pairs:
 def prefer(
     source: Source, own: NDArray[np.integer], logits: NDArray[np.float32], regret: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the moves to prefer, and where they are better than the student's: (B,) each.
+    """Return the moves to prefer, and whether they are better than the student's: (B,) each.
 
     Args:
-        source: `teacher`: the teacher policy's best move, wherever the student makes another. `both`: the best of those
-            that the oracle holds to be sensible, if any is. `oracle`: that one, where the student's own is not sensible.
+        source: `teacher`: the teacher policy's best move, whenever the student makes another. `both`: the best of those that
+            the oracle holds to be sensible, if any is. `oracle`: that one, if the student's own is not sensible.
         own: (B,) the student's moves.
         logits: (B, A) the teacher policy's.
         regret: (B, A) the oracle's.
@@ -91,14 +91,14 @@ def prefer(
 
 
 def collect_pairs(task: Task, student: LocalPolicy, teacher: Policy, source: Source, count: int, stage: Stage) -> Pairs | None:
-    """Let the student play, and return its mistakes and the anchors; None where it makes no mistakes.
+    """Let the student play; return its mistakes and the anchors, or None if it makes no mistakes.
 
     Args:
         task: the game.
-        student: what plays; the reference policy too.
+        student: the policy that plays; it is the reference policy too.
         teacher: the policy to learn from.
         source: see `prefer`.
-        count: positions looked at, at least.
+        count: least number of positions to look at.
         stage: decides the games.
     """
     seen: list[Observations] = []
@@ -126,10 +126,10 @@ def collect_pairs(task: Task, student: LocalPolicy, teacher: Policy, source: Sou
 def _judged(
     task: Task, running: Engine, seen: Observations, teacher: Policy, source: Source, ranked: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Return moves to prefer and to leave, and whether the student's own, the last of its `ranked` moves, is a mistake."""
+    """Return moves to prefer and to avoid, and whether the student's own, the last of its `ranked` moves, is a mistake."""
     regret, own = oracle_of(task).regret(running), ranked[:, -1]
     chosen, rejected, wrong = own.copy(), ranked[:, -2].copy(), np.zeros(len(own), dtype=bool)
-    # The oracle's word comes first where it is the last, since it costs a hundredth of the teacher's.
+    # If the oracle has the last word, ask it first: it costs a hundredth of the teacher.
     rows = np.flatnonzero(regret[np.arange(len(own)), own] >= SENSIBLE) if source == "oracle" else np.arange(len(own))
     if len(rows):
         better, wrong[rows] = prefer(source, own[rows], teacher.logits(seen.take(rows)), regret[rows])
@@ -141,7 +141,7 @@ def _judged(
 def reference_of(
     student: LocalPolicy, positions: Observations, chosen: NDArray[np.int64], rejected: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Return the log-probabilities of chosen and rejected moves now: (N, 2) float32."""
+    """Return the current log-probabilities of chosen and rejected moves: (N, 2) float32."""
     logp = torch.log_softmax(torch.from_numpy(student.token_logits(positions)), dim=1)
     actions = np.array(student.policy.actions)
     tokens = torch.from_numpy(np.stack([actions[chosen], actions[rejected]], axis=1))
@@ -156,7 +156,7 @@ def dpo_loss(logps: torch.Tensor, reference: torch.Tensor, beta: float) -> tuple
     Args:
         logps: (B, 2) log-probabilities of chosen and rejected answers.
         reference: (B, 2) the reference policy's.
-        beta: the larger, the closer to the reference the policy stays.
+        beta: a larger one keeps the policy closer to the reference.
     """
     deltas = logps - reference
     margins = beta * (deltas[:, 0] - deltas[:, 1])
@@ -172,7 +172,7 @@ class PreferenceTrainer(SlotTrainer):
     anchors: float
 
     def slot_loss(self, model: torch.nn.Module, slots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the mean loss, and the logits after the prompts."""
+        """Return the mean loss and the logits after the prompts."""
         device, pairs = slots.device, self.pairs
         rows = pairs.rows(self.stage.draws(slots.cpu().numpy()), self.anchors)
         ids, mask = (torch.from_numpy(part).long().to(device) for part in self.policy.encode(pairs.positions.take(rows)))

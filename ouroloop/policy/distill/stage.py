@@ -1,4 +1,4 @@
-"""One stage of a training in stages: some steps of a trainer whose rows are slots, with a checkpoint folder of its own.
+"""One stage of a multi-stage training: some steps of a trainer whose rows are slots, with its own checkpoint folder.
 
 Seed and slot determine an example when it is trained on, so an interrupted stage resumes from its last checkpoint to
 the same weights.
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from ouroloop.protocols.ports import Task
 
 FIRST_GAME = 1 << 36
-"""Games of stages begin here in the `train` stream, beyond those of every other training."""
+"""Games of stages begin here in the `train` stream, beyond those of all other trainings."""
 STAGE_GAMES = 1 << 34
 ROUND_GAMES = 1 << 28
-"""Each stage has so many games to itself, and each of its rounds."""
+"""Number of games reserved for each stage, and for each of its rounds."""
 SCORED_GAMES = 32
-"""Games of a point of the learning curve, from the `search` stream."""
+"""Games per point of the learning curve, from the `search` stream."""
 Trainer = TypeVar("Trainer", bound=SlotTrainer)
 
 
@@ -41,14 +41,14 @@ class Stage:
     """The settings of a stage.
 
     Args:
-        number: its place, from 1; where its games are in the `train` stream follows from it.
-        name: what it is called in reports.
+        number: its place, from 1; it determines where its games are in the `train` stream.
+        name: its name in reports.
         steps: optimizer steps.
         batch: slots per step.
-        learning_rate: its peak.
-        warmup: share of the steps in which the rate rises to it; from there it falls to 0 along a cosine.
+        learning_rate: the peak rate.
+        warmup: share of the steps in which the rate rises to its peak; afterwards it falls to 0 along a cosine.
         weight_decay: of AdamW.
-        clip: the norm that gradients are cut to.
+        clip: the norm to which gradients are clipped.
         checkpoint: steps between checkpoints, 0 for none.
         curve: points of the learning curve.
         seed: of the training.
@@ -94,25 +94,25 @@ class Stage:
         return FIRST_GAME + self.number * STAGE_GAMES + part * ROUND_GAMES
 
     def draws(self, slots: NDArray[np.int64]) -> NDArray[np.uint64]:
-        """Return a random number for each slot, the same whenever it is asked for: (B,) uint64."""
+        """Return a random number for each slot, always the same one: (B,) uint64."""
         return splitmixes(derived_seed(self.seed, self.name), slots)
 
 
 class Curve(TrainerCallback):  # type: ignore[misc]  # transformers' classes are untyped
-    """Takes the points of a stage's learning curve, the last of them at its end."""
+    """Records the points of a stage's learning curve, the last of them at its end."""
 
     def __init__(self, task: Task, policy: SnakeGPT, stage: Stage, record: Record) -> None:
-        """Take what plays, and where its scores go."""
+        """Keep the policy that plays, and the record for its scores."""
         self.task, self.policy, self.stage, self.record = task, policy, stage, record
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Take a point where the step ends a part."""
+        """Record a point if the step ends a part."""
         points, steps, step = self.stage.curve, self.stage.steps, state.global_step
         if step * points // steps > (step - 1) * points // steps:
             self.record.curve.append((step, mean_score(self.task, self.policy, self.stage.seed)))
 
 
 def mean_score(task: Task, policy: SnakeGPT, seed: int) -> float:
-    """Return a policy's mean score over `SCORED_GAMES` games that no training learns from."""
+    """Return a policy's mean score over `SCORED_GAMES` games from which no training learns."""
     seeds = np.array(game_seeds(seed, "search", 0, SCORED_GAMES), dtype=np.uint64)
     return float(play(task, LocalPolicy(policy), seeds).score.mean())

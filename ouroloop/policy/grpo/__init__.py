@@ -1,1 +1,1 @@
-"""GRPO: on-policy states, groups scored exactly, TRL's loss, and the monitors that may stop a training."""
+"""GRPO: on-policy states, groups with measured rewards, TRL's loss, and monitors that may stop a training."""

@@ -1,4 +1,4 @@
-"""The knobs of GRPO and its variants, as TRL knows them; no torch."""
+"""The settings of GRPO and its variants, by TRL's names; no torch."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Scale = Literal["group", "batch", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What sets a variant apart, in TRL's terms.
+    """The differences of a variant, in TRL's terms.
 
     Args:
         loss: `loss_type`.
         level: `importance_sampling_level`.
         scale: `scale_rewards`, what advantages are divided by: the group's deviation, the batch's, or nothing.
         low, high: how far below and above 1 the ratio may go before it is clipped.
-        drop: whether groups whose answers are all of one worth leave the loss.
-        resample: how many times others are measured in their place before that.
+        drop: whether groups whose answers all have one reward are left out of the loss.
+        resample: how often such groups are first replaced by newly measured ones.
     """
 
     loss: str
@@ -43,32 +43,33 @@ VARIANTS: Final[dict[VariantName, Variant]] = {
 }
 """GRPO (Shao et al. 2024), Dr.GRPO (Liu et al. 2025), DAPO (Yu et al. 2025), GSPO (Zheng et al. 2025).
 
-With answers of one token their length norms are one and the same, and a sequence's ratio is its token's: what is left of
-Dr.GRPO is that advantages are not divided by the group's deviation, of DAPO the asymmetric clip and the groups that it drops,
-of GSPO its far narrower clip, beyond which nearly every answer lies after one step.
+With answers of one token, their length norms coincide, and a sequence's ratio is its token's. What remains of Dr.GRPO is that
+advantages are not divided by the group's deviation; of DAPO, the asymmetric clip and the dropped groups; of GSPO, its far
+narrower clip, beyond which nearly every answer lies after one step.
 """
 
 
 class GrpoConfig(BaseModel):
-    """Knobs of `train_grpo`; the defaults suit a 6x6 board.
+    """Settings of `train_grpo`; the defaults suit a 6x6 board.
 
-    A step learns from `states` groups of `group` answers, in `parts` that go through the model one after the other; each batch
-    serves `iterations` steps. `variant` names one of `VARIANTS`, whose clip and scale `epsilon_low`, `epsilon_high` and `scale`
-    replace where they are given. `sampler` says what answers are drawn from: the actions, or the whole vocabulary, in
-    which what is no action counts as a death; `cap` bounds the weight that corrects a sampler of another precision. `beta`
-    weighs the KL to the policy that the training starts from.
+    A step learns from `states` groups of `group` answers, in `parts` that go through the model one after the other; each
+    batch serves `iterations` steps. `variant` names one of `VARIANTS`; `epsilon_low`, `epsilon_high` and `scale`, if given,
+    replace its clip and scale. `sampler` says whether answers are drawn from the actions or from the whole vocabulary; in the
+    latter, an answer that is not an action counts as a death. `cap` bounds the weight that corrects a sampler of another
+    precision. `beta` weighs the KL to the policy from which the training starts.
 
-    The reward is `env_weight * r_env + gamma_r * r_spec`. For the share `warmup` of the steps gamma_r is 0, in the next share
-    as large it rises to its schedule; without r_env there is no warm-up. An answer's worth is the return over `horizon` moves,
-    `discount` each, in which `continuation` moves after the answer: the policy (`policy`), or a teacher by its name.
+    The reward is `env_weight * r_env + gamma_r * r_spec`. During a first share `warmup` of the steps gamma_r is 0; during the
+    next share of the same size it rises to its schedule. Without r_env there is no warm-up. An answer's reward is the return
+    over `horizon` moves, discounted by `discount` per move; after the answer, `continuation` moves: the policy (`policy`), or
+    a teacher, given by name.
 
-    States are those of `crews` times `games` games, `stagger` moves apart, that go on by `moves` between batches; `explore` of
-    their moves are sampled, the others the most probable.
+    States come from `crews` times `games` games, `stagger` moves apart, that advance by `moves` between batches; a share
+    `explore` of their moves is sampled, the others are the most probable.
 
-    After every `truth_every` steps and at the end, `truth_games` held-out games are played greedily (0: never); `limits` says
-    when alarms ring. `checkpoint` is the steps between checkpoints (0: none), rounded up to whole batches. `recompute` trades a
-    third of the speed for the memory of activations. On `device` "cuda" the model trains and
-    plays there in the precision of its weights, since a sampler of another one would ring the alarm.
+    After every `truth_every` steps and at the end, `truth_games` held-out games are played greedily (0: never). `limits` says
+    when alarms ring. `checkpoint` is the number of steps between checkpoints (0: none), rounded up to whole batches.
+    `recompute` gives up a third of the speed to save the memory of activations. With `device` "cuda", the model trains and
+    plays on the GPU in the precision of its weights, since a sampler of another precision would ring the alarm.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -120,7 +121,7 @@ class GrpoConfig(BaseModel):
         return VARIANTS[self.variant].scale if self.scale is None else self.scale
 
     def share(self, progress: float) -> float:
-        """Return the share of its schedule that gamma_r has at a progress in [0, 1]."""
+        """Return the fraction of its schedule that gamma_r has at a progress in [0, 1]."""
         if self.warmup == 0 or self.env_weight == 0:
             return 1.0
         return min(1.0, max(0.0, progress / self.warmup - 1))
@@ -130,5 +131,5 @@ class GrpoConfig(BaseModel):
         return -(-self.checkpoint // self.iterations) * self.iterations
 
     def checks(self) -> int:
-        """Return how many times held-out games are compared with those of the first check."""
+        """Return how often held-out games are compared with those of the first check."""
         return -(-self.steps // self.truth_every) if self.truth_every else 0

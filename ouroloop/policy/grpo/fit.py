@@ -1,9 +1,9 @@
 """GRPO of a language policy under `env_weight * r_env + gamma_r * r_spec`, on TRL's `GRPOTrainer`.
 
-A group is G actions sampled in one state. An action's reward is its discounted return over a horizon (`rollout`). The
-trainer gets measured groups in states that the present policy has just reached; ratio, clip, k3 KL and loss are TRL's
-(`trainer`). A guard watches every step and examines the policy on held-out games (`guard`, `monitors`): an alarm is
-noted, or ends the training with the last good weights.
+A group is G actions sampled in one state. An action's reward is its discounted return over a horizon (`rollout`). The trainer
+gets measured groups in states that the current policy has just reached; ratio, clip, k3 KL and loss are TRL's (`trainer`). A
+guard watches every step and examines the policy on held-out games (`guard`, `monitors`): an alarm is noted, or it ends the
+training with the last good weights.
 
 A training takes a fixed number of steps, never a time limit, so the same seed gives the same weights. At a checkpoint
 the games begin anew from a seed of that step, so an interrupted training resumes from its last checkpoint to the same
@@ -55,11 +55,11 @@ FIGURES: Final = {
     "sampler_gap": "sampler_gap",
     "grad_norm": "grad_norm",
 }
-"""Our monitors -> the trainer's names of them.
+"""Our monitors -> the trainer's names for them.
 
-`kl` is to the policy that the training began with, `kl_old` to that which sampled a batch, after all its steps. `clip_fraction`
-is of all steps, `clip_low` and `clip_high` of those in which a batch serves again. `diversity` is of all groups that were
-sampled, `zero_variance` of those that were measured, `dropped` of those that left the loss.
+`kl` is measured to the policy with which the training began; `kl_old` to the one that sampled a batch, after all its steps.
+`clip_fraction` covers all steps; `clip_low` and `clip_high` cover those that reuse a batch. `diversity` covers all sampled
+groups, `zero_variance` the measured ones, and `dropped` those that were left out of the loss.
 """
 
 
@@ -80,18 +80,18 @@ def train_grpo(
         start: the policy directory to start from; it is also the reference of the KL term, and stays as it is.
         reward: r_spec: features (..., F) float32 to (...,) float32.
         gamma_at: gamma_r at a training progress in [0, 1], without the warm-up.
-        config: the knobs.
+        config: the settings.
         seed: decides games, sampling and order.
-        out: the policy directory to make; it appears whole or not at all. With checkpoints, a folder beside it keeps them until
-            then, and a second call with the same arguments goes on from the last.
-        progress: told after each step.
+        out: the policy directory to make; it appears complete or not at all. With checkpoints, a folder beside it keeps them
+            until then, and a second call with the same arguments resumes from the last.
+        progress: called after each step.
 
     Returns:
-        The report; where it says that an alarm stopped the training, `out` holds the last good weights.
+        The report; if it says that an alarm stopped the training, `out` holds the last good weights.
 
     Raises:
-        UsageError: `start` is no policy of this task, the continuation is no teacher of it, or a launcher has started several
-            processes.
+        UsageError: `start` is not a policy of this task, the continuation is not one of its teachers, or a launcher has
+            started several processes.
         TrainingError: the reward is not finite.
     """
     alone("train grpo")
@@ -119,23 +119,23 @@ def improve(
 
     Args:
         task: the game.
-        policy: its model is trained, as far as its weights ask for gradients.
+        policy: its model is trained; only weights that require gradients change.
         reward: r_spec.
         gamma_at: gamma_r.
-        config: the knobs.
+        config: the settings.
         seed: decides games, sampling and order.
         folder: for checkpoints.
-        progress: told after each step.
-        resume: the checkpoint to go on from.
+        progress: called after each step.
+        resume: the checkpoint to resume from.
 
     Raises:
-        UsageError: the continuation is no teacher of the task.
+        UsageError: the continuation is not a teacher of the task.
         TrainingError: the reward is not finite.
     """
     begun = time.perf_counter()
     if (
         config.continuation != "policy" and task.teachers is not None
-    ):  # an unknown name is refused now and not after the first games
+    ):  # an unknown name is refused now, not only after the first games
         task.teachers.teach(config.continuation, task.engine(np.zeros(1, dtype=np.uint64)))
     sampler: Sampler = player_of(policy)
     rollout = Rollout(task, sampler, reward, gamma_at, config, seed)
@@ -157,7 +157,7 @@ def improve(
 
 
 class Rollout(TrainerCallback):  # type: ignore[misc]  # transformers' classes are untyped
-    """The supply of a training: fresh states, sampled answers, and what they are worth; begins anew at each checkpoint."""
+    """The supply of a training: fresh states, sampled answers and their rewards; it starts afresh at each checkpoint."""
 
     def __init__(
         self,
@@ -168,7 +168,7 @@ class Rollout(TrainerCallback):  # type: ignore[misc]  # transformers' classes a
         config: GrpoConfig,
         seed: int,
     ) -> None:
-        """Start the games; the policy as it is now is the reference."""
+        """Start the games; the policy in its current state is the reference."""
         self.sampler, self.gamma_at, self.config = sampler, gamma_at, config
         self.futures = Futures(reward, config.horizon, config.discount, config.continuation)
         self.reference = frozen(sampler.policy) if config.beta else None
@@ -200,11 +200,11 @@ class Rollout(TrainerCallback):  # type: ignore[misc]  # transformers' classes a
         return Batch(ids, mask, groups.tokens, groups.logprobs, self._logprobs(self.reference, groups), rewards, figures)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Begin anew, as a training that goes on from this checkpoint will."""
+        """Start afresh, as a training that resumes from this checkpoint will."""
         self._begin(state.global_step)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Begin anew where a training goes on from a checkpoint."""
+        """Start afresh if the training resumes from a checkpoint."""
         if state.global_step:
             self._begin(state.global_step)
 
@@ -214,7 +214,7 @@ class Rollout(TrainerCallback):  # type: ignore[misc]  # transformers' classes a
         self.last = None
 
     def _drift(self) -> dict[str, float]:
-        """Return how far the policy has moved from the one that sampled the last batch; nothing before the second batch."""
+        """Return how far the policy has moved since it sampled the last batch; nothing before the second batch."""
         if self.last is None:
             return {}
         after = self._logprobs(self.sampler, self.last)
@@ -222,13 +222,13 @@ class Rollout(TrainerCallback):  # type: ignore[misc]  # transformers' classes a
         return {"kl_old": drift(self.last.logprobs, after)}
 
     def _logprobs(self, sampler: Sampler | None, groups: Groups) -> Any:
-        """Return the log-probabilities of groups' answers under a policy: (S, G) float32; None without one."""
+        """Return the log-probabilities of groups' answers under a policy: (S, G) float32; None if there is no policy."""
         return None if sampler is None else answer_logprobs(sampler, groups.observations, groups.tokens, self.config.sampler)
 
 
 def _gain(record: Record) -> float:
-    """Return how much the mean reward of the last quarter of the steps lies above that of the first."""
-    # A step that re-uses a batch has no rewards of its own.
+    """Return the mean reward of the last quarter of the steps less that of the first."""
+    # A step that reuses a batch has no rewards of its own.
     rewards = [row["return_env"] + row["return_spec"] for row in record.rows if "return_env" in row]
     quarter = max(1, len(rewards) // 4)
     return float(np.mean(rewards[-quarter:]) - np.mean(rewards[:quarter])) if rewards else 0.0

@@ -1,4 +1,4 @@
-"""The watchman of a GRPO training: hears every step, holds examinations, rings alarms, and keeps the last good weights."""
+"""The guard of a GRPO training: it sees every step, holds examinations, rings alarms, and keeps the last good weights."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
 
 STATE, GOOD = "guard.json", "good.safetensors"
 ROUNDINGS = 16
-"""Units of the model's precision by which sampler and trainer may differ, where that is more than their limit."""
+"""Rounding units of the model's precision by which sampler and trainer may differ, if that exceeds their limit."""
 
 
 class Halt(Exception):
-    """Ends a training before a step that would spoil the weights."""
+    """Ends a training before a step that would ruin the weights."""
 
 
 class Guard(TrainerCallback):  # type: ignore[misc]  # transformers' classes are untyped
     """See the module.
 
-    Good weights are those of the last examination at which the true score had not fallen below that of the first; with a
-    loss or gradient that is not finite the step is not made, and where no examinations are held the weights before it are good.
+    Good weights are those of the last examination at which the true score had not fallen below the first one's. If a loss or
+    gradient is not finite, the step is not made; if there are no examinations, the weights before that step are good.
 
     Args:
         config: the knobs.
-        sampler: the policy that is trained.
-        exam: what it is examined by.
-        record: gets the learning curve, and the trainer's figures by our names.
+        sampler: plays as the policy in training.
+        exam: examines the policy.
+        record: receives the learning curve, and holds the trainer's figures under our names.
     """
 
     def __init__(self, config: GrpoConfig, sampler: Sampler, exam: Exam, record: Record) -> None:
@@ -59,7 +59,7 @@ class Guard(TrainerCallback):  # type: ignore[misc]  # transformers' classes are
         self.trainer: SharedPromptTrainer | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Hold the first examination, or take up what the checkpoint keeps."""
+        """Hold the first examination, or load what the checkpoint keeps."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if (folder / STATE).is_file():
             self._restore(folder)
@@ -83,12 +83,12 @@ class Guard(TrainerCallback):  # type: ignore[misc]  # transformers' classes are
         raise Halt
 
     def diverge(self, step: int) -> None:
-        """Ring because the policy that a step left behind has logits that are not finite, and cannot play."""
+        """Ring an alarm because a step left a policy with logits that are not finite, which cannot play."""
         meaning = "the policy's logits are not finite: nothing more can be sampled, and the last good weights are kept"
         self._ring([alarm(self.limits, "not_finite", step, 1, 0.0, meaning)])
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
-        """Look at a step's figures, and hold an examination where one is due."""
+        """Check a step's figures, and hold an examination if one is due."""
         if not logs or "loss" not in logs:
             return
         step, config = state.global_step, self.config
@@ -102,7 +102,7 @@ class Guard(TrainerCallback):  # type: ignore[misc]  # transformers' classes are
             control.should_training_stop = True
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Keep alarms, examinations and good weights with the checkpoint."""
+        """Save alarms, examinations and good weights with the checkpoint."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         kept = {
             "watch": self.watch.state(),
@@ -113,12 +113,12 @@ class Guard(TrainerCallback):  # type: ignore[misc]  # transformers' classes are
         save_file(self.good, folder / GOOD)
 
     def leave_good(self) -> None:
-        """Put the last good weights into the model where the training was stopped."""
+        """Load the last good weights into the model if the training was stopped."""
         if self.stopped is not None and self.good:
             put_weights(self.model, self.good)
 
     def figures(self) -> dict[str, float]:
-        """Return what the examinations say: the last scores beside the first ones, empty where none was held."""
+        """Return the results of the examinations: the last scores beside the first ones; empty if none was held."""
         if not self.truths:
             return {}
         first, last = self.truths[0], self.truths[-1]

@@ -1,4 +1,4 @@
-"""Where the alarms of a training ring; no torch."""
+"""The limits at which the alarms of a training ring; no torch."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ouroloop.protocols.records import Frozen
 
 
 class Limits(Frozen):
-    """Where alarms ring, and which of them stop a training.
+    """The limits of the alarms, and which alarms stop a training.
 
-    `kl_old` and `kl_reference` are nats, `clipping` is the healthy range's upper end, `entropy` nats per answer, `diversity`
-    the share of groups that hold different answers, `sampler` the largest difference of log-probabilities between sampler and
-    trainer, `window` the steps that a noisy figure is averaged over, `level` the chance that the comparison of proxy and truth
-    rings in a whole training although neither has changed.
+    `kl_old` and `kl_reference` are in nats; `clipping` is the upper end of the healthy range; `entropy` is in nats per
+    answer; `diversity` is the share of groups that hold different answers; `sampler` is the largest difference of
+    log-probabilities between sampler and trainer; `window` is the number of steps over which a noisy figure is averaged;
+    `level` is the chance that the comparison of proxy and truth rings during a training although neither has changed.
     """
 
     kl_old: float = Field(default=0.03, gt=0)
@@ -31,5 +31,5 @@ class Limits(Frozen):
 
     @field_serializer("stops")
     def _in_order(self, stops: frozenset[AlarmName]) -> list[AlarmName]:
-        """Say a set always alike: settings are compared as text, in another process too."""
+        """Write a set always in the same order: settings are compared as text, in other processes too."""
         return sorted(stops)

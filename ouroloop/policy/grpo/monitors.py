@@ -1,4 +1,4 @@
-"""What is watched while GRPO trains, and when an alarm rings: numbers in, records out; no torch, no trainer.
+"""Monitors of GRPO, and the limits at which alarms ring: numbers in, records out; no torch, no trainer.
 
 A `Watch` sees the trainer's figures at every step; a noisy figure rings by its mean over a window. Between steps the
 policy plays held-out games. There the proxy (the return of the designed reward) is compared with the truth (the score).
@@ -27,13 +27,13 @@ WatchState: TypeAlias = dict[str, list[float] | list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One figure with a bound.
+    """One figure with a limit.
 
     Args:
-        alarm: what rings.
-        figure: the trainer's figure, absent in steps that do not have it.
-        above: whether it rings above the bound or at it and below.
-        smooth: whether the mean over the window counts and not the step's own value.
+        alarm: the alarm that rings.
+        figure: the trainer's figure; some steps do not have it.
+        above: whether it rings above the limit, or else at or below it.
+        smooth: whether the mean over the window counts, or else the step's own value.
         meaning: see `Alarm`.
     """
 
@@ -67,10 +67,10 @@ NO_CLIPPING: Final = 0.0
 
 
 class Watch:
-    """Sees every step's figures; each alarm rings once in a training.
+    """Checks every step's figures; each alarm rings once per training.
 
     Args:
-        limits: where they ring.
+        limits: when they ring.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -80,11 +80,11 @@ class Watch:
         self.windows: dict[str, deque[float]] = {rule.figure: deque(maxlen=limits.window) for rule in RULES}
 
     def look(self, step: int, figures: Mapping[str, float]) -> list[Alarm]:
-        """Return the alarms that a step rings for the first time.
+        """Return the alarms that ring for the first time at a step.
 
         Args:
-            step: optimizer steps made, the first is 1.
-            figures: the step's; those of `RULES` count, and `rewarded`, the share of groups with answers of different worth.
+            step: number of optimizer steps made; the first is 1.
+            figures: the step's; those of `RULES` count, and `rewarded`, the share of groups with different rewards.
         """
         found = []
         if step == 1 and figures.get("grad_norm", 1.0) == 0.0 and figures.get("rewarded", 0.0) > 0.0:
@@ -99,11 +99,11 @@ class Watch:
         return fresh
 
     def state(self) -> WatchState:
-        """Return what a checkpoint keeps, as JSON."""
+        """Return the state that a checkpoint keeps, as JSON."""
         return {"rung": sorted(self.rung), **{f"window {name}": list(window) for name, window in self.windows.items()}}
 
     def restore(self, state: WatchState) -> None:
-        """Take up a checkpoint's state."""
+        """Restore a checkpoint's state."""
         self.rung = {str(name) for name in state["rung"]}
         for name, window in self.windows.items():
             window.clear()
@@ -134,10 +134,10 @@ def alarm(limits: Limits, name: AlarmName, step: int, value: float, bound: float
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What held-out games say, one entry per game in the order of their seeds.
+    """The results of held-out games, one entry per game in the order of their seeds.
 
     Args:
-        step: optimizer steps made before.
+        step: number of optimizer steps made before.
         score: (N,) float64, the game's own.
         proxy: (N,) float64, the return of r_spec.
     """
@@ -148,7 +148,7 @@ class Truth:
 
 
 def paired(first: NDArray[np.float64], now: NDArray[np.float64], level: float) -> Estimate:
-    """Return the mean of `now - first` with an interval each of whose two sides errs with a chance of `level`.
+    """Return the mean of `now - first` with an interval; each of its two sides errs with probability `level`.
 
     Args:
         first: (N,) one value per game, at least one game.
@@ -162,16 +162,16 @@ def paired(first: NDArray[np.float64], now: NDArray[np.float64], level: float) -
 
 
 def judge(first: Truth, now: Truth, checks: int, limits: Limits) -> list[Alarm]:
-    """Return what a check of held-out games rings, beside the first one.
+    """Return the alarms of a check of held-out games, compared with the first check.
 
-    A proxy that has credibly risen while the score has credibly fallen is reward hacking; a score that has fallen alone is
-    worth a note.
+    If the proxy has credibly risen while the score has credibly fallen, that is reward hacking; a fallen score alone is only
+    noted.
 
     Args:
-        first: before the first step.
+        first: the games before the first step.
         now: the same games now.
-        checks: comparisons that the training will make; `Limits.level` is spread over them.
-        limits: the level, and what stops.
+        checks: number of comparisons in the training; `Limits.level` is divided among them.
+        limits: the level, and which alarms stop the training.
     """
     level = limits.level / max(1, checks)
     score, proxy = paired(first.score, now.score, level), paired(first.proxy, now.proxy, level)
@@ -190,12 +190,12 @@ def k3(log_ratio: NDArray[np.floating]) -> float:
         log_ratio: d = log p(x) - log q(x) at draws x from q; the estimate is of KL(q || p) and never negative.
     """
     d = np.asarray(log_ratio, dtype=np.float64)
-    # expm1 keeps the digits of small d, whose terms rounding could still leave a hair below 0.
+    # expm1 keeps the digits of small d; rounding could still leave such terms slightly below 0.
     return float(np.maximum(np.expm1(d) - d, 0.0).mean()) if d.size else 0.0
 
 
 def zero_variance(rewards: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Return which groups hold answers of one reward only: (S, G) rewards to (S,) bool."""
+    """Return which groups have only one reward: (S, G) rewards to (S,) bool."""
     return np.asarray(rewards.max(axis=1) == rewards.min(axis=1))
 
 

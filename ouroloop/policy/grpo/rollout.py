@@ -1,4 +1,4 @@
-"""What GRPO learns from: on-policy states, groups of answers sampled in each, and what every action leads to.
+"""The data of GRPO: on-policy states, groups of answers sampled in each, and the outcome of every action.
 
 All members of a group start from the same state, and their futures share the game's randomness (common random numbers).
 The members of a group therefore differ only in their actions. No torch. The module is long because the chain from games
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 RewardFunction: TypeAlias = "Callable[[NDArray[np.float32]], NDArray[np.float32]]"
 """Features (..., F) float32, in the order of the task's `features`, to r_spec (...,) float32.
 
-One that also has an attribute `terms`, a mapping of names to such functions, has the return of each logged apart.
+If it also has an attribute `terms`, a mapping of names to such functions, the return of each term is logged separately.
 """
 Over: TypeAlias = Literal["actions", "vocabulary"]
 """What answers are drawn from: the action tokens, renormalised, or all tokens."""
@@ -39,7 +39,7 @@ FIRST_GAME = 1 << 35
 
 @dataclass(frozen=True, slots=True)
 class TermedReward:
-    """A reward whose terms can be told apart.
+    """A reward with separate terms.
 
     Args:
         total: r_spec.
@@ -56,7 +56,7 @@ class TermedReward:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How the returns make a reward: `env * r_env + spec * r_spec`."""
+    """How the returns combine to a reward: `env * r_env + spec * r_spec`."""
 
     env: float
     spec: float
@@ -94,29 +94,29 @@ class Actors:
 
     Args:
         task: the game.
-        sampler: what plays.
+        sampler: plays the games.
         seed: of the games and of the sampling.
         crews: engines; each is replaced by fresh games when three quarters of its games are over.
         games: games per engine.
-        stagger: moves between one engine's age and the next one's at the beginning.
+        stagger: difference in age, in moves, between one engine and the next at the beginning.
         explore: share of the moves that are sampled; the others are the most probable ones, as when the policy is scored.
     """
 
     def __init__(
         self, task: Task, sampler: Sampler, seed: int, *, crews: int, games: int, stagger: int, explore: float
     ) -> None:
-        """Start the games and bring them to their different ages."""
+        """Start the games and advance them to their different ages."""
         self.task, self.sampler, self.seed = task, sampler, seed
         self.crews, self.games, self.stagger, self.explore = crews, games, stagger, explore
         self.restart(0)
 
     def restart(self, step: int) -> None:
-        """Start other games and other draws, which follow from seed and step alone, and bring them to their ages.
+        """Start other games and other draws, which depend only on seed and step, and advance them to their ages.
 
-        A training does so at each checkpoint, whether it is cut off there or not; then nothing of the games needs keeping.
+        A training does so at each checkpoint, whether it is interrupted there or not, so no state of the games needs saving.
         """
         self.generator = np.random.default_rng([self.seed, 0x6A70, step])
-        # Until then all engines have been started once, and replaced once a step at most: no game is used twice.
+        # Until then each engine has been started once, and replaced at most once per step: no game is used twice.
         self.started = 2 * step * self.crews * self.games
         self.fleet = Fleet([self._fresh() for _ in range(self.crews)])
         for age in range(1, self.crews):
@@ -125,7 +125,7 @@ class Actors:
                 self._advance(part)
 
     def advance(self, moves: int) -> None:
-        """Let every game go on by some sampled moves, and replace engines whose games are mostly over."""
+        """Advance every game by some sampled moves, and replace engines whose games are mostly over."""
         for _ in range(moves):
             self._advance(self.fleet)
         engines = self.fleet.engines
@@ -154,7 +154,7 @@ def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 class Diverged(Exception):
-    """A policy whose logits are not finite: it has no moves to sample."""
+    """The policy's logits are not finite, so there are no moves to sample."""
 
 
 def sample(
@@ -165,7 +165,7 @@ def sample(
     Args:
         logits: (B, K) float32.
         count: draws per row.
-        generator: the randomness.
+        generator: source of randomness.
 
     Returns:
         (B, count) int64 and (B, count) float32.
@@ -177,7 +177,7 @@ def sample(
         raise Diverged
     logp = log_softmax(logits)
     edges = np.exp(logp).cumsum(axis=1)
-    # Row r lies in [r, r + 1), so that one search serves all rows.
+    # Row r lies in [r, r + 1), so one search serves all rows.
     offset = np.arange(len(logits))[:, None]
     edges = edges / edges[:, -1:] + offset
     draws = generator.random((len(logits), count)) + offset
@@ -187,7 +187,7 @@ def sample(
 
 
 def answer_logits(sampler: Sampler, observations: Observations, over: Over) -> NDArray[np.float32]:
-    """Return the logits that answers are drawn from: (B, A) of the actions, or (B, V) of all tokens."""
+    """Return the logits from which answers are drawn: (B, A) of the actions, or (B, V) of all tokens."""
     return sampler.logits(observations) if over == "actions" else sampler.token_logits(observations)
 
 
@@ -201,18 +201,18 @@ def answer_logprobs(sampler: Sampler, observations: Observations, tokens: NDArra
 
 @dataclass(frozen=True, slots=True)
 class Futures:
-    """How the worth of an action is measured: its discounted return over a horizon.
+    """How the reward of an action is measured: as its discounted return over a horizon.
 
-    A horizon that ends in mid-game is cut without a bootstrap, since there is no critic: what lies beyond counts as 0 for all
-    members of a group alike, an error of at most `discount ** horizon` of a return. A game that has ended is not bootstrapped
-    either, and there that is exact: nothing comes after it.
+    If the horizon ends in mid-game, it is cut without a bootstrap, since there is no critic. What lies beyond counts as 0 for
+    all members of a group alike, an error of at most `discount ** horizon` of a return. A game that has ended is not
+    bootstrapped either, which is exact, since nothing comes after it.
 
     Args:
         reward: r_spec of features.
-        horizon: moves, the action itself included.
+        horizon: number of moves, including the action itself.
         discount: per move.
-        continuation: who moves after the action: `policy`, or a teacher's name. A game without teachers is always played on by
-            the policy.
+        continuation: who moves after the action: `policy`, or a teacher's name. In a game without teachers, the policy
+            always continues.
     """
 
     reward: RewardFunction
@@ -261,7 +261,7 @@ class Futures:
 
 
 def finite(reward: RewardFunction, transitions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return r_spec of transitions (..., F): (...,) float32. Raises TrainingError where it is not finite."""
+    """Return r_spec of transitions (..., F): (...,) float32. Raises TrainingError if it is not finite."""
     spec = np.asarray(reward(transitions), dtype=np.float32)
     if not np.isfinite(spec).all():
         raise TrainingError("grpo: the reward of a transition is not finite; screen the spec before training under it")
@@ -280,18 +280,18 @@ def collect(
 ) -> Groups:
     """Sample a group of answers in each of `states` positions of the actors, and measure what each answer leads to.
 
-    Positions whose group holds different answers are taken first: where all members agree there is nothing to learn. With
-    `resample`, groups whose answers all have one reward are replaced by others (both are the dynamic sampling of
-    DAPO, Yu et al. 2025, section 3.2). An answer that is no action counts as a death.
+    Positions whose group holds different answers come first: if all members agree, there is nothing to learn. With
+    `resample`, groups whose answers all have one reward are replaced by others (both are the dynamic sampling of DAPO, Yu et
+    al. 2025, section 3.2). An answer that is not an action counts as a death.
 
     Args:
-        actors: where the positions come from.
+        actors: source of the positions.
         futures: how answers are measured.
-        states: S; with fewer unfinished games than that, some positions are taken twice.
+        states: S; if there are fewer unfinished games, some positions are used twice.
         group: G.
         over: what answers are drawn from.
-        weights: of the returns, to know which groups have one reward only; r_env alone by default.
-        resample: replacements at most, each for all groups that need one, as long as others are left.
+        weights: of the returns, to decide which groups have only one reward; r_env alone by default.
+        resample: most rounds of replacing all groups that need it, as long as others are left.
     """
     fleet, sampler, generator = actors.fleet, actors.sampler, actors.generator
     rows = generator.permutation(np.flatnonzero(~fleet.done))
@@ -319,7 +319,7 @@ def collect(
 def _measure(
     actors: Actors, futures: Futures, rows: NDArray[np.int64], tokens: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, float]]:
-    """Return what the tokens sampled in the fleet's ascending rows lead to.
+    """Return the results of the tokens sampled in the fleet's ascending rows.
 
     Returns:
         env: (S, G) float32, spec: (S, G) float32, and the mean return of each term.

@@ -1,4 +1,4 @@
-"""Who draws GRPO's answers: any language policy that can be asked for its next token, and a frozen copy of one."""
+"""The source of GRPO's answers: any language policy that gives next-token logits, and a frozen copy of one."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 class Sampler(Protocol):
-    """A language policy that answers; what `player_of` returns is one."""
+    """A language policy that answers; `player_of` returns one."""
 
     @property
     def policy(self) -> LanguagePolicy:
-        """Whose answers they are."""
+        """The policy that gives the answers."""
         ...
 
     def refresh(self) -> None:
-        """Take over the model's present weights."""
+        """Copy the model's current weights."""
         ...
 
     def logits(self, observations: Observations) -> NDArray[np.float32]:
@@ -44,10 +44,10 @@ class Sampler(Protocol):
 
 
 class FrozenSampler:
-    """A policy as it was when this was made, whatever becomes of its model: only the trained weights are kept twice.
+    """A policy frozen at the moment of creation, however its model changes; only the trained weights are stored twice.
 
     Args:
-        policy: as it is now.
+        policy: the policy in its current state.
     """
 
     def __init__(self, policy: LanguagePolicy) -> None:
@@ -57,7 +57,7 @@ class FrozenSampler:
         self._kept = trained_weights(policy.model)
 
     def refresh(self) -> None:
-        """Do nothing: it stays as it was."""
+        """Do nothing: it stays frozen."""
 
     def logits(self, observations: Observations) -> NDArray[np.float32]:
         """Return the action logits: (B, A) float32."""
@@ -80,7 +80,7 @@ class FrozenSampler:
 
 
 def frozen(policy: LanguagePolicy) -> Sampler:
-    """Return a policy as it is now; a `LocalPolicy` is a copy of all weights by itself."""
+    """Return a frozen copy of a policy; a `LocalPolicy` copies all weights anyway."""
     return LocalPolicy(policy) if isinstance(policy, SnakeGPT) else FrozenSampler(policy)
 
 
@@ -90,10 +90,10 @@ def next_logits(model: Any, ids: Tensor, mask: Tensor) -> Tensor:
     Args:
         model: a causal model of `transformers`, or of `peft` around one.
         ids: (B, L) int64, padded on the left.
-        mask: (B, L) int64, 1 where a token stands.
+        mask: (B, L) int64, 1 for tokens, 0 for padding.
     """
     takes = inspect.signature(plain_model(model).forward).parameters
-    # Models with absolute positions would take padding for part of the text; the answer follows the prompt's last token.
+    # Models with absolute positions would count padding as text; the answer follows the prompt's last token.
     more = {"position_ids": (mask.cumsum(dim=1) - 1).clamp(min=0)} if "position_ids" in takes else {}
     logits: Tensor = model(input_ids=ids, attention_mask=mask, logits_to_keep=1, use_cache=False, **more).logits[:, -1].float()
     return logits
@@ -105,7 +105,7 @@ def trained_weights(model: Any) -> dict[str, Tensor]:
 
 
 def put_weights(model: Any, kept: dict[str, Tensor]) -> None:
-    """Put weights of `trained_weights` back."""
+    """Restore weights from `trained_weights`."""
     present = dict(model.named_parameters())
     with torch.no_grad():
         for name, weight in kept.items():

@@ -1,11 +1,11 @@
 """TRL's `GRPOTrainer` for answers of one token: its loss, clip, KL and loop, without what such answers do not need.
 
-- The rows of a batch are measured groups and not texts: nothing is generated, tokenised or decoded by the trainer.
-  Advantages are formed as TRL forms them, but are exactly 0 in a group whose answers all have one reward, where
-  rounding would leave a rest.
-- A probability depends on the prompt alone, so the forward pass is made once per distinct prompt and not once per answer.
-- The old log-probabilities are those of the first pass over a batch, which is on policy: no pass is made for them alone. The
-  sampler's own are held against them.
+- The rows of a batch are measured groups, not texts: the trainer generates, tokenises and decodes nothing. Advantages are
+  computed as TRL does, but are exactly 0 in a group whose answers all have one reward, where rounding would leave a
+  remainder.
+- A probability depends only on the prompt, so there is one forward pass per distinct prompt, not one per answer.
+- The old log-probabilities are those of the first pass over a batch, which is on policy, so they need no extra pass. The
+  sampler's own are compared with them.
 - The reference's log-probabilities come with the groups, computed once per prompt.
 
 The module is long because one class overrides a dozen of TRL's methods that share its state.
@@ -47,16 +47,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """S groups of G answers, ready to be learned from.
+    """S groups of G answers, ready for learning.
 
     Args:
         ids: (S, L) int32, the prompts, padded on the left.
-        mask: (S, L) bool, true where a token stands.
+        mask: (S, L) bool, true for tokens, false for padding.
         tokens: (S, G) int64, the answers.
         logprobs: (S, G) float32, under the sampler.
         reference: (S, G) float32, under the reference; None without a KL term.
         rewards: (S, G) float32.
-        figures: monitors of how the batch came about, by name.
+        figures: monitors of how the batch was made, by name.
     """
 
     ids: NDArray[np.int32]
@@ -69,11 +69,11 @@ class Batch:
 
 
 Supply = Callable[[float], Batch]
-"""Gives the next batch, told the training's progress in [0, 1]."""
+"""Returns the next batch, given the training's progress in [0, 1]."""
 
 
 def advantages(rewards: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]:
-    """Return (S, G) advantages within groups, as TRL has them, and exactly 0 where a group's rewards are all equal.
+    """Return (S, G) advantages within groups, as TRL computes them, but exactly 0 if a group's rewards are all equal.
 
     Args:
         rewards: (S, G).
@@ -95,21 +95,21 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
     config: GrpoConfig
     policy: LanguagePolicy
     pieces: int = 1
-    """In how many pieces a part's prompts go through the model; more than one are computed anew in the backward pass."""
+    """The number of pieces in which a part's prompts go through the model; several are recomputed in the backward pass."""
     _shared: dict[str, torch.Tensor]
     _again: bool = False
 
     def training_step(self, model: torch.nn.Module, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
-        """Return a part's loss, its gradient computed; in twice as many pieces, as often as need be, where memory runs out.
+        """Return a part's loss, with its gradient computed; if memory runs out, double the pieces as often as necessary.
 
         Raises:
-            SurroundingsError: not even one prompt fits, or other parts of the batch have left their gradient already.
+            SurroundingsError: not even one prompt fits, or other parts of the batch have already left their gradient.
         """
         before = self.pieces
         while True:
             try:
                 loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
-            except (MemoryError, RuntimeError) as error:  # torch's own OutOfMemoryError is one of the latter
+            except (MemoryError, RuntimeError) as error:  # torch's own OutOfMemoryError is a RuntimeError
                 if not out_of_memory(error):
                     raise
                 self._cut_smaller(model, error)
@@ -120,7 +120,7 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
         return loss
 
     def _cut_smaller(self, model: torch.nn.Module, error: Exception) -> None:
-        """Take back what a step that ran out of memory has done, and let it be done in smaller pieces."""
+        """Undo a step that ran out of memory, and set it up for smaller pieces."""
         prompts = len(self._shared["prompts"])
         if self.config.parts > 1 or self.pieces >= prompts:
             advice = "take fewer states a step, more parts, recompute = true, a smaller model, or quantise"
@@ -134,11 +134,11 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
             torch.cuda.empty_cache()
 
     def get_train_dataloader(self) -> DataLoader[int]:
-        """Return one empty turn per pass: what is learned from is collected when it is needed."""
+        """Return one empty turn per pass, because the data are collected only when they are needed."""
         return DataLoader(range(self.args.max_steps * self.config.parts), collate_fn=_turn)
 
     def _prepare_inputs(self, generation_batch: Any) -> dict[str, torch.Tensor]:
-        """Return the part of the present batch whose turn it is; a new batch where the last has served."""
+        """Return the part of the current batch whose turn it is; begin a new batch when the last one is used up."""
         parts = self.config.parts
         if self._again:
             self._again = False
@@ -150,7 +150,7 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
         return self._shared
 
     def cut(self, batch: Batch) -> list[dict[str, torch.Tensor]]:
-        """Return a batch in parts of whole groups, in TRL's form; a row names its prompt instead of repeating it."""
+        """Return a batch in parts of whole groups, in TRL's form; a row refers to its prompt instead of repeating it."""
         metrics = self._metrics["train"]
         flat = zero_variance(batch.rewards)
         for name, value in {**batch.figures, "zero_variance": float(flat.mean()), "rewarded": float(1 - flat.mean())}.items():
@@ -200,7 +200,7 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
 
         Args:
             model: as the trainer wraps it.
-            input_ids: (B, 2), the number of the prompt and the answer.
+            input_ids: (B, 2), the number of the prompt, and the answer.
             attention_mask: unused, as the other arguments.
             logits_to_keep: unused.
             batch_size: unused.
@@ -243,10 +243,10 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
         return loss
 
     def _correct(self, chosen: torch.Tensor) -> None:
-        """Weigh a part's answers by min(trainer / sampler, cap) at its first pass, before TRL reads the advantages.
+        """Weight a part's answers by min(trainer / sampler, cap) at its first pass, before TRL reads the advantages.
 
-        With the arithmetic of one precision on both sides that is 1; a sampler of another one needs it (Yao et al. 2025, "Your
-        efficient RL framework secretly brings you off-policy RL training").
+        With one precision on both sides that is 1; a sampler of another precision needs it (Yao et al. 2025, "Your efficient
+        RL framework secretly brings you off-policy RL training").
         """
         inputs = self._shared
         if "old_per_token_logps" in inputs:
@@ -263,15 +263,15 @@ def build_trainer(
 
     Args:
         policy: its model is trained in place.
-        supply: what is learned from.
-        config: the knobs.
+        supply: gives the batches.
+        config: the settings.
         seed: of the trainer's own randomness.
         folder: for checkpoints.
         warmup: steps in which the learning rate rises; a few by default.
     """
     variant, (low, high) = VARIANTS[config.variant], config.clip()
     for module in policy.model.modules():
-        if hasattr(module, "attention_dropout"):  # which `disable_dropout` does not find, since it is no module
+        if hasattr(module, "attention_dropout"):  # `disable_dropout` misses it, since it is not a module
             module.attention_dropout = 0.0
     trainer = SharedPromptTrainer(
         model=policy.model,
@@ -304,7 +304,7 @@ def build_trainer(
         train_dataset=Dataset.from_dict({"prompt": [""]}),
         processing_class=_silent_tokenizer(policy.pad, policy.end),
     )
-    # Given to TRL's configuration, beta would have it load the reference from disk; here the reference comes with the batch.
+    # If TRL's configuration had beta, TRL would load the reference from disk; here the reference comes with the batch.
     trainer.beta = config.beta
     trainer.supply, trainer.config, trainer.policy = supply, config, policy
     strip_console(trainer)
@@ -325,7 +325,7 @@ def _measured_already(**_: Any) -> list[float]:
 
 
 def _silent_tokenizer(pad: int, end: int) -> PreTrainedTokenizerFast:
-    """Return a tokenizer that knows two tokens: TRL asks for one, and no text passes through it."""
+    """Return a tokenizer of two tokens: TRL requires one, but no text passes through it."""
     words = {"<pad>": pad} if pad == end else {"<pad>": pad, "<end>": end}
     last = "<pad>" if pad == end else "<end>"
     return PreTrainedTokenizerFast(

@@ -1,4 +1,4 @@
-"""Proxy and truth side by side: the policy plays held-out games greedily; its score and the reward's return both count.
+"""Proxy and truth side by side: the policy plays held-out games greedily, which give its score and the reward's return.
 
 No torch.
 """
@@ -40,7 +40,7 @@ class Exam:
     games: int
 
     def take(self, policy: Policy, step: int) -> Truth:
-        """Play the games to their end; return scores and returns after so many optimizer steps."""
+        """Play the games to their end; return scores and returns after `step` optimizer steps."""
         engine = self.task.engine(np.array(game_seeds(self.seed, "search", 0, self.games), dtype=np.uint64))
         seen, running = [], []
         while not engine.done.all():
@@ -54,7 +54,7 @@ class Exam:
 
 
 def mean_return(rewards: NDArray[np.float32], running: NDArray[np.bool_], discount: float) -> NDArray[np.float64]:
-    """Return each game's discounted return to go, averaged over its moves: what GRPO raises, seen from the policy's own states.
+    """Return each game's discounted return to go, averaged over its moves: what GRPO raises, on the policy's own states.
 
     Args:
         rewards: (T, N) of each move.

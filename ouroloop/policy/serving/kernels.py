@@ -1,7 +1,7 @@
-"""What a small model's forward pass does between its matrix products, compiled: norms and attention over packed prompts.
+"""The part of a small model's forward pass between its matrix products, compiled: norms and attention over packed prompts.
 
-Packed prompts stand one after the other without padding, T tokens in all; `offsets` says where each begins. Between the
-products torch would need some twenty calls a layer, each of which costs a small model as much as a product does.
+Packed prompts follow one another without padding, T tokens in all; `offsets` says where each begins. Between the products,
+torch would need some twenty calls per layer, each of which costs a small model as much as a product does.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
 MATHS: Final = {"reassoc", "contract", "nsz", "arcp"}
-"""Sums may be taken in any order, which lets them be taken in vectors; the order is fixed when the kernel is compiled."""
+"""Sums may be taken in any order, so that they can be vectorised; the order is fixed when the kernel is compiled."""
 
 
-@inlined  # it also says where compiled kernels are kept, and so comes before the others
+@inlined  # it also sets where compiled kernels are kept, so it comes before the others
 def rotate(source: Array, cosine: Array, sine: Array, heads: int, out: Array) -> None:
     """Apply rotary position embedding (Su et al. 2021) to one token's queries or keys.
 
@@ -43,7 +43,7 @@ def rotate(source: Array, cosine: Array, sine: Array, heads: int, out: Array) ->
 
 
 def summing(function: Function) -> Function:
-    """Compile with numba, cached on disk and without the interpreter lock, sums in vectors."""
+    """Compile with numba, cached on disk and without the interpreter lock, with vectorised sums."""
     return cast(Function, njit(cache=True, nogil=True, fastmath=MATHS)(function))
 
 
@@ -64,14 +64,14 @@ def normalise(x: Array, eps: float, out: Array) -> None:
 def mix(
     queries: Array, keys: Array, values: Array, rows: Array, first: int, begin: int, end: int, scores: Array, out: Array
 ) -> None:
-    """Fill `out` with what one head sees in one prompt: the softmax of its scores, times the values.
+    """Fill `out` with one head's output in one prompt: the softmax of its scores, times the values.
 
     Args:
-        queries: (n, d) float32, rotated and scaled; those of tokens begin..end - 1 are asked.
+        queries: (n, d) float32, rotated and scaled; only those of tokens begin..end - 1 are used.
         keys: (n, d) float32, rotated.
         values: (R, d) float32.
-        rows: (T,), where in `values` the tokens' stand.
-        first: where in `rows` the prompt begins.
+        rows: (T,), the place in `values` of each token's value.
+        first: where the prompt begins in `rows`.
         begin: see `queries`.
         end: see `queries`.
         scores: (n,) float32, overwritten.
@@ -113,10 +113,10 @@ def attend(
 
     Args:
         queries: (Q, A) float32, the heads side by side.
-        asked: (S,), where in `queries` those that are asked for stand: S = T, one a token, or S = B, one a prompt, its last.
+        asked: (S,), the places in `queries` of the wanted ones: S = T, one per token, or S = B, one per prompt, its last.
         pairs: (R, 2 A) float32, keys and values.
-        rows: (T,), where in `pairs` the tokens' stand.
-        offsets: (B + 1,), where in `rows` the prompts begin, and T.
+        rows: (T,), the place in `pairs` of each token's pair.
+        offsets: (B + 1,), where the prompts begin in `rows`, and T.
         cosine: (L, d / 2) float32, the rotary table.
         sine: likewise.
         heads: attention heads, of width d = A / heads.

@@ -1,9 +1,9 @@
 """A policy directory as `ports.Policy`: Snake-GPT's action logits, as fast as small CPUs allow.
 
-The model is Hugging Face's, but the forward pass here is our own. It runs over packed prompts, so no work goes into
-padding. It computes only the last position of the last layer and the actions' rows of the output matrix. It looks up the first
-layer's queries, keys and values in a table by token, since at that depth they depend on nothing else. Between the
-matrix products it runs compiled (`kernels`). `tests/policy` holds it against the model's own forward.
+The model is Hugging Face's, but the forward pass here is our own. It runs over packed prompts, so no work goes into padding.
+Of the last layer it computes only the last position, and of the output matrix only the actions' rows. It looks up the first
+layer's queries, keys and values in a table by token, since at that depth they depend on nothing else. The steps between
+the matrix products are compiled (`kernels`). `tests/policy` compares it with the model's own forward pass.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Observations
 
 TOKENS: Final = 2048
-"""Tokens of a forward pass: more of them fall out of the processor's cache and are slower each."""
+"""Tokens per forward pass: with more, the data no longer fit the processor's cache, and each token takes longer."""
 
 Precision: TypeAlias = Literal["float32", "bfloat16"]
-"""What the matrix products compute in."""
+"""The precision of the matrix products."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What the forward pass needs, detached from the model; float32, but for the layers'.
+    """The weights that the forward pass uses, detached from the model; in float32, except the layers'.
 
     Args:
         embedding: (V, D).
@@ -86,14 +86,15 @@ class Weights:
 class LocalPolicy:
     """Snake-GPT in this process.
 
-    The same observations have the same logits to the bit. With "float32" those of a board depend on the boards beside it by
-    rounding, about 1e-6. "bfloat16" changes logits by some hundredths and one move in thousands; on processors with matrix
-    units for it, wide models decide many boards faster (hidden 256: 1.8 times from 50 boards), narrow ones or few boards not.
+    The same batch always has the same logits to the bit. With "float32", other boards in the batch change a board's logits
+    by rounding, about 1e-6. "bfloat16" changes logits by some hundredths and one move in thousands. On processors with matrix
+    units for it, wide models decide many boards faster (hidden 256: 1.8 times from 50 boards); narrow ones or few boards do
+    not gain.
 
     Args:
-        policy: a policy directory, or a policy in memory; a later change of its weights is seen after `refresh`.
-        task: the game that it is to play; the installed one that its card names by default.
-        precision: what the matrix products compute in.
+        policy: a policy directory, or a policy in memory; a later change of its weights takes effect after `refresh`.
+        task: the game that it is to play; by default the installed one that its card names.
+        precision: of the matrix products.
 
     Raises:
         UsageError: see `snake_gpt.load`.
@@ -106,13 +107,13 @@ class LocalPolicy:
         task: Task | None = None,
         precision: Precision = "float32",
     ) -> None:
-        """Load the policy and lay its weights out."""
+        """Load the policy and lay out its weights."""
         self.policy = policy if isinstance(policy, SnakeGPT) else load(policy, task=task)
         self.precision = precision
         self.refresh()
 
     def refresh(self) -> None:
-        """Take over the model's present weights."""
+        """Copy the model's current weights."""
         with torch.inference_mode():
             self._weights = weights_of(self.policy, torch.bfloat16 if self.precision == "bfloat16" else torch.float32)
 
@@ -137,7 +138,7 @@ class LocalPolicy:
 
 
 def packed(ids: NDArray[np.int32], mask: NDArray[np.bool_]) -> Iterator[tuple[slice, NDArray[np.int32], NDArray[np.int64]]]:
-    """Give padded prompts in parts of about `TOKENS`: which rows, their tokens (T,), and where each row's begin (rows + 1,)."""
+    """Yield padded prompts in parts of about `TOKENS`: the rows, their tokens (T,), and where each row begins (rows + 1,)."""
     ends = mask.sum(axis=1).cumsum()
     first, before = 0, 0
     while first < len(ids):
@@ -191,7 +192,7 @@ def _normal(x: Tensor, eps: float) -> Tensor:
 
 
 def weights_of(policy: SnakeGPT, dtype: torch.dtype) -> Weights:
-    """Copy a model's weights into the layout of `Weights`, those of the layers as this type."""
+    """Copy a model's weights into the layout of `Weights`, with the layers' weights in this type."""
     model = policy.model
     config, core = model.config, model.model
     layers = [_layer(block) for block in core.layers]
@@ -230,11 +231,11 @@ def _layer(block: torch.nn.Module) -> Layer:
 
 
 def _cast(layer: Layer, dtype: torch.dtype) -> Layer:
-    """Return a copy of a layer as this type, rows of the matrices side by side in memory, as small products want them."""
+    """Return a copy of a layer in this type, with each matrix's rows contiguous in memory, as small products need them."""
     parts = (layer.query, layer.pair, layer.out, layer.gate_up, layer.down)
     return Layer(*(torch.empty(part.shape, dtype=dtype).copy_(part) for part in parts))
 
 
 def _plain(weight: Tensor) -> Tensor:
-    """Return a weight as float32 in the processor's memory, without a gradient; perhaps not a copy."""
+    """Return a weight as float32 in main memory, without a gradient; not always a copy."""
     return weight.detach().float().cpu()

@@ -22,30 +22,30 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Observations
 
 PROMPTS: Final = 1024
-"""Prompts of one request; the server makes batches of its own of them."""
+"""Prompts per request; the server divides them into its own batches."""
 
 
 class ServedPolicy:
-    """A policy that a vLLM server answers for.
+    """A policy whose answers come from a vLLM server.
 
-    Its logits are log-probabilities over the whole vocabulary: those of the model less one number a board, so that softmax
-    and order are the same.
+    Its logits are log-probabilities over the whole vocabulary: the model's logits less one number per board, so softmax and
+    order are the same.
 
     Args:
-        url: where the server is, such as `http://127.0.0.1:8000`.
-        encoding: what the model reads.
-        model: the name that it is served by; by default the server's first.
+        url: the server's address, such as `http://127.0.0.1:8000`.
+        encoding: the encoding that the model reads.
+        model: the model's name on the server; by default the server's first.
         timeout_s: longest time to wait for an answer.
 
     Raises:
-        UsageError: a url that is none, or a model that the server does not have or that has another vocabulary.
+        UsageError: the url is not valid, or the server lacks the model, or the model has another vocabulary.
         SurroundingsError: no vLLM server answers there.
     """
 
     def __init__(self, url: str, encoding: Encoding, *, model: str | None = None, timeout_s: float = 60.0) -> None:
-        """Ask the server what it serves."""
+        """Ask the server which models it serves."""
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
-            raise UsageError(f"{url!r} is no address of a model server: expected one such as http://127.0.0.1:8000")
+            raise UsageError(f"{url!r} is not the address of a model server: expected one such as http://127.0.0.1:8000")
         self.url, self.encoding, self.timeout_s = url.rstrip("/").removesuffix("/v1"), encoding, timeout_s
         self._opener = build_opener(ProxyHandler({}))
         names = [str(entry["id"]) for entry in self._listed("/v1/models", "data")]
@@ -60,7 +60,7 @@ class ServedPolicy:
 
         Raises:
             SurroundingsError: the server is gone, or does not give the log-probabilities of all actions.
-            UsageError: it refuses the prompts, or the observations are of another board size.
+            UsageError: the server refuses the prompts, or the observations are of another board size.
         """
         ids, mask = self.encoding.encode_batch(observations)
         prompts = [row[seen].tolist() for row, seen in zip(ids, mask, strict=True)]
@@ -81,7 +81,7 @@ class ServedPolicy:
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise self._unfit("answers without the log-probabilities of all actions") from error
         if np.isnan(out).any():
-            raise self._unfit(f"gave {len(choices)} answers to {len(prompts)} prompts, or some that are no numbers")
+            raise self._unfit(f"gave {len(choices)} answers to {len(prompts)} prompts, or some that are not numbers")
         return out
 
     def _check_vocabulary(self) -> None:
@@ -122,7 +122,7 @@ class ServedPolicy:
             raise self._unfit(f"answered {path} with something else than JSON") from error
 
     def _unfit(self, what: str) -> SurroundingsError:
-        """Return the error of a server that is not what it should be."""
+        """Return the error for an unsuitable server."""
         return SurroundingsError(
             f"the server at {self.url} {what}: expected vLLM with `logprob_token_ids`, as `make vllm` installs it"
         )

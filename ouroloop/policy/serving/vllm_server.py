@@ -1,6 +1,6 @@
 """A vLLM server for a policy, as a child process in vLLM's own environment.
 
-vLLM needs other versions of our dependencies, so it never shares our environment. `make vllm` makes `.vllm` with its
+vLLM needs other versions of our dependencies, so it never shares our environment. `make vllm` creates `.vllm`, with vLLM's
 build for CPUs.
 """
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 VARIABLE: Final = "OUROLOOP_VLLM_PYTHON"
 PLACE: Final = Path(".vllm/bin/python")
 TAIL: Final = 20
-"""Lines of the log that an error shows."""
+"""Number of log lines that an error shows."""
 POLL_S: Final = 0.25
 GRACE_S: Final = 20.0
-"""How long the server may take to end before it is killed."""
+"""How long the server may take to exit before it is killed."""
 
 
 def vllm_python() -> Path:
@@ -43,7 +43,7 @@ def vllm_python() -> Path:
     named = os.environ.get(VARIABLE)
     path = Path(named) if named else PLACE
     if not path.is_file():
-        where = f"{VARIABLE} names {named}, where no interpreter is" if named else f"{PLACE} is missing, {VARIABLE} not set"
+        where = f"{VARIABLE} names {named}, but there is no interpreter" if named else f"{PLACE} is missing, {VARIABLE} not set"
         raise SurroundingsError(f"no vLLM environment ({where}): make one with `make vllm`, or name its python in {VARIABLE}")
     return path.absolute()
 
@@ -57,18 +57,18 @@ def vllm_server(
     threads: int = 1,
     deadline_s: float = 600.0,
 ) -> Iterator[str]:
-    """Serve a policy directory on a free loopback port until the block ends; gives the server's address.
+    """Serve a policy directory on a free loopback port until the block ends; yields the server's address.
 
     Args:
-        policy: the directory; a Snake-GPT is served with wider heads where vLLM has no kernel for its own.
+        policy: the directory; a Snake-GPT is served with wider heads if vLLM has no kernel for its own.
         python: interpreter of vLLM's environment; that of `vllm_python` by default.
-        precision: what the model computes in.
-        threads: cores that the server computes with.
+        precision: in which the model computes.
+        threads: number of cores for the server.
         deadline_s: how long it may take to start.
 
     Raises:
-        SurroundingsError: there is no environment, or the server ended or did not answer in time; the message ends with what
-            it said last.
+        SurroundingsError: there is no environment, or the server ended or did not answer in time; the message ends with the
+            last lines of its log.
     """
     interpreter = vllm_python() if python is None else python
     with tempfile.TemporaryDirectory(prefix="ouroloop-vllm-") as scratch:
@@ -105,7 +105,7 @@ def servable(policy: Path, room: Path) -> Path:
 
 
 def vllm_settings(threads: int) -> dict[str, str]:
-    """Return the environment of a process that runs vLLM: no network, no statistics sent, cores that others use left alone."""
+    """Return the environment of a process that runs vLLM: no network, no usage statistics, and no use of others' cores."""
     return {
         **os.environ,
         "OMP_NUM_THREADS": str(threads),
@@ -118,7 +118,7 @@ def vllm_settings(threads: int) -> dict[str, str]:
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process that leads its own group, and whatever it started."""
+    """End a process that leads its own group, and all processes that it started."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
@@ -131,7 +131,7 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
 def _arguments(folder: Path, name: str, port: int, precision: Precision) -> list[str]:
     """Return the server's arguments.
 
-    Compiling the model and capturing its graphs would take minutes at the start; a model this small gains nothing by it.
+    Compiling the model and capturing its graphs would take minutes at the start, and a model this small gains nothing by it.
     """
     return [
         *("-m", "vllm.entrypoints.openai.api_server"),
@@ -149,7 +149,7 @@ def _free_port() -> int:
 
 
 def _wait(server: subprocess.Popen[bytes], port: int, log: Path, deadline_s: float) -> None:
-    """Return when the server answers."""
+    """Wait until the server answers."""
     opener, begun = build_opener(ProxyHandler({})), time.monotonic()
     while server.poll() is None and time.monotonic() - begun < deadline_s:
         with suppress(OSError), opener.open(f"http://127.0.0.1:{port}/health", timeout=5):
@@ -158,4 +158,4 @@ def _wait(server: subprocess.Popen[bytes], port: int, log: Path, deadline_s: flo
     code = server.poll()
     what = f"did not answer within {deadline_s:g} s" if code is None else f"ended with exit code {code}"
     said = "\n".join(log.read_text(errors="replace").splitlines()[-TAIL:])
-    raise SurroundingsError(f"the vLLM server {what}; make its environment again (`make vllm`) if it is damaged:\n{said}")
+    raise SurroundingsError(f"the vLLM server {what}; rebuild its environment (`make vllm`) if it is damaged:\n{said}")

@@ -1,8 +1,8 @@
-"""The same Snake-GPT with wider attention heads, for servers that have no kernel for narrow ones.
+"""The same Snake-GPT with wider attention heads, for servers without a kernel for narrow ones.
 
-Rotary embedding turns the pair i of a head of width d by the angle position * theta^(-2 i / d) (Su et al. 2021, equation 15).
-In a head of width D = k d the pair k i turns by the same angle, so that each pair finds a place there and zeros fill the rest.
-The queries are scaled to make up for scores that are divided by sqrt(D) instead of sqrt(d).
+Rotary embedding turns pair i of a head of width d by the angle position * theta^(-2 i / d) (Su et al. 2021, equation 15). In
+a head of width D = k d, pair k i turns by the same angle, so each pair finds a place there, and zeros fill the rest. Scores
+are then divided by sqrt(D) instead of sqrt(d), for which the queries are scaled to compensate.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WIDTHS: Final = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256)
-"""Widths of a head that vLLM's attention on CPUs has kernels for (`CPUAttentionBackend.get_supported_head_sizes`)."""
+"""Head widths for which vLLM's attention on CPUs has kernels (`CPUAttentionBackend.get_supported_head_sizes`)."""
 
 
 def widened(policy: SnakeGPT) -> SnakeGPT:
-    """Return a policy of the same logits whose heads have one of `WIDTHS`; the policy itself if they do already.
+    """Return a policy with the same logits whose heads have one of `WIDTHS`; the policy itself if they already do.
 
     Raises:
-        UsageError: the heads fit into none of them.
+        UsageError: the heads fit none of them.
     """
     config = policy.model.config
     narrow = int(config.head_dim)
@@ -47,7 +47,7 @@ def widened(policy: SnakeGPT) -> SnakeGPT:
 
 
 def _wide(name: str, weight: Tensor, heads: int, wide: int) -> Tensor:
-    """Return a weight of the model with narrow heads as the one with wide heads has it."""
+    """Return a weight of the narrow-headed model in the form that the wide-headed one has."""
     kind = name.split(".")[-2]
     if kind in ("q_proj", "k_proj"):
         rows = weight.view(heads, 2, -1, weight.shape[1])

@@ -1,1 +1,1 @@
-"""Supervised fine-tuning: lessons of a teacher, and the training on them."""
+"""Supervised fine-tuning: a teacher's lessons, and training on them."""

@@ -1,4 +1,4 @@
-"""The knobs of supervised fine-tuning."""
+"""The settings of supervised fine-tuning."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from ouroloop.policy.settings import LoraSettings, Quantisation, Shape
 
 
 class SftConfig(BaseModel):
-    """Knobs of `fit_sft`; the defaults suit a 6x6 board.
+    """Settings of `fit_sft`; the defaults suit a 6x6 board.
 
-    `encoding` names one of the game's; empty, it is the first. `noise` is the share of other sensible moves among those
-    that the teacher plays, `smoothing` the share of the target that they get; `equals` spreads the rest over all moves that
-    the teacher holds to be equally good; `symmetry` turns and mirrors each position at random. After each of `dagger` equal
-    parts of the steps but the last, `dagger_positions` of the student's own games join the lessons, in which the teacher
-    makes `mixing` of the first round's moves, half as many in the next, and so on. `curve` is the number of points of the
-    learning curve, `checkpoint` the steps between checkpoints; 0 for none. A batch goes through the model in `pieces`,
-    twice as many where memory runs out.
+    `encoding` names one of the game's; empty, it is the first. `noise` is the share of the teacher's played moves that are
+    replaced by other sensible moves; `smoothing` is the share of the target that such moves get; `equals` spreads the rest
+    over all moves that the teacher holds to be equally good; `symmetry` turns and mirrors each position at random. The steps
+    have `dagger` equal parts; after each but the last, `dagger_positions` of the student's own games join the lessons. In
+    them, the teacher makes a share `mixing` of the first round's moves, half as many in the next, and so on. `curve` is the
+    number of points of the learning curve, `checkpoint` the number of steps between checkpoints; 0 for none. A batch goes
+    through the model in `pieces`, doubled if memory runs out.
 
-    A new policy is a Snake-GPT of `shape`, or, where `base` names one, any causal model of Hugging Face: with the adapter
-    `lora` or, without, all weights of it trained; quantised; and with the game's `hint` in the prompt. On
-    `device` "cuda" the model computes in bfloat16 and its weights stay in float32.
+    A new policy is a Snake-GPT of `shape`, or, if `base` names one, any causal model from Hugging Face: with the adapter
+    `lora`, or without it and with all weights trained; quantised; and with the game's `hint` in the prompt. With `device`
+    "cuda" the model computes in bfloat16, and its weights stay in float32.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""What supervised fine-tuning learns from: positions, and how good a teacher holds each move to be in them."""
+"""The data of supervised fine-tuning: positions, and how good a teacher holds each move to be in them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ouroloop.protocols.ports import Engine, Task
 
 SENSIBLE = 0.5
-"""Moves of a smaller regret may stand in for the teacher's; above it the game is lost or as good as lost."""
+"""Moves with a lower regret may replace the teacher's; with a higher one, the game is lost or as good as lost."""
 WAVE = 256
-"""Games that are played together."""
+"""Games that are played in parallel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Lessons:
     Args:
         positions: N observations.
         targets: (N, A) float32, the wanted probability of each action; rows add up to 1.
-        lengths: (N,) int32, how far each game was: shares are balanced over it.
+        lengths: (N,) int32, how far each game had come; lessons are balanced over it.
     """
 
     positions: Observations
@@ -72,7 +72,7 @@ class Lessons:
 
 
 def load_lessons(path: Path) -> Lessons:
-    """Return the lessons of a file."""
+    """Return the lessons in a file."""
     with np.load(path, allow_pickle=False) as file:
         parts: dict[str, dict[str, NDArray[np.generic]]] = {"column": {}, "length": {}, "constant": {}}
         for key in file.files:
@@ -93,18 +93,18 @@ def join(parts: list[Lessons]) -> Lessons:
 
 
 def teach(task: Task, teaching: Teaching, count: int, seed: int, *, noise: float) -> Lessons:
-    """Return positions of the teacher's own games, balanced over how far they are.
+    """Return positions of the teacher's own games, balanced over how far they have come.
 
     Args:
         task: the game.
-        teaching: whose moves, and how they become targets.
+        teaching: the teacher, and how its moves become targets.
         count: positions wanted.
         seed: of the games and of the noise.
-        noise: share of the *played* moves that are any sensible move instead of the teacher's, so that positions vary;
+        noise: share of the *played* moves that are a random sensible move instead of the teacher's, so that positions vary;
             the targets stay the teacher's.
 
     Raises:
-        UsageError: no such teacher.
+        UsageError: there is no such teacher.
     """
 
     def play(engine: Engine, generator: np.random.Generator) -> NDArray[np.int8]:
@@ -124,16 +124,16 @@ def lessons_of(
     first: int,
     choice: float = 1.0,
 ) -> Lessons:
-    """Return positions that a player comes to, with the teacher's opinion of them, balanced over how far they are.
+    """Return positions that a player reaches, with the teacher's opinion of them, balanced over how far they have come.
 
     Args:
         task: the game.
         teaching: the teacher.
-        play: the player: running games and a generator to moves (B,).
+        play: the player: maps running games and a generator to moves (B,).
         count: positions wanted.
         seed: of the games and of the player.
         first: number of the first game in the `train` stream.
-        choice: positions played for each one kept, at least.
+        choice: least number of positions played for each one kept.
     """
     generator = np.random.default_rng([seed, first, 0x5F7])
     kept: list[Lessons] = []
@@ -155,7 +155,7 @@ def lessons_of(
 
 
 def _lengths(task: Task, running: Engine, positions: Observations) -> NDArray[np.int32]:
-    """Return how far each game is, (B,) int32: the length of its first list, or its progress in percent where it has none."""
+    """Return how far each game has come, (B,) int32: the length of its first list, or, without one, its progress in percent."""
     found = next(iter(positions.lengths.values()), 100 * task.progress(running))
     return np.asarray(found, dtype=np.int32)
 
@@ -177,26 +177,26 @@ def targets_of(task: Task, teaching: Teaching, engine: Engine) -> NDArray[np.flo
 
 
 def balanced(lessons: Lessons, count: int, generator: np.random.Generator) -> Lessons:
-    """Return at most `count` lessons in random order: rare lengths whole, common ones cut to an equal share."""
+    """Return at most `count` lessons in random order: all of rare lengths, and an equal share of each common one."""
     if len(lessons) <= count:
         return lessons
     return lessons.take(balanced_rows(lessons.lengths, count, generator))
 
 
 def balanced_rows(lengths: NDArray[np.int32], count: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Return `count` distinct indices, in random order: rare lengths whole, common ones cut to an equal share.
+    """Return `count` distinct indices in random order: all of rare lengths, and an equal share of each common one.
 
     Args:
         lengths: (N,) int32, N >= count.
         count: indices wanted.
-        generator: the choice among equals.
+        generator: chooses among equals.
     """
     order = generator.permutation(len(lengths))
     by_length = order[np.argsort(lengths[order], kind="stable")]
     sorted_lengths = lengths[by_length]
     first = np.searchsorted(sorted_lengths, sorted_lengths, side="left")
     rank = np.arange(len(lengths)) - first
-    # The k-th position of every length comes before the (k+1)-th of any: the shares are as equal as the supply allows.
+    # The k-th position of every length comes before the (k+1)-th of any, so the shares are as equal as the supply allows.
     chosen = by_length[np.argsort(rank, kind="stable")[:count]]
     return np.asarray(generator.permutation(chosen), dtype=np.int64)
 
@@ -204,7 +204,7 @@ def balanced_rows(lengths: NDArray[np.int32], count: int, generator: np.random.G
 def _astray(
     task: Task, engine: Engine, moves: NDArray[np.int8], generator: np.random.Generator, noise: float
 ) -> NDArray[np.int8]:
-    """Return the moves, each replaced at a rate by another sensible one, where there is one: (B,) int8."""
+    """Return the moves, each replaced at a rate by another sensible one, if there is one: (B,) int8."""
     rows = np.flatnonzero(generator.random(len(moves)) < noise)
     if not len(rows):
         return moves

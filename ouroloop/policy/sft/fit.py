@@ -1,6 +1,6 @@
 """Supervised fine-tuning of a policy on a teacher's moves, with DAgger rounds, on TRL's `SFTTrainer`.
 
-In a DAgger round (Ross et al. 2011, algorithm 3.1) the student plays, the teacher says what it would have done in the student's
+In a DAgger round (Ross et al. 2011, algorithm 3.1) the student plays, the teacher tells its own move in each of the student's
 positions, and these join the lessons.
 
 A training takes a fixed number of steps, never a time limit, so the same seed gives the same weights. Seed and step
@@ -42,17 +42,17 @@ def fit_sft(
 
     Args:
         task: the game.
-        config: the knobs.
-        seed: decides data, first weights and order.
-        out: the policy directory to make; it appears whole or not at all. With checkpoints, a folder beside it keeps them
-            until then, and a second call with the same arguments goes on from the last.
-        progress: told after each step.
+        config: the settings.
+        seed: decides data, initial weights and order.
+        out: the policy directory to make; it appears complete or not at all. With checkpoints, a folder beside it keeps them
+            until then, and a second call with the same arguments resumes from the last.
+        progress: called after each step.
         start: a policy to train further, instead of a new one.
 
     Raises:
-        UsageError: no such teacher, encoding, base or start, or a board that the encoding does not cover.
-        SurroundingsError: no GPU where one is asked for, no memory, or a base that is not on this machine.
-        TrainingError: the loss is not finite, and no good checkpoint was made before. Where one was, its weights are
+        UsageError: there is no such teacher, encoding, base or start, or the encoding does not cover the board.
+        SurroundingsError: a GPU is requested but missing, memory runs out, or the base is not on this machine.
+        TrainingError: the loss is not finite, and there is no earlier good checkpoint. If there is one, its weights are
             written, and the report says so.
     """
     begun = time.perf_counter()
@@ -86,10 +86,10 @@ def fit_sft(
 
 
 def _trained(trainer: LessonTrainer, place: Workplace, record: Record) -> str | None:
-    """Train, or go on; return why the training stopped where its loss was not finite and a good checkpoint is left.
+    """Train, or resume; if the loss is not finite and a good checkpoint is left, return why the training stopped.
 
     Raises:
-        TrainingError: the loss is not finite, and no good checkpoint was made before.
+        TrainingError: the loss is not finite, and there is no earlier good checkpoint.
     """
     try:
         trainer.train(resume_from_checkpoint=place.last())

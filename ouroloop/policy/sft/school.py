@@ -1,4 +1,4 @@
-"""The lessons of a training: the teacher's own games at first, the student's join round by round."""
+"""The lessons of a training: first the teacher's own games; the student's join round by round."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from ouroloop.protocols.ports import Engine, Symmetry, Task
 
 FIRST_DAGGER_GAME = 1 << 28
-"""Games of DAgger rounds begin here in the `train` stream, beyond the teacher's own; each round has as many to itself."""
+"""Games of DAgger rounds begin here in the `train` stream, beyond the teacher's; each round has as many games to itself."""
 CURVE_GAMES = 32
-"""Games of a point of the learning curve, from the `search` stream."""
+"""Games per point of the learning curve, from the `search` stream."""
 
 
 class School(TrainerCallback):  # type: ignore[misc]  # transformers' classes are untyped
-    """What a training learns from, as it grows.
+    """The growing lessons of a training.
 
     Raises:
-        UsageError: a teacher whom the task does not have, or `symmetry` with one who does not play a position and its mirror
+        UsageError: the task has no such teacher, or `symmetry` is set and the teacher does not play a position and its mirror
             image alike.
     """
 
@@ -50,7 +50,7 @@ class School(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
         self.lessons = self.rounds[0]
 
     def draw(self, slots: NDArray[np.int64]) -> Lessons:
-        """Return the lessons that these rows of the training's data stand for."""
+        """Return the lessons for these rows of the training's data."""
         drawn = splitmixes(derived_seed(self.seed, "lesson"), slots)
         lessons = self.lessons.take((drawn % np.uint64(len(self.lessons))).astype(np.int64))
         if not self.config.symmetry:
@@ -60,7 +60,7 @@ class School(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
         return mirrored(lessons, symmetry, turns.astype(np.int64))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Hold a DAgger round, or take a point of the learning curve, where the step ends a part."""
+        """Hold a DAgger round, or record a point of the learning curve, if the step ends a part."""
         config, step = self.config, state.global_step
         if config.curve and step * config.curve // config.steps > (step - 1) * config.curve // config.steps:
             self.record.curve.append((step, self._score()))
@@ -68,7 +68,7 @@ class School(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
             self._dagger()
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Keep the student's positions with the weights: they cannot be made again from later ones."""
+        """Save the student's positions with the weights, since later weights cannot reproduce them."""
         if not is_main():
             return
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
@@ -76,7 +76,7 @@ class School(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
             lessons.save(folder / f"lessons-{number}.npz")
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Take up the lessons of the checkpoint that the training goes on from."""
+        """Load the lessons of the checkpoint from which the training resumes."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         while (path := folder / f"lessons-{len(self.rounds)}.npz").is_file():
             self.rounds.append(load_lessons(path))
@@ -100,12 +100,12 @@ class School(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
         self.lessons = join(self.rounds)
 
     def _score(self) -> float:
-        """Return the student's mean score on games that it does not learn from."""
+        """Return the student's mean score on games from which it does not learn."""
         seeds = np.array(game_seeds(self.seed, "search", 0, CURVE_GAMES), dtype=np.uint64)
         return self._asked(lambda: float(play(self.task, self.student, seeds).score.mean()))
 
     def _asked(self, work: Callable[[], Found]) -> Found:
-        """Let the main process do something with the student as it is now, and return on all processes what it found."""
+        """Let the main process do something with the current student, and return its result on all processes."""
         refill(self.mirror, self.policy)
 
         def work_of_now() -> Found:

@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from ouroloop.policy.sft.data import Lessons
 
 PARTS = 4
-"""Parts of a batch that go through the model one after the other on a CPU; a GPU takes a batch at once."""
+"""Parts of a batch that go through the model one after the other on a CPU; a GPU takes the whole batch."""
 
 
 class Lecture(Protocol):
-    """Where lessons come from."""
+    """A source of lessons."""
 
     def draw(self, slots: NDArray[np.int64]) -> Lessons:
-        """Return the lessons that these slots stand for: (B,) int64 to B lessons."""
+        """Return the lessons for these slots: (B,) int64 to B lessons."""
         ...
 
 
 class LessonTrainer(SlotTrainer):
-    """A slot stands for a position that is drawn from the school."""
+    """Trains on slots, each of which stands for a position from the school."""
 
     school: Lecture
 
     def slot_loss(self, model: torch.nn.Module, slots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the mean loss, and the logits after the prompts; see the module."""
+        """Return the mean loss and the logits after the prompts; see the module."""
         lessons = self.school.draw(slots.cpu().numpy())
         wanted = torch.from_numpy(lessons.targets).to(slots.device)
         ids, mask = self.policy.encode(lessons.positions)
@@ -50,7 +50,7 @@ class LessonTrainer(SlotTrainer):
         return loss, logits
 
     def _note(self, logits: torch.Tensor, wanted: torch.Tensor) -> None:
-        """Take down accuracy and entropy of a batch, over all processes."""
+        """Record accuracy and entropy of a batch, over all processes."""
         logp = functional.log_softmax(logits, dim=-1)
         best = wanted.gather(1, logits[:, list(self.policy.actions)].argmax(dim=1, keepdim=True))[:, 0]
         accuracy = (best >= wanted.amax(dim=1)).float().mean()
@@ -63,15 +63,15 @@ class LessonTrainer(SlotTrainer):
 def lesson_loss(
     model: torch.nn.Module, policy: LanguagePolicy, ids: NDArray[np.int32], mask: NDArray[np.bool_], wanted: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the mean loss of B lessons, and the logits after their prompts: (B, V).
+    """Return the mean loss of B lessons and the logits after their prompts: (B, V).
 
-    On a CPU the rows go through the model in `PARTS` of like length, which spares a third of the work that padding would make.
+    On a CPU the rows go through the model in `PARTS` of similar length, which saves a third of the work on padding.
 
     Args:
         model: the policy's model, as the trainer wraps it.
-        policy: says which tokens are the actions and the end.
+        policy: supplies the tokens of the actions and the end.
         ids: (B, L), padded on the left.
-        mask: (B, L), true where a token stands.
+        mask: (B, L), true for tokens, false for padding.
         wanted: (B, A), the wanted probabilities of the actions.
     """
     actions, device = torch.tensor(policy.actions, device=wanted.device), wanted.device
@@ -84,7 +84,7 @@ def lesson_loss(
         prompt, seen = (torch.from_numpy(part[rows, -width:]).long().to(device) for part in (ids, mask))
         seen = functional.pad(seen, (0, 1), value=1)
         inputs = {"input_ids": torch.cat([prompt, answer[rows]], dim=1), "attention_mask": seen}
-        if placed:  # models with absolute positions would take padding for part of the text
+        if placed:  # models with absolute positions would count padding as text
             inputs["position_ids"] = (seen.cumsum(dim=1) - 1).clamp(min=0)
         outputs.append(model(**inputs, logits_to_keep=2, use_cache=False).logits.float())
     logits = torch.cat(outputs)[torch.from_numpy(np.argsort(order)).to(device)]

@@ -19,7 +19,7 @@ class AttachedLink(Contained):
 
     Args:
         stream: the hijacked connection, opened before the container started.
-        container: the one that it belongs to.
+        container: the container that it belongs to.
     """
 
     def __init__(self, stream: Any, container: Container) -> None:
@@ -46,7 +46,7 @@ class AttachedLink(Contained):
         return data
 
     def pending(self) -> bool:
-        """Whether bytes, or the end, wait to be read."""
+        """Whether bytes, or the end of the stream, can be read."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         return bool(self._payload) or bool(self._raw) or bool(poll.poll(0))
@@ -56,7 +56,7 @@ class AttachedLink(Contained):
         self._stream.close()
 
     def _fill(self, deadline: float) -> None:
-        """Read once and take apart what is complete: 8 bytes of header (stream, size), then the bytes."""
+        """Read once and split off what is complete: an 8-byte header (stream, size), then the bytes."""
         left = deadline - monotonic()
         if left <= 0:
             raise LinkTimeout
@@ -72,7 +72,7 @@ class AttachedLink(Contained):
         self._raw += part
         while len(self._raw) >= 8:
             kind, size = struct.unpack(">BxxxI", self._raw[:8])
-            # A large write arrives in pieces; the part at hand is passed on so that memory never holds more than a chunk.
+            # A large write arrives in pieces; each is passed on at once, so memory never holds more than a chunk.
             have = self._raw[8 : 8 + size]
             if kind == STDOUT:
                 self._payload += have

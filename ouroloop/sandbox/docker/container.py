@@ -1,4 +1,4 @@
-"""The end of containers: who owns one, whether it runs, how it is removed, and what a dead owner left behind."""
+"""The end of containers: who owns one, whether it is running, how it is removed, and what a dead owner left behind."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ RUN_LABEL = "ouroloop.sandbox.run"
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container of ours.
+    """One of our containers.
 
     Args:
         client: of the daemon.
-        id: the daemon's.
-        remover: removes it in the background: the next candidate never waits for it.
+        id: the daemon's id of it.
+        remover: removes it in the background, so that the next candidate never waits for it.
     """
 
     client: Any
@@ -38,7 +38,7 @@ class Container:
             return False
 
     def status(self) -> int:
-        """Return its exit status; -1 where it has not ended or is gone."""
+        """Return its exit status; -1 if it has not ended or is gone."""
         from docker.errors import APIError
         from requests.exceptions import RequestException
 
@@ -58,7 +58,7 @@ def owner() -> str:
 
 
 def _started(pid: int) -> str:
-    """Return the kernel's start time of a process, so that a reused process id is not mistaken for it; empty if none."""
+    """Return the kernel's start time of a process, which distinguishes it from a later one with the same id; empty if none."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:

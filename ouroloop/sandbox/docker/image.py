@@ -1,8 +1,8 @@
 """The worker's Docker image, made without a registry: the running interpreter, the modules it loads, worker and toolkit.
 
-Only files that a started worker has open are shipped (about 15 MB): no shell, no tool, no package. If a registry is at
-hand, an image such as `python:slim`, named by digest, may stand in for the interpreter. The worker's image bears the
-hash of its sources, so it is made once.
+Only files that a started worker has open are shipped (about 15 MB): no shell, no tool, no package. If a registry is available,
+an image such as `python:slim`, named by digest, may replace the interpreter. The worker's image is named by the hash of its
+sources, so it is made once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ouroloop.sandbox.guest import shipped
 
 REPOSITORY = "ouroloop-sandbox"
 FORMAT = 2
-"""Raised when the image's layout changes."""
+"""Increased when the image's layout changes."""
 PYTHON_OF_BASE = "python3"
 BY_DIGEST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]*@sha256:[0-9a-f]{64}")
 START = """\
@@ -31,12 +31,12 @@ worker.serve(lambda: lockdown.confine(address_mb={}), {})
 
 
 def command(memory_mb: int, pipes: tuple[str, ...], python: str = PYTHON) -> list[str]:
-    """Return the container's command: shut in, then serve frames on these named pipes, or without them on stdio."""
+    """Return the container's command: confine itself, then serve frames on these named pipes, or on stdio if there are none."""
     return [python, "-I", "-S", "-B", "-c", START.format(memory_mb, pipes)]
 
 
 def ensure_image(client: Any, toolkit_source: str, base: str = "") -> str:
-    """Return the name of the worker's image, making it first where the daemon has none.
+    """Return the name of the worker's image; if the daemon does not have it, make it first.
 
     Args:
         client: of the daemon.
@@ -45,7 +45,7 @@ def ensure_image(client: Any, toolkit_source: str, base: str = "") -> str:
 
     Raises:
         UsageError: the base is not named by digest.
-        SurroundingsError: the interpreter cannot be packed, the base cannot be had, or the daemon refuses the image.
+        SurroundingsError: the interpreter cannot be packed, the base is not available, or the daemon refuses the image.
     """
     from docker.errors import DockerException, ImageNotFound
 
@@ -68,7 +68,7 @@ def ensure_image(client: Any, toolkit_source: str, base: str = "") -> str:
 
 
 def _build_on(client: Any, base: str, files: dict[str, bytes | Path], key: str) -> None:
-    """Add the worker's files to a base image, pulled if need be."""
+    """Add the worker's files to a base image, pulling it if necessary."""
     from docker.errors import ImageNotFound
 
     try:

@@ -1,7 +1,7 @@
-"""The channel to a worker in a container: two named pipes, or, where the daemon runs elsewhere, its attached stream.
+"""The channel to a worker in a container: two named pipes, or, if the daemon runs elsewhere, its attached stream.
 
-A batch through the pipes costs as much as to any child process. Through the daemon and its shim it costs half a
-millisecond more.
+A batch through the pipes costs as much as with any child process; through the daemon and its shim it costs half a millisecond
+more.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from ouroloop.sandbox.link import Fate, LinkClosed, LinkTimeout
 from ouroloop.sandbox.pipes import PipeLink, readable
 
 REQUESTS, REPLIES = "/channel/requests", "/channel/replies"
-"""Where a container finds its named pipes."""
+"""The folder of the named pipes in a container."""
 OUT_OF_TIME_STATUSES = (128 + 27, 128 + 24)
-"""What init reports of a worker that SIGPROF or SIGXCPU ended."""
+"""Exit statuses that init reports for a worker killed by SIGPROF or SIGXCPU."""
 
 
 class Container(Protocol):
-    """What a channel needs to know of its container."""
+    """The part of its container that a channel uses."""
 
     def running(self) -> bool:
         """Whether it runs."""
         ...
 
     def status(self) -> int:
-        """Return its exit status; -1 where it has not ended or is gone."""
+        """Return its exit status; -1 if it has not ended or is gone."""
         ...
 
     def remove(self) -> None:
@@ -48,18 +48,18 @@ def named_pipes() -> tempfile.TemporaryDirectory[str]:
 
 
 def mounts(folder: tempfile.TemporaryDirectory[str]) -> dict[str, str]:
-    """Return path on the host -> path in the container of both pipes, requests first."""
+    """Return, for both pipes, the path on the host -> the path in the container; requests come first."""
     return {str(Path(folder.name, Path(inside).name)): inside for inside in (REQUESTS, REPLIES)}
 
 
 class Contained:
-    """The half of a channel that is about its container."""
+    """The half of a channel that deals with its container."""
 
     _container: Container
     _closed = False
 
     def _release(self) -> None:
-        """Free what the channel itself holds."""
+        """Free the channel's own resources."""
         raise NotImplementedError
 
     def fate(self) -> Fate:
@@ -79,23 +79,23 @@ class Contained:
 
 
 class FifoLink(Contained, PipeLink):
-    """Named pipes mounted into one container; once it is up they have no name on the host any more.
+    """Named pipes mounted into one container; once it is up, they no longer have a name on the host.
 
     Args:
         folder: as `named_pipes` returns it, owned from now on.
-        container: has them, and does not run yet.
+        container: has them mounted, and is not running yet.
     """
 
     def __init__(self, folder: tempfile.TemporaryDirectory[str], container: Container) -> None:
         self._folder, self._container = folder, container
         self._up = False
         requests, replies = mounts(folder)
-        # Open at both ends, so that the worker need not wait; once it has greeted, its own end alone is left.
+        # Opened at both ends, so that the worker need not wait; after its greeting, only the worker's own end is left.
         super().__init__(os.open(requests, os.O_RDWR | os.O_NONBLOCK), os.open(replies, os.O_RDONLY | os.O_NONBLOCK))
 
     def receive(self, size: int, deadline: float) -> bytes:
         """Return exactly `size` bytes. Raises LinkClosed, LinkTimeout."""
-        while not self._up and not readable(self._replies, 0.5):  # a pipe that nobody opened tells of no end
+        while not self._up and not readable(self._replies, 0.5):  # a pipe that nobody has opened never reports its end
             if monotonic() > deadline:
                 raise LinkTimeout
             if not self._container.running():
@@ -110,7 +110,7 @@ class FifoLink(Contained, PipeLink):
         return data
 
     def _release(self) -> None:
-        """Close both pipes, and take their names away if they still have them."""
+        """Close both pipes, and remove their names if they still have them."""
         os.close(self._requests)
         os.close(self._replies)
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What goes into the worker's image: the interpreter, the modules that the worker loads, and their libraries, as a tar."""
+"""The contents of the worker's image: the interpreter, the modules that the worker loads, and their libraries, as a tar."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _loaded(interpreter: Path) -> list[Path]:
 
 
 def _libraries(binaries: list[Path]) -> list[Path]:
-    """Return the shared libraries, and the loader, that binaries need, as `ldd` tells."""
+    """Return the shared libraries and the loader that binaries need, according to `ldd`."""
     done = subprocess.run(["ldd", *map(str, binaries)], capture_output=True, text=True, check=False)
     found = re.findall(r"(?:=> |^\s+)(/\S+) \(0x", done.stdout, re.MULTILINE)
     if not found:

@@ -1,8 +1,8 @@
 """The Docker sandbox: one hardened container for each controller, from an image of the running interpreter.
 
-The container has no network, no capability, no writable root, no environment of ours and a short list of system calls
-(`seccomp.json`); inside it the worker shuts itself in as well (`lockdown`). Containers are started ahead of need, labelled
-with their owner, and removed when their session ends; those of a dead owner are removed at the next start.
+The container has no network, no capabilities, no writable root, none of our environment, and only a short list of system
+calls (`seccomp.json`); inside it, the worker confines itself as well (`lockdown`). Containers are started ahead of need,
+labelled with their owner, and removed when their session ends; those of a dead owner are removed at the next start.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ Channel: TypeAlias = FifoLink | AttachedLink
 
 NOBODY = "65534:65534"
 NO_FMA = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-FMA4,-AVX2"}
-"""The one variable: on x86-64 it keeps the C library from fused multiply-adds, so that `exp`, `log` and powers come out as in
-WebAssembly, to the last bit."""
+"""The one variable: on x86-64 it keeps the C library from fused multiply-adds, so that `exp`, `log` and powers give the same
+bits as in WebAssembly."""
 INTERPRETER_MB = 64
-"""Address space of an interpreter that holds nothing yet."""
+"""Address space of an empty interpreter."""
 
 
 def connect() -> Any:
     """Return a client of the local daemon.
 
     Raises:
-        SurroundingsError: none answers.
+        SurroundingsError: no daemon answers.
     """
     import docker
     from docker.errors import DockerException
@@ -63,7 +63,7 @@ class DockerSandbox:
         limits: what a worker may use.
         warm: containers kept ready.
         run: name of the run, put on every container.
-        base: an image by digest that has a Python, instead of the running interpreter's.
+        base: an image, by digest, that has a Python, used instead of the running interpreter.
 
     Raises:
         SurroundingsError: no daemon answers, or it refuses the image.
@@ -97,7 +97,7 @@ class DockerSandbox:
 
         Raises:
             CandidateFault: the controller could not be loaded.
-            SurroundingsError: the daemon refuses or is gone.
+            SurroundingsError: the daemon refuses, or is gone.
         """
         if self._closed:
             raise SurroundingsError("the Docker sandbox is closed")
@@ -105,7 +105,7 @@ class DockerSandbox:
         try:
             session = WorkerSession(link, source, self._actions, self._limits, on_close=self._sessions.discard)
         finally:
-            self._pool.refill()  # not before: starting the next container would slow this one's first answer
+            self._pool.refill()  # not earlier: starting the next container would slow down this one's first answer
         self._sessions.add(session)
         return session
 
@@ -125,7 +125,7 @@ class DockerSandbox:
         self._pool.await_warm()
 
     def _start(self) -> Channel:
-        """Start a container and wait until its worker is shut in: by named pipes, or attached where those do not reach."""
+        """Start a container and wait until its worker is confined; use named pipes, or attach if they do not reach it."""
         if self._pipes:
             try:
                 return self._start_piped()
@@ -158,7 +158,7 @@ class DockerSandbox:
 
     @contextlib.contextmanager
     def _refused(self, undo: Callable[[], object]) -> Iterator[None]:
-        """Turn what the daemon refuses into the surroundings' error, and leave nothing behind."""
+        """Turn the daemon's refusals into a SurroundingsError, and leave nothing behind."""
         from docker.errors import DockerException
 
         try:
@@ -168,7 +168,7 @@ class DockerSandbox:
             raise SurroundingsError(f"the Docker daemon could not start a sandbox: {str(error)[:300]}") from error
 
     def _settings(self, pipes: dict[str, str]) -> dict[str, Any]:
-        """Return the container's configuration: everything off that can be, two pipes mounted or stdin open."""
+        """Return the container's configuration: everything possible is off; two pipes are mounted, or stdin is open."""
         from docker.types import Mount
 
         memory_mb = self._limits.memory_mb

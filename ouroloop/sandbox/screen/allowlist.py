@@ -1,8 +1,8 @@
 """The AST layer: everything that is not on a list is refused.
 
-The lists are in `vocabulary`, the rules of the module level in `toplevel`. Two rules carry most of the weight: an
-attribute is read only by a name on the list (none begins with an underscore), and a module holds only imports,
-immutable constants and functions. So nothing runs at import, and nothing can be remembered between calls.
+The lists are in `vocabulary`, the rules of the module level in `toplevel`. Two rules carry most of the weight. An attribute is
+read only by a name on the list (none begins with an underscore), and a module holds only imports, immutable constants and
+functions. Nothing therefore runs at import, and nothing can be remembered between calls.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def parse(source: str) -> ast.Module:
     """Return the syntax tree.
 
     Raises:
-        CandidateFault: layer "ast": not Python of version 3.11, or nested too deeply.
+        CandidateFault: layer "ast": the source is not Python 3.11, or is nested too deeply.
     """
     try:
-        with warnings.catch_warnings():  # what the parser warns of would reach the host's own output
+        with warnings.catch_warnings():  # the parser's warnings would reach the host's own output
             warnings.simplefilter("ignore")
             tree = ast.parse(source, "controller.py", feature_version=(3, 11))
     except SyntaxError as error:
@@ -55,7 +55,7 @@ def parse(source: str) -> ast.Module:
 
 
 def _check_compiles(tree: ast.Module) -> None:
-    """Refuse what parses and does not compile, such as `return` outside a function."""
+    """Refuse sources that parse but do not compile, such as `return` outside a function."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -70,7 +70,7 @@ def check_tree(tree: ast.Module) -> None:
     """Refuse any construct, name or attribute that is not on the lists.
 
     Raises:
-        CandidateFault: layer "ast", naming line, finding and what is allowed.
+        CandidateFault: layer "ast", naming the line, the finding and what is allowed.
     """
     nodes = list(ast.walk(tree))
     for node in nodes:
@@ -92,7 +92,7 @@ def check_tree(tree: ast.Module) -> None:
 
 
 def _check_bindings(bound: Iterable[tuple[str, ast.AST]], modules: dict[str, frozenset[str] | None]) -> None:
-    """Refuse names with a double underscore, and hiding an imported module."""
+    """Refuse names with a double underscore, and names that hide an imported module."""
     for name, node in bound:
         if "__" in name:
             raise fault_at(node, f"the name {name!r} may not be bound")
@@ -113,7 +113,7 @@ def _check_act(tree: ast.Module, bound: list[str]) -> None:
 
 
 def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
-    """Yield the nodes of a function's body, those of functions inside it left out."""
+    """Yield the nodes of a function's body, except those of functions inside it."""
     todo: list[ast.AST] = list(function.body)
     while todo:
         node = todo.pop()
@@ -123,7 +123,7 @@ def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
 
 
 def _check_views(nodes: list[ast.AST]) -> None:
-    """Allow `keys` and `items` as calls without arguments alone: that is what the worker can make ordered."""
+    """Allow `keys` and `items` only as calls without arguments, because the worker can put only those in order."""
     called = {id(node.func) for node in nodes if isinstance(node, ast.Call) and not node.args and not node.keywords}
     for node in nodes:
         if isinstance(node, ast.Attribute) and node.attr in ("keys", "items") and id(node) not in called:

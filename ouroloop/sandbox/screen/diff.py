@@ -1,8 +1,8 @@
 """Unified diffs against the one editable file: `unidiff` reads the grammar, and we apply the hunks exactly.
 
-No fuzz and no guessing: every context and removed line must stand where its hunk says, byte for byte, and every line of
-the diff must be accounted for. What the grammar library forgives (text between hunks, other headers, misplaced
-end-of-file markers) is refused here. Only wrong line counts are corrected first (`hunks`).
+No fuzz and no guessing: every context and removed line must match at its hunk's place, byte for byte, and every line of the
+diff must be accounted for. Anything that the grammar library forgives (text between hunks, other headers, misplaced end-of-file
+markers) is refused here. Only wrong line counts are corrected first (`hunks`).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _PAIRS = ((f"--- a/{EDITABLE}\n", f"+++ b/{EDITABLE}\n"), (f"--- {EDITABLE}\n", 
 
 
 def lines_of(text: str) -> list[str]:
-    r"""Split at ``\n`` alone, ends kept. `str.splitlines` would also split at U+2028, form feed and others."""
+    r"""Split only at ``\n``, and keep the line ends. `str.splitlines` would also split at U+2028, form feed and others."""
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def make_diff(old: str, new: str) -> str:
-    """Return the unified diff from `old` to `new` with git's file headers; empty where they are equal."""
+    """Return the unified diff from `old` to `new` with git's file headers; empty if they are equal."""
 
     def marked() -> Iterator[str]:
         for line in difflib.unified_diff(lines_of(old), lines_of(new), f"a/{EDITABLE}", f"b/{EDITABLE}"):
@@ -67,11 +67,11 @@ def apply_diff(diff: str, base: str) -> str:
     """Return `base` after the diff.
 
     Args:
-        diff: a unified diff of one file; its paths are `check_paths`'s business.
-        base: the text that it was made against.
+        diff: a unified diff of one file; `check_paths` checks its paths.
+        base: the text that it changes.
 
     Raises:
-        CandidateFault: layer "text": not a diff, counts wrong, hunks that overlap or do not match exactly.
+        CandidateFault: layer "text": it is not a diff, counts are wrong, or hunks overlap or do not match exactly.
     """
     old, new, at = lines_of(base), [], 0
     for hunk in _hunks(recount(_trimmed(diff), len(old))):
@@ -93,12 +93,12 @@ def apply_diff(diff: str, base: str) -> str:
 
 
 def _trimmed(diff: str) -> list[str]:
-    """Return a diff's lines, the last one ended, blank ones at its end as they are."""
+    """Return a diff's lines, with a line end after the last; blank lines at the end stay."""
     return lines_of(diff if diff.endswith("\n") else diff + "\n")
 
 
 def _hunks(lines: list[str]) -> list[Any]:
-    """Parse and return the hunks of the one file, every line of the input accounted for."""
+    """Parse and return the hunks of the one file, with every line of the input accounted for."""
     try:
         files = PatchSet(lines)
     except (UnidiffParseError, ValueError) as error:
@@ -116,7 +116,7 @@ def _hunks(lines: list[str]) -> list[Any]:
 
 
 def _mismatch(hunk: Any, found: list[str], expected: list[str], start: int) -> str:
-    """Say which line of a hunk does not match; a model can act on it."""
+    """Say which line of a hunk does not match, so that a model can act on it."""
     for offset, line in enumerate(expected):
         here = found[offset] if offset < len(found) else None
         if here != line:

@@ -1,7 +1,7 @@
-"""SEARCH/REPLACE blocks: small models make the fewest mistakes in this form, which has no line numbers and no counts.
+"""SEARCH/REPLACE blocks: the form in which small models make the fewest mistakes, as it has no line numbers or counts.
 
-The SEARCH of each block must occur exactly once in the file, line by line and byte for byte. Blocks may not overlap.
-All are looked up in the original file, so their order does not matter.
+The SEARCH of each block must occur exactly once in the file, line by line and byte for byte. Blocks may not overlap. All are
+looked up in the original file, so their order does not matter.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ouroloop.sandbox.screen.diff import EDITABLE, lines_of
 
 BLOCKS_CAP = 64
 HEADING_CAP = 300
-"""A longer line is no file's name."""
+"""A longer line is not taken for a file's name."""
 _OPEN = re.compile(r"<{5,9} SEARCH *+\n")
 _MIDDLE = re.compile(r"={5,9} *+\n")
 _CLOSE = re.compile(r">{5,9} REPLACE *+\n")
@@ -28,7 +28,7 @@ ADVICE = "each block reads '<<<<<<< SEARCH', the exact old lines, '=======', the
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One block: the lines to find and those to put there, ends kept."""
+    """One block: the lines to find and those to put in their place, with line ends."""
 
     search: tuple[str, ...]
     replace: tuple[str, ...]
@@ -43,7 +43,7 @@ def read_edits(text: str) -> tuple[list[Edit], str]:
     """Return the blocks of an answer, and the text outside them without fences.
 
     Raises:
-        CandidateFault: layer "text" where a block is broken, "path" where one is headed by another file's name.
+        CandidateFault: layer "text" if a block is broken, "path" if its heading names another file.
     """
     edits: list[Edit] = []
     outside: list[str] = []
@@ -70,7 +70,7 @@ def read_edits(text: str) -> tuple[list[Edit], str]:
 
 
 def _check_title(outside: list[str]) -> None:
-    """Refuse a block whose heading (the last line before it, a fence and what stands before that) names another file."""
+    """Refuse a block whose heading names another file: the line before it, or a fence's label and the line before that."""
     above = [line for line in outside[-4:] if line.strip()]
     headings = above[-1:]
     if headings and _FENCE.fullmatch(headings[0]):
@@ -99,7 +99,7 @@ def apply_edits(edits: list[Edit], base: str) -> str:
 
 
 def _place(old: list[str], edit: Edit, number: int) -> int:
-    """Return the index of the one place where a block's SEARCH stands."""
+    """Return the index of the one place where a block's SEARCH matches."""
     search = list(edit.search)
     if not search:
         raise CandidateFault("text", f"block {number}: an empty SEARCH; to insert, search for a line beside the place")
@@ -113,7 +113,7 @@ def _place(old: list[str], edit: Edit, number: int) -> int:
 
 
 def _nearest(old: list[str], search: list[str]) -> str:
-    """Say which line of a SEARCH that is not in the file misses first, and what is most like it."""
+    """Say which line of a missing SEARCH is the first that the file lacks, and which line is most like it."""
     known = set(old)
     line = next((line for line in search if line not in known), None)
     if line is None:

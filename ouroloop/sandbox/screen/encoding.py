@@ -1,4 +1,4 @@
-"""The byte layer: what a payload may be made of, before anything parses it."""
+"""The byte layer: the characters that a payload may contain, checked before anything parses it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import unicodedata
 from ouroloop.protocols.errors import CandidateFault
 
 SIZE_CAP = 20_000
-"""Bytes of a controller and of a diff."""
+"""Most bytes of a controller or a diff."""
 BRACKET_CAP = 32
 INDENT_CAP = 16
 OPERATOR_RUN_CAP = 12
 LOGICAL_LINE_CAP = 2000
-"""Tokens of one logical line."""
+"""Most tokens of one logical line."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _COOKIE = re.compile(r"^[ \t\f]*#.*?coding[:=]", re.MULTILINE)
@@ -24,11 +24,11 @@ _LAYOUT = frozenset({tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DE
 
 
 def check_characters(text: str) -> None:
-    """Refuse what is not plain UTF-8 text of a small size.
+    """Refuse anything but small, plain UTF-8 text.
 
     Raises:
-        CandidateFault: layer "bytes": too large, surrogates, BOM, NUL, control, carriage return, bidirectional or other
-            invisible characters.
+        CandidateFault: layer "bytes": it is too large, or contains surrogates, BOM, NUL, control characters, carriage returns,
+            bidirectional or other invisible characters.
     """
     try:
         size = len(text.encode())
@@ -69,12 +69,12 @@ def check_layout(source: str) -> None:
             if depth > BRACKET_CAP or indent > INDENT_CAP or run > OPERATOR_RUN_CAP or length > LOGICAL_LINE_CAP:
                 raise CandidateFault("bytes", f"line {token.start[0]}: nested too deeply or too long, simplify")
     except (tokenize.TokenError, SyntaxError):
-        # Not Python: the parser says so with a better reason in the next layer. What was read until here was in bounds.
+        # Not Python: the next layer's parser gives a better reason. Everything read so far was within bounds.
         return
 
 
 def _nested(text: str) -> int:
-    """Return how deep brackets nest in a string: before Python 3.12 an f-string's expressions hide in one token."""
+    """Return how deep brackets nest in a string: before Python 3.12, one token hides all expressions of an f-string."""
     depth = deepest = 0
     if "f" not in text[:2].lower():
         return 0

@@ -1,4 +1,4 @@
-"""The two sides of a hunk: what it removes and what it adds."""
+"""The two sides of a hunk: the lines it removes and those it adds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NO_NEWLINE = "\\ No newline at end of file\n"
 
 
 def sides(hunk: Any) -> tuple[list[str], list[str]]:
-    """Return what a hunk takes away and what it puts there, context in both."""
+    """Return the lines that a hunk removes and those that it adds, with the context in both."""
     removed: list[str] = []
     added: list[str] = []
     last = ""

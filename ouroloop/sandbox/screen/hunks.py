@@ -1,9 +1,9 @@
-"""Hunk headers with wrong line counts, the commonest slip of models: counted anew where nothing else is in doubt.
+"""Hunk headers with wrong line counts, the commonest slip of models: recounted if nothing else is in doubt.
 
-Only the counts, and the new starts that follow from them, are corrected. The start of the old lines must be right, and
-the lines of a hunk are compared with the file byte for byte as ever. A body that ends early and in the middle of a
-change may have been cut off, so it is refused. The one exception is the end of the file, where nothing could follow, if
-no line to be added is missing.
+Only the counts, and the new starts that follow from them, are corrected. The start of the old lines must be right, and the
+lines of a hunk are compared with the file byte for byte as always. A body that ends early, in the middle of a change, may have
+been cut off, so it is refused. The one exception is the end of the file, where nothing could follow, provided that no line to
+be added is missing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _HEADER = ("--- ", "+++ ", "diff ", "Index: ")
 
 @dataclass(slots=True)
 class Hunk:
-    """A hunk as written: title, the four numbers, what follows them, and the lines below."""
+    """A hunk as written: title, the four numbers, the rest of the title, and the lines below."""
 
     title: str
     start: int
@@ -34,16 +34,16 @@ class Hunk:
         return both + kinds.count("-"), both + kinds.count("+")
 
     def is_plain(self) -> bool:
-        """Tell whether the body holds lines of hunks alone, and none that could be another file's header."""
+        """Tell whether the body holds only lines of hunks, and none that could be another file's header."""
         return all(line[0] in " -+\\\n" and not line.startswith(_HEADER) for line in self.body)
 
 
 def recount(lines: list[str], length: int) -> list[str]:
-    """Return a diff's lines with hunk headers that count what stands below them.
+    """Return a diff's lines, with hunk headers that count the lines below them.
 
     Args:
-        lines: the diff's, ends kept, blank lines at its end among them.
-        length: lines of the file that it is applied to.
+        lines: the diff's, with line ends, including blank lines at its end.
+        length: number of lines of the file to which it is applied.
 
     Raises:
         CandidateFault: layer "text": a hunk looks cut off.
@@ -56,7 +56,7 @@ def recount(lines: list[str], length: int) -> list[str]:
     while last.body and last.body[-1] == "\n" and spare > 0:
         last.body.pop()
         spare -= 1
-    # Lines after a count that is right are not the hunk's: whoever applies the diff says what they are.
+    # If the count is right, the lines after it are not the hunk's; applying the diff decides what they are.
     if all(hunk.counted() == hunk.counts for hunk in hunks) or not all(hunk.is_plain() for hunk in hunks):
         return head + [line for hunk in hunks for line in (hunk.title, *hunk.body)]
     out, shift = head, 0
@@ -70,7 +70,7 @@ def recount(lines: list[str], length: int) -> list[str]:
 
 
 def _split(lines: list[str]) -> tuple[list[str], list[Hunk]]:
-    """Return the lines before the first hunk, and the hunks; none where a title has another form."""
+    """Return the lines before the first hunk, and the hunks; return no hunks if a title has another form."""
     head: list[str] = []
     hunks: list[Hunk] = []
     for line in lines:
@@ -86,11 +86,11 @@ def _split(lines: list[str]) -> tuple[list[str], list[Hunk]]:
 
 
 def _check_whole(hunk: Hunk, length: int) -> None:
-    """Refuse a body shorter than counted that ends in a change and not at the end of the file."""
+    """Refuse a body shorter than its count that ends in a change, unless at the end of the file."""
     old, new = hunk.counted()
     short = old < hunk.counts[0] or new < hunk.counts[1]
     kinds = [line[0] for line in hunk.body if line[0] != "\\"]
-    # At the end of the file no context can follow; what is missing there must not be lines to add.
+    # At the end of the file no context can follow; the missing lines must not be lines to add.
     whole = new >= hunk.counts[1] or new - old == hunk.counts[1] - hunk.counts[0]
     at_end = whole and hunk.start + old - (old > 0) >= length
     if old == 0 < hunk.counts[0]:

@@ -1,4 +1,4 @@
-"""The imports of a controller: which modules and names it may take, and from where."""
+"""The imports of a controller: which modules and names it may use."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def imports_of(tree: ast.Module) -> tuple[dict[str, frozenset[str] | None], set[
                 raise fault_at(node, f"{bound!r} is imported twice")
             origins[bound] = (home, alias.name)
             if home == "typing":
-                check_member(node, home, alias.name, TYPING)  # for annotations alone: as a value it does not exist
+                check_member(node, home, alias.name, TYPING)  # for annotations alone: it does not exist as a value
                 continue
             imported.add(bound)
             if isinstance(node, ast.Import):

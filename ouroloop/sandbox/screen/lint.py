@@ -1,8 +1,7 @@
-"""The bandit layer: the linter as a library, its errors counted as findings.
+"""The bandit layer: the linter is used as a library, and its errors count as findings.
 
-On its own bandit passes most hostile programs, so it stands after the allow-list as a second opinion
-(docs/security.md). `# nosec` is ignored, and a file that bandit skips (it could not parse it, or a plug-in crashed) is
-refused.
+On its own, bandit passes most hostile programs, so it comes after the allow-list as a second opinion (docs/security.md).
+`# nosec` is ignored, and a file that bandit skips (because it could not parse it, or a plug-in crashed) is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any
 from ouroloop.protocols.errors import CandidateFault
 
 HARMLESS = frozenset({"B101", "B104", "B105", "B106", "B107", "B108", "B110", "B112"})
-"""Findings that are no danger here: `assert`, `except ...: pass` or `continue`, strings like an address, a password."""
+"""Findings that are harmless here: `assert`, `except ...: pass` or `continue`, strings like an address, a password."""
 
 
 @cache
@@ -25,7 +24,7 @@ def _config() -> Any:
     """Return bandit's default configuration; the first import of bandit and its plug-ins costs a fifth of a second."""
     from bandit.core.config import BanditConfig
 
-    # A file that bandit cannot read is reported by the fault below; its own log lines would only repeat it.
+    # A file that bandit cannot read is reported by the fault below; its own log lines would only repeat that.
     logging.getLogger("bandit").setLevel(logging.CRITICAL)
     return BanditConfig()
 
@@ -44,7 +43,7 @@ def check_bandit(source: str) -> None:
         path = Path(folder, "controller.py")
         path.write_text(source, encoding="utf-8", newline="\n")
         manager.files_list = [str(path)]
-        with warnings.catch_warnings():  # bandit parses too, and what the parser warns of would reach the host's own output
+        with warnings.catch_warnings():  # bandit parses too, and the parser's warnings would reach the host's own output
             warnings.simplefilter("ignore")
             manager.run_tests()
     if manager.skipped or manager.files_list != [str(path)]:

@@ -1,4 +1,4 @@
-"""Which nodes of the syntax tree a controller may hold, and what each may name."""
+"""The nodes of the syntax tree that a controller may contain, and the names that each may use."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ouroloop.sandbox.screen.toplevel import is_immutable
 from ouroloop.sandbox.screen.vocabulary import EXCEPTIONS, METHODS
 
 _CONVERSION = re.compile(r"%[^%\s]*[rsa]")
-"""What makes `%` write the text of any object."""
+"""Conversions with which `%` writes the text of any object."""
 _BITS_CAP = 4096
-"""Of an integer in the source."""
+"""Most bits of an integer in the source."""
 _KEYWORD_HOMES = {"count": "", "initial": "accumulate", "strict": "zip"}
-"""Keywords that younger interpreters know of more callables -> the one that may have them."""
+"""Keywords that newer interpreters accept for more callables -> the one callable that may have them."""
 
 
 def check_node(node: ast.AST, modules: dict[str, frozenset[str] | None], known: set[str], docstrings: set[int]) -> None:
@@ -49,24 +49,24 @@ def check_node(node: ast.AST, modules: dict[str, frozenset[str] | None], known: 
             raise fault_at(node, "async is not allowed")
     if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
         raise fault_at(node, f"assignment to the attribute {node.attr!r}; use a local variable")
-    # A module is used by its attributes alone: as a value it could be passed where the attribute lists do not follow it.
+    # A module may be used only through its attributes: as a value it could reach places that the attribute lists do not cover.
     for child in ast.iter_child_nodes(node) if not isinstance(node, ast.Attribute) else ():
         if isinstance(child, ast.Name) and child.id in modules:
             raise fault_at(child, f"the module {child.id!r} may only be used as {child.id}.name")
 
 
 def _knows(func: ast.expr, keyword: str) -> bool:
-    """Tell whether every interpreter takes a keyword here."""
+    """Tell whether every interpreter accepts a keyword here."""
     return _KEYWORD_HOMES.get(keyword, _called(func)) == _called(func)
 
 
 def _called(func: ast.expr) -> str:
-    """Return the last name of what is called."""
+    """Return the last name of the called expression."""
     return func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
 
 
 def _check_function(node: ast.FunctionDef | ast.Lambda) -> None:
-    """Refuse decorators, `**` parameters, defaults that run code or hold state, annotations that would run code."""
+    """Refuse decorators, `**` parameters, defaults that run code or hold state, and annotations that would run code."""
     args = node.args
     if isinstance(node, ast.FunctionDef):
         if node.decorator_list:
@@ -84,14 +84,14 @@ def _check_function(node: ast.FunctionDef | ast.Lambda) -> None:
 
 
 def annotations_of(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield all nodes of the annotations that a node bears: the worker drops them, so their names need not exist."""
+    """Yield all nodes of a node's annotations; the worker drops them, so their names need not exist."""
     for part in (getattr(node, "annotation", None), getattr(node, "returns", None)):
         if isinstance(part, ast.expr):
             yield from ast.walk(part)
 
 
 def _check_annotation(node: ast.expr) -> None:
-    """Allow names, their subscripts and unions: nothing that would run code, were it evaluated."""
+    """Allow names, their subscripts and unions: nothing that would run code if it were evaluated."""
     for part in ast.walk(node):
         plain = ast.Name | ast.Subscript | ast.Tuple | ast.List | ast.BinOp | ast.BitOr | ast.Load
         constant = isinstance(part, ast.Constant) and (part.value in (None, Ellipsis) or isinstance(part.value, str))
@@ -102,7 +102,7 @@ def _check_annotation(node: ast.expr) -> None:
 
 
 def _check_handler(node: ast.Try | ast.ExceptHandler) -> None:
-    """Allow handlers of named, listed exceptions without `as`; `finally` could swallow every other one."""
+    """Allow handlers of named, listed exceptions without `as`; `finally` could swallow every other exception."""
     if isinstance(node, ast.Try):
         if node.finalbody:
             raise fault_at(node, "'finally' is not allowed")

@@ -10,7 +10,7 @@ from ouroloop.protocols.errors import CandidateFault
 from ouroloop.sandbox.screen.edits import Edit, holds_edits, read_edits
 
 REPLY_CAP = 200_000
-"""Characters of a model's answer; more is refused unread."""
+"""Most characters of a model's answer; longer ones are refused unread."""
 
 _FENCE = re.compile(r"`{3,6}+[ \t]*+([A-Za-z0-9_+-]*+)[ \t]*+(controller\.py)?+[ \t]*+")
 _DIFF_START = re.compile(r"(diff --git |--- |Index: )")
@@ -19,7 +19,7 @@ _SOURCE = re.compile(r"^\ufeff?def act *+\(", re.MULTILINE)
 _QUOTED_DIFF = re.compile(
     r"""(^|\\n|["'])(diff --git |Index: |--- (a/|/|\\?["'])|\+\+\+ (b/|/|\\?["'])|GIT binary patch)""", re.MULTILINE
 )
-"""A diff in a string of a controller, its line feeds written out or not."""
+"""A diff in a string of a controller, with its line feeds escaped or not."""
 _INDENTED_MARKER = re.compile(r"^[ \t>*-]{1,40}(<{4,9} ?SEARCH|>{4,9} ?REPLACE)", re.MULTILINE)
 _INDENTED_SOURCE = re.compile(r"^[ \t]*+def act\(", re.MULTILINE)
 ADVICE = (
@@ -34,7 +34,7 @@ class Payload:
 
     Args:
         kind: `diff` against the incumbent's controller, `edits` of it, or the whole `source`.
-        body: the payload's text, unchecked; of edits, all their lines.
+        body: the payload's text, unchecked; for edits, all their lines.
         edits: the SEARCH/REPLACE blocks.
     """
 
@@ -47,13 +47,13 @@ def read_reply(text: str) -> Payload:
     """Return the one payload of a model's answer.
 
     Raises:
-        CandidateFault: layer "text": none, several, or any doubt.
+        CandidateFault: layer "text": there is none, there are several, or there is any doubt.
     """
     if len(text) > REPLY_CAP:
         raise CandidateFault("text", f"the answer has {len(text)} characters, at most {REPLY_CAP} are read; {ADVICE}")
     if holds_edits(text):
         return _edits(text)
-    # A byte-order mark or a carriage return is the byte layer's finding; here it must not hide what the payload is.
+    # The byte layer reports a byte-order mark or a carriage return; here it must not hide the kind of payload.
     body = text if _FENCE.match(text.lstrip()) is None and "\n```" not in text else _fenced(text)
     start = body.lstrip("\ufeff\r\n\t ")
     if _DIFF_START.match(start):

@@ -1,6 +1,6 @@
 """The static screen: from a model's answer to a controller that may enter a sandbox, cheapest layer first.
 
-It narrows what a sandbox must withstand; it does not replace one. What passes here is still hostile.
+It reduces what a sandbox must withstand, but does not replace one. A controller that passes here is still hostile.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ouroloop.sandbox.screen.reply import read_reply
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """What passed the static layers.
+    """A controller that passed the static layers.
 
     Args:
         source: the whole new controller.
-        diff: from the base to `source`, made anew, never the model's own text.
+        diff: from the base to `source`, computed here, never the model's own text.
         ms: milliseconds spent in each layer.
     """
 
@@ -36,14 +36,14 @@ class Screened:
 
 
 def static_screen(text: str, base: str) -> Screened:
-    """Take a model's answer (see `reply.Payload`) through text, bytes, path, ast and bandit.
+    """Pass a model's answer (see `reply.Payload`) through the layers text, bytes, path, ast and bandit.
 
     Args:
         text: the answer, unchecked.
         base: the incumbent's controller.
 
     Raises:
-        CandidateFault: the first layer that refused, and why.
+        CandidateFault: from the first layer that refused, with the reason.
     """
     ms: dict[str, float] = {}
     with _timed(ms, "text"):
@@ -79,7 +79,7 @@ def static_screen(text: str, base: str) -> Screened:
 
 @contextmanager
 def _timed(ms: dict[str, float], layer: str) -> Iterator[None]:
-    """Add the time of the block to a layer's account."""
+    """Add the time of the block to a layer's total."""
     start = perf_counter()
     yield
     ms[layer] = ms.get(layer, 0.0) + (perf_counter() - start) * 1e3

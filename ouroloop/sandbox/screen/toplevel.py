@@ -1,4 +1,4 @@
-"""The module level of a controller: imports, functions and constants that nothing can change, so that nothing is remembered.
+"""The module level of a controller: imports, functions and immutable constants, so that nothing can be remembered.
 
 Part of the AST layer, see `allowlist`.
 """
@@ -12,7 +12,7 @@ from ouroloop.sandbox.screen.imports import fault_at
 from ouroloop.sandbox.screen.vocabulary import BUILTINS, EXCEPTIONS
 
 _KEPT_NAMES = BUILTINS | EXCEPTIONS
-"""Names that a module may not bind: its constants are built with them."""
+"""Names that a module may not bind, because its constants are built with them."""
 
 
 def check_module(tree: ast.Module) -> None:
@@ -45,11 +45,11 @@ def _check_constant(node: ast.AST, value: ast.expr) -> None:
 
 
 def is_immutable(node: ast.expr, displays: bool = False) -> bool:
-    """Whether an expression is a constant that nothing can change and that costs nothing to make.
+    """Tell whether an expression is an immutable constant that is cheap to make.
 
     Args:
         node: the expression.
-        displays: take lists, sets and dicts of constants too.
+        displays: accept lists, sets and dicts of constants too.
     """
     match node:
         case ast.Constant() | ast.Name():
@@ -78,7 +78,7 @@ def is_immutable(node: ast.expr, displays: bool = False) -> bool:
 
 
 def bindings(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
-    """Yield every name that the program binds, imports among them, with its node."""
+    """Yield every name that the program binds, imports included, with its node."""
     for node in nodes:
         match node:
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.FunctionDef(name=name) | ast.arg(arg=name):
@@ -90,7 +90,7 @@ def bindings(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
 
 
 def check_module_names(tree: ast.Module) -> None:
-    """Refuse that the module itself binds a name of which its constants are made."""
+    """Refuse a module that binds a name from which its constants are made."""
     for node in tree.body:
         inside = ast.walk(node) if not isinstance(node, ast.FunctionDef) else [node]
         for name, part in bindings(inside):

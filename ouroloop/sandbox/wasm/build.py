@@ -1,8 +1,8 @@
 """Build the WASM component: CPython on WASI with the worker and the toolkit inside, compiled ahead of time, cached by content.
 
 `componentize-py` (12-23 s) and the ahead-of-time compiler (7-16 s) run once for a given worker, toolkit and versions. The
-component imports nothing at all (`stub_wasi`): the guest has no clock, no randomness, no file, no stream, and whatever
-reaches for one traps.
+component imports nothing at all (`stub_wasi`): the guest has no clock, no randomness, no files and no streams, and any attempt
+to use one traps.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ class WitWorld(wit_world.WitWorld):
         return WORKER.handle(request)
 """
 KEPT = 4
-"""Compiled components (38 MB each) that the cache holds, and more of those used lately."""
+"""How many compiled components (38 MB each) the cache keeps; those used recently stay as well."""
 IN_USE_S = 86_400.0
-"""One used so recently may be in use: its processes read it again for each session."""
+"""A component used within this time may be in use: its processes read it again for each session."""
 ENGINE_FLAGS = "fuel"
-"""Names the engine's configuration in the cache key; see `wasm_child.engine`."""
+"""Name of the engine's configuration in the cache key; see `wasm_child.engine`."""
 
 
 def cache_folder() -> Path:
-    """Return the folder of built components, made if need be.
+    """Return the folder of built components, creating it if necessary.
 
     Raises:
         SurroundingsError: it cannot be written.
@@ -58,7 +58,7 @@ def cache_folder() -> Path:
     except OSError as error:
         raise SurroundingsError(f"the cache folder {folder} cannot be made ({error}); set XDG_CACHE_HOME") from error
     if not os.access(folder, os.W_OK) or folder.stat().st_uid != os.getuid():
-        # A compiled component is native code: one that another user could have written is never loaded.
+        # A compiled component is native code, so one that another user could have written is never loaded.
         raise SurroundingsError(f"the cache folder {folder} is not this user's own to write; set XDG_CACHE_HOME")
     return folder
 
@@ -75,7 +75,7 @@ def component_key(toolkit_source: str) -> str:
 
 
 def prepare(toolkit_source: str, progress: Callable[[str], None] | None = None) -> Path:
-    """Return the compiled component of a toolkit, building it first where the cache has none.
+    """Return the compiled component of a toolkit; if the cache does not have it, build it first.
 
     Args:
         toolkit_source: source of the `toolkit` module.
@@ -88,7 +88,7 @@ def prepare(toolkit_source: str, progress: Callable[[str], None] | None = None) 
     folder = cache_folder()
     path = folder / f"{component_key(toolkit_source)}.cwasm"
     if path.exists():
-        os.utime(path)  # what is in use is not pruned
+        os.utime(path)  # so that a component in use is not pruned
         return path
     try:
         with (folder / "lock").open("w") as lock:
@@ -102,14 +102,14 @@ def prepare(toolkit_source: str, progress: Callable[[str], None] | None = None) 
 
 
 def prune(folder: Path) -> None:
-    """Delete all but the components used last."""
+    """Delete all but the `KEPT` components used last and those that may be in use."""
     for old in sorted(folder.glob("*.cwasm"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
         if time.time() - old.stat().st_mtime > IN_USE_S:
             old.unlink(missing_ok=True)
 
 
 def _build(path: Path, toolkit_source: str, say: Callable[[str], None]) -> None:
-    """Build and compile a component, and move it into place at once."""
+    """Build and compile a component, and move it into place in one step."""
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="build-") as name:
         folder = Path(name)
         app = folder / "app"
@@ -127,10 +127,10 @@ def _build(path: Path, toolkit_source: str, say: Callable[[str], None]) -> None:
 
 
 def _componentize(folder: Path) -> None:
-    """Run componentize-py in its own process: it blocks the interpreter, and its output is only wanted when it fails."""
+    """Run componentize-py in its own process: it blocks the interpreter, and its output matters only when it fails."""
     call = "import sys; from componentize_py import script; sys.argv[0] = 'componentize-py'; sys.exit(script())"
     options = ["-d", "worker.wit", "-w", "worker", "componentize", "guest", "-p", "app", "-o", "worker.wasm", "--stub-wasi"]
-    # Without VIRTUAL_ENV and with -p alone, nothing but the app folder is on the guest's path.
+    # Without VIRTUAL_ENV and with only -p, the guest's path has nothing but the app folder.
     environment = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
     done = subprocess.run(
         [sys.executable, "-c", call, *options], cwd=folder, env=environment, capture_output=True, text=True, check=False

@@ -1,7 +1,7 @@
-"""The child process of the WASM sandbox: loads the compiled component, shuts itself in, passes frames to the guest.
+"""The child process of the WASM sandbox: it loads the compiled component, confines itself, and passes frames to the guest.
 
-It does not read what it passes. Fuel is set anew for each request from the budget in its frame, so the same controller on the
-same batch stops at the same instruction each time. After a trap the instance is dead, and the process with it.
+It does not read what it passes. Each request's frame has a budget, from which its fuel is set anew, so the same controller on
+the same batch always stops at the same instruction. After a trap the instance is dead, and the process with it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ouroloop.sandbox.guest.wire import READY, REPLY, REQUEST
 from ouroloop.sandbox.pipes import OUT_OF_TIME
 
 FUEL_PER_US = 25_000
-"""Fuel for a microsecond of the native interpreter: a plain loop needs 2300 an iteration and 0.06 us natively, calls less."""
+"""Fuel per microsecond of the native interpreter: a plain loop takes 2300 an iteration and 0.06 us natively, calls less."""
 CRASHED = 82
 DATA_SLACK_MB = 96
 """Private memory of the child beside the guest's: interpreter, frames, copies of requests."""
 
 
 def engine() -> Engine:
-    """Return the engine; the same configuration compiles and runs (`wasm_build.ENGINE_FLAGS` names it)."""
+    """Return the engine; compiling and running use the same configuration (`wasm_build.ENGINE_FLAGS` names it)."""
     config = Config()
     config.consume_fuel = True
     config.wasm_component_model = True
@@ -38,7 +38,7 @@ def compile_component(wasm: bytes) -> bytes:
 
 
 def _guest(path: str, memory_mb: int) -> tuple[Store, Callable[[str], str]]:
-    """Return the store and the guest's `handle`. The component imports nothing, so the linker has nothing to give."""
+    """Return the store and the guest's `handle`. The component imports nothing, so the linker has nothing to supply."""
     own = engine()
     store = Store(own)
     store.set_limits(memory_size=memory_mb << 20)

@@ -1,7 +1,7 @@
-"""The WASM sandbox: CPython compiled to WebAssembly, in a child process that shuts itself in. The default; no daemon, no root.
+"""The WASM sandbox: CPython compiled to WebAssembly, in a child process that confines itself. The default; no daemon, no root.
 
-Two walls: the engine (the guest has no import to call) and the process around it (empty environment, no file, no socket, no
-new code). A session is one process; it dies with its controller.
+It has two walls: the engine (the guest has no imports to call) and the process around it (empty environment, no files, no
+sockets, no new code). A session is one process; it dies with its controller.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ouroloop.sandbox.session import WorkerSession
 from ouroloop.sandbox.wasm.build import prepare
 
 SLOWDOWN = 3.0
-"""Wall-clock time of the guest over the native interpreter's, at most; for the host's own deadline."""
+"""Largest ratio of the guest's wall-clock time to the native interpreter's; for the host's own deadline."""
 
 __all__ = ["WasmSandbox", "prepare"]
 
@@ -30,7 +30,7 @@ sys.path.insert(0, sys.argv[1])
 from ouroloop.sandbox.wasm.child import main
 main(sys.argv[2], int(sys.argv[3]))
 """
-"""Isolated mode (-I) ignores the environment and the current folder, so the package's place is given by hand."""
+"""Isolated mode (-I) ignores the environment and the current folder, so the package's location is passed explicitly."""
 
 
 class WasmSandbox:
@@ -40,7 +40,7 @@ class WasmSandbox:
         toolkit_source: source of the `toolkit` module that controllers may import.
         actions: number of actions.
         limits: what a worker may use.
-        warm: workers kept ready, once a first one was asked for.
+        warm: workers kept ready after the first one was requested.
 
     Raises:
         SurroundingsError: `wasmtime` is missing, or the component cannot be built or cached.
@@ -67,7 +67,7 @@ class WasmSandbox:
         try:
             session = WorkerSession(link, source, self._actions, self._limits, slowdown=SLOWDOWN, on_close=on_close)
         finally:
-            self._pool.refill()  # not before: starting the next worker would slow this one's first answer
+            self._pool.refill()  # not earlier: starting the next worker would slow down this one's first answer
         self._sessions.add(session)
         return session
 
@@ -82,8 +82,8 @@ class WasmSandbox:
         self._pool.await_warm()
 
     def _start(self) -> ProcessLink:
-        """Start a worker's process and wait until it is shut in."""
-        if not self._component.exists():  # the cache was emptied meanwhile
+        """Start a worker's process and wait until it is confined."""
+        if not self._component.exists():  # the cache has been emptied meanwhile
             prepare(self._toolkit)
         link = ProcessLink([sys.executable, "-I", "-c", _START, _ROOT, str(self._component), str(self._limits.memory_mb)])
         await_ready(link, self._limits.start_s, "WASM")

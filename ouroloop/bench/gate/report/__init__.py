@@ -1,1 +1,1 @@
-"""The document of the gate's benchmark, told: verdicts and pictures."""
+"""The document of the gate's benchmark as verdicts and pictures."""

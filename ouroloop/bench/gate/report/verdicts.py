@@ -1,4 +1,4 @@
-"""What the gate lets in, as tables: nulls, true gains, defaults, races."""
+"""The gate's decisions as tables: nulls, true gains, defaults, races."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ouroloop.bench.gate.report.grid import grid
 
 
 def nulls(document: dict[str, Any]) -> Table:
-    """Return how many runs of candidates that are no better accepted any."""
+    """Return how many runs, of candidates that are no better, accepted any."""
     found = document["nulls"]
     names = ("runs that accept any null", "runs", "gate", "at most (95 %)", "t-test at its levels", "p < 0.05", "higher mean")
     keys = ("accepting_by_t_test_at_the_same_levels", "accepting_by_t_test")
@@ -30,7 +30,7 @@ def nulls(document: dict[str, Any]) -> Table:
 
 
 def power(document: dict[str, Any]) -> Table:
-    """Return games and power beside the fixed-size t-test, and beside the best that any test could do."""
+    """Return games and power beside the fixed-size t-test, and beside the best possible test."""
     found = document["power"]
     names = ("spread", "power", "pairs", "t-test's", "ratio", "Wald's ratio", "two-sided t-test's", "pairs until -0.1 is gone")
     keys = ("spread", "power", "pairs", "t_test_pairs", "ratio", "wald_ratio", "t_test_pairs_two_sided")
@@ -58,7 +58,7 @@ def real_power(document: dict[str, Any]) -> Table:
 
 
 def races(document: dict[str, Any]) -> Table:
-    """Return who wins a race of eight, and what it costs."""
+    """Return who wins a race of eight, and what the race costs."""
     found = document["races"]
     names = ("races of eight with true gains of", *found["won_by_gain"], "games of a race", "of separate tests")
     games = (found["games"], found["games_of_separate_tests"])
@@ -66,7 +66,7 @@ def races(document: dict[str, Any]) -> Table:
 
 
 def mixed(document: dict[str, Any]) -> Table:
-    """Return false discoveries and power where half of the candidates are better."""
+    """Return false discoveries and power when half of the candidates are better."""
     names = ("runs of good and useless ones", "false discovery rate", "runs accepting a useless one", "good ones accepted")
     rows = []
     for rule, row in document["races"]["mixed"].items():

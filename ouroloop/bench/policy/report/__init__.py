@@ -1,1 +1,1 @@
-"""The document of the policies' benchmark, told: demands, scores and pictures."""
+"""The document of the policies' benchmark as demands, scores and pictures."""

@@ -1,4 +1,4 @@
-"""What the policies' benchmark must show, what it found, and whether that is enough."""
+"""The demands on the policies' benchmark, its findings, and whether they suffice."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ouroloop.bench.gate.report.grid import grid
 from ouroloop.bench.policy.report.wording import share, side, spread
 
 Demand = tuple[str, str, str, bool | None]
-"""What must be shown, what is asked, what was found, and whether that is enough; None where it was not measured."""
+"""The claim, what is asked, what was found, and whether that suffices; None if it was not measured."""
 
 
 def demands(document: dict[str, Any]) -> Table:
-    """Return what was to be shown, what was found, and whether that is enough."""
+    """Return each claim with what was asked, what was found, and whether that suffices."""
     rows: list[Demand] = []
     for name, demands_of in DEMANDS.items():
         section = document.get(name)
@@ -26,7 +26,7 @@ def demands(document: dict[str, Any]) -> Table:
 
 
 def scratch_demands(section: dict[str, Any]) -> list[Demand]:
-    """Return the demand on a training from scratch."""
+    """Return the demand on training from scratch."""
     asked = f">= {section['target']['score']:g} of {section['max_score']} in <= {section['target']['seconds']:g} s"
     return [(f"{side(section)} from scratch", asked, f"{spread(section['score'])} in {section['wall_s']:g} s", section["met"])]
 
@@ -66,13 +66,13 @@ def throughput_demands(section: dict[str, Any]) -> list[Demand]:
 
 
 def failure_demands(section: dict[str, Any]) -> list[Demand]:
-    """Return the demand on what goes wrong."""
+    """Return the demand on failures."""
     clear = sum(row["one_clear_error"] for row in section["rows"])
     return [("failures", "one clear error each", f"{clear} of {len(section['rows'])}", section["all_clear"])]
 
 
 def gpu_demands(section: dict[str, Any]) -> list[Demand]:
-    """Return how long a score took from scratch on a GPU, for which no time is asked."""
+    """Return how long a score took from scratch on a GPU; no time is asked."""
     climb = section.get("climb")
     if climb is None:
         return []

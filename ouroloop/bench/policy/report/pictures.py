@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def plot(document: dict[str, Any], path: Path) -> None:
-    """Draw what was measured of learning, gain, speed and size to a PNG file; nothing where there is none of it."""
+    """Draw learning, gain, speed and size, as far as they were measured, to a PNG file; draw nothing if none was."""
     from matplotlib.figure import Figure
 
     panels = [(draw, document[name]) for name, draw in PICTURES.items() if name in document and "missing" not in document[name]]

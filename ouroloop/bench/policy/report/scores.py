@@ -22,7 +22,7 @@ def scratch(section: dict[str, Any]) -> list[Table]:
 
 
 def shipped(section: dict[str, Any]) -> list[Table]:
-    """Return a row for each shipped policy, and those of others."""
+    """Return a row for each shipped policy, and for other players."""
     names = (
         "policy alone",
         "games",
@@ -48,7 +48,7 @@ def shipped(section: dict[str, Any]) -> list[Table]:
 
 
 def gain(section: dict[str, Any]) -> list[Table]:
-    """Return what GRPO does to the score under each reward, and what alarms and gate say."""
+    """Return what GRPO does to the score under each reward, and the results of alarms and gate."""
     start, seeds = section["start"], section["seeds"]
     title = f"GRPO from a score of {start['score']:g} ({start['sft_steps']} steps of SFT), {seeds} seeds"
     names = ("reward", "scores", "gain", "alarm stops", "at the gate: accepted", "rejected", "by layer", "CPU s")
@@ -63,7 +63,7 @@ def gain(section: dict[str, Any]) -> list[Table]:
 
 
 def distill(section: dict[str, Any]) -> list[Table]:
-    """Return size, score and speed of teacher and students."""
+    """Return size, score and speed of the teacher and the students."""
     names = ("distilled", "parameters", "MB", "steps", "CPU s", "score", "boards filled", "decisions/s", "the teacher's move")
     rows = [
         (
@@ -79,7 +79,7 @@ def distill(section: dict[str, Any]) -> list[Table]:
 
 
 def quantise(section: dict[str, Any]) -> list[Table]:
-    """Return what fewer bits cost and gain."""
+    """Return what fewer bits cost and save."""
     names = ("in fewer bits", "weights in", "MB", "score", "decisions/s", "same moves", "logits apart")
     base = section["base"]
     found = [*section["rows"], *(row | {"policy": f"a base of {base['parameters'] / 1e6:.0f} M"} for row in base["rows"])]
@@ -92,7 +92,7 @@ def quantise(section: dict[str, Any]) -> list[Table]:
 
 
 def baselines(section: dict[str, Any]) -> list[Table]:
-    """Return what PPO and DQN come to."""
+    """Return what PPO and DQN reach."""
     names = (f"in {section['seconds']:g} CPU s", "board", "moves", "score, argmax", "score, sampled", "starved", "CPU s")
     rows = []
     for row in section["rows"]:

@@ -1,4 +1,4 @@
-"""How scores, shares and board sides are written."""
+"""The wording of scores, shares and board sides."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def side(section: dict[str, Any]) -> str:
 
 
 def groups(board: dict[str, Any]) -> str:
-    """Return the states of a step and the answers in each."""
+    """Return the number of states in a step and of answers in each."""
     return f"{board['states']} x {board['group']}"
 
 
 def clear(row: dict[str, Any]) -> str:
-    """Return whether a case was one clear error, and what was to be kept was kept."""
+    """Return whether a case gave one clear error and kept what it should keep."""
     lines = "" if row["lines"] == 1 else f", {row['lines']} lines"
     return f"{'yes' if row['one_clear_error'] else 'NO'}{lines}{'' if row['kept'] is not False else ', not kept'}"

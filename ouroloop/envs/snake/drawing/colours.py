@@ -9,7 +9,7 @@ Colour: TypeAlias = tuple[int, int, int]
 NIGHT: Final[Colour] = (15, 18, 26)
 """Around the board."""
 GROUND: Final[tuple[Colour, Colour]] = ((25, 30, 42), (29, 35, 49))
-"""Cells, as a chessboard has them."""
+"""Empty cells, in the two colours of a chessboard."""
 STONE: Final[Colour] = (92, 103, 125)
 APPLE: Final[Colour] = (255, 92, 92)
 LEAF: Final[Colour] = (126, 217, 107)
@@ -28,6 +28,6 @@ def gradient(share: float) -> Colour:
 
 
 def blend(first: Colour, second: Colour, share: float) -> Colour:
-    """Return the colour that is so far, in [0, 1], from the first to the second."""
+    """Return a mix of two colours: the first at share 0, the second at share 1."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
     return red, green, blue

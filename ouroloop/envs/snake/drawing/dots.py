@@ -1,4 +1,4 @@
-"""The board as a field of coloured points, fine enough for rounded shapes in a terminal."""
+"""The board as a grid of coloured points, fine enough for rounded shapes in a terminal."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ PANEL: Final = 38
 FRAME: Final = 4
 """Rows above, below and around the board."""
 FINEST: Final = 4
-"""Most points a side of a cell."""
+"""Most points along a side of a cell."""
 STEPS: Final = ((-1, 0), (1, 0), (0, -1), (0, 1))
-"""Row and column of a step up, down, left and right."""
+"""Row and column change of a step up, down, left and right."""
 
 
 def fineness(size: int, console: Console) -> int:
-    """Return the points a side of a cell, 1 to `FINEST`, with which a board of this size fits."""
+    """Return the most points per side of a cell, 1 to `FINEST`, with which a board of this size fits the console."""
     fits = min((console.width - PANEL) // size, 2 * (console.height - FRAME) // size)
     return max(1, min(FINEST, fits))
 
@@ -30,8 +30,8 @@ def fineness(size: int, console: Console) -> int:
 def points(scene: Scene, fine: int) -> NDArray[np.uint8]:
     """Return the board as points: (size * fine, size * fine, 3) uint8.
 
-    From three points a side on, the snake leaves one free to its right and below, except towards its next part, so that
-    neighbouring lanes are told apart.
+    With three or more points a side, each part of the snake leaves its right column and bottom row free, except towards the
+    next part, so that neighbouring lanes can be told apart.
     """
     size = scene.size
     ground = np.array(GROUND, np.uint8)[np.indices((size, size)).sum(axis=0) % 2]
@@ -59,7 +59,7 @@ def _cell(picture: NDArray[np.uint8], at: int, size: int, fine: int) -> NDArray[
 
 
 def _bridge(picture: NDArray[np.uint8], scene: Scene, part: int, fine: int, colour: Colour) -> None:
-    """Fill the gap between a part and the one before it, which lies right of or below one of the two."""
+    """Fill the gap between a part and the one before it: the gap lies to the right of or below one of the two."""
     first, second = sorted((scene.snake[part], scene.snake[part - 1]))
     gap, thick = _cell(picture, first, scene.size, fine), fine if fine < 3 else fine - 1
     if second == first + 1:
@@ -69,7 +69,7 @@ def _bridge(picture: NDArray[np.uint8], scene: Scene, part: int, fine: int, colo
 
 
 def _apple(own: NDArray[np.uint8]) -> None:
-    """Draw the food into the points of its cell; with three points a side it has a leaf."""
+    """Draw the food into the points of its cell; with three points or more it has a leaf."""
     ground = own[0, 0].copy()
     own[:] = APPLE
     if len(own) >= 3:
@@ -77,7 +77,7 @@ def _apple(own: NDArray[np.uint8]) -> None:
 
 
 def _head(own: NDArray[np.uint8], heading: int) -> None:
-    """Draw the head into the points of its cell: with eyes where there is room, else pale."""
+    """Draw the head into the points of its cell: with eyes if there is room, else in a pale colour."""
     if len(own) < 3:
         own[:] = blend(gradient(0.0), PALE, 0.7)
         return

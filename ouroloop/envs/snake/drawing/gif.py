@@ -1,4 +1,4 @@
-"""A game as an animated GIF: one palette for all, and of each frame only what changes from the one before."""
+"""A game as an animated GIF: all frames share one palette, and each stores only what differs from the frame before."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ouroloop.envs.snake.drawing.scene import Scene
 
 
 def encoded(scenes: Sequence[Scene], pauses_ms: Sequence[int]) -> bytes:
-    """Return the bytes of a GIF of these scenes, at least one, each of which stays for a while."""
+    """Return the bytes of a GIF of these scenes, at least one; each scene stays for its pause."""
     first, *rest = _changes([paint(scene) for scene in scenes])
     out = io.BytesIO()
     first.save(
@@ -34,7 +34,7 @@ def encoded(scenes: Sequence[Scene], pauses_ms: Sequence[int]) -> bytes:
 
 
 def _changes(pictures: Sequence[Image.Image]) -> list[Image.Image]:
-    """Return the first picture, and of each other one what it changes in that before; the rest is clear."""
+    """Return the first picture whole, and of each later one only what differs from the one before; the rest is transparent."""
     cut = [pictures[0]]
     for before, picture in pairwise(pictures):
         change = picture.copy()

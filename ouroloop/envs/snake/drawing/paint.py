@@ -12,9 +12,9 @@ from ouroloop.envs.snake.drawing.colours import GROUND, MUTED, NIGHT, PALE
 from ouroloop.envs.snake.drawing.scene import ENDS, Scene
 
 BOARD_PX: Final = 256
-"""Most pixels of the board's side."""
+"""Most pixels along the board's side."""
 CELL_PX: Final = 36
-"""Most pixels of a cell's."""
+"""Most pixels along a cell's side."""
 MARGIN: Final = 14
 HEADER: Final = 46
 
@@ -43,11 +43,11 @@ def _part(scene: Scene, part: int, cell: int) -> Image.Image:
 
 
 def shade_of(scene: Scene, part: int) -> int:
-    """Return the colour of a part: to and fro through the gradient by the move on which its cell was entered.
+    """Return a part's colour: it runs to and fro through the gradient with the move on which the part's cell was entered.
 
-    So it keeps its colour as long as it lies there, and a frame changes little more than the snake's two ends.
+    A cell therefore keeps its colour as long as the snake lies on it, and a frame changes little but the snake's two ends.
     """
-    entered = scene.steps - (scene.cause in ("wall", "body")) - part  # the move into a wall or itself entered nothing
+    entered = scene.steps - (scene.cause in ("wall", "body")) - part  # a move into a wall or the body enters no cell
     pace = max(1, round(scene.size**2 / (2 * tile.SHADES)))  # moves of one shade: about one turn to and fro on a full board
     at = (entered // pace) % (2 * tile.SHADES)
     return min(at, 2 * tile.SHADES - 1 - at)
@@ -65,7 +65,7 @@ def _parity(scene: Scene, at: int) -> int:
 
 @lru_cache(maxsize=8)
 def _board(size: int, walls: tuple[int, ...], cell: int) -> Image.Image:
-    """Return the board without snake and food."""
+    """Return the board without snake or food."""
     side, built = size * cell, frozenset(walls)
     picture = tile.in_palette(Image.new("RGB", (side + 2 * MARGIN, side + MARGIN + HEADER), NIGHT))
     for at in range(size * size):
@@ -76,7 +76,7 @@ def _board(size: int, walls: tuple[int, ...], cell: int) -> Image.Image:
 
 
 def _header(scene: Scene, width: int) -> Image.Image:
-    """Return what stands above the board: the score, the step or how the game ended, and how full the board is."""
+    """Return the line above the board: the score, the step or how the game ended, and how full the board is."""
     picture = Image.new("RGB", (width, HEADER), NIGHT)
     pen, right = ImageDraw.Draw(picture), width - MARGIN - 1
     pen.text((MARGIN, 18), f"{scene.score}", PALE, _font(22), anchor="lm")

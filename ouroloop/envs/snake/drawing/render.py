@@ -1,8 +1,8 @@
-"""Pictures of boards, composed in batch from sprites, and boards as text.
+"""Pictures of boards, composed in batches from sprites, and boards as text.
 
-A picture determines the state: walls, food and head each have a sprite of their own, and a cell of the body is drawn inset
-with a bridge to the neighbour nearer the head. Following the bridges backwards from the head gives the snake's order; the
-tail is the cell that no bridge leads to.
+A picture determines the state. Walls, food and head each have their own sprite; a body cell is drawn inset, with a bridge to
+the neighbour nearer the head. Following the bridges backwards from the head gives the snake's order, and the tail is the
+cell that no bridge leads to.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def sprites(cell_px: int) -> NDArray[np.uint8]:
     """Return (8, cell_px, cell_px, 3) uint8.
 
     Raises:
-        UsageError: cells too small to tell the sprites apart, or absurdly large.
+        UsageError: the cells are too small to tell the sprites apart, or too large.
     """
     if not 4 <= cell_px <= 256:
         raise UsageError(f"cells of {cell_px} pixels cannot be drawn: choose 4 to 256")
@@ -67,7 +67,7 @@ def sprites(cell_px: int) -> NDArray[np.uint8]:
 
 
 def sprite_map(observations: Observations) -> NDArray[np.uint8]:
-    """Return which sprite lies on each cell: (B, N) uint8; the code of a body's cell is 1 plus the move towards the head."""
+    """Return which sprite lies on each cell: (B, N) uint8; the code of a body cell is 1 plus the move towards the head."""
     size = observations.constants["size"]
     board, snake = observations.columns["board"], observations.columns["snake"].astype(np.int64)
     sheet: NDArray[np.uint8] = np.array([0, 1, 5, 6, 7], np.uint8)[board.astype(np.intp)]

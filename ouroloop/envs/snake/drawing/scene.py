@@ -15,24 +15,24 @@ ENDS: Final = {"won": "the board is full", "wall": "ran into a wall", "body": "r
 WALL_CODE: Final = 4
 """A wall, in an observation's board."""
 REACH: Final = 12
-"""Parts of a short snake's gradient: a snake of three shows the colours of a head, no whole rainbow."""
+"""Parts over which a short snake's gradient runs: a snake of three shows the head's colours, not the whole rainbow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is to be seen.
+    """What a drawing shows of one moment.
 
     Args:
         size: side of the board.
         snake: its cells, head first.
         food: its cell; -1 on a full board.
         walls: their cells.
-        action: the move that comes next; None where the game is over.
-        odds: what the player thinks of each move, summing to 1; a teacher is sure. Empty where the game is over.
+        action: the next move; None if the game is over.
+        odds: the probability that the player gives each move, summing to 1; a teacher is sure. Empty if the game is over.
         score: foods eaten.
         steps: moves made.
         cause: how the game ended; None while it runs.
-        game: which of the games, from 0.
+        game: number of the game, from 0.
     """
 
     size: int
@@ -48,22 +48,22 @@ class Scene:
 
     @property
     def heading(self) -> int:
-        """Where the head looks: 0..3, up, down, left, right."""
+        """Where the head looks, 0..3: up, down, left, right."""
         if len(self.snake) < 2:
             return 3 if self.action is None else self.action
         return self.direction(self.snake[1], self.snake[0])
 
     def direction(self, start: int, end: int) -> int:
-        """Return the move, 0..3, that leads from a cell to the one beside it."""
+        """Return the move, 0..3, that leads from one cell to a neighbouring one."""
         return {-self.size: 0, self.size: 1, -1: 2}.get(end - start, 3)
 
     @property
     def room(self) -> int:
-        """Cells that are no walls."""
+        """Number of cells that are not walls."""
         return self.size**2 - len(self.walls)
 
     def share(self, part: int) -> float:
-        """Return where a part lies on the gradient, in [0, 1]."""
+        """Return a part's place on the gradient, in [0, 1]."""
         return part / max(REACH, len(self.snake) - 1)
 
 

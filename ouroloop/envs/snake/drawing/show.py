@@ -22,19 +22,19 @@ class SnakeDrawing:
     """
 
     def __init__(self, actions: tuple[str, ...]) -> None:
-        """Take what the moves are called."""
+        """Keep the names of the moves."""
         self._actions = actions
 
     def facts(self, moment: Moment) -> Mapping[str, int]:
-        """Return how long the snake is."""
+        """Return the length of the snake."""
         return {"length": len(scene_of(moment).snake)}
 
     def ending(self, cause: str) -> str:
-        """Return in words how a game ended."""
+        """Return how a game ended, in words."""
         return ENDS.get(cause, cause)
 
     def live(self, moment: Moment, console: Console, title: str) -> RenderableType:
-        """Return a moment as large as fits the console; one without colours gets plain characters."""
+        """Return a moment as large as fits the console; a console without colours gets plain characters."""
         return draw(scene_of(moment), console, self._actions, title)
 
     def gif(self, moments: Sequence[Moment], pauses_ms: Sequence[int]) -> bytes:

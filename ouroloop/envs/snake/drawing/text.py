@@ -1,6 +1,6 @@
-"""A game in the terminal: the board in coloured half blocks, the score, and what the player thinks of each move.
+"""A game in the terminal: the board in coloured half blocks, the score, and the odds that the player gives each move.
 
-Each cell is drawn with as many points a side as the terminal has room for; a half block shows two points, one above the other.
+Each cell has as many points a side as the terminal has room for; a half block shows two points, one above the other.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from ouroloop.envs.snake.drawing.scene import ENDS, Scene
 
 ARROWS: Final = "↑↓←→"
 BAR: Final = 20
-"""Columns of a whole bar."""
+"""Columns of a full bar."""
 
 
 def draw(scene: Scene, console: Console, actions: tuple[str, ...], title: str) -> RenderableType:
-    """Return a scene as something that rich prints, as large as fits the console.
+    """Return a scene as a rich renderable, as large as fits the console.
 
     Args:
-        scene: what is to be seen.
-        console: where; one without colours gets plain characters.
+        scene: the moment to draw.
+        console: where it will be shown; a console without colours gets plain characters.
         actions: names of the moves.
-        title: above the board.
+        title: text above the board.
     """
     if console.color_system is None:
         board = Text(characters(scene))
@@ -47,7 +47,7 @@ def draw(scene: Scene, console: Console, actions: tuple[str, ...], title: str) -
 
 
 def half_blocks(picture: NDArray[np.uint8]) -> Text:
-    """Return points, (H, W, 3) uint8, as text: each character two of them, one above the other."""
+    """Return points, (H, W, 3) uint8, as text: each character shows two of them, one above the other."""
     if len(picture) % 2:
         picture = np.concatenate([picture, picture[-1:]])
     text = Text(no_wrap=True)
@@ -60,7 +60,7 @@ def half_blocks(picture: NDArray[np.uint8]) -> Text:
 
 
 def _beside(scene: Scene, actions: tuple[str, ...]) -> RenderableType:
-    """Return what stands beside the board: the score, and the odds of the moves or how the game ended."""
+    """Return the text beside the board: the score, and either the odds of the moves or how the game ended."""
     facts = Table.grid(padding=(0, 2))
     for name, value in (("score", scene.score), ("step", scene.steps), ("length", len(scene.snake))):
         facts.add_row(Text(name, _style(MUTED)), Text(f"{value}", Style(color=_hex(PALE), bold=name == "score")))
@@ -83,7 +83,7 @@ def _beside(scene: Scene, actions: tuple[str, ...]) -> RenderableType:
 
 
 def _bar(share: float, colour: Colour) -> Text:
-    """Return a bar `BAR` columns long of which a share is filled, to an eighth of a column."""
+    """Return a bar `BAR` columns long, filled up to a share, to an eighth of a column."""
     eighths = round(8 * BAR * min(1.0, max(0.0, share)))
     full, rest = divmod(eighths, 8)
     bar = "█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")

@@ -1,4 +1,4 @@
-"""A small picture drawn large, made small for smooth edges, in one palette."""
+"""A small picture, drawn large and scaled down for smooth edges, in one palette."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw
 from ouroloop.envs.snake.drawing.colours import APPLE, GROUND, INK, LEAF, MUTED, NIGHT, PALE, STONE, Colour, blend, gradient
 
 FINE: Final = 6
-"""Drawn pixels per pixel of a tile, each way."""
+"""Drawn pixels per pixel of a tile, in each direction."""
 SHADES: Final = 24
-"""Of the snake."""
+"""Shades of the snake."""
 CLEAR: Final = 255
-"""What shows the frame before."""
+"""Palette index of the transparent colour, through which the frame before shows."""
 GROWTH: Final[Colour] = (66, 205, 134)
 """Of the line that tells how full the board is."""
 SHINE: Final = blend(APPLE, PALE, 0.55)
@@ -29,7 +29,7 @@ Point: TypeAlias = tuple[float, float]
 
 @cache
 def palette() -> Image.Image:
-    """Return an image whose palette has every colour in use and what lies between those that meet."""
+    """Return an image whose palette has every colour in use, and blends of those that touch."""
     shades = [gradient(index / (SHADES - 1)) for index in range(SHADES)]
     meet = [(shade, INK) for shade in shades] + [(PALE, INK), (SHINE, APPLE), (GROWTH, GROUND[1])]
     meet += [(MUTED, NIGHT), (PALE, NIGHT)] + [(colour, ground) for ground in GROUND for colour in (INK, APPLE, LEAF, STONE)]
@@ -37,7 +37,7 @@ def palette() -> Image.Image:
     colours += [blend(*pair, share) for pair in meet for share in (0.25, 0.5, 0.75)]
     unique = list(dict.fromkeys(colours))
     assert len(unique) <= CLEAR, "the palette is full"
-    unique += [(255, 0, index) for index in range(256 - len(unique))]  # loud, and next to none that is drawn
+    unique += [(255, 0, index) for index in range(256 - len(unique))]  # loud colours, near none that is drawn
     image = Image.new("P", (1, 1))
     image.putpalette([channel for colour in unique for channel in colour])
     return image
@@ -49,15 +49,15 @@ def in_palette(picture: Image.Image) -> Image.Image:
 
 
 class Tile:
-    """One cell at work.
+    """One cell while it is drawn.
 
     Args:
         cell: its side in pixels.
-        parity: which of the two grounds it has.
+        parity: which of the two background colours it has.
     """
 
     def __init__(self, cell: int, parity: int) -> None:
-        """Begin with the ground."""
+        """Begin with the background."""
         self._cell, self.unit = cell, cell * FINE
         self._image = Image.new("RGB", (self.unit, self.unit), GROUND[parity])
         self.pen = ImageDraw.Draw(self._image)
@@ -72,7 +72,7 @@ class Tile:
         self.pen.line([self.unit * edge for edge in (*start, *end)], fill=colour, width=max(1, round(self.unit * width)))
 
     def tube(self, path: Sequence[Point], widths: Sequence[float], colour: Colour) -> None:
-        """Draw a tube along rows and columns, with its rim; `widths` are half of its own, at each point of the path."""
+        """Draw a tube along rows and columns, with its rim; `widths` are half its width at each point of the path."""
         for more, paint in ((RIM, INK), (0.0, colour)):
             for (start, end), (first, last) in zip(pairwise(path), pairwise(widths), strict=True):
                 (x, y), (u, v), near, far = start, end, first + more, last + more
@@ -82,7 +82,7 @@ class Tile:
                     [round(self.unit * e) for a, b, w in sides for e in (a + w * across, b + w * along)], fill=paint
                 )
             middle = path.index(MIDDLE)
-            self.disc(MIDDLE, widths[middle] + more - 0.01, paint)  # no wider than the legs, however it is rounded
+            self.disc(MIDDLE, widths[middle] + more - 0.01, paint)  # no wider than the straight parts after rounding
 
     def done(self) -> Image.Image:
         """Return the tile, in the palette's colours."""

@@ -1,4 +1,4 @@
-"""The cells of a board as small pictures: drawn large, made small for smooth edges, in one palette, and kept."""
+"""The cells of a board as small pictures: drawn large, scaled down for smooth edges, in one palette, and cached."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ouroloop.envs.snake.drawing.colours import APPLE, INK, LEAF, PALE, STONE, b
 from ouroloop.envs.snake.drawing.tile import MIDDLE, SHADES, SHINE, Point, Tile
 
 LOOKS: Final = ((0, -1), (0, 1), (-1, 0), (1, 0))
-"""x and y of a step up, down, left and right."""
+"""x and y change of a step up, down, left and right."""
 WIDTHS: Final = (0.18, 0.23, 0.28, 0.32, 0.36, 0.36)
-"""Half the snake's width in cells, from the tip of the tail on; the last holds for the rest, as the one before it does."""
+"""Half the snake's width in cells, from the tip of the tail on; all parts further ahead have the last width."""
 
 
 @lru_cache(maxsize=8)
@@ -44,15 +44,15 @@ def apple(cell: int, parity: int) -> Image.Image:
 
 @lru_cache(maxsize=8192)
 def body(cell: int, parity: int, ahead: int, behind: int | None, shade: int, tip: int) -> Image.Image:
-    """Return a part of the snake that is no head.
+    """Return a part of the snake other than the head.
 
     Args:
         cell: its side in pixels.
-        parity: which of the two grounds it has.
+        parity: which of the two background colours it has.
         ahead: direction of the part before it, 0..3.
         behind: direction of the part after it; None at the tip of the tail.
         shade: its colour, 0..`SHADES` - 1.
-        tip: parts from it to the tip, `len(WIDTHS) - 1` for all that are further away.
+        tip: number of parts from it to the tip, at most `len(WIDTHS) - 1`.
     """
     tile = Tile(cell, parity)
     before, here, after = (WIDTHS[min(max(0, tip + step), len(WIDTHS) - 1)] for step in (-1, 0, 1))
@@ -69,11 +69,11 @@ def head(cell: int, parity: int, heading: int, shade: int, tip: int, lost: bool)
 
     Args:
         cell: its side in pixels.
-        parity: which of the two grounds it has.
+        parity: which of the two background colours it has.
         heading: where it looks, 0..3.
         shade: as for `body`.
-        tip: as for `body`; 0 where the head is all of the snake.
-        lost: it has lost the game.
+        tip: as for `body`; 0 if the head is the whole snake.
+        lost: whether it has lost the game.
     """
     tile, (x, y), colour = Tile(cell, parity), LOOKS[heading], gradient(shade / (SHADES - 1))
     if tip:

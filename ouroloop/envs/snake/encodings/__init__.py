@@ -2,14 +2,14 @@
 
 `encoding_of(name, size)` gives one of `ENCODINGS`:
 
-- `path`: the snake as the moves that it made, five a token, then tail, food and head: the shortest.
+- `path`: the snake as the moves it made, five a token, then tail, food and head: the shortest encoding.
 - `cells`: the snake as cells relative to the head, one token each.
 - `json`: absolute coordinates, one token a cell.
 - `ascii`: the board as a picture, one token a cell.
 - `bits`: three bits a cell.
 
-Every encoding is a text first, in one prompt template that any language model's tokenizer can read. For models trained
-from scratch it also brings a vocabulary in which each of its pieces is one token.
+Every encoding is first of all a text, in one prompt template that any language model's tokenizer can read. For models
+trained from scratch it also has a vocabulary in which each of its pieces is one token.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def encoding_of(name: str, size: int) -> Encoding:
     """Return the encoding of this name for boards of this size.
 
     Raises:
-        UsageError: there is none of this name, or the board is larger than `MAX_SIZE`.
+        UsageError: there is no encoding of this name, or the board is larger than `MAX_SIZE`.
     """
     if name not in ENCODINGS:
         raise UsageError(f"encoding {name!r} is not known: choose one of {', '.join(ENCODINGS)}")

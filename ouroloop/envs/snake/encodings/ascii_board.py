@@ -1,4 +1,4 @@
-"""The board as a picture: one token a cell, and one for the end of each line.
+"""The board as a picture: one token per cell, and one for the end of each line.
 
     ### Instruction:
     ......
@@ -9,7 +9,7 @@
 
     ### Response:
 
-`@` is the head, `*` the food, `#` a wall; `^v<>` are parts of the body that point to the part before them.
+`@` is the head, `*` the food, `#` a wall; `^v<>` are parts of the body, each pointing to the part before it.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Observations
 
 LOOKS: Final = ".#*@^v<>"
-"""How the glyphs look, in their order."""
+"""The characters of the glyphs, in their order."""
 OPENING: Final = len(SPECIAL)
 GLYPH: Final = OPENING + 2
-"""Id of the first glyph, after the opening and the line's end; idle comes after the glyphs."""
+"""Id of the first glyph, after the opening and the line's end; the idle tokens follow the glyphs."""
 
 
 class AsciiEncoding(Encoding):
@@ -48,12 +48,12 @@ class AsciiEncoding(Encoding):
 
     @cached_property
     def pieces(self) -> str:
-        """Regular expression of one token."""
+        """Regular expression that matches one token."""
         return "|".join((re.escape(START), r"idle \d+" + re.escape(END), r"\n", r"[.#*@^v<>]", r"[0-3]"))
 
     @property
     def longest(self) -> int:
-        """Tokens of every prompt."""
+        """Length of every prompt in tokens."""
         return 2 + self.size * (self.size + 1)
 
     def ids(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:

@@ -1,12 +1,12 @@
-"""The board as a string of bits: three bits a cell, one token a cell.
+"""The board as a string of bits: three bits and one token per cell.
 
     ### Instruction:
     {"size":6,"idle":12,"bits":"000 000 111 "}
 
     ### Response:
 
-The bits of a cell number its glyph (`glyphs`): 000 empty, 001 wall, 010 food, 011 head; 1xx is a part of the body whose next
-part towards the head lies up (00), down, left or right of it.
+The three bits are the number of the cell's glyph (`glyphs`): 000 empty, 001 wall, 010 food, 011 head; 1xx is a part of the
+body, whose last two bits say where its next part towards the head lies: up (00), down, left or right.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Observations
 
 CELL: Final = len(SPECIAL)
-"""Id of the first cell; then the prompt's end, then the openings with idle."""
+"""Id of the first cell; then come the prompt's end and the openings with idle."""
 
 
 class BitsEncoding(Encoding):
@@ -45,14 +45,14 @@ class BitsEncoding(Encoding):
 
     @cached_property
     def pieces(self) -> str:
-        """Regular expression of one token."""
+        """Regular expression that matches one token."""
         return "|".join(
             (re.escape(START) + r'\{"size":\d+,"idle":\d+,"bits":"', r'"\}' + re.escape(END), r"[01][01][01] ", r"[0-3]")
         )
 
     @property
     def longest(self) -> int:
-        """Tokens of every prompt."""
+        """Length of every prompt in tokens."""
         return 2 + self.size**2
 
     def ids(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:

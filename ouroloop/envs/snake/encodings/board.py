@@ -1,4 +1,4 @@
-"""What encodings read off the arrays of a batch."""
+"""What the encodings compute from the arrays of a batch."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ STEPS: Final = ((-1, 0), (1, 0), (0, -1), (0, 1))
 BODY, FOOD, WALL = 1, 3, 4
 """Codes of the observation's `board`."""
 JUMP: Final = -1
-"""Direction of a step that is none: perceived snakes may have gaps."""
+"""Direction of a step between cells that are not neighbours: perceived snakes may have gaps."""
 
 
 def free_moves(observations: Observations) -> NDArray[np.int32]:
     """Return which actions lead to a cell that does not end the game: (B, 4) int32 of 0 and 1.
 
-    The tail's cell counts as free, since the tail leaves it in the same step.
+    The tail's cell counts as free, because the tail leaves it in the same step.
     """
     count, n = len(observations), int(observations.constants["size"])
     board = np.asarray(observations.columns["board"]).reshape(count, n, n)
@@ -44,12 +44,12 @@ def free_of(size: int, snake: Sequence[int], walls: Sequence[int]) -> tuple[int,
 
 
 def tails(observations: Observations) -> NDArray[np.int64]:
-    """Return (B,) int64: the cells of the tails' ends."""
+    """Return the cell of each snake's tail: (B,) int64."""
     last = np.asarray(observations.lengths["snake"], dtype=np.int64) - 1
     return np.asarray(observations.columns["snake"][np.arange(len(last)), last], dtype=np.int64)
 
 
 def idle_steps(observations: Observations) -> NDArray[np.int64]:
-    """Return (B,) int64: idle steps in units of the board's size, few values, so that each has a token."""
+    """Return idle steps in units of the board's size, (B,) int64: so few values that each can have a token."""
     n = int(observations.constants["size"])
     return np.minimum(np.asarray(observations.columns["idle"], dtype=np.int64) // n, 2 * n)

@@ -5,11 +5,11 @@
 
     ### Response:
 
-Cells are `[row, column]`. `body`, `walls` and `food` are relative to the head, `head` is absolute. `body` runs from the neck to
-the tail and stands before fields of one token each, so that a cell's distance from the end of the prompt says when it will be
-free: a model with relative positions (RoPE) reads it off. `free` holds 1 for each action whose next cell does not end the
-game; `idle` is rounded down to a multiple of the board's size, which keeps the vocabulary small. `walls` is there only on
-boards that have some.
+Cells are `[row, column]`. `body`, `walls` and `food` are relative to the head, `head` is absolute. `body` runs from the neck
+to the tail and is followed by fields of one token each. A cell's distance from the end of the prompt therefore says when the
+cell will be free, and a model with relative positions (RoPE) can read that off. `free` holds 1 for each action whose next
+cell does not end the game. `idle` is rounded down to a multiple of the board's size, which keeps the vocabulary small.
+`walls` appears only on boards that have some.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Observations
 
 OPENING: Final = len(SPECIAL)
-"""Id of the opening, and after it of the one with walls, of what ends the walls, and of the prompt's end."""
+"""Id of the opening; then come the opening with walls, the token that ends the walls, and the prompt's end."""
 FREE: Final = OPENING + 4
-"""Id of the first of 16 `free` tokens; `idle` and then the cells come after them."""
+"""Id of the first of 16 `free` tokens; the `idle` tokens and then the cells follow them."""
 
 
 class CellsEncoding(Encoding):
@@ -42,7 +42,7 @@ class CellsEncoding(Encoding):
 
     @property
     def span(self) -> int:
-        """Values that a relative coordinate can take."""
+        """Number of values that a relative coordinate can take."""
         return 2 * self.size - 1
 
     @property
@@ -52,7 +52,7 @@ class CellsEncoding(Encoding):
 
     @property
     def cell_base(self) -> int:
-        """Id of the first relative cell (of body and walls); then as many of food, then the heads."""
+        """Id of the first relative cell (of body and walls); as many food cells follow, then the heads."""
         return self.idle_base + 2 * self.size + 1
 
     @cached_property
@@ -76,7 +76,7 @@ class CellsEncoding(Encoding):
 
     @cached_property
     def pieces(self) -> str:
-        """Regular expression of one token."""
+        """Regular expression that matches one token."""
         return "|".join(
             (
                 re.escape(START) + r'\{"size":\d+,"(?:body|walls)":\[',
@@ -93,7 +93,7 @@ class CellsEncoding(Encoding):
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest prompt."""
+        """Length of the longest prompt in tokens."""
         return 7 + self.size**2
 
     def ids(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:

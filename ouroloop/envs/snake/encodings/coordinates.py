@@ -1,4 +1,4 @@
-"""Absolute coordinates as JSON, one token a cell.
+"""Absolute coordinates as JSON, one token per cell.
 
 ### Instruction:
 {"size":6,"snake":[[2,3],[2,4]],"food":[1,5],"idle":12}
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Observations
 
 OPENING: Final = len(SPECIAL)
-"""Id of the opening, and after it of what begins the walls."""
+"""Id of the opening; the token that begins the walls follows it."""
 CELL: Final = OPENING + 2
-"""Id of the first cell; then food and idle."""
+"""Id of the first cell; the food and idle tokens follow the cells."""
 
 
 class JsonEncoding(Encoding):
@@ -51,7 +51,7 @@ class JsonEncoding(Encoding):
 
     @cached_property
     def pieces(self) -> str:
-        """Regular expression of one token."""
+        """Regular expression that matches one token."""
         return "|".join(
             (
                 re.escape(START) + r'\{"size":\d+,"snake":\[',
@@ -65,7 +65,7 @@ class JsonEncoding(Encoding):
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest prompt."""
+        """Length of the longest prompt in tokens."""
         return 4 + self.size**2
 
     def ids(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:

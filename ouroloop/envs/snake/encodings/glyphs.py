@@ -1,4 +1,4 @@
-"""Boards as one of eight glyphs a cell: a part of the snake points to the part before it, which keeps the order of all."""
+"""Boards as one of eight glyphs per cell. Each part of the snake points to the part before it, which keeps their order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ouroloop.envs.snake.encodings.port import BoardState
 from ouroloop.envs.snake.encodings.write import BODY_GLYPH, FOOD_GLYPH, HEAD_GLYPH, WALL_GLYPH
 
 GLYPHS: Final = 8
-"""Their numbers: `write.WALL_GLYPH` and so on, 0 for an empty cell."""
+"""Numbers of the glyphs: `write.WALL_GLYPH` and so on, 0 for an empty cell."""
 
 
 def glyphs(state: BoardState) -> list[int]:
@@ -31,7 +31,7 @@ def glyphs(state: BoardState) -> list[int]:
 
 
 def state_of(board: Sequence[int], idle: int) -> BoardState:
-    """Return the state that a board of glyphs shows. Raises ValueError where it shows none."""
+    """Return the state that a board of glyphs shows. Raises ValueError if it shows none."""
     size = round(len(board) ** 0.5)
     snake = [board.index(HEAD_GLYPH)]
     while (part := _behind(board, snake[-1], size)) is not None:

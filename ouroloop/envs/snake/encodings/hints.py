@@ -1,8 +1,8 @@
-"""A hint for the prompt: how far the food is, `# Hint: distance=3`.
+"""A hint for the prompt, the distance to the food: `# Hint: distance=3`.
 
-The game counts path optimality by the same distance. It is the shortest way from the head to the food around the walls
-and the body as it lies (breadth-first); where there is no way, it is the Manhattan distance. It follows from the
-observation alone, so a perceived board has one too.
+Path optimality counts the same distance: the shortest way from the head to the food around the walls and the body as it lies
+(breadth-first), or the Manhattan distance if there is no such way. It follows from the observation alone, so a perceived
+board has one too.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Observations
 
 NONE: Final = -1
-"""Distance where there is no food."""
+"""Distance on a board without food."""
 
 
 def food_distances(observations: Observations) -> NDArray[np.int64]:
-    """Return the steps from head to food: (B,) int64, `NONE` where there is no food.
+    """Return the steps from head to food: (B,) int64, `NONE` if there is no food.
 
-    All boards are searched at once, one step of all fronts at a time.
+    All boards are searched at once: each round moves every front by one step.
     """
     size, count = int(observations.constants["size"]), len(observations)
     board = np.asarray(observations.columns["board"]).reshape(count, -1)

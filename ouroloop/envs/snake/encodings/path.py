@@ -1,18 +1,18 @@
-"""The snake as the moves that it made: the shortest prompts, and so the fastest to train and play.
+"""The snake as the moves it made: the shortest prompts, and therefore the fastest to train on and to play.
 
     ### Instruction:
     {"size":6,"path":["RR","DDLUU"],"tail":[-2,-2],"food":[-1,2],"free":[1,0,1,1],"idle":12,"head":[2,2]}
 
     ### Response:
 
-`path` runs from the tail to the head, `CHUNK` moves a token and the odd ones first, so that a chunk's place from the end of the
-prompt says when it was walked. Cells are `[row, column]`: `head` is absolute, `tail`, `food` and `walls` are relative to it.
-`free` holds 1 for each action whose next cell does not end the game; `idle` is rounded down to a multiple of the size. The head
-is in the last token, from which a causal model predicts.
+`path` runs from the tail to the head, `CHUNK` moves a token. The remainder comes first, so that a chunk's distance from the
+end of the prompt says when it was walked. Cells are `[row, column]`: `head` is absolute; `tail`, `food` and `walls` are
+relative to it. `free` holds 1 for each action whose next cell does not end the game. `idle` is rounded down to a multiple of
+the size. The head is in the last token, from which a causal model predicts.
 
-A board of 10x10 takes 16 tokens on average. Head, tail and food, which a way along a cycle needs, are one token each,
-and the sum of the moves says where any part of the snake lies. A model of 0.5 million parameters that imitates such a
-teacher on 10x10 learned more in 1000 steps with relative tails and foods than in 1500 steps with absolute ones.
+A 10x10 board takes 16 tokens on average. Head, tail and food, which following a cycle requires, are one token each, and the
+sum of the moves says where any part of the snake lies. A model of 0.5 million parameters that imitated such a teacher on
+10x10 learned more in 1000 steps with relative tails and foods than in 1500 steps with absolute ones.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FIRST: Final = len(SPECIAL) + 2
 
 
 def _chunks() -> tuple[tuple[int, ...], ...]:
-    """Return all paths of 1..`CHUNK` moves that do not turn back: 484, if `CHUNK` is 5."""
+    """Return all paths of 1..`CHUNK` moves that do not turn back: 484 if `CHUNK` is 5."""
     every = (moves for length in range(1, CHUNK + 1) for moves in product(range(4), repeat=length))
     return tuple(m for m in every if all(b != BACK[a] for a, b in pairwise(m)))
 
@@ -52,7 +52,7 @@ CHUNKS: Final = _chunks()
 
 
 def _lookup() -> NDArray[np.int32]:
-    """Return (5 ** CHUNK,) int32: the token of a chunk, by its moves as digits of base 5, 0 for none; `UNK` for no path."""
+    """Return (5 ** CHUNK,) int32: each chunk's token, indexed by its moves as base-5 digits (0: none); `UNK` if no path."""
     table = np.full(5**CHUNK, UNK, np.int32)
     for index, moves in enumerate(CHUNKS):
         table[sum((move + 1) * 5 ** (CHUNK - len(moves) + place) for place, move in enumerate(moves))] = FIRST + index
@@ -107,7 +107,7 @@ class PathEncoding(Encoding):
 
     @cached_property
     def pieces(self) -> str:
-        """Regular expression of one token."""
+        """Regular expression that matches one token."""
         return "|".join(
             (
                 re.escape(START) + r'\{"size":\d+,"(?:path|walls)":\[',
@@ -125,7 +125,7 @@ class PathEncoding(Encoding):
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest prompt."""
+        """Length of the longest prompt in tokens."""
         return 8 + self.size**2
 
     def ids(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:

@@ -1,4 +1,4 @@
-"""What Snake's encodings share: what a prompt says, and the prompt template."""
+"""What Snake's encodings share: the facts in a prompt, and the prompt template."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ SPECIAL: Final = first_words(4)
 """The first words of every vocabulary."""
 START: Final = "### Instruction:\n"
 END: Final = "\n\n### Response:\n"
-"""The prompt template: what stands before and after the board."""
+"""The prompt template: the text before and after the board."""
 HINT: Final = "\n# Hint: distance="
-"""What stands before the distance in a prompt with a hint, the last line of the instruction."""
+"""The text before the distance in a prompt with a hint, the last line of the instruction."""
 SEPARATOR: Final = r'(?<="),(?=")|(?<=\]),(?=\[)'
-"""Regular expression of what stands between tokens and is none: the commas of lists."""
+"""Regular expression of the text between tokens: the commas of lists."""
 MAX_SIZE: Final = 32
-"""Beyond it the tokens of cells alone would take a million parameters."""
+"""Largest board: beyond it, the tokens of cells alone would take a million parameters."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoardState:
-    """What a prompt says, in the observation's own terms.
+    """The facts in a prompt, in the observation's own terms.
 
     Args:
         size: cells along an edge.
         snake: cell indices, head first.
-        food: cell index, -1 where there is none.
+        food: cell index, -1 if there is none.
         walls: cell indices, ascending.
         free: 1 for each action whose next cell does not end the game.
         idle: steps since the last food, rounded down to a multiple of `size`, at most `2 size^2`.
@@ -58,10 +58,10 @@ class BoardState:
 
 
 class Encoding(ABC):
-    """One way to say a board, a `protocols.encoding.Encoding`; the ways back and forth agree with one another.
+    """One way to write a board, a `protocols.encoding.Encoding`; writing and reading back agree.
 
-    Text, ids and `BoardState` say the same: the tokenizer of `vocabulary` and `pieces` makes of `text(state)` what
-    `encode_batch` computes from the arrays, and `decode` makes the state of it again.
+    Text, ids and `BoardState` say the same. The tokenizer of `vocabulary` and `pieces` turns `text(state)` into the ids that
+    `encode_batch` computes from the arrays, and `decode` turns those back into the state.
 
     Args:
         size: side of the boards.
@@ -95,12 +95,12 @@ class Encoding(ABC):
     @cached_property
     @abstractmethod
     def pieces(self) -> str:
-        """Regular expression of one token; the leftmost match wins."""
+        """Regular expression that matches one token; the leftmost match wins."""
 
     @property
     @abstractmethod
     def longest(self) -> int:
-        """Tokens of the longest prompt of this board size."""
+        """Length in tokens of the longest prompt for this board size."""
 
     @abstractmethod
     def text(self, state: BoardState) -> str:
@@ -108,17 +108,17 @@ class Encoding(ABC):
 
     @abstractmethod
     def parse(self, text: str) -> BoardState:
-        """Return the state of a prompt. Raises ValueError, KeyError, TypeError or IndexError where it is none."""
+        """Return the state of a prompt. Raises ValueError, KeyError, TypeError or IndexError if it is not a prompt."""
 
     @abstractmethod
     def ids(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-        """Return what `encode_batch` does, the board's size already checked."""
+        """Return what `encode_batch` returns, after it has checked the board's size."""
 
     def encode_batch(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Return the prompts as ids, padded on the left.
 
         Returns:
-            ids: (B, L) int32, and mask: (B, L) bool, true where a token stands. L is the longest prompt of the batch.
+            ids: (B, L) int32, and mask: (B, L) bool, true for tokens, false for padding. L is the batch's longest prompt.
 
         Raises:
             UsageError: the observations are of another board size.
@@ -148,7 +148,7 @@ class Encoding(ABC):
         return [self.text(state) for state in states(observations)]
 
     def hinted(self, observations: Observations) -> list[str]:
-        """Return the prompts with the food's distance before their response's heading; as they are where there is no food."""
+        """Return the prompts with the food's distance before the response's heading; without food, without the hint."""
         return [
             text if distance == NONE else f"{text.removesuffix(END)}{HINT}{distance}{END}"
             for text, distance in zip(self.texts(observations), food_distances(observations).tolist(), strict=True)
@@ -158,7 +158,7 @@ class Encoding(ABC):
         """Return what a prompt's ids say; padding and anything after the prompt are skipped.
 
         Raises:
-            UsageError: the ids are no prompt of this encoding.
+            UsageError: the ids are not a prompt of this encoding.
         """
         vocabulary = self.vocabulary
         text = "".join(vocabulary[int(i)] for i in ids if i > UNK and i not in ACTIONS)
@@ -169,7 +169,7 @@ class Encoding(ABC):
                 raise ValueError(text)
             return self.parse(text)
         except (ValueError, KeyError, IndexError, TypeError) as error:
-            msg = f"not a prompt of the encoding {self.name!r} of a board of {self.size}: {text[:80]!r}"
+            msg = f"not a prompt of the encoding {self.name!r} for a board of size {self.size}: {text[:80]!r}"
             raise UsageError(msg) from error
 
 

@@ -1,6 +1,6 @@
-"""Kernels that write prompts as ids, each row from its end to its front, since the rows stand flush right.
+"""Kernels that write prompts as ids. Each row is written from its end to its front, since rows are flush right.
 
-All kernels lie in this module: numba compiles one anew when the file changes that it stands in.
+All kernels are in this module, because numba recompiles a kernel only when its own file changes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CHUNK: Final = 5
 """Moves per token of a path."""
 WALL_GLYPH, FOOD_GLYPH, HEAD_GLYPH, BODY_GLYPH = 1, 2, 3, 4
-"""Numbers of the glyphs, 0 for empty cells; the body has four, by the direction of the part before it."""
+"""Numbers of the glyphs, 0 for empty cells; the body has four, one per direction of the part before it."""
 
 
 class Batch(NamedTuple):
@@ -32,12 +32,12 @@ class Batch(NamedTuple):
         size: cells along an edge.
         board: (B, N) uint8, the observation's codes.
         snake: (B, W) int16, cells, head first.
-        lengths: (B,) int32, cells that count of each row of `snake`.
-        food: (B,) int16, the food's cell, the head's where there is none.
+        lengths: (B,) int32, how many cells of each row of `snake` count.
+        food: (B,) int16, the food's cell; the head's if there is no food.
         idle: (B,) int32, idle steps in units of the board's size.
         walls: (B,) int32, the number of walls.
-        spread: (N,) int32, row * (2 size - 1) + column: unlike that of two cells' indices, the difference of two of these
-            tells how the cells lie to one another.
+        spread: (N,) int32, row * (2 size - 1) + column. The difference of two of these determines where one cell lies
+            relative to the other; the difference of two cell indices does not.
     """
 
     size: int
@@ -51,10 +51,10 @@ class Batch(NamedTuple):
 
 
 def batch_of(observations: Observations) -> Batch:
-    """Return the observations as the kernels take them.
+    """Return the observations in the form that the kernels take.
 
     Raises:
-        UsageError: a cell lies outside the board; the kernels would read and write where they should not.
+        UsageError: a cell lies outside the board; the kernels would read and write out of bounds.
     """
     size, columns = int(observations.constants["size"]), observations.columns
     board = np.ascontiguousarray(columns["board"], np.uint8).reshape(-1, size * size)
@@ -74,14 +74,14 @@ def spread_of(size: int) -> NDArray[np.int32]:
 
 
 def empty_rows(counts: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Return room for so many tokens a row: ids (B, L) int32, all `PAD`, and mask (B, L) bool, true where tokens will stand."""
+    """Return space for `counts` tokens per row: ids (B, L) int32, all `PAD`, and mask (B, L) bool, true for token places."""
     longest = int(counts.max(initial=0))
     return np.zeros((len(counts), longest), np.int32), np.arange(longest) >= (longest - counts)[:, None]
 
 
 @kernel
 def measure(board: Array, snake: Array, lengths: Array, food: Array, walls: Array) -> bool:
-    """Fill `walls`: (B,) with the number of walls of each board; return whether snakes and food lie on it."""
+    """Fill `walls`: (B,) with the number of walls of each board; return whether all snakes and foods lie on their board."""
     cells, fits = board.shape[1], True
     for row in range(board.shape[0]):
         count, outside = 0, 0
@@ -96,7 +96,7 @@ def measure(board: Array, snake: Array, lengths: Array, food: Array, walls: Arra
 
 @inlined
 def step_between(batch: Batch, older: int, newer: int) -> int:
-    """Return the move that leads from one cell to another, `JUMP` where none does."""
+    """Return the move that leads from one cell to another, `JUMP` if no move does."""
     step, down = batch.spread[newer] - batch.spread[older], 2 * batch.size - 1
     if step == -down:
         return 0
@@ -143,9 +143,9 @@ def write_walls(batch: Batch, row: int, names: Array, shift: int, out: Array, at
 
 @inlined
 def write_moves(batch: Batch, row: int, lookup: Array, out: Array, at: int) -> int:
-    """Write the snake's moves before the place `at`, `CHUNK` a token; return the place of the first.
+    """Write the snake's moves before the place `at`, `CHUNK` per token; return the place of the first.
 
-    A path with a gap has no moves to say: its chunks are all what `lookup` has for none.
+    A path with a gap has no moves: each of its chunks gets the token that `lookup` has for no path.
     """
     end, broken, number, weight = at, False, 0, 5 ** (CHUNK - 1)
     for part in range(1, batch.lengths[row]):
@@ -168,8 +168,8 @@ def write_path(batch: Batch, lookup: Array, bases: tuple[int, ...], out: Array) 
     Args:
         batch: the observations.
         lookup: (5 ** CHUNK,) int32, the tokens of chunks.
-        bases: ids of the head's own cell as seen from it, as wall, as tail and as food; first ids of free, idle and head; the
-            id of what ends the walls; the openings.
+        bases: ids of the head's own cell relative to itself, as wall, tail and food; first ids of free, idle and head; the
+            id of the token that ends the walls; the openings.
         out: zeros.
     """
     wall, tail, food, free, idle, head_base, after, opening = bases
@@ -194,7 +194,7 @@ def write_cells(batch: Batch, bases: tuple[int, ...], out: Array) -> None:
 
     Args:
         batch: the observations.
-        bases: ids of the head's own cell as seen from it, as body and as food; first ids of heads, free and idle; the openings.
+        bases: ids of the head's own cell relative to itself, as body and food; first ids of heads, free, idle; the openings.
         out: zeros.
     """
     body, food_base, head_base, free, idle, opening = bases
@@ -222,7 +222,7 @@ def write_coordinates(batch: Batch, names: Array, opening: int, out: Array) -> N
     Args:
         batch: the observations.
         names: (N,) int32, the tokens of cells; those of food and then of idle follow them.
-        opening: id of the opening; the one that begins the walls comes after it.
+        opening: id of the opening; the next id begins the walls.
         out: zeros.
     """
     cells = names.size
@@ -241,11 +241,11 @@ def write_coordinates(batch: Batch, names: Array, opening: int, out: Array) -> N
 
 @kernel
 def write_glyphs(batch: Batch, places: Array, first: int, out: Array) -> None:
-    """Write the boards into `out`: (B, L) int32 as glyphs; parts of a perceived snake that point nowhere look empty.
+    """Write the boards into `out`: (B, L) int32 as glyphs; a perceived part that does not lead to a neighbour looks empty.
 
     Args:
-        batch: the observations; where there is no food, `food` lies under the head.
-        places: (N,) int32, where in a row the token of each cell stands.
+        batch: the observations; without food, `food` is the head's cell.
+        places: (N,) int32, the place in a row of each cell's token.
         first: id of the first glyph.
         out: the rest of the prompts.
     """

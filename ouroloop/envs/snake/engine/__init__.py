@@ -1,1 +1,1 @@
-"""The rules and the batch of games that they advance. Start at `state`, then `rules`."""
+"""The rules of Snake and the batch of games that follow them. Start at `state`, then `rules`."""

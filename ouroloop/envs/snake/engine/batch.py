@@ -1,6 +1,6 @@
-"""The batch call: one compiled call moves every game, begins new ones where some ended, and copies the boards out.
+"""The batch call: one compiled call moves every game, begins new games for those that ended, and copies the boards out.
 
-Its arguments are the arrays of `State` one by one: numba looks at a named tuple's fields anew in every call, which
+Its arguments are the arrays of `State` one by one, because numba unpacks a named tuple's fields anew in every call, which
 costs as much as moving fifty snakes.
 """
 
@@ -24,7 +24,7 @@ TRUNCATED: Final = 2
 
 
 BLOCK: Final = u64(64)
-"""Games that are moved before their boards are written: their stamps are then still in the nearest cache."""
+"""Games that are moved before their boards are written, so that their stamps are still in the nearest cache."""
 
 
 @inlined
@@ -40,7 +40,7 @@ def move_block(
     ended: Array,
     finals: Array,
 ) -> int:
-    """Move the games from `first` up to `last`, as `step_batch` tells; return how many ended."""
+    """Move the games from `first` up to `last`, as `step_batch` describes; return how many ended."""
     table, keys, count = state.table, state.keys, 0
     for game in range(first, last):
         if ended[game] != GOES_ON and mode != SAME_STEP:
@@ -87,27 +87,27 @@ def step_batch(
 
     Args:
         stamps: this and the next eight are the fields of `State`.
-        table: see there.
-        keys: see there.
-        near: see there.
-        place: see there.
-        desk: see there.
-        mark: see there.
-        queue: see there.
-        bits: see there.
+        table: see `State`.
+        keys: see `State`.
+        near: see `State`.
+        place: see `State`.
+        desk: see `State`.
+        mark: see `State`.
+        queue: see `State`.
+        bits: see `State`.
         size: side of the board.
         mode: `NEXT_STEP`: a game that ended before begins anew, its action ignored; `SAME_STEP`: it begins anew at once;
             `DISABLED`: it stays as it is.
-        most_steps: a game is cut off after so many moves; 0 for never.
-        actions: (B,) integers in 0..3; others must not come.
-        boards: (B, N) uint8, filled with what is seen afterwards.
+        most_steps: a game is cut off after this many moves; 0 for never.
+        actions: (B,) integers in 0..3; the caller must rule out others.
+        boards: (B, N) uint8, filled with the boards after the move.
         last_boards: (B, N) uint8, in mode `SAME_STEP` filled with the last boards of the games that end.
         rewards: (B,) float32: 1 for a food, -1 for a death by wall or body, else 0.
-        ended: (B,) int8 from the call before, filled anew with `GOES_ON`, `TERMINATED` or `TRUNCATED`.
+        ended: (B,) int8 from the call before, overwritten with `GOES_ON`, `TERMINATED` or `TRUNCATED`.
         finals: (B, 5) int32, filled as by `rules.note` for the games that end.
 
     Returns:
-        How many games ended by this move.
+        How many games this move ended.
     """
     state = State(stamps, table, keys, near, place, desk, mark, queue, bits)
     games, count = u64(keys.size), 0
@@ -119,7 +119,7 @@ def step_batch(
                 if ended[game] != GOES_ON:
                     write_board(state, size, game, last_boards[game], u64(0))
                     begin_again(state, size, game, next_key(keys[game]))
-        for game in range(first, last):  # apart: a wide load just after a narrow store to the same line would stall
+        for game in range(first, last):  # a loop of its own: a wide load right after a narrow store to one line would stall
             write_board(state, size, game, boards[game], u64(0))
         count += ends
     return count
@@ -127,7 +127,7 @@ def step_batch(
 
 @kernel
 def restart(state: State, size: int, keys: Array, ended: Array) -> None:
-    """Begin a new game, with its key of `keys`: (B,) uint64, where `ended`: (B,) int8 says so, and clear that."""
+    """Begin a new game, with its key of `keys`: (B,) uint64, for every game that `ended`: (B,) int8 marks, and clear it."""
     for game in range(u64(ended.size)):
         if ended[game] != GOES_ON:
             begin_again(state, size, game, keys[game])
@@ -149,10 +149,10 @@ def step_one(
     action: int,
     board: Array,
 ) -> tuple[float, int, int, int, int, int]:
-    """Move the one game of a state if it runs, and write its board: (size, size) uint8.
+    """Move the one game of a state if it is running, and write its board: (size, size) uint8.
 
     Returns:
-        Reward, as of `step_batch`, and what `rules.note` tells: score, steps, travel, highest score possible, cause.
+        Reward as in `step_batch`, and what `rules.note` writes: score, steps, travel, highest score possible, cause.
     """
     state, game, reward = State(stamps, table, keys, near, place, desk, mark, queue, bits), u64(0), 0.0
     length, start = table[game, LENGTH], desk[START_LENGTH]
@@ -180,9 +180,9 @@ def begin_one(
     follow: bool,
     board: Array,
 ) -> None:
-    """Begin a new game in the place of a state's one, and write its board: (size, size) uint8.
+    """Begin a new game in place of a state's only one, and write its board: (size, size) uint8.
 
-    Its key is the state's, or, to `follow` the game before, the one that comes after it.
+    Its key is the state's; with `follow`, it is the key that comes after that of the game before.
     """
     state, game = State(stamps, table, keys, near, place, desk, mark, queue, bits), u64(0)
     begin_again(state, size, game, next_key(keys[game]) if follow else keys[game])

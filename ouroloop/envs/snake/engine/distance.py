@@ -1,4 +1,4 @@
-"""Shortest distances from the head: read off a straight way where there is one, else searched 64 cells at a time."""
+"""Shortest distances from the head: read off a straight way if there is one, else searched 64 cells at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ouroloop.envs.snake.engine.state import (
 )
 
 LARGE: Final = 16
-"""Beyond this side, writing down the free cells of a board costs more than looking at those between head and food."""
+"""Above this side, writing down the free cells of a board costs more than looking at those between head and food."""
 ALONG_COLUMN: Final = 1
 ALONG_ROW: Final = 2
 
@@ -70,10 +70,10 @@ def row_way(state: State, size: int, game: int, down: int, right: int) -> bool:
 
 @inlined
 def monotone_starts(state: State, size: int, game: int, down: int, right: int) -> int:
-    """Return how ways from the head that never lead away from their goal can begin: `ALONG_COLUMN` + `ALONG_ROW`, or 0.
+    """Return the first moves of ways from the head that never lead away from the goal: `ALONG_COLUMN` + `ALONG_ROW`, or 0.
 
-    A dynamic program over the rectangle between head and goal. `state.queue` holds, for each of its columns, how the cell in
-    the row at hand is reached.
+    A dynamic program over the rectangle between head and goal, row by row. `state.queue` holds, for each of its columns, how
+    the cell in the current row is reached.
 
     Args:
         state: the games.
@@ -106,7 +106,7 @@ def monotone_starts(state: State, size: int, game: int, down: int, right: int) -
 
 @inlined
 def straight_starts(state: State, size: int, game: int, down: int, right: int) -> int:
-    """Return what `monotone_starts` does, except that of two possible starts the one along the column may be told alone."""
+    """Return what `monotone_starts` does, except that it may report only the start along the column when there are two."""
     if down == 0:
         return ALONG_ROW if row_way(state, size, game, down, right) else 0
     if column_way(state, size, game, down, right):
@@ -118,7 +118,7 @@ def straight_starts(state: State, size: int, game: int, down: int, right: int) -
 
 @inlined
 def write_free(state: State, size: int, game: int) -> None:
-    """Write the free cells as bits, see `state.bitboards`."""
+    """Write the free cells as bits; see `state.bitboards`."""
     stamps, free = state.stamps, np.uint16(vacant(state, game))
     cells, place, word = u64(size * size), spot(size, game, 0), u64(size // 64 + 1)
     for first in range(u64(0), cells, u64(64)):
@@ -131,9 +131,9 @@ def write_free(state: State, size: int, game: int) -> None:
 
 @inlined
 def widen(bits: Array, size: int, front: int, other: int, low: int, high: int) -> int:
-    """Take one step of a search by bits: fill `bits[other]` with the free neighbours of `bits[front]`.
+    """Advance a search by bits by one step: fill `bits[other]` with the free neighbours of `bits[front]`.
 
-    They are free no more, and `bits[front]` is emptied.
+    Those cells are no longer free afterwards, and `bits[front]` is emptied.
 
     Args:
         bits: `State.bits`.
@@ -144,10 +144,10 @@ def widen(bits: Array, size: int, front: int, other: int, low: int, high: int) -
         high: last one.
 
     Returns:
-        The words of `bits[other]`, or-ed: 0 where the search has come to its end.
+        All words of `bits[other]` or-ed together: 0 at the end of the search.
     """
     words, turn, one = u64(size // 64), u64(size % 64), u64(1)
-    back, found = u64(63) - turn, u64(0)  # shifting by one more, apart, is right for turn = 0 too
+    back, found = u64(63) - turn, u64(0)  # the remaining shift by 1 is done apart, so that turn = 0 works too
     for word in range(low, high + one):
         here = bits[front, word]
         near = (here >> one | bits[front, word + one] << u64(63)) & bits[NOT_LAST, word]
@@ -165,7 +165,7 @@ def widen(bits: Array, size: int, front: int, other: int, low: int, high: int) -
 
 @kernel
 def way_by_bits(state: State, size: int, game: int, goal: int) -> int:
-    """Return the shortest distance from the head to a free cell, -1 where it is cut off.
+    """Return the shortest distance from the head to a free cell, -1 if it is cut off.
 
     A breadth-first search that takes 64 cells at a time.
     """
@@ -186,7 +186,7 @@ def way_by_bits(state: State, size: int, game: int, goal: int) -> int:
             return away
         if found == u64(0):
             return -1
-        while bits[front, low] == u64(0):  # look no further than the front
+        while bits[front, low] == u64(0):  # skip the words before the front
             low += u64(1)
         while bits[front, high] == u64(0):
             high -= u64(1)
@@ -194,10 +194,10 @@ def way_by_bits(state: State, size: int, game: int, goal: int) -> int:
 
 @inlined
 def way_to(state: State, size: int, game: int, goal: int) -> int:
-    """Return the shortest distance from the head to a free cell; -1 where it is cut off.
+    """Return the shortest distance from the head to a free cell; -1 if it is cut off.
 
-    Most foods can be reached by a way with one turn, which no other beats; on large boards it pays to look for one with more
-    turns, that never leads away, before searching the whole board.
+    Most foods can be reached by a way with one turn, which no other way beats. On large boards it pays to look for a way with
+    more turns that never leads away from the food before searching the whole board.
     """
     head = state.table[game, AT]
     down, right = row_of(state, goal) - row_of(state, head), column_of(state, goal) - column_of(state, head)
@@ -210,7 +210,7 @@ def way_to(state: State, size: int, game: int, goal: int) -> int:
 
 @inlined
 def food_distance(state: State, size: int, game: int, food: int) -> int:
-    """Return the shortest way from head to food, the body as it lies; Manhattan where it is cut off."""
+    """Return the shortest way from head to food around the body as it lies; the Manhattan distance if the food is cut off."""
     away = way_to(state, size, game, food)
     return away if away >= 0 else manhattan(state, state.table[game, AT], food)
 
@@ -219,7 +219,7 @@ def food_distance(state: State, size: int, game: int, food: int) -> int:
 def first_distance(state: State, size: int, game: int, food: int, side: int) -> int:
     """Return what `food_distance` does when a straight snake that faces `side` has just been laid.
 
-    Without walls only food straight behind it is farther than Manhattan's distance, by the two steps around its body.
+    Without walls, only food straight behind the snake is farther than its Manhattan distance, by two steps around the body.
     """
     if state.table[game, ROOM] < size * size:
         return food_distance(state, size, game, food)

@@ -1,6 +1,6 @@
-"""What a transition measures for a reward: one kernel that advances a batch and writes (B, F) float32.
+"""What a reward can measure of a transition: one kernel that advances a batch and writes (B, F) float32.
 
-Every feature is finite and lies in the range that its line in `FEATURES` gives. A reward sees these columns and nothing else.
+Every feature is finite and lies in the range that its line in `FEATURES` gives. A reward sees only these columns.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ COUNT: Final = len(FEATURES)
 
 @kernel
 def look_around(state: State, size: int, game: int, food: int, ate: bool, out: Array) -> None:
-    """Write the features of the position that a survived move has led to; `out`: (F,) float32."""
+    """Write the features of the position after a move that the snake survived; `out`: (F,) float32."""
     table, cells = state.table, size * size
     head, length, threshold = table[game, AT], table[game, LENGTH], vacant(state, game)
     refresh(state, cells)
@@ -138,7 +138,7 @@ def measure(state: State, size: int, game: int, action: int, out: Array) -> None
 
 @kernel
 def step_measured(state: State, size: int, actions: Array, out: Array) -> int:
-    """Advance like `rules.step` and fill `out`: (B, F) float32, zeros, where a game was running."""
+    """Advance like `rules.step`, and fill `out`: (B, F) float32, zeros, for the games that were running."""
     invalid = first_invalid(state, actions)
     if invalid < 0:
         for game in range(u64(actions.size)):

@@ -30,7 +30,7 @@ from ouroloop.envs.snake.engine.state import (
 from ouroloop.protocols.records import Observations, Outcomes
 
 SAVED = ("stamps", "table", "keys")
-"""The arrays that a snapshot holds; the rest of `State` is scratch or follows from size and settings."""
+"""The arrays of a snapshot; the rest of `State` is scratch space or follows from the size and the settings."""
 
 
 class SnakeEngine:
@@ -42,7 +42,7 @@ class SnakeEngine:
         settings: walls, food, start length, idle limit.
 
     Raises:
-        ValueError: settings that leave the snake no room.
+        ValueError: the settings leave the snake no room.
     """
 
     def __init__(self, seeds: NDArray[np.uint64], size: int, settings: Settings = PLAIN) -> None:
@@ -91,7 +91,7 @@ class SnakeEngine:
         return self.state.table[:, ROOM].copy()
 
     def _since(self, column: int) -> NDArray[np.int32]:
-        """Return (B,) int32: moves since the clock that a column holds; a deadly move, which the clock leaves out, counts."""
+        """Return (B,) int32: moves since the clock value in a column, plus a deadly last move, which the clock omits."""
         table = self.state.table
         died = (table[:, CAUSE] >= 0) & (table[:, CAUSE] <= HIT_BODY)
         moves: NDArray[np.int32] = table[:, CLOCK] - table[:, column] + died
@@ -157,8 +157,8 @@ class SnakeEngine:
     def outcomes(self) -> Outcomes:
         """Return how the games ended or stand.
 
-        `path_optimality` counts the foods that were eaten: a food that lay out of reach when the snake died was no path
-        walked, and counting it would reward an early death.
+        `path_optimality` counts only foods that were eaten. The food that was out of reach when the snake died does not
+        count: no path to it was walked, and counting it would reward an early death.
         """
         table, start = self.state.table, self.settings.start_length
         return outcomes_of(
@@ -166,7 +166,7 @@ class SnakeEngine:
         )
 
     def clone(self, rows: NDArray[np.int64]) -> SnakeEngine:
-        """Return a new batch of copies of these rows, with repetition and the same randomness ahead."""
+        """Return a new batch of copies of these rows; rows may repeat, and each copy keeps its game's future randomness."""
         index = np.asarray(rows, dtype=np.int64)
         width = self.size * self.size + 1
         copies = {
@@ -177,12 +177,12 @@ class SnakeEngine:
         return SnakeEngine.restore(copies, self.size, self.settings)
 
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
-        """Return a copy of all that the games' future depends on, by name, ready for `restore` or `numpy.savez`."""
+        """Return copies of all arrays that the games' future depends on, by name, for `restore` or `numpy.savez`."""
         return {name: getattr(self.state, name).copy() for name in SAVED}
 
     @classmethod
     def restore(cls, saved: Mapping[str, NDArray[np.generic]], size: int, settings: Settings = PLAIN) -> SnakeEngine:
-        """Return the batch that a snapshot was taken of, under the settings that it had; it takes over the arrays."""
+        """Return the batch that a snapshot holds, under the settings that it had; the batch takes over the arrays."""
         engine = cls.__new__(cls)
         engine.size, engine.settings = size, settings
         state = allocate(np.asarray(saved["keys"], np.uint64), size, settings.desk(size))
@@ -191,14 +191,14 @@ class SnakeEngine:
 
     @classmethod
     def of(cls, observations: Observations, settings: Settings = PLAIN, keys: NDArray[np.uint64] | None = None) -> SnakeEngine:
-        """Return a batch that stands as the observations say.
+        """Return a batch in the positions that the observations show.
 
-        What they do not tell begins here: steps and travel at the last meal, the food's distance where the head is now.
+        What they do not tell starts afresh: steps and travel count from the last meal, the food's distance from the head.
 
         Args:
             observations: B of this game, full boards excepted.
-            settings: of the games.
-            keys: (B,) uint64, seeds of what comes; 0 by default.
+            settings: the games' settings.
+            keys: (B,) uint64, seeds of the moves to come; 0 by default.
         """
         size, games = int(observations.constants["size"]), len(observations)
         board, snake, idle = (np.asarray(observations.columns[key]) for key in ("board", "snake", "idle"))
@@ -219,7 +219,7 @@ class SnakeEngine:
         return engine
 
     def overwrite(self, rows: NDArray[np.int64], games: SnakeEngine) -> None:
-        """Put copies of all of `games`, of the same size, in the place of these rows."""
+        """Replace these rows by copies of all of `games`, which have the same size."""
         for name in SAVED:
             mine, theirs = getattr(self.state, name), getattr(games.state, name)
             shape = (-1, max(1, mine.size // max(1, self.games)))
@@ -233,7 +233,7 @@ def outcomes_of(
     most: NDArray[np.int32],
     cause: NDArray[np.int32],
 ) -> Outcomes:
-    """Return outcomes from what the table says.
+    """Return outcomes from the columns of the table.
 
     Args:
         score: (B,) foods eaten.

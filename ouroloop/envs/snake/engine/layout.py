@@ -1,4 +1,4 @@
-"""How a board begins: walls laid at random without cutting it, and a place for the snake to start."""
+"""How a board begins: random walls that do not cut it in two, and a start for the snake."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ from ouroloop.envs.snake.engine.state import (
 )
 
 TRIES: Final = 32
-"""Rejection samples before the exact scan: at one free cell in eight, one draw in seventy gets that far."""
+"""Random tries before the exact scan: with one free cell in eight, one draw in seventy fails that often."""
 SALT: Final = u64(0xA5A5F00D5EED1234)
-"""Parts the numbers by which a random player moves from those by which the game places food."""
+"""Separates the random numbers that move a random player from those that place the game's food."""
 
 
 @inlined
 def is_wall(state: State, size: int, game: int, cell: int) -> bool:
-    """Tell whether a cell (or N, all that lies outside) is a wall."""
+    """Tell whether a cell is a wall; N, which stands for everything off the board, counts as one."""
     return state.stamps[spot(size, game, cell)] == STONE
 
 
 @inlined
 def is_open(state: State, size: int, game: int, row: int, column: int) -> bool:
-    """Tell whether a place lies on the board and is no wall."""
+    """Tell whether a place lies on the board and is not a wall."""
     inside = 0 <= row < size and 0 <= column < size
     return inside and not is_wall(state, size, game, row * size + column)
 
 
 @kernel
 def splits(state: State, size: int, game: int, cell: int) -> bool:
-    """Tell whether a wall on `cell` could cut the free region in two, judged by the eight cells around it alone.
+    """Tell whether a wall on `cell` could cut the free region in two, judging only by the eight cells around it.
 
     The region stays connected if the open sides of `cell` are joined by open corners (a simple point of digital topology).
-    What this test allows is always harmless; some of what it refuses would be too.
+    The test errs on the safe side: a wall that it allows never cuts the region, while some that it refuses would not either.
     """
     row, column = cell // size, cell % size
     sides, links = 0, 0
@@ -64,7 +64,7 @@ def splits(state: State, size: int, game: int, cell: int) -> bool:
 
 @kernel
 def narrows(state: State, size: int, game: int, cell: int) -> bool:
-    """Tell whether a wall on `cell` makes a dead end of a free cell beside it: food there could not be eaten safely."""
+    """Tell whether a wall on `cell` makes a free cell beside it a dead end, where food could not be eaten safely."""
     for side in range(4):
         other = beside(state, cell, side)
         if not is_wall(state, size, game, other):
@@ -79,7 +79,7 @@ def narrows(state: State, size: int, game: int, cell: int) -> bool:
 
 @kernel
 def place_walls(state: State, size: int, game: int, walls: int) -> None:
-    """Lay at most `walls` walls on an empty board, at random, none that splits the free region or narrows it to a dead end."""
+    """Lay at most `walls` random walls on an empty board, none of which splits the free region or makes a dead end."""
     cells, laid = size * size, 0
     for _ in range(8 * cells):
         if laid == walls:
@@ -95,12 +95,12 @@ def place_walls(state: State, size: int, game: int, walls: int) -> None:
 
 @inlined
 def fits(state: State, size: int, game: int, head: int, side: int) -> bool:
-    """Tell whether a straight snake with this head, facing `side`, lies on free cells and has a move that it survives."""
+    """Tell whether a straight snake with this head, facing `side`, lies on free cells and can survive its first move."""
     length = state.desk[START_LENGTH]
-    if state.table[game, ROOM] == size * size:  # no walls: the snake fits if its tail lies on the board
+    if state.table[game, ROOM] == size * size:  # without walls, the snake fits if its tail lies on the board
         along = row_of(state, head) if side < 2 else column_of(state, head)
         return 0 <= along + (length - 1) * (1 - 2 * (side & 1)) < size
-    back = side ^ 1  # up and down, left and right are pairs that differ in the last bit
+    back = side ^ 1  # up and down, and left and right, differ in the last bit alone
     cell = u64(head)
     for _ in range(length):
         if is_wall(state, size, game, cell):
@@ -124,7 +124,7 @@ def find_start(state: State, size: int, game: int) -> int:
 
 @kernel
 def scan_starts(state: State, size: int, game: int) -> int:
-    """Return what `find_start` does, by looking at all places: few of them fit."""
+    """Return what `find_start` does, by looking at all places: for boards on which few of them fit."""
     places, count = 4 * size * size, 0
     for place in range(places):
         count += fits(state, size, game, place // 4, place % 4)
@@ -141,7 +141,7 @@ def scan_starts(state: State, size: int, game: int) -> int:
 
 @kernel
 def wipe(state: State, size: int, game: int) -> None:
-    """Make every cell fresh; walls stay where they belong to the board, and go where they are laid for each game."""
+    """Make every cell fresh; walls that belong to the board stay, walls that are laid for each game go."""
     for cell in range(size * size):
         place = spot(size, game, cell)
         if state.stamps[place] != STONE or state.desk[WALLS] > 0:
@@ -152,7 +152,7 @@ def wipe(state: State, size: int, game: int) -> None:
 def lay_out(state: State, size: int, game: int) -> int:
     """Lay random walls, if any, on a wiped board and return a start as `find_start` does.
 
-    Where no start fits between the walls, half as many are laid anew.
+    If no start fits between the walls, half as many are laid anew.
     """
     count, place = state.desk[WALLS], -1
     while place < 0:
@@ -168,7 +168,7 @@ def lay_out(state: State, size: int, game: int) -> int:
 
 @inlined
 def use_key(state: State, game: int, key: int) -> None:
-    """Give a game a seed, from whose beginning it draws."""
+    """Give a game a seed; it draws from the seed's first number on."""
     state.keys[game] = key
     state.table[game, DRAWS] = 0
     state.table[game, WHIM] = i32(mix(u64(key) ^ SALT) >> u64(32))

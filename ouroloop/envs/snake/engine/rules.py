@@ -1,9 +1,9 @@
-"""The rules of Snake, once: how a game begins, advances and ends.
+"""The rules of Snake, in one place: how a game begins, advances and ends.
 
-A straight snake starts anywhere it fits. The tail moves in the same instant as the head, so the cell that it leaves may be
-entered; a move back into the neck is a death like any other cell of the body. A game ends on a wall or the border, on the
-body, on a full board, or after `size * size + length` steps without food (or as many as the game allows). The course of a
-game depends on its own seed and moves alone.
+A straight snake starts anywhere it fits. The tail moves in the same instant as the head, so the head may enter the cell that
+the tail leaves. A move back into the neck is a death, as is any other move into the body. A game ends on a wall or the border,
+on the body, on a full board, or after `size * size + length` steps without food (or as many as the settings allow). The course
+of a game depends only on its seed and its moves.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def free_cell(state: State, size: int, game: int) -> int:
 
 @kernel
 def scan_free(state: State, size: int, game: int) -> int:
-    """Return what `free_cell` does, by looking at all cells: few of them are free."""
+    """Return what `free_cell` does, by looking at all cells: for boards on which few are free."""
     cells, threshold = size * size, vacant(state, game)
     left = draw(state, game, state.table[game, ROOM] - state.table[game, LENGTH])
     for cell in range(cells):
@@ -77,7 +77,7 @@ def scan_free(state: State, size: int, game: int) -> int:
 def place_food(state: State, size: int, game: int) -> int:
     """Put food on a free cell, and return it.
 
-    Every free cell is equally likely; or, where foods come in clusters, the one nearest the last meal of a few drawn so.
+    Every free cell is equally likely. With clustered food, a few cells are drawn so, and the one nearest the last meal wins.
     """
     cell, last = free_cell(state, size, game), state.table[game, AT]
     for _ in range(state.desk[CLUSTER] - 1):
@@ -90,7 +90,7 @@ def place_food(state: State, size: int, game: int) -> int:
 
 @inlined
 def allowance(state: State, size: int, game: int) -> int:
-    """Return the steps that a game allows without food."""
+    """Return how many steps a game allows without food."""
     limit = state.desk[IDLE_LIMIT]
     return limit if limit > 0 else size * size + state.table[game, LENGTH]
 
@@ -99,7 +99,7 @@ def allowance(state: State, size: int, game: int) -> int:
 def lengthen(state: State, size: int, game: int, length: int) -> None:
     """Set the length and what follows from it: which cells may be entered, and when the game starves.
 
-    The tail's cell may be entered, as the tail leaves it; but not by a snake of two that turns on the spot.
+    The tail's cell may be entered, since the tail leaves it; but a snake of two may not turn on the spot.
     """
     state.table[game, LENGTH] = length
     state.table[game, SPAN] = length - (length != 2)
@@ -108,9 +108,9 @@ def lengthen(state: State, size: int, game: int, length: int) -> None:
 
 @inlined
 def begin(state: State, size: int, game: int) -> bool:
-    """Begin a game with the draws that its key has left; tell whether a snake found room.
+    """Begin a game with the draws that are left of its key; tell whether the snake found room.
 
-    Snakes of earlier games on the same board are past: the clock goes on from where they ended.
+    Snakes of earlier games on the same board vanish, because the clock continues from where they ended.
     """
     table, length = state.table, state.desk[START_LENGTH]
     clock = table[game, CLOCK] + length
@@ -159,9 +159,9 @@ def swallow(state: State, size: int, game: int) -> None:
 
 @kernel
 def fall_due(state: State, size: int, game: int) -> None:
-    """Do what is due at the deadline: starve, or set the clock back so that stamps never run out.
+    """Do what is due at the deadline: end a starved game, or set the clock back so that stamps never overflow.
 
-    What the head entered in the last `2 * size * size` moves keeps its order; older cells become fresh.
+    Cells that the head entered in the last `2 * size * size` moves keep their order; older cells become fresh.
     """
     table = state.table
     clock = table[game, CLOCK]
@@ -182,7 +182,7 @@ def fall_due(state: State, size: int, game: int) -> None:
 
 @inlined
 def advance(state: State, size: int, game: int, action: int) -> bool:
-    """Advance one running game by one move; tell whether it runs on. A snake that dies lies as it lay before the move."""
+    """Advance one running game by one move; tell whether it goes on. A snake that dies stays as it lay before the move."""
     table = state.table
     target = beside(state, table[game, AT], action)
     place = spot(size, game, target)
@@ -204,14 +204,14 @@ def advance(state: State, size: int, game: int, action: int) -> bool:
 
 @inlined
 def steps_made(state: State, game: int) -> int:
-    """Return the moves of a game, a deadly last one included."""
+    """Return how many moves a game has had, including a deadly last one."""
     cause = state.table[game, CAUSE]
     return state.table[game, CLOCK] - state.table[game, BORN] + (HIT_WALL <= cause <= HIT_BODY)
 
 
 @inlined
 def note(state: State, game: int, out: Array, row: int) -> None:
-    """Write how a game ended, or stands, to a row of `out`: score, steps, travel, highest score possible, cause."""
+    """Write how a game ended, or how it stands, to a row of `out`: score, steps, travel, highest score possible, cause."""
     table, start = state.table, state.desk[START_LENGTH]
     out[row, 0] = table[game, LENGTH] - start
     out[row, 1] = steps_made(state, game)
@@ -222,7 +222,7 @@ def note(state: State, game: int, out: Array, row: int) -> None:
 
 @inlined
 def begin_again(state: State, size: int, game: int, key: int) -> None:
-    """Begin a new game in the place of a finished one, with a seed of its own."""
+    """Begin a new game, with its own seed, in place of a finished one."""
     use_key(state, game, key)
     begin(state, size, game)
 
@@ -235,7 +235,7 @@ def next_key(key: int) -> int:
 
 @kernel
 def take_up(state: State, size: int) -> None:
-    """Complete games whose snakes and foods were laid by hand: what may be entered, what is due, how far the food is."""
+    """Complete games whose snakes and foods were laid by hand: the cells that may be entered, the deadline, the distance."""
     for game in range(u64(state.keys.size)):
         use_key(state, game, state.keys[game])
         lengthen(state, size, game, state.table[game, LENGTH])
@@ -253,7 +253,7 @@ def first_invalid(state: State, actions: Array) -> int:
 
 @kernel
 def step(state: State, size: int, actions: Array) -> int:
-    """Advance every running game by actions: (B,) integers. Return -1, or, having done nothing, the first invalid game."""
+    """Advance every running game by actions: (B,) integers. Return -1; or, if one is invalid, its game, and move none."""
     invalid = first_invalid(state, actions)
     if invalid < 0:
         for game in range(u64(actions.size)):

@@ -1,7 +1,7 @@
-"""The flood of the game: breadth first over free cells.
+"""Flooding a game's board: breadth first over free cells.
 
-A cell is free in a search if its stamp is at most a threshold: the clock less the length as the snake lies, more where it is
-imagined to have moved on.
+A cell is free in a search if its stamp is at most a threshold. The threshold is the clock less the length for the snake as
+it lies, and more for a snake that is imagined to have moved on.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ouroloop.envs.kernels import inlined, kernel
 from ouroloop.envs.snake.engine.state import CLOCK, LENGTH, MOMENT, State, beside, i32, spot, u64
 
 WEAR: Final = 1 << 30
-"""Searches mark cells with ever larger moments; past this one `refresh` wipes the marks."""
+"""Searches mark cells with ever larger moments; beyond this one, `refresh` wipes the marks."""
 
 
 @inlined
@@ -23,7 +23,7 @@ def vacant(state: State, game: int) -> int:
 
 @inlined
 def refresh(state: State, cells: int) -> None:
-    """Wipe the marks once in a billion; to be called before the first search of a position, never between two of them."""
+    """Wipe the marks once in a billion searches; call it before the first search of a position, never between two of them."""
     if state.desk[MOMENT] > WEAR:
         for cell in range(cells + 1):
             state.mark[cell] = 0
@@ -32,9 +32,9 @@ def refresh(state: State, cells: int) -> None:
 
 @inlined
 def begin_search(state: State, cells: int) -> int:
-    """Return a moment later than every mark: a cell marked `moment + d`, 0 <= d <= cells, was reached at distance d.
+    """Return a moment later than every mark. A cell marked `moment + d`, 0 <= d <= cells, was reached at distance d.
 
-    One more than that, `moment + cells + 1`, marks a cell that the search must not enter.
+    The next number, `moment + cells + 1`, marks a cell that the search must not enter.
     """
     moment = state.desk[MOMENT]
     state.desk[MOMENT] = moment + cells + 2
@@ -43,7 +43,7 @@ def begin_search(state: State, cells: int) -> int:
 
 @inlined
 def distance_to(state: State, moment: int, cells: int, cell: int) -> int:
-    """Return the distance at which the search of that moment reached a cell, -1 if it did not."""
+    """Return the distance at which the search of that moment reached a cell; -1 if it did not."""
     away = state.mark[u64(cell)] - moment
     return away if 0 <= away <= cells else -1
 
@@ -53,7 +53,7 @@ def spread(state: State, size: int, game: int, moment: int, start: int, threshol
     """Flood the free cells that `start` reaches, nearest first, neighbours in the order up, down, left, right.
 
     Args:
-        state: the games, and `mark` and `queue` to work with.
+        state: the games, whose `mark` and `queue` serve as scratch space.
         size: side of the board.
         game: whose board.
         moment: of `begin_search`; cells marked since then are not entered.
@@ -94,7 +94,7 @@ def flood(state: State, size: int, game: int, start: int, threshold: int, goal: 
 
 @inlined
 def reached(state: State, size: int, moment: int, target: int) -> int:
-    """Return the distance of a search to `target`, free or not (then by its nearest reached neighbour); -1 if cut off."""
+    """Return a search's distance to `target`, or to its nearest reached neighbour if not free, plus 1; -1 if cut off."""
     best = -1
     for move in range(4):
         away = distance_to(state, moment, size * size, beside(state, target, move))

@@ -1,4 +1,4 @@
-"""What a board may be: its side, its walls, where food appears, how the snake starts and when it starves."""
+"""The settings of a board: its side, its walls, where food appears, how the snake starts and when it starves."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ MAX_SIZE: Final = 128
 MAX_WALLS: Final = 0.25
 MAX_IDLE: Final = 1_000_000_000
 CLUSTER: Final = 4
-"""Clustered food is the one nearest the last meal of so many free cells drawn at random."""
+"""With clustered food, this many free cells are drawn at random, and the one nearest the last meal gets the food."""
 Food = Literal["uniform", "clustered"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Settings:
-    """How the games of a batch differ from the plain ones. `checked_settings` makes one from what a user gave.
+    """How the games of a batch differ from plain ones. `checked_settings` makes one from a user's values.
 
     Args:
-        walls: share of the cells that become walls, laid anew for each game; fewer where more would cut the board.
+        walls: share of the cells that become walls, laid anew for each game; fewer if more would cut the board in two.
         wall_map: (size, size) bool, walls that every game has; excludes `walls`.
         food: uniform over the free cells, or in clusters near the last meal.
         start_length: of the snake.
@@ -81,7 +81,7 @@ def checked_settings(
         idle_limit: see `Settings`.
 
     Raises:
-        UsageError: what cannot be played, with the reason; it is a ValueError too.
+        UsageError: the settings cannot be played; the message says why. It is a ValueError too.
     """
     if not (
         isinstance(walls, int | float) and not isinstance(walls, bool) and math.isfinite(walls) and 0 <= walls <= MAX_WALLS
@@ -123,7 +123,7 @@ def read_map(text: str | Sequence[str], size: int) -> NDArray[np.bool_]:
 
 
 def is_one_region(free: NDArray[np.bool_]) -> bool:
-    """Tell whether the free cells, (size, size) bool, hang together; False where there is none."""
+    """Tell whether the free cells, (size, size) bool, are connected; False if there are none."""
     region = np.zeros_like(free)
     region.flat[int(free.argmax())] = bool(free.any())
     while True:

@@ -1,13 +1,13 @@
 """What a batch of games is made of: stamped boards, columns, and counter-based randomness.
 
-A cell holds the moment (a count of moves, the *clock*) at which the head last entered it. The snake is whatever was entered
-within the last `length` moves, so that the tail needs no list and no erasing, the snake's order can be read off, and a new game
-makes the old snake vanish by letting the clock run past it. Walls are stamped with the end of time.
+A cell holds the moment (a count of moves, the *clock*) at which the head last entered it. The snake is the set of cells that
+were entered within the last `length` moves. The tail therefore needs no list and no erasing, the snake's order can be read
+off, and a new game makes the old snake vanish by letting the clock run past it. Walls have a stamp that never gets old.
 
-How the kernels get fast: all arrays are flat or batch-first and indexed by absolute unsigned positions (a signed index costs a
-test for Python's negative ones, a row slice several times the work itself); kernels allocate nothing, so that numba's
-reference counting is off (it costs a factor of six here); what runs at every move is inlined into its callers, since a call
-would pass every array by value.
+Why the kernels are fast: all arrays are flat or batch-first and indexed by absolute unsigned positions (a signed index costs
+a test for Python's negative ones, and a row slice costs several times the work itself). Kernels allocate nothing, so numba's
+reference counting is off (it costs a factor of six here). Code that runs at every move is inlined into its callers, since a
+call would pass every array by value.
 """
 
 from __future__ import annotations
@@ -39,26 +39,26 @@ WON: Final = 3
 
 # Columns of `State.table`.
 AT: Final = 0  # the head's cell
-CLOCK: Final = 1  # the head's stamp; one more with every move that is no death
-SPAN: Final = 2  # the head may enter a cell whose stamp is at least so much less than the clock
+CLOCK: Final = 1  # the head's stamp; every move but a deadly one adds 1
+SPAN: Final = 2  # the head may enter a cell whose stamp is at least this much less than the clock
 MEAL: Final = 3  # the food's cell, -1 on a full board
-DEADLINE: Final = 4  # the clock at which something is due: starvation, or setting back the clock
+DEADLINE: Final = 4  # the clock value at which something is due: starvation, or setting back the clock
 CAUSE: Final = 5
 LENGTH: Final = 6
-FED: Final = 7  # the clock at the last meal or, before any, at the beginning
+FED: Final = 7  # the clock at the last meal; before the first one, at the beginning
 BORN: Final = 8  # the clock at the beginning
 TRAVEL: Final = 9  # shortest distances at spawn, summed over the foods eaten
-PENDING: Final = 10  # the same of the food that lies on the board
+PENDING: Final = 10  # the shortest distance at spawn of the food that lies on the board
 ROOM: Final = 11  # cells that are not walls
 DRAWS: Final = 12  # random numbers used so far
-WHIM: Final = 13  # what a random player's moves follow from
+WHIM: Final = 13  # the source of a random player's moves
 COLUMNS: Final = 16  # one cache line a game
 
 # Entries of `State.desk`.
 MOMENT: Final = 0  # the next search's moment, see `search.begin_search`
 START_LENGTH: Final = 1
 IDLE_LIMIT: Final = 2  # steps allowed without food; 0 stands for cells plus length
-CLUSTER: Final = 3  # 0 for uniform food, else how many free cells are drawn, of which the one nearest the last meal is taken
+CLUSTER: Final = 3  # 0 for uniform food, else how many free cells are drawn; the one nearest the last meal gets the food
 WALLS: Final = 4  # walls laid at random for every game
 ENTRIES: Final = 8
 
@@ -85,13 +85,13 @@ class State(NamedTuple):
     """B games on boards of N = size * size cells, and the scratch space of the searches over them.
 
     Args:
-        stamps: (B * (N + 1),) uint16, per game each cell's stamp; the last stands for all that lies outside, a wall.
+        stamps: (B * (N + 1),) uint16, each cell's stamp per game; the last one is a wall and stands for all off the board.
         table: (B, COLUMNS) int32.
         keys: (B,) uint64, the games' seeds.
         near: (N,) uint64, each cell's four neighbours, 16 bits each, up in the lowest; N outside the board.
         place: (N,) uint16, each cell's row * 256 + column: a table is faster than a division.
-        desk: (ENTRIES,) int64, what holds for all games.
-        mark: (N + 1,) int32, where a search has been.
+        desk: (ENTRIES,) int64, values that all games share.
+        mark: (N + 1,) int32, the cells that a search has visited.
         queue: (N + 1,) int32.
         bits: (5, W) uint64, boards of one bit a cell, see `bitboard`.
     """
@@ -124,9 +124,9 @@ def packed_neighbours(size: int) -> NDArray[np.uint64]:
 
 
 def bitboards(size: int) -> NDArray[np.uint64]:
-    """Return (5, W) uint64, zeros but for `NOT_FIRST` and `NOT_LAST`: all cells but those of the first or last column.
+    """Return (5, W) uint64: zeros except `NOT_FIRST` and `NOT_LAST`, all cells but those of the first or last column.
 
-    Cell c is bit c % 64 of word `c // 64 + size // 64 + 1`; the words around it stay 0, so that shifts may look beyond.
+    Cell c is bit c % 64 of word `c // 64 + size // 64 + 1`; the words around stay 0, so that shifts may reach past the edges.
     """
     pad, words = size // 64 + 1, -(-size * size // 64)
     cells = np.arange(64 * words)
@@ -157,13 +157,13 @@ def allocate(keys: NDArray[np.uint64], size: int, desk: NDArray[np.int64]) -> St
 
 @inlined
 def spot(size: int, game: int, cell: int) -> int:
-    """Return where a game's cell lies in `State.stamps`."""
+    """Return the place of a game's cell in `State.stamps`."""
     return u64(game) * u64(size * size + 1) + u64(cell)
 
 
 @inlined
 def beside(state: State, cell: int, move: int) -> int:
-    """Return the cell next to `cell` in the direction of `move`, N outside the board: unsigned, to index with at once."""
+    """Return the cell next to `cell` in the direction of `move`, N off the board; it is unsigned, ready to index with."""
     return (state.near[u64(cell)] >> (u64(16) * u64(move))) & LOW
 
 
@@ -187,7 +187,7 @@ def manhattan(state: State, a: int, b: int) -> int:
 
 @inlined
 def mix(z: int) -> int:
-    """Return the finalizer of SplitMix64 (Steele et al. 2014) of an unsigned 64-bit number."""
+    """Return an unsigned 64-bit number passed through the finalizer of SplitMix64 (Steele et al. 2014)."""
     z = (z ^ (z >> u64(30))) * MIX1
     z = (z ^ (z >> u64(27))) * MIX2
     return z ^ (z >> u64(31))
@@ -197,7 +197,7 @@ def mix(z: int) -> int:
 def draw(state: State, game: int, bound: int) -> int:
     """Return a uniform integer below `bound` (at most 2**32): element `DRAWS` of the game's SplitMix64 sequence.
 
-    The multiply-shift of Lemire (2019) without its rejection step: the bias is below 2**-17 on the largest board.
+    It uses the multiply-shift of Lemire (2019) without the rejection step: the bias is below 2**-17 on the largest board.
     """
     index = state.table[game, DRAWS] + 1
     state.table[game, DRAWS] = index

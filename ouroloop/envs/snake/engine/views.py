@@ -1,4 +1,4 @@
-"""What one sees of a batch of games: boards, snakes in order, and both for chosen rows."""
+"""Views of a batch of games: boards, snakes in order, and both for chosen rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ouroloop.envs.snake.engine.state import AT, CLOCK, FOOD, HEAD, MEAL, ROOM, 
 
 @inlined
 def write_board(state: State, size: int, game: int, out: Array, start: int) -> None:
-    """Write one game's board: its codes, N uint8, to `out` from `start` on."""
+    """Write one game's board, N uint8 codes, to `out` from `start` on."""
     cells, base = u64(size * size), spot(size, game, 0)
     threshold = np.uint16(vacant(state, game))
     for cell in range(cells):

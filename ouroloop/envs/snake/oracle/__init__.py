@@ -1,1 +1,1 @@
-"""What the best move would have been: A*, reachable regions, and the regret of each move."""
+"""How good each move is: A*, reachable regions, and the regret of each move."""

@@ -2,10 +2,10 @@
 
 networkx keeps a queue ordered by (f, time of entry), f = distance so far + Manhattan distance to the food, and takes
 neighbours in the order up, down, left, right. On a grid each step either keeps f or raises it by 2, so two
-first-in-first-out lanes replace its heap. Where some way from head to food never leads away from the food (most positions
-have one), not even those are needed: all such ways are equally long, the queue lets everything that began along the column
-come before everything that began along the row, and so the first move is the one along the column if any such way begins
-with it. A dynamic program over the rectangle between head and food decides that.
+first-in-first-out lanes replace its heap. In most positions, some way from head to food never leads away from the food; then
+not even the lanes are needed. All such ways are equally long, and the queue handles everything that began along the column
+before everything that began along the row. The first move is therefore the one along the column if any such way begins with
+it. A dynamic program over the rectangle between head and food decides that.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ouroloop.envs.snake.engine.state import AT, CAUSE, MEAL, RUNNING, State, co
 
 @kernel
 def astar(state: State, size: int, game: int, lanes: Array) -> tuple[int, int]:
-    """Return the length of A*'s path from head to food and its first move; (-1, -1) where there is none.
+    """Return the length of A*'s path from head to food and its first move; (-1, -1) if there is no path.
 
     Args:
         state: the games.
@@ -42,7 +42,7 @@ def astar(state: State, size: int, game: int, lanes: Array) -> tuple[int, int]:
 
 @kernel
 def expand(state: State, size: int, game: int, lanes: Array) -> tuple[int, int]:
-    """Return what `astar` does, by A*'s own expansion.
+    """Return what `astar` returns, by A*'s own expansion.
 
     An entry of a lane is `distance << 32 | first move << 30 | column << 16 | cell`.
     """
@@ -59,7 +59,7 @@ def expand(state: State, size: int, game: int, lanes: Array) -> tuple[int, int]:
         entry = lanes[current, first]
         first += u64(1)
         cell, column, distance = entry & 0xFFFF, (entry >> 16) & 0x3FFF, entry >> 32
-        if mark[u64(cell)] - moment == distance:  # else a shorter way was found after this entry was made
+        if mark[u64(cell)] - moment == distance:  # if not, a shorter way was found after this entry was made
             sides, reaches = near[u64(cell)], i32(moment + distance + 1)
             for side in range(4):
                 other = sides & u64(0xFFFF)
@@ -102,7 +102,7 @@ def astar_all(state: State, size: int, lanes: Array, lengths: Array, moves: Arra
 
 @kernel
 def distance_all(state: State, size: int, lengths: Array) -> None:
-    """Fill `lengths`: (B,) with the shortest distance from head to food of every running game, -1 where cut off."""
+    """Fill `lengths`: (B,) with the shortest distance from head to food of every running game, -1 if it is cut off."""
     for game in range(u64(state.keys.size)):
         if state.table[game, CAUSE] == RUNNING:
             lengths[game] = way_to(state, size, game, state.table[game, MEAL])
@@ -114,7 +114,7 @@ def lanes_for(size: int) -> NDArray[np.int64]:
 
 
 def shortest_paths(engine: SnakeEngine) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
-    """Return A*'s path length (B,) int32 and first move (B,) int8 of each game; -1 where cut off or finished."""
+    """Return A*'s path length (B,) int32 and first move (B,) int8 of each game; -1 if cut off or finished."""
     lengths = np.full(engine.games, -1, np.int32)
     moves = np.full(engine.games, -1, np.int8)
     astar_all(engine.state, engine.size, lanes_for(engine.size), lengths, moves)
@@ -122,7 +122,7 @@ def shortest_paths(engine: SnakeEngine) -> tuple[NDArray[np.int32], NDArray[np.i
 
 
 def shortest_distances(engine: SnakeEngine) -> NDArray[np.int32]:
-    """Return the shortest distance from head to food of each game: (B,) int32; -1 where cut off or finished."""
+    """Return the shortest distance from head to food of each game: (B,) int32; -1 if cut off or finished."""
     lengths = np.full(engine.games, -1, np.int32)
     distance_all(engine.state, engine.size, lengths)
     return lengths

@@ -1,4 +1,4 @@
-"""What the free cells of a position look like: distances, what can be reached, and which cells hold the region together."""
+"""The free cells of a position: their distances, which can be reached, and which ones hold the region together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FROM: Final = {"head": AT, "food": MEAL}
 
 @kernel
 def fill_distances(state: State, size: int, column: int, out: Array) -> None:
-    """Fill `out`: (B, N) int32, -1, with the distance of every free cell from the cell in a column of the table."""
+    """Fill `out`: (B, N) int32, -1, with every free cell's distance from the cell that a column of the table names."""
     cells = size * size
     for game in range(u64(state.keys.size)):
         start = state.table[game, column]
@@ -31,7 +31,7 @@ def fill_distances(state: State, size: int, column: int, out: Array) -> None:
 
 @kernel
 def fill_reach(state: State, size: int, space: Array, tail: Array) -> None:
-    """Fill `space`: (B,) int32 with the free cells in the head's reach, `tail`: (B,) bool with whether the tail is."""
+    """Fill `space`: (B,) int32 with how many free cells heads reach, `tail`: (B,) bool with whether they reach tails."""
     for game in range(u64(state.keys.size)):
         free = vacant(state, game)
         refresh(state, size * size)
@@ -42,7 +42,7 @@ def fill_reach(state: State, size: int, space: Array, tail: Array) -> None:
 
 @inlined
 def is_free(state: State, size: int, game: int, cell: int) -> bool:
-    """Tell whether a cell (or N, which is not) is free as the snake lies."""
+    """Tell whether a cell is free as the snake lies; N, off the board, is not."""
     return i32(state.stamps[spot(size, game, cell)]) <= vacant(state, game)
 
 
@@ -50,8 +50,8 @@ def is_free(state: State, size: int, game: int, cell: int) -> bool:
 def fill_joints(state: State, size: int, order: Array, low: Array, turn: Array, stack: Array, out: Array) -> None:
     """Fill `out`: (B, N) bool, False, with the articulation points of the free cells (Hopcroft and Tarjan 1973).
 
-    A depth-first search without recursion; `order` and `low`, (N,) int32, are the moments of discovery and the earliest
-    moment in reach, `turn`: (N,) int8 the sides of a cell looked at so far, `stack`: (N,) int32 the way down.
+    A depth-first search without recursion. `order` and `low`, (N,) int32, are the moments of discovery and the earliest
+    moment in reach; `turn`: (N,) int8, the sides of a cell looked at so far; `stack`: (N,) int32, the way down.
     """
     cells = size * size
     for game in range(u64(state.keys.size)):
@@ -89,9 +89,9 @@ def fill_joints(state: State, size: int, order: Array, low: Array, turn: Array, 
 
 
 def distance_maps(engine: SnakeEngine, of: Literal["head", "food"] = "head") -> NDArray[np.int32]:
-    """Return each free cell's shortest distance from head or food: (B, N) int32, -1 for what is not free or is cut off.
+    """Return each free cell's shortest distance from head or food: (B, N) int32, -1 for cells not free or cut off.
 
-    The cell that the distances are counted from has 0, free or not.
+    The cell from which distances count has 0, free or not.
     """
     out = np.full((engine.games, engine.size * engine.size), -1, np.int32)
     fill_distances(engine.state, engine.size, FROM[of], out)

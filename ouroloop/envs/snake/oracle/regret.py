@@ -1,4 +1,4 @@
-"""The oracle: how much worse each move of a position is than the best one, judged by what it leads to."""
+"""The oracle: how much worse each move of a position is than the best one, judged by the position after it."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ TRAPPED: Final = 0.7
 RISKY: Final = 0.5
 """Regret of a move that loses the tail but leaves at least as many free cells as the snake is long."""
 ASTRAY: Final = 0.3
-"""Regret of a move from which no safe way to the food is known while another move has one."""
+"""Regret of a move after which no safe way to the food is known, although another move has one."""
 DETOUR: Final = 0.2
-"""Regret of a detour of `2 * size` steps or more; shorter ones cost in proportion."""
+"""Regret of a detour of `2 * size` steps or more; shorter detours cost in proportion."""
 
 
 @inlined
@@ -54,10 +54,10 @@ def entered(state: State, size: int, game: int, move: int) -> int:
 
 @kernel
 def walk_is_safe(state: State, size: int, game: int, moment: int, later: int) -> bool:
-    """Tell whether the tail can still be reached once the food was eaten along the flood that has just found it.
+    """Tell whether the snake can still reach its tail after eating the food along the path of the last flood.
 
-    Walks back from the food to the flood's start (the head after the first move), closes the cells on which the snake
-    will then lie to a second flood, and floods from the food to the tail.
+    Walks back from the food to the flood's start (the head after the first move) and closes the cells on which the snake
+    will then lie to a second flood, which floods from the food to the tail.
 
     Args:
         state: the games.
@@ -72,7 +72,7 @@ def walk_is_safe(state: State, size: int, game: int, moment: int, later: int) ->
         return True
     far = mark[food] - moment
     cell, tail = u64(food), u64(food)
-    for left in range(far, -1, -1):  # from the food back to the first move's cell
+    for left in range(far, -1, -1):  # from the food back to the cell of the first move
         wanted = i32(moment + left - 1)
         sides = near[cell]
         if far - left <= length:
@@ -84,7 +84,7 @@ def walk_is_safe(state: State, size: int, game: int, moment: int, later: int) ->
             if left > 0 and mark[other] == wanted:
                 cell = other
                 break
-    threshold = state.table[game, CLOCK] + far - length  # the snake has moved on by 1 + far and grown by one
+    threshold = state.table[game, CLOCK] + far - length  # the snake has moved by 1 + far steps and grown by one
     if far < length:
         tail = u64(at_stamp(state, size, game, threshold + 1))
     spread(state, size, game, later, food, threshold, -1)
@@ -93,7 +93,7 @@ def walk_is_safe(state: State, size: int, game: int, moment: int, later: int) ->
 
 @kernel
 def rate_moves(state: State, size: int, game: int, out: Array) -> bool:
-    """Write the regret of the four moves of one running game, see `regret`; tell whether one has a safe way to the food.
+    """Write the regret of the four moves of one running game, see `regret`; tell whether any has a safe way to the food.
 
     Args:
         state: the games.
@@ -125,7 +125,7 @@ def rate_moves(state: State, size: int, game: int, out: Array) -> bool:
             value = 3.0 - space / cells
         elif to_tail < 0:
             value = 2.0
-        else:  # stay alive by the longest way to the tail; among equals away from the food, which breaks most circles
+        else:  # stay alive by the longest way to the tail; ties go away from the food, which breaks most circles
             apart = manhattan(state, target, food) / (2 * cells)
             value = 2.0 - (to_tail + apart) / cells
         badness = replaced(badness, move, value)
@@ -137,7 +137,7 @@ def rate_moves(state: State, size: int, game: int, out: Array) -> bool:
 
 @inlined
 def replaced(values: tuple[float, float, float, float], index: int, value: float) -> tuple[float, float, float, float]:
-    """Return the four values with one replaced: kernels allocate nothing, so a small list of theirs is a tuple."""
+    """Return the four values with one replaced: kernels allocate nothing, so this tuple serves as a small list."""
     return (
         value if index == 0 else values[0],
         value if index == 1 else values[1],
@@ -148,12 +148,12 @@ def replaced(values: tuple[float, float, float, float], index: int, value: float
 
 @kernel
 def cost(badness: float, best: float, size: int) -> float:
-    """Return the regret of a move as bad as `badness` where the best is `best`, both on the scale of `rate_moves`."""
+    """Return the regret of a move with `badness` if the best move has `best`, both on the scale of `rate_moves`."""
     if badness == best:
         return 0.0
     if badness >= 4.0:
         return DEADLY
-    if badness > 2.0:  # trapped; against another trap only the room counts
+    if badness > 2.0:  # trapped; among traps only the room counts
         return TRAPPED if best <= 2.0 else DETOUR * min(1.0, badness - best)
     if badness == 2.0:
         return RISKY
@@ -173,11 +173,11 @@ def rate_all(state: State, size: int, out: Array) -> None:
 def regret(engine: SnakeEngine) -> NDArray[np.float32]:
     """Return how much worse than the best each move is: (B, 4) float32 in [0, 1], zeros for finished games.
 
-    A move is judged by what it leads to: 1 for a death. A move with a safe way to the food, one after which the tail can
-    be reached, costs at most 0.2 in proportion to the detour. One without costs, while another has one, 0.3 if it keeps
-    the tail in reach, 0.5 if at least as many free cells as the snake is long, 0.7 if neither. Where no move has a safe
-    way, the longest way to the tail is best. The best move of every position has 0: where all moves are deaths, nothing
-    is there to regret.
+    A move is judged by the position after it. A death costs 1. A way to the food is safe if the snake can reach its tail
+    afterwards. A move with a safe way costs at most 0.2, in proportion to the detour. A move without one, while another has
+    one, costs 0.3 if it keeps the tail in reach, 0.5 if it keeps at least as many free cells in reach as the snake is long,
+    and 0.7 if neither. If no move has a safe way, the longest way to the tail is best. The best move of every position has
+    0; if all moves are deaths, all have 0, since no choice would have helped.
     """
     out = np.zeros((engine.games, 4), np.float32)
     rate_all(engine.state, engine.size, out)

@@ -1,1 +1,1 @@
-"""What a picture of the board says of each cell, and how a whole board is read out of it."""
+"""What a picture shows on each cell, and how a whole board is read from it."""

@@ -19,14 +19,14 @@ WALLS: Final = 0.25
 
 
 class BoardSight:
-    """What pictures of boards say.
+    """What pictures of boards show.
 
     Args:
         size: side of the boards, in cells.
     """
 
     def __init__(self, size: int) -> None:
-        """Take the boards' size."""
+        """Keep the boards' size."""
         self.side, self.classes = size, CLASSES
 
     def label(self, observations: Observations) -> NDArray[np.uint8]:
@@ -34,20 +34,20 @@ class BoardSight:
         return label(observations)
 
     def vary(self, observations: Observations, rng: np.random.Generator) -> Observations:
-        """Return the boards, of which every second has free cells turned into walls, up to a share of `WALLS`.
+        """Return the boards; in every second one, free cells become walls, up to a share of `WALLS`.
 
-        So one reader serves boards with and without walls, although a task draws only the one or the other.
+        One reader then serves boards with and without walls, although a task has only one kind.
         """
         columns: dict[str, NDArray[Any]] = {**observations.columns, "board": observations.columns["board"].copy()}
         scatter_walls(columns["board"], rng)
         return Observations(observations.constants, columns, observations.lengths)
 
     def decode(self, probabilities: NDArray[np.float32]) -> ReadBoards:
-        """Return the boards that class probabilities stand for; see `decode.decode`."""
+        """Return the most plausible boards for class probabilities; see `decode.decode`."""
         return decode(probabilities, self.side)
 
 
 def scatter_walls(board: NDArray[np.uint8], rng: np.random.Generator) -> None:
-    """Turn free cells of every second board (B, size * size) into walls, in place, up to a share of `WALLS`."""
+    """Turn free cells into walls, up to a share of `WALLS`, in every second of the boards (B, size * size), in place."""
     share = rng.uniform(0, WALLS, (len(board), 1)) * (np.arange(len(board)) % 2 == 1)[:, None]
     board[(board == EMPTY) & (rng.random(board.shape) < share)] = WALL

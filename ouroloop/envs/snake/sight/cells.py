@@ -1,4 +1,4 @@
-"""What one cell of a picture can be; the classes of all cells determine the board, the snake's order and the food."""
+"""The classes of a picture's cells; together they determine the board, the snake's order and the food."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BODY: Final = 4
 CLASSES: Final = 8
 
 _FROM_BOARD: Final = np.array([EMPTY, BODY, HEAD, FOOD, WALL], dtype=np.uint8)
-"""Class of each value of an observation's `board`; a body's direction is added from `snake`."""
+"""Class of each value of an observation's `board`; a body cell's direction comes from `snake` and is added."""
 
 
 def label(observations: Observations) -> NDArray[np.uint8]:

@@ -1,7 +1,7 @@
 """Cell classes to states: one head, at most one food, and the body in order from the head to the tail.
 
-A body cell's class names the direction of its neighbour nearer the head, so the body is read backwards from the head:
-the next cell is the neighbour that points here. Readings that contradict each other are settled by probability, and
+A body cell's class names the direction of its neighbour nearer the head, so the body is read backwards from the head: the
+next cell is the neighbour that points to the current one. If readings contradict each other, the more probable one wins, and
 the board is marked as repaired; nothing raises.
 """
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReadBoards:
-    """B boards as they were read; C is size*size.
+    """B boards as they were read from pictures; C is size*size.
 
     Args:
         board: (B, C) uint8, values of an observation's `board`.
         snake: (B, C) int16, cell indices, head first, 0 after the tail.
         lengths: (B,) int16, cells of the snake.
-        food: (B,) int16, the food's cell, -1 where none was seen.
-        confidence: (B,) float32 in [0, 1], the least probability among the classes that the cells were given.
+        food: (B,) int16, the food's cell, -1 if none was seen.
+        confidence: (B,) float32 in [0, 1], the lowest probability among the classes given to the cells.
         repaired: (B,) bool, boards whose most probable classes contradicted each other.
     """
 
@@ -46,7 +46,7 @@ class ReadBoards:
         return len(self.board)
 
     def exact(self, truth: Observations) -> NDArray[np.bool_]:
-        """Return (B,) bool: boards of which every cell, the food, and the snake in its order were read as they are."""
+        """Return (B,) bool: whether every cell, the food, and the snake in its order were read correctly."""
         lengths = truth.lengths["snake"].astype(np.int64)
         beyond = np.arange(self.snake.shape[1]) >= lengths[:, None]
         same: NDArray[np.bool_] = (self.board == truth.columns["board"]).all(1)
@@ -55,9 +55,9 @@ class ReadBoards:
         return same
 
     def into(self, observations: Observations) -> Observations:
-        """Return observations with what was read in place of what was true, in new arrays of the same types.
+        """Return the observations with their true values replaced by those read, in new arrays of the same types.
 
-        `board`, `snake` and `food` are read; `idle` and every other column and the constants stay, because a counter is
+        `board`, `snake` and `food` are replaced. `idle`, every other column and the constants stay, because a counter is
         memory, not sight.
         """
         columns, lengths = dict(observations.columns), dict(observations.lengths)
@@ -68,7 +68,7 @@ class ReadBoards:
 
 
 def decode(probabilities: NDArray[np.float32], size: int) -> ReadBoards:
-    """Return the boards that class probabilities stand for.
+    """Return the most plausible boards for class probabilities.
 
     Args:
         probabilities: (B, size*size, CLASSES) float32.
@@ -125,7 +125,7 @@ def _decode(
 
 @allocating_kernel
 def _likeliest(p: Array, first: int, end: int, not_this: int, nor_this: int) -> int:
-    """Return the most probable class of one cell in first..end-1, two classes excepted."""
+    """Return the most probable class of one cell in first..end-1, except two classes."""
     best = -1
     for kind in range(first, end):
         if kind not in (not_this, nor_this) and (best < 0 or p[kind] > p[best]):
@@ -152,7 +152,7 @@ def _settle_head(p: Array, classes: Array) -> bool:
 
 @allocating_kernel
 def _settle_food(p: Array, classes: Array) -> bool:
-    """Leave one food, the most probable, or none where no cell is free; return whether anything had to change."""
+    """Leave one food, the most probable, or none if no cell is free; return whether anything had to change."""
     best, foods, spare = -1, 0, -1
     for cell in range(len(classes)):
         if classes[cell] == FOOD:
@@ -173,7 +173,7 @@ def _settle_food(p: Array, classes: Array) -> bool:
 
 @allocating_kernel
 def _pointed_at(classes: Array, used: Array, cell: int, near: Array) -> bool:
-    """Return whether a body cell that is not in the chain yet points at this cell."""
+    """Return whether a body cell that is not yet in the chain points at this cell."""
     for direction in range(4):
         other = near[cell * 4 + direction]
         if other >= 0 and not used[other] and classes[other] == BODY + (direction ^ 1):
@@ -183,11 +183,11 @@ def _pointed_at(classes: Array, used: Array, cell: int, near: Array) -> bool:
 
 @allocating_kernel
 def _follow(p: Array, classes: Array, used: Array, cell: int, near: Array) -> tuple[int, int, bool]:
-    """Return the next cell towards the tail (-1: none), its class, and whether the choice was beyond doubt.
+    """Return the next cell towards the tail (-1: none), its class, and whether the choice was certain.
 
-    A neighbour that points here comes first. Failing that, what may have been misread: a body cell that points
-    elsewhere, or an empty cell at which a body cell points; among equals the more probable one. `direction ^ 1` is
-    the opposite direction.
+    A neighbour that points here comes first. If there is none, a misread cell may be the next one: a body cell that points
+    elsewhere, or an empty cell at which a body cell points; the more probable one wins. `direction ^ 1` is the opposite
+    direction.
     """
     best, best_kind, best_rank, sure = -1, 0, 0, 0
     for direction in range(4):
@@ -210,7 +210,7 @@ def _follow(p: Array, classes: Array, used: Array, cell: int, near: Array) -> tu
 def _trace(p: Array, classes: Array, near: Array, used: Array, snake: Array) -> tuple[int, bool]:
     """Write the snake, head first; return its length and whether a link had to be guessed.
 
-    The chain ends when no body cell is left over, or when none can be reached.
+    The chain ends when no body cell is left, or when none can be reached.
     """
     left, cell = 0, 0
     for other in range(len(classes)):
@@ -237,7 +237,7 @@ def _trace(p: Array, classes: Array, near: Array, used: Array, snake: Array) -> 
 
 @allocating_kernel
 def _drop_loose(p: Array, classes: Array, used: Array) -> bool:
-    """Turn body cells that the chain did not reach into what else they may be; return whether there were any."""
+    """Turn body cells that the chain did not reach into their next best class; return whether there were any."""
     loose = False
     for cell in range(len(classes)):
         if classes[cell] >= BODY and not used[cell]:

@@ -1,1 +1,1 @@
-"""Players that know the board: from a plain A* walker to `best`, which fills it. Start at `teach`."""
+"""Players that know the rules: from a plain A* walker to `best`, which fills the board. Start at `teach`."""

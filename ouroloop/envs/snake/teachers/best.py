@@ -1,10 +1,10 @@
-"""The strongest teacher: it roams while the snake is short, then drives one-way lanes round a tree of 2x2 tiles.
+"""The strongest teacher: it roams while the snake is short, then drives along one-way lanes round a tree of 2x2 tiles.
 
-Roaming takes the shortest way to the food after which there is a way out: one that enters the snake's own track once that has
-cleared, which can be followed for ever. From `SHORT` of the board on, the snake drives (see `tiles`): to the food, or first
-to a free cell that the meal would cut off, so that the free cells stay together. On odd boards and among walls, where no
-cycle exists, it plays the oracle's move, and a hungry snake takes ways that open as its body moves on. The move depends on
-the position alone.
+Roaming takes the shortest way to the food that leaves a way out. A way out is a way on which the snake enters its own track
+after that has cleared; it can then follow the track for ever. From `SHORT` of the board on, the snake drives (see `tiles`): to
+the food, or first to a free cell that the meal would cut off, so that the free cells stay together. On odd boards and among
+walls, where no cycle exists, it plays the oracle's move, and a hungry snake takes ways that open as its body moves on. The
+move depends only on the position.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ from ouroloop.envs.snake.teachers.tiles import (
 STAY: Final = 8
 ENTER: Final = 8
 LINK: Final = 3
-"""What a move costs that stays in its tile, enters a new one, goes along a link of the tree."""
+"""Cost of a move that stays in its tile, enters a new tile, or goes along a link of the tree."""
 FULL_TRUST: Final = 16
 FLOOD_TRUST: Final = 10
 SHORT: Final = 0.30
 SHORT_SIDES: Final = 4
-"""Below this share of the board, and so many sides of it, the snake roams."""
+"""The snake roams while it covers less than this share of the board, and less than this many sides of it."""
 AGAINST: Final = 1
-"""Roaming: what a move costs more against the lanes."""
+"""Extra cost of a move against the lanes while roaming."""
 SLACK: Final = 3
-"""Steps to spare that the way out must have after a meal: food may turn up on it and make the snake grow."""
+"""Spare steps that the way out must have after a meal: food may appear on it and make the snake grow."""
 STEP_SLACK: Final = 2
-"""The same for each step on the way there."""
+"""Spare steps for each step on the way to the food."""
 CAREFUL: Final = 4
-"""The slack that single steps ask for first where there is no such way."""
+"""Spare steps that single steps try for first if there is no such way."""
 
 
 @kernel
 def has_way_out(cells: int, tables: Tables, spin: int, snake: Array, length: int, slack: int, scratch: Scratch) -> bool:
-    """Tell whether this snake can enter its own track with `slack` steps to spare."""
+    """Tell whether this snake can enter its own track with `slack` spare steps."""
     if length < 3:
         return True
     lay(cells, tables, scratch.walls, snake, length, scratch.later)
@@ -76,7 +76,7 @@ def step_is_safe(
 def safest_move(
     cells: int, tables: Tables, spin: int, snake: Array, length: int, food: int, wanted: int, scratch: Scratch
 ) -> int:
-    """Return a move with a way out: of those with the most slack the wanted one, else one along the lanes, else any."""
+    """Return a move with a way out: among those with the most slack the wanted one; else one along the lanes, else any."""
     head, best = snake[0], -1
     for slack in range(CAREFUL, -1, -1):
         rank = 0
@@ -94,7 +94,7 @@ def safest_move(
 
 @kernel
 def roaming_move(cells: int, tables: Tables, spin: int, snake: Array, length: int, food: int, scratch: Scratch) -> int:
-    """Return the short snake's move: the shortest way to the food after which there is a way out, else the safest move."""
+    """Return the short snake's move: along the shortest way to the food that leaves a way out, else the safest move."""
     way, future = scratch.way, scratch.future
     if roam(cells, tables, spin, snake[0], food, AGAINST, 0, scratch.now, way) >= 0:
         follow(way, food, snake, length + 1, future)
@@ -109,10 +109,10 @@ def roaming_move(cells: int, tables: Tables, spin: int, snake: Array, length: in
 def driving_cell(
     cells: int, tables: Tables, spin: int, snake: Array, length: int, food: int, detours: bool, scratch: Scratch
 ) -> int:
-    """Return the cell to enter on the way to the food, or to a free cell that the meal would cut off; -1 if there is no way.
+    """Return the next cell on the way to the food, or to a free cell that the meal would cut off; -1 if there is no way.
 
-    `FLOOD_TRUST` decides what counts as cut off: a cell that the snake could reach after the meal only where body has to clear,
-    and does not clear early enough. Filling such cells on the way keeps the free cells together.
+    `FLOOD_TRUST` decides which cells count as cut off: those that the snake could reach after the meal only through body that
+    does not clear early enough. Visiting such cells on the way keeps the free cells together.
     """
     now, later, way, flood, future = scratch.now, scratch.later, scratch.way, scratch.flood, scratch.future
     if not drive(cells, tables, spin, snake[0], food, STAY, ENTER, LINK, FULL_TRUST, now, way):
@@ -135,7 +135,7 @@ def driving_cell(
 def driving_move(
     cells: int, tables: Tables, spin: int, length: int, food: int, hunger: int, orderly: bool, scratch: Scratch
 ) -> int:
-    """Return the move of a snake that drives, or that has to become orderly before it may; -1 if every move is a death."""
+    """Return the move of a snake that drives, or must become orderly before it may; -1 if every move is a death."""
     now, snake = scratch.now, scratch.snake
     head = snake[0]
     stay, leave = tables.stay[spin * cells + head], tables.leave[spin * cells + head]
@@ -159,10 +159,10 @@ def driving_move(
 
 @kernel
 def last_resort(state: State, size: int, game: int, tables: Tables, scratch: Scratch) -> int:
-    """Return a starving snake's move to the food, -1 if there is none that may be risked yet.
+    """Return a starving snake's move to the food, -1 if there is none that it may risk yet.
 
-    A way that the standing body blocks may open as the body moves on. It is taken if it leaves a way out; or, when there is
-    just time for it, whatever comes after.
+    A way that the body blocks as it lies may open as the body moves on. It is taken if it leaves a way out, or, when there is
+    only just time for it, regardless of what follows.
     """
     cells, snake, way, future = size * size, scratch.snake, scratch.way, scratch.future
     length, food, hunger = state.table[game, LENGTH], state.table[game, MEAL], hunger_of(state, game)
@@ -181,7 +181,7 @@ def last_resort(state: State, size: int, game: int, tables: Tables, scratch: Scr
 
 @kernel
 def careful_move(state: State, size: int, game: int, tables: Tables, scratch: Scratch) -> int:
-    """Return the oracle's move, which is safe on every board, or a hungry snake's if that finds no way to the food."""
+    """Return the oracle's move, which is safe on every board; or `last_resort` if a hungry snake sees no way to the food."""
     safe = rate_moves(state, size, game, scratch.rating)
     if not safe and hunger_of(state, game) > size * size:
         move = last_resort(state, size, game, tables, scratch)
@@ -198,7 +198,7 @@ def hunger_of(state: State, game: int) -> int:
 
 @kernel
 def best_move(state: State, size: int, game: int, tables: Tables, scratch: Scratch) -> int:
-    """Return the move of a running game; some move where every one is a death.
+    """Return the move of a running game; an arbitrary one if every move is a death.
 
     Args:
         state: the games.

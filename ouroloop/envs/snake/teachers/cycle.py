@@ -1,4 +1,4 @@
-"""The Hamiltonian cycle of even boards: down the rows back and forth, home along the first column."""
+"""The Hamiltonian cycle of even boards: down the rows, back and forth, and home along the first column."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @lru_cache(maxsize=16)
 def positions_on_cycle(size: int) -> NDArray[np.int32]:
-    """Return (N,) int32, each cell's position on the cycle; empty where the side is odd, as no such cycle exists."""
+    """Return (N,) int32, each cell's position on the cycle; empty if the side is odd, since no such cycle exists then."""
     if size % 2:
         return np.zeros(0, np.int32)
     cells = np.arange(size * size).reshape(size, size)

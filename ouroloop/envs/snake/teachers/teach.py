@@ -1,9 +1,9 @@
-"""Players to learn from, by name: their moves for a batch, whole games, and which moves are equally good.
+"""Players to learn from, by name: their moves for a batch, their whole games, and which moves they hold to be equally good.
 
-`astar` takes the shortest way to the food, whatever comes after. `greedy` takes it only where the tail stays in reach.
-`cycle` goes along a Hamiltonian cycle with shortcuts; `early` takes them only while half of the board is free, needs a
-third fewer steps for it, and leaves a long snake nothing to decide: the easiest to imitate. `best` is the strongest for
-every board. `random` makes any move that is no death: the floor that the others are measured from.
+`astar` takes the shortest way to the food, whatever follows. `greedy` takes it only if the tail stays in reach. `cycle` goes
+along a Hamiltonian cycle with shortcuts. `early` takes shortcuts only while half of the board is free; it needs a third fewer
+steps that way and leaves a long snake nothing to decide, which makes it the easiest to imitate. `best` is the strongest on
+every board. `random` makes any move that is not a death: the floor for comparing the others.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ TEACHERS: Final = {"astar": ASTAR, "greedy": GREEDY, "cycle": CYCLE, "early": EA
 
 
 class Aids(NamedTuple):
-    """What teachers need beside the games, for one board size and one thread.
+    """What teachers use beside the games, for one board size and one thread.
 
     Args:
         order: (N,) int32, each cell's place on the Hamiltonian cycle; empty on odd boards.
         rating: (4,) float32, scratch.
         lanes: (2, 4 * N) int64, scratch of A*.
         tables: the lanes of `best`.
-        scratch: its scratch.
+        scratch: the scratch space of `best`.
     """
 
     order: Array
@@ -75,7 +75,7 @@ class Aids(NamedTuple):
 
 @cache
 def first_of_each() -> NDArray[np.uint8]:
-    """Return (24 * 16,) uint8: for each order of the four moves and each set of legal ones the first that is legal."""
+    """Return (24 * 16,) uint8: the first legal move, for each order of the four moves and each set of legal ones."""
     orders = [(a, b, c, 6 - a - b - c) for a in range(4) for b in range(4) for c in range(4) if len({a, b, c}) == 3]
     rows = [[next((move for move in order if legal >> move & 1), 0) for legal in range(16)] for order in orders]
     return np.array(rows, np.uint8).reshape(-1)
@@ -90,7 +90,7 @@ def make_aids(size: int) -> Aids:
 
 
 class ThreadAids(threading.local):
-    """Each thread's aids for the board size that it used last: making them costs more than a move."""
+    """Each thread's aids for the board size that it used last, since making them costs more than a move."""
 
     def __init__(self) -> None:
         """Begin with none."""
@@ -109,7 +109,7 @@ MINE: Final = ThreadAids()
 
 @inlined
 def legal_moves(state: State, size: int, game: int) -> int:
-    """Return the moves that are no death: bit 0 for up to bit 3 for right."""
+    """Return the moves that are not deaths: bit 0 for up to bit 3 for right."""
     stamps, base, limit = state.stamps, spot(size, game, 0), state.table[game, CLOCK] - state.table[game, SPAN]
     sides, legal = state.near[u64(state.table[game, AT])], u64(0)
     for move in range(u64(4)):
@@ -119,10 +119,10 @@ def legal_moves(state: State, size: int, game: int) -> int:
 
 @inlined
 def random_move(state: State, size: int, game: int) -> int:
-    """Return a legal move, each equally likely; 0 where every move is a death.
+    """Return a legal move, each equally likely; 0 if every move is a death.
 
-    A function of the game's seed and of the moves made: the first legal one in a random order of the four. One round of
-    SplitMix64's is enough here, as the seed went through all of them before (`layout.use_key`).
+    It is a function of the game's seed and of the moves made: the first legal one in a random order of the four. One round of
+    SplitMix64 is enough here, because the seed has been through all its rounds before (`layout.use_key`).
     """
     steps = state.table[game, CLOCK] - state.table[game, BORN]
     bits = (u64(state.table[game, WHIM]) << u64(32)) + u64(steps) * WEYL
@@ -133,7 +133,7 @@ def random_move(state: State, size: int, game: int) -> int:
 
 @kernel
 def astar_move(state: State, size: int, game: int, lanes: Array) -> int:
-    """Return the move along A*'s path; where there is none, a random one that is no death."""
+    """Return the move along A*'s path; if there is none, a random one that is not a death."""
     _, move = astar(state, size, game, lanes)
     return move if move >= 0 else np.int64(random_move(state, size, game))  # type: ignore[return-value]
 
@@ -144,8 +144,8 @@ def along_cycle(state: State, size: int, game: int, order: Array, furthest: int)
 
     The move passes neither the food nor any part of the snake, and goes `furthest` cells at most.
 
-    While the whole snake lies behind its head on the cycle, the next cell is free or is left by the tail, so the snake can
-    follow the cycle for ever; shortcuts keep that order, and never pass the food.
+    While the whole snake lies behind its head on the cycle, the next cell is free or the tail is leaving it, so the snake can
+    follow the cycle for ever. Shortcuts keep that order and never pass the food.
     """
     cells, snake = size * size, state.queue
     length = state.table[game, LENGTH]
@@ -170,7 +170,7 @@ def along_cycle(state: State, size: int, game: int, order: Array, furthest: int)
 
 @kernel
 def cycle_move(state: State, size: int, game: int, order: Array, rating: Array, most: int) -> int:
-    """Return the cycle's move, or the oracle's where walls or a start against it leave none that is safe.
+    """Return the cycle's move, or the oracle's if walls or a start against the cycle leave no safe one.
 
     Snakes longer than `most` take no shortcuts.
     """
@@ -202,7 +202,7 @@ def teacher_move(state: State, size: int, game: int, teacher: int, aids: Aids) -
 
 @kernel
 def shortest_starts(state: State, size: int, game: int) -> int:
-    """Return all moves that begin a shortest way to the food, as bits; 0 where it is cut off."""
+    """Return all moves that begin a shortest way to the food, as bits; 0 if the food is cut off."""
     cells, head, food = size * size, state.table[game, AT], state.table[game, MEAL]
     refresh(state, cells)
     moment, _ = flood(state, size, game, food, vacant(state, game), -1)
@@ -217,10 +217,10 @@ def shortest_starts(state: State, size: int, game: int) -> int:
 
 @kernel
 def equal_moves(state: State, size: int, game: int, teacher: int, choice: int, aids: Aids) -> int:
-    """Return the moves that the teacher holds to be as good as its choice, which is among them: bit 0 for up to 3 for right.
+    """Return the moves that the teacher holds to be as good as its choice, itself included: bit 0 for up to 3 for right.
 
-    For `astar` these begin some shortest way (all legal moves where the food is cut off), for `greedy` the oracle rates them
-    alike, for `random` they are legal. The others weigh more than they could tell alike: their choice stands alone.
+    For `astar` these begin some shortest way (all legal moves if the food is cut off); for `greedy` the oracle rates them
+    alike; for `random` they are legal. The others weigh more than two moves could share, so their choice stands alone.
     """
     alike = 0
     if teacher == ASTAR:
@@ -236,7 +236,7 @@ def equal_moves(state: State, size: int, game: int, teacher: int, choice: int, a
 
 @kernel
 def teach_all(state: State, size: int, teacher: int, aids: Aids, moves: Array) -> None:
-    """Fill `moves`: (B,) with a teacher's moves, where a game is running."""
+    """Fill `moves`: (B,) with a teacher's moves for the running games."""
     for game in range(u64(state.keys.size)):
         if state.table[game, CAUSE] == RUNNING:
             moves[game] = teacher_move(state, size, game, teacher, aids)
@@ -244,7 +244,7 @@ def teach_all(state: State, size: int, teacher: int, aids: Aids, moves: Array) -
 
 @kernel
 def equal_to_all(state: State, size: int, teacher: int, aids: Aids, moves: Array, alike: Array) -> None:
-    """Fill `alike`: (B,) with the bits of `equal_moves` for moves: (B,), where a game is running."""
+    """Fill `alike`: (B,) with the bits of `equal_moves` for moves: (B,), for the running games."""
     for game in range(u64(state.keys.size)):
         if state.table[game, CAUSE] == RUNNING:
             if teacher == GREEDY:
@@ -253,7 +253,7 @@ def equal_to_all(state: State, size: int, teacher: int, aids: Aids, moves: Array
 
 
 def teacher_code(name: str) -> int:
-    """Return the number of a teacher. Raises UsageError where there is none of this name."""
+    """Return the number of a teacher. Raises UsageError if there is none of this name."""
     if name not in TEACHERS:
         raise UsageError(f"teacher {name!r} is not known: choose one of {', '.join(TEACHERS)}")
     return TEACHERS[name]

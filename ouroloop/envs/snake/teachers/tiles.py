@@ -1,9 +1,9 @@
 """One-way lanes on 2x2 tiles: the ground on which the strongest teacher drives.
 
-Each tile has one-way lanes: in a tile a snake may turn only one way round (its *spin*), so at any cell there are two moves:
-stay in the tile or leave it. A snake that enters only new tiles or tiles linked to its own walks round a tree of tiles; the
-walk round that tree is a Hamiltonian cycle of those tiles, on which the snake lies in order, and so it can go on for ever,
-whatever it eats. The idea of cells of 2x2 with one-way roads is that of twanvl/snake's cell agents (van Laarhoven 2020).
+Each tile has one-way lanes: a snake may turn only one way round in a tile (its *spin*), so every cell offers two moves: stay in
+the tile or leave it. A snake that enters only new tiles, or tiles linked to its own, walks round a tree of tiles. The walk
+round that tree is a Hamiltonian cycle of its tiles, and the snake lies on it in order, so it can go on for ever, whatever it
+eats. The idea of 2x2 cells with one-way roads is that of twanvl/snake's cell agents (van Laarhoven 2020).
 
 Terms. A cell *clears* at the step at which the head may enter it. A tile is *vacated* when its last body cell clears. A body is
 *orderly* if it obeys the lanes and the tree. *Trust* is the share (in sixteenths) of the arrival time credited to clearing.
@@ -23,15 +23,15 @@ FAR: Final = 1 << 28
 ROOT: Final = -2
 CLOSED: Final = -3
 STEP: Final = 8
-"""Roaming: what a move costs."""
+"""Cost of a move while roaming."""
 
 
 class Tables(NamedTuple):
-    """What depends on the size alone."""
+    """Tables that depend on the size alone."""
 
-    near: Array  # (4 * cells): the cell beyond each move, -1 off the board
-    stay: Array  # (2 * cells): for each spin the cell that the lane within the tile leads to
-    leave: Array  # (2 * cells): the cell that the lane out of the tile leads to, -1 off the board
+    near: Array  # (4 * cells): the neighbour in the direction of each move, -1 off the board
+    stay: Array  # (2 * cells): for each spin, the next cell on the lane within the tile
+    leave: Array  # (2 * cells): for each spin, the next cell on the lane out of the tile, -1 off the board
     tile: Array  # (cells): the tile of each cell
 
 
@@ -48,15 +48,15 @@ class Search(NamedTuple):
 
     cost: Array  # (cells)
     time: Array  # (cells): steps on the cheapest way
-    origin: Array  # (cells): the cell before on that way
-    fresh: Array  # (cells): 1 where that way lies in a tile new to the snake
-    bucket: Array  # for each cost the latest entry, 0: none
+    origin: Array  # (cells): the previous cell on that way
+    fresh: Array  # (cells): 1 if that way lies in a tile new to the snake
+    bucket: Array  # for each cost its latest entry, 0: none
     below: Array  # for each entry the next one in its bucket
     entry: Array  # for each entry its cell
 
 
 class Scratch(NamedTuple):
-    """Room for `choose`: allocate once per size (and thread)."""
+    """Room for `choose`; allocate it once per size and thread."""
 
     now: Body
     later: Body
@@ -105,7 +105,7 @@ def make_scratch(size: int) -> Scratch:
 
 @kernel
 def lay(cells: int, tables: Tables, walls: Array, snake: Array, length: int, body: Body) -> None:
-    """Lay the snake out from its tail: clearing times (never, for a wall), vacating times and the tree of its tiles."""
+    """Lay out the snake from its tail: clearing times (never, for a wall), vacating times and the tree of its tiles."""
     for cell in range(cells):
         body.clears[cell] = walls[cell]
         body.vacated[cell >> 2] = 0
@@ -118,7 +118,7 @@ def lay(cells: int, tables: Tables, walls: Array, snake: Array, length: int, bod
             body.parent[tile] = before
         body.vacated[tile] = length - index
         before = tile
-    if length == 2:  # which must not turn on the spot
+    if length == 2:  # a snake of two must not turn on the spot
         body.clears[snake[1]] = 2
 
 
@@ -130,7 +130,7 @@ def linked(body: Body, a: int, b: int) -> bool:
 
 @kernel
 def begin_way(cells: int, search: Search, start: int) -> None:
-    """Begin a search: every cell far but the start."""
+    """Begin a search: every cell but the start is far away."""
     for cell in range(cells):
         search.cost[cell] = FAR
     search.cost[start], search.time[start], search.origin[start], search.fresh[start] = 0, 0, -1, 0
@@ -139,7 +139,7 @@ def begin_way(cells: int, search: Search, start: int) -> None:
 
 @kernel
 def push(search: Search, used: int, top: int, origin: int, cell: int, cost: int, time: int) -> int:
-    """Note a cheaper way to a cell; return the highest bucket in use."""
+    """Record a cheaper way to a cell; return the highest bucket in use."""
     search.cost[cell], search.time[cell], search.origin[cell] = cost, time, origin
     while top < cost:
         top += 1
@@ -201,9 +201,9 @@ def drive(
 def roam(
     cells: int, tables: Tables, spin: int, start: int, goal: int, against: int, slack: int, body: Body, search: Search
 ) -> int:
-    """Search in all directions for `goal`, or, if that is -1, for a body cell that has cleared; return it, -1 if none.
+    """Search in all directions for `goal`, or, if that is -1, for a body cell that has cleared; return it, or -1 if none.
 
-    A snake that enters its own track `slack` steps after it cleared can follow it for ever, and grow by `slack` before that.
+    A snake that enters its own track `slack` steps after it cleared can follow it for ever, and grow by `slack` on the way.
     """
     begin_way(cells, search, start)
     used, top, cost = 2, 0, 0
@@ -234,7 +234,7 @@ def roam(
 
 @kernel
 def follow(search: Search, goal: int, snake: Array, count: int, future: Array) -> None:
-    """Write the first `count` cells of the snake that has gone the way found to `goal`."""
+    """Write the first `count` cells of the snake after it has gone the found way to `goal`."""
     index, cell = 0, goal
     while cell >= 0 and index < count:
         future[index] = cell
@@ -273,9 +273,9 @@ def find_spin(cells: int, tables: Tables, snake: Array, length: int) -> int:
 
 @kernel
 def keep_orderly(cells: int, tables: Tables, spin: int, snake: Array, length: int, body: Body) -> int:
-    """Return how many cells from the head on are orderly; the others' tiles become closed, without links.
+    """Return how many cells from the head on are orderly; the tiles of the others become closed and lose their links.
 
-    Call it after `lay`, whose `parent` it replaces by the tree of the orderly part alone.
+    Call it after `lay`; it replaces that function's `parent` by the tree of the orderly part alone.
     """
     parent, start = body.parent, length - 1
     for index in range(length):
