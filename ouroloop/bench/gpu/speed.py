@@ -72,7 +72,7 @@ def speed(settings: dict[str, Any], peak: float) -> dict[str, float]:
 
 def _length(task: SnakeTask, config: SftConfig) -> float:
     """Return the mean tokens of a lesson: its prompt and the answer, without padding."""
-    from ouroloop.envs.snake.encodings import encoding_of
+    from ouroloop.envs.capabilities import encoding_of
     from ouroloop.policy.sft.data import Teaching, teach
 
     lessons = teach(task, Teaching("early", 0.0, equals=True), 4096, 1, noise=config.noise)

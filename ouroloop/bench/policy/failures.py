@@ -157,7 +157,7 @@ def wrong_checkpoints(scratch: Path) -> list[Case]:
             board,
         ),
         Case(
-            "another vocabulary, Snake-GPT", evaluation(other), 2, ("tokens, the encoding 'json' of size 6 has", "retrain it")
+            "another vocabulary, Snake-GPT", evaluation(other), 2, ("tokens, the encoding 'json' with size 6 has", "retrain it")
         ),
         Case("another vocabulary, a base", evaluation(mixed), 2, ("has another vocabulary", "put the tokenizer back")),
         Case("no token for an action", taught, 2, ("no single token for the action '0'", "choose another base")),
