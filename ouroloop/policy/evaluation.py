@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
@@ -234,7 +234,16 @@ class Batch:
     step: int = 0
 
     def play(self) -> None:
-        """Play the games to their end."""
+        """Play the games to their end; a failure stops the other batches before its thread takes the next one."""
+        if self.hall.stop.is_set():
+            raise Stopped
+        try:
+            self._play()
+        except BaseException:
+            self.hall.stop.set()
+            raise
+
+    def _play(self) -> None:
         open_session, running = self.hall.open_session, len(self.keys)
         with nullcontext() if open_session is None else closing(open_session()) as session:
 
@@ -270,7 +279,8 @@ def play_all(batches: Sequence[Batch], threads: int) -> None:
         jobs = [pool.submit(batch.play) for batch in batches]
         try:
             for job in as_completed(jobs):
-                job.result()
+                with suppress(Stopped):  # the job that failed says why
+                    job.result()
         except BaseException:  # Ctrl-C too: no batch continues
             batches[0].hall.stop.set()
             pool.shutdown(wait=False, cancel_futures=True)

@@ -113,7 +113,7 @@ def test_no_observations_ask_nothing(script, task):
 
 
 def test_refuses_what_is_no_server():
-    with pytest.raises(UsageError, match="no address"):
+    with pytest.raises(UsageError, match="not the address of a model server"):
         ServedPolicy("localhost:8000", encoding_of("path", 6))
     with scripted(Script()) as url:
         pass

@@ -142,7 +142,7 @@ def test_what_cannot_be_loaded(made, tmp_path):
             baseline.load(path, **wrong)
     with pytest.raises(UsageError, match="size 6, found 5"):
         baseline.load(path).logits(SnakeTask(5).positions(1, 2).observations())
-    with pytest.raises(UsageError, match=r"no baseline's directory: baseline\.json"):
+    with pytest.raises(UsageError, match=r"not a baseline's directory: baseline\.json"):
         baseline.load(tmp_path)
     (tmp_path / "baseline.json").write_text('{"kind": "ppo", "task": "snake", "size": 10}')
     save_file(load_file(path / "model.safetensors"), tmp_path / "model.safetensors")
