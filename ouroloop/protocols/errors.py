@@ -6,6 +6,8 @@ missing. Every message names the thing, what was found, what was expected and wh
 
 from __future__ import annotations
 
+from ouroloop.protocols.text import plain_line
+
 
 class OuroloopError(Exception):
     """Any error that the project raises on purpose."""
@@ -46,14 +48,14 @@ class CandidateFault(OuroloopError):
 
     Args:
         layer: the layer that found the fault, one of `protocols.records.LAYERS`.
-        reason: one line, cut to 300 characters, with control characters replaced by spaces.
+        reason: one line, cut to 300 characters, with hidden characters written as escapes (`text.plain_line`).
         row: the index of the asked position at which the controller's answer failed; None if the worker itself failed, or
             nothing had been asked yet.
     """
 
     def __init__(self, layer: str, reason: str, row: int | None = None) -> None:
         """Keep the layer, the one-line reason and the row."""
-        clean = "".join(c if c.isprintable() else " " for c in reason)[:300]
+        clean = plain_line(reason)
         super().__init__(f"{layer}: {clean}")
         self.layer = layer
         self.reason = clean

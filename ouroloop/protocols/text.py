@@ -1,0 +1,50 @@
+"""Text from outside, made safe to show: what a model, a candidate, a role or a received run directory says.
+
+Only visible characters, spaces, tabs and line feeds come through. Everything else that could move a terminal's cursor,
+set its clipboard, turn its text around or hide in it is written as a Python escape, so that a reader sees that it was there.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+HIDDEN: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+"""Unicode categories that are not shown: controls (C0, C1), format characters (bidi, zero width, tags), unassigned and
+private code points, surrogates, line and paragraph separators."""
+_BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and marks without a glyph: the combining grapheme joiner, Hangul fillers, Khmer inherent vowels, blank Braille."""
+
+
+def hidden(char: str) -> bool:
+    """Say whether a character is invisible or has an effect beyond its glyph; spaces, tabs and line feeds are not hidden."""
+    if " " <= char <= "~" or char in "\n\t":
+        return False
+    return unicodedata.category(char) in HIDDEN or char in _BLANK or _is_variation_selector(char)
+
+
+def plain(text: str, limit: int | None = None) -> str:
+    r"""Return text whose hidden characters are written as escapes (`\x1b`, `\u202e`); CR LF becomes a line feed.
+
+    A text of more than `limit` characters is cut there, and its end says how many characters are missing.
+    """
+    kept = text if limit is None or len(text) <= limit else text[:limit]
+    kept = kept.replace("\r\n", "\n")
+    if not (kept.isascii() and kept.isprintable()):
+        kept = "".join(_escape(char) if hidden(char) else char for char in kept)
+    missing = 0 if limit is None else len(text) - limit
+    return kept if missing <= 0 else f"{kept} [... {missing} more characters]"
+
+
+def plain_line(text: str, limit: int = 300) -> str:
+    """Return text as one line: hidden characters as escapes, runs of white space as one space, cut to `limit`."""
+    joined = " ".join(plain(text[: 4 * limit]).split())
+    return joined if len(joined) <= limit else joined[: limit - 3] + "..."
+
+
+def _is_variation_selector(char: str) -> bool:
+    return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")

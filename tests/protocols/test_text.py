@@ -1,0 +1,42 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ouroloop.protocols.text import hidden, plain, plain_line
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a \x1b[31mred\x1b[0m", "a \\x1b[31mred\\x1b[0m"),
+        ("\x1b]8;;http://x\x07here", "\\x1b]8;;http://x\\x07here"),
+        ("c1 \x9b31m", "c1 \\x9b31m"),
+        ("\u202eright to left", "\\u202eright to left"),
+        ("a\u200bb\ufeff", "a\\u200bb\\ufeff"),
+        ("\u3164\ufe0f\U000e0101", "\\u3164\\ufe0f\\U000e0101"),
+        ("\ud800", "\\ud800"),
+        ("one\r\ntwo\tthree\n", "one\ntwo\tthree\n"),
+        ("over\rwritten", "over\\rwritten"),
+        ("déjà 蛇 [/INST] [move]", "déjà 蛇 [/INST] [move]"),
+    ],
+)
+def test_only_what_can_be_seen_is_shown(text, shown):
+    assert plain(text) == shown
+
+
+def test_a_long_text_says_what_is_missing():
+    assert plain("x" * 12, 10) == "x" * 10 + " [... 2 more characters]"
+    assert plain("x" * 10, 10) == "x" * 10
+
+
+def test_a_line_is_one_line():
+    assert plain_line(" a\n b\t c\u2028") == "a b c\\u2028"
+    assert plain_line("word " * 100, 20) == "word word word wo..."
+
+
+@given(st.text(), st.integers(1, 50))
+def test_nothing_hidden_remains(text, limit):
+    assert not any(map(hidden, plain(text)))
+    assert len(plain_line(text, 300)) <= 300
+    assert plain(plain(text)) == plain(text)
+    assert plain(text, limit).startswith(plain(text[:limit].removesuffix("\r")))
