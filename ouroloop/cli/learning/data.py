@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,8 @@ def data(
         click.echo(json.dumps(found))
         return
     print_rich(statistics_table(found))
-    click.echo(f"positions: {out}\nnext: python -c \"import datasets; print(datasets.Dataset.from_file('{out}')[0])\"")
+    look = f"import pandas; print(pandas.read_feather({str(out)!r}))"
+    click.echo(f"positions: {out}\nnext: python -c {shlex.quote(look)}")
 
 
 def statistics_table(found: Statistics) -> Table:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from pydantic import ValidationError
 
 from ouroloop.atomic import whole_file
-from ouroloop.inspect.ablation.document import Design, Measure
+from ouroloop.inspect.ablation.document import Measure
 from ouroloop.inspect.ablation.reads import why_same
 from ouroloop.protocols.canonical import content_hash
 from ouroloop.protocols.errors import OuroloopError, UsageError
+from ouroloop.protocols.records import Frozen
 from ouroloop.runs.lifecycle import create
 from ouroloop.runs.progress import Quiet
 from ouroloop.runs.recipe import load_recipe
@@ -28,6 +29,20 @@ Arms: TypeAlias = "dict[str, Recipe]"
 DESIGN: Final = "design.json"
 EXAMPLE: Final = "e.g. --vary perception=json,vision"
 SEED_BITS: Final = 62
+
+
+class Design(Frozen):
+    """What an ablation compares. It is written to its folder before the first game, and never changes.
+
+    `vary` has the values of each key as they were given, `arms` the hash of each arm's settings, the first arm being the
+    baseline. `measure` is the one that gets intervals: with a test of each measure, an arm that equals the baseline would
+    look different too often.
+    """
+
+    vary: dict[str, tuple[str, ...]]
+    arms: dict[str, str]
+    seeds: tuple[int, ...]
+    measure: Measure
 
 
 def parse_vary(texts: tuple[str, ...]) -> Vary:

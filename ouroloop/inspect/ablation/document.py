@@ -1,28 +1,12 @@
-"""The documents of an ablation: the design that is fixed before the first game, and what `ablate --json` prints."""
+"""The document of an ablation, as `ablate --json` prints it."""
 
 from __future__ import annotations
 
 from typing import Final, Literal, TypedDict, get_args
 
-from ouroloop.protocols.records import Frozen
-
 Measure = Literal["utility", "score", "win_rate", "path_optimality"]
 """A measure of a run's last incumbent, in the last round's games of the watch. It is never the best of the rounds."""
 MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
-
-
-class Design(Frozen):
-    """What an ablation compares. It is written to its folder before the first game, and never changes.
-
-    `vary` has the values of each key as they were given, `arms` the hash of each arm's settings, the first arm being the
-    baseline. `measure` is the one that gets intervals: with a test of each measure, an arm that equals the baseline would
-    look different too often.
-    """
-
-    vary: dict[str, tuple[str, ...]]
-    arms: dict[str, str]
-    seeds: tuple[int, ...]
-    measure: Measure
 
 
 class Ended(TypedDict):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ouroloop.atomic import whole_file
-from ouroloop.inspect.ablation.design import Arms, check_arms, make_design, parse_vary, read_arms, settled, write_design
-from ouroloop.inspect.ablation.document import MEASURES, Ablation, Comparison, Design, Ended, Measure, VariedRun
+from ouroloop.inspect.ablation.design import Arms, Design, check_arms, make_design, parse_vary, read_arms, settled, write_design
+from ouroloop.inspect.ablation.document import MEASURES, Ablation, Comparison, Ended, Measure, VariedRun
 from ouroloop.inspect.ablation.intervals import Interval, interval
 from ouroloop.inspect.ablation.picture import plot
 from ouroloop.inspect.document import Played, latest
