@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.table import Table
+from rich.text import Text
 
 from ouroloop.inspect.ablation.document import MEASURES, Ablation, Comparison, Measure
 from ouroloop.protocols.text import plain_line
@@ -17,14 +18,14 @@ def _compared(document: Ablation) -> Table:
     baseline, measure, arms = document["values"][0], document["measure"], len(document["values"])
     together = "95 % interval" if arms == 2 else "95 % together"
     table = _table(document, _said(measure), "minus the first", together, "sd over seeds")
-    table.title = f"{plain_line(document['vary'])}: {_said(measure)} over {document['seeds']} paired seeds"
+    table.title = Text(f"{plain_line(document['vary'])}: {_said(measure)} over {document['seeds']} paired seeds")
     for row in _rows(document, measure):
         if row["value"] == baseline:
-            table.add_row(plain_line(baseline), f"{row['mean']:.3f}", "", "", "")
+            table.add_row(_name(baseline), f"{row['mean']:.3f}", "", "", "")
             continue
         bounds = "none" if row["low"] is None else f"{row['low']:+.3f} .. {row['high']:+.3f}"
         sd = "" if row["sd"] is None else f"{row['sd']:.3f}"
-        table.add_row(plain_line(row["value"]), f"{row['mean']:.3f}", f"{row['difference']:+.3f}", bounds, sd)
+        table.add_row(_name(row["value"]), f"{row['mean']:.3f}", f"{row['difference']:+.3f}", bounds, sd)
     return table
 
 
@@ -37,16 +38,21 @@ def _others(document: Ablation) -> Table:
         cells = [next(row for row in _rows(document, measure) if row["value"] == arm) for measure in others]
         first = arm == document["values"][0]
         shown = [f"{row['mean']:.3f}" + ("" if first else f" ({row['difference']:+.3f})") for row in cells]
-        table.add_row(plain_line(arm), *shown)
+        table.add_row(_name(arm), *shown)
     return table
 
 
 def _table(document: Ablation, *names: str) -> Table:
     table = Table(pad_edge=False, title_justify="left")
-    table.add_column(plain_line(document["vary"]), overflow="fold")
+    table.add_column(_name(document["vary"]), overflow="fold")
     for name in names:
         table.add_column(name, justify="right", overflow="fold")
     return table
+
+
+def _name(given: str) -> Text:
+    """Return what the user named, as text and not as markup."""
+    return Text(plain_line(given))
 
 
 def _rows(document: Ablation, measure: Measure) -> list[Comparison]:
