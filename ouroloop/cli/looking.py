@@ -50,7 +50,7 @@ def list_(home: Path, as_json: bool) -> None:
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=FOLDER)
-@click.option("--round", "round_", type=int, help="Show one round (from 0, as in the JSON).")
+@click.option("--round", "round_", type=int, help="Show one round; rounds count from 1.")
 @click.option("--candidate", help="Show one candidate by id.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(folder: Path, round_: int | None, candidate: str | None, as_json: bool) -> None:
@@ -67,8 +67,9 @@ def show(folder: Path, round_: int | None, candidate: str | None, as_json: bool)
             print_candidate(report.candidate(candidate), as_json)
             return
         assert round_ is not None
-        if not 0 <= round_ < report.rounds():
-            raise UsageError(f"run {folder} has rounds 0..{report.rounds() - 1}, asked for {round_}")
+        if round_ not in (known := report.numbers()):
+            has = f"rounds {known[0]} to {known[-1]}" if known else "no rounds yet"
+            raise UsageError(f"run {folder} has {has}, asked for round {round_}")
         print_round(report.document(), round_, as_json)
     finally:
         report.close()

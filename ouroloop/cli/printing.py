@@ -83,13 +83,14 @@ def training_table(document: Training) -> Table:
     return table
 
 
-def print_round(document: RunDocument, index: int, as_json: bool) -> None:
+def print_round(document: RunDocument, number: int, as_json: bool) -> None:
     """Print one round of a run."""
+    entry = next(entry for entry in document["rounds"] if entry["index"] == number)
     if as_json:
-        click.echo(json.dumps(document["rounds"][index]))
+        click.echo(json.dumps(entry))
         return
-    click.echo(f"round {index + 1}, {document['rounds'][index]['mode']}: {document['rounds'][index]['why']}")
-    print_rich(rounds_table({**document, "start": None, "rounds": [document["rounds"][index]]}))
+    click.echo(f"round {number}, {entry['mode']}: {entry['why']}")
+    print_rich(rounds_table({**document, "start": None, "rounds": [entry]}))
 
 
 def print_candidate(found: CandidateOfRound, as_json: bool) -> None:
@@ -97,7 +98,7 @@ def print_candidate(found: CandidateOfRound, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
         return
-    click.echo(f"{found['id']} ({found['kind']} by {found['role']}, round {found['round'] + 1}): {found['rationale']}")
+    click.echo(f"{found['id']} ({found['kind']} by {found['role']}, round {found['round']}): {found['rationale']}")
     said = f"{found['verdict']} at {found['layer']}: {found['reason']}" if found["layer"] else found["verdict"]
     click.secho(said, bold=True)
     if found["effect"]:

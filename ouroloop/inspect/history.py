@@ -49,7 +49,7 @@ def history(document: RunDocument) -> list[Row]:
         change = "; ".join(rewards.become(spec) for spec in specs if "terms" in spec) or "-"
         score = entry["incumbent"]["score"]["mean"] if entry["incumbent"] else best
         best = max(best, score)
-        rows.append(_row(entry["index"] + 1, best, change, lines, entry["attribution"], _since(entry)))
+        rows.append(_row(entry["index"], best, change, lines, entry["attribution"], _since(entry)))
     return rows
 
 
@@ -118,8 +118,8 @@ def attribution_lines(document: RunDocument) -> list[str]:
     last: tuple[int, Attribution] | None = None
     for entry in document["rounds"]:
         if entry["attribution"] and entry["attribution_total"]:
-            lines.append(f"round {entry['index'] + 1}: {_credit(entry['attribution'])}{_since(entry)}")
-            last = (entry["index"] + 1, entry["attribution_total"])
+            lines.append(f"round {entry['index']}: {_credit(entry['attribution'])}{_since(entry)}")
+            last = (entry["index"], entry["attribution_total"])
     return [*lines, f"from the start to round {last[0]}: {_credit(last[1])}"] if last and len(lines) > 1 else lines
 
 

@@ -31,7 +31,7 @@ def rounds_table(document: RunDocument) -> Table:
     for entry in document["rounds"]:
         candidates: list[Candidate | None] = [*entry["candidates"]] or [None]
         for i, c in enumerate(candidates):
-            head = (str(entry["index"] + 1), entry["mode"]) if i == 0 else ("", "")
+            head = (str(entry["index"]), entry["mode"]) if i == 0 else ("", "")
             tail = _score(entry["incumbent"]) if i == len(candidates) - 1 and entry["incumbent"] else ""
             if c is None:
                 table.add_row(*head, "", "", "no role gave a candidate", "", "", tail)

@@ -11,6 +11,7 @@ from ouroloop.inspect import document as doc
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps import gate, observe, propose, screen, start, watch
 from ouroloop.ledger.steps.attribute import attribute
+from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.ledger.store import Store
 from ouroloop.protocols.errors import UsageError
 from ouroloop.runs.budget import prices, totals
@@ -45,7 +46,7 @@ class Report:
             "seed": self.recipe.seed,
             "start": self._start(),
             "gate": self._gate(),
-            "rounds": [self.round(n) for n in range(self.rounds())],
+            "rounds": [self.round(n) for n in self.numbers()],
             "totals": {"games": used.games, "tokens": used.tokens, "cost_usd": used.cost_usd, "wall_s": round(used.wall_s, 3)},
         }
 
@@ -54,9 +55,9 @@ class Report:
         noted = self.ledger.meta("status") or "stopped"
         return "stopped" if noted == "running" and not is_running(self.folder) else noted
 
-    def rounds(self) -> int:
-        """Return the number of rounds whose candidates are recorded."""
-        return propose.rounds(self.ledger)
+    def numbers(self) -> range:
+        """Return the numbers of the rounds whose candidates are recorded."""
+        return range(FIRST_ROUND, FIRST_ROUND + propose.rounds(self.ledger))
 
     def _start(self) -> doc.Started | None:
         begun, scored = start.INCUMBENT.find(self.ledger), start.SCORE.find(self.ledger)
@@ -138,11 +139,11 @@ class Report:
         Raises:
             UsageError: the run has no such candidate.
         """
-        for index in range(self.rounds()):
+        for index in self.numbers():
             for proposed in self._proposed(index):
                 if proposed.id == id:
                     return {"round": index, **self._candidate(index, proposed)}
-        known = [c.id for n in range(self.rounds()) for c in self._proposed(n)]
+        known = [c.id for n in self.numbers() for c in self._proposed(n)]
         raise UsageError(f"run {self.folder.name} has no candidate {id!r}; it has {', '.join(known) or 'none yet'}")
 
     def pair(self, a: str, b: str) -> tuple[str, str]:
@@ -177,7 +178,7 @@ class Report:
         return text if kind == "patch" else json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
 
     def _screening(self, id: str) -> Screening | None:
-        found = ((n, c) for n in range(self.rounds()) for c in self._proposed(n) if c.id == id)
+        found = ((n, c) for n in self.numbers() for c in self._proposed(n) if c.id == id)
         return screen.screen(*next(found)).find(self.ledger)
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ from typing import Any, Literal
 from ouroloop.protocols.canonical import Json, JsonObject, canonical, content_hash, sha256
 from ouroloop.protocols.errors import LedgerError, SurroundingsError
 
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS steps (

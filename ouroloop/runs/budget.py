@@ -50,7 +50,7 @@ def prices(roles: Roles) -> dict[str, float]:
 def spent_up(run: Run, round: int) -> str:
     """Return why the run must stop before this round, or an empty text if it can go on."""
     budget = run.recipe.budget
-    if round >= budget.rounds:
+    if round > budget.rounds:
         return ROUNDS_DONE
     used = totals(run.ledger, prices(run.recipe.roles))
     limits = {"wall_s": used.wall_s, "games": used.games, "tokens": used.tokens, "cost_usd": used.cost_usd}

@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 
+from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.runs.budget import spent_up
 from ouroloop.runs.context import Run
 from ouroloop.runs.phases.attribute import attribute
@@ -54,7 +55,7 @@ def run_rounds(run: Run) -> str:
         known = graph.get_state(config)
         if known.values and not known.next:  # it finished earlier, and a larger budget may let it continue
             graph.update_state(config, {"round": known.values["round"]}, as_node="start")
-        begin: Any = None if known.values else {"round": 0}
+        begin: Any = None if known.values else {"round": FIRST_ROUND}
         graph.invoke(begin, config, durability="sync")
         return spent_up(run, graph.get_state(config).values["round"])
     finally:

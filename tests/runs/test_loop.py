@@ -38,7 +38,7 @@ def test_the_document_has_the_promised_form(finished: Path) -> None:
     assert set(shown) >= {"run", "status", "digest", "seed", "rounds", "totals"}
     assert (shown["run"], shown["status"], shown["seed"]) == ("micro-000", "done", 3)
     assert len(shown["digest"]) == 64
-    assert [r["index"] for r in shown["rounds"]] == [0, 1]
+    assert [r["index"] for r in shown["rounds"]] == [1, 2]
     for entry in shown["rounds"]:
         assert entry["mode"] in ("reward_refresh", "bug_fix", "reward_patch", "meta_learn")
         assert set(entry["incumbent"]) >= {"policy", "reward", "controller", "score", "win_rate", "path_optimality"}
@@ -259,7 +259,7 @@ def test_a_confirmed_regression_is_rolled_back_once(finished: Path, tmp_path: Pa
     with lifecycle.opened(folder, Quiet(notes=False)) as run:
         before, now = lineage(run.ledger)[-2:]
         played = [0.9, 0.0]  # the newest loses by more than it won by when it was watched before
-        seen = run.result(steps.play(0))
+        seen = run.result(steps.play(1))
         states = tuple(
             steps.WatchedState(state.incumbent, age, (u,) * 400)
             for age, (state, u) in enumerate(zip((before, now), played, strict=True))
@@ -287,7 +287,7 @@ def test_diff_and_list_and_show(finished: Path, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.startswith("--- start\n+++ ")
     assert call(["list", str(finished.parent), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["run"] == "micro-000"
-    assert call(["show", str(finished), "--round", "0", "--json"]) == 0
+    assert call(["show", str(finished), "--round", "1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == shown["rounds"][0]
     assert call(["show", str(finished), "--round", "7"]) == 2
     assert call(["show", str(finished), "--candidate", "x"]) == 2

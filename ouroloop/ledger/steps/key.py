@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
@@ -13,6 +13,8 @@ from pydantic_core import to_jsonable_python
 from ouroloop.ledger.sqlite import Ledger
 
 R = TypeVar("R")
+FIRST_ROUND: Final = 1
+"""Rounds count from 1 everywhere: in keys of steps, ids of candidates, documents, options and on the screen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import numpy as np
 from ouroloop.agents.roles import PROPOSERS
 from ouroloop.gate.bank import failures_text
 from ouroloop.ledger.steps import observe as steps
+from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.messages import DiagnoseRequest, Diagnosis
 from ouroloop.protocols.records import Candidate, Kind, Mode
@@ -118,7 +119,7 @@ def _broken(run: Run, games: int, fault: CandidateFault) -> Diagnosis:
 
 def _last_training(run: Run, round: int) -> dict[str, float]:
     """Return the health figures of the last GRPO training whose candidate still stands; empty if there is none."""
-    for earlier in range(round - 1, -1, -1):
+    for earlier in range(round - 1, FIRST_ROUND - 1, -1):
         for candidate in run.candidates(earlier):
             verdict = run.verdict(earlier, candidate)
             if verdict.training is not None and _stands(run, earlier, candidate):
@@ -133,7 +134,7 @@ def decide(run: Run, round: int) -> Mode:
 
 def _decide(run: Run, round: int) -> steps.Decision:
     start = run.recipe.start
-    if round == 0 and (start.controller or start.reward):
+    if round == FIRST_ROUND and (start.controller or start.reward):
         return steps.Decision("meta_learn", "a start from earlier results on a new board")
     tired = _fatigue(run, round)
     weights: dict[Mode, float] = {}
@@ -168,7 +169,7 @@ def askable(run: Run, round: int) -> set[Kind]:
 def _fatigue(run: Run, round: int) -> dict[str, int]:
     """Return, per mode, the number of its rounds since one last had a candidate accepted."""
     tired: dict[str, int] = {}
-    for earlier in range(round):
+    for earlier in range(FIRST_ROUND, round):
         mode = run.result(steps.decide(earlier)).mode
         won = any(_stands(run, earlier, c) for c in run.candidates(earlier))
         tired[mode] = 0 if won else tired.get(mode, 0) + 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ouroloop.agents.roles import PROPOSERS
 from ouroloop.ledger.steps import propose as steps
+from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.ledger.steps.observe import decide
 from ouroloop.ledger.steps.propose import Proposed
 from ouroloop.ledger.steps.screen import Screening, screen
@@ -77,7 +78,7 @@ def _question(run: Run, round: int, mode: Mode, kind: Kind) -> Asked:
 def tried(run: Run, before: int, kind: str) -> list[Tried]:
     """Return earlier candidates of a kind and their fates, oldest first."""
     back, shown, out = rolled_back(run.ledger), transcripts(run.ledger), []
-    for round in range(before):
+    for round in range(FIRST_ROUND, before):
         for candidate in run.candidates(round):
             if candidate.kind in (kind, "both"):
                 out.append(_tried(run, round, candidate, back.get(candidate.id), shown.get(candidate.id, ())))

@@ -72,7 +72,7 @@ def refuse_unsettled(run: Run) -> None:
     again = run.find(watch.again(max(rounds))) is not None
     if not judged or judged[-1].candidate is not None or (len(judged) > 1 and not again):
         remedy = f"`ouroloop resume {run.folder}` first, then roll back"
-        raise UsageError(f"{run.folder} was stopped in the middle of round {max(rounds) + 1}: {remedy}")
+        raise UsageError(f"{run.folder} was stopped in the middle of round {max(rounds)}: {remedy}")
 
 
 def _take_out(run: Run, candidate: str, reason: str, transcripts: Sequence[str]) -> RolledBack:

@@ -69,7 +69,7 @@ def watch(run: Run, round: int) -> None:
     if trial:
         seen = _seen(run, round, again=True)
     score = seen.measures.score
-    run.progress.note(f"round {round + 1}: score {score.mean:.1f} [{score.low:.1f}, {score.high:.1f}]")
+    run.progress.note(f"round {round}: score {score.mean:.1f} [{score.low:.1f}, {score.high:.1f}]")
 
 
 def watched(states: list[Standing], span: int, round: int) -> list[Standing]:
