@@ -35,8 +35,8 @@ def bench(
 
     `policy` takes half an hour. It writes its sections to --out one by one; --only keeps the other sections there.
     """
-    from ouroloop.cli.printing import print_rich
     from ouroloop.runs.progress import progress
+    from ouroloop.terminal import say, say_lines, show
 
     def keep(found: Measured) -> None:
         if out is not None:
@@ -46,16 +46,16 @@ def bench(
     with progress() as shown:
         found = measure(name, asked, lambda what, fraction: shown.advance(f"bench {name}", fraction, what), keep)
     if as_json:
-        click.echo(found.json())
+        say_lines(found.json())
         return
-    print_rich(found.tables())
+    show(found.tables())
     if name in WITH_PEERS and not peers.is_dir():
-        click.echo(f"no peers in {peers}: benchmarks/peers/README.md says how to install them", err=True)
+        say(f"no peers in {peers}: benchmarks/peers/README.md says how to install them", err=True)
 
 
 def write(found: Measured, out: Path) -> None:
     """Write a benchmark's figures, tables and picture to a folder."""
-    from ouroloop.cli.printing import text_of
+    from ouroloop.terminal import text_of
 
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{found.name}.json").write_text(found.json(indent=1) + "\n")

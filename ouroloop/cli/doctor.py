@@ -43,9 +43,10 @@ def examine() -> list[dict[str, Any]]:
 def prepare() -> None:
     """Build the WASM worker and compile the engine, so that the first run begins at once."""
     from ouroloop.sandbox.wasm.sandbox import prepare as build_worker
+    from ouroloop.terminal import say
 
     task = make_task(TaskSettings())
-    build_worker(task.toolkit_source, lambda text: print(f"ouroloop: {text}", file=sys.stderr))  # noqa: T201
+    build_worker(task.toolkit_source, lambda text: say(f"ouroloop: {text}", err=True))
     warm_up()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import click
 
 from ouroloop.cli.options import FOLDER
 from ouroloop.protocols.errors import OuroloopError, UsageError
+from ouroloop.streams import say_json
 
 
 @click.command(name="list")
@@ -19,9 +19,9 @@ def list_(home: Path, as_json: bool) -> None:
     """List the runs below HOME (runs/ by default)."""
     from rich.table import Table
 
-    from ouroloop.cli.printing import print_rich
     from ouroloop.inspect.document import candidates, latest
     from ouroloop.inspect.run import Report
+    from ouroloop.terminal import say, show
 
     rows: list[dict[str, Any]] = []
     for path in sorted(home.glob("*/ledger.sqlite")) if home.is_dir() else []:
@@ -36,26 +36,28 @@ def list_(home: Path, as_json: bool) -> None:
         row = {"run": document["run"], "status": document["status"], "rounds": len(document["rounds"]), "accepted": accepted}
         rows.append({**row, "score": last["score"]["mean"] if last else None})
     if as_json:
-        click.echo(json.dumps(rows))
+        say_json(rows)
         return
     if not rows:
-        click.echo(f"no runs below {home}; start one with `ouroloop run recipes/quickstart.toml`")
+        say(f"no runs below {home}; start one with `ouroloop run recipes/quickstart.toml`")
         return
     table = Table("run", "status", "rounds", "accepted", "score", pad_edge=False)
     for r in rows:
         score = "" if r["score"] is None else f"{r['score']:.1f}"
         table.add_row(r["run"], r["status"], str(r["rounds"]), str(r["accepted"]), score)
-    print_rich(table)
+    show(table)
 
 
-@click.command()
+@click.command(name="show")
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--round", "round_", type=int, help="Show one round; rounds count from 1.")
 @click.option("--candidate", help="Show one candidate by id.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show(folder: Path, round_: int | None, candidate: str | None, as_json: bool) -> None:
+def show_(folder: Path, round_: int | None, candidate: str | None, as_json: bool) -> None:
     """Show a run: its rounds, or one candidate with its diff or reward, verdict and evidence."""
-    from ouroloop.cli.printing import print_candidate, print_round, print_run
+    from ouroloop.cli.candidate import print_candidate
+    from ouroloop.cli.printing import print_round, print_run
+    from ouroloop.inspect.details import details
     from ouroloop.inspect.run import Report
 
     if candidate is None and round_ is None:
@@ -64,7 +66,8 @@ def show(folder: Path, round_: int | None, candidate: str | None, as_json: bool)
     report = Report(folder)
     try:
         if candidate is not None:
-            print_candidate(report.candidate(candidate), as_json)
+            found = details(report, candidate)
+            say_json(found) if as_json else print_candidate(found)
             return
         assert round_ is not None
         if round_ not in (known := report.numbers()):
@@ -84,6 +87,7 @@ def diff(folder: Path, a: str, b: str) -> None:
     import difflib
 
     from ouroloop.inspect.run import Report
+    from ouroloop.terminal import say_lines
 
     report = Report(folder)
     try:
@@ -91,4 +95,4 @@ def diff(folder: Path, a: str, b: str) -> None:
     finally:
         report.close()
     lines = difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), a, b)
-    click.echo("".join(lines) or f"{a} and {b} are equal", nl=False)
+    say_lines("".join(lines).rstrip("\n") or f"{a} and {b} are equal")

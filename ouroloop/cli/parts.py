@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ouroloop.cli.options import FOLDER
+from ouroloop.streams import say_json
 
 
 @click.command()
@@ -18,16 +19,16 @@ from ouroloop.cli.options import FOLDER
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def screen(file: Path, against: Path | None, sandbox: str, as_json: bool) -> int:
     """Run FILE (a controller, a diff or a model's whole reply) through every layer before the gate."""
+    from ouroloop.terminal import say
     from ouroloop.cli.screen import screen_file
 
     document = screen_file(file, against, sandbox)
     if as_json:
-        click.echo(json.dumps(document))
+        say_json(document)
     else:
         times = ", ".join(f"{layer} {ms:.1f} ms" for layer, ms in document["ms"].items())
-        click.echo(
-            f"{document['outcome']} at {document['layer']}: {document['reason']}\n{times}; sandbox {document['sandbox']}"
-        )
+        say(f"{document['outcome']} at {document['layer']}: {document['reason']}")
+        say(f"{times}; sandbox {document['sandbox']}")
     return 0 if document["outcome"] == "passed" else 1
 
 
@@ -51,6 +52,7 @@ def roles(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def tasks(as_json: bool) -> None:
     """List the installed games (entry points `ouroloop.tasks`) and their settings."""
+    from ouroloop.terminal import say
     from ouroloop.envs.registry import TaskSettings, installed_games
 
     rows: list[dict[str, Any]] = [
@@ -58,12 +60,12 @@ def tasks(as_json: bool) -> None:
         for name, where in sorted(installed_games().items())
     ]
     if as_json:
-        click.echo(json.dumps(rows))
+        say_json(rows)
         return
     for row in rows:
-        click.echo(f"{row['name']:18} {row['where']}")
+        say(f"{row['name']:18} {row['where']}")
         for key, value in row["settings"].items():
-            click.echo(f"  task.{key} = {json.dumps(value)}")
+            say(f"  task.{key} = {json.dumps(value)}")
 
 
 @click.command()
@@ -71,7 +73,7 @@ def protocol() -> None:
     """Print the OpenRPC document of the roles' methods."""
     from ouroloop.protocols.openrpc import document
 
-    click.echo(json.dumps(document(), indent=2))
+    say_json(document(), indent=2)
 
 
 @click.command()
@@ -79,6 +81,7 @@ def protocol() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(prepare: bool, as_json: bool) -> int:
     """Check the surroundings: interpreter, git, sandboxes, disk, roles. Exit with 3 if a run could not begin."""
+    from ouroloop.terminal import say
     from ouroloop.cli.doctor import examine
     from ouroloop.cli.doctor import prepare as build
 
@@ -86,13 +89,9 @@ def doctor(prepare: bool, as_json: bool) -> int:
         build()
     checks = examine()
     if as_json:
-        click.echo(json.dumps({"ok": not any(c["needed"] and not c["ok"] for c in checks), "checks": checks}))
+        say_json({"ok": not any(c["needed"] and not c["ok"] for c in checks), "checks": checks})
     else:
         for c in checks:
-            mark = (
-                click.style("ok  ", fg="green")
-                if c["ok"]
-                else click.style("MISS" if c["needed"] else "no  ", fg="red" if c["needed"] else "yellow")
-            )
-            click.echo(f"{mark} {c['name']:14} {c['found']}" + ("" if c["ok"] else f"  -> {c['remedy']}"))
+            mark, style = ("ok", "green") if c["ok"] else ("MISS", "red") if c["needed"] else ("no", "yellow")
+            say(f"{mark:4} {c['name']:14} {c['found']}" + ("" if c["ok"] else f"  -> {c['remedy']}"), style=style)
     return 3 if any(c["needed"] and not c["ok"] for c in checks) else 0

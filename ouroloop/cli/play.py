@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -11,6 +10,7 @@ import click
 
 from ouroloop.cli.options import FOLDER
 from ouroloop.protocols.errors import UsageError
+from ouroloop.streams import say_json
 
 Sandbox = Literal["auto", "docker", "wasm"]
 F = TypeVar("F", bound=Callable[..., None])
@@ -90,9 +90,9 @@ def evaluate(
     if as_json:
         who = {"policy": policy, "teacher": teacher, "controller": None if controller is None else str(controller)}
         on = {"task": player.task.name, "size": player.settings.get("size"), "walls": walls or 0.0, "seed": seed}
-        click.echo(json.dumps({**found.to_document(), **who, **on}))
+        say_json({**found.to_document(), **who, **on})
         return
-    from ouroloop.cli.printing import print_rich
     from ouroloop.inspect.evaluation import evaluation_table
+    from ouroloop.terminal import show
 
-    print_rich(evaluation_table(player, found))
+    show(evaluation_table(player, found))

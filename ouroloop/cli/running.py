@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ouroloop.cli.options import FOLDER
+from ouroloop.protocols.text import shell_word
+from ouroloop.streams import say_json
 
 
 @click.command()
@@ -51,7 +52,7 @@ def _work(folder: Path, shown: Any, overrides: tuple[str, ...]) -> None:
     try:
         work(folder, shown, overrides)
     except KeyboardInterrupt:
-        shown.note(f"stopped; go on with `ouroloop resume {folder}`")
+        shown.note(f"stopped; go on with `ouroloop resume {shell_word(folder)}`")
         raise
 
 
@@ -67,6 +68,7 @@ def rollback(folder: Path, candidate: str, reason: str) -> None:
     from ouroloop.runs.phases.start import open_eyes
     from ouroloop.runs.phases.watch import losses
     from ouroloop.runs.progress import Quiet
+    from ouroloop.terminal import say
 
     with opened(folder, Quiet(notes=False)) as open_run:
         refuse_unsettled(open_run)
@@ -75,10 +77,10 @@ def rollback(folder: Path, candidate: str, reason: str) -> None:
         key = manual_rollback(len(rollbacks(open_run.ledger)))
         result = roll_back(open_run, key, candidate, reason, losses(open_run, candidate))
     for id, why in result.chain.items():
-        click.echo(f"also rolled back {id}: {why}")
+        say(f"also rolled back {id}: {why}")
     if result.retained:
-        click.echo(f"kept: {', '.join(result.retained)}")
-    click.echo(f"rolled back {candidate}; the workspace is at {result.commit[:12]}")
+        say(f"kept: {', '.join(result.retained)}")
+    say(f"rolled back {candidate}; the workspace is at {result.commit[:12]}")
 
 
 @click.command()
@@ -94,20 +96,20 @@ def rollback(folder: Path, candidate: str, reason: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def ablate(recipe: Path, vary: str, seeds: int, out: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Run RECIPE once per value and seed, and compare the values in pairs, as a table, a plot and JSON."""
-    from ouroloop.cli.printing import print_rich
     from ouroloop.inspect.ablation import ablate as compare
     from ouroloop.inspect.ablation import ablation_table
     from ouroloop.runs.lifecycle import next_folder
     from ouroloop.runs.progress import progress
     from ouroloop.runs.recipe import load_recipe
+    from ouroloop.terminal import say, say_lines, show
 
     name = load_recipe(recipe, overrides).name
     folder = out or next_folder(name, Path("ablations"))
     with progress() as shown:
         document = compare(recipe, overrides, vary, seeds, folder, shown)
     if as_json:
-        click.echo(json.dumps(document))
+        say_json(document)
         return
-    print_rich(ablation_table(document))
-    click.echo(f"plot: {folder / 'ablation.png'}; runs below {folder}")
-    click.echo(f"next: ouroloop show {folder / document['runs'][0]['run']}")
+    show(ablation_table(document))
+    say(f"plot: {folder / 'ablation.png'}; runs below {folder}")
+    say_lines(f"next: ouroloop show {shell_word(folder / document['runs'][0]['run'])}")

@@ -126,6 +126,73 @@ class CandidateOfRound(Candidate):
     round: int
 
 
+class Sentence(TypedDict):
+    """A finding of the critic: its name, the share of games or decisions concerned, and the sentence."""
+
+    name: str
+    weight: float
+    evidence: str
+
+
+class Stage(TypedDict):
+    """A stage of a candidate's training: its health figures, its alarms as lines, and why it ended early or failed."""
+
+    stage: int
+    health: dict[str, float]
+    alarms: list[str]
+    stopped: str | None
+    error: str | None
+
+
+class Message(TypedDict):
+    """A message to a chat model, or its reply."""
+
+    role: str
+    content: str
+
+
+class Talk(TypedDict):
+    """An exchange with a chat model: the messages, the reply, or the error in its place, and the tokens."""
+
+    messages: list[Message]
+    reply: str | None
+    error: str | None
+    tokens_in: int
+    tokens_out: int
+
+
+class Pairs(TypedDict):
+    """The paired games of a candidate: how many it won, drew and lost against the incumbent, and those that its faults lost."""
+
+    better: int
+    equal: int
+    worse: int
+    faults: int
+
+
+class CandidateDetails(CandidateOfRound):
+    """A candidate with all that is recorded about it.
+
+    Fields beyond `CandidateOfRound`:
+        findings: the critic's findings of its round.
+        lost_games: games as text. For a rolled-back candidate those that it lost, or else those that the incumbent had lost,
+            which its author was shown.
+        whose_games: `candidate` or `incumbent`.
+        pairs: its paired games at the gate; None if it played none.
+        training: the stages of its training.
+        exchanges: what its author and the author's model wrote to each other.
+        undo: the command that takes it back; None unless it is accepted.
+    """
+
+    findings: list[Sentence]
+    lost_games: list[str]
+    whose_games: Literal["candidate", "incumbent"]
+    pairs: Pairs | None
+    training: list[Stage]
+    exchanges: list[Talk]
+    undo: str | None
+
+
 class Attribution(TypedDict):
     """A gain by part, with 95 % intervals. `owner` says who gets the credit; `games` counts the seeds played."""
 

@@ -13,6 +13,10 @@ PARTS: Final[tuple[Part, ...]] = ("reward", "code", "interaction")
 ALL_PARTS: Final[tuple[Part, ...]] = (*PARTS, "total")
 
 
+LEAST: Final = {"reward change": 8, "gain in utility [95 %]": 12}
+"""The least widths of columns whose words are longer than most, for narrow terminals."""
+
+
 class Row(TypedDict):
     """A row of the table, as text: a round, or the start."""
 
@@ -30,7 +34,8 @@ def history_table(document: RunDocument) -> Table:
 
     table = Table(title="reward and patch history", title_justify="left", pad_edge=False)
     for name in ("round", "best score", "reward change", "patch lines", "gain in utility [95 %]", "whose gain"):
-        table.add_column(name, justify="right" if name in ("round", "best score", "patch lines") else "left")
+        right = name in ("round", "best score", "patch lines")
+        table.add_column(name, justify="right" if right else "left", min_width=LEAST.get(name, 5))
     for row in history(document):
         table.add_row(*(str(value) for value in row.values()))
     return table

@@ -6,7 +6,10 @@ set its clipboard, turn its text around or hide in it is written as a Python esc
 
 from __future__ import annotations
 
+import os
+import shlex
 import unicodedata
+from pathlib import Path
 from typing import Final
 
 HIDDEN: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
@@ -40,6 +43,15 @@ def plain_line(text: str, limit: int = 300) -> str:
     """Return text as one line: hidden characters as escapes, runs of white space as one space, cut to `limit`."""
     joined = " ".join(plain(text[: 4 * limit]).split())
     return joined if len(joined) <= limit else joined[: limit - 3] + "..."
+
+
+def shell_word(value: str | Path) -> str:
+    r"""Return text as one word of a shell's command line; hidden characters are written as escapes, in quotes of bash (`$'\x1b'`)."""
+    text = str(value)
+    if not any(hidden(char) or char in "\n\t" for char in text):
+        return shlex.quote(text)
+    shown = (chr(byte) if " " <= chr(byte) <= "~" and byte not in b"'\\" else f"\\x{byte:02x}" for byte in os.fsencode(text))
+    return f"$'{''.join(shown)}'"
 
 
 def _is_variation_selector(char: str) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ouroloop.cli.options import FOLDER
+from ouroloop.protocols.text import shell_word
+from ouroloop.streams import say_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,11 +47,11 @@ def data(
     as_json: bool,
 ) -> None:
     """Write positions of a teacher's games to an Arrow file, for snakes of all lengths, with all equally good moves marked."""
-    from ouroloop.cli.printing import print_rich
     from ouroloop.envs.snake.task import SnakeTask
     from ouroloop.envs.snake.teacher_data import DataConfig, write_positions
     from ouroloop.runs.progress import progress
     from ouroloop.runs.recipe import read_text
+    from ouroloop.terminal import say, say_lines, show
 
     text = None if wall_map is None else read_text(wall_map, "map")
     task = SnakeTask(size, walls, wall_map=text, food=food)
@@ -64,10 +65,12 @@ def data(
             report=lambda done, all_: shown.advance("games", done / all_, f"{done} of {all_}"),
         )
     if as_json:
-        click.echo(json.dumps(found))
+        say_json(found)
         return
-    print_rich(statistics_table(found))
-    click.echo(f"positions: {out}\nnext: python -c \"import datasets; print(datasets.Dataset.from_file('{out}')[0])\"")
+    show(statistics_table(found))
+    say(f"positions: {out}")
+    look = f"import datasets; print(datasets.Dataset.from_file({str(out)!r})[0])"
+    say_lines(f"next: python -c {shell_word(look)}")
 
 
 def statistics_table(found: Statistics) -> Table:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 import numpy as np
 
-from ouroloop.cli.printing import print_rich, training_table
+from ouroloop.cli.printing import training_table
 from ouroloop.envs.capabilities import encoding_of
 from ouroloop.envs.registry import make_task
 from ouroloop.inspect.explaining import explain
@@ -19,8 +17,11 @@ from ouroloop.inspect.training import Kind, training
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import RewardSpec
 from ouroloop.protocols.seeds import game_seeds
+from ouroloop.protocols.text import shell_word
 from ouroloop.runs.progress import Progress, progress
 from ouroloop.runs.recipe import Recipe, build_recipe, load_recipe, read_text
+from ouroloop.streams import say_json
+from ouroloop.terminal import say, say_lines, show
 
 if TYPE_CHECKING:
     from ouroloop.policy.report import EvaluationDocument, TrainingReport
@@ -67,10 +68,11 @@ def train_by_recipe(
     document = training(kind, out, settings.seed, report, evaluation)
     explain(kind, task, settings, recipe, overrides, out, start, document)
     if as_json:
-        click.echo(json.dumps({key: value for key, value in document.items() if key != "loss"}))
+        say_json({key: value for key, value in document.items() if key != "loss"})
         return
-    print_rich(training_table(document))
-    click.echo(f"policy: {out}\nnext: ouroloop watch --policy {out}")
+    show(training_table(document))
+    say(f"policy: {out}")
+    say_lines(f"next: ouroloop watch --policy {shell_word(out)}")
 
 
 def _speaks() -> bool:
