@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from ouroloop.protocols.errors import SurroundingsError
 from ouroloop.protocols.text import plain
@@ -66,7 +67,7 @@ def ready() -> None:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (it stays open until the end)
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  (it stays open until the end)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -19,8 +19,8 @@ from ouroloop.streams import say_json
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def screen(file: Path, against: Path | None, sandbox: str, as_json: bool) -> int:
     """Run FILE (a controller, a diff or a model's whole reply) through every layer before the gate."""
-    from ouroloop.terminal import say
     from ouroloop.cli.screen import screen_file
+    from ouroloop.terminal import say
 
     document = screen_file(file, against, sandbox)
     if as_json:
@@ -52,8 +52,8 @@ def roles(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def tasks(as_json: bool) -> None:
     """List the installed games (entry points `ouroloop.tasks`) and their settings."""
-    from ouroloop.terminal import say
     from ouroloop.envs.registry import TaskSettings, installed_games
+    from ouroloop.terminal import say
 
     rows: list[dict[str, Any]] = [
         {"name": name, "where": where, "settings": TaskSettings.model_validate({"name": name}).own.model_dump()}
@@ -81,9 +81,9 @@ def protocol() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(prepare: bool, as_json: bool) -> int:
     """Check the surroundings: interpreter, git, sandboxes, disk, roles. Exit with 3 if a run could not begin."""
-    from ouroloop.terminal import say
     from ouroloop.cli.doctor import examine
     from ouroloop.cli.doctor import prepare as build
+    from ouroloop.terminal import say
 
     if prepare:
         build()

@@ -46,7 +46,7 @@ def plain_line(text: str, limit: int = 300) -> str:
 
 
 def shell_word(value: str | Path) -> str:
-    r"""Return text as one word of a shell's command line; hidden characters are written as escapes, in quotes of bash (`$'\x1b'`)."""
+    r"""Return text as one word of a shell's command line; hidden characters are escapes in quotes of bash (`$'\x1b'`)."""
     text = str(value)
     if not any(hidden(char) or char in "\n\t" for char in text):
         return shlex.quote(text)

@@ -14,7 +14,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 
 from ouroloop.ledger.steps.key import FIRST_ROUND
-from ouroloop.runs.budget import spent_up
+from ouroloop.runs.budget import prices, spent_up, totals
 from ouroloop.runs.context import Run
 from ouroloop.runs.phases.attribute import attribute
 from ouroloop.runs.phases.gate import gate
@@ -90,6 +90,8 @@ def _node(run: Run, name: str) -> Any:
     def node(state: State) -> dict[str, Any]:
         run.progress.phase(state["round"], run.recipe.budget.rounds, name)
         PHASES[name](run, state["round"])
+        used = totals(run.ledger, prices(run.recipe.roles))
+        run.progress.used(used.tokens, used.cost_usd)
         return {}
 
     return node
