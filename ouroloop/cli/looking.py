@@ -11,9 +11,11 @@ from ouroloop.cli.options import FOLDER
 from ouroloop.protocols.errors import OuroloopError, UsageError
 from ouroloop.streams import say_json
 
+RUNS = Path("runs")
+
 
 @click.command(name="list")
-@click.argument("home", type=FOLDER, default=Path("runs"))
+@click.argument("home", type=FOLDER, default=RUNS)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(home: Path, as_json: bool) -> None:
     """List the runs below HOME (runs/ by default)."""
@@ -23,6 +25,8 @@ def list_(home: Path, as_json: bool) -> None:
     from ouroloop.inspect.run import Report
     from ouroloop.terminal import say, show
 
+    if not home.is_dir() and (home.exists() or home != RUNS):
+        raise UsageError(f"{home} is no directory: give one that holds run directories")
     rows: list[dict[str, Any]] = []
     for path in sorted(home.glob("*/ledger.sqlite")) if home.is_dir() else []:
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ouroloop.cli.options import FOLDER
+from ouroloop.cli.options import FOLDER, place
 from ouroloop.cli.play import Sandbox, asked, played_by
 from ouroloop.protocols.errors import UsageError
 from ouroloop.streams import say_json
@@ -46,8 +46,8 @@ def watch(
     from ouroloop.inspect.watch.games import keep_gif, watch_games
     from ouroloop.terminal import say
 
-    if gif is not None and not gif.parent.is_dir():
-        raise UsageError(f"the folder {gif.parent} of --gif does not exist: create it, or choose another file")
+    if gif is not None and place(gif, "--gif").is_dir():
+        raise UsageError(f"--gif {gif} is a directory: give the name of a file")
     frames = None if gif is None else Frames()
     with contender(policy, teacher, controller, sandbox, asked(size, walls), cores(), task) as player:
         screen = _screen(player, games, fps, quiet=as_json, keeps=gif is not None)

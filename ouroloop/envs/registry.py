@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializationInfo, Validation
 
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import one_line
+from ouroloop.protocols.numbers import not_a_number
 
 if TYPE_CHECKING:
     from ouroloop.protocols.ports import Task
@@ -99,6 +100,8 @@ def game_settings(where: str, values: Mapping[str, object]) -> BaseModel:
             known = ", ".join(sorted(model.model_fields))
             hint = f"did you mean task.{near[0]}?" if near else f"known keys of game {where}: {known}"
             raise UsageError(f"unknown key task.{key}; {hint}")
+        if said := not_a_number(values[key], model.model_fields[key].annotation):
+            raise UsageError(f"task.{key} is {said}, expected a number")
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ouroloop.agents.roles import PROPOSERS
 from ouroloop.ledger.steps.usage import usage
+from ouroloop.protocols.text import shell_word
 
 if TYPE_CHECKING:
     from ouroloop.agents.settings import Roles
@@ -57,6 +58,6 @@ def spent_up(run: Run, round: int) -> str:
     for name, amount in limits.items():
         bound = getattr(budget, name)
         if bound and amount >= bound:
-            remedy = f"go on with `ouroloop resume {run.folder} --set budget.{name}=MORE`"
+            remedy = f"go on with `ouroloop resume {shell_word(run.folder)} --set budget.{name}=MORE`"
             return f"budget.{name} is spent ({amount:.6g} of {bound:.6g}); {remedy}"
     return ""

@@ -16,15 +16,19 @@ from ouroloop.atomic import whole_directory, whole_file
 from ouroloop.ledger.sqlite import Ledger, disk_full, is_full, require_room
 from ouroloop.ledger.workspace import no_git
 from ouroloop.protocols.errors import LedgerError, OuroloopError, UsageError
+from ouroloop.protocols.text import shell_word
 from ouroloop.runs.cache import cache_root
-from ouroloop.runs.recipe import Recipe, build_recipe, identity, recipe_toml
+from ouroloop.runs.recipe import Recipe, build_recipe, identity, read_text, recipe_toml
 
 if TYPE_CHECKING:
+    from ouroloop.protocols.errors import CandidateFault
     from ouroloop.protocols.ports import Role, Sandbox, Task
     from ouroloop.runs.context import Run
     from ouroloop.runs.progress import Progress
 
 NEED_MB = 64
+TRIAL = 128
+"""Positions on which a controller that the user named is tried."""
 RUNS = Path("runs")
 
 
@@ -43,14 +47,18 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
     """
     if folder.exists():
         raise exists_already(folder)
-    check_start(recipe)
     if shutil.which("git") is None:
         raise no_git()
     require_room(folder.parent, NEED_MB)
+    _roles(recipe)
+    source = _start_source(recipe)
+    check_start(recipe)
     if not cache_root().is_dir():
         progress.note("first use: building the sandbox, which takes up to a minute")
-    _, sandbox, _ = _parts(recipe, folder.name)
-    sandbox.close()
+    task, sandbox, _ = _parts(recipe, folder.name)
+    with closing(sandbox):
+        if source is not None:
+            check_controller(task, sandbox, source, f"start.controller {recipe.start.controller}")
     try:
         with whole_directory(folder, replace=False) as half:
             (half / "recipe.toml").write_text(recipe_toml(recipe), encoding="utf-8")
@@ -69,7 +77,9 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
 
 def exists_already(folder: Path) -> UsageError:
     """Return the error for a run directory that exists already."""
-    return UsageError(f"{folder} exists already: continue it with `ouroloop resume {folder}`, or choose another --run-dir")
+    return UsageError(
+        f"{folder} exists already: continue it with `ouroloop resume {shell_word(folder)}`, or choose another --run-dir"
+    )
 
 
 def check_start(recipe: Recipe) -> None:
@@ -79,21 +89,24 @@ def check_start(recipe: Recipe) -> None:
         UsageError: one of them is missing, damaged, or made for another board; or the game lacks the encoding or a teacher.
         SurroundingsError: the base of the policy, or the base to be trained, is not on this machine.
     """
-    from ouroloop.envs.capabilities import encoding_of
+    from ouroloop.envs.capabilities import check_teacher, encoding_of
     from ouroloop.envs.registry import make_task
+    from ouroloop.policy.sft.config import check_sft
     from ouroloop.protocols.errors import CandidateFault
     from ouroloop.rewards.language import parse
 
     start = recipe.start
-    for name in (start.controller, start.reward):
+    for key, name in (("controller", start.controller), ("reward", start.reward)):
         if name is not None and not Path(name).is_file():
-            raise UsageError(f"start file {name} does not exist; give a file, or leave the key out")
+            raise UsageError(f"start.{key}: the file {name} does not exist; give a file, or leave the key out")
     if start.reward is not None:
         try:
-            parse(Path(start.reward).read_text(encoding="utf-8"))
-        except (CandidateFault, UnicodeDecodeError, OSError) as error:
+            parse(read_text(Path(start.reward), "start.reward"))
+        except CandidateFault as error:
             raise UsageError(f"start.reward {start.reward} is not a reward spec: {error}") from None
     task = make_task(recipe.task)
+    if recipe.roles.reward_designer.count and recipe.grpo.continuation != "policy":
+        check_teacher(task, recipe.grpo.continuation)
     if start.policy not in ("sft", "random"):
         from ouroloop.policy.bases import open_policy
         from ouroloop.policy.shipped import find_policy
@@ -106,15 +119,61 @@ def check_start(recipe: Recipe) -> None:
             f'the game {task.name} has no teachers, so start.policy = "sft" has nobody to learn from: set start.policy = '
             '"random", or give a policy directory'
         )
+    if start.policy == "sft":
+        check_sft(task, recipe.sft)
     if start.policy == "sft" and recipe.sft.base:
         from ouroloop.policy.bases.origin import find_checkpoint
 
         find_checkpoint(recipe.sft.base)
 
 
-def _parts(recipe: Recipe, run: str) -> tuple[Task, Sandbox, dict[str, Role]]:
+def _start_source(recipe: Recipe) -> str | None:
+    """Return the start controller's source, after the layers that need no sandbox; None if the recipe names none.
+
+    Raises:
+        UsageError: the file cannot be read, or a layer refuses it.
+    """
+    from ouroloop.envs.registry import make_task
+    from ouroloop.protocols.errors import CandidateFault
+    from ouroloop.sandbox.screen.static import static_screen
+
+    name = recipe.start.controller
+    if name is None or not Path(name).is_file():
+        return None  # `check_start` complains
+    text = read_text(Path(name), "start.controller")
+    try:
+        return static_screen(text, make_task(recipe.task).start_controller).source
+    except CandidateFault as fault:
+        raise _refused(f"start.controller {name}", fault) from None
+
+
+def check_controller(task: Task, sandbox: Sandbox, source: str, what: str) -> None:
+    """Let a controller that the user named answer on some positions; raises UsageError if it does not keep the contract."""
+    import numpy as np
+
+    from ouroloop.protocols.errors import CandidateFault
+    from ouroloop.sandbox.contract import check_contract
+
+    seen = task.positions(0, TRIAL).observations()
+    logits = np.random.default_rng(0).normal(size=(len(seen), len(task.actions))).astype(np.float32)
+    try:
+        check_contract(sandbox, source, seen, logits)
+    except CandidateFault as fault:
+        raise _refused(what, fault) from None
+
+
+def _refused(what: str, fault: CandidateFault) -> UsageError:
+    return UsageError(f"{what} is refused at layer {fault.layer}: {fault.reason}; `ouroloop screen` tells more")
+
+
+def _roles(recipe: Recipe) -> dict[str, Role]:
     from ouroloop.agents.finding import build_role
     from ouroloop.agents.roles import ROLES
+
+    return {slot.name: build_role(recipe.roles.of(slot), slot) for slot in ROLES}
+
+
+def _parts(recipe: Recipe, run: str) -> tuple[Task, Sandbox, dict[str, Role]]:
     from ouroloop.envs.capabilities import sight_of
     from ouroloop.envs.registry import make_task
     from ouroloop.sandbox.choose import choose
@@ -122,7 +181,7 @@ def _parts(recipe: Recipe, run: str) -> tuple[Task, Sandbox, dict[str, Role]]:
     task = make_task(recipe.task)
     if recipe.perception == "vision":
         sight_of(task)
-    roles = {slot.name: build_role(recipe.roles.of(slot), slot) for slot in ROLES}
+    roles = _roles(recipe)
     return task, choose(recipe.sandbox, task.toolkit_source, len(task.actions), run=run, image=recipe.sandbox_image), roles
 
 

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import tomli_w
 from pydantic import Field, ValidationError
@@ -21,9 +21,11 @@ from ouroloop.protocols.canonical import content_hash
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import one_line
 from ouroloop.protocols.records import Frozen
-from ouroloop.runs.keys import check_keys
+from ouroloop.runs.keys import check_keys, check_numbers
 
 Perception = Literal["json", "vision"]
+MOST_BYTES: Final = 1 << 24
+"""The most bytes of a file that a user names as text."""
 
 
 class StartSettings(Frozen):
@@ -116,21 +118,32 @@ def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
         UsageError: the file is missing or not TOML, a key is unknown (the error names the nearest known one), or a value is
             bad.
     """
+    if not path.exists():
+        raise UsageError(f"recipe {path} does not exist; the shipped recipes are in recipes/")
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"recipe {path} does not exist; the shipped recipes are in recipes/") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"recipe {path} cannot be read: {error}") from None
+        tree = tomllib.loads(read_text(path, "recipe"))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"recipe {path} is not TOML: {error}") from None
     return build_recipe(tree, overrides, str(path))
 
 
 def read_text(path: Path, what: str) -> str:
-    """Return the text of a file that the user named. Raises UsageError, which says `what` the file is."""
+    """Return the text of a file that the user named, without a byte order mark.
+
+    Raises:
+        UsageError: it cannot be read, is not UTF-8, or has more than `MOST_BYTES`; the message says `what` the file is.
+    """
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{what} {path} cannot be read: {error}") from None
+        with path.open("rb") as file:
+            found = file.read(MOST_BYTES + 1)
+        text = found.decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{what} {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{what} {path} cannot be read: it is not UTF-8 text (byte {error.start})") from None
+    if len(found) > MOST_BYTES:
+        raise UsageError(f"{what} {path} cannot be read: it has more than {MOST_BYTES} bytes")
+    return text
 
 
 def build_recipe(tables: Mapping[str, object], overrides: tuple[str, ...] = (), source: str = "recipe") -> Recipe:
@@ -139,6 +152,7 @@ def build_recipe(tables: Mapping[str, object], overrides: tuple[str, ...] = (), 
     for override in overrides:
         _assign(tree, override)
     check_keys(tree, Recipe, source)
+    check_numbers(tree, Recipe, source)
     try:
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ouroloop.cli.options import FOLDER
+from ouroloop.cli.options import FOLDER, place
+from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.text import shell_word
 from ouroloop.streams import say_json
 
@@ -53,6 +54,8 @@ def data(
     from ouroloop.runs.recipe import read_text
     from ouroloop.terminal import say, say_lines, show
 
+    if place(out, "--out").is_dir():
+        raise UsageError(f"--out {out} is a directory: give the name of a file")
     text = None if wall_map is None else read_text(wall_map, "map")
     task = SnakeTask(size, walls, wall_map=text, food=food)
     config = DataConfig(teacher, games, seed, per_length, noise, least_steps)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ouroloop.cli.options import place
 from ouroloop.cli.printing import training_table
 from ouroloop.envs.capabilities import encoding_of
 from ouroloop.envs.registry import make_task
 from ouroloop.inspect.explaining import explain
 from ouroloop.inspect.training import Kind, training
+from ouroloop.policy.sft.config import check_sft
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import RewardSpec
 from ouroloop.protocols.seeds import game_seeds
@@ -51,8 +53,10 @@ def train_by_recipe(
         settings = settings.model_copy(update={"seed": seed})
     task = make_task(settings.task)
     encoding_of(task, settings.sft.encoding)
-    if out.exists():
+    if place(out, "--out").exists():
         raise UsageError(f"{out} exists already: remove it, or choose another --out")
+    if kind == "sft":
+        check_sft(task, settings.sft)
     with progress() as shown:
         try:
             with redirect_stdout(sys.stderr):  # if DeepSpeed is installed, it prints on stdout from its import on
