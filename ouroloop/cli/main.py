@@ -21,6 +21,7 @@ from ouroloop.cli.running import ablate, resume, rollback, run
 from ouroloop.cli.watch import watch
 from ouroloop.protocols.errors import OuroloopError, SurroundingsError
 from ouroloop.runs.libraries import silence
+from ouroloop.sheltered import leave_process
 from ouroloop.version import __version__
 
 INTERRUPTED = 130
@@ -29,7 +30,7 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line and exit."""
-    sys.exit(call(sys.argv[1:]))
+    leave_process(call(sys.argv[1:]))
 
 
 def call(arguments: list[str]) -> int:

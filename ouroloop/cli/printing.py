@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ouroloop.inspect.asked import asked_lines, troubled_lines
 from ouroloop.inspect.document import candidates
 from ouroloop.inspect.history import attribution_lines, budget_line, history_table
 from ouroloop.inspect.rounds import rounds_table
@@ -31,6 +32,8 @@ def print_run(folder: Path, as_json: bool) -> None:
         click.echo(json.dumps(document))
         return
     print_rich(rounds_table(document))
+    for line in troubled_lines(document):
+        click.echo(line)
     print_rich(history_table(document))
     for line in attribution_lines(document):
         click.echo(f"who gets the credit: {line}")
@@ -89,6 +92,8 @@ def print_round(document: RunDocument, index: int, as_json: bool) -> None:
         click.echo(json.dumps(document["rounds"][index]))
         return
     click.echo(f"round {index + 1}, {document['rounds'][index]['mode']}: {document['rounds'][index]['why']}")
+    for line in asked_lines(document["rounds"][index], texts=True):
+        click.echo(line)
     print_rich(rounds_table({**document, "start": None, "rounds": [document["rounds"][index]]}))
 
 
