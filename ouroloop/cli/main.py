@@ -24,6 +24,7 @@ from ouroloop.cli.running import ablate, resume, rollback, run
 from ouroloop.cli.watch import watch
 from ouroloop.protocols.errors import OuroloopError, SurroundingsError, UsageError
 from ouroloop.runs.libraries import silence
+from ouroloop.sheltered import leave_process
 from ouroloop.streams import PlainFormatter, ReaderGone, complain, flush, ready
 from ouroloop.version import __version__
 
@@ -46,7 +47,7 @@ def main() -> None:
         code = READER_GONE
     except SurroundingsError as error:
         code = _complained(str(error), error.exit_code)
-    sys.exit(code)
+    leave_process(code)
 
 
 def call(arguments: list[str]) -> int:

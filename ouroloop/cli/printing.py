@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from ouroloop.inspect.asked import asked_lines, troubled_lines
 from ouroloop.inspect.document import candidates
 from ouroloop.inspect.history import attribution_lines, budget_line, history_table
 from ouroloop.inspect.rounds import rounds_table
@@ -29,6 +30,8 @@ def print_run(folder: Path, as_json: bool) -> None:
         say_json(document)
         return
     show(rounds_table(document, width()))
+    for line in troubled_lines(document):
+        say(line)
     show(history_table(document))
     for line in attribution_lines(document):
         say(f"who gets the credit: {line}")
@@ -71,4 +74,6 @@ def print_round(document: RunDocument, number: int, as_json: bool) -> None:
         say_json(entry)
         return
     say(f"round {number}, {entry['mode']}: {entry['why']}")
+    for line in asked_lines(entry, texts=True):
+        say(line)
     show(rounds_table({**document, "start": None, "rounds": [entry]}, width()))

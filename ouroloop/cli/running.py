@@ -17,7 +17,7 @@ from ouroloop.streams import say_json
 @click.option("--run-dir", type=FOLDER, help="The run's directory; runs/<name>-NNN by default.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe, e.g. task.size=8.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON document.")
-def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json: bool) -> int:
     """Start a run of RECIPE."""
     from ouroloop.cli.printing import print_run
     from ouroloop.runs.lifecycle import create, next_folder
@@ -28,29 +28,31 @@ def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json:
     with progress() as shown:
         folder = run_dir or next_folder(settings.name)
         create(settings, folder, shown)
-        _work(folder, shown, ())
+        status = _work(folder, shown, ())
     print_run(folder, as_json)
+    return int(status == "failed")
 
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--set", "overrides", multiple=True, metavar="budget.KEY=VALUE", help="Give the run more, e.g. budget.rounds=8.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON document.")
-def resume(folder: Path, overrides: tuple[str, ...], as_json: bool) -> None:
+def resume(folder: Path, overrides: tuple[str, ...], as_json: bool) -> int:
     """Continue a run that was stopped or killed; nothing is done twice."""
     from ouroloop.cli.printing import print_run
     from ouroloop.runs.progress import progress
 
     with progress() as shown:
-        _work(folder, shown, overrides)
+        status = _work(folder, shown, overrides)
     print_run(folder, as_json)
+    return int(status == "failed")
 
 
-def _work(folder: Path, shown: Any, overrides: tuple[str, ...]) -> None:
+def _work(folder: Path, shown: Any, overrides: tuple[str, ...]) -> str:
     from ouroloop.runs.lifecycle import work
 
     try:
-        work(folder, shown, overrides)
+        return work(folder, shown, overrides)
     except KeyboardInterrupt:
         shown.note(f"stopped; go on with `ouroloop resume {shell_word(folder)}`")
         raise

@@ -193,6 +193,39 @@ class CandidateDetails(CandidateOfRound):
     undo: str | None
 
 
+class Lost(TypedDict):
+    """A reply that yielded no candidate: why, and how its text begins; None if there was no text."""
+
+    reason: str
+    text: str | None
+
+
+class Asked(TypedDict):
+    """A role that a round asked: for how many answers, how many it gave, what was lost, and what that cost.
+
+    `slot` is its table in the recipe. A critic is asked for one diagnosis.
+    """
+
+    role: str
+    slot: str
+    method: str
+    count: int
+    answered: int
+    lost: list[Lost]
+    tokens: int
+    cost_usd: float
+
+
+class NotAsked(TypedDict):
+    """A role that a round did not ask, though the recipe wants it: the reason, and how to have it asked."""
+
+    role: str
+    slot: str
+    method: str
+    reason: str
+    remedy: str
+
+
 class Attribution(TypedDict):
     """A gain by part, with 95 % intervals. `owner` says who gets the credit; `games` counts the seeds played."""
 
@@ -211,6 +244,8 @@ class Round(TypedDict):
     index: int
     mode: Mode
     why: str
+    asked: list[Asked]
+    not_asked: list[NotAsked]
     candidates: list[Candidate]
     incumbent: Played | None
     attribution: Attribution | None

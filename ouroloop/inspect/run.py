@@ -84,11 +84,14 @@ class Report:
     def round(self, index: int) -> doc.Round:
         """Return one round."""
         decided, shares = observe.decide(index).read(self.ledger), attribute(index).find(self.ledger)
+        proposed = propose.candidates(index).read(self.ledger)
         return {
             "index": index,
             "mode": decided.mode,
             "why": decided.why,
-            "candidates": [self._candidate(index, c) for c in self._proposed(index)],
+            "asked": [_asked(one) for one in proposed.asked],
+            "not_asked": [_not_asked(one) for one in proposed.unasked],
+            "candidates": [self._candidate(index, c) for c in proposed.candidates],
             "incumbent": self._incumbent(index),
             "attribution": _shares(shares.round) if shares else None,
             "attribution_total": _shares(shares.total) if shares else None,
@@ -184,6 +187,23 @@ class Report:
     def close(self) -> None:
         """Close the ledger."""
         self.ledger.close()
+
+
+def _asked(one: propose.AskedRole) -> doc.Asked:
+    return {
+        "role": one.role,
+        "slot": one.slot,
+        "method": one.method,
+        "count": one.count,
+        "answered": one.answered,
+        "lost": [{"reason": lost.reason, "text": lost.text} for lost in one.lost],
+        "tokens": one.tokens,
+        "cost_usd": one.cost_usd,
+    }
+
+
+def _not_asked(one: propose.UnaskedRole) -> doc.NotAsked:
+    return {"role": one.role, "slot": one.slot, "method": one.method, "reason": one.reason, "remedy": one.remedy}
 
 
 def _played(build: Build, measures: Measures) -> doc.Played:

@@ -54,6 +54,15 @@ def shell_word(value: str | Path) -> str:
     return f"$'{''.join(shown)}'"
 
 
+def whole(text: str) -> str:
+    """Return text whose halves of surrogate pairs, which no file or message can hold, are replacement characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
+    return text
+
+
 def _is_variation_selector(char: str) -> bool:
     return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
 

@@ -32,7 +32,7 @@ def totals(ledger: Ledger, usd_per_million: dict[str, float]) -> Totals:
 
     Args:
         ledger: the run's ledger.
-        usd_per_million: price in US dollars of a million tokens, by the kind of role (`reward`, `patch`).
+        usd_per_million: price in US dollars of a million tokens, by who used them (`reward`, `patch`, `diagnose`).
     """
     games = tokens = 0
     cost = 0.0
@@ -45,7 +45,8 @@ def totals(ledger: Ledger, usd_per_million: dict[str, float]) -> Totals:
 
 def prices(roles: Roles) -> dict[str, float]:
     """Return the price table of `totals` from the recipe's roles."""
-    return {kind: roles.of(slot).usd_per_million_tokens for kind, slot in PROPOSERS.items()}
+    of_proposers = {kind: roles.of(slot).usd_per_million_tokens for kind, slot in PROPOSERS.items()}
+    return {**of_proposers, "diagnose": roles.critic.usd_per_million_tokens}
 
 
 def spent_up(run: Run, round: int) -> str:

@@ -266,10 +266,12 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) ->
 def work(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> str:
     """Start or continue a run until its budget is spent; return its status.
 
-    `done`: all rounds are done; `stopped`: another budget was spent, or the user stopped it. A failure leaves `failed`.
+    `done`: all rounds are done; `stopped`: another budget was spent, or the user stopped it. A failure leaves `failed`, and so
+    does a run in which no role proposed anything.
     """
     from ouroloop.runs.budget import ROUNDS_DONE
     from ouroloop.runs.graph import run_rounds
+    from ouroloop.runs.phases.propose import fruitless, silent
 
     with opened(folder, progress, overrides) as run:
         _set_threads(run.recipe.threads)
@@ -280,6 +282,11 @@ def work(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> s
             status = "done" if stopped == ROUNDS_DONE else "stopped"
             if status == "stopped":
                 progress.note(stopped)
+            for line in silent(run.ledger):
+                progress.note(line)
+            if fruitless(run.ledger):
+                status = "failed"
+                progress.note("no role proposed anything in this run, so it changed nothing")
         except KeyboardInterrupt:
             status = "stopped"
             raise

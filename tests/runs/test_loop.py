@@ -213,9 +213,21 @@ def test_hostile_patches_are_each_rejected_where_they_ought_to_and_the_run_goes_
 
 
 def test_a_role_that_fails_costs_its_proposals_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lifecycle.create(micro(*PATCHES_ONLY, f"roles.code_patcher.use={ROLES}:BrokenPatcher"), tmp_path / "r", Quiet())
-    assert lifecycle.work(tmp_path / "r", Quiet()) == "done"
-    assert "broken-patcher gave nothing (RuntimeError: no idea today)" in capsys.readouterr().err
+    folder = tmp_path / "r"
+    lifecycle.create(micro(*PATCHES_ONLY, f"roles.code_patcher.use={ROLES}:BrokenPatcher"), folder, Quiet())
+    assert lifecycle.work(folder, Quiet()) == "failed"  # nothing at all was proposed, in any round
+    said = capsys.readouterr().err
+    assert "broken-patcher gave nothing (RuntimeError: no idea today)" in said
+    assert "code_patcher (broken-patcher) was asked in 2 rounds and never answered: RuntimeError: no idea today" in said
+    shown = document(folder)
+    assert shown["status"] == "failed"
+    assert [one["slot"] for one in shown["rounds"][1]["asked"]] == ["critic", "code_patcher"]
+    asked = shown["rounds"][1]["asked"][1]
+    assert (asked["role"], asked["method"], asked["count"], asked["answered"]) == ("broken-patcher", "patch.propose", 4, 0)
+    assert asked["lost"] == [{"reason": "RuntimeError: no idea today", "text": None}]
+    assert call(["show", str(folder)]) == 0
+    assert "round 2: code_patcher (broken-patcher): asked for 4, answered 0, 1 lost" in capsys.readouterr().out
+    assert call(["resume", str(folder), "--json"]) == 1
 
 
 def test_no_reward_is_asked_for_where_the_controller_does_not_heed_the_policy(
@@ -232,6 +244,9 @@ def test_no_reward_is_asked_for_where_the_controller_does_not_heed_the_policy(
     assert found["mode"] == "meta_learn"  # which asks for both
     assert {c["kind"] for c in found["candidates"]} == {"patch"}
     assert "does not heed the policy" in capsys.readouterr().err
+    left = found["not_asked"][0]
+    assert (left["slot"], left["method"]) == ("reward_designer", "reward.design")
+    assert "start.controller" in left["remedy"]
 
 
 def test_rollback_by_hand_restores_what_stood_before(finished: Path, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def encoded(value: object) -> Any:
 
 
 def every(ledger: Ledger, key: Key[R], pattern: str = "*") -> Iterator[tuple[str, R]]:
-    """Yield keys and results of all steps like the given one, in the order they were recorded.
+    """Yield keys and results of all steps like the given one, in the order they were recorded, without those that failed.
 
     Args:
         ledger: the run's ledger.
@@ -80,7 +80,8 @@ def every(ledger: Ledger, key: Key[R], pattern: str = "*") -> Iterator[tuple[str
         pattern: pattern of the keys, with `*` for anything.
     """
     for step in ledger.steps(pattern, (key.method,)):
-        yield step.key, key.decoded(step.result)
+        if step.error is None:
+            yield step.key, key.decoded(step.result)
 
 
 def round_of(key: str) -> int:

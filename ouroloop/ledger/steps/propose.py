@@ -11,10 +11,56 @@ from ouroloop.protocols.records import Candidate
 
 
 @dataclass(frozen=True, slots=True)
+class LostReply:
+    """A reply that yielded no candidate: why, and how its text begins; None if there was no text."""
+
+    reason: str
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRole:
+    """One question of a round, and what came of it.
+
+    Args:
+        role: the role's own name.
+        slot: its table in the recipe, `[roles.SLOT]`.
+        method: the method that it was asked.
+        count: the number of answers asked for.
+        answered: the number of candidates that it gave; for a critic, 1 if it gave a diagnosis.
+        lost: the replies that yielded nothing.
+        tokens: used by its exchanges with a model.
+        cost_usd: their price.
+    """
+
+    role: str
+    slot: str
+    method: str
+    count: int
+    answered: int
+    lost: tuple[LostReply, ...]
+    tokens: int
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnaskedRole:
+    """A role that a round did not ask, though the recipe wants proposals of it: the reason, and how to have it asked."""
+
+    role: str
+    slot: str
+    method: str
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Proposed:
-    """A round's candidates, in the order they were proposed."""
+    """A round's candidates, in the order they were proposed, and the roles that were asked or not."""
 
     candidates: tuple[Candidate, ...]
+    asked: tuple[AskedRole, ...] = ()
+    unasked: tuple[UnaskedRole, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +90,17 @@ def candidates(round: int) -> Key[Proposed]:
 def rounds(ledger: Ledger) -> int:
     """Return the number of rounds whose candidates are recorded."""
     return sum(1 for _ in every(ledger, candidates(0)))
+
+
+def all_rounds(ledger: Ledger) -> list[Proposed]:
+    """Return what was proposed in each round so far."""
+    return [found for _, found in every(ledger, candidates(0))]
+
+
+def tokens(ledger: Ledger, question: str) -> int:
+    """Return the tokens that the exchanges of one question used."""
+    said = (found for _, found in every(ledger, chat("", 0), f"{question}/chat/*"))
+    return sum(one.tokens_in + one.tokens_out for one in said)
 
 
 def chat(question: str, index: int) -> Key[Exchange]:

@@ -50,12 +50,17 @@ FATIGUE = 0.5
 def observe(run: Run, round: int) -> None:
     """Play traced games on search seeds and have the critic find what is wrong."""
     games = seeds.observation(run.recipe.gate, round)
-    seen = run.step(steps.play(round), games, lambda: _play(run, round, games))
-    request = DiagnoseRequest(task=run.task.name, facts=seen.facts, endings=dict(run.task.endings))
-    asked = Asked(steps.diagnose(round), run.roles["critic"], request, run.recipe.roles.critic.timeout_s)
-    answer = ask(run.ledger, [asked])[0]
+    run.step(steps.play(round), games, lambda: _play(run, round, games))
+    answer = ask(run.ledger, [critic(run, round)])[0]
     if answer.reply is None:
         run.progress.note(f"the critic gave no diagnosis ({answer.error}); the round continues with the measured facts alone")
+
+
+def critic(run: Run, round: int) -> Asked:
+    """Return the question to the critic."""
+    facts = run.result(steps.play(round)).facts
+    request = DiagnoseRequest(task=run.task.name, facts=facts, endings=dict(run.task.endings))
+    return Asked(steps.diagnose(round), run.roles["critic"], request, run.recipe.roles.critic.timeout_s)
 
 
 def diagnosis(run: Run, round: int) -> Diagnosis:
