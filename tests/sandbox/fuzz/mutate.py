@@ -84,7 +84,7 @@ HIDDEN = [
     "\u00a0",
 ]
 MARGINS = ["  ", "    ", "\t", "> ", "- ", "1. ", " 12 | ", "+", "-"]
-LONGEST = 8000
+LONGEST = 3000
 """Characters of a mutated answer, so that splices of splices do not grow without end."""
 
 

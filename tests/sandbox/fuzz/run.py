@@ -74,14 +74,14 @@ def by_hypothesis(name: str, inputs: int) -> None:
     meter.report("hypothesis")
 
 
-def by_mutation(name: str, inputs: int, folder: Path | None = None) -> None:
+def by_mutation(name: str, inputs: int, start: int = 0, folder: Path | None = None) -> None:
     """Feed mutated answers; they are cheap to make, so that a million take minutes."""
     sys.path.insert(0, str(HERE))
     from mutate import answers
     from targets import feed
 
     meter = Meter(name, feed)
-    for text in itertools.islice(answers(0, folder), inputs):
+    for text in itertools.islice(answers(start, folder), inputs):
         meter(text.encode("utf-8", "surrogatepass"))
     meter.report("mutation")
 
@@ -116,11 +116,12 @@ def main() -> None:
     parser.add_argument("target", choices=("diff", "screen", "replies", "frames"))
     parser.add_argument("--engine", choices=("hypothesis", "atheris", "mutation"), required=True)
     parser.add_argument("--inputs", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=0, help="of the mutations")
     parser.add_argument("--starts", type=Path, help="a folder of more answers to mutate")
     chosen = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_MB << 20, MEMORY_MB << 20))
     if chosen.engine == "mutation":
-        by_mutation(chosen.target, chosen.inputs, chosen.starts)
+        by_mutation(chosen.target, chosen.inputs, chosen.seed, chosen.starts)
     else:
         {"hypothesis": by_hypothesis, "atheris": by_atheris}[chosen.engine](chosen.target, chosen.inputs)
 
