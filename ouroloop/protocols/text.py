@@ -15,8 +15,12 @@ from typing import Final
 HIDDEN: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories that are not shown: controls (C0, C1), format characters (bidi, zero width, tags), unassigned and
 private code points, surrogates, line and paragraph separators."""
-_BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Letters and marks without a glyph: the combining grapheme joiner, Hangul fillers, Khmer inherent vowels, blank Braille."""
+_BLANK: Final = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u2d7f\u3164\uffa0"
+    "\U0001107f\U00011a47\U00011a99\U00013441\U00013442\U00016fe4\U0001d159"
+)
+"""Letters, marks and symbols without a glyph: joiners, fillers (Hangul, Khitan), Khmer inherent vowels, Mongolian variation
+selectors, blanks (Braille, hieroglyphs, music)."""
 
 
 def hidden(char: str) -> bool:

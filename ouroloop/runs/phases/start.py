@@ -8,12 +8,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ouroloop.atomic import whole_directory
+from ouroloop.cached import MANIFEST, is_sound, new_entry
 from ouroloop.ledger.steps import start as steps
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.policy.sft.config import SftConfig
 from ouroloop.protocols.canonical import content_hash, sha256
-from ouroloop.protocols.errors import TrainingError
+from ouroloop.protocols.errors import SurroundingsError, TrainingError
 from ouroloop.protocols.records import Build, RewardSpec
 from ouroloop.runs import seeds
 from ouroloop.runs.cache import model_cache
@@ -101,19 +101,29 @@ def _trained(run: Run, kind: str, config: SftConfig | ReaderConfig, seed: int, p
             version("torch"),
         ]
     )
-    cached = model_cache() / key
+    cached = _cache(run)
     out = run.store.scratch_dir() / kind
-    if cached.is_dir():
-        shutil.copytree(cached, out)
+    if cached and is_sound(cached / key):
+        shutil.copytree(cached / key, out, ignore=shutil.ignore_patterns(MANIFEST))
     else:
         job = Job(kind, task, config, seed, out, run.trainers.threads(run.recipe.threads))
         _, health = next(run.trainers.run([job], run.progress.advance))
         if isinstance(health, TrainingError):
             raise health
-        cache_model(out, cached)
+        if cached:
+            cache_model(out, cached / key)
     digest = run.store.put_dir(out)
     shutil.rmtree(out.parent, ignore_errors=True)
     return digest
+
+
+def _cache(run: Run) -> Path | None:
+    """Return the folder of cached models; None, and a note, if it cannot be trusted."""
+    try:
+        return model_cache()
+    except SurroundingsError as error:
+        run.progress.note(f"{error}. Until then each run trains its start models anew")
+        return None
 
 
 def base_fingerprint(config: SftConfig | ReaderConfig) -> str:
@@ -127,7 +137,7 @@ def base_fingerprint(config: SftConfig | ReaderConfig) -> str:
 
 def cache_model(folder: Path, cached: Path) -> None:
     """Copy a finished model into the cache, whole or not at all. It is no error if the cache cannot be written."""
-    with suppress(OSError), whole_directory(cached, replace=False) as half:
+    with suppress(OSError), new_entry(cached, replace=False) as half:
         shutil.copytree(folder, half, dirs_exist_ok=True)
 
 

@@ -174,6 +174,7 @@ class DockerSandbox:
         memory_mb = self._limits.memory_mb
         host = self._client.api.create_host_config(
             network_mode="none",
+            cgroupns="private",
             read_only=True,
             cap_drop=["ALL"],
             security_opt=["no-new-privileges:true", f"seccomp={self._profile}"],
