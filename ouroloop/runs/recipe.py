@@ -62,8 +62,10 @@ class GateSettings(Frozen):
 
     `alpha` is the run's error budget, and `spending` the rule by which tests spend it. A candidate plays at most `games`
     pairs, with `batch` pairs between two looks. `gain` is the smallest gain of utility worth having, and `beta` bounds the
-    chance that the gate calls a candidate with such a gain futile. `positions` is the size of the A* screen's bank. The
-    watch plays the incumbent, the last `watch_span` accepted states before it, and one older state.
+    chance that the bets refute such a gain of a candidate that has it. With `last_look`, a candidate whose test ends without
+    a decision is accepted if its e-value reaches the bar times a number that the run's seed draws from (0, 1]. `positions` is
+    the size of the A* screen's bank. The watch plays the incumbent, the last `watch_span` accepted states before it, and one
+    older state.
     """
 
     alpha: float = Field(default=0.05, gt=0, lt=1)
@@ -72,6 +74,7 @@ class GateSettings(Frozen):
     batch: int = Field(default=8, ge=1, le=4096)
     gain: float = Field(default=0.03, gt=0, le=0.5)
     beta: float = Field(default=0.07, gt=0, lt=1)
+    last_look: bool = False
     positions: int = Field(default=48, ge=16, le=65536)
     watch_games: int = Field(default=48, ge=8, le=100_000)
     watch_span: int = Field(default=3, ge=1, le=64)

@@ -85,10 +85,18 @@ def _race(run: Run, round: int, kind: Kind, field: list[Candidate], stake: steps
     entrants = {c.id: assembled(run, round, c, stake.incumbent) for c in field}
     grounds = Grounds(run, partial(steps.block, round, kind), stake, entrants)
     try:
-        found = race(grounds.play, {c.id: stake.level / len(field) for c in field}, rules)
+        found = race(grounds.play, {c.id: stake.level / len(field) for c in field}, rules, _luck(run, round, kind, field))
     finally:
         grounds.close()
     return steps.Judged({id: _verdict(judged, stake) for id, judged in found.items()})
+
+
+def _luck(run: Run, round: int, kind: Kind, field: list[Candidate]) -> dict[str, float] | None:
+    """Return each candidate's draw from (0, 1] for the last look, or None if the recipe asks for none."""
+    if not run.recipe.gate.last_look:
+        return None
+    draws = np.random.default_rng(run.seed("last look", round, kind)).random(len(field))
+    return {candidate.id: 1.0 - float(draw) for candidate, draw in zip(field, draws, strict=True)}
 
 
 def _verdict(found: Judgement, stake: steps.Stake) -> Verdict:
