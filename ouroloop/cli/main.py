@@ -47,7 +47,7 @@ def call(arguments: list[str]) -> int:
     except OuroloopError as error:
         return _complain(str(error), error.exit_code)
     except (OSError, sqlite3.Error) as error:
-        from ouroloop.ledger.sqlite import is_full
+        from ouroloop.ledger.faults import is_full
 
         if not is_full(error):
             raise

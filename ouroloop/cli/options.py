@@ -7,4 +7,7 @@ from typing import Final
 
 import click
 
+TRUST: Final = click.option(
+    "--trust", is_flag=True, help="Agree to the code that the run's recipe imports, and to the models that it asks."
+)
 FOLDER: Final = click.Path(path_type=Path)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ouroloop.cli.options import FOLDER
+from ouroloop.cli.options import FOLDER, TRUST
 
 
 @click.command()
@@ -19,14 +19,15 @@ from ouroloop.cli.options import FOLDER
 def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Start a run of RECIPE."""
     from ouroloop.cli.printing import print_run
-    from ouroloop.runs.lifecycle import create, next_folder
+    from ouroloop.runs.lifecycle import create, create_next
     from ouroloop.runs.progress import progress
     from ouroloop.runs.recipe import load_recipe
 
     settings = load_recipe(recipe, overrides)
     with progress() as shown:
-        folder = run_dir or next_folder(settings.name)
-        create(settings, folder, shown)
+        folder = run_dir or create_next(settings, shown)
+        if run_dir:
+            create(settings, folder, shown)
         _work(folder, shown, ())
     print_run(folder, as_json)
 
@@ -35,21 +36,22 @@ def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json:
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--set", "overrides", multiple=True, metavar="budget.KEY=VALUE", help="Give the run more, e.g. budget.rounds=8.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON document.")
-def resume(folder: Path, overrides: tuple[str, ...], as_json: bool) -> None:
+@TRUST
+def resume(folder: Path, overrides: tuple[str, ...], as_json: bool, trust: bool) -> None:
     """Continue a run that was stopped or killed; nothing is done twice."""
     from ouroloop.cli.printing import print_run
     from ouroloop.runs.progress import progress
 
     with progress() as shown:
-        _work(folder, shown, overrides)
+        _work(folder, shown, overrides, trust=trust)
     print_run(folder, as_json)
 
 
-def _work(folder: Path, shown: Any, overrides: tuple[str, ...]) -> None:
+def _work(folder: Path, shown: Any, overrides: tuple[str, ...], *, trust: bool = False) -> None:
     from ouroloop.runs.lifecycle import work
 
     try:
-        work(folder, shown, overrides)
+        work(folder, shown, overrides, trust=trust)
     except KeyboardInterrupt:
         shown.note(f"stopped; go on with `ouroloop resume {folder}`")
         raise
@@ -59,7 +61,8 @@ def _work(folder: Path, shown: Any, overrides: tuple[str, ...]) -> None:
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.argument("candidate")
 @click.option("--reason", default="by hand", help="Why; kept in the ledger.")
-def rollback(folder: Path, candidate: str, reason: str) -> None:
+@TRUST
+def rollback(folder: Path, candidate: str, reason: str, trust: bool) -> None:
     """Undo an accepted CANDIDATE of a run; later changes stay if they still apply."""
     from ouroloop.ledger.steps.apply import manual_rollback, rollbacks
     from ouroloop.runs.lifecycle import opened
@@ -68,7 +71,8 @@ def rollback(folder: Path, candidate: str, reason: str) -> None:
     from ouroloop.runs.phases.watch import losses
     from ouroloop.runs.progress import Quiet
 
-    with opened(folder, Quiet(notes=False)) as open_run:
+    with opened(folder, Quiet(), trust=trust) as open_run:
+        open_run.progress = Quiet(notes=False)  # the lines below say it
         refuse_unsettled(open_run)
         if open_run.recipe.perception == "vision":
             open_eyes(open_run)
