@@ -64,7 +64,7 @@ def call(arguments: list[str]) -> int:
     except OuroloopError as error:
         return _complained(str(error), error.exit_code)
     except (OSError, sqlite3.Error) as error:
-        from ouroloop.ledger.sqlite import is_full
+        from ouroloop.ledger.faults import is_full
 
         if is_full(error):
             text = f"no room left on the disk ({error}): free some, then go on with `ouroloop resume DIR`"

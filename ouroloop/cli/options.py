@@ -10,6 +10,9 @@ import click
 
 from ouroloop.protocols.errors import UsageError
 
+TRUST: Final = click.option(
+    "--trust", is_flag=True, help="Agree to the code that the run's recipe imports, and to the models that it asks."
+)
 FOLDER: Final = click.Path(path_type=Path)
 
 

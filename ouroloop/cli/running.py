@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ouroloop.cli.options import FOLDER
+from ouroloop.cli.options import FOLDER, TRUST
 from ouroloop.protocols.text import shell_word
 from ouroloop.streams import say_json
 
@@ -20,14 +20,15 @@ from ouroloop.streams import say_json
 def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json: bool) -> int:
     """Start a run of RECIPE."""
     from ouroloop.cli.printing import print_run
-    from ouroloop.runs.lifecycle import create, next_folder
+    from ouroloop.runs.lifecycle import create, create_next
     from ouroloop.runs.progress import progress
     from ouroloop.runs.recipe import load_recipe
 
     settings = load_recipe(recipe, overrides)
     with progress() as shown:
-        folder = run_dir or next_folder(settings.name)
-        create(settings, folder, shown)
+        folder = run_dir or create_next(settings, shown)
+        if run_dir:
+            create(settings, folder, shown)
         status = _work(folder, shown, ())
     print_run(folder, as_json)
     return int(status == "failed")
@@ -37,22 +38,23 @@ def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json:
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--set", "overrides", multiple=True, metavar="budget.KEY=VALUE", help="Give the run more, e.g. budget.rounds=8.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON document.")
-def resume(folder: Path, overrides: tuple[str, ...], as_json: bool) -> int:
+@TRUST
+def resume(folder: Path, overrides: tuple[str, ...], as_json: bool, trust: bool) -> int:
     """Continue a run that was stopped or killed; nothing is done twice."""
     from ouroloop.cli.printing import print_run
     from ouroloop.runs.progress import progress
 
     with progress() as shown:
-        status = _work(folder, shown, overrides)
+        status = _work(folder, shown, overrides, trust=trust)
     print_run(folder, as_json)
     return int(status == "failed")
 
 
-def _work(folder: Path, shown: Any, overrides: tuple[str, ...]) -> str:
+def _work(folder: Path, shown: Any, overrides: tuple[str, ...], *, trust: bool = False) -> str:
     from ouroloop.runs.lifecycle import work
 
     try:
-        return work(folder, shown, overrides)
+        return work(folder, shown, overrides, trust=trust)
     except KeyboardInterrupt:
         shown.note(f"stopped; go on with `ouroloop resume {shell_word(folder)}`")
         raise
@@ -62,7 +64,8 @@ def _work(folder: Path, shown: Any, overrides: tuple[str, ...]) -> str:
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.argument("candidate")
 @click.option("--reason", default="by hand", help="Why; kept in the ledger.")
-def rollback(folder: Path, candidate: str, reason: str) -> None:
+@TRUST
+def rollback(folder: Path, candidate: str, reason: str, trust: bool) -> None:
     """Undo an accepted CANDIDATE of a run; later changes stay if they still apply."""
     from ouroloop.ledger.steps.apply import manual_rollback, rollbacks
     from ouroloop.runs.lifecycle import opened
@@ -72,7 +75,8 @@ def rollback(folder: Path, candidate: str, reason: str) -> None:
     from ouroloop.runs.progress import Quiet
     from ouroloop.terminal import say
 
-    with opened(folder, Quiet(notes=False)) as open_run:
+    with opened(folder, Quiet(), trust=trust) as open_run:
+        open_run.progress = Quiet(notes=False)  # the lines below say it
         refuse_unsettled(open_run)
         if open_run.recipe.perception == "vision":
             open_eyes(open_run)

@@ -12,7 +12,16 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from pydantic import BaseModel, ConfigDict, Field, SerializationInfo, ValidationError, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializationInfo,
+    ValidationError,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
 
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import one_line
@@ -22,6 +31,8 @@ if TYPE_CHECKING:
     from ouroloop.protocols.ports import Task
 
 GROUP: Final = "ouroloop.tasks"
+UNOPENED: Final = object()
+"""The context in which a recipe is only read: it may come from a stranger, so nothing that it names is imported."""
 SHIPPED: Final = {"snake": "ouroloop.envs.snake.task:SnakeTask"}
 """Games of this package; they are known in a checkout that was never installed, too."""
 
@@ -39,6 +50,12 @@ class Game(Protocol):
         ...
 
 
+class Unopened(BaseModel):
+    """The settings of a game that is not imported, as they were written."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
 class TaskSettings(BaseModel):
     """A recipe's `[task]` table: the game's name, and beside it that game's own settings, each with a default."""
 
@@ -49,11 +66,16 @@ class TaskSettings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _complete(cls, table: Any) -> Any:
-        """Let the game's own model check its settings and add its defaults; its UsageError becomes the validation's cause."""
+    def _complete(cls, table: Any, info: ValidationInfo) -> Any:
+        """Let the game's own model check its settings and add its defaults; its UsageError becomes the validation's cause.
+
+        With `UNOPENED` as the validation's context, the game is not imported, and its settings stay as they are.
+        """
         if not isinstance(table, Mapping):
             return table
         name = str(table.get("name", cls.model_fields["name"].default))
+        if info.context is UNOPENED:
+            return {"name": name, "own": Unopened.model_validate({k: v for k, v in table.items() if k != "name"})}
         return {"name": name, "own": game_settings(name, {k: v for k, v in table.items() if k != "name"})}
 
     @model_serializer

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
+
+from pydantic import ValidationError
 
 from ouroloop.gate.spending import spending
 from ouroloop.inspect import document as doc
+from ouroloop.ledger.faults import damaged
+from ouroloop.ledger.lock import is_running
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps import gate, observe, propose, screen, start, watch
 from ouroloop.ledger.steps.attribute import attribute
 from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.ledger.store import Store
-from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.errors import OuroloopError, UsageError
+from ouroloop.protocols.jsonrpc import one_line
+from ouroloop.protocols.records import RewardSpec
 from ouroloop.runs.budget import prices, totals
 from ouroloop.runs.context import rolled_back, spent
-from ouroloop.runs.lifecycle import is_running, read_recipe
+from ouroloop.runs.lifecycle import read_recipe
 
 if TYPE_CHECKING:
     from ouroloop.ledger.steps.attribute import Share, Shares
@@ -25,17 +34,50 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Build, Candidate, Verdict
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+log = logging.getLogger(__name__)
+
+
+def _of_damage(method: Callable[Concatenate[Report, P], R]) -> Callable[Concatenate[Report, P], R]:
+    """Wrap a method so that whatever a strange but well-formed record makes it raise says that the run is damaged.
+
+    This is the boundary to directories from outside: figures may be absurd in more ways than each reader can check.
+    """
+
+    @wraps(method)
+    def read(self: Report, *args: P.args, **options: P.kwargs) -> R:
+        try:
+            return method(self, *args, **options)
+        except OuroloopError:
+            raise
+        except Exception as error:
+            log.debug("reading %s failed", self.folder, exc_info=True)
+            raise damaged(self.folder, f"{type(error).__name__}: {error}") from error
+
+    return cast("Callable[Concatenate[Report, P], R]", read)
+
+
 class Report:
-    """Reads a run directory; changes nothing."""
+    """Reads a run directory; changes nothing in it and imports nothing that it names."""
 
     def __init__(self, folder: Path) -> None:
         """Open a run directory. Raises UsageError if it is not one, LedgerError if it is damaged."""
         self.folder = folder
         self.ledger = Ledger(folder / "ledger.sqlite", "read")  # first: its error names another version
-        self.recipe = read_recipe(folder)
         self.store = Store(folder / "artifacts")
+        try:
+            self._read()
+        except BaseException:
+            self.close()
+            raise
+
+    @_of_damage
+    def _read(self) -> None:
+        self.recipe = read_recipe(self.folder, unopened=True)
         self._rolled_back = rolled_back(self.ledger)
 
+    @_of_damage
     def document(self) -> doc.RunDocument:
         """Return the whole run in the form of `show --json`."""
         used = totals(self.ledger, prices(self.recipe.roles))
@@ -53,6 +95,8 @@ class Report:
     def status(self) -> doc.Status:
         """Return `running`, `done`, `stopped` or `failed`; a run that was killed counts as stopped."""
         noted = self.ledger.meta("status") or "stopped"
+        if not (noted.isascii() and noted.isalpha() and len(noted) <= 20):
+            raise damaged(self.ledger.path, f"the status is {noted!r:.40}")
         return "stopped" if noted == "running" and not is_running(self.folder) else noted
 
     def numbers(self) -> range:
@@ -63,8 +107,7 @@ class Report:
         begun, scored = start.INCUMBENT.find(self.ledger), start.SCORE.find(self.ledger)
         if begun is None or scored is None:
             return None
-        spec = json.loads(self.store.text(begun.incumbent.reward))
-        return {**_played(begun.incumbent, scored.measures), "reward_spec": spec}
+        return {**_played(begun.incumbent, scored.measures), "reward_spec": self._spec(begun.incumbent.reward)}
 
     def _gate(self) -> doc.GateSpending:
         """Return how the run's error budget is spent: the rule, what it bounds, the budget, the races, and what is left."""
@@ -81,6 +124,7 @@ class Report:
             "next": rule.level(races),
         }
 
+    @_of_damage
     def round(self, index: int) -> doc.Round:
         """Return one round."""
         decided, shares = observe.decide(index).read(self.ledger), attribute(index).find(self.ledger)
@@ -132,10 +176,18 @@ class Report:
 
     def _reward(self, proposed: Candidate, screened: Screening | None) -> doc.Spec | doc.Unread | None:
         if screened and screened.reward:
-            spec: doc.Spec = json.loads(self.store.text(screened.reward))
-            return spec
+            return self._spec(screened.reward)
         return None if proposed.reward is None else {"text": proposed.reward}
 
+    def _spec(self, digest: str) -> doc.Spec:
+        """Return a kept reward spec. Raises LedgerError if the artifact is none."""
+        try:
+            spec = RewardSpec.model_validate_json(self.store.text(digest))
+        except ValidationError as error:
+            raise damaged(self.store.folder / digest, one_line(error)) from error
+        return cast("doc.Spec", spec.model_dump(mode="json"))
+
+    @_of_damage
     def candidate(self, id: str) -> doc.CandidateOfRound:
         """Return one candidate by id, with its round.
 
@@ -149,6 +201,7 @@ class Report:
         known = [c.id for n in self.numbers() for c in self._proposed(n)]
         raise UsageError(f"run {self.folder.name} has no candidate {id!r}; it has {', '.join(known) or 'none yet'}")
 
+    @_of_damage
     def pair(self, a: str, b: str) -> tuple[str, str]:
         """Return two candidates' controllers, or their reward specs as indented JSON.
 

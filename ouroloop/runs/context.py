@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from pydantic import ValidationError
+
+from ouroloop.ledger.faults import damaged
 from ouroloop.ledger.steps import apply, gate, propose
+from ouroloop.protocols.jsonrpc import one_line
 from ouroloop.protocols.records import Build, Candidate, RewardSpec, Spent, Verdict
 from ouroloop.protocols.seeds import derived_seed
 
@@ -62,8 +66,11 @@ class Run:
         return derived_seed(self.recipe.seed, *path)
 
     def reward(self, build: Build) -> RewardSpec:
-        """Return a build's reward spec."""
-        return RewardSpec.model_validate_json(self.store.text(build.reward))
+        """Return a build's reward spec. Raises LedgerError if the artifact is none."""
+        try:
+            return RewardSpec.model_validate_json(self.store.text(build.reward))
+        except ValidationError as error:
+            raise damaged(self.store.folder / build.reward, one_line(error)) from error
 
     def candidates(self, round: int) -> list[Candidate]:
         """Return the round's candidates in the order they were proposed."""

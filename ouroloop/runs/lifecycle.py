@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import sqlite3
@@ -10,15 +9,19 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ouroloop.atomic import whole_directory, whole_file
-from ouroloop.ledger.sqlite import Ledger, disk_full, is_full, require_room
+from ouroloop.ledger.faults import damaged, disk_full, is_full, require_room
+from ouroloop.ledger.files import read_file, require_own
+from ouroloop.ledger.lock import locked
+from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.workspace import no_git
 from ouroloop.protocols.errors import LedgerError, OuroloopError, UsageError
 from ouroloop.protocols.text import shell_word
 from ouroloop.runs.cache import cache_root
 from ouroloop.runs.recipe import Recipe, build_recipe, identity, read_text, recipe_toml
+from ouroloop.runs.trust import agree, remember
 
 if TYPE_CHECKING:
     from ouroloop.protocols.errors import CandidateFault
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 NEED_MB = 64
 TRIAL = 128
 """Positions on which a controller that the user named is tried."""
+MAX_RECIPE: Final = 1 << 20
+"""The greatest size of a recipe in bytes."""
 RUNS = Path("runs")
 
 
@@ -36,6 +41,19 @@ def next_folder(name: str, home: Path = RUNS) -> Path:
     """Return the first free `runs/<name>-NNN`."""
     taken = {p.name for p in home.glob(f"{name}-*")} if home.is_dir() else set()
     return next(home / f"{name}-{i:03d}" for i in range(1, 100_000) if f"{name}-{i:03d}" not in taken)
+
+
+def create_next(recipe: Recipe, progress: Progress, home: Path = RUNS) -> Path:
+    """Make a run directory under the first free name, also if others start runs at the same moment; see `create`."""
+    while True:
+        folder = next_folder(recipe.name, home)
+        try:
+            create(recipe, folder, progress)
+        except UsageError:
+            if not folder.exists():
+                raise
+        else:
+            return folder
 
 
 def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
@@ -72,6 +90,7 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
         if is_full(error):
             raise disk_full(folder) from None
         raise UsageError(f"{folder} cannot be made: {error.strerror}; choose another --run-dir") from None
+    remember(recipe)
     progress.note(f"run directory {folder}")
 
 
@@ -185,8 +204,13 @@ def _parts(recipe: Recipe, run: str) -> tuple[Task, Sandbox, dict[str, Role]]:
     return task, choose(recipe.sandbox, task.toolkit_source, len(task.actions), run=run, image=recipe.sandbox_image), roles
 
 
-def read_recipe(folder: Path, overrides: tuple[str, ...] = ()) -> Recipe:
+def read_recipe(folder: Path, overrides: tuple[str, ...] = (), *, unopened: bool = False) -> Recipe:
     """Return the recipe saved with a run; only its budget may be overridden.
+
+    Args:
+        folder: the run directory.
+        overrides: `budget.key=value` texts.
+        unopened: import nothing that the recipe names; see `build_recipe`.
 
     Raises:
         UsageError: the folder is not a run directory, or a key other than `budget.*` is set.
@@ -199,52 +223,48 @@ def read_recipe(folder: Path, overrides: tuple[str, ...] = ()) -> Recipe:
                 f"--set {override}: once a run has begun, only budget.* can change (the other settings are part of its record)"
             )
     try:
-        return build_recipe(tomllib.loads(path.read_text(encoding="utf-8")), overrides, str(path))
-    except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"{folder} is not a run directory: it holds no recipe.toml; `ouroloop list` shows the runs") from None
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise LedgerError(f"{path} is damaged ({error}): restore it from a copy, or start a new run") from None
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[IO[str]]:
-    """Hold a run's lock. Raises LedgerError if another process has it."""
-    with (folder / "run.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise LedgerError(f"{folder} is in use by another process; wait for it or end it") from None
-        yield file
-
-
-def is_running(folder: Path) -> bool:
-    """Return whether a process holds the run's lock."""
-    try:
-        with (folder / "run.lock").open("r") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        tables = tomllib.loads(read_file(path, MAX_RECIPE).decode())
+        return build_recipe(tables, overrides, str(path), unopened=unopened)
     except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False
+        raise UsageError(f"{folder} is not a run directory: it holds no recipe.toml; `ouroloop list` shows the runs") from None
+    except UsageError:
+        raise
+    except (ValueError, RecursionError) as error:  # of bytes that are no text, or of TOML
+        raise damaged(path, error) from None
 
 
 @contextmanager
-def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> Iterator[Run]:
-    """Open a run for work, with all its parts; undo whatever a killed process left half-done."""
-    from ouroloop.ledger.steps.apply import changes
+def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *, trust: bool = False) -> Iterator[Run]:
+    """Open a run for work, with all its parts; undo whatever a killed process left half-done.
+
+    The directory may come from a stranger, so its files are looked at before any is written, its workspace is made anew, and
+    nothing that its recipe names is imported before the user has agreed to it.
+
+    Args:
+        folder: the run directory.
+        progress: shows the progress.
+        overrides: `budget.key=value` texts.
+        trust: agree to the code that the recipe imports, and the models that it asks.
+
+    Raises:
+        UsageError: it is no run directory, or the user has not agreed to what its recipe names.
+        LedgerError: it is damaged, in use, or not as a run left it.
+    """
     from ouroloop.ledger.store import Store
     from ouroloop.ledger.workspace import Workspace
     from ouroloop.runs.context import Run
     from ouroloop.runs.executors.local import Trainers
+    from ouroloop.runs.phases.apply import revisions
     from ouroloop.runs.players import Players
 
+    require_own(folder)
+    Ledger(folder / "ledger.sqlite", "read").close()  # before anything is written; its error names another version
     with ExitStack() as stack:
-        ledger = stack.enter_context(closing(Ledger(folder / "ledger.sqlite")))  # first: its error names another version
-        recipe = read_recipe(folder, overrides)
         stack.enter_context(locked(folder))
+        ledger = stack.enter_context(closing(Ledger(folder / "ledger.sqlite")))
+        for reached in agree(folder, read_recipe(folder, overrides, unopened=True), trust=trust):
+            progress.note(f"recipe: {reached}")
+        recipe = read_recipe(folder, overrides)
         if ledger.meta("recipe") != identity(recipe):
             raise LedgerError(f"{folder / 'recipe.toml'} is not the recipe that the run began with: restore it from a copy")
         task, sandbox, roles = _parts(recipe, folder.name)
@@ -253,8 +273,7 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) ->
         trainers = stack.enter_context(closing(Trainers(min(2, recipe.threads))))
         store, workspace = Store(folder / "artifacts"), Workspace(folder / "workspace")
         store.clear_scratch()
-        commits = [change.commit for _, change in changes(ledger)]
-        workspace.recover(commits[-1] if commits else None)
+        workspace.rebuild(revisions(ledger, store))
         ledger.event("run.opened", {"sandbox": sandbox.name, "pid": os.getpid()})
         if overrides:
             with whole_file(folder / "recipe.toml") as half:
@@ -263,17 +282,18 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) ->
         yield Run(recipe, folder, task, ledger, store, workspace, players, trainers, roles, progress)
 
 
-def work(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> str:
+def work(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *, trust: bool = False) -> str:
     """Start or continue a run until its budget is spent; return its status.
 
     `done`: all rounds are done; `stopped`: another budget was spent, or the user stopped it. A failure leaves `failed`, and so
     does a run in which no role proposed anything.
+    `trust` is as for `opened`.
     """
     from ouroloop.runs.budget import ROUNDS_DONE
     from ouroloop.runs.graph import run_rounds
     from ouroloop.runs.phases.propose import fruitless, silent
 
-    with opened(folder, progress, overrides) as run:
+    with opened(folder, progress, overrides, trust=trust) as run:
         _set_threads(run.recipe.threads)
         run.ledger.set_meta("status", "running")
         status = "failed"

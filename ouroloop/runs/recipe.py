@@ -12,7 +12,7 @@ import tomli_w
 from pydantic import Field, ValidationError
 
 from ouroloop.agents.settings import Roles
-from ouroloop.envs.registry import TaskSettings
+from ouroloop.envs.registry import UNOPENED, TaskSettings
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.policy.distill.config import DistillConfig
 from ouroloop.policy.grpo.config import GrpoConfig
@@ -149,15 +149,24 @@ def read_text(path: Path, what: str) -> str:
     return text
 
 
-def build_recipe(tables: Mapping[str, object], overrides: tuple[str, ...] = (), source: str = "recipe") -> Recipe:
-    """Check a parsed recipe after applying overrides; see `load_recipe`."""
+def build_recipe(
+    tables: Mapping[str, object], overrides: tuple[str, ...] = (), source: str = "recipe", *, unopened: bool = False
+) -> Recipe:
+    """Check a parsed recipe after applying overrides; see `load_recipe`.
+
+    Args:
+        tables: the recipe's tables.
+        overrides: `key=value` texts.
+        source: what errors name.
+        unopened: import nothing that the recipe names, so that its game's settings are not checked.
+    """
     tree = deepcopy(dict(tables))
     for override in overrides:
         _assign(tree, override)
     check_keys(tree, Recipe, source)
     check_numbers(tree, Recipe, source)
     try:
-        recipe = Recipe.model_validate(tree)
+        recipe = Recipe.model_validate(tree, context=UNOPENED if unopened else None)
     except ValidationError as error:
         said = error.errors()[0].get("ctx", {}).get("error")
         reason = str(said) if isinstance(said, UsageError) else one_line(error)  # `said` is the game's own error

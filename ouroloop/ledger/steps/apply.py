@@ -85,4 +85,4 @@ def changes(ledger: Ledger) -> Iterator[tuple[str, Begun | Applied | RolledBack]
     kinds: tuple[Key[Begun] | Key[Applied] | Key[RolledBack], ...] = (INCUMBENT, apply(0, ""), rollback(0, 0))
     by_method = {key.method: key for key in kinds}
     for step in ledger.steps(methods=tuple(by_method)):
-        yield step.key, by_method[step.method].decoded(step.result)
+        yield step.key, by_method[step.method].of(ledger, step)

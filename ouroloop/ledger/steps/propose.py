@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ouroloop.ledger.sqlite import Ledger
-from ouroloop.ledger.steps.key import Key, every
+from ouroloop.ledger.steps.key import Key, every, part
 from ouroloop.protocols.messages import PatchReply, RewardReply
 from ouroloop.protocols.records import Candidate
 
@@ -110,4 +110,4 @@ def chat(question: str, index: int) -> Key[Exchange]:
 
 def payer(key: str) -> str:
     """Return who used an exchange's tokens, from its key: `reward`, `patch` or `diagnose`."""
-    return key.split("/")[2]
+    return part(key, 2)

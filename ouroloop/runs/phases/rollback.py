@@ -16,7 +16,7 @@ from ouroloop.ledger.steps.apply import Applied, RolledBack, Standing, changes
 from ouroloop.ledger.steps.observe import rounds_begun
 from ouroloop.protocols.errors import CandidateFault, UsageError
 from ouroloop.protocols.records import Build
-from ouroloop.runs.phases.apply import commit_build
+from ouroloop.runs.phases.apply import commit_build, rolling_back
 from ouroloop.runs.phases.screen import checked
 
 if TYPE_CHECKING:
@@ -90,10 +90,10 @@ def _take_out(run: Run, candidate: str, reason: str, transcripts: Sequence[str])
             chain[after.candidate] = f"built on {candidate}, which was rolled back: {fault.reason}"
         else:
             left.append(Standing(after.candidate, merged))
-    subject = f"Roll back {', '.join((candidate, *chain))}\n\n{reason}"
+    message = rolling_back((candidate, *chain), reason)
     return RolledBack(
         incumbent=left[-1].incumbent,
-        commit=commit_build(run, left[-1].incumbent, subject),
+        commit=commit_build(run, left[-1].incumbent, message),
         rolled_back=candidate,
         reason=reason,
         chain=chain,

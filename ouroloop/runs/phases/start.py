@@ -46,7 +46,7 @@ def open_eyes(run: Run) -> None:
     from ouroloop.perception.reader import load_reader
 
     digest = run.step(steps.READER, {}, lambda: steps.Eyes(_reader(run))).reader
-    reader = load_reader(run.store.path(digest), run.task)
+    reader = load_reader(run.store.directory(digest), run.task)
     run.players.perceive = VisionPerception(reader, run.task, noise=run.recipe.camera.noise, seed=run.seed("camera"))
 
 
