@@ -125,6 +125,8 @@ def _role(name: str, role: object) -> Settings:
 def _more(recipe: Recipe, folder: Path) -> tuple[str, ...]:
     """Return how the budget is to change for a run that exists; raises UsageError where it is another run."""
     begun = read_recipe(folder)
+    if recipe.seed is None:  # the run has drawn its own
+        recipe = recipe.model_copy(update={"seed": begun.seed})
     if identity(begun) != identity(recipe):
         old, new = begun.model_dump(mode="json"), recipe.model_dump(mode="json")
         apart = ", ".join(key for key in new if key != "budget" and new[key] != old.get(key))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 import sqlite3
 import tomllib
@@ -51,6 +52,7 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
         progress.note("first use: building the sandbox, which takes up to a minute")
     _, sandbox, _ = _parts(recipe, folder.name)
     sandbox.close()
+    recipe = _with_seed(recipe, progress)
     try:
         with whole_directory(folder, replace=False) as half:
             (half / "recipe.toml").write_text(recipe_toml(recipe), encoding="utf-8")
@@ -65,6 +67,18 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
             raise disk_full(folder) from None
         raise UsageError(f"{folder} cannot be made: {error.strerror}; choose another --run-dir") from None
     progress.note(f"run directory {folder}")
+
+
+def _with_seed(recipe: Recipe, progress: Progress) -> Recipe:
+    """Return the recipe as the run keeps it, and say what its seed gives away."""
+    from ouroloop.runs.seeds import drawn
+
+    if recipe.seed is not None:
+        progress.note(f"seed {recipe.seed} is fixed: others can repeat the run, and whoever knows it can foretell the games")
+        return recipe
+    kept = drawn(recipe)
+    progress.note(f"seed {kept.seed}, drawn now; --set seed={kept.seed} repeats the run")
+    return kept
 
 
 def exists_already(folder: Path) -> UsageError:
@@ -149,6 +163,15 @@ def read_recipe(folder: Path, overrides: tuple[str, ...] = ()) -> Recipe:
         raise LedgerError(f"{path} is damaged ({error}): restore it from a copy, or start a new run") from None
 
 
+def first_seed(recipe: Recipe, folder: Path) -> int:
+    """Return the lowest seed of several runs below a folder: the recipe's, that of the runs already there, or a new one.
+
+    A new one leaves room for counting up from it.
+    """
+    begun = [seed for path in folder.glob("*/recipe.toml") if (seed := read_recipe(path.parent).seed) is not None]
+    return recipe.seed if recipe.seed is not None else min(begun, default=secrets.randbits(62))
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[IO[str]]:
     """Hold a run's lock. Raises LedgerError if another process has it."""
@@ -181,6 +204,7 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) ->
     from ouroloop.runs.context import Run
     from ouroloop.runs.executors.local import Trainers
     from ouroloop.runs.players import Players
+    from ouroloop.runs.seeds import stream_seed
 
     with ExitStack() as stack:
         ledger = stack.enter_context(closing(Ledger(folder / "ledger.sqlite")))  # first: its error names another version
@@ -200,7 +224,7 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = ()) ->
         if overrides:
             with whole_file(folder / "recipe.toml") as half:
                 half.write_text(recipe_toml(recipe), encoding="utf-8")
-        players = Players(task, store, sandbox, recipe.seed)
+        players = Players(task, store, sandbox, lambda: stream_seed(recipe, ledger))
         yield Run(recipe, folder, task, ledger, store, workspace, players, trainers, roles, progress)
 
 
