@@ -18,6 +18,7 @@ from ouroloop.ledger.steps.start import POLICY
 from ouroloop.protocols.canonical import canonical
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.records import Build, Observations, RewardSpec, SeedRange
+from ouroloop.runs.phases.twins import Twins
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +41,7 @@ A reward must tell them apart, and must not pay the wandering player for walking
 
 def screen(run: Run, round: int) -> None:
     """Screen all undecided candidates of the round."""
-    pending = run.undecided(round)
+    pending, twins = run.undecided(round), Twins(run, round)
     transitions = cache(lambda: sampled_transitions(run))
     for i, candidate in enumerate(pending):
         run.progress.advance("screen", i / len(pending), candidate.id)
@@ -48,6 +49,8 @@ def screen(run: Run, round: int) -> None:
         found = run.step(steps.screen(round, candidate), {"candidate": candidate.id}, check)
         if found.outcome == "rejected":
             run.reject(round, candidate, found.layer, found.reason)
+        elif (twin := twins.of(candidate, found)) is not None:
+            run.reject(round, candidate, "ast" if candidate.patch is not None else "schema", twin)
 
 
 def _all_parts(run: Run, candidate: Candidate, transitions: Callable[[], Recorded]) -> Screening:
