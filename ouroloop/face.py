@@ -125,6 +125,8 @@ def _role(name: str, role: object) -> Settings:
 def _more(recipe: Recipe, folder: Path) -> tuple[str, ...]:
     """Return how the budget is to change for a run that exists; raises UsageError where it is another run."""
     begun = read_recipe(folder, unopened=True)  # the directory may name a stranger's game
+    if recipe.seed is None:  # the run has drawn its own
+        recipe = recipe.model_copy(update={"seed": begun.seed})
     old, new = (each.model_dump(mode="json", exclude={"budget", "distill"}, exclude_none=True) for each in (begun, recipe))
     if old != new:
         apart = ", ".join(key for key in new if new[key] != old.get(key))

@@ -59,7 +59,11 @@ def evaluate(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Play games on fresh seeds; print the score with its interval, how games end, how varied the moves are, and speed."""
+    """Play games; print the score with its interval, how games end, how varied the moves are, and speed.
+
+    The games are the first of the seed's `eval` stream, which no run, training or search plays. The same seed gives the same
+    games: to judge a player that was chosen by its score here, give another seed.
+    """
     import numpy as np
 
     from ouroloop.inspect.contender import contender, cores
@@ -79,7 +83,7 @@ def evaluate(
         found = evaluation.evaluate(
             player.task,
             player.player,
-            np.array(game_seeds(seed, "watch", 0, games), dtype=np.uint64),
+            np.array(game_seeds(seed, "eval", 0, games), dtype=np.uint64),
             sampled=sampled,
             temperature=1.0 if temperature is None else temperature,
             seed=seed,

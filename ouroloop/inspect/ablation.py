@@ -11,7 +11,7 @@ import numpy as np
 from ouroloop.inspect.document import latest
 from ouroloop.inspect.run import Report
 from ouroloop.protocols.errors import UsageError
-from ouroloop.runs.lifecycle import create, read_recipe, work
+from ouroloop.runs.lifecycle import create, first_seed, read_recipe, work
 from ouroloop.runs.recipe import load_recipe
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def ablate(recipe: Path, overrides: tuple[str, ...], vary: str, seeds: int, fold
     values = [v for v in rest.split(",") if v]
     if not sep or len(values) < 2:
         raise UsageError(f"--vary {vary!r} is not of the form key=a,b, e.g. --vary perception=json,vision")
-    first = load_recipe(recipe, overrides).seed
+    first = first_seed(load_recipe(recipe, overrides), folder)
     cells = [(value, first + s) for s in range(seeds) for value in values]
     recipes = {c: load_recipe(recipe, (*overrides, f"{key}={c[0]}", f"seed={c[1]}")) for c in cells}
     runs: list[VariedRun] = []

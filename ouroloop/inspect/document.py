@@ -284,7 +284,7 @@ class RunDocument(TypedDict):
     run: str
     status: Status
     digest: str
-    seed: int
+    seed: int | None
     start: Started | None
     gate: GateSpending
     rounds: list[Round]

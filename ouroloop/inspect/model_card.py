@@ -73,7 +73,7 @@ Made by
 
 in {document["seconds"]:.0f} s and {document["steps"]} steps on {by}.
 {_data(kind, settings, start)}
-The games of the table (seeds of the `watch` stream of seed {settings.seed}) are none of those that it learned from.
+The games of the table (seeds of the `eval` stream of seed {settings.seed}) are none of those that it learned from.
 `training.json` holds every setting and the loss of every step, `curve.png` the learning curve.
 
 ```sh

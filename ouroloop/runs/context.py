@@ -14,6 +14,7 @@ from ouroloop.ledger.steps import apply, gate, propose
 from ouroloop.protocols.jsonrpc import one_line
 from ouroloop.protocols.records import Build, Candidate, RewardSpec, Spent, Verdict
 from ouroloop.protocols.seeds import derived_seed
+from ouroloop.runs.seeds import recipe_seed, stream_seed
 
 if TYPE_CHECKING:
     from ouroloop.ledger.sqlite import Ledger
@@ -62,8 +63,12 @@ class Run:
         return last.incumbent
 
     def seed(self, *path: str | int) -> int:
-        """Return a 31-bit seed for a part's own generator."""
-        return derived_seed(self.recipe.seed, *path)
+        """Return a 31-bit seed for the generator of a part that works after the start."""
+        return derived_seed(stream_seed(self.recipe, self.ledger), *path)
+
+    def start_seed(self, *path: str | int) -> int:
+        """Return a 31-bit seed for the generator of a part that makes the start; it follows from the recipe's seed alone."""
+        return derived_seed(recipe_seed(self.recipe), *path)
 
     def reward(self, build: Build) -> RewardSpec:
         """Return a build's reward spec. Raises LedgerError if the artifact is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sqlite3
 import tomllib
@@ -77,6 +78,7 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
     with closing(sandbox):
         if source is not None:
             check_controller(task, sandbox, source, f"start.controller {recipe.start.controller}")
+    recipe = _with_seed(recipe, progress)
     try:
         with whole_directory(folder, replace=False) as half:
             (half / "recipe.toml").write_text(recipe_toml(recipe), encoding="utf-8")
@@ -92,6 +94,18 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
         raise UsageError(f"{folder} cannot be made: {error.strerror}; choose another --run-dir") from None
     remember(recipe)
     progress.note(f"run directory {folder}")
+
+
+def _with_seed(recipe: Recipe, progress: Progress) -> Recipe:
+    """Return the recipe as the run keeps it, and say what its seed gives away."""
+    from ouroloop.runs.seeds import drawn
+
+    if recipe.seed is not None:
+        progress.note(f"seed {recipe.seed} is fixed: others can repeat the run, and whoever knows it can foretell the games")
+        return recipe
+    kept = drawn(recipe)
+    progress.note(f"seed {kept.seed}, drawn now; --set seed={kept.seed} repeats the run")
+    return kept
 
 
 def exists_already(folder: Path) -> UsageError:
@@ -233,6 +247,15 @@ def read_recipe(folder: Path, overrides: tuple[str, ...] = (), *, unopened: bool
         raise damaged(path, error) from None
 
 
+def first_seed(recipe: Recipe, folder: Path) -> int:
+    """Return the lowest seed of several runs below a folder: the recipe's, that of the runs already there, or a new one.
+
+    A new one leaves room for counting up from it.
+    """
+    begun = [seed for path in folder.glob("*/recipe.toml") if (seed := read_recipe(path.parent).seed) is not None]
+    return recipe.seed if recipe.seed is not None else min(begun, default=secrets.randbits(62))
+
+
 @contextmanager
 def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *, trust: bool = False) -> Iterator[Run]:
     """Open a run for work, with all its parts; undo whatever a killed process left half-done.
@@ -256,6 +279,7 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
     from ouroloop.runs.executors.local import Trainers
     from ouroloop.runs.phases.apply import revisions
     from ouroloop.runs.players import Players
+    from ouroloop.runs.seeds import stream_seed
 
     require_own(folder)
     Ledger(folder / "ledger.sqlite", "read").close()  # before anything is written; its error names another version
@@ -278,7 +302,7 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
         if overrides:
             with whole_file(folder / "recipe.toml") as half:
                 half.write_text(recipe_toml(recipe), encoding="utf-8")
-        players = Players(task, store, sandbox, recipe.seed)
+        players = Players(task, store, sandbox, lambda: stream_seed(recipe, ledger))
         yield Run(recipe, folder, task, ledger, store, workspace, players, trainers, roles, progress)
 
 

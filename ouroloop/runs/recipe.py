@@ -93,10 +93,14 @@ class Budget(Frozen):
 
 
 class Recipe(Frozen):
-    """Everything about a run."""
+    """Everything about a run.
+
+    A recipe without `seed` is the usual case: the run draws one of 63 bits as it begins, and keeps it in its `recipe.toml`.
+    Whoever fixes the seed can repeat a run. A candidate whose author knew the seed can foretell the games.
+    """
 
     name: str = Field(default="run", pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
-    seed: int = Field(default=0, ge=0, lt=1 << 63)
+    seed: int | None = Field(default=None, ge=0, lt=1 << 63)
     perception: Perception = "json"
     sandbox: Literal["auto", "docker", "wasm"] = "auto"
     sandbox_image: str = ""

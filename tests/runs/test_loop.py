@@ -26,7 +26,7 @@ from ouroloop.runs.phases.rollback import lineage
 from ouroloop.runs.phases.watch import watch
 from ouroloop.runs.progress import Quiet
 from ouroloop.runs.recipe import recipe_toml
-from ouroloop.runs.seeds import watching
+from ouroloop.runs.seeds import stream_seed, watching
 from ouroloop.sandbox.choose import choose
 from tests.runs.small_run import ROLES, document, micro, run_micro
 
@@ -66,13 +66,13 @@ def test_an_accepted_candidate_is_a_commit_and_the_workspace_is_the_incumbent(fi
 
 def test_every_step_is_a_message_and_no_seed_serves_two_purposes(finished: Path) -> None:
     ledger = Ledger(finished / "ledger.sqlite")
-    steps = list(ledger.steps())
+    steps, seed = list(ledger.steps()), stream_seed(micro(), ledger)
     ledger.close()
     assert {s.method for s in steps} >= {"policy.train", "policy.evaluate", "critic.diagnose", "gate.judge", "run.verdict"}
     used: dict[str, set[int]] = {}
     for step in steps:
         if "stream" in step.params:
-            numbers = game_seeds(3, step.params["stream"], step.params["first"], step.params["count"])
+            numbers = game_seeds(seed, step.params["stream"], step.params["first"], step.params["count"])
             used.setdefault(_purpose(step.key, step.params["stream"]), set()).update(numbers)
     assert {name.split()[0] for name in used} >= {"search", "gate", "watch", "attribution"}
     everything = [seed for numbers in used.values() for seed in numbers]

@@ -150,7 +150,7 @@ def test_a_base_with_an_adapter_plays_and_is_trained_in_a_run(adapted: Path, tmp
 
 def players(folder: Path) -> Players:
     sandbox: Any = None
-    return Players(TASK, Store(folder), sandbox, 0)
+    return Players(TASK, Store(folder), sandbox, lambda: 0)
 
 
 def copies(policy: Path, store: Store, count: int) -> list[str]:

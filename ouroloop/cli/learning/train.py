@@ -26,7 +26,7 @@ def training(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
         click.option("--games", default=200, show_default=True, type=click.IntRange(1), help="Games in the final evaluation."),
-        click.option("--seed", type=click.IntRange(0), help="Replaces the recipe's seed."),
+        click.option("--seed", type=click.IntRange(0), help="Replaces the recipe's seed; 0 if neither is given."),
         click.option(
             "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe, e.g. task.size=8."
         ),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ouroloop.gate.failures import ALLOWED, too_many
 from ouroloop.gate.race import Judgement, Played, RaceRules, race
 from ouroloop.gate.spending import spending
 from ouroloop.gate.ttest import paired_t
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 HEATS: tuple[Kind, ...] = ("reward", "both", "patch")
 """The kinds, in the order in which they race."""
-MOST_LOST = 0.25
-"""The share of its games that a candidate may lose by failing; beyond it, the candidate is rejected."""
 
 
 def gate(run: Run, round: int) -> None:
@@ -145,8 +144,9 @@ class Grounds:
         if turn.fault is not None:
             return CandidateFault(turn.fault.layer, turn.fault.reason)
         self._lost[name] = self._lost.get(name, 0) + turn.lost
-        if self._lost[name] > MOST_LOST * games:
-            return CandidateFault("sandbox", f"failed in {self._lost[name]} of {games} games: {turn.reason}")
+        if too_many(self._lost[name], games):
+            shown = f"failed in {self._lost[name]} of {games} games, shown to be more than {ALLOWED:.0%} of all"
+            return CandidateFault("sandbox", f"{shown}: {turn.reason}")
         return np.array(turn.utility)
 
     def close(self) -> None:

@@ -47,11 +47,11 @@ def open_eyes(run: Run) -> None:
 
     digest = run.step(steps.READER, {}, lambda: steps.Eyes(_reader(run))).reader
     reader = load_reader(run.store.directory(digest), run.task)
-    run.players.perceive = VisionPerception(reader, run.task, noise=run.recipe.camera.noise, seed=run.seed("camera"))
+    run.players.perceive = VisionPerception(reader, run.task, noise=run.recipe.camera.noise, seed=run.start_seed("camera"))
 
 
 def _reader(run: Run) -> str:
-    return _trained(run, "reader", run.recipe.reader, run.seed("reader"), "perception")
+    return _trained(run, "reader", run.recipe.reader, run.start_seed("reader"), "perception")
 
 
 def _policy(run: Run) -> str:
@@ -62,7 +62,7 @@ def _policy(run: Run) -> str:
     """
     given = run.recipe.start.policy
     if given == "sft":
-        return _trained(run, "sft", run.recipe.sft, run.seed("sft"), "policy")
+        return _trained(run, "sft", run.recipe.sft, run.start_seed("sft"), "policy")
     if given == "random":
         return _untrained(run)
     from ouroloop.policy.shipped import find_policy
@@ -79,7 +79,7 @@ def _untrained(run: Run) -> str:
     from ouroloop.policy.snake_gpt import create, save
 
     out = run.store.scratch_dir() / "policy"
-    save(create(run.task, run.recipe.sft.shape, run.seed("random"), run.recipe.sft.encoding), out)
+    save(create(run.task, run.recipe.sft.shape, run.start_seed("random"), run.recipe.sft.encoding), out)
     digest = run.store.put_dir(out)
     shutil.rmtree(out.parent, ignore_errors=True)
     return digest
