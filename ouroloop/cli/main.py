@@ -15,12 +15,13 @@ import sys
 
 import click
 
+from ouroloop.cli.ablate import ablate
 from ouroloop.cli.bench import bench
 from ouroloop.cli.learning.train import train
 from ouroloop.cli.looking import diff, list_, show_
 from ouroloop.cli.parts import doctor, protocol, roles, screen, tasks
 from ouroloop.cli.play import evaluate
-from ouroloop.cli.running import ablate, resume, rollback, run
+from ouroloop.cli.running import resume, rollback, run
 from ouroloop.cli.watch import watch
 from ouroloop.protocols.errors import OuroloopError, SurroundingsError, UsageError
 from ouroloop.runs.libraries import silence

@@ -1,4 +1,4 @@
-"""Commands that start runs, continue them and undo their changes: `run`, `resume`, `rollback`, `ablate`."""
+"""Commands that start runs, continue them and undo their changes: `run`, `resume`, `rollback`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import click
 
 from ouroloop.cli.options import FOLDER, TRUST
 from ouroloop.protocols.text import shell_word
-from ouroloop.streams import say_json
 
 
 @click.command()
@@ -87,35 +86,3 @@ def rollback(folder: Path, candidate: str, reason: str, trust: bool) -> None:
     if result.retained:
         say(f"kept: {', '.join(result.retained)}")
     say(f"rolled back {candidate}; the workspace is at {result.commit[:12]}")
-
-
-@click.command()
-@click.argument("recipe", type=FOLDER)
-@click.option(
-    "--vary", required=True, metavar="KEY=A,B,...", help="The key to vary and its values, e.g. perception=json,vision."
-)
-@click.option(
-    "--seeds", default=3, show_default=True, type=click.IntRange(1, 1000), help="Seeds per value; pairs share a seed."
-)
-@click.option("--out", type=FOLDER, help="The ablation's directory; ablations/<name>-NNN by default.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def ablate(recipe: Path, vary: str, seeds: int, out: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Run RECIPE once per value and seed, and compare the values in pairs, as a table, a plot and JSON."""
-    from ouroloop.inspect.ablation import ablate as compare
-    from ouroloop.inspect.ablation import ablation_table
-    from ouroloop.runs.lifecycle import next_folder
-    from ouroloop.runs.progress import progress
-    from ouroloop.runs.recipe import load_recipe
-    from ouroloop.terminal import say, say_lines, show
-
-    name = load_recipe(recipe, overrides).name
-    folder = out or next_folder(name, Path("ablations"))
-    with progress() as shown:
-        document = compare(recipe, overrides, vary, seeds, folder, shown)
-    if as_json:
-        say_json(document)
-        return
-    show(ablation_table(document))
-    say(f"plot: {folder / 'ablation.png'}; runs below {folder}")
-    say_lines(f"next: ouroloop show {shell_word(folder / document['runs'][0]['run'])}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import sqlite3
 import tomllib
@@ -245,15 +244,6 @@ def read_recipe(folder: Path, overrides: tuple[str, ...] = (), *, unopened: bool
         raise
     except (ValueError, RecursionError) as error:  # of bytes that are no text, or of TOML
         raise damaged(path, error) from None
-
-
-def first_seed(recipe: Recipe, folder: Path) -> int:
-    """Return the lowest seed of several runs below a folder: the recipe's, that of the runs already there, or a new one.
-
-    A new one leaves room for counting up from it.
-    """
-    begun = [seed for path in folder.glob("*/recipe.toml") if (seed := read_recipe(path.parent).seed) is not None]
-    return recipe.seed if recipe.seed is not None else min(begun, default=secrets.randbits(62))
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """`bench` and `train data` from the command line: their forms, their files, and peers that are missing or broken."""
 
 import json
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +102,7 @@ def test_peers_are_asked_in_their_own_environment(tmp_path: Path, monkeypatch: p
 
 
 def test_train_data_writes_and_says_what(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "data.arrow"
+    out = tmp_path / "my data.arrow"
     command = ["train", "data", "--teacher", "astar", "--games", "30", "--size", "6", "--out", str(out)]
     assert call([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["games"]["played"] == 30
@@ -107,7 +110,10 @@ def test_train_data_writes_and_says_what(tmp_path: Path, capsys: pytest.CaptureF
     assert "exists already" in capsys.readouterr().err
     out.unlink()
     assert call(command) == 0
-    assert "mean length of a game" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "mean length of a game" in said
+    look = shlex.split(said.rpartition("next: ")[2])
+    assert "[630 rows" in subprocess.run([sys.executable, *look[1:]], capture_output=True, text=True, check=True).stdout
     (tmp_path / "map.txt").write_text("......\n.#..#.\n......\n......\n.#..#.\n......\n")
     assert call([*command[:-1], str(tmp_path / "m.arrow"), "--map", str(tmp_path / "map.txt"), "--food", "clustered"]) == 0
     for wrong in (

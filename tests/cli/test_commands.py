@@ -1,4 +1,4 @@
-"""The smaller commands: screen, tasks, roles, protocol, doctor, and what an ablation says."""
+"""The smaller commands: screen, tasks, roles, protocol and doctor."""
 
 from __future__ import annotations
 
@@ -8,13 +8,8 @@ from pathlib import Path
 import pytest
 
 from ouroloop.cli.main import call
-from ouroloop.inspect.ablation import ablate, compare, plot
-from ouroloop.protocols.errors import UsageError
 from ouroloop.runs.lifecycle import next_folder
-from ouroloop.runs.progress import Quiet
 from tests.runs.scripted_roles import HOSTILE
-
-RECIPE = Path(__file__).parents[2] / "recipes" / "quickstart.toml"
 
 
 @pytest.mark.parametrize(
@@ -56,35 +51,6 @@ def test_roles_protocol_and_doctor_answer_in_json(capsys: pytest.CaptureFixture[
     checks = {c["name"]: c for c in json.loads(capsys.readouterr().out)["checks"]}
     assert checks["wasm"]["ok"]
     assert checks["git"]["ok"]
-
-
-def runs_of(json_scores: list[float], vision_scores: list[float]) -> list[dict]:
-    rest = {"win_rate": 0.0, "path_optimality": 0.5, "utility": 0.5, "start_score": 5.0}
-    pairs = zip(json_scores, vision_scores, strict=True)
-    return [
-        {"value": value, "seed": seed, "score": score, **rest}
-        for seed, (a, b) in enumerate(pairs)
-        for value, score in (("json", a), ("vision", b))
-    ]
-
-
-def test_an_ablation_compares_within_seeds(tmp_path: Path) -> None:
-    runs = runs_of([10, 20, 30, 12], [9, 18, 29, 12])
-    rows = {(r["measure"], r["value"]): r for r in compare(runs, ["json", "vision"])}
-    found = rows["score", "vision"]
-    assert found["difference"] == pytest.approx(-1)
-    assert -2 <= found["low"] < -1 < found["high"] <= 0
-    assert rows["score", "json"]["difference"] == 0
-    assert compare(runs[:2], ["json", "vision"])[1]["low"] is None
-    plot({"vary": "perception", "values": ["json", "vision"], "seeds": 4, "runs": runs}, tmp_path / "plot.png")
-    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize("vary", ["perception", "perception=json", "perceptoin=json,vision", "perception=json,ears"])
-def test_an_ablation_of_nothing_known_is_refused_before_it_begins(vary: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError):
-        ablate(RECIPE, (), vary, 2, tmp_path / "a", Quiet())
-    assert not (tmp_path / "a").exists()
 
 
 def test_run_directories_are_numbered(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def data(
         return
     show(statistics_table(found))
     say(f"positions: {out}")
-    look = f"import datasets; print(datasets.Dataset.from_file({str(out)!r})[0])"
+    look = f"import pandas; print(pandas.read_feather({str(out)!r}))"
     say_lines(f"next: python -c {shell_word(look)}")
 
 

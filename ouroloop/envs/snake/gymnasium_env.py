@@ -1,7 +1,7 @@
 """Snake as Gymnasium environments: `gymnasium.make("ouroloop/Snake-v0", size=6)` and `gymnasium.make_vec(...)`.
 
-Importing this module registers the environments, as Gymnasium (1.0 and later, without plug-ins) expects. Either import it
-first, or name it in the id: `gymnasium.make("ouroloop.envs.snake.gymnasium_env:ouroloop/Snake-v0")`.
+Importing `ouroloop.envs` registers the environments, as Gymnasium (1.0 and later, without plug-ins) expects. Either import it
+first, or name it in the id: `gymnasium.make("ouroloop.envs:ouroloop/Snake-v0")`.
 
 One game or many, the games are the same. The seed is the first game's key (among many, seed + i is the i-th one's), and each
 game's key determines that of the game after it.
@@ -9,9 +9,10 @@ game's key determines that of the game after it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Final, SupportsInt, TypeAlias
+from numbers import Integral
+from typing import Any, Final, SupportsInt, TypeAlias, TypeGuard
 
 import gymnasium
 import numpy as np
@@ -24,11 +25,12 @@ from ouroloop.envs.snake.drawing.render import ansi, render
 from ouroloop.envs.snake.engine import batch
 from ouroloop.envs.snake.engine.games import SnakeEngine, outcomes_of
 from ouroloop.envs.snake.engine.state import CAUSES, RUNNING, WALL
+from ouroloop.envs.snake.gymnasium_id import ID
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.envs.snake.window import Window
+from ouroloop.protocols.records import Observations
 from ouroloop.protocols.seeds import splitmix
 
-ID: Final = "ouroloop/Snake-v0"
 CELL_PX: Final = 32
 FPS: Final = 10
 Board: TypeAlias = NDArray[np.uint8]
@@ -47,8 +49,10 @@ class SnakeEnv(gymnasium.Env[Board, np.int64]):
     """One game: observation (size, size) uint8 (0 empty, 1 body, 2 head, 3 food, 4 wall), actions up, down, left, right.
 
     The reward is 1 for a food, -1 for a death (wall, border, body), else 0. Starvation is a rule of the game, so it ends
-    with `terminated` and reward 0; `truncated` is always False. After the last move, `info` has `score`, `steps`, `utility`
-    and `cause`.
+    with `terminated` and reward 0. `truncated` is always False: `gymnasium.make(..., max_episode_steps=...)` sets it. After
+    the last move, `info` has `score`, `steps`, `utility` and `cause`.
+
+    A board does not tell the order of the body. `observations()` does: it is what policies and controllers see.
 
     Args:
         size: side of the board.
@@ -92,6 +96,10 @@ class SnakeEnv(gymnasium.Env[Board, np.int64]):
             raise gymnasium.error.ResetNeeded("the game has not begun: call reset first")
         return self._engine
 
+    def observations(self) -> Observations:
+        """Return what policies and controllers see of the game: a batch of one. Raises ResetNeeded before the first `reset`."""
+        return self.engine.observations()
+
     def step(self, action: SupportsInt) -> tuple[Board, float, bool, bool, Info]:
         """Move once; a finished game stays as it is and its reward is 0.
 
@@ -131,11 +139,17 @@ class SnakeEnv(gymnasium.Env[Board, np.int64]):
             self._window = None
 
 
+def _is_seed(given: object) -> TypeGuard[SupportsInt]:
+    """Return whether this is an integer of 0 or more."""
+    return isinstance(given, Integral) and not isinstance(given, bool) and given >= 0
+
+
 class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
     """Many games in one compiled call: observations (B, size, size) uint8, rewards (B,) float32.
 
     Each game runs as in `SnakeEnv`. When games end, `infos` has `score`, `steps`, `utility` and `cause` (None if the game
-    was cut off); in mode `SameStep` they are under `final_info`, beside `final_obs`.
+    was cut off); in mode `SameStep` they are under `final_info`, beside `final_obs`. A game that ends with the last move that
+    it may make is both `terminated` and `truncated`, as under Gymnasium's `TimeLimit`.
 
     Args:
         num_envs: B.
@@ -162,6 +176,8 @@ class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
         """Define the spaces; the games begin at `reset`."""
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}: choose 1 or more")
+        if max_episode_steps is not None and max_episode_steps < 1:
+            raise ValueError(f"max_episode_steps is {max_episode_steps}: choose 1 or more, or None for no limit")
         self.task = SnakeTask(size, **settings)
         self.num_envs, self.render_mode, self.copy = num_envs, render_mode, copy
         mode = AutoresetMode(autoreset_mode) if isinstance(autoreset_mode, str) else autoreset_mode
@@ -186,25 +202,32 @@ class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
             raise gymnasium.error.ResetNeeded("the games have not begun: call reset first")
         return self._engine
 
+    def observations(self) -> Observations:
+        """Return what policies and controllers see of the games: a batch of B. Raises ResetNeeded before the first `reset`."""
+        return self.engine.observations()
+
     def reset(
-        self, *, seed: int | list[int | None] | None = None, options: Mapping[str, object] | None = None
+        self, *, seed: int | Sequence[int | None] | None = None, options: Mapping[str, object] | None = None
     ) -> tuple[Board, Info]:
         """Begin new games: all of them, or those that `options["reset_mask"]`, (B,) bool, marks.
 
         A seed s stands for s, s + 1, ...; a list has one seed per game, or None to follow from the game before.
+
+        Raises:
+            ValueError: a list of another length, a seed that is no integer of 0 or more, or a mask that marks nothing.
+            TypeError: the mask is no array of bool.
         """
-        super().reset(seed=seed if isinstance(seed, int) else None)
-        mask = self._mask((options or {}).get("reset_mask"))
+        seeds, mask = self._seeds(seed), self._mask((options or {}).get("reset_mask"))
+        super().reset(seed=int(seed) if _is_seed(seed) else None)
         if self._engine is None:
             keys = self.np_random.integers(0, 2**64, self.num_envs, dtype=np.uint64)
             self._engine = self.task.engine(keys)
             self._move = partial(batch.step_batch, *self._engine.state, self.task.size, self.mode, self.most_steps)
         else:
             keys = np.array([splitmix(int(key), 0) for key in self._engine.state.keys], np.uint64)
-        seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else seed or [None] * self.num_envs
-        for index, own in enumerate(seeds):
+        for game, own in enumerate(seeds):
             if own is not None:
-                keys[index] = splitmix(own, 0)
+                keys[game] = splitmix(own, 0)
         begins = mask.astype(np.int8)
         batch.restart(self._engine.state, self.task.size, keys, begins)
         self._ended[mask] = batch.GOES_ON
@@ -227,7 +250,7 @@ class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
             assert not self._ended.any(), "a game has ended: reset it with options={'reset_mask': mask} before the next step"
         count = self._move(moves, *self._buffers)
         infos = self._told() if count else {}
-        terminated, truncated = self._ended == batch.TERMINATED, self._ended == batch.TRUNCATED
+        terminated, truncated = (self._ended & flag != 0 for flag in (batch.TERMINATED, batch.TRUNCATED))
         return self._given(self._boards), self._given(self._rewards), terminated, truncated, infos
 
     def render(self) -> tuple[Any, ...] | None:
@@ -239,6 +262,21 @@ class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
 
     def _given(self, array: NDArray[Any]) -> NDArray[Any]:
         return array.copy() if self.copy else array
+
+    def _seeds(self, seed: object) -> list[int | None]:
+        """Return one seed per game, None where a game is to follow from the one before."""
+        given = seed.tolist() if isinstance(seed, np.ndarray) else seed
+        if given is None:
+            return [None] * self.num_envs
+        if _is_seed(given):
+            return [int(given) + game for game in range(self.num_envs)]
+        if not isinstance(given, list | tuple) or len(given) != self.num_envs:
+            expected = f"expected {self.num_envs} seeds, one per game (None to go on), or one seed s for s, s + 1, ..."
+            raise ValueError(f"seed {seed!r} for {self.num_envs} games; {expected}")
+        for own in given:
+            if own is not None and not _is_seed(own):
+                raise ValueError(f"seed {own!r} in the list; expected integers of 0 or more, or None")
+        return [None if own is None else int(own) for own in given]
 
     def _mask(self, mask: Any) -> NDArray[np.bool_]:
         """Return which games to begin: all if the mask is None. Raises as Gymnasium's own vector environments do."""
@@ -269,10 +307,3 @@ class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):
         for row, board in zip(rows, self._last[rows], strict=True):
             boards[row] = board
         return {"final_obs": boards, "_final_obs": ended.copy(), "final_info": info, "_final_info": ended.copy()}
-
-
-gymnasium.register(
-    id=ID,
-    entry_point="ouroloop.envs.snake.gymnasium_env:SnakeEnv",
-    vector_entry_point="ouroloop.envs.snake.gymnasium_env:SnakeVectorEnv",
-)

@@ -1,9 +1,10 @@
 """Positions of a teacher's games in an Arrow file, recorded in parallel; the file does not depend on the number of threads.
 
-The file is an Arrow stream, which `datasets.Dataset.from_file` maps and `read_positions` reads. A row is a position: `game`,
-`step`, `length`, `snake` (cells, head first), `food`, `idle`, `move` (the teacher's), `good` (all moves that the teacher holds
-to be as good, bit 0 for up to bit 3 for right), `cut_off` (no path to the food), and, on boards with walls, `board`. The
-schema's metadata says how to make the file again; `FILE.json` beside it holds the statistics of the data set.
+The file is an Arrow IPC file (Feather V2): `pandas.read_feather`, `pyarrow.ipc.open_file`, `datasets.load_dataset("arrow",
+data_files=FILE)` and `read_positions` read it. A row is a position: `game`, `step`, `length`, `snake` (cells, head first),
+`food`, `idle`, `move` (the teacher's), `good` (all moves that the teacher holds to be as good, bit 0 for up to bit 3 for
+right), `cut_off` (no path to the food), and, on boards with walls, `board`. The schema's metadata says how to make the file
+again; `FILE.json` beside it holds the statistics of the data set.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class DataConfig:
 
     Args:
         teacher: its name.
-        seed: of the games; it selects seeds from the `train` stream.
+        games: number of games to play.
         seed: of the games, from the `train` stream.
         per_length: positions kept per game and length of the snake.
         noise: share of the moves played that are a random other safe move; the labels stay the teacher's.
@@ -116,7 +117,7 @@ def write_positions(
     positions = 0
     columns = schema(task, config)
     try:
-        with whole_file(path) as half, pa.OSFile(str(half), "wb") as sink, pa.ipc.new_stream(sink, columns) as writer:
+        with whole_file(path) as half, pa.OSFile(str(half), "wb") as sink, pa.ipc.new_file(sink, columns) as writer:
             for done, part in _recorded(task, config, workers or os.cpu_count() or 1):
                 writer.write_batch(to_batch(part, columns, task.size))
                 totals += part.statistics
@@ -230,7 +231,7 @@ def read_positions(path: Path) -> tuple[Observations, NDArray[np.int8], NDArray[
     """
     try:
         with pa.memory_map(str(path)) as source:
-            table = pa.ipc.open_stream(source).read_all()
+            table = pa.ipc.open_file(source).read_all()
         size = int(json.loads(table.schema.metadata[b"ouroloop"])["size"])
     except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path} holds no teacher's positions ({error}): write one with `ouroloop train data`") from error

@@ -89,7 +89,7 @@ def test_a_window_without_a_screen_names_the_remedy(monkeypatch):
 
 
 def test_gymnasium_rewards_foods_and_deaths():
-    env = gymnasium.make("ouroloop.envs.snake.gymnasium_env:ouroloop/Snake-v0", size=4)
+    env = gymnasium.make("ouroloop.envs:ouroloop/Snake-v0", size=4)
     task = env.unwrapped.task
     _, info = env.reset(seed=5)
     total, over = 0.0, False

@@ -22,7 +22,7 @@ def test_positions_are_those_of_the_games_and_the_moves_the_teachers(teacher, tm
     assert len(observations) == len(moves) == found["positions"] > 0
     assert ((good >> moves) & 1).all()
     with pa.memory_map(str(path)) as source:
-        table = pa.ipc.open_stream(source).read_all()
+        table = pa.ipc.open_file(source).read_all()
     games, steps = table["game"].to_numpy(), table["step"].to_numpy()
     engine = task.engine(np.array(game_seeds(3, "train", 0, 40), np.uint64))
     checked = 0
@@ -76,19 +76,28 @@ def test_walls_are_kept_and_circling_is_not(tmp_path):
     assert 0 < found["games"]["starved"] <= found["games"]["kept"]
     end = task.rollout("greedy", np.array(game_seeds(0, "train", 0, 80), np.uint64))
     with pa.memory_map(str(tmp_path / "w.arrow")) as source:
-        games = pa.ipc.open_stream(source).read_all()["game"].to_numpy()
+        games = pa.ipc.open_file(source).read_all()["game"].to_numpy()
     for game in np.flatnonzero(end.cause == 2):
         assert observations.lengths["snake"][games == game].max() < 3 + end.score[game]
     short = write_positions(task, DataConfig("random", games=80, least_steps=1000), tmp_path / "s.arrow")
     assert (short["positions"], short["games"]["too_short"]) == (0, 80)
 
 
-def test_datasets_reads_the_file(tmp_path):
+@pytest.mark.parametrize("walls", [0.0, 0.2])
+def test_others_read_the_file(walls, tmp_path):
     import datasets
+    import pandas as pd
 
-    write_positions(SnakeTask(6), DataConfig("astar", games=5), tmp_path / "a.arrow")
-    row = datasets.Dataset.from_file(str(tmp_path / "a.arrow"))[0]
-    assert len(row["snake"]) == row["length"]
+    path = tmp_path / "a.arrow"
+    found = write_positions(SnakeTask(6, walls), DataConfig("astar", games=5), path)
+    with pa.ipc.open_file(path) as reader:
+        assert json.loads(reader.schema.metadata[b"ouroloop"])["teacher"] == "astar"
+    frame = pd.read_feather(path)
+    assert len(frame) == found["positions"]
+    assert (frame["snake"].map(len) == frame["length"]).all()
+    assert ("board" in frame) == (walls > 0)
+    rows = datasets.load_dataset("arrow", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))
+    assert rows["move"][:] == frame["move"].tolist()
 
 
 @pytest.mark.parametrize("bad", [{"games": 0}, {"per_length": 0}, {"noise": 1.5}, {"noise": float("nan")}, {"least_steps": -1}])

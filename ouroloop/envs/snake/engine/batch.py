@@ -20,7 +20,7 @@ DISABLED: Final = 2
 GOES_ON: Final = 0
 TERMINATED: Final = 1
 TRUNCATED: Final = 2
-"""Entries of `ended`."""
+"""Entries of `ended`; a game whose last move is also its last permitted one is both terminated and truncated, 3."""
 
 
 BLOCK: Final = u64(64)
@@ -53,9 +53,10 @@ def move_block(
         length = table[game, LENGTH]
         runs = advance(state, size, game, actions[game])
         rewards[game] = table[game, LENGTH] - length
-        if not runs or (most_steps > 0 and steps_made(state, game) >= most_steps):
+        cut_off = most_steps > 0 and steps_made(state, game) >= most_steps
+        if not runs or cut_off:
             count += 1
-            ended[game] = TRUNCATED if runs else TERMINATED
+            ended[game] = (GOES_ON if runs else TERMINATED) | (TRUNCATED if cut_off else GOES_ON)
             note(state, game, finals, game)
             if 0 <= table[game, CAUSE] <= HIT_BODY:
                 rewards[game] = -1
@@ -103,7 +104,7 @@ def step_batch(
         boards: (B, N) uint8, filled with the boards after the move.
         last_boards: (B, N) uint8, in mode `SAME_STEP` filled with the last boards of the games that end.
         rewards: (B,) float32: 1 for a food, -1 for a death by wall or body, else 0.
-        ended: (B,) int8 from the call before, overwritten with `GOES_ON`, `TERMINATED` or `TRUNCATED`.
+        ended: (B,) int8 from the call before, overwritten with `GOES_ON`, or `TERMINATED`, `TRUNCATED` or both.
         finals: (B, 5) int32, filled as by `rules.note` for the games that end.
 
     Returns:

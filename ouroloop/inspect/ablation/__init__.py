@@ -1,0 +1,1 @@
+"""Ablations: one recipe under several settings and the same seeds, compared in pairs."""

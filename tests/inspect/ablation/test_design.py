@@ -1,0 +1,181 @@
+"""What an ablation compares is checked before the first game; what cannot be compared is refused with a remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ouroloop.inspect.ablation.design import (
+    check_arms,
+    make_design,
+    parse_vary,
+    read_arms,
+    read_design,
+    settled,
+    write_design,
+)
+from ouroloop.protocols.errors import UsageError
+from ouroloop.runs.recipe import recipe_toml
+from tests.runs.small_run import micro
+
+RECIPES = Path(__file__).parents[3] / "recipes"
+QUICKSTART = RECIPES / "quickstart.toml"
+
+
+def arms_of(*vary: str, recipe: Path = QUICKSTART, overrides: tuple[str, ...] = ()) -> list[str]:
+    return list(read_arms(recipe, overrides, parse_vary(vary)))
+
+
+@pytest.mark.parametrize(
+    ("vary", "found"),
+    [
+        ("perception=json,vision", {"perception": ("json", "vision")}),
+        (" gate.alpha = 0.05, 0.1 ", {"gate.alpha": ("0.05", "0.1")}),
+        ("sft.lora={rank = 4, alpha = 8},{rank = 8}", {"sft.lora": ("{rank = 4, alpha = 8}", "{rank = 8}")}),
+        ('start.policy="a,b",c', {"start.policy": ('"a,b"', "c")}),
+        ("x=[1,2],[3]", {"x": ("[1,2]", "[3]")}),
+    ],
+)
+def test_values_are_separated_by_commas_outside_of_brackets(vary, found):
+    assert parse_vary((vary,)) == found
+
+
+@pytest.mark.parametrize(
+    ("vary", "said"),
+    [
+        ((), "nothing to vary"),
+        (("perception",), "not of the form"),
+        (("perception=json",), "two values"),
+        (("=a,b",), "not of the form"),
+        (("perception=json,",), "empty value"),
+        (("seed=1,2",), "--seeds N"),
+        (("perception=json,vision", "perception=vision,json"), "given twice"),
+        (("perception=json,json",), "given twice"),
+        (("perceptoin=json,vision",), "did you mean perception"),
+        (("perception=json,ears",), "arm perception=ears"),
+        (("gate.alpha=0.05,0.050",), "same settings"),
+        (("sft.steps=5,6",), "sft.steps: start.policy is given"),
+        (("reader.steps=5,6",), 'reader.steps: perception is "json"'),
+        (("camera.noise=0.1,0.2",), "camera.noise"),
+        (("distill.logits=5,6",), "ouroloop train distill"),
+        (("threads=1,2",), "how fast"),
+        (("name=a,b",), "only names"),
+        (("roles.critic.count=1,2",), "proposes nothing"),
+        (("roles.code_patcher.temperature=0.1,0.2",), "no chat model"),
+        (("perception=json,vision", "camera.noise=0.1,0.2"), "cannot differ"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(vary, said):
+    with pytest.raises(UsageError, match=r".") as caught:
+        arms_of(*vary)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "vary", "refused"),
+    [
+        (("roles.reward_designer.count=0",), "grpo.steps=1,2", True),
+        (("roles.reward_designer.count=0",), "halving.eta=2,3", True),
+        (("roles.reward_designer.count=0",), "roles.reward_designer.timeout_s=1,2", True),
+        ((), "grpo.steps=1,2", False),
+        ((), "roles.reward_designer.count=0,2", False),
+        (("start.policy=sft",), "sft.steps=5,6", False),
+        (("start.policy=random",), "sft.steps=5,6", True),
+        (("start.policy=random",), "sft.shape.layers=1,2", False),
+        (("perception=vision",), "camera.noise=0.1,0.2", False),
+        ((), "budget.rounds=1,2", False),
+        ((), "start.policy=sft,snake-gpt-6x6", False),
+    ],
+)
+def test_arms_differ_if_a_run_reads_the_key(overrides, vary, refused):
+    if refused:
+        with pytest.raises(UsageError, match="cannot differ"):
+            arms_of(vary, overrides=overrides)
+    else:
+        assert len(arms_of(vary, overrides=overrides)) == 2
+
+
+def test_start_files_differ_by_their_content(tmp_path):
+    for name, text in (("a.py", "A = 1\n"), ("b.py", "A = 1\n"), ("c.py", "A = 2\n")):
+        (tmp_path / name).write_text(text)
+    same, other = (f"start.controller={tmp_path}/a.py,{tmp_path}/{name}" for name in ("b.py", "c.py"))
+    with pytest.raises(UsageError, match="cannot differ"):
+        arms_of(same)
+    assert len(arms_of(other)) == 2
+
+
+def test_several_keys_make_all_combinations():
+    found = arms_of("task.size=6,8", "gate.games=64,96,128")
+    assert found[0] == "task.size=6, gate.games=64"
+    assert len(found) == len(set(found)) == 6
+
+
+def test_a_key_is_either_set_or_varied():
+    with pytest.raises(UsageError, match="contradict"):
+        arms_of("gate.games=64,96", overrides=("gate.games=32",))
+
+
+@pytest.mark.parametrize(
+    ("vary", "said"),
+    [
+        ("start.policy=snake-gpt-6x6,no/such/policy", "arm start.policy=no/such/policy: "),
+        ("task.size=6,1000", "arm task.size=1000: "),
+        ("start.controller=none.py,other.py", "arm start.controller=none.py: start file none.py does not exist"),
+        ("roles.code_patcher.use=search-patcher,search-critic", "arm roles.code_patcher.use=search-critic: "),
+    ],
+)
+def test_an_arm_that_cannot_begin_is_named(vary, said):
+    varied = parse_vary((vary,))
+    arms = read_arms(QUICKSTART, ("sandbox=wasm",), varied)
+    with pytest.raises(UsageError) as caught:
+        check_arms(arms, varied)
+    assert str(caught.value).startswith(said)
+
+
+def test_seeds_follow_the_first_which_is_drawn_unless_it_is_given():
+    arms = {"a": micro(), "b": micro("gate.games=64")}
+    assert make_design({}, arms, 3, 7, "utility").seeds == (7, 8, 9)
+    drawn = {make_design({}, arms, 2, None, "utility").seeds for _ in range(4)}
+    assert len(drawn) == 4
+    for first in (-1, (1 << 63) - 1):
+        with pytest.raises(UsageError, match="choose 0 to"):
+            make_design({}, arms, 2, first, "utility")
+
+
+def test_a_folder_holds_one_ablation(tmp_path):
+    recipe, folder = tmp_path / "r.toml", tmp_path / "out"
+    recipe.write_text(recipe_toml(micro()))
+    vary = parse_vary(("gate.games=64,96",))
+    arms = read_arms(recipe, (), vary)
+    begun = make_design(vary, arms, 2, None, "utility")
+    assert read_design(folder) is None
+    write_design(folder, begun)
+    assert read_design(folder) == begun
+    assert settled(folder, make_design(vary, arms, 2, None, "utility"), drawn=True) == begun
+    other = parse_vary(("gate.positions=64,96",))
+    more = read_arms(recipe, ("budget.rounds=3",), vary)
+    for said, design in {
+        "what it varies": make_design(other, read_arms(recipe, (), other), 2, begun.seeds[0], "utility"),
+        "its other settings": make_design(vary, more, 2, begun.seeds[0], "utility"),
+        "number of seeds": make_design(vary, arms, 3, begun.seeds[0], "utility"),
+        "first seed": make_design(vary, arms, 2, 5, "utility"),
+        "the measure": make_design(vary, arms, 2, begun.seeds[0], "score"),
+    }.items():
+        with pytest.raises(UsageError, match=said):
+            settled(folder, design, drawn=False)
+    assert read_design(folder) == begun
+
+
+@pytest.mark.parametrize("content", [None, "{", '{"vary": {}}'])
+def test_a_folder_of_other_files_is_left_alone(content, tmp_path):
+    (tmp_path / ("notes.txt" if content is None else "design.json")).write_text(content or "mine")
+    with pytest.raises(UsageError, match="choose"):
+        read_design(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    arms = {"a": micro()}
+    with pytest.raises(UsageError, match="choose another --out"):
+        write_design(tmp_path / "file" / "out", make_design({}, arms, 1, 0, "utility"))
