@@ -12,6 +12,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from ouroloop.ledger.steps import screen
+from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.protocols.canonical import content_hash
 from ouroloop.protocols.records import RewardSpec
 
@@ -28,7 +29,7 @@ class Twins:
         """Begin with the patches that were rejected against the present incumbent."""
         self._run = run
         self._seen: dict[str, str] = {}
-        for earlier in range(round):
+        for earlier in range(FIRST_ROUND, round):
             for candidate in refused(run, earlier):
                 passed = run.result(screen.screen(earlier, candidate))
                 self._seen[essence(run, passed)] = f"{candidate.id}, which lost its race against this incumbent"
