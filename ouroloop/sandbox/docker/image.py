@@ -22,21 +22,21 @@ from ouroloop.sandbox.guest import shipped
 
 REPOSITORY = "ouroloop-sandbox"
 RECORD = "image"
-FORMAT = 2
+FORMAT = 3
 """Increased when the image's layout changes."""
 PYTHON_OF_BASE = "python3"
 BY_DIGEST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]*@sha256:[0-9a-f]{64}")
 START = """\
 import sys
 sys.path.insert(0, '/worker')
-import lockdown, worker
-worker.serve(lambda: lockdown.confine(address_mb={}), {})
+import init, lockdown, worker
+init.supervise(lambda: worker.serve(lambda: lockdown.confine(address_mb={}), {pipes}), {requests!r})
 """
 
 
 def command(memory_mb: int, pipes: tuple[str, ...], python: str = PYTHON) -> list[str]:
-    """Return the container's command: confine itself, then serve frames on these named pipes, or on stdio if there are none."""
-    return [python, "-I", "-S", "-B", "-c", START.format(memory_mb, pipes)]
+    """Return the container's command: a worker that confines itself and serves frames on named pipes, or on stdio."""
+    return [python, "-I", "-S", "-B", "-c", START.format(memory_mb, pipes=pipes, requests=pipes[0] if pipes else "")]
 
 
 def ensure_image(client: Any, toolkit_source: str, base: str = "") -> str:
@@ -55,7 +55,7 @@ def ensure_image(client: Any, toolkit_source: str, base: str = "") -> str:
 
     if base and not BY_DIGEST.fullmatch(base):
         raise UsageError(f"sandbox_image = {base!r} is not named by digest; write NAME@sha256: and 64 hexadecimal digits")
-    modules = shipped.sources("lockdown") | {"toolkit": toolkit_source}
+    modules = shipped.sources("init", "lockdown") | {"toolkit": toolkit_source}
     key = content_hash([FORMAT, base or [sys.version, sys.base_prefix], modules])[:32]
     files: dict[str, bytes | Path] = {f"/worker/{module}.py": source.encode() for module, source in modules.items()}
     entry = own_folder(cache_root() / "docker") / key

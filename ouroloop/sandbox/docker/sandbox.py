@@ -183,8 +183,8 @@ class DockerSandbox:
             memswap_limit=f"{memory_mb + 2 * INTERPRETER_MB}m",
             nano_cpus=10**9,
             tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=1m"},  # noqa: S108 (a path inside the container)
-            init=True,
             ipc_mode="none",
+            cgroupns="private",
             mounts=[Mount(inside, path, type="bind", read_only=True) for path, inside in pipes.items()],
             log_config={"Type": "none"},
         )

@@ -17,6 +17,7 @@ from ouroloop.sandbox.pipes import ProcessLink
 from ouroloop.sandbox.probes import GREEDY, bank
 from ouroloop.sandbox.session import WorkerSession
 from ouroloop.sandbox.wasm.sandbox import WasmSandbox, prepare
+from tests.sandbox.orphans import host, kill, soon
 from tests.sandbox.processes import children, is_dead
 
 SLOW = [walls.finds_faults, walls.holds_what_breaks_out]
@@ -153,3 +154,26 @@ def test_the_cache_keeps_the_newest(tmp_path: Path) -> None:
         os.utime(path, (1000 - age, 1000 - age))
     prune(tmp_path)
     assert {path.stem for path in tmp_path.iterdir()} == {str(age) for age in range(KEPT)}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's death signal is Linux's")
+def test_no_worker_outlives_a_host_that_is_killed(toolkit: str) -> None:
+    with host("wasm", toolkit) as process:
+        workers = children(process.pid)
+        assert len(workers) >= 1
+        kill(process)
+        assert soon(lambda: all(map(is_dead, workers)))
+
+
+def test_a_session_outlives_the_thread_that_opened_it(cold: WasmSandbox) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        session = pool.submit(cold.open, GREEDY).result()
+    time.sleep(0.2)
+    assert session.act(*bank(2)).shape == (2,)
+
+
+def test_a_closed_sandbox_opens_nothing(toolkit: str) -> None:
+    sandbox = WasmSandbox(toolkit, 4, warm=0)
+    sandbox.close()
+    with pytest.raises(SurroundingsError, match="closed"):
+        sandbox.open(GREEDY)
