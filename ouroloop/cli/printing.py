@@ -63,7 +63,8 @@ def training_table(document: Training) -> Table:
     found = document["evaluation"]
     score = found["score"]
     table.add_row(f"score over {found['games']} games", f"{score['mean']:.2f} [{score['low']:.2f}, {score['high']:.2f}]")
-    table.add_row("games won", f"{found['win_rate']:.1%}")
+    won = f"[{found['win_rate_low']:.1%}, {found['win_rate_high']:.1%}]"
+    table.add_row("games won", f"{found['win_rate']:.1%} {won}")
     return table
 
 

@@ -28,6 +28,8 @@ class Played(TypedDict):
     controller: str
     score: Score
     win_rate: float
+    win_rate_low: float
+    win_rate_high: float
     path_optimality: float
     utility: float
 

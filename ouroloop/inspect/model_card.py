@@ -61,7 +61,7 @@ A causal language model that plays {task.name}: it reads the position as text an
 | alone, argmax of the logits | {found["games"]} games |
 |---|---|
 | mean score{most} | {bounds} |
-| games won | {found["win_rate"]:.1%} |
+| games won | {found["win_rate"]:.1%}, 95 % interval {found["win_rate_low"]:.1%} to {found["win_rate_high"]:.1%} |
 | path optimality | {found["path_optimality"]:.3f} |
 | steps a game | {found["steps_mean"]:.0f} |
 

@@ -266,6 +266,8 @@ def _played(build: Build, measures: Measures) -> doc.Played:
         "controller": build.controller,
         "score": {"mean": measures.score.mean, "low": measures.score.low, "high": measures.score.high},
         "win_rate": measures.win_rate,
+        "win_rate_low": measures.win_rate_low,
+        "win_rate_high": measures.win_rate_high,
         "path_optimality": measures.path_optimality,
         "utility": measures.utility,
     }

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ouroloop.bench.gate.optimum import best_power, three_points
 from ouroloop.bench.gate.simulated import raced
+from ouroloop.bench.gate.yardsticks.optimum import best_power, three_points
 from ouroloop.gate.betting import PairedTest, Wager, pace
 from ouroloop.gate.race import Played, RaceRules, race
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ouroloop.bench.gate.attribution import measure
-from ouroloop.bench.gate.effects import CASES, beta, rescues
+from ouroloop.bench.gate.laws.effects import CASES, beta, rescues
 from ouroloop.gate.factorial import Attribution, Share, attribute_gain, contrasts, estimate
 
 PARTS = ("reward", "code", "interaction", "total")

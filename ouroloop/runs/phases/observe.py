@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ouroloop.agents.roles import PROPOSERS
+from ouroloop.envs.intervals import score_interval
 from ouroloop.gate.bank import failures_text
 from ouroloop.ledger.steps import observe as steps
 from ouroloop.ledger.steps.key import FIRST_ROUND
@@ -90,10 +91,8 @@ def _play(run: Run, round: int, games: SeedRange) -> steps.Observed:
 
 
 def _facts(run: Run, round: int, trace: Trace, failures: int) -> Diagnosis:
-    from ouroloop.policy.play import estimate
-
     outcomes = trace.outcomes
-    score = estimate(outcomes.score, np.random.default_rng(run.seed("bootstrap", round)))
+    score = score_interval(outcomes.score, run.task.best_score)
     deaths = {name: float((outcomes.cause == i).mean()) for i, name in enumerate(run.task.causes)}
     if failures:  # wherever games count, a game with a failure is lost
         deaths["controller_error"] = min(1.0, failures / len(outcomes.score))

@@ -164,4 +164,4 @@ def _score(run: Run, games: SeedRange) -> steps.Scored:
     finally:
         close(player)
     run.progress.games(games.count)
-    return steps.Scored(games.count, measured(outcomes, run.seed("bootstrap", "start")))
+    return steps.Scored(games.count, measured(outcomes, run.task.best_score))

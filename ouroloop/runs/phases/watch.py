@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ouroloop.envs.intervals import score_interval, share_interval
 from ouroloop.gate.betting import Wager
 from ouroloop.ledger.steps import watch as steps
 from ouroloop.ledger.steps.apply import rollback
@@ -102,19 +103,17 @@ def _play(run: Run, round: int, games: SeedRange) -> Watched:
         WatchedState(state.incumbent, line.index(state), tuple(nine_decimals(u) for u in found.utility))
         for state, found in zip(states, played, strict=True)
     )
-    return Watched(games, measured(played[-1], run.seed("bootstrap", round)), shown, played_in_all)
+    return Watched(games, measured(played[-1], run.task.best_score), shown, played_in_all)
 
 
-def measured(outcomes: Outcomes, seed: int) -> Measures:
-    """Return the score with its bootstrap interval, the win rate, the path optimality and the utility."""
-    from ouroloop.policy.play import estimate
-
-    score: NDArray[np.float64] = outcomes.score.astype(np.float64)
+def measured(outcomes: Outcomes, best: float | None) -> Measures:
+    """Return the score and the win rate with their intervals, the path optimality and the utility."""
     return Measures(
-        estimate(score, np.random.default_rng(seed)),
+        score_interval(outcomes.score, best),
         float(outcomes.won.mean()),
         float(outcomes.path_optimality.mean()),
         float(outcomes.utility.mean()),
+        *share_interval(int(outcomes.won.sum()), len(outcomes.won)),
     )
 
 
