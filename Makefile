@@ -12,7 +12,7 @@ run: $(STAMP)
 	$(BIN)/ouroloop run recipes/quickstart.toml
 
 ablation: $(STAMP)
-	$(BIN)/ouroloop ablate recipes/vision-vs-json.toml --vary perception=json,vision --seeds 2
+	$(BIN)/ouroloop ablate recipes/vision-vs-json.toml --vary perception=json,vision --seeds 5
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -29,7 +29,7 @@ class Options:
         peers: folder of the peers' environments.
         rounds: interleaved rounds.
         seconds: for each case in each round.
-        seed: of what is simulated (`gate`) or played (`policy`).
+        seed: of what is simulated (`ablation`, `gate`) or played (`policy`).
         only: sections of `policy`; all by default.
     """
 
@@ -87,6 +87,13 @@ Keep: TypeAlias = Callable[[JsonObject], None]
 Bench: TypeAlias = Callable[[Options, Report, Keep], JsonObject]
 
 
+def ablation(asked: Options, report: Report, keep: Keep) -> JsonObject:
+    """What the intervals of ablations are worth."""
+    from ouroloop.bench.ablation import measure
+
+    return measure(report, seed=asked.seed)
+
+
 def engine(asked: Options, report: Report, keep: Keep) -> JsonObject:
     """Steps per second of Snake's engine."""
     from ouroloop.bench.snake.engine import measure
@@ -137,6 +144,7 @@ def policy(asked: Options, report: Report, keep: Keep) -> JsonObject:
 
 
 BENCHES: Final[dict[str, Bench]] = {
+    "ablation": ablation,
     "encodings": encodings,
     "engine": engine,
     "gate": gate,

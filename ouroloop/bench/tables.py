@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Group
 
+from ouroloop.bench import ablation
 from ouroloop.bench.gate import tables as gate_show
 from ouroloop.bench.policy import tables as policy_show
 from ouroloop.bench.sandbox.tables import sandbox_tables
@@ -15,6 +16,7 @@ from ouroloop.bench.snake.tables import encoding_tables, engine_tables, plan_tab
 def tables(name: str, document: dict[str, Any]) -> Group:
     """Return a benchmark's document as tables."""
     makers = {
+        "ablation": ablation.tables,
         "encodings": encoding_tables,
         "engine": engine_tables,
         "gate": gate_show.tables,

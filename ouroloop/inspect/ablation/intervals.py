@@ -27,7 +27,7 @@ DECIMALS: Final = 9
 class Interval:
     """A mean paired difference with its interval, the spread that it comes from, and the seeds that it would need.
 
-    `low` and `high` are None for a single pair, and for equal differences other than 0: neither says how much seeds differ.
+    `low` and `high` are None for a single pair and for equal differences, because neither says how much seeds differ.
     """
 
     difference: float
@@ -50,8 +50,7 @@ def interval(differences: NDArray[np.float64], comparisons: int, most: float = m
     if len(exact) < 2:
         return Interval(mean, None, None, None, None)
     if np.ptp(exact) == 0:
-        bound = 0.0 if mean == 0 else None
-        return Interval(mean, bound, bound, 0.0, None)
+        return Interval(mean, None, None, 0.0, None)
     sd, half = float(exact.std(ddof=1)), float(half_width(exact, comparisons))
     return Interval(mean, max(-most, mean - half), min(most, mean + half), sd, seeds_needed(mean, sd, comparisons))
 

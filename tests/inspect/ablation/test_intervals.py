@@ -31,7 +31,7 @@ def test_the_interval_is_the_t_tests(differences):
     values = np.array(differences)
     found = interval(values, 1)
     if len(set(differences)) == 1:
-        assert found.low == found.high == (0 if differences[0] == 0 else None)
+        assert (found.low, found.high, found.sd) == (None, None, 0)
         return
     bounds = ttest_1samp(values, 0).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((bounds.low, bounds.high), abs=1e-6)
@@ -46,7 +46,7 @@ def test_equal_differences_say_nothing_about_their_spread():
     assert interval(np.array([0.25, 0.25, 0.25]), 1).low is None
     assert interval(np.array([0.3 - 0.2, 0.2 - 0.1]), 1).low is None, "rounding errors are no spread"
     same = interval(np.zeros(3), 1)
-    assert (same.low, same.high, same.seeds_needed) == (0, 0, None)
+    assert (same.difference, same.low, same.high, same.seeds_needed) == (0, None, None, None)
 
 
 def test_two_seeds_say_little_and_no_bound_is_beyond_what_is_possible():
