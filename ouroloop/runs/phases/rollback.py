@@ -36,6 +36,19 @@ def lineage(ledger: Ledger) -> list[Standing]:
     return states
 
 
+def numbered(ledger: Ledger) -> dict[Standing, int]:
+    """Return the numbers of all states that ever stood, in the order in which they came to be; the start has 0."""
+    numbers: dict[Standing, int] = {}
+    for _, change in changes(ledger):
+        if isinstance(change, RolledBack):
+            new = list(change.lineage)
+        else:
+            new = [Standing(change.candidate if isinstance(change, Applied) else None, change.incumbent)]
+        for state in new:
+            numbers.setdefault(state, len(numbers))
+    return numbers
+
+
 def roll_back(run: Run, key: Key[RolledBack], candidate: str, reason: str, transcripts: Sequence[str] = ()) -> RolledBack:
     """Take an accepted candidate out (`patch.rollback`); return the result.
 
