@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ouroloop.cli.options import FOLDER
-from ouroloop.protocols.errors import OuroloopError, UsageError
+from ouroloop.protocols.errors import UsageError
 
 
 @click.command(name="list")
@@ -18,23 +17,12 @@ from ouroloop.protocols.errors import OuroloopError, UsageError
 def list_(home: Path, as_json: bool) -> None:
     """List the runs below HOME (runs/ by default)."""
     from rich.table import Table
+    from rich.text import Text
 
     from ouroloop.cli.printing import print_rich
-    from ouroloop.inspect.document import candidates, latest
-    from ouroloop.inspect.run import Report
+    from ouroloop.inspect.listing import listed
 
-    rows: list[dict[str, Any]] = []
-    for path in sorted(home.glob("*/ledger.sqlite")) if home.is_dir() else []:
-        try:
-            report = Report(path.parent)
-            document = report.document()
-            report.close()
-        except OuroloopError as error:
-            rows.append({"run": path.parent.name, "status": f"unreadable: {error}", "rounds": 0, "accepted": 0, "score": None})
-            continue
-        accepted, last = sum(c["verdict"] == "accepted" for c in candidates(document)), latest(document)
-        row = {"run": document["run"], "status": document["status"], "rounds": len(document["rounds"]), "accepted": accepted}
-        rows.append({**row, "score": last["score"]["mean"] if last else None})
+    rows = listed(home)
     if as_json:
         click.echo(json.dumps(rows))
         return
@@ -44,7 +32,8 @@ def list_(home: Path, as_json: bool) -> None:
     table = Table("run", "status", "rounds", "accepted", "score", pad_edge=False)
     for r in rows:
         score = "" if r["score"] is None else f"{r['score']:.1f}"
-        table.add_row(r["run"], r["status"], str(r["rounds"]), str(r["accepted"]), score)
+        status = r["status"] if r["fault"] is None else f"{r['status']}: {r['fault']}"
+        table.add_row(Text(r["run"]), Text(status), str(r["rounds"]), str(r["accepted"]), score)
     print_rich(table)
 
 
