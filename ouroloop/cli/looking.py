@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ouroloop.cli.options import FOLDER
-from ouroloop.protocols.errors import OuroloopError, UsageError
+from ouroloop.protocols.errors import UsageError
 from ouroloop.streams import say_json
 
 RUNS = Path("runs")
@@ -21,24 +20,12 @@ def list_(home: Path, as_json: bool) -> None:
     """List the runs below HOME (runs/ by default)."""
     from rich.table import Table
 
-    from ouroloop.inspect.document import candidates, latest
-    from ouroloop.inspect.run import Report
+    from ouroloop.inspect.listing import listed
     from ouroloop.terminal import say, show
 
     if not home.is_dir() and (home.exists() or home != RUNS):
         raise UsageError(f"{home} is no directory: give one that holds run directories")
-    rows: list[dict[str, Any]] = []
-    for path in sorted(home.glob("*/ledger.sqlite")) if home.is_dir() else []:
-        try:
-            report = Report(path.parent)
-            document = report.document()
-            report.close()
-        except OuroloopError as error:
-            rows.append({"run": path.parent.name, "status": f"unreadable: {error}", "rounds": 0, "accepted": 0, "score": None})
-            continue
-        accepted, last = sum(c["verdict"] == "accepted" for c in candidates(document)), latest(document)
-        row = {"run": document["run"], "status": document["status"], "rounds": len(document["rounds"]), "accepted": accepted}
-        rows.append({**row, "score": last["score"]["mean"] if last else None})
+    rows = listed(home)
     if as_json:
         say_json(rows)
         return
@@ -48,7 +35,8 @@ def list_(home: Path, as_json: bool) -> None:
     table = Table("run", "status", "rounds", "accepted", "score", pad_edge=False)
     for r in rows:
         score = "" if r["score"] is None else f"{r['score']:.1f}"
-        table.add_row(r["run"], r["status"], str(r["rounds"]), str(r["accepted"]), score)
+        status = r["status"] if r["fault"] is None else f"{r['status']}: {r['fault']}"
+        table.add_row(r["run"], status, str(r["rounds"]), str(r["accepted"]), score)
     show(table)
 
 

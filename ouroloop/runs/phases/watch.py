@@ -12,7 +12,6 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ouroloop.envs.intervals import score_interval, share_interval
 from ouroloop.ledger.steps import watch as steps

@@ -184,7 +184,6 @@ class DockerSandbox:
             nano_cpus=10**9,
             tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=1m"},  # noqa: S108 (a path inside the container)
             ipc_mode="none",
-            cgroupns="private",
             mounts=[Mount(inside, path, type="bind", read_only=True) for path, inside in pipes.items()],
             log_config={"Type": "none"},
         )
