@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ouroloop.cli.options import FOLDER
+from ouroloop.protocols.text import plain_line
 from ouroloop.streams import say_json
 
 
@@ -33,38 +34,67 @@ def screen(file: Path, against: Path | None, sandbox: str, as_json: bool) -> int
 
 
 @click.command()
+@click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def roles(as_json: bool) -> None:
-    """List the installed roles (entry points `ouroloop.roles`)."""
-    from ouroloop.agents.finding import find_role, installed_roles
+def roles(name: str | None, as_json: bool) -> None:
+    """List the installed roles (entry points `ouroloop.roles`), or the config keys of the role NAME.
 
-    rows = [
-        {"name": name, "method": find_role(name).method, "where": where} for name, where in sorted(installed_roles().items())
-    ]
-    if as_json:
-        click.echo(json.dumps(rows))
+    NAME is an installed role, module:Class or file.py:Class.
+    """
+    from ouroloop.agents.finding import survey
+    from ouroloop.terminal import say
+
+    if name is not None:
+        print_role(name, as_json)
         return
-    for row in rows:
-        click.echo(f"{row['name']:18} {row['method']:18} {row['where']}")
+    found = survey()
+    if as_json:
+        rows = [
+            {"name": r.name, "method": r.role.method if r.role else None, "where": r.where, "fault": r.fault} for r in found
+        ]
+        say_json(rows)
+        return
+    for r in found:
+        said = f"{r.role.method:18} {plain_line(r.where)}" if r.role else f"cannot be used: {r.fault}"
+        say(f"{plain_line(r.name, 60):18} {said}")
+    say("`ouroloop roles NAME` shows the config keys of a role", err=True)
+
+
+def print_role(name: str, as_json: bool) -> None:
+    """Print a role's config keys: name, type, default and meaning."""
+    from ouroloop.agents.finding import find_role
+    from ouroloop.protocols.config_keys import config_keys
+    from ouroloop.terminal import say
+
+    role = find_role(name)
+    keys, doc = config_keys(role.Config), plain_line((role.__doc__ or "").strip().partition("\n")[0])
+    if as_json:
+        rows = [asdict(key) for key in keys]
+        say_json({"name": role.name, "method": role.method, "doc": doc, "config": rows})
+        return
+    say(f"{role.name} answers {role.method}. {doc}".rstrip())
+    for key in keys:
+        default = "required" if key.required else f"default {json.dumps(key.default)}"
+        say(f"  config.{key.key} ({key.type}; {default})" + (f": {key.doc}" if key.doc else ""))
+    if not keys:
+        say("  it has no config keys")
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def tasks(as_json: bool) -> None:
     """List the installed games (entry points `ouroloop.tasks`) and their settings."""
-    from ouroloop.envs.registry import TaskSettings, installed_games
+    from ouroloop.envs.registry import survey
     from ouroloop.terminal import say
 
-    rows: list[dict[str, Any]] = [
-        {"name": name, "where": where, "settings": TaskSettings.model_validate({"name": name}).own.model_dump()}
-        for name, where in sorted(installed_games().items())
-    ]
+    found = survey()
     if as_json:
+        rows = [{"name": g.name, "where": g.where, "settings": g.settings, "fault": g.fault} for g in found]
         say_json(rows)
         return
-    for row in rows:
-        say(f"{row['name']:18} {row['where']}")
-        for key, value in row["settings"].items():
+    for g in found:
+        say(f"{plain_line(g.name, 60):18} {plain_line(g.where) if g.fault is None else f'cannot be played: {g.fault}'}")
+        for key, value in g.settings.items():
             say(f"  task.{key} = {json.dumps(value)}")
 
 

@@ -7,9 +7,9 @@ callable, with an attribute `Settings`: the pydantic model of its settings. Call
 from __future__ import annotations
 
 import difflib
-import importlib
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from pydantic import (
@@ -23,9 +23,11 @@ from pydantic import (
     model_validator,
 )
 
+from ouroloop.plugins import announced, load
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import one_line
 from ouroloop.protocols.numbers import not_a_number
+from ouroloop.sheltered import Fault, sheltered
 
 if TYPE_CHECKING:
     from ouroloop.protocols.ports import Task
@@ -87,7 +89,36 @@ class TaskSettings(BaseModel):
 
 def installed_games() -> dict[str, str]:
     """Return the games that can be played: name -> where it is found."""
-    return SHIPPED | {point.name: point.value for point in entry_points(group=GROUP)}
+    return announced(GROUP) | SHIPPED
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledGame:
+    """An installed game: its name, its place, its default settings, and why it cannot be played; None if it can."""
+
+    name: str
+    where: str
+    settings: Mapping[str, object]
+    fault: str | None
+
+
+def survey() -> list[InstalledGame]:
+    """Return all installed games, those that cannot be loaded among them, sorted by name."""
+    found = []
+    for name, where in sorted(installed_games().items()):
+        settings: Mapping[str, object] = {}
+        fault = None
+        try:
+            game = find_game(name)
+            settings = sheltered(partial(_defaults, game))
+        except (UsageError, Fault) as error:
+            fault = str(error)
+        found.append(InstalledGame(name, where, settings, fault))
+    return found
+
+
+def _defaults(game: Game) -> Mapping[str, object]:
+    return game.Settings.model_validate({}).model_dump(mode="json")
 
 
 def find_game(where: str) -> Game:
@@ -96,14 +127,16 @@ def find_game(where: str) -> Game:
     Raises:
         UsageError: there is no such game, it cannot be imported, or it is not a game.
     """
-    known = installed_games()
-    module, sep, name = known.get(where, where).rpartition(":")
-    if not sep:
-        raise UsageError(f"no game {where!r}: give an installed one ({', '.join(sorted(known))}) or module:Class")
+    known = SHIPPED if where in SHIPPED else installed_games()
+    place = known.get(where, where)
+    if not place.rpartition(":")[1]:
+        near = difflib.get_close_matches(where, known, 1, 0.6)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UsageError(f"no game {where!r}: {hint}give an installed one ({', '.join(sorted(known))}) or module:Class")
     try:
-        found = getattr(importlib.import_module(module), name)
-    except Exception as error:  # the boundary: a game's module runs its author's code
-        raise UsageError(f"game {where!r} cannot be loaded ({type(error).__name__}: {error})") from error
+        found = load(place)
+    except Fault as fault:
+        raise UsageError(f"game {where!r} cannot be loaded ({fault})") from None
     if not (callable(found) and isinstance(getattr(found, "Settings", None), type)):
         raise UsageError(f"game {where!r} has no `Settings`, the pydantic model of its settings; see docs/games.md")
     return cast("Game", found)
