@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from ouroloop.inspect.health import explained
+from ouroloop.inspect.candidate.health import explained
 from ouroloop.inspect.rounds import STYLES
 from ouroloop.terminal import say, say_lines, show
 

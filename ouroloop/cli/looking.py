@@ -49,7 +49,7 @@ def show_(folder: Path, round_: int | None, candidate: str | None, as_json: bool
     """Show a run: its rounds, or one candidate with its diff or reward, verdict and evidence."""
     from ouroloop.cli.candidate import print_candidate
     from ouroloop.cli.printing import print_round, print_run
-    from ouroloop.inspect.details import details
+    from ouroloop.inspect.candidate.details import details
     from ouroloop.inspect.run import Report
 
     if candidate is None and round_ is None:
