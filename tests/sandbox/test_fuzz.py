@@ -16,7 +16,7 @@ INPUTS = 4000
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["hypothesis", "atheris"])
-@pytest.mark.parametrize("target", ["diff", "screen", "frames"])
+@pytest.mark.parametrize("target", ["diff", "screen", "frames", "frozen"])
 def test_a_few_thousand_inputs_raise_nothing_undeclared(target: str, engine: str) -> None:
     if sys.platform != "linux" and importlib.util.find_spec("atheris") is None:
         pytest.skip("atheris is made for Linux")

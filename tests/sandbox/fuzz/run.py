@@ -100,7 +100,7 @@ def by_atheris(name: str, inputs: int) -> None:
 def main() -> None:
     """Read the command line and fuzz."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("target", choices=("diff", "screen", "frames"))
+    parser.add_argument("target", choices=("diff", "screen", "frames", "frozen"))
     parser.add_argument("--engine", choices=("hypothesis", "atheris"), required=True)
     parser.add_argument("--inputs", type=int, default=1_000_000)
     chosen = parser.parse_args()
