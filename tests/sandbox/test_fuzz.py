@@ -18,7 +18,7 @@ INPUTS = 4000
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "engine"),
-    [*itertools.product(["diff", "screen", "frames"], ["hypothesis", "atheris"]), ("replies", "mutation")],
+    [*itertools.product(["diff", "screen", "frames", "frozen"], ["hypothesis", "atheris"]), ("replies", "mutation")],
 )
 def test_a_few_thousand_inputs_raise_nothing_undeclared(target: str, engine: str) -> None:
     if sys.platform != "linux" and importlib.util.find_spec("atheris") is None:

@@ -81,13 +81,16 @@ def counters(tree: ast.Module) -> dict[ast.AST, str]:
     nodes = list(ast.walk(tree))
     functions = [node for node in nodes if isinstance(node, Function)]
     named = {node.name: node for node in functions if isinstance(node, ast.FunctionDef)}
-    once = {name for name, times in Counter(_bound(nodes)).items() if times == 1}
+    bound = Counter(_bound(nodes))
+    once = {name for name, times in bound.items() if times == 1}
     imported = {
         alias.asname or alias.name: alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names
     }
-    plain = {name for name in SIMPLE if name not in set(_bound(nodes))}
+    plain = SIMPLE - bound.keys()
     plain |= {name for name, origin in imported.items() if origin not in CALLING and name in once}
-    uses = {node: _uses(node, plain, set(named) & once) for node in functions}
+    homes = {getattr(node, "name", "") for node in nodes} | {getattr(node, "attr", "") for node in nodes}
+    lookups = "defaultdict" in homes  # then a subscript may call what makes a missing value
+    uses = {node: _uses(node, plain, set(named) & once, lookups) for node in functions}
     simple = _simple({name: uses[node] for name, node in named.items() if name in once})
     direct = (set(named) & once) - _reached(nodes)
     return {
@@ -111,7 +114,7 @@ def _bound(nodes: list[ast.AST]) -> Iterator[str]:
                 yield from (name, name)
 
 
-def _uses(function: Function, plain: set[str], own: set[str]) -> set[str] | None:
+def _uses(function: Function, plain: set[str], own: set[str], lookups: bool) -> set[str] | None:
     """Return which of the program's own functions a function names; None if it also calls what cannot be known."""
     found: set[str] = set()
     for node in ast.walk(function):
@@ -127,6 +130,8 @@ def _uses(function: Function, plain: set[str], own: set[str]) -> set[str] | None
             case ast.keyword(arg="key", value=value) if not isinstance(value, ast.Lambda):
                 return None
             case ast.YieldFrom():
+                return None
+            case ast.Subscript() if lookups:
                 return None
     return found
 

@@ -113,7 +113,7 @@ def by_atheris(name: str, inputs: int) -> None:
 def main() -> None:
     """Read the command line and fuzz."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("target", choices=("diff", "screen", "replies", "frames"))
+    parser.add_argument("target", choices=("diff", "screen", "replies", "frames", "frozen"))
     parser.add_argument("--engine", choices=("hypothesis", "atheris", "mutation"), required=True)
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0, help="of the mutations")

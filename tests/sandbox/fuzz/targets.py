@@ -16,6 +16,7 @@ from ouroloop.sandbox.screen.edits import apply_edits, read_edits
 from ouroloop.sandbox.screen.reply import read_reply
 from ouroloop.sandbox.screen.static import static_screen
 from ouroloop.sandbox.session import WorkerSession
+from tests.sandbox.fuzz import frozen
 
 BASES = (GREEDY, "a\n", "a\nb\n\na\nb\n", "".join(f"line {i}\n" for i in range(1, 30)))
 ROWS = 3
@@ -127,12 +128,14 @@ def frames(said: bytes) -> None:
 
 
 TEXT_TARGETS = {"diff": diff, "screen": screen, "replies": replies}
-NAMES = (*TEXT_TARGETS, "frames")
+NAMES = (*TEXT_TARGETS, "frames", "frozen")
 
 
 def feed(name: str, data: bytes) -> None:
     """Run a target on raw bytes; texts are what Python makes of them when it reads a file with stray bytes."""
     if name == "frames":
         frames(data)
+    elif name == "frozen":
+        frozen.check(data)
     else:
         TEXT_TARGETS[name](data.decode("utf-8", "surrogateescape"))
