@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,8 @@ def _sandbox(name: Any) -> dict[str, Any]:
 
     task = make_task(TaskSettings())
     try:
-        choose(name, task.toolkit_source, len(task.actions)).close()
+        with closing(choose(name, task.toolkit_source, len(task.actions))) as sandbox:
+            sandbox.open(task.start_controller).close()  # a component that does not start is not usable
     except OuroloopError as error:
         return _check(name, False, False, "not usable", str(error))
     return _check(name, True, False, "usable", "")

@@ -38,6 +38,8 @@ def fenced(text: str, advice: str) -> tuple[str, str]:
             blocks.append([])
         else:
             outside.append(line)
+    if any(line.lstrip().startswith("~~~") for line in outside):
+        raise CandidateFault("text", f"a fence of tildes, which is not read; {advice}")
     if opened:
         raise CandidateFault("text", f"a fenced block is not closed; end it with {'`' * opened} on a line of its own")
     if len(blocks) != 1:

@@ -22,11 +22,12 @@ _QUOTED_DIFF = re.compile(
 """A diff in a string of a controller, with its line feeds escaped or not."""
 _MARKER = re.compile(r"^(<{4}|>{4}|\*\*\* (Begin Patch|Update File|Add File))", re.MULTILINE)
 """A line of a conflict or of another tool's patch: none of them can stand in a controller but in a string."""
-_MARGIN = r"^[ \t>|*+#.):\d-]{0,40}?"
-"""What may stand before a candidate: an indent, a quotation's mark, a list's bullet, a line's number."""
-_INDENTED_MARKER = re.compile(_MARGIN + r"(<{4,9} ?SEARCH|>{4,9} ?REPLACE)", re.MULTILINE)
+_MARGIN = r"^[^A-Za-z`\"'\n]{0,80}?(?:<\w[^<>\n]{0,80}>|`{3,9}\w{0,20})?[^\w`\"'\n]{0,6}?"
+"""What may stand before a candidate: an indent, a quotation's mark, a bullet, a line's number, a tag, a fence; no word."""
+_INDENTED_MARKER = re.compile(_MARGIN + r"(<{3,9} ?(SEARCH|HEAD|ORIGINAL)|>{3,9} ?(REPLACE|UPDATED))\b", re.MULTILINE)
 _STRAY = re.compile(
-    _MARGIN + r"(diff --git |@@ -\d|\+\+\+ |\*\*\* (Begin Patch|Update File|Add File)|def[ \t]+(?P<name>\w{3})[ \t]*\()",
+    _MARGIN + r"(?:diff --git |@@(?: |$)|--- (?:a/|controller)|\+\+\+ |\*\*\* (?:Begin Patch|Update File|Add File)"
+    r"|(?:async\s{1,9})?def[\s\\]{1,20}(?P<name>\w{3})\s{0,9}\()",
     re.MULTILINE,
 )
 """Where a second candidate begins; a function is one if its name comes to `act`, as Python reads names (NFKC)."""
@@ -91,6 +92,7 @@ def _edits(text: str) -> Payload:
 
 def _check_alone(rest: str, candidate: str) -> None:
     """Refuse an answer in which a second candidate stands in the text around the first."""
+    rest = "\n".join(rest.splitlines())  # at every line end that an editor knows
     stray = any(found["name"] is None or normalize("NFKC", found["name"]) == "act" for found in _STRAY.finditer(rest))
     if stray or _INDENTED_MARKER.search(rest):
         raise CandidateFault("text", f"a second candidate stands outside {candidate}; {ADVICE}")

@@ -12,6 +12,8 @@ import pytest
 from ouroloop.protocols.errors import CandidateFault, SurroundingsError
 from ouroloop.sandbox import conformance, walls
 from ouroloop.sandbox.docker.container import LABEL, owner, reap
+from ouroloop.sandbox.docker.image import ensure_image
+from ouroloop.sandbox.docker.packing import tar
 from ouroloop.sandbox.docker.sandbox import DockerSandbox, connect
 from ouroloop.sandbox.probes import FAULTS, GREEDY, bank
 from ouroloop.sandbox.wasm.sandbox import WasmSandbox
@@ -187,3 +189,24 @@ def test_containers_bear_the_name_of_their_run(toolkit: str) -> None:
     assert [entry["Labels"]["ouroloop.sandbox.run"] for entry in ours()] == ["quickstart-003"]
     session.close()
     sandbox.close()
+
+
+def test_an_image_under_our_name_that_we_did_not_make_is_not_used(
+    toolkit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    client, toolkit = connect(), f"{toolkit}\n# {tmp_path}\n"
+    made = ensure_image(client, toolkit)
+    (name,) = client.images.get(made).tags
+    strange = client.api.import_image_from_data(tar({"/strange": b""}), *name.split(":"))
+    strange = json.loads(strange.splitlines()[-1])["status"]
+    assert client.images.get(name).id == strange
+    try:
+        assert ensure_image(client, toolkit) == made
+        client.images.remove(made, force=True)
+        again = ensure_image(client, toolkit)
+        assert again not in (made, strange)
+        assert ensure_image(client, toolkit) == again
+        client.images.remove(again, force=True)
+    finally:
+        client.images.remove(strange, force=True)

@@ -177,3 +177,46 @@ def test_a_closed_sandbox_opens_nothing(toolkit: str) -> None:
     sandbox.close()
     with pytest.raises(SurroundingsError, match="closed"):
         sandbox.open(GREEDY)
+
+
+@pytest.fixture
+def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Put the cache elsewhere and a build of a few bytes in place of the real one; return the list of what was built."""
+    from ouroloop.cached import new_entry
+    from ouroloop.sandbox.wasm import build
+
+    built: list[Path] = []
+
+    def quick(entry: Path, *_: object) -> None:
+        built.append(entry)
+        with new_entry(entry) as half:
+            (half / build.COMPONENT).write_bytes(b"native code")
+
+    monkeypatch.setattr(build, "_build", quick)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return built
+
+
+def test_a_truncated_component_is_built_again(toolkit: str, counted: list[Path], caplog: pytest.LogCaptureFixture) -> None:
+    path = prepare(toolkit)
+    path.write_bytes(path.read_bytes()[:4])
+    assert prepare(toolkit).read_bytes() == b"native code"
+    assert prepare(toolkit) == path
+    assert len(counted) == 2
+    assert "damaged or not ours" in caplog.text
+
+
+def test_a_component_of_another_is_built_again(toolkit: str, counted: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    from ouroloop import cached
+
+    planted = prepare(toolkit).stat().st_ino
+    monkeypatch.setattr(cached, "_is_ours", lambda found: found.st_ino != planted)
+    assert prepare(toolkit).stat().st_ino != planted
+    assert len(counted) == 2
+
+
+def test_a_cache_that_others_can_write_is_refused_by_name(toolkit: str, counted: list[Path], tmp_path: Path) -> None:
+    prepare(toolkit)
+    (tmp_path / "ouroloop" / "wasm").chmod(0o777)
+    with pytest.raises(SurroundingsError, match=r"wasm can be written by others; delete it, or set XDG_CACHE_HOME"):
+        prepare(toolkit)
