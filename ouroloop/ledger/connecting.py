@@ -39,6 +39,8 @@ MAX_VALUE: Final = 64 << 20
 """The greatest size of a ledger, and of one value in it, in bytes."""
 DEADLINE_S: Final = 60.0
 """How long one opening of a ledger may be read."""
+UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a file raises that SQLite cannot make sense of; the second, where even SQLite's own message is no text."""
 _CHECKPOINTS: Final = re.compile(
     r"CREATE TABLE (checkpoints|writes) \(( \w+ (TEXT|BLOB|INTEGER)( NOT NULL)?( DEFAULT '')?,)+ "
     r"PRIMARY KEY \([\w, ]+\)( , task_path TEXT NOT NULL DEFAULT '')? ?\)"
@@ -76,7 +78,7 @@ def connect(path: Path, mode: Mode) -> tuple[sqlite3.Connection, Callable[[], No
             _log_ahead(db)
     except BaseException as error:
         _close(db, copy)
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, UNREADABLE):
             raise of_sqlite(path, error) from error
         raise
     opened = db

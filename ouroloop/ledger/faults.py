@@ -19,7 +19,7 @@ def damaged(path: Path, problem: object) -> LedgerError:
     return LedgerError(f"{path} is damaged ({plain_line(str(problem))}): {ELSEWHERE}")
 
 
-def of_sqlite(path: Path, error: sqlite3.Error) -> LedgerError | SurroundingsError:
+def of_sqlite(path: Path, error: Exception) -> LedgerError | SurroundingsError:
     """Return the error for what SQLite says about a ledger: it is in use, read-only, full, or damaged."""
     name = str(getattr(error, "sqlite_errorname", "") or "")
     if is_full(error):

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from ouroloop.ledger.connecting import Mode, connect
+from ouroloop.ledger.connecting import UNREADABLE, Mode, connect
 from ouroloop.ledger.faults import damaged, of_sqlite
 from ouroloop.protocols.canonical import Json, JsonObject, canonical, content_hash, sha256
 from ouroloop.protocols.errors import LedgerError
@@ -152,8 +152,9 @@ class Ledger:
     def _read(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a query; whatever SQLite says against them becomes the project's error."""
         try:
-            yield from self._db.execute(sql, values)
-        except sqlite3.Error as error:
+            for row in self._db.execute(sql, values):  # noqa: UP028  (`yield from` would close a cursor of a closed file)
+                yield row
+        except UNREADABLE as error:
             raise of_sqlite(self.path, error) from error
 
     def _step(self, row: tuple[Any, ...]) -> Step:

@@ -22,7 +22,7 @@ from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.text import plain_line
 
 if TYPE_CHECKING:
-    from ouroloop.agents.settings import RoleSettings
+    from ouroloop.agents.roles import RoleSlot
     from ouroloop.runs.recipe import Recipe
 
 
@@ -30,11 +30,12 @@ def reaches(recipe: Recipe) -> list[str]:
     """Return what a recipe would import or ask that is neither part of this program nor an installed plug-in, one text each."""
     found = [] if recipe.task.name in installed_games() else [f"task imports {_located(recipe.task.name)}"]
     for slot in ROLES:
-        found += (f"{slot.name} {what}" for what in _of_role(recipe.roles.of(slot)))
+        found += (f"{slot.name} {what}" for what in _of_role(recipe, slot))
     return [plain_line(text) for text in found]
 
 
-def _of_role(settings: RoleSettings) -> Iterator[str]:
+def _of_role(recipe: Recipe, slot: RoleSlot) -> Iterator[str]:
+    settings = recipe.roles.of(slot)
     if settings.use is not None and settings.use not in installed_roles():
         yield f"imports {_located(settings.use)}"
     given = {**settings.model_dump(include={"model", "base_url", "api_key_env"}), **settings.config}
