@@ -64,7 +64,7 @@ def show(folder: Path, round_: int | None, candidate: str | None, as_json: bool)
     report = Report(folder)
     try:
         if candidate is not None:
-            print_candidate(report.candidate(candidate), as_json)
+            print_candidate(report.candidate(candidate), as_json, folder)
             return
         assert round_ is not None
         if not 0 <= round_ < report.rounds():

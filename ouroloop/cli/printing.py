@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ouroloop.inspect.decision import effect_lines, way_back
 from ouroloop.inspect.document import candidates
-from ouroloop.inspect.history import attribution_lines, budget_line, history_table
+from ouroloop.inspect.history import attribution_lines, budget_line, history_table, score_line, selection_line
 from ouroloop.inspect.rounds import rounds_table
 from ouroloop.inspect.run import Report
 
@@ -34,6 +35,9 @@ def print_run(folder: Path, as_json: bool) -> None:
     print_rich(history_table(document))
     for line in attribution_lines(document):
         click.echo(f"who gets the credit: {line}")
+    for said in (selection_line(document), score_line(document)):
+        if said is not None:
+            click.echo(said)
     click.echo(budget_line(document))
     used = document["totals"]
     click.echo(f"{used['games']} games, {used['tokens']} tokens, {used['wall_s']:.0f} s; digest {document['digest'][:16]}")
@@ -92,19 +96,17 @@ def print_round(document: RunDocument, index: int, as_json: bool) -> None:
     print_rich(rounds_table({**document, "start": None, "rounds": [document["rounds"][index]]}))
 
 
-def print_candidate(found: CandidateOfRound, as_json: bool) -> None:
-    """Print one candidate: verdict, evidence, and its diff or reward."""
+def print_candidate(found: CandidateOfRound, as_json: bool, folder: Path) -> None:
+    """Print one candidate of the run in `folder`: verdict, evidence, and its diff or reward."""
     if as_json:
         click.echo(json.dumps(found))
         return
     click.echo(f"{found['id']} ({found['kind']} by {found['role']}, round {found['round'] + 1}): {found['rationale']}")
     said = f"{found['verdict']} at {found['layer']}: {found['reason']}" if found["layer"] else found["verdict"]
     click.secho(said, bold=True)
+    for line in [*effect_lines(found), *way_back(folder, found)]:
+        click.echo(line)
     if found["effect"]:
-        e = found["effect"]
-        click.echo(
-            f"utility {e['utility']:+.4f}, 95 % interval [{e['low']:+.3f}, {e['high']:+.3f}], {e['games']} pairs of games"
-        )
         e_value, level = found["e_value"], found["alpha"]
         if e_value is not None and level is not None:
             click.echo(f"e-value {e_value:.4g}, needed {1 / level:.4g} (level {level:.3g} of the run's budget)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -61,24 +62,33 @@ def _work(folder: Path, shown: Any, overrides: tuple[str, ...]) -> None:
 @click.option("--reason", default="by hand", help="Why; kept in the ledger.")
 def rollback(folder: Path, candidate: str, reason: str) -> None:
     """Undo an accepted CANDIDATE of a run; later changes stay if they still apply."""
-    from ouroloop.ledger.steps.apply import manual_rollback, rollbacks
+    from ouroloop.inspect.decision import way_back
+    from ouroloop.inspect.run import Report
+    from ouroloop.ledger.steps.apply import manual_rollback, manual_score, rollbacks
     from ouroloop.runs.lifecycle import opened
     from ouroloop.runs.phases.rollback import refuse_unsettled, roll_back
-    from ouroloop.runs.phases.start import open_eyes
+    from ouroloop.runs.phases.start import open_eyes, scored
     from ouroloop.runs.phases.watch import losses
     from ouroloop.runs.progress import Quiet
+    from ouroloop.runs.seeds import score_again
 
     with opened(folder, Quiet(notes=False)) as open_run:
         refuse_unsettled(open_run)
         if open_run.recipe.perception == "vision":
             open_eyes(open_run)
-        key = manual_rollback(len(rollbacks(open_run.ledger)))
-        result = roll_back(open_run, key, candidate, reason, losses(open_run, candidate))
+        count = len(rollbacks(open_run.ledger))
+        result = roll_back(open_run, manual_rollback(count), candidate, reason, losses(open_run, candidate))
+        games = score_again(open_run.recipe.gate, count)
+        score = open_run.step(manual_score(count), games, lambda: scored(open_run, games, f"manual {count}")).measures.score
     for id, why in result.chain.items():
         click.echo(f"also rolled back {id}: {why}")
     if result.retained:
         click.echo(f"kept: {', '.join(result.retained)}")
     click.echo(f"rolled back {candidate}; the workspace is at {result.commit[:12]}")
+    click.echo(f"score now: {score.mean:.1f} [{score.low:.1f}, {score.high:.1f}] over {games.count} fresh games")
+    with closing(Report(folder)) as report:
+        for line in way_back(folder, report.candidate(candidate)):
+            click.echo(line)
 
 
 @click.command()

@@ -75,7 +75,7 @@ def owner_of(reward: Share, code: Share) -> str:
     return "; ".join(says) or "neither shown"
 
 
-def attribute_gain(u00: Floats, u01: Floats, u10: Floats, u11: Floats, level: float = 0.05) -> Attribution:
+def attribute_gain(u00: Floats, u01: Floats, u10: Floats, u11: Floats, *, level: float = 0.05) -> Attribution:
     """Return each part's share of the gain.
 
     A part is named by an interval of its own, at half of the level, since there are two parts; the reported intervals hold at

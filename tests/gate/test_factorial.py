@@ -174,7 +174,7 @@ def test_a_part_is_named_at_the_level_that_is_left_for_it() -> None:
     random = np.random.default_rng(3)
     old = random.random(96) * 0.2
     new = old + random.normal(0.02, 0.08, 96)
-    found = [attribute_gain(old, new, old, new, level) for level in (0.5, 0.05, 1e-6)]
+    found = [attribute_gain(old, new, old, new, level=level) for level in (0.5, 0.05, 1e-6)]
     assert [one.owner for one in found] == ["code", "code", "neither shown"]
     assert len({one.code for one in found}) == 1  # the reported interval is the same
 
@@ -184,5 +184,5 @@ def test_of_parts_that_do_nothing_none_is_named_more_often_than_the_level(level:
     random, named = np.random.default_rng(11), 0
     for _ in range(2000):
         old, code, reward = (random.beta(2, 2, 96) for _ in range(3))
-        named += attribute_gain(old, code, reward, random.beta(2, 2, 96), level).owner != "neither shown"
+        named += attribute_gain(old, code, reward, random.beta(2, 2, 96), level=level).owner != "neither shown"
     assert 0 < named <= 2000 * level + 3 * np.sqrt(2000 * level)
