@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from ouroloop.inspect.candidate.health import explained
+from ouroloop.inspect.decision import effect_lines, way_back
 from ouroloop.inspect.rounds import STYLES
 from ouroloop.terminal import say, say_lines, show
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ouroloop.inspect.document import CandidateDetails, Stage, Talk
 
 INDENT = "  "
 
 
-def print_candidate(found: CandidateDetails) -> None:
-    """Print a candidate: verdict and evidence, what it changes, what led to it, its training, and how to undo it."""
+def print_candidate(found: CandidateDetails, folder: Path) -> None:
+    """Print a candidate of the run in `folder`: evidence, what it changes, what led to it, its training, and how to undo it."""
     say(f"{found['id']} ({found['kind']} by {found['role']}, round {found['round']}): {found['rationale']}")
     said = f"{found['verdict']} at {found['layer']}: {found['reason']}" if found["layer"] else found["verdict"]
     say(said, style=STYLES[found["verdict"]])
@@ -48,6 +51,8 @@ def print_candidate(found: CandidateDetails) -> None:
         _exchange(i, talk)
     if found["undo"]:
         say_lines(f"undo it: {found['undo']}")
+    for line in way_back(folder, found):
+        say_lines(line)
 
 
 def _heading(text: str) -> None:
@@ -57,8 +62,8 @@ def _heading(text: str) -> None:
 
 def _evidence(found: CandidateDetails) -> None:
     """Print the figures that decided."""
-    if e := found["effect"]:
-        say(f"utility {e['utility']:+.4f}, 95 % interval [{e['low']:+.3f}, {e['high']:+.3f}], {e['games']} pairs of games")
+    for line in effect_lines(found):
+        say(line)
     e_value, level = found["e_value"], found["alpha"]
     if e_value is not None and level is not None:
         say(f"e-value {e_value:.4g}, needed {1 / level:.4g} (level {level:.3g} of the run's budget)")

@@ -59,7 +59,7 @@ def show_(folder: Path, round_: int | None, candidate: str | None, as_json: bool
     try:
         if candidate is not None:
             found = details(report, candidate)
-            say_json(found) if as_json else print_candidate(found)
+            say_json(found) if as_json else print_candidate(found, folder)
             return
         assert round_ is not None
         if round_ not in (known := report.numbers()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -66,23 +67,32 @@ def _work(folder: Path, shown: Any, overrides: tuple[str, ...], *, trust: bool =
 @TRUST
 def rollback(folder: Path, candidate: str, reason: str, trust: bool) -> None:
     """Undo an accepted CANDIDATE of a run; later changes stay if they still apply."""
-    from ouroloop.ledger.steps.apply import manual_rollback, rollbacks
+    from ouroloop.inspect.decision import way_back
+    from ouroloop.inspect.run import Report
+    from ouroloop.ledger.steps.apply import manual_rollback, manual_score, rollbacks
     from ouroloop.runs.lifecycle import opened
     from ouroloop.runs.phases.rollback import refuse_unsettled, roll_back
-    from ouroloop.runs.phases.start import open_eyes
+    from ouroloop.runs.phases.start import open_eyes, scored
     from ouroloop.runs.phases.watch import losses
     from ouroloop.runs.progress import Quiet
-    from ouroloop.terminal import say
+    from ouroloop.runs.seeds import score_again
+    from ouroloop.terminal import say, say_lines
 
     with opened(folder, Quiet(), trust=trust) as open_run:
         open_run.progress = Quiet(notes=False)  # the lines below say it
         refuse_unsettled(open_run)
         if open_run.recipe.perception == "vision":
             open_eyes(open_run)
-        key = manual_rollback(len(rollbacks(open_run.ledger)))
-        result = roll_back(open_run, key, candidate, reason, losses(open_run, candidate))
+        count = len(rollbacks(open_run.ledger))
+        result = roll_back(open_run, manual_rollback(count), candidate, reason, losses(open_run, candidate))
+        games = score_again(open_run.recipe.gate, count)
+        score = open_run.step(manual_score(count), games, lambda: scored(open_run, games, f"manual {count}")).measures.score
     for id, why in result.chain.items():
         say(f"also rolled back {id}: {why}")
     if result.retained:
         say(f"kept: {', '.join(result.retained)}")
     say(f"rolled back {candidate}; the workspace is at {result.commit[:12]}")
+    say(f"score now: {score.mean:.1f} [{score.low:.1f}, {score.high:.1f}] over {games.count} fresh games")
+    with closing(Report(folder)) as report:
+        for line in way_back(folder, report.candidate(candidate)):
+            say_lines(line)

@@ -20,6 +20,14 @@ class Score(TypedDict):
     high: float
 
 
+class Parts(TypedDict):
+    """A build by its content hashes."""
+
+    policy: str
+    reward: str
+    controller: str
+
+
 class Played(TypedDict):
     """A build by its content hashes, and how it plays."""
 
@@ -106,10 +114,15 @@ class Evidence(TypedDict):
     seeds: Seeds | None
     t_test: TTest | None
     regret: list[float] | None
+    bound: float | None
 
 
 class Candidate(Evidence):
-    """A candidate, its verdict, and the evidence."""
+    """A candidate, its verdict, and the evidence.
+
+    `fresh` is the round's gain on games that decided nothing; None if the round accepted other candidates as well. `acceptance`
+    is why a candidate was accepted, which stays after a rollback, and `made` is the build that it made then.
+    """
 
     id: str
     kind: Kind
@@ -118,6 +131,9 @@ class Candidate(Evidence):
     verdict: Decision
     layer: str
     reason: str
+    acceptance: str | None
+    made: Parts | None
+    fresh: Effect | None
     diff: str | None
     reward: Spec | Unread | None
 
@@ -229,7 +245,10 @@ class NotAsked(TypedDict):
 
 
 class Attribution(TypedDict):
-    """A gain by part, with 95 % intervals. `owner` says who gets the credit; `games` counts the seeds played."""
+    """A gain by part, with intervals of 95 % each. `owner` says who gets the credit; `games` counts the seeds played.
+
+    Parts are named at `level`, which is corrected over the rounds of the run.
+    """
 
     reward: float
     code: float
@@ -237,11 +256,16 @@ class Attribution(TypedDict):
     total: float
     intervals: dict[Part, list[float]]
     owner: str
+    level: float
     games: int
 
 
 class Round(TypedDict):
-    """A round. `incumbent` is the build that came out of it; None until the round has been watched."""
+    """A round. `incumbent` is the build that came out of it; None until the round has been watched.
+
+    `stands` says whether that build is still among the accepted states. `undone` names the candidates, of any round, that were
+    rolled back after this round's attribution, whose total is then no longer the run's.
+    """
 
     index: int
     mode: Mode
@@ -252,6 +276,8 @@ class Round(TypedDict):
     incumbent: Played | None
     attribution: Attribution | None
     attribution_total: Attribution | None
+    stands: bool
+    undone: list[str]
 
 
 class GateSpending(TypedDict):
@@ -281,22 +307,22 @@ Status: TypeAlias = str
 
 
 class RunDocument(TypedDict):
-    """A whole run."""
+    """A whole run. `incumbent` is the build that plays now, as last scored; None before it has been scored."""
 
     run: str
     status: Status
     digest: str
     seed: int | None
     start: Started | None
+    incumbent: Played | None
     gate: GateSpending
     rounds: list[Round]
     totals: Totals
 
 
 def latest(document: RunDocument) -> Played | None:
-    """Return the build that plays now, with its measures; None before the start is scored."""
-    seen = (entry["incumbent"] for entry in reversed(document["rounds"]))
-    return next((played for played in seen if played is not None), document["start"])
+    """Return the build that plays now, with its measures; None before it has been scored."""
+    return document["incumbent"]
 
 
 def candidates(document: RunDocument) -> list[Candidate]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
@@ -16,7 +16,7 @@ from ouroloop.inspect import document as doc
 from ouroloop.ledger.faults import damaged
 from ouroloop.ledger.lock import is_running
 from ouroloop.ledger.sqlite import Ledger
-from ouroloop.ledger.steps import gate, observe, propose, screen, start, watch
+from ouroloop.ledger.steps import apply, gate, observe, propose, screen, start, watch
 from ouroloop.ledger.steps.attribute import attribute
 from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.ledger.store import Store
@@ -26,6 +26,7 @@ from ouroloop.protocols.records import RewardSpec
 from ouroloop.runs.budget import prices, totals
 from ouroloop.runs.context import rolled_back, spent
 from ouroloop.runs.lifecycle import read_recipe
+from ouroloop.runs.phases.rollback import lineage
 
 if TYPE_CHECKING:
     from ouroloop.ledger.steps.attribute import Share, Shares
@@ -76,6 +77,7 @@ class Report:
     def _read(self) -> None:
         self.recipe = read_recipe(self.folder, unopened=True)
         self._rolled_back = rolled_back(self.ledger)
+        self._states = lineage(self.ledger)
 
     @_of_damage
     def document(self) -> doc.RunDocument:
@@ -87,6 +89,7 @@ class Report:
             "digest": self.ledger.digest(),
             "seed": self.recipe.seed,
             "start": self._start(),
+            "incumbent": self._now(),
             "gate": self._gate(),
             "rounds": [self.round(n) for n in self.numbers()],
             "totals": {"games": used.games, "tokens": used.tokens, "cost_usd": used.cost_usd, "wall_s": round(used.wall_s, 3)},
@@ -108,6 +111,29 @@ class Report:
         if begun is None or scored is None:
             return None
         return {**_played(begun.incumbent, scored.measures), "reward_spec": self._spec(begun.incumbent.reward)}
+
+    def build(self) -> Build | None:
+        """Return the build that plays now; None before the start."""
+        return self._states[-1].incumbent if self._states else None
+
+    def _now(self) -> doc.Played | None:
+        """Return the build that plays now, with the measures that it last had as the incumbent."""
+        now = self.build()
+        measures = [found for build, found in self._scores() if build == now]
+        return _played(now, measures[-1]) if now is not None and measures else None
+
+    def _scores(self) -> Iterator[tuple[Build, Measures]]:
+        """Yield every incumbent that was scored, with its measures, in the order of scoring."""
+        brought_back = [step.incumbent for step in apply.rollbacks(self.ledger)]
+        for step in self.ledger.steps(methods=(start.SCORE.method,)):
+            phase = step.key.split("/")
+            if step.key == start.SCORE.text:
+                yield start.INCUMBENT.read(self.ledger).incumbent, start.SCORE.decoded(step.result).measures
+            elif phase[0] == "manual":
+                yield brought_back[int(phase[1])], apply.manual_score(0).decoded(step.result).measures
+            elif phase[1] == "watch":
+                seen = watch.play(0).decoded(step.result)
+                yield seen.states[-1].incumbent, seen.measures
 
     def _gate(self) -> doc.GateSpending:
         """Return how the run's error budget is spent: the rule, what it bounds, the budget, the races, and what is left."""
@@ -139,11 +165,34 @@ class Report:
             "incumbent": self._incumbent(index),
             "attribution": _shares(shares.round) if shares else None,
             "attribution_total": _shares(shares.total) if shares else None,
+            "stands": self._stands(index),
+            "undone": self._undone(index),
         }
+
+    def _stands(self, index: int) -> bool:
+        seen = self._seen(index)
+        return seen is not None and seen.states[-1].incumbent in {state.incumbent for state in self._states}
+
+    def _undone(self, index: int) -> list[str]:
+        """Return the candidates that were rolled back after a round's attribution, in order."""
+        key, since = attribute(index), False
+        gone: list[str] = []
+        for step in self.ledger.steps(methods=(key.method, apply.rollback(0, 0).method)):
+            if since and step.method != key.method:
+                back = apply.rollback(0, 0).decoded(step.result)
+                gone += [back.rolled_back, *back.chain]
+            since = since or step.key == key.text
+        return gone
+
+    def _seen(self, index: int) -> watch.Watched | None:
+        """Return the watch games of the incumbent that came out of a round; after a rollback those played once more."""
+        if apply.rollback(index, 0).find(self.ledger) is not None:
+            return watch.again(index).find(self.ledger)
+        return watch.play(index).find(self.ledger)
 
     def _incumbent(self, index: int) -> doc.Played | None:
         """Return the incumbent that came out of a round, with its score on that round's watch seeds."""
-        seen = watch.again(index).find(self.ledger) or watch.play(index).find(self.ledger)
+        seen = self._seen(index)
         if seen is None:
             return None
         return _played(seen.states[-1].incumbent, seen.measures)
@@ -155,7 +204,7 @@ class Report:
         id = proposed.id
         verdict = gate.verdict(index, id).find(self.ledger)
         screened = screen.screen(index, proposed).find(self.ledger)
-        back = self._rolled_back.get(id)
+        back, applied = self._rolled_back.get(id), apply.apply(index, id).find(self.ledger)
         decided: doc.Decision = "pending" if verdict is None else verdict.outcome
         layer, reason = (verdict.layer, verdict.reason) if verdict else ("", "")
         return {
@@ -166,10 +215,21 @@ class Report:
             "verdict": decided if back is None else "rolled_back",
             "layer": layer if back is None else "watch",
             "reason": reason if back is None else back,
+            "acceptance": reason if decided == "accepted" else None,
+            "made": None if applied is None else _parts(applied.incumbent),
+            "fresh": self._fresh(index, id),
             **_evidence(verdict),
             "diff": self._diff(proposed, screened),
             "reward": self._reward(proposed, screened),
         }
+
+    def _fresh(self, index: int, id: str) -> doc.Effect | None:
+        """Return a candidate's gain on the games of its round's attribution; None unless it alone was accepted in the round."""
+        found = attribute(index).find(self.ledger)
+        if found is None or [step.candidate for step in apply.applied(self.ledger, index)] != [id]:
+            return None
+        total = found.round.total
+        return doc.Effect(utility=total.estimate, low=total.low, high=total.high, games=found.round.games)
 
     def _diff(self, proposed: Candidate, screened: Screening | None) -> str | None:
         return self.store.text(screened.diff) if screened and screened.diff else proposed.patch
@@ -259,11 +319,13 @@ def _not_asked(one: propose.UnaskedRole) -> doc.NotAsked:
     return {"role": one.role, "slot": one.slot, "method": one.method, "reason": one.reason, "remedy": one.remedy}
 
 
+def _parts(build: Build) -> doc.Parts:
+    return {"policy": build.policy, "reward": build.reward, "controller": build.controller}
+
+
 def _played(build: Build, measures: Measures) -> doc.Played:
     return {
-        "policy": build.policy,
-        "reward": build.reward,
-        "controller": build.controller,
+        **_parts(build),
         "score": {"mean": measures.score.mean, "low": measures.score.low, "high": measures.score.high},
         "win_rate": measures.win_rate,
         "win_rate_low": measures.win_rate_low,
@@ -276,7 +338,7 @@ def _played(build: Build, measures: Measures) -> doc.Played:
 def _evidence(verdict: Verdict | None) -> doc.Evidence:
     """Return the evidence for a verdict; every field is None if nothing is decided, or no games were played."""
     if verdict is None:
-        return {"effect": None, "e_value": None, "alpha": None, "seeds": None, "t_test": None, "regret": None}
+        return doc.Evidence(effect=None, e_value=None, alpha=None, seeds=None, t_test=None, regret=None, bound=None)
     effect, seeds, test = verdict.effect, verdict.seeds, verdict.t_test
     return {
         "effect": doc.Effect(utility=effect.utility, low=effect.low, high=effect.high, games=effect.games) if effect else None,
@@ -285,6 +347,7 @@ def _evidence(verdict: Verdict | None) -> doc.Evidence:
         "seeds": doc.Seeds(stream=seeds.stream, first=seeds.first, count=seeds.count) if seeds else None,
         "t_test": doc.TTest(games=test.games, t=test.t, p=test.p) if test else None,
         "regret": None if verdict.regret is None else list(verdict.regret),
+        "bound": verdict.bound,
     }
 
 
@@ -303,5 +366,6 @@ def _shares(found: Shares) -> doc.Attribution:
         "total": found.total.estimate,
         "intervals": {name: [share.low, share.high] for name, share in parts.items()},
         "owner": found.owner,
+        "level": found.level,
         "games": found.games,
     }

@@ -83,7 +83,10 @@ class GateSettings(Frozen):
 
 
 class Budget(Frozen):
-    """Limits that stop a run cleanly between rounds. A run can be resumed with higher limits. Zero means no limit."""
+    """Limits that stop a run cleanly between rounds. A run can be resumed with higher limits. Zero means no limit.
+
+    A run does not begin a round that would pass `tokens` or `cost_usd` if it used as much as the dearest round so far.
+    """
 
     rounds: int = Field(default=4, ge=1, le=10_000)
     wall_s: float = Field(default=0, ge=0)

@@ -51,6 +51,11 @@ def first_score(settings: GateSettings) -> SeedRange:
     return SeedRange("watch", STREAM_LENGTH - settings.watch_games, settings.watch_games)
 
 
+def score_again(settings: GateSettings, rollbacks: int) -> SeedRange:
+    """Return the games that score what a rollback by hand brought back, after so many earlier rollbacks."""
+    return SeedRange("watch", STREAM_LENGTH - (2 + rollbacks) * settings.watch_games, settings.watch_games)
+
+
 def observation(settings: GateSettings, round: int) -> SeedRange:
     """Return the games in which a round observes its incumbent."""
     return SeedRange("search", round * SEARCH_SPAN, settings.search_games)

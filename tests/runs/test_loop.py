@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from ouroloop.cli.main import call
+from ouroloop.inspect.report import open_run
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps import watch as steps
 from ouroloop.protocols.errors import LedgerError, SurroundingsError, UsageError
@@ -249,7 +250,9 @@ def test_no_reward_is_asked_for_where_the_controller_does_not_heed_the_policy(
     assert "start.controller" in left["remedy"]
 
 
-def test_rollback_by_hand_restores_what_stood_before(finished: Path, tmp_path: Path) -> None:
+def test_rollback_by_hand_restores_what_stood_before(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(finished, folder)
     shown = document(folder)
@@ -264,8 +267,42 @@ def test_rollback_by_hand_restores_what_stood_before(finished: Path, tmp_path: P
     assert (folder / "workspace" / "policy").read_text().strip() == before.policy
     controller = (folder / "artifacts" / before.controller).read_text()
     assert (folder / "workspace" / "controller.py").read_text() == controller
+    told = capsys.readouterr().out
+    assert "score now: " in told
+    assert f"--set start.controller={folder / 'artifacts' / found['made']['controller']}" in told
+    assert found["acceptance"].startswith("better: e-value")
+    after = document(folder)
+    assert after["incumbent"]["controller"] == before.controller
+    assert (after["incumbent"]["policy"], after["rounds"]) != (shown["incumbent"]["policy"], shown["rounds"])
+    assert after["totals"]["games"] > shown["totals"]["games"]  # it has played fresh games
     assert call(["rollback", str(folder), accepted[-1]]) == 2
     assert call(["rollback", str(folder), "r9-patch9"]) == 2
+
+
+def test_after_a_full_rollback_nothing_claims_what_no_longer_plays(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "home" / "copy"
+    shutil.copytree(finished, folder)
+    shown = document(folder)
+    for id in [c["id"] for r in shown["rounds"] for c in r["candidates"] if c["verdict"] == "accepted"]:
+        call(["rollback", str(folder), id])
+    after = document(folder)
+    first, now = after["start"], after["incumbent"]
+    assert [now[part] for part in ("policy", "reward", "controller")] == [
+        first[part] for part in ("policy", "reward", "controller")
+    ]
+    assert not any(r["stands"] for r in after["rounds"])
+    assert open_run(folder).incumbent["controller"] == first["controller"]
+    assert open_run(folder).history["best"].tolist() == [first["score"]["mean"]] * (1 + len(after["rounds"]))
+    capsys.readouterr()
+    assert call(["list", str(folder.parent), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["score"] == now["score"]["mean"]
+    assert call(["show", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert "from the start to now: not measured since" in said
+    assert "from the start to round" not in said
+    assert f"score now: {now['score']['mean']:.1f}" in said
 
 
 def test_a_confirmed_regression_is_rolled_back_once(finished: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.key import Key, every
-from ouroloop.ledger.steps.start import INCUMBENT, Begun
+from ouroloop.ledger.steps.start import INCUMBENT, Begun, Scored
 from ouroloop.protocols.records import Build
 
 
@@ -68,6 +68,11 @@ def rollback(round: int, trial: int) -> Key[RolledBack]:
 def manual_rollback(count: int) -> Key[RolledBack]:
     """Return the step of a rollback by hand; `count` is the number of rollbacks before it."""
     return Key(f"manual/{count}/rollback", "patch.rollback", RolledBack)
+
+
+def manual_score(count: int) -> Key[Scored]:
+    """Return the step that scores the build that a rollback by hand brought back; `count` is that of the rollback."""
+    return Key(f"manual/{count}/score", "policy.evaluate", Scored)
 
 
 def applied(ledger: Ledger, round: int) -> list[Applied]:

@@ -27,11 +27,12 @@ PLAYING = ("policy.evaluate", "gate.attribute")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The games or tokens that one step used; `payer` is who used the tokens."""
+    """The games or tokens that one step used; `payer` is who used the tokens, in which `round`, as the key says it."""
 
     games: int = 0
     tokens: int = 0
     payer: str = ""
+    round: str = ""
 
 
 def usage(ledger: Ledger) -> Iterator[Usage]:
@@ -42,4 +43,4 @@ def usage(ledger: Ledger) -> Iterator[Usage]:
             yield Usage(games=_PLAYED.of(ledger, step).played)
         elif step.error is None:
             said = asked.of(ledger, step)
-            yield Usage(tokens=said.tokens_in + said.tokens_out, payer=payer(step.key))
+            yield Usage(tokens=said.tokens_in + said.tokens_out, payer=payer(step.key), round=step.key.split("/")[0])

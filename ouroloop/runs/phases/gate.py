@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ouroloop.gate.bound import shown_gain
 from ouroloop.gate.failures import ALLOWED, too_many
 from ouroloop.gate.race import Judgement, Played, RaceRules, race
 from ouroloop.gate.spending import spending
@@ -87,7 +88,7 @@ def _race(run: Run, round: int, kind: Kind, field: list[Candidate], stake: steps
         found = race(grounds.play, {c.id: stake.level / len(field) for c in field}, rules, _luck(run, round, kind, field))
     finally:
         grounds.close()
-    return steps.Judged({id: _verdict(judged, stake) for id, judged in found.items()})
+    return steps.Judged({id: _verdict(judged, stake, rules) for id, judged in found.items()})
 
 
 def _luck(run: Run, round: int, kind: Kind, field: list[Candidate]) -> dict[str, float] | None:
@@ -98,7 +99,10 @@ def _luck(run: Run, round: int, kind: Kind, field: list[Candidate]) -> dict[str,
     return {candidate.id: 1.0 - float(draw) for candidate, draw in zip(field, draws, strict=True)}
 
 
-def _verdict(found: Judgement, stake: steps.Stake) -> Verdict:
+def _verdict(found: Judgement, stake: steps.Stake, rules: RaceRules) -> Verdict:
+    bound = None
+    if found.accepted:
+        bound = shown_gain(found.differences, alpha=found.alpha, gain=rules.gain, games=rules.games)
     return Verdict(
         "accepted" if found.accepted else "rejected",
         found.layer,
@@ -109,6 +113,7 @@ def _verdict(found: Judgement, stake: steps.Stake) -> Verdict:
         stake.incumbent,
         seeds=stake.seeds.part(0, len(found.differences)),
         t_test=paired_t(found.differences),
+        bound=None if bound is None else nine_decimals(bound),
     )
 
 

@@ -36,7 +36,7 @@ def start(run: Run) -> None:
     policy = run.step(steps.POLICY, {}, lambda: steps.FirstPolicy(_policy(run))).policy
     run.step(steps.INCUMBENT, {}, lambda: _incumbent(run, policy))
     games = seeds.first_score(run.recipe.gate)
-    score = run.step(steps.SCORE, games, lambda: _score(run, games)).measures.score
+    score = run.step(steps.SCORE, games, lambda: scored(run, games, "start")).measures.score
     run.progress.note(f"start: score {score.mean:.1f} [{score.low:.1f}, {score.high:.1f}]")
 
 
@@ -156,8 +156,8 @@ def _incumbent(run: Run, policy: str) -> steps.Begun:
     return steps.Begun(build, run.workspace.create(controller, reward, policy))
 
 
-def _score(run: Run, games: SeedRange) -> steps.Scored:
-    """Score the first incumbent."""
+def scored(run: Run, games: SeedRange, occasion: str) -> steps.Scored:
+    """Play the incumbent; return its measures. The occasion tells the bootstraps of a run apart."""
     player = run.players.open_or_none(run.incumbent())
     try:
         outcomes = outcomes_of_accepted(player, run.task, run.players.seeds(games))
