@@ -29,8 +29,6 @@ BEYOND: Final = 0.2
 PRIOR_VARIANCE: Final = 0.05
 """Variance of a difference before any is seen, worth `PRIOR_GAMES` games: that of two unrelated, medium-strength players."""
 PRIOR_GAMES: Final = 8
-HOPE: Final = 2.0
-"""How many standard errors above the observed mean a candidate may still hope for."""
 FRACTIONS: Final[Floats] = np.geomspace(0.02, 0.98, 24)
 """Constant stakes over which the confidence sequence mixes."""
 PRECISION: Final = 1e-5
@@ -127,15 +125,11 @@ class Wager:
         """Return the chance that this many more games bring the capital to the bar, over all means that the past leaves open.
 
         It is predictive power (Spiegelhalter, Freedman and Blackburn 1986): the normal probability that the pace reaches the
-        bar, `Phi(Phi^-1(capital / bar) + mean / sd sqrt(games))`, averaged over means around the observed one. It is 0 if
-        not even a mean `HOPE` standard errors higher would do, staked to the limit and without any spread.
+        bar, `Phi(Phi^-1(capital / bar) + mean / sd sqrt(games))`, averaged over means around the observed one.
         """
         seen = max(1, self._games)
         mean = self._sum / seen
         variance = float(self._variance(self._games, mean, self._squares))
-        hoped = min(1 - self.against, mean + HOPE * math.sqrt(variance / seen))
-        if hoped <= 0 or games * math.log1p(self._most * hoped) < self.bar - self.log_e:
-            return 0.0
         away = _tail(self.bar - self.log_e) - mean * math.sqrt(games / variance)
         return NORMAL.cdf(-away / math.sqrt(1 + games / seen))
 

@@ -96,7 +96,7 @@ def fades(rng: np.random.Generator, field: int, games: int) -> Utilities:
 
 def _swings(rng: np.random.Generator, sizes: Floats) -> Utilities:
     """Return an incumbent that wins or loses by a coin toss, and candidates that differ from it by these sizes (K, n)."""
-    incumbent = rng.integers(0, 2, sizes.shape[1]).astype(np.float64)
+    incumbent: Floats = rng.integers(0, 2, len(sizes[0])).astype(np.float64)
     return incumbent, incumbent + sizes * (1 - 2 * incumbent)
 
 

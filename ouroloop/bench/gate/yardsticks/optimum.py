@@ -76,4 +76,5 @@ def _one_more(z: Floats, power: Floats, values: Floats, shares: Floats) -> Float
         first, second = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
         left = after(first) >= after(second)
         low, high = np.where(left, low, first), np.where(left, second, high)
-    return np.maximum(power, np.maximum(after((low + high) / 2), after(np.ones_like(z))))
+    more: Floats = np.maximum(power, np.maximum(after((low + high) / 2), after(np.ones_like(z))))
+    return more
