@@ -10,7 +10,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecEnv
 
 from ouroloop.bench.peers.baseline import GAMES, seen_from_head
-from ouroloop.envs.snake import gymnasium_env
+from ouroloop.envs.snake.gymnasium_id import ID
 from ouroloop.protocols.seeds import game_seeds
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Games(VecEnv):
         s = task.settings
         walls = None if s.wall_map is None else ["".join("#" if wall else "." for wall in row) for row in s.wall_map]
         self.games: Any = gymnasium.make_vec(
-            gymnasium_env.ID,
+            ID,
             num_envs=GAMES,
             size=task.size,
             autoreset_mode="SameStep",

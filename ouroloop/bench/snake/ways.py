@@ -10,10 +10,11 @@ import gymnasium
 import numpy as np
 
 from ouroloop.bench.snake.actions import ACTIONS, forward, legal
-from ouroloop.envs.snake import gymnasium_env
 from ouroloop.envs.snake.engine import batch
 from ouroloop.envs.snake.engine.games import SnakeEngine
 from ouroloop.envs.snake.engine.state import State
+from ouroloop.envs.snake.gymnasium_env import SnakeEnv
+from ouroloop.envs.snake.gymnasium_id import ID
 from ouroloop.envs.snake.rollout import wander
 
 SIZE: Final = 10
@@ -70,7 +71,7 @@ def batch_call(games: int, kind: str) -> tuple[Callable[[], int], float]:
 
 def single(made: bool) -> Callable[[], int]:
     """Return work that steps one environment through its Python method, resets included, as gym-snake's driver does."""
-    env: Any = gymnasium.make(gymnasium_env.ID, disable_env_checker=True) if made else gymnasium_env.SnakeEnv()
+    env: Any = gymnasium.make(ID, disable_env_checker=True) if made else SnakeEnv()
     env.reset(seed=0)
     rng, recorded = np.random.default_rng(0), []
     for _ in range(2000):

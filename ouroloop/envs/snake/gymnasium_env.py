@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from numbers import Integral
 from typing import Any, Final, SupportsInt, TypeAlias, TypeGuard
 
 import gymnasium
@@ -141,7 +140,7 @@ class SnakeEnv(gymnasium.Env[Board, np.int64]):
 
 def _is_seed(given: object) -> TypeGuard[SupportsInt]:
     """Return whether this is an integer of 0 or more."""
-    return isinstance(given, Integral) and not isinstance(given, bool) and given >= 0
+    return isinstance(given, int | np.integer) and not isinstance(given, bool) and int(given) >= 0
 
 
 class SnakeVectorEnv(VectorEnv[Board, NDArray[np.int64], NDArray[Any]]):

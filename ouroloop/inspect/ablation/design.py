@@ -14,7 +14,7 @@ from ouroloop.atomic import whole_file
 from ouroloop.inspect.ablation.document import Measure
 from ouroloop.inspect.ablation.reads import why_same
 from ouroloop.protocols.canonical import content_hash
-from ouroloop.protocols.errors import OuroloopError, UsageError
+from ouroloop.protocols.errors import SurroundingsError, UsageError
 from ouroloop.protocols.records import Frozen
 from ouroloop.runs.lifecycle import create
 from ouroloop.runs.progress import Quiet
@@ -116,13 +116,14 @@ def check_arms(arms: Arms, vary: Vary) -> None:
     """Check that a run of every arm can begin, with all that `create` checks; nothing is kept.
 
     Raises:
-        OuroloopError: the error of `create`, with the arm's name before it.
+        UsageError: as `create`, with the arm's name before the message.
+        SurroundingsError: likewise.
     """
     for name, recipe in arms.items():
         with tempfile.TemporaryDirectory(prefix="ouroloop-arm-") as folder:
             try:
                 create(recipe, Path(folder) / "arm", Quiet(notes=False))
-            except OuroloopError as error:
+            except (UsageError, SurroundingsError) as error:
                 said = name if len(vary) > 1 else f"{next(iter(vary))}={name}"
                 raise type(error)(f"arm {said}: {error}") from error
 

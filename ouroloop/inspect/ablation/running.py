@@ -17,7 +17,7 @@ from ouroloop.inspect.ablation.intervals import Interval, interval
 from ouroloop.inspect.ablation.picture import plot
 from ouroloop.inspect.document import Played, latest
 from ouroloop.inspect.run import Report
-from ouroloop.protocols.errors import LedgerError, UsageError
+from ouroloop.protocols.errors import LedgerError, OuroloopError, UsageError
 from ouroloop.runs.lifecycle import create, next_folder, read_recipe, work
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def ablate(
     asked = make_design(varied, arms, seeds, first, measure)
     design = asked if folder is None else settled(folder, asked, drawn=first is None)
     check_arms(arms, varied)
-    where = folder or next_folder(baseline.name, Path("ablations"))
+    where = folder or _new_folder(baseline.name)
     write_design(where, design)
     progress.note(f"{len(arms)} arms x {seeds} seeds = {len(arms) * seeds} runs below {where}, from seed {design.seeds[0]}")
     runs = _run_all(design, arms, where, progress)
@@ -81,6 +81,19 @@ def ablate(
         half.write_text(json.dumps(document, indent=2), encoding="utf-8")
     plot(document, where / "ablation.png")
     return document, where
+
+
+def _new_folder(name: str) -> Path:
+    """Make and return the next free folder below `ablations`. Raises UsageError if it cannot be made."""
+    while True:
+        folder = next_folder(name, Path("ablations"))
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:  # another ablation took it a moment ago
+            continue
+        except OSError as error:
+            raise UsageError(f"{folder} cannot be made ({error.strerror}): choose another --out") from None
+        return folder
 
 
 def _given_seed(recipe: Recipe) -> int | None:
@@ -99,9 +112,13 @@ def _run_all(design: Design, arms: Arms, folder: Path, progress: Progress) -> li
         if not _done(where, recipe):
             left = "" if not worked else f"; {_left((time.monotonic() - started) / worked * (len(cells) - number))} left"
             progress.note(f"run {number + 1} of {len(cells)}: {arm}, seed {index + 1} of {len(design.seeds)}{left}")
-            if not where.exists():
-                create(recipe, where, progress)
-            work(where, progress)
+            try:
+                if not where.exists():
+                    create(recipe, where, progress)
+                work(where, progress)
+            except OuroloopError:
+                progress.note(f"{arm}, seed {index + 1} failed in {where}; the same command with --out {folder} goes on there")
+                raise
             worked += 1
         runs.append({"run": where.name, "value": arm, "seed": seed, **_ended(where, design.measure)})
     return runs
