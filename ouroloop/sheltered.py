@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as OutOfTime
-from typing import Final, Generic, NoReturn, TypeVar
+from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from ouroloop.protocols.text import plain_line
 
@@ -127,7 +127,7 @@ def stdout_aside() -> Iterator[None]:
                 _put_back()
 
 
-_kept: list[tuple[object, int | None]] = []
+_kept: list[tuple[Any, int | None]] = []
 
 
 def _divert() -> None:
@@ -143,7 +143,7 @@ def _divert() -> None:
 def _put_back() -> None:
     _flush()
     stdout, descriptor = _kept.pop()
-    sys.stdout = stdout  # type: ignore[assignment]
+    sys.stdout = stdout
     if descriptor is not None:
         os.dup2(descriptor, 1)
         os.close(descriptor)
@@ -152,7 +152,8 @@ def _put_back() -> None:
 def _flush() -> None:
     for stream in (sys.stdout, sys.__stdout__):
         with contextlib.suppress(Exception):
-            stream.flush()
+            if stream is not None:
+                stream.flush()
 
 
 _strays: set[threading.Thread] = set()

@@ -78,7 +78,7 @@ def counted(said: object, characters: int) -> int:
 
     A budget of tokens therefore also holds with an endpoint that counts nothing, or nonsense.
     """
-    if type(said) is int and 0 <= said <= MOST_TOKENS:
+    if type(said) is int and min(1, characters) <= said <= MOST_TOKENS:
         return said
     return -(-characters // CHARACTERS_PER_TOKEN)
 

@@ -135,9 +135,10 @@ def find_game(where: str) -> Game:
         raise UsageError(f"no game {where!r}: {hint}give an installed one ({', '.join(sorted(known))}) or module:Class")
     try:
         found = load(place)
+        fits = sheltered(lambda: callable(found) and isinstance(getattr(found, "Settings", None), type))
     except Fault as fault:
         raise UsageError(f"game {where!r} cannot be loaded ({fault})") from None
-    if not (callable(found) and isinstance(getattr(found, "Settings", None), type)):
+    if not fits:
         raise UsageError(f"game {where!r} has no `Settings`, the pydantic model of its settings; see docs/games.md")
     return cast("Game", found)
 

@@ -53,9 +53,11 @@ def config_keys(config: type[BaseModel]) -> list[ConfigKey]:
 
 def unknown_key(config: type[BaseModel], given: Iterable[str]) -> str:
     """Return what is wrong with the keys of a config, with the nearest known one; empty if all are known, or any may be."""
-    known = [key for name, field in config.model_fields.items() for key in {name, field.alias or name}]
-    if config.model_config.get("extra") == "allow":
+    fields = config.model_fields.items()
+    renamed = any(field.validation_alias not in (None, field.alias) for _, field in fields)
+    if config.model_config.get("extra") == "allow" or renamed:
         return ""
+    known = [key for name, field in fields for key in {name, field.alias or name}]
     for key in given:
         if key not in known:
             near = difflib.get_close_matches(key, known, 1, 0.4)

@@ -50,7 +50,7 @@ def totals(ledger: Ledger, usd_per_million: dict[str, float]) -> Totals:
 
 def prices(roles: Roles) -> dict[str, float]:
     """Return the price table of `totals` from the recipe's roles."""
-    of_proposers = {kind: roles.of(slot).usd_per_million_tokens for kind, slot in PROPOSERS.items()}
+    of_proposers: dict[str, float] = {kind: roles.of(slot).usd_per_million_tokens for kind, slot in PROPOSERS.items()}
     return {**of_proposers, "diagnose": roles.critic.usd_per_million_tokens}
 
 
