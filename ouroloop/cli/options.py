@@ -11,6 +11,7 @@ import click
 from ouroloop.protocols.errors import UsageError
 
 FOLDER: Final = click.Path(path_type=Path)
+SEED: Final = click.IntRange(0, (1 << 63) - 1)
 
 
 def place(path: Path, option: str) -> Path:

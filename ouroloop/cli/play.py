@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 
 import click
 
-from ouroloop.cli.options import FOLDER
+from ouroloop.cli.options import FOLDER, SEED
 from ouroloop.protocols.errors import UsageError
 from ouroloop.streams import say_json
 
@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., None])
 def played_by(command: F) -> F:
     """Add the options that choose the player and its boards."""
     for option in (
-        click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the games."),
+        click.option("--seed", default=0, show_default=True, type=SEED, help="Seed of the games."),
         click.option("--walls", type=float, help="Share of cells that become walls, 0 to 0.25, in games that have them."),
         click.option("--size", type=int, help="Side of the board; the policy's own by default, 10 for a teacher."),
         click.option("--task", metavar="NAME", help="The game; the policy's own by default. `ouroloop tasks` lists them."),
@@ -59,7 +59,14 @@ def evaluate(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Play games on fresh seeds; print the score with its interval, how games end, how varied the moves are, and speed."""
+    """Play games on fresh seeds; print the score with its interval, how games end, how varied the moves are, and speed.
+
+    \b
+    Examples:
+      ouroloop eval --policy snake-gpt-6x6 --games 500
+      ouroloop eval --teacher best --size 10 --walls 0.1 --json
+      ouroloop eval --policy my-policy --controller controller.py
+    """
     import numpy as np
 
     from ouroloop.inspect.contender import contender, cores

@@ -18,7 +18,16 @@ from ouroloop.streams import say_json
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe, e.g. task.size=8.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON document.")
 def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Start a run of RECIPE."""
+    """Start a run of RECIPE.
+
+    docs/recipe.md explains every key of a recipe. Ctrl-C or SIGTERM stops the run, and
+    `ouroloop resume` continues it.
+
+    \b
+    Examples:
+      ouroloop run recipes/quickstart.toml
+      ouroloop run recipes/quickstart.toml --run-dir runs/mine --set task.size=8
+    """
     from ouroloop.cli.printing import print_run
     from ouroloop.runs.lifecycle import create, next_folder
     from ouroloop.runs.progress import progress
@@ -37,7 +46,13 @@ def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json:
 @click.option("--set", "overrides", multiple=True, metavar="budget.KEY=VALUE", help="Give the run more, e.g. budget.rounds=8.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON document.")
 def resume(folder: Path, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Continue a run that was stopped or killed; nothing is done twice."""
+    """Continue a run that was stopped or killed; nothing is done twice.
+
+    \b
+    Examples:
+      ouroloop resume runs/quickstart-001
+      ouroloop resume runs/quickstart-001 --set budget.rounds=8
+    """
     from ouroloop.cli.printing import print_run
     from ouroloop.runs.progress import progress
 
@@ -61,7 +76,12 @@ def _work(folder: Path, shown: Any, overrides: tuple[str, ...]) -> None:
 @click.argument("candidate")
 @click.option("--reason", default="by hand", help="Why; kept in the ledger.")
 def rollback(folder: Path, candidate: str, reason: str) -> None:
-    """Undo an accepted CANDIDATE of a run; later changes stay if they still apply."""
+    """Undo an accepted CANDIDATE of a run; later changes stay if they still apply.
+
+    \b
+    Examples:
+      ouroloop rollback runs/quickstart-001 r1-patch2 --reason "loses on walls"
+    """
     from ouroloop.ledger.steps.apply import manual_rollback, rollbacks
     from ouroloop.runs.lifecycle import opened
     from ouroloop.runs.phases.rollback import refuse_unsettled, roll_back

@@ -164,4 +164,5 @@ def one_line(error: ValidationError) -> str:
     where = ".".join(map(str, first["loc"])) or "the message"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     found = repr(first.get("input"))
-    return f"{where}: {first['msg']}, found {found[:80]}{more}"
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {said}, found {found[:80]}{more}"
