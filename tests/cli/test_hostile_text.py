@@ -79,7 +79,7 @@ def test_every_command_that_reads_the_run_says_it_visibly(
             flat = "".join(found.out.split())
             assert all(part.replace(" ", "") in flat for part in VISIBLE)
         if columns:  # commands to copy are the only lines that may be longer
-            assert max(len(line) for line in found.out.splitlines() if "│" in line) <= int(columns)
+            assert max((len(line) for line in found.out.splitlines() if "│" in line), default=0) <= int(columns)
         else:
             assert "…" not in found.out
     for a, b in (("start", ids[-1]), (SPELL, ids[0])):

@@ -40,7 +40,7 @@ WRONG = [
     (f"{RUN} sft.stepz=1", 2, "did you mean sft.steps?"),
     (f"{RUN} task.sizee=3", 2, "did you mean task.size?"),
     (f"{RUN} sft=3", 2, "sft: Input should be a valid dictionary"),
-    (f"{RUN} sft.steps.x=3", 2, "sft.steps: Input should be a valid integer"),
+    (f"{RUN} sft.steps.x=3", 2, "steps is a value, not a table"),
     (f"{RUN} task.size=true", 2, "task.size is the truth value true, expected a number"),
     (f"{RUN} sft.steps=true", 2, "sft.steps is the truth value true"),
     (f"{RUN} grpo.limits.level=false", 2, "grpo.limits.level is the truth value false"),
@@ -160,9 +160,9 @@ def test_a_wrong_input_is_one_line_and_the_right_code(
     arguments = [word.format(**places) for word in shlex.split(command)]
     assert call(arguments) == code
     found = capsys.readouterr()
-    lines = [line for line in found.err.splitlines() if "error:" in line]
-    assert found.err.splitlines() == lines, "more than one line"
+    lines = [line for line in found.err.splitlines() if not line.endswith(" gone")]  # a slow machine gets progress, too
     assert len(lines) == 1
+    assert lines[0].startswith("ouroloop: error: ")
     assert message.format(**places) in lines[0]
     assert not (Path(places["dir"]) / "new").exists()
 
