@@ -19,6 +19,7 @@ from ouroloop.protocols.text import hidden, shell_word
 from ouroloop.runs.recipe import recipe_toml
 from ouroloop.streams import PlainFormatter, one_line
 from ouroloop.terminal import Plain, cell, say, say_lines, show
+from tests.cli.fuzz_text import check, texts
 from tests.cli.hostile import SPELL
 from tests.runs.small_run import micro
 
@@ -175,3 +176,8 @@ def test_what_is_said_is_complete_where_there_is_no_terminal(
     say_lines(f"{long}\n{long}")
     found = capsys.readouterr().out
     assert found.count(long) == 5
+
+
+@pytest.mark.parametrize("width", [20, 10_000])
+def test_random_texts_leave_no_hidden_character_and_lose_no_bracket(width: int) -> None:
+    check(texts(2000, width), width)
