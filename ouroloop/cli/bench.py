@@ -17,7 +17,7 @@ from ouroloop.bench.catalogue import (
     measure,
     takes,
 )
-from ouroloop.cli.options import FOLDER, folder_at
+from ouroloop.cli.options import FOLDER, SEED, folder_at
 from ouroloop.protocols.errors import UsageError
 
 
@@ -26,9 +26,7 @@ from ouroloop.protocols.errors import UsageError
 @click.option("--peers", type=FOLDER, default=Path(".peers"), show_default=True, help="Folder of the peers' environments.")
 @click.option("--rounds", type=click.IntRange(1, 100), help="Interleaved rounds, 3 by default; see below.")
 @click.option("--seconds", type=click.FloatRange(0.01, 60), help="Time per case and round, 0.5 by default; see below.")
-@click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the simulations (gate) or games (policy)."
-)
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Seed of the simulations (gate) or games (policy).")
 @click.option("--only", multiple=True, metavar="SECTION", help="Measure only this section of `policy`; repeatable.")
 @click.option("--out", type=FOLDER, help="Also write NAME.json, NAME.txt and, if there are curves, NAME.png to this folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -42,7 +40,7 @@ def bench(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    r"""Measure NAME, from engine and planner to encodings and policy, and installed peers for comparison.
+    """Measure NAME, from engine and planner to encodings and policy, and installed peers for comparison.
 
     It says how long it will take, `policy` about half an hour. `encodings`, `engine`, `plan` and `sandbox` measure in rounds
     (--rounds, --seconds); the others do a fixed amount of work and refuse these options. `policy` writes its sections to

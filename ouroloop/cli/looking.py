@@ -17,7 +17,13 @@ RUNS = Path("runs")
 @click.argument("home", type=FOLDER, default=RUNS)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(home: Path, as_json: bool) -> None:
-    """List the runs below HOME (runs/ by default)."""
+    """List the runs below HOME (runs/ by default).
+
+    \b
+    Examples:
+      ouroloop list
+      ouroloop list ~/runs --json
+    """
     from rich.table import Table
 
     from ouroloop.inspect.listing import listed
@@ -46,7 +52,17 @@ def list_(home: Path, as_json: bool) -> None:
 @click.option("--candidate", help="Show one candidate by id.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show_(folder: Path, round_: int | None, candidate: str | None, as_json: bool) -> None:
-    """Show a run: its rounds, or one candidate with its diff or reward, verdict and evidence."""
+    """Show a run: its rounds, or one candidate with its diff or reward, verdict and evidence.
+
+    A candidate is shown with all that is recorded: its diff or reward, verdict and evidence,
+    what the critic found, its training, lost games, and the exchange with a model.
+
+    \b
+    Examples:
+      ouroloop show runs/quickstart-001
+      ouroloop show runs/quickstart-001 --round 1
+      ouroloop show runs/quickstart-001 --candidate r1-patch2 | less
+    """
     from ouroloop.cli.candidate import print_candidate
     from ouroloop.cli.printing import print_round, print_run
     from ouroloop.inspect.candidate.details import details
@@ -75,7 +91,12 @@ def show_(folder: Path, round_: int | None, candidate: str | None, as_json: bool
 @click.argument("a")
 @click.argument("b")
 def diff(folder: Path, a: str, b: str) -> None:
-    """Compare the controllers (or rewards) of a run's candidates A and B; `start` is the first incumbent."""
+    """Compare the controllers (or rewards) of a run's candidates A and B; `start` is the first incumbent.
+
+    \b
+    Examples:
+      ouroloop diff runs/quickstart-001 start r1-patch2
+    """
     import difflib
 
     from ouroloop.inspect.run import Report

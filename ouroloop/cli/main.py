@@ -96,7 +96,20 @@ def _complained(text: str, code: int) -> int:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ouroloop")
 def cli() -> None:
-    """A self-improving loop for game-playing policies: design rewards, patch the controller, keep what is truly better."""
+    """A self-improving loop for game-playing policies: design rewards, patch the controller, keep what is truly better.
+
+    \b
+    Examples:
+      ouroloop doctor --prepare
+      ouroloop run recipes/quickstart.toml
+      ouroloop show runs/quickstart-001
+      ouroloop watch --policy snake-gpt-10x10
+
+    \b
+    Exit codes: 0 done, 1 the thing asked about failed or fell short, 2 wrong
+    input, 3 something around the project is missing, 130 stopped by Ctrl-C or
+    SIGTERM, 141 the reader of the output has gone.
+    """
     _log(os.environ.get("OUROLOOP_LOG", "").upper())
     silence()
 

@@ -14,6 +14,7 @@ TRUST: Final = click.option(
     "--trust", is_flag=True, help="Agree to the code that the run's recipe imports, and to the models that it asks."
 )
 FOLDER: Final = click.Path(path_type=Path)
+SEED: Final = click.IntRange(0, (1 << 63) - 1)
 
 
 def place(path: Path, option: str) -> Path:

@@ -19,7 +19,13 @@ from ouroloop.streams import say_json
 @click.option("--sandbox", type=click.Choice(["auto", "docker", "wasm"]), default="auto", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def screen(file: Path, against: Path | None, sandbox: str, as_json: bool) -> int:
-    """Run FILE (a controller, a diff or a model's whole reply) through every layer before the gate."""
+    """Run FILE (a controller, a diff or a model's whole reply) through every layer before the gate.
+
+    \b
+    Examples:
+      ouroloop screen reply.txt
+      ouroloop screen patch.diff --against controller.py --sandbox wasm
+    """
     from ouroloop.cli.screen import screen_file
     from ouroloop.terminal import say
 
@@ -110,7 +116,12 @@ def protocol() -> None:
 @click.option("--prepare", is_flag=True, help="Build what the first run would build: the WASM worker and the compiled engine.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(prepare: bool, as_json: bool) -> int:
-    """Check the surroundings: interpreter, git, sandboxes, disk, roles. Exit with 3 if a run could not begin."""
+    """Check the surroundings: interpreter, git, sandboxes, disk, roles. Exit with 3 if a run could not begin.
+
+    \b
+    Examples:
+      ouroloop doctor --prepare
+    """
     from ouroloop.cli.doctor import examine
     from ouroloop.cli.doctor import prepare as build
     from ouroloop.terminal import say

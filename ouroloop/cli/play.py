@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 
 import click
 
-from ouroloop.cli.options import FOLDER
+from ouroloop.cli.options import FOLDER, SEED
 from ouroloop.protocols.errors import UsageError
 from ouroloop.streams import say_json
 
@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., None])
 def played_by(command: F) -> F:
     """Add the options that choose the player and its boards."""
     for option in (
-        click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the games."),
+        click.option("--seed", default=0, show_default=True, type=SEED, help="Seed of the games."),
         click.option("--walls", type=float, help="Share of cells that become walls, 0 to 0.25, in games that have them."),
         click.option("--size", type=int, help="Side of the board; the policy's own by default, 10 for a teacher."),
         click.option("--task", metavar="NAME", help="The game; the policy's own by default. `ouroloop tasks` lists them."),
@@ -63,6 +63,12 @@ def evaluate(
 
     The games are the first of the seed's `eval` stream, which no run, training or search plays. The same seed gives the same
     games: to judge a player that was chosen by its score here, give another seed.
+
+    \b
+    Examples:
+      ouroloop eval --policy snake-gpt-6x6 --games 500
+      ouroloop eval --teacher best --size 10 --walls 0.1 --json
+      ouroloop eval --policy my-policy --controller controller.py
     """
     import numpy as np
 

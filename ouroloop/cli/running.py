@@ -18,7 +18,16 @@ from ouroloop.protocols.text import shell_word
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe, e.g. task.size=8.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON document.")
 def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json: bool) -> int:
-    """Start a run of RECIPE."""
+    """Start a run of RECIPE.
+
+    docs/recipe.md explains every key of a recipe. Ctrl-C or SIGTERM stops the run, and
+    `ouroloop resume` continues it.
+
+    \b
+    Examples:
+      ouroloop run recipes/quickstart.toml
+      ouroloop run recipes/quickstart.toml --run-dir runs/mine --set task.size=8
+    """
     from ouroloop.cli.printing import print_run
     from ouroloop.runs.lifecycle import create, create_next
     from ouroloop.runs.progress import progress
@@ -40,7 +49,13 @@ def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json:
 @click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON document.")
 @TRUST
 def resume(folder: Path, overrides: tuple[str, ...], as_json: bool, trust: bool) -> int:
-    """Continue a run that was stopped or killed; nothing is done twice."""
+    """Continue a run that was stopped or killed; nothing is done twice.
+
+    \b
+    Examples:
+      ouroloop resume runs/quickstart-001
+      ouroloop resume runs/quickstart-001 --set budget.rounds=8
+    """
     from ouroloop.cli.printing import print_run
     from ouroloop.runs.progress import progress
 
@@ -66,7 +81,12 @@ def _work(folder: Path, shown: Any, overrides: tuple[str, ...], *, trust: bool =
 @click.option("--reason", default="by hand", help="Why; kept in the ledger.")
 @TRUST
 def rollback(folder: Path, candidate: str, reason: str, trust: bool) -> None:
-    """Undo an accepted CANDIDATE of a run; later changes stay if they still apply."""
+    """Undo an accepted CANDIDATE of a run; later changes stay if they still apply.
+
+    \b
+    Examples:
+      ouroloop rollback runs/quickstart-001 r1-patch2 --reason "loses on walls"
+    """
     from ouroloop.inspect.decision import way_back
     from ouroloop.inspect.run import Report
     from ouroloop.ledger.steps.apply import manual_rollback, manual_score, rollbacks

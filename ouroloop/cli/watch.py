@@ -38,7 +38,13 @@ def watch(
     gif: Path | None,
     as_json: bool,
 ) -> None:
-    """Watch a policy or teacher play the first games that `eval` plays with the same seed. Ctrl-C ends it."""
+    """Watch a policy or teacher play the first games that `eval` plays with the same seed. Ctrl-C ends it.
+
+    \b
+    Examples:
+      ouroloop watch --policy snake-gpt-10x10
+      ouroloop watch --teacher best --size 6 --gif game.gif
+    """
     from dataclasses import asdict
 
     from ouroloop.inspect.contender import contender, cores

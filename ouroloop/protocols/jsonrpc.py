@@ -166,7 +166,8 @@ def one_line(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     where = ".".join(map(str, first["loc"])) or "the message"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{where}: {first['msg']}, found {_shown(first.get('input'))}{more}"
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {said}, found {_shown(first.get('input'))}{more}"
 
 
 def _shown(value: object) -> str:

@@ -140,10 +140,12 @@ def check_start(recipe: Recipe) -> None:
     if recipe.roles.reward_designer.count and recipe.grpo.continuation != "policy":
         check_teacher(task, recipe.grpo.continuation)
     if start.policy not in ("sft", "random"):
-        from ouroloop.policy.bases import open_policy
         from ouroloop.policy.shipped import find_policy
 
-        open_policy(find_policy(start.policy), task=task)
+        given = find_policy(start.policy)  # before the import of torch, which takes seconds
+        from ouroloop.policy.bases import open_policy
+
+        open_policy(given, task=task)
         return
     encoding_of(task, recipe.sft.encoding)
     if start.policy == "sft" and task.teachers is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ouroloop.cli.options import FOLDER, place
+from ouroloop.cli.options import FOLDER, SEED, place
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.text import shell_word
 from ouroloop.streams import say_json
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--per-length", default=8, show_default=True, type=int, help="Positions kept per game and length of the snake.")
 @click.option("--noise", default=0.0, show_default=True, type=float, help="Share of played moves that are other safe moves.")
 @click.option("--least-steps", default=10, show_default=True, type=int, help="Shorter games are dropped.")
-@click.option("--seed", default=0, show_default=True, type=int)
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Seed of the games.")
 @click.option("--workers", type=click.IntRange(1, 1024), help="Threads, one per processor by default; the file is the same.")
 @click.option("--json", "as_json", is_flag=True, help="Print the statistics as JSON.")
 def data(
@@ -47,7 +47,12 @@ def data(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Write positions of a teacher's games to an Arrow file, for snakes of all lengths, with all equally good moves marked."""
+    """Write positions of a teacher's games to an Arrow file, for snakes of all lengths, with all equally good moves marked.
+
+    \b
+    Examples:
+      ouroloop train data --teacher best --games 2000 --out positions.arrow
+    """
     from ouroloop.envs.snake.task import SnakeTask
     from ouroloop.envs.snake.teacher_data import DataConfig, write_positions
     from ouroloop.runs.progress import progress

@@ -72,12 +72,11 @@ def _stages(ledger: Ledger, round: int, id: str) -> list[doc.Stage]:
 
 def _talk(step: Step) -> doc.Talk:
     """Return an exchange with a chat model from its step."""
-    params = step.params if isinstance(step.params, dict) else {}
-    sent = params.get("messages")
-    messages = [doc.Message(role=str(m.get("role")), content=str(m.get("content"))) for m in sent or [] if isinstance(m, dict)]
+    sent = step.params.get("messages") if isinstance(step.params, dict) else None
+    known = [message for message in sent if isinstance(message, dict)] if isinstance(sent, list) else []
+    messages = [doc.Message(role=str(message.get("role")), content=str(message.get("content"))) for message in known]
     if step.error is not None:
         error = str(step.error.get("message"))
         return {"messages": messages, "reply": None, "error": error, "tokens_in": 0, "tokens_out": 0}
     said = chat("", 0).decoded(step.result)
-    reply, used = said.text, {"tokens_in": said.tokens_in, "tokens_out": said.tokens_out}
-    return {"messages": messages, "reply": reply, "error": None, **used}
+    return doc.Talk(messages=messages, reply=said.text, error=None, tokens_in=said.tokens_in, tokens_out=said.tokens_out)
