@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ouroloop.envs.snake.task import SnakeTask
 
 hypothesis.settings.register_profile("ouroloop", deadline=None)  # the first example may compile a kernel
@@ -35,6 +37,14 @@ def _one_thread() -> None:
     """Keep torch on one thread in this process, so that weights repeat and tests share the cores."""
     if "torch" in sys.modules:  # tests that need no torch do not pay for its import
         sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what tests agree to (`runs.trust`) away from the user's own state."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -8,14 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from ouroloop.protocols.errors import ModelError
+from ouroloop.protocols.errors import ModelError, UsageError
+from ouroloop.protocols.messages import TEXT
 from ouroloop.protocols.records import Frozen
+from ouroloop.protocols.secrets import redacted, secrets_in
+from ouroloop.protocols.text import plain_line, whole
+
+MOST_TOKENS: Final = 10_000_000
+"""No exchange has more tokens than this; an endpoint that counts more is wrong."""
+CHARACTERS_PER_TOKEN: Final = 4
+"""A usual rate in English text and code."""
+
+
+ENV_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 
 class ChatConfig(Frozen):
@@ -34,17 +45,47 @@ class ChatConfig(Frozen):
 
     model: str = Field(pattern=r"^[a-z0-9_]+:.+$")
     base_url: str | None = None
-    api_key_env: str = "OPENAI_API_KEY"
+    api_key_env: str = Field(default="OPENAI_API_KEY", pattern=ENV_NAME)
     temperature: float = Field(default=0.8, ge=0, le=2)
-    timeout_s: float = Field(default=60.0, gt=0)
-    max_tokens: int = Field(default=2048, ge=1)
+    timeout_s: float = Field(default=60.0, gt=0, le=86_400)
+    max_tokens: int = Field(default=2048, ge=1, le=MOST_TOKENS)
     retries: int = Field(default=1, ge=0, le=5)
     calls: int = Field(default=4, ge=1, le=64)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hold_no_secret(cls, table: Any) -> Any:
+        if isinstance(table, dict):
+            refuse_secrets(table, "")
+        return table
+
+
+def refuse_secrets(table: Mapping[str, object], where: str) -> None:
+    """Refuse settings that hold a password or a key: they are saved with the run.
+
+    Raises:
+        UsageError: names the key of the first secret, but not the secret, and says where it belongs.
+    """
+    for key, what in secrets_in(table):
+        raise UsageError(
+            f"{where}{key} holds {what}, which the run's recipe, ledger and logs would keep: put it into an environment "
+            "variable, and name that variable in api_key_env"
+        )
+
+
+def counted(said: object, characters: int) -> int:
+    """Return a count of tokens: what the endpoint says if that can be true, else an estimate from the text's length.
+
+    A budget of tokens therefore also holds with an endpoint that counts nothing, or nonsense.
+    """
+    if type(said) is int and min(1, characters) <= said <= MOST_TOKENS:
+        return said
+    return -(-characters // CHARACTERS_PER_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)
 class ChatReply:
-    """A model's text, and the tokens that the endpoint counted (0 if it does not count)."""
+    """A model's text, and the tokens that the endpoint counted, or our estimate; see `counted`."""
 
     text: str
     tokens_in: int
@@ -91,12 +132,14 @@ class LangChainChat:
             raise self._failed("connection refused or lost", "start the server or correct base_url") from error
         except openai.APIStatusError as error:
             raise self._failed(f"HTTP {error.status_code}", _status_remedy(error.status_code, self.config)) from error
-        # If a server answers 200 with something other than a chat completion, one of these is raised.
-        except (openai.OpenAIError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        except Exception as error:  # the boundary: a server that answers with no chat completion makes clients raise anything
             raise self._failed(
                 f"no chat completion ({_line(error)})", "check that base_url is an OpenAI-compatible /v1"
             ) from error
-        return self._reply(answer)
+        try:
+            return self._reply(answer, messages)
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            raise self._failed(f"no chat completion ({_line(error)})", "use an OpenAI-compatible server") from error
 
     def _model(self, seed: int) -> Any:
         """Return the LangChain model. It is built per question, because its HTTP client belongs to the running event loop."""
@@ -119,17 +162,22 @@ class LangChainChat:
         except ValueError as error:
             raise self._failed(_line(error), "name a model as PROVIDER:NAME, e.g. openai:NAME") from error
 
-    def _reply(self, answer: Any) -> ChatReply:
+    def _reply(self, answer: Any, messages: list[dict[str, str]]) -> ChatReply:
         if refusal := answer.additional_kwargs.get("refusal"):
-            raise self._failed(f"refused: {str(refusal)[:120]}", "reword the prompt or use another model")
+            raise self._failed(f"refused: {plain_line(str(refusal), 120)}", "reword the prompt or use another model")
         text = str(answer.text)
         if not text.strip():
             raise self._failed("empty reply", "raise max_tokens or use another model")
+        if len(text) > TEXT:
+            raise self._failed(f"a reply of {len(text)} characters, at most {TEXT} are taken", "lower max_tokens")
         usage = answer.usage_metadata or {}
-        return ChatReply(text, int(usage.get("input_tokens", 0)), int(usage.get("output_tokens", 0)))
+        asked = sum(len(message["content"]) for message in messages)
+        tokens = counted(usage.get("input_tokens"), asked), counted(usage.get("output_tokens"), len(text))
+        return ChatReply(whole(text), *tokens)
 
     def _failed(self, what: str, remedy: str) -> ModelError:
-        return ModelError(f"model {self.endpoint}: {what}; {remedy}")
+        said, key = f"model {self.endpoint}: {what}; {remedy}", os.environ.get(self.config.api_key_env, "")
+        return ModelError(redacted(said.replace(key, "***") if len(key) >= 8 else said))
 
 
 async def ask_all(chat: Chat, conversations: Sequence[tuple[list[dict[str, str]], int]]) -> list[ChatReply | ModelError]:
@@ -146,8 +194,9 @@ async def ask_all(chat: Chat, conversations: Sequence[tuple[list[dict[str, str]]
             return error
 
     answers = await asyncio.gather(*(one(messages, seed) for messages, seed in conversations))
-    if answers and all(isinstance(answer, ModelError) for answer in answers):
-        raise answers[0]  # type: ignore[misc]
+    failed = [answer for answer in answers if isinstance(answer, ModelError)]
+    if answers and len(failed) == len(answers):
+        raise ModelError(str(failed[0]), tuple((str(error), None) for error in failed)) from failed[0]
     return list(answers)
 
 
@@ -162,4 +211,4 @@ def _status_remedy(status: int, config: ChatConfig) -> str:
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:160]
+    return plain_line(f"{type(error).__name__}: {error}", 160)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import ClassVar
 
-from ouroloop.agents.chat import Chat, ChatConfig, ChatReply, LangChainChat, ask_all
+from ouroloop.agents.chat import Chat, ChatConfig, LangChainChat, ask_all
 from ouroloop.agents.prompting import conversation, diagnosis_text, history_text
+from ouroloop.agents.replies import lost
 from ouroloop.protocols.errors import ModelError
 from ouroloop.protocols.messages import RewardProposal, RewardReply, RewardRequest
+from ouroloop.protocols.text import plain_line
 
 
 class ChatDesigner:
@@ -36,13 +38,21 @@ class ChatDesigner:
         """
         count = min(request.count, self.config.calls)
         answers = await ask_all(self.chat, [(prompt(request, i, count), request.seed + i) for i in range(count)])
-        replies = [answer for answer in answers if isinstance(answer, ChatReply)]
-        specs = [spec for reply in replies if (spec := find_object(reply.text)) is not None]
+        specs, gone, first = [], [], ""
+        for answer in answers:
+            if isinstance(answer, ModelError):
+                gone.append(lost(str(answer)))
+            elif (spec := find_object(answer.text)) is None:
+                first = first or answer.text
+                gone.append(lost("the reply holds no reward spec, a JSON object with `terms`", answer.text))
+            else:
+                specs.append(spec)
         if not specs:
-            said = f"answered without a reward spec ({replies[0].text[:80]!r})"
-            raise ModelError(f"model {self.config.model} {said}; use a model that can write JSON")
-        why = f"{request.mode}: written by {self.config.model}"
-        return RewardReply(proposals=tuple(RewardProposal(spec=spec, rationale=why) for spec in specs))
+            said = f"answered without a reward spec ({first[:80]!r})"
+            told = tuple((one.reason, one.text) for one in gone)
+            raise ModelError(f"model {self.config.model} {said}; use a model that can write JSON", told)
+        why = plain_line(f"{request.mode}: written by {self.config.model}")
+        return RewardReply(proposals=tuple(RewardProposal(spec=spec, rationale=why) for spec in specs), lost=tuple(gone))
 
 
 def prompt(request: RewardRequest, index: int, count: int) -> list[dict[str, str]]:

@@ -6,11 +6,13 @@ from typing import ClassVar
 
 from ouroloop.agents.chat import Chat, ChatConfig, ChatReply, LangChainChat, ask_all
 from ouroloop.agents.prompting import conversation, diagnosis_text, history_text
+from ouroloop.agents.replies import lost
 from ouroloop.protocols.errors import ModelError
 from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest
+from ouroloop.protocols.text import plain_line
 
-MARKS = ("+++ b/controller.py", "def act(")
-"""A reply with one of these could be a patch: a diff's header, or a whole controller. The screen reads the rest."""
+MARKS = ("+++ b/controller.py", "def act(", "< SEARCH")
+"""A reply with one of these could be a patch: a diff's header, a whole controller, an edit. The screen reads the rest."""
 
 
 class ChatPatcher:
@@ -38,12 +40,15 @@ class ChatPatcher:
         """
         count = min(request.count, self.config.calls)
         answers = await ask_all(self.chat, [(prompt(request, i, count), request.seed + i) for i in range(count)])
-        replies = [answer for answer in answers if isinstance(answer, ChatReply)]
-        if not any(mark in reply.text for reply in replies for mark in MARKS):
-            said = f"answered without a patch ({replies[0].text[:80]!r})"
-            raise ModelError(f"model {self.config.model} {said}; use a model that can write diffs")
-        why = f"{request.mode}: written by {self.config.model}"
-        return PatchReply(proposals=tuple(PatchProposal(text=reply.text, rationale=why) for reply in replies))
+        texts = [answer.text for answer in answers if isinstance(answer, ChatReply)]
+        gone = [lost(str(answer)) for answer in answers if isinstance(answer, ModelError)]
+        if not any(mark in text for text in texts for mark in MARKS):
+            gone += [lost("the reply holds neither a diff, nor edits, nor a controller", text) for text in texts]
+            told = tuple((one.reason, one.text) for one in gone)
+            said = f"answered without a patch ({texts[0][:80]!r})"
+            raise ModelError(f"model {self.config.model} {said}; use a model that can write diffs", told)
+        why = plain_line(f"{request.mode}: written by {self.config.model}")
+        return PatchReply(proposals=tuple(PatchProposal(text=text, rationale=why) for text in texts), lost=tuple(gone))
 
 
 def prompt(request: PatchRequest, index: int, count: int) -> list[dict[str, str]]:

@@ -18,7 +18,17 @@ ANSWERS: dict[str, Mode] = {"blunder": "bug_fix", "idle": "reward_patch"}
 
 
 class CriticConfig(Frozen):
-    """Thresholds: each is the smallest share or value worth a finding."""
+    """Thresholds: each is the smallest share or value worth a finding.
+
+    Args:
+        cause: share of games that end by one cause.
+        avoidable: share of lost games whose last move the oracle would not have made.
+        regret: mean oracle regret per decision.
+        zero_variance: share of training groups whose members all have the same reward.
+        kl: nats between the trained policy and its reference.
+        clip_fraction: share of training's ratios that were clipped.
+        entropy: the policy's entropy below which it hardly explores.
+    """
 
     cause: float = Field(default=0.03, ge=0, le=1)
     avoidable: float = Field(default=0.1, ge=0, le=1)

@@ -5,33 +5,56 @@ A role is named by entry point (`ouroloop.roles`), import path (`package.module:
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
-from importlib.metadata import entry_points
-from pathlib import Path
-from types import ModuleType
+import difflib
+import re
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ouroloop.agents.roles import RoleSlot
 from ouroloop.agents.settings import RoleSettings
-from ouroloop.protocols.canonical import sha256
+from ouroloop.plugins import announced, load
+from ouroloop.protocols.config_keys import unknown_key
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import one_line
+from ouroloop.protocols.messages import METHODS
 from ouroloop.protocols.ports import Role
+from ouroloop.sheltered import Fault, sheltered
 
 GROUP: Final = "ouroloop.roles"
+NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
 PARTS: Final = ("name", "method", "Config", "Request", "Reply", "act")
 """The attributes that a role's class must have; see `ports.Role`."""
 CHAT_KEYS: Final = ("model", "base_url", "api_key_env", "temperature", "timeout_s", "max_tokens")
 """The keys of `RoleSettings` that a chat role copies into its config."""
 
 
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """An announced role: its name, its place, its class, and why it cannot be used; either class or fault is None."""
+
+    name: str
+    where: str
+    role: type[Role] | None
+    fault: str | None
+
+
 def installed_roles() -> dict[str, str]:
     """Return the roles that entry points announce: name -> location of the class."""
-    return {point.name: point.value for point in entry_points(group=GROUP)}
+    return announced(GROUP)
+
+
+def survey() -> list[Installed]:
+    """Return all announced roles, those that cannot be loaded among them, sorted by name."""
+    found = []
+    known = installed_roles()
+    for name, where in known.items():
+        try:
+            found.append(Installed(name, where, _find(name, known), None))
+        except UsageError as error:
+            found.append(Installed(name, where, None, str(error)))
+    return found
 
 
 def find_role(where: str) -> type[Role]:
@@ -40,38 +63,45 @@ def find_role(where: str) -> type[Role]:
     Raises:
         UsageError: nothing is found there, or it is not a role.
     """
-    known = installed_roles()
-    module_name, sep, class_name = known.get(where, where).rpartition(":")
-    if not sep:
-        raise UsageError(
-            f"no role {where!r}: give an installed one ({', '.join(sorted(known))}), module:Class or file.py:Class"
-        )
+    return _find(where, installed_roles())
+
+
+def _find(where: str, known: dict[str, str]) -> type[Role]:
+    place = known.get(where, where)
+    if not place.rpartition(":")[1]:
+        near = difflib.get_close_matches(where, known, 1, 0.6)
+        hint = f"did you mean {near[0]}? " if near else ""
+        listed = ", ".join(sorted(known))
+        raise UsageError(f"no role {where!r}: {hint}give an installed one ({listed}), module:Class or file.py:Class")
     try:
-        found = getattr(_module(module_name), class_name)
-    except Exception as error:  # the boundary: a role's module runs its author's code
-        said = f"{type(error).__name__}: {error}"
+        found = load(place)
+        missing = sheltered(lambda: _missing(found))
+    except Fault as fault:
         raise UsageError(
-            f"role {where!r} cannot be loaded ({said}); give an installed role, module:Class or file.py:Class"
+            f"role {where!r} cannot be loaded ({fault}); give an installed role, module:Class or file.py:Class"
         ) from None
-    if missing := [part for part in PARTS if not hasattr(found, part)]:
-        raise UsageError(f"role {where!r} has no {', '.join(missing)}; examples/ shows how to write a role")
+    if missing:
+        raise UsageError(f"role {where!r} has {missing}; examples/ shows how to write a role")
     return cast("type[Role]", found)
 
 
-def _module(name: str) -> ModuleType:
-    if not name.endswith(".py"):
-        return importlib.import_module(name)
-    path = Path(name).resolve()
-    alias = f"ouroloop_role_{sha256(str(path))[:12]}"
-    if alias in sys.modules:
-        return sys.modules[alias]
-    spec = importlib.util.spec_from_file_location(alias, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise ImportError(f"no file {path}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[alias] = module
-    spec.loader.exec_module(module)
-    return module
+def _missing(found: object) -> str:
+    """Return what keeps an object from being a role's class, after the word "has"; empty if nothing does."""
+    if not isinstance(found, type):
+        return f"no class, but a {type(found).__name__}"
+    if lacks := [part for part in PARTS if not hasattr(found, part)]:
+        return f"no {', '.join(lacks)}"
+    role: Any = found
+    if not (isinstance(role.name, str) and NAME.fullmatch(role.name)):
+        return "no usable name: 1 to 64 letters, digits, dots, dashes and underscores"
+    if not isinstance(role.method, str) or role.method not in METHODS:
+        return f"a method other than {', '.join(sorted(METHODS))}"
+    models = [part for part in ("Config", "Request", "Reply") if not _is_model(getattr(role, part))]
+    return f"a {models[0]} that is no pydantic model" if models else ""
+
+
+def _is_model(part: object) -> bool:
+    return isinstance(part, type) and issubclass(part, BaseModel)
 
 
 def build_role(settings: RoleSettings, slot: RoleSlot) -> Role:
@@ -84,12 +114,22 @@ def build_role(settings: RoleSettings, slot: RoleSlot) -> Role:
     found = find_role(where)
     if found.method != slot.method:
         raise UsageError(f"role {where!r} answers {found.method}; [roles.{slot.name}] needs one that answers {slot.method}")
+    if wrong := unknown_key(found.Config, config):
+        raise UsageError(f"config of role {where!r}: {wrong}; `ouroloop roles {where}` shows them all")
+    try:
+        return sheltered(lambda: _built(found, config))
+    except Fault as fault:
+        if fault.kind == "ValidationError":
+            raise UsageError(f"config of role {where!r}: {fault}") from None
+        raise UsageError(f"role {where!r} cannot be built ({fault})") from None
+
+
+def _built(found: type[Role], config: dict[str, Any]) -> Role:
     try:
         return found(found.Config.model_validate(config))
     except ValidationError as error:
-        raise UsageError(f"config of role {where!r}: {one_line(error)}") from None
-    except Exception as error:  # the boundary again
-        raise UsageError(f"role {where!r} cannot be built ({type(error).__name__}: {error})") from None
+        said = error.errors()[0].get("ctx", {}).get("error")  # a UsageError says what is wrong without quoting it
+        raise Fault(str(said) if isinstance(said, UsageError) else one_line(error), "ValidationError") from None
 
 
 def _choice(settings: RoleSettings, slot: RoleSlot) -> tuple[str, dict[str, Any]]:

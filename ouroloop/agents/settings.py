@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from ouroloop.agents.chat import ENV_NAME, MOST_TOKENS, refuse_secrets
 from ouroloop.agents.roles import RoleSlot, slot_of
 from ouroloop.protocols.records import Frozen
 
@@ -21,11 +22,11 @@ class RoleSettings(Frozen):
     use: str | None = None
     model: str | None = None
     base_url: str | None = None
-    api_key_env: str = "OPENAI_API_KEY"
+    api_key_env: str = Field(default="OPENAI_API_KEY", pattern=ENV_NAME)
     temperature: float = Field(default=0.7, ge=0, le=2)
-    timeout_s: float = Field(default=60.0, gt=0)
-    max_tokens: int = Field(default=2000, ge=16)
-    usd_per_million_tokens: float = Field(default=0.0, ge=0)
+    timeout_s: float = Field(default=60.0, gt=0, le=86_400)
+    max_tokens: int = Field(default=2000, ge=16, le=MOST_TOKENS)
+    usd_per_million_tokens: float = Field(default=0.0, ge=0, le=1_000_000)
     count: int = Field(default=3, ge=0, le=64)
     config: dict[str, Any] = Field(default_factory=dict)
 
@@ -48,6 +49,7 @@ class Roles(Frozen):
         """Fill in a partial table with that role's own defaults; a model takes the place of `use`."""
         if not isinstance(tables, dict):
             return tables
+        refuse_secrets(tables, "roles.")
         filled = dict(tables)
         for name, table in tables.items():
             if name in cls.model_fields and isinstance(table, dict):

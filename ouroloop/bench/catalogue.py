@@ -40,6 +40,9 @@ class Options:
     only: tuple[str, ...] = ()
 
 
+DEFAULTS: Final = Options(Path(".peers"))
+
+
 class Measured:
     """The result of a benchmark."""
 
@@ -150,6 +153,10 @@ BENCHES: Final[dict[str, Bench]] = {
     "sandbox": sandbox,
     "teachers": teachers,
 }
+TIMED: Final = ("encodings", "engine", "plan", "sandbox")
+"""Benchmarks that measure in interleaved rounds; the others play a fixed number of games or simulate a fixed number of runs."""
+MINUTES: Final = {"encodings": 5, "engine": 1, "gate": 10, "plan": 2, "policy": 30, "sandbox": 3, "teachers": 3}
+"""About how long each takes with default options on two free cores."""
 WITH_PEERS: Final = ("engine", "plan")
 """Benchmarks that measure peers beside us."""
 
@@ -172,6 +179,18 @@ def measure(name: str, asked: Options, report: Report, keep: Callable[[Measured]
     if name != "policy":  # its sections have been kept one by one
         keep(found)
     return found
+
+
+def takes(name: str, asked: Options) -> str:
+    """Return about how long a benchmark takes, in words: rounds, seconds and sections change it."""
+    minutes = float(MINUTES[name])
+    if name in TIMED:
+        minutes *= 0.5 + 0.5 * (asked.rounds * asked.seconds) / (DEFAULTS.rounds * DEFAULTS.seconds)
+    if asked.only:
+        from ouroloop.bench.policy.suite import SECTIONS
+
+        minutes *= len(set(asked.only)) / len(SECTIONS)
+    return "a minute" if minutes < 1.5 else f"{minutes:.0f} minutes"
 
 
 def check_sections(name: str, only: tuple[str, ...]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from pathlib import Path
 from typing import get_args
 
@@ -11,6 +9,8 @@ import click
 
 from ouroloop.cli.options import FOLDER
 from ouroloop.inspect.ablation.document import Measure
+from ouroloop.protocols.text import shell_word
+from ouroloop.streams import say_json
 
 
 @click.command()
@@ -48,10 +48,10 @@ def ablate(
 
     A stopped ablation goes on with the same command and its --out.
     """
-    from ouroloop.cli.printing import print_rich
     from ouroloop.inspect.ablation.running import ablate as run_all
     from ouroloop.inspect.ablation.table import sentences, tables
     from ouroloop.runs.progress import progress
+    from ouroloop.terminal import say, say_lines, show
 
     with progress() as shown:
         try:
@@ -69,11 +69,11 @@ def ablate(
             shown.note("stopped; go on with the same command and the folder named above as --out")
             raise
     if as_json:
-        click.echo(json.dumps(document))
+        say_json(document)
         return
     for table in tables(document):
-        print_rich(table)
+        show(table)
     for line in sentences(document):
-        click.echo(line)
-    click.echo(f"plot: {folder / 'ablation.png'}; runs below {folder}")
-    click.echo(f"next: ouroloop show {shlex.quote(str(folder / document['runs'][0]['run']))}")
+        say(line)
+    say(f"plot: {folder / 'ablation.png'}; runs below {folder}")
+    say_lines(f"next: ouroloop show {shell_word(folder / document['runs'][0]['run'])}")

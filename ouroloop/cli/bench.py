@@ -6,26 +6,35 @@ from pathlib import Path
 
 import click
 
-from ouroloop.bench.catalogue import BENCHES, WITH_PEERS, Measured, Options, measure
-from ouroloop.cli.options import FOLDER
+from ouroloop.bench.catalogue import (
+    BENCHES,
+    DEFAULTS,
+    TIMED,
+    WITH_PEERS,
+    Measured,
+    Options,
+    check_sections,
+    measure,
+    takes,
+)
+from ouroloop.cli.options import FOLDER, SEED, folder_at
+from ouroloop.protocols.errors import UsageError
 
 
 @click.command()
 @click.argument("name", type=click.Choice(list(BENCHES)))
 @click.option("--peers", type=FOLDER, default=Path(".peers"), show_default=True, help="Folder of the peers' environments.")
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100), help="Interleaved rounds.")
-@click.option("--seconds", default=0.5, show_default=True, type=click.FloatRange(0.01, 60), help="Time per case and round.")
-@click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the simulations (gate) or games (policy)."
-)
+@click.option("--rounds", type=click.IntRange(1, 100), help="Interleaved rounds, 3 by default; see below.")
+@click.option("--seconds", type=click.FloatRange(0.01, 60), help="Time per case and round, 0.5 by default; see below.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Seed of the simulations (gate) or games (policy).")
 @click.option("--only", multiple=True, metavar="SECTION", help="Measure only this section of `policy`; repeatable.")
 @click.option("--out", type=FOLDER, help="Also write NAME.json, NAME.txt and, if there are curves, NAME.png to this folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def bench(
     name: str,
     peers: Path,
-    rounds: int,
-    seconds: float,
+    rounds: int | None,
+    seconds: float | None,
     seed: int,
     only: tuple[str, ...],
     out: Path | None,
@@ -33,29 +42,44 @@ def bench(
 ) -> None:
     """Measure NAME, from engine and planner to encodings and policy, and installed peers for comparison.
 
-    `policy` takes half an hour. It writes its sections to --out one by one; --only keeps the other sections there.
+    It says how long it will take, `policy` about half an hour. `encodings`, `engine`, `plan` and `sandbox` measure in rounds
+    (--rounds, --seconds); the others do a fixed amount of work and refuse these options. `policy` writes its sections to
+    --out one by one; --only keeps the other sections there.
+
+    \b
+    Examples:
+      ouroloop bench engine --rounds 1 --seconds 0.1
+      ouroloop bench policy --only shipped --out benchmarks
     """
-    from ouroloop.cli.printing import print_rich
     from ouroloop.runs.progress import progress
+    from ouroloop.terminal import say, say_lines, show
 
     def keep(found: Measured) -> None:
         if out is not None:
             write(found.beside(out / f"{name}.json") if only else found, out)
 
-    asked = Options(peers, rounds, seconds, seed, only)
+    if name not in TIMED and (rounds is not None or seconds is not None):
+        raise UsageError(f"`bench {name}` does a fixed amount of work: leave out --rounds and --seconds")
+    if seconds is not None and seconds != seconds:
+        raise UsageError("--seconds nan is no time: give 0.01 to 60")
+    asked = Options(peers, rounds or DEFAULTS.rounds, seconds or DEFAULTS.seconds, seed, only)
+    check_sections(name, only)
+    if out is not None:
+        folder_at(out, "--out")
     with progress() as shown:
+        shown.note(f"bench {name}: about {takes(name, asked)} on two free cores")
         found = measure(name, asked, lambda what, fraction: shown.advance(f"bench {name}", fraction, what), keep)
     if as_json:
-        click.echo(found.json())
+        say_lines(found.json())
         return
-    print_rich(found.tables())
+    show(found.tables())
     if name in WITH_PEERS and not peers.is_dir():
-        click.echo(f"no peers in {peers}: benchmarks/peers/README.md says how to install them", err=True)
+        say(f"no peers in {peers}: benchmarks/peers/README.md says how to install them", err=True)
 
 
 def write(found: Measured, out: Path) -> None:
     """Write a benchmark's figures, tables and picture to a folder."""
-    from ouroloop.cli.printing import text_of
+    from ouroloop.terminal import text_of
 
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{found.name}.json").write_text(found.json(indent=1) + "\n")

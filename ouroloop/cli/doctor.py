@@ -5,16 +5,19 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ouroloop.agents.finding import find_role, installed_roles
+from ouroloop.agents.finding import survey
 from ouroloop.envs.capabilities import oracle_of, teachers_of
 from ouroloop.envs.registry import TaskSettings, make_task
+from ouroloop.envs.registry import survey as games_survey
 from ouroloop.policy.sft.config import SftConfig
 from ouroloop.protocols.errors import OuroloopError
+from ouroloop.protocols.text import plain_line
 from ouroloop.runs.cache import cache_root
 from ouroloop.runs.lifecycle import NEED_MB
 
@@ -36,6 +39,7 @@ def examine() -> list[dict[str, Any]]:
         ),
         _disk(),
         _roles(),
+        *_broken(),
         _accelerator(),
     ]
 
@@ -43,9 +47,10 @@ def examine() -> list[dict[str, Any]]:
 def prepare() -> None:
     """Build the WASM worker and compile the engine, so that the first run begins at once."""
     from ouroloop.sandbox.wasm.sandbox import prepare as build_worker
+    from ouroloop.terminal import say
 
     task = make_task(TaskSettings())
-    build_worker(task.toolkit_source, lambda text: print(f"ouroloop: {text}", file=sys.stderr))  # noqa: T201
+    build_worker(task.toolkit_source, lambda text: say(f"ouroloop: {text}", err=True))
     warm_up()
 
 
@@ -80,7 +85,8 @@ def _sandbox(name: Any) -> dict[str, Any]:
 
     task = make_task(TaskSettings())
     try:
-        choose(name, task.toolkit_source, len(task.actions)).close()
+        with closing(choose(name, task.toolkit_source, len(task.actions))) as sandbox:
+            sandbox.open(task.start_controller).close()  # a component that does not start is not usable
     except OuroloopError as error:
         return _check(name, False, False, "not usable", str(error))
     return _check(name, True, False, "usable", "")
@@ -93,13 +99,17 @@ def _disk() -> dict[str, Any]:
 
 
 def _roles() -> dict[str, Any]:
-    names = installed_roles()
-    try:
-        for name in names:
-            find_role(name)
-    except OuroloopError as error:
-        return _check("roles", False, True, f"{len(names)} installed", str(error))
-    return _check("roles", bool(names), True, ", ".join(sorted(names)), "install the package (`pip install -e .`)")
+    found = survey()
+    usable = [role.name for role in found if role.role is not None]
+    return _check("roles", bool(usable), True, ", ".join(usable) or "none", "install the package (`pip install -e .`)")
+
+
+def _broken() -> list[dict[str, Any]]:
+    """Return a check for each announced role or game that cannot be used; a run without it can begin."""
+    remedy = "repair or uninstall the package that announces it"
+    roles = [(f"role {role.name}", role.fault) for role in survey() if role.fault is not None]
+    games = [(f"game {game.name}", game.fault) for game in games_survey() if game.fault is not None]
+    return [_check(plain_line(name, 70), False, False, fault, remedy) for name, fault in (*roles, *games)]
 
 
 def _accelerator() -> dict[str, Any]:

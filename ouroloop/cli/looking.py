@@ -2,60 +2,70 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ouroloop.cli.options import FOLDER
-from ouroloop.protocols.errors import OuroloopError, UsageError
+from ouroloop.protocols.errors import UsageError
+from ouroloop.streams import say_json
+
+RUNS = Path("runs")
 
 
 @click.command(name="list")
-@click.argument("home", type=FOLDER, default=Path("runs"))
+@click.argument("home", type=FOLDER, default=RUNS)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(home: Path, as_json: bool) -> None:
-    """List the runs below HOME (runs/ by default)."""
+    """List the runs below HOME (runs/ by default).
+
+    \b
+    Examples:
+      ouroloop list
+      ouroloop list ~/runs --json
+    """
     from rich.table import Table
 
-    from ouroloop.cli.printing import print_rich
-    from ouroloop.inspect.document import candidates, latest
-    from ouroloop.inspect.run import Report
+    from ouroloop.inspect.listing import listed
+    from ouroloop.terminal import say, show
 
-    rows: list[dict[str, Any]] = []
-    for path in sorted(home.glob("*/ledger.sqlite")) if home.is_dir() else []:
-        try:
-            report = Report(path.parent)
-            document = report.document()
-            report.close()
-        except OuroloopError as error:
-            rows.append({"run": path.parent.name, "status": f"unreadable: {error}", "rounds": 0, "accepted": 0, "score": None})
-            continue
-        accepted, last = sum(c["verdict"] == "accepted" for c in candidates(document)), latest(document)
-        row = {"run": document["run"], "status": document["status"], "rounds": len(document["rounds"]), "accepted": accepted}
-        rows.append({**row, "score": last["score"]["mean"] if last else None})
+    if not home.is_dir() and (home.exists() or home != RUNS):
+        raise UsageError(f"{home} is no directory: give one that holds run directories")
+    rows = listed(home)
     if as_json:
-        click.echo(json.dumps(rows))
+        say_json(rows)
         return
     if not rows:
-        click.echo(f"no runs below {home}; start one with `ouroloop run recipes/quickstart.toml`")
+        say(f"no runs below {home}; start one with `ouroloop run recipes/quickstart.toml`")
         return
     table = Table("run", "status", "rounds", "accepted", "score", pad_edge=False)
     for r in rows:
         score = "" if r["score"] is None else f"{r['score']:.1f}"
-        table.add_row(r["run"], r["status"], str(r["rounds"]), str(r["accepted"]), score)
-    print_rich(table)
+        status = r["status"] if r["fault"] is None else f"{r['status']}: {r['fault']}"
+        table.add_row(r["run"], status, str(r["rounds"]), str(r["accepted"]), score)
+    show(table)
 
 
-@click.command()
+@click.command(name="show")
 @click.argument("folder", metavar="DIR", type=FOLDER)
-@click.option("--round", "round_", type=int, help="Show one round (from 0, as in the JSON).")
+@click.option("--round", "round_", type=int, help="Show one round; rounds count from 1.")
 @click.option("--candidate", help="Show one candidate by id.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show(folder: Path, round_: int | None, candidate: str | None, as_json: bool) -> None:
-    """Show a run: its rounds, or one candidate with its diff or reward, verdict and evidence."""
-    from ouroloop.cli.printing import print_candidate, print_round, print_run
+def show_(folder: Path, round_: int | None, candidate: str | None, as_json: bool) -> None:
+    """Show a run: its rounds, or one candidate with its diff or reward, verdict and evidence.
+
+    A candidate is shown with all that is recorded: its diff or reward, verdict and evidence,
+    what the critic found, its training, lost games, and the exchange with a model.
+
+    \b
+    Examples:
+      ouroloop show runs/quickstart-001
+      ouroloop show runs/quickstart-001 --round 1
+      ouroloop show runs/quickstart-001 --candidate r1-patch2 | less
+    """
+    from ouroloop.cli.candidate import print_candidate
+    from ouroloop.cli.printing import print_round, print_run
+    from ouroloop.inspect.candidate.details import details
     from ouroloop.inspect.run import Report
 
     if candidate is None and round_ is None:
@@ -64,11 +74,13 @@ def show(folder: Path, round_: int | None, candidate: str | None, as_json: bool)
     report = Report(folder)
     try:
         if candidate is not None:
-            print_candidate(report.candidate(candidate), as_json)
+            found = details(report, candidate)
+            say_json(found) if as_json else print_candidate(found, folder)
             return
         assert round_ is not None
-        if not 0 <= round_ < report.rounds():
-            raise UsageError(f"run {folder} has rounds 0..{report.rounds() - 1}, asked for {round_}")
+        if round_ not in (known := report.numbers()):
+            has = f"rounds {known[0]} to {known[-1]}" if known else "no rounds yet"
+            raise UsageError(f"run {folder} has {has}, asked for round {round_}")
         print_round(report.document(), round_, as_json)
     finally:
         report.close()
@@ -79,10 +91,16 @@ def show(folder: Path, round_: int | None, candidate: str | None, as_json: bool)
 @click.argument("a")
 @click.argument("b")
 def diff(folder: Path, a: str, b: str) -> None:
-    """Compare the controllers (or rewards) of a run's candidates A and B; `start` is the first incumbent."""
+    """Compare the controllers (or rewards) of a run's candidates A and B; `start` is the first incumbent.
+
+    \b
+    Examples:
+      ouroloop diff runs/quickstart-001 start r1-patch2
+    """
     import difflib
 
     from ouroloop.inspect.run import Report
+    from ouroloop.terminal import say_lines
 
     report = Report(folder)
     try:
@@ -90,4 +108,4 @@ def diff(folder: Path, a: str, b: str) -> None:
     finally:
         report.close()
     lines = difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), a, b)
-    click.echo("".join(lines) or f"{a} and {b} are equal", nl=False)
+    say_lines("".join(lines).rstrip("\n") or f"{a} and {b} are equal")

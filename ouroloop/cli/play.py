@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import click
 
-from ouroloop.cli.options import FOLDER
+from ouroloop.cli.options import FOLDER, SEED
 from ouroloop.protocols.errors import UsageError
+from ouroloop.streams import say_json
 
 Sandbox = Literal["auto", "docker", "wasm"]
 F = TypeVar("F", bound=Callable[..., None])
@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., None])
 def played_by(command: F) -> F:
     """Add the options that choose the player and its boards."""
     for option in (
-        click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the games."),
+        click.option("--seed", default=0, show_default=True, type=SEED, help="Seed of the games."),
         click.option("--walls", type=float, help="Share of cells that become walls, 0 to 0.25, in games that have them."),
         click.option("--size", type=int, help="Side of the board; the policy's own by default, 10 for a teacher."),
         click.option("--task", metavar="NAME", help="The game; the policy's own by default. `ouroloop tasks` lists them."),
@@ -59,7 +59,17 @@ def evaluate(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Play games on fresh seeds; print the score with its interval, how games end, how varied the moves are, and speed."""
+    """Play games; print the score with its interval, how games end, how varied the moves are, and speed.
+
+    The games are the first of the seed's `eval` stream, which no run, training or search plays. The same seed gives the same
+    games: to judge a player that was chosen by its score here, give another seed.
+
+    \b
+    Examples:
+      ouroloop eval --policy snake-gpt-6x6 --games 500
+      ouroloop eval --teacher best --size 10 --walls 0.1 --json
+      ouroloop eval --policy my-policy --controller controller.py
+    """
     import numpy as np
 
     from ouroloop.inspect.contender import contender, cores
@@ -79,7 +89,7 @@ def evaluate(
         found = evaluation.evaluate(
             player.task,
             player.player,
-            np.array(game_seeds(seed, "watch", 0, games), dtype=np.uint64),
+            np.array(game_seeds(seed, "eval", 0, games), dtype=np.uint64),
             sampled=sampled,
             temperature=1.0 if temperature is None else temperature,
             seed=seed,
@@ -90,9 +100,9 @@ def evaluate(
     if as_json:
         who = {"policy": policy, "teacher": teacher, "controller": None if controller is None else str(controller)}
         on = {"task": player.task.name, "size": player.settings.get("size"), "walls": walls or 0.0, "seed": seed}
-        click.echo(json.dumps({**found.to_document(), **who, **on}))
+        say_json({**found.to_document(), **who, **on})
         return
-    from ouroloop.cli.printing import print_rich
     from ouroloop.inspect.evaluation import evaluation_table
+    from ouroloop.terminal import show
 
-    print_rich(evaluation_table(player, found))
+    show(evaluation_table(player, found))

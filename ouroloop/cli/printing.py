@@ -1,24 +1,23 @@
-"""Prints runs, rounds and candidates on stdout, as text or JSON."""
+"""Prints runs and rounds on stdout, as text or JSON."""
 
 from __future__ import annotations
 
-import io
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
+from rich.table import Table
 
+from ouroloop.inspect.asked import asked_lines, troubled_lines
 from ouroloop.inspect.document import candidates
-from ouroloop.inspect.history import attribution_lines, budget_line, history_table
+from ouroloop.inspect.history import attribution_lines, budget_line, history_table, score_line, selection_line
 from ouroloop.inspect.rounds import rounds_table
 from ouroloop.inspect.run import Report
+from ouroloop.protocols.text import shell_word
+from ouroloop.streams import say_json
+from ouroloop.terminal import say, say_lines, show, width
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from ouroloop.inspect.document import CandidateOfRound, RunDocument
+    from ouroloop.inspect.document import RunDocument
     from ouroloop.inspect.training import Training
 
 
@@ -28,47 +27,35 @@ def print_run(folder: Path, as_json: bool) -> None:
     document = report.document()
     report.close()
     if as_json:
-        click.echo(json.dumps(document))
+        say_json(document)
         return
-    print_rich(rounds_table(document))
-    print_rich(history_table(document))
+    show(rounds_table(document, width()))
+    for line in troubled_lines(document):
+        say(line)
+    show(history_table(document))
     for line in attribution_lines(document):
-        click.echo(f"who gets the credit: {line}")
-    click.echo(budget_line(document))
+        say(f"who gets the credit: {line}")
+    for said in (selection_line(document), score_line(document)):
+        if said is not None:
+            say(said)
+    say(budget_line(document))
     used = document["totals"]
-    click.echo(f"{used['games']} games, {used['tokens']} tokens, {used['wall_s']:.0f} s; digest {document['digest'][:16]}")
-    click.echo(f"run directory: {folder}")
-    click.echo(f"next: ouroloop show {folder} --candidate {_worth_a_look(document)}")
+    cost = f" ({used['cost_usd']:.4g} USD)" if used["cost_usd"] else ""
+    say(f"{used['games']} games, {used['tokens']} tokens{cost}, {used['wall_s']:.0f} s; digest {document['digest'][:16]}")
+    say(f"run directory: {folder}")
+    say_lines(f"next: {_next(folder, document)}")
 
 
-def _worth_a_look(document: RunDocument) -> str:
-    """Return the candidate to look at first: the last accepted one, or else the last one."""
+def _next(folder: Path, document: RunDocument) -> str:
+    """Return the command to type next: look at the last accepted candidate, or else the last one, or go on."""
     proposed = candidates(document)
     accepted = [c["id"] for c in proposed if c["verdict"] == "accepted"]
-    return (accepted or [c["id"] for c in proposed] or ["ID"])[-1]
-
-
-def print_rich(renderable: object) -> None:
-    """Print a rich table, 160 columns wide if stdout is not a terminal."""
-    from rich.console import Console
-
-    wide = None if sys.stdout.isatty() else 160
-    Console(width=wide).print(renderable)
-
-
-def text_of(renderable: object) -> str:
-    """Return what `print_rich` prints without a terminal."""
-    from rich.console import Console
-
-    console = Console(width=160, record=True, file=io.StringIO())
-    console.print(renderable)
-    return console.export_text()
+    worth = (accepted or [c["id"] for c in proposed])[-1:]
+    return f"ouroloop show {shell_word(folder)} --candidate {worth[0]}" if worth else f"ouroloop resume {shell_word(folder)}"
 
 
 def training_table(document: Training) -> Table:
     """Return the results of a training as a table."""
-    from rich.table import Table
-
     table = Table("training", "value", pad_edge=False)
     loss = document["loss"][-1] if document["loss"] else float("nan")
     table.add_row("steps", f"{document['steps']} in {document['seconds']:.0f} s, loss {loss:.4g}")
@@ -79,40 +66,18 @@ def training_table(document: Training) -> Table:
     found = document["evaluation"]
     score = found["score"]
     table.add_row(f"score over {found['games']} games", f"{score['mean']:.2f} [{score['low']:.2f}, {score['high']:.2f}]")
-    table.add_row("games won", f"{found['win_rate']:.1%}")
+    won = f"[{found['win_rate_low']:.1%}, {found['win_rate_high']:.1%}]"
+    table.add_row("games won", f"{found['win_rate']:.1%} {won}")
     return table
 
 
-def print_round(document: RunDocument, index: int, as_json: bool) -> None:
+def print_round(document: RunDocument, number: int, as_json: bool) -> None:
     """Print one round of a run."""
+    entry = next(entry for entry in document["rounds"] if entry["index"] == number)
     if as_json:
-        click.echo(json.dumps(document["rounds"][index]))
+        say_json(entry)
         return
-    click.echo(f"round {index + 1}, {document['rounds'][index]['mode']}: {document['rounds'][index]['why']}")
-    print_rich(rounds_table({**document, "start": None, "rounds": [document["rounds"][index]]}))
-
-
-def print_candidate(found: CandidateOfRound, as_json: bool) -> None:
-    """Print one candidate: verdict, evidence, and its diff or reward."""
-    if as_json:
-        click.echo(json.dumps(found))
-        return
-    click.echo(f"{found['id']} ({found['kind']} by {found['role']}, round {found['round'] + 1}): {found['rationale']}")
-    said = f"{found['verdict']} at {found['layer']}: {found['reason']}" if found["layer"] else found["verdict"]
-    click.secho(said, bold=True)
-    if found["effect"]:
-        e = found["effect"]
-        click.echo(
-            f"utility {e['utility']:+.4f}, 95 % interval [{e['low']:+.3f}, {e['high']:+.3f}], {e['games']} pairs of games"
-        )
-        e_value, level = found["e_value"], found["alpha"]
-        if e_value is not None and level is not None:
-            click.echo(f"e-value {e_value:.4g}, needed {1 / level:.4g} (level {level:.3g} of the run's budget)")
-        if seeds := found["seeds"]:
-            click.echo(f"seeds {seeds['first']}..{seeds['first'] + seeds['count'] - 1} of the {seeds['stream']} stream")
-        if t := found["t_test"]:
-            click.echo(f"for comparison, a paired t-test of the first {t['games']} pairs: t {t['t']:.2f}, p {t['p']:.3g}")
-    if found["diff"]:
-        click.echo(found["diff"])
-    if found["reward"]:
-        click.echo(json.dumps(found["reward"], indent=2))
+    say(f"round {number}, {entry['mode']}: {entry['why']}")
+    for line in asked_lines(entry, texts=True):
+        say(line)
+    show(rounds_table({**document, "start": None, "rounds": [entry]}, width()))

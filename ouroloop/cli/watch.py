@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ouroloop.cli.options import FOLDER
+from ouroloop.cli.options import FOLDER, place
 from ouroloop.cli.play import Sandbox, asked, played_by
 from ouroloop.protocols.errors import UsageError
+from ouroloop.streams import say_json
 
 if TYPE_CHECKING:
     from ouroloop.inspect.contender import Contender
@@ -38,38 +38,44 @@ def watch(
     gif: Path | None,
     as_json: bool,
 ) -> None:
-    """Watch a policy or teacher play the first games that `eval` plays with the same seed. Ctrl-C ends it."""
+    """Watch a policy or teacher play the first games that `eval` plays with the same seed. Ctrl-C ends it.
+
+    \b
+    Examples:
+      ouroloop watch --policy snake-gpt-10x10
+      ouroloop watch --teacher best --size 6 --gif game.gif
+    """
     from dataclasses import asdict
 
     from ouroloop.inspect.contender import contender, cores
     from ouroloop.inspect.watch.animation import Frames
     from ouroloop.inspect.watch.games import keep_gif, watch_games
+    from ouroloop.terminal import say
 
-    if gif is not None and not gif.parent.is_dir():
-        raise UsageError(f"the folder {gif.parent} of --gif does not exist: create it, or choose another file")
+    if gif is not None and place(gif, "--gif").is_dir():
+        raise UsageError(f"--gif {gif} is a directory: give the name of a file")
     frames = None if gif is None else Frames()
     with contender(policy, teacher, controller, sandbox, asked(size, walls), cores(), task) as player:
         screen = _screen(player, games, fps, quiet=as_json, keeps=gif is not None)
         seen = watch_games(player, seed, games, screen, frames)
     kept = None if gif is None or frames is None else keep_gif(player.task, frames, gif, fps)
     if as_json:
-        click.echo(json.dumps({"games": [game.document() for game in seen], "gif": None if kept is None else asdict(kept)}))
+        say_json({"games": [game.document() for game in seen], "gif": None if kept is None else asdict(kept)})
         return
     for game in seen:
-        click.echo(game.line())
+        say(game.line())
     if kept is not None:
         left_out = "" if kept.every == 1 else f"; the games are long: one move in {kept.every} is shown"
-        click.echo(f"{kept.file}: {kept.frames} frames, {kept.bytes / 1000:.0f} kB{left_out}")
+        say(f"{kept.file}: {kept.frames} frames, {kept.bytes / 1000:.0f} kB{left_out}")
 
 
 def _screen(player: Contender, games: int, fps: int, *, quiet: bool, keeps: bool) -> Screen:
     """Return the screen for the games: live on a terminal, lines elsewhere; nothing for JSON, or for a GIF off a terminal."""
-    from rich.console import Console
-
     from ouroloop.inspect.watch.screens import Lines, Live, Nowhere
+    from ouroloop.terminal import Plain
 
     if quiet:
         return Nowhere()
     if sys.stdout.isatty():
-        return Live(Console(), player.task, player.name, games, fps)
+        return Live(Plain(), player.task, player.name, games, fps)
     return Nowhere() if keeps else Lines(player.task)

@@ -52,6 +52,11 @@ def teachers_of(task: Task) -> Teachers:
     return task.teachers
 
 
+def check_teacher(task: Task, name: str) -> None:
+    """Raise UsageError if the game has no teachers, or none of that name for its boards."""
+    teachers_of(task).teach(name, task.engine(np.zeros(1, np.uint64)))
+
+
 def symmetry_of(task: Task) -> Symmetry:
     """Return the game's symmetry; raises UsageError if it has none."""
     if task.symmetry is None:

@@ -7,20 +7,34 @@ callable, with an attribute `Settings`: the pydantic model of its settings. Call
 from __future__ import annotations
 
 import difflib
-import importlib
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from pydantic import BaseModel, ConfigDict, Field, SerializationInfo, ValidationError, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializationInfo,
+    ValidationError,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
 
+from ouroloop.plugins import announced, load
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import one_line
+from ouroloop.protocols.numbers import not_a_number
+from ouroloop.sheltered import Fault, sheltered
 
 if TYPE_CHECKING:
     from ouroloop.protocols.ports import Task
 
 GROUP: Final = "ouroloop.tasks"
+UNOPENED: Final = object()
+"""The context in which a recipe is only read: it may come from a stranger, so nothing that it names is imported."""
 SHIPPED: Final = {"snake": "ouroloop.envs.snake.task:SnakeTask"}
 """Games of this package; they are known in a checkout that was never installed, too."""
 
@@ -38,6 +52,12 @@ class Game(Protocol):
         ...
 
 
+class Unopened(BaseModel):
+    """The settings of a game that is not imported, as they were written."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
 class TaskSettings(BaseModel):
     """A recipe's `[task]` table: the game's name, and beside it that game's own settings, each with a default."""
 
@@ -48,11 +68,16 @@ class TaskSettings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _complete(cls, table: Any) -> Any:
-        """Let the game's own model check its settings and add its defaults; its UsageError becomes the validation's cause."""
+    def _complete(cls, table: Any, info: ValidationInfo) -> Any:
+        """Let the game's own model check its settings and add its defaults; its UsageError becomes the validation's cause.
+
+        With `UNOPENED` as the validation's context, the game is not imported, and its settings stay as they are.
+        """
         if not isinstance(table, Mapping):
             return table
         name = str(table.get("name", cls.model_fields["name"].default))
+        if info.context is UNOPENED:
+            return {"name": name, "own": Unopened.model_validate({k: v for k, v in table.items() if k != "name"})}
         return {"name": name, "own": game_settings(name, {k: v for k, v in table.items() if k != "name"})}
 
     @model_serializer
@@ -64,7 +89,36 @@ class TaskSettings(BaseModel):
 
 def installed_games() -> dict[str, str]:
     """Return the games that can be played: name -> where it is found."""
-    return SHIPPED | {point.name: point.value for point in entry_points(group=GROUP)}
+    return announced(GROUP) | SHIPPED
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledGame:
+    """An installed game: its name, its place, its default settings, and why it cannot be played; None if it can."""
+
+    name: str
+    where: str
+    settings: Mapping[str, object]
+    fault: str | None
+
+
+def survey() -> list[InstalledGame]:
+    """Return all installed games, those that cannot be loaded among them, sorted by name."""
+    found = []
+    for name, where in sorted(installed_games().items()):
+        settings: Mapping[str, object] = {}
+        fault = None
+        try:
+            game = find_game(name)
+            settings = sheltered(partial(_defaults, game))
+        except (UsageError, Fault) as error:
+            fault = str(error)
+        found.append(InstalledGame(name, where, settings, fault))
+    return found
+
+
+def _defaults(game: Game) -> Mapping[str, object]:
+    return game.Settings.model_validate({}).model_dump(mode="json")
 
 
 def find_game(where: str) -> Game:
@@ -73,15 +127,18 @@ def find_game(where: str) -> Game:
     Raises:
         UsageError: there is no such game, it cannot be imported, or it is not a game.
     """
-    known = installed_games()
-    module, sep, name = known.get(where, where).rpartition(":")
-    if not sep:
-        raise UsageError(f"no game {where!r}: give an installed one ({', '.join(sorted(known))}) or module:Class")
+    known = SHIPPED if where in SHIPPED else installed_games()
+    place = known.get(where, where)
+    if not place.rpartition(":")[1]:
+        near = difflib.get_close_matches(where, known, 1, 0.6)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UsageError(f"no game {where!r}: {hint}give an installed one ({', '.join(sorted(known))}) or module:Class")
     try:
-        found = getattr(importlib.import_module(module), name)
-    except Exception as error:  # the boundary: a game's module runs its author's code
-        raise UsageError(f"game {where!r} cannot be loaded ({type(error).__name__}: {error})") from error
-    if not (callable(found) and isinstance(getattr(found, "Settings", None), type)):
+        found = load(place)
+        fits = sheltered(lambda: callable(found) and isinstance(getattr(found, "Settings", None), type))
+    except Fault as fault:
+        raise UsageError(f"game {where!r} cannot be loaded ({fault})") from None
+    if not fits:
         raise UsageError(f"game {where!r} has no `Settings`, the pydantic model of its settings; see docs/games.md")
     return cast("Game", found)
 
@@ -99,6 +156,8 @@ def game_settings(where: str, values: Mapping[str, object]) -> BaseModel:
             known = ", ".join(sorted(model.model_fields))
             hint = f"did you mean task.{near[0]}?" if near else f"known keys of game {where}: {known}"
             raise UsageError(f"unknown key task.{key}; {hint}")
+        if said := not_a_number(values[key], model.model_fields[key].annotation):
+            raise UsageError(f"task.{key} is {said}, expected a number")
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:

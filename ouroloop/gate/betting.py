@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import Any, Final
 
 import numpy as np
@@ -21,16 +22,21 @@ CAP: Final = 0.98
 """Largest share of the capital that one game may cost: a stake leaves at least 1 - CAP of it at the worst outcome."""
 CAUTION: Final = 1.0
 """A bet on a gain above the planned one counts only the part that exceeds this many standard errors."""
+CAUTION_PACED: Final = 2.0
+"""The same for a gambler with a horizon, whose pace already finds what the planned gain would miss."""
+BEYOND: Final = 0.2
+"""The pace aims this far above the bar, in log capital: outcomes are steps, and a gambler who aims at the bar stops short."""
 PRIOR_VARIANCE: Final = 0.05
 """Variance of a difference before any is seen, worth `PRIOR_GAMES` games: that of two unrelated, medium-strength players."""
 PRIOR_GAMES: Final = 8
-HOPE: Final = 2.0
-"""How many standard errors above the observed mean a candidate may still hope for."""
 FRACTIONS: Final[Floats] = np.geomspace(0.02, 0.98, 24)
 """Constant stakes over which the confidence sequence mixes."""
 PRECISION: Final = 1e-5
 """Precision of the confidence bounds."""
 CHUNK: Final = 1 << 14
+NORMAL: Final = NormalDist()
+FAR: Final = 500.0
+"""Log capital still to win beyond which the normal tail is taken from its expansion."""
 
 
 def bounded(differences: Floats) -> Floats:
@@ -51,8 +57,11 @@ class Wager:
     The stake is g / (v + g^2), with the variance v observed so far: if the mean exceeds `against` by g, the capital then
     grows fastest, to second order. This g is `gain`, or more if the past shows more. A bet on the smallest gain worth having
     is the growth-rate optimal e-value against that alternative (Grünwald, de Heide and Koolen 2024, "Safe testing", section
-    4), and as good as Wald's sequential test against it. If such a small excess could not bring the capital to the bar in
-    the remaining games, g is the least excess that could: sqrt(2 v bar / games).
+    4), and as good as Wald's sequential test against it.
+
+    With a horizon, the stake is at least the pace: what brings the capital from where it is to the bar in the games that are
+    left, with the largest probability; see `pace`. Every stake depends only on the past, the bar and the horizon, which
+    are fixed before the first game. The capital is therefore a supermartingale under the null, with a horizon or without.
 
     Args:
         against: the null is "the mean is at most this".
@@ -63,10 +72,11 @@ class Wager:
 
     def __init__(self, against: float = 0.0, gain: float = 0.03, bar: float = math.inf, horizon: int | None = None) -> None:
         """Start with a capital of 1."""
-        self.against, self.gain, self.bar = against, gain, bar
-        self._pace = 2 * bar / horizon if horizon is not None else 0.0
+        self.against, self.gain, self.bar, self.horizon = against, gain, bar, horizon
         self.log_e = 0.0
         self.stakes: Floats = np.zeros(0)
+        self._caution = CAUTION if horizon is None else CAUTION_PACED
+        self._most = CAP / (1 + against)
         self._games, self._sum, self._squares = 0, 0.0, 0.0
 
     def add(self, x: Floats) -> None:
@@ -74,22 +84,33 @@ class Wager:
         y = np.asarray(x, dtype=np.float64) - self.against
         sums = np.cumsum(np.concatenate(([self._sum], y)))
         squares = np.cumsum(np.concatenate(([self._squares], y * y)))
-        stakes = self._stakes(self._games + np.arange(len(y)), sums[:-1], squares[:-1])
-        logs = np.cumsum(np.concatenate(([self.log_e], np.log1p(stakes * y))))
-        over = np.flatnonzero(logs >= self.bar)
-        self.log_e = float(logs[over[0]] if len(over) else logs[-1])
+        games = self._games + np.arange(len(y))
+        mean = sums[:-1] / np.maximum(games, 1)
+        variance = self._variance(games, mean, squares[:-1])
+        gain = np.maximum(self.gain, mean - self._caution * np.sqrt(variance / np.maximum(games, 1)))
+        stakes = np.minimum(gain / (variance + gain * gain), self._most)
+        bet = self._bet if self.horizon is None or self.bar == math.inf else self._bet_paced
+        self.log_e, stakes = bet(y, stakes, variance)
         self.stakes = np.concatenate((self.stakes, stakes))
         self._games, self._sum, self._squares = self._games + len(y), float(sums[-1]), float(squares[-1])
 
-    def _stakes(self, games: NDArray[np.int64], sums: Floats, squares: Floats) -> Floats:
-        """Return the stakes (n,) that follow from the games, sums and squares (n,) before each bet."""
-        seen = np.maximum(games, 1)
-        mean = sums / seen
-        variance = self._variance(games, mean, squares)
-        shown = mean - CAUTION * np.sqrt(variance / seen)
-        gain = np.maximum(np.maximum(self.gain, shown), np.sqrt(self._pace * variance))
-        stakes: Floats = np.minimum(gain / (variance + gain * gain), CAP / (1 + self.against))
-        return stakes
+    def _bet(self, y: Floats, stakes: Floats, variance: Floats) -> tuple[float, Floats]:
+        """Return the log capital after bets (n,) with these stakes, and the stakes."""
+        logs = np.cumsum(np.concatenate(([self.log_e], np.log1p(stakes * y))))
+        over = np.flatnonzero(logs >= self.bar)
+        return float(logs[over[0]] if len(over) else logs[-1]), stakes
+
+    def _bet_paced(self, y: Floats, stakes: Floats, variance: Floats) -> tuple[float, Floats]:
+        """Return the same where a stake depends on the capital before it, and is at least the pace."""
+        assert self.horizon is not None
+        log_e, made = self.log_e, stakes.copy()
+        for i, (outcome, spread) in enumerate(zip(y.tolist(), variance.tolist(), strict=True)):
+            if log_e >= self.bar:
+                break
+            needed = pace(self.bar - log_e + BEYOND, self.horizon - self._games - i, spread)
+            made[i] = min(max(made[i], needed), self._most)
+            log_e += math.log1p(made[i] * outcome)
+        return log_e, made
 
     def _variance(self, games: Any, mean: Any, squares: Any) -> Any:
         """Return the variance estimated from this many games and the prior's; numbers or (n,) arrays."""
@@ -100,18 +121,44 @@ class Wager:
         """Whether the capital has reached the bar."""
         return self.log_e >= self.bar
 
-    def reach(self, games: int) -> float:
-        """Return the log capital that this many more games could bring, given a hopeful mean and some luck.
+    def chance(self, games: int) -> float:
+        """Return the chance that this many more games bring the capital to the bar, over all means that the past leaves open.
 
-        The hope is the smallest gain of interest, or `HOPE` standard errors above the observed mean; the luck is one more.
+        It is predictive power (Spiegelhalter, Freedman and Blackburn 1986): the normal probability that the pace reaches the
+        bar, `Phi(Phi^-1(capital / bar) + mean / sd sqrt(games))`, averaged over means around the observed one.
         """
         seen = max(1, self._games)
         mean = self._sum / seen
         variance = float(self._variance(self._games, mean, self._squares))
-        hoped = min(1.0, max(self.gain, mean + HOPE * math.sqrt(variance / seen)))
-        stake = float(np.minimum(hoped / (variance + hoped * hoped), CAP / (1 + self.against)))
-        growth = math.log1p(stake * hoped) - stake * stake * variance / (2 * (1 + stake * hoped) ** 2)
-        return self.log_e + games * growth + stake * math.sqrt(games * variance)
+        away = _tail(self.bar - self.log_e) - mean * math.sqrt(games / variance)
+        return NORMAL.cdf(-away / math.sqrt(1 + games / seen))
+
+
+def pace(needed: float, games: int, variance: float) -> float:
+    """Return the stake with the largest probability of reaching a goal at a deadline.
+
+    With `z = exp(-needed)`, the share of the goal that the capital is, the stake is `phi(Phi^-1(z)) / (z sqrt(v games))`
+    (Browne 1999, "Reaching goals by a deadline", for normal steps). It does not depend on the mean, and makes the bets as
+    powerful as the z-test of the same size. Its expansion for small z is `sqrt(2 needed / (v games))`: STaR-Bets (Voracek
+    and Orabona 2025). The optimum for bounded outcomes bends the same way (Taga, Oymak and Shekhar 2026).
+
+    Args:
+        needed: log capital still to win.
+        games: games left; without any, the stake is 0.
+        variance: of an outcome.
+    """
+    if games <= 0:
+        return 0.0
+    away = _tail(needed)
+    density = math.exp(needed - away * away / 2) / math.sqrt(2 * math.pi) if needed < FAR else away
+    return density / math.sqrt(variance * games)
+
+
+def _tail(needed: float) -> float:
+    """Return the x that a standard normal exceeds with probability `exp(-needed)`."""
+    if needed < FAR:
+        return -NORMAL.inv_cdf(math.exp(-max(needed, 1e-12)))
+    return math.sqrt(2 * needed - math.log(4 * math.pi * needed))
 
 
 class PairedTest:
@@ -128,7 +175,7 @@ class PairedTest:
         """Start with no game."""
         self.better = Wager(0.0, gain, -math.log(alpha), games)
         self.futile = Wager(-gain, 2 * gain, -math.log(beta))  # aimed at clear losers, which should leave early
-        self._worse = Wager(0.0, gain)
+        self._up, self._down = Wager(0.0, gain), Wager(0.0, gain)  # stakes for either end of the interval
         self.differences: Floats = np.zeros(0)
 
     def add(self, differences: Floats) -> None:
@@ -141,7 +188,8 @@ class PairedTest:
         self.differences = np.concatenate((self.differences, x))
         self.better.add(x)
         self.futile.add(-x)
-        self._worse.add(-x)
+        self._up.add(x)
+        self._down.add(-x)
 
     @property
     def games(self) -> int:
@@ -154,36 +202,44 @@ class PairedTest:
         return float(self.differences.mean()) if self.games else 0.0
 
     def interval(self, alpha: float) -> tuple[float, float]:
-        """Return the confidence sequence's current interval: it covers the mean at all times with probability 1 - alpha."""
+        """Return an interval that covers the mean with probability 1 - alpha, at all times together.
+
+        It is the intersection of the confidence sequence's intervals after each game so far, widened to hold the mean
+        observed if that has drifted out of it.
+        """
         x, bar = self.differences, math.log(2 / alpha)
-        low = lowest_mean(x, self.better.stakes, bar)
-        return low, -lowest_mean(-x, self._worse.stakes, bar)
+        low, high = lowest_mean(x, self._up.stakes, bar), -lowest_mean(-x, self._down.stakes, bar)
+        return min(low, self.mean), max(high, self.mean)
 
 
 def lowest_mean(x: Floats, stakes: Floats, bar: float) -> float:
-    """Return the lowest mean that bets on "the mean is above it" do not refute.
+    """Return the lowest mean that bets on "the mean is above it" have not refuted after any game.
 
     Args:
         x: (n,) differences.
-        stakes: (n,) the test's own; they form half of the capital, a mixture over `FRACTIONS` the other half.
+        stakes: (n,) a gambler's; they form half of the capital, a mixture over `FRACTIONS` the other half.
         bar: log capital that refutes a mean.
 
-    The capital falls as the hypothetical mean rises (Waudby-Smith and Ramdas 2024, section 4.4), so the bound is found
-    by bisection.
+    The capital falls as the hypothetical mean rises (Waudby-Smith and Ramdas 2024, section 4.4), and so does the highest
+    capital so far. The bound is therefore found by bisection.
     """
     return bisected(lambda mean: log_capital(x, stakes, mean) >= bar, -1.0, 1.0)
 
 
 def log_capital(x: Floats, stakes: Floats, mean: float) -> float:
-    """Return the log capital of the bets against "the mean is at most `mean`"; -1 can never be refuted."""
+    """Return the highest log capital so far of bets against "the mean is at most `mean`"; -1 can never be refuted."""
     if mean <= -1:
         return math.inf
-    y, own, mixed = x - mean, 0.0, np.zeros(len(FRACTIONS))
+    y, best = x - mean, 0.0
+    own, mixed = np.zeros(1), np.zeros((len(FRACTIONS), 1))
     for start in range(0, len(y), CHUNK):
         part = y[start : start + CHUNK]
-        own += float(np.log1p(np.minimum(stakes[start : start + CHUNK], CAP / (1 + mean)) * part).sum())
-        mixed += np.log1p(np.multiply.outer(FRACTIONS / (1 + mean), part)).sum(axis=1)
-    return float(np.logaddexp(own, np.logaddexp.reduce(mixed) - math.log(len(FRACTIONS))) - math.log(2))
+        own = own[-1] + np.log1p(np.minimum(stakes[start : start + CHUNK], CAP / (1 + mean)) * part).cumsum()
+        mixed = mixed[:, -1:] + np.log1p(np.multiply.outer(FRACTIONS / (1 + mean), part)).cumsum(axis=1)
+        top = mixed.max(axis=0)
+        mixture = top + np.log(np.exp(mixed - top).mean(axis=0))
+        best = max(best, float(np.logaddexp(own, mixture).max()) - math.log(2))
+    return best
 
 
 def bisected(holds: Callable[[float], bool], low: float, high: float) -> float:

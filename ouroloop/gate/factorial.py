@@ -51,6 +51,8 @@ class Attribution:
         interaction: gain of both together beyond the sum of what each adds to the old version of the other.
         total: the new incumbent minus the old one; the sum of the main effects.
         games: number of seeds, each played by all four cells.
+        owner: the credit in words; see `owner_of`.
+        level: largest chance that `owner` names a part that does not do what it says.
     """
 
     reward: Share
@@ -58,27 +60,33 @@ class Attribution:
     interaction: Share
     total: Share
     games: int
-
-    @property
-    def owner(self) -> str:
-        """The credit in words: `code`, `reward`, `both` or `neither shown`, and which part hurts."""
-        parts = {"reward": self.reward, "code": self.code}
-        helps = [name for name, share in parts.items() if share.low > 0]
-        hurts = [name for name, share in parts.items() if share.high < 0]
-        says = [_together(helps)] if helps else []
-        if hurts:
-            says.append(f"{_together(hurts)} {'hurt' if len(hurts) == 2 else 'hurts'}")
-        return "; ".join(says) or "neither shown"
+    owner: str
+    level: float
 
 
-def attribute_gain(u00: Floats, u01: Floats, u10: Floats, u11: Floats) -> Attribution:
+def owner_of(reward: Share, code: Share) -> str:
+    """Return the credit in words: `code`, `reward`, `both` or `neither shown`, and which part hurts."""
+    parts = {"reward": reward, "code": code}
+    helps = [name for name, share in parts.items() if share.low > 0]
+    hurts = [name for name, share in parts.items() if share.high < 0]
+    says = [_together(helps)] if helps else []
+    if hurts:
+        says.append(f"{_together(hurts)} {'hurt' if len(hurts) == 2 else 'hurts'}")
+    return "; ".join(says) or "neither shown"
+
+
+def attribute_gain(u00: Floats, u01: Floats, u10: Floats, u11: Floats, *, level: float = 0.05) -> Attribution:
     """Return each part's share of the gain.
+
+    A part is named by an interval of its own, at half of the level, since there are two parts; the reported intervals hold at
+    95 % each.
 
     Args:
         u00: (G,) utilities of old weights with old code.
         u01: (G,) of old weights with new code, on the same seeds in the same order.
         u10: (G,) of new weights with old code.
         u11: (G,) of new weights with new code.
+        level: largest chance that a part is named wrongly.
 
     Raises:
         ValueError: there are fewer than two seeds, the cells differ in shape, or a utility is not finite.
@@ -89,8 +97,10 @@ def attribute_gain(u00: Floats, u01: Floats, u10: Floats, u11: Floats) -> Attrib
         raise ValueError(f"cells of shapes {sorted(shapes)}: give four of one shape (G,) on common seeds, G at least 2")
     if not all(np.isfinite(cell).all() for cell in cells):
         raise ValueError("a utility is not a finite number: give the utilities of finished games")
-    shares = {name: Share(*map(float, estimate(values))) for name, values in contrasts(*cells).items()}
-    return Attribution(**shares, games=len(cells[0]))
+    found = contrasts(*cells)
+    shares = {name: Share(*map(float, estimate(values))) for name, values in found.items()}
+    named = [Share(*map(float, estimate(found[part], 1 - level / 2))) for part in ("reward", "code")]
+    return Attribution(**shares, games=len(cells[0]), owner=owner_of(*named), level=level)
 
 
 def contrasts(u00: Floats, u01: Floats, u10: Floats, u11: Floats) -> dict[str, Floats]:
@@ -104,8 +114,8 @@ def contrasts(u00: Floats, u01: Floats, u10: Floats, u11: Floats) -> dict[str, F
     return {name: values.round(DECIMALS) + 0.0 for name, values in found.items()}
 
 
-def estimate(values: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the means of contrasts and both ends of their 95 % intervals.
+def estimate(values: Floats, coverage: float = LEVEL) -> tuple[Floats, Floats, Floats]:
+    """Return the means of contrasts and both ends of their intervals, 95 % by default.
 
     Each end is the farther one of two: Student's t (1908), and a t corrected for skewness by the cubic transformation of Hall
     (1992, "On the Removal of Skewness by Transformation"). Student's alone covers 88-93 % if a part helps in few games and
@@ -118,6 +128,7 @@ def estimate(values: Floats) -> tuple[Floats, Floats, Floats]:
 
     Args:
         values: (..., G), independent along the last axis, G at least 2.
+        coverage: of each interval by itself.
 
     Returns:
         Means, lower ends, upper ends: (...) each.
@@ -132,7 +143,7 @@ def estimate(values: Floats) -> tuple[Floats, Floats, Floats]:
     third = (centred**2 * centred).mean(-1)
     deviation = np.sqrt(second * games / (games - 1))
     skewness = SKEWNESS_USED * third / np.where(second > 0, second, 1.0) ** 1.5
-    quantile = float(stdtrit(games - 1, (1 + LEVEL) / 2)) / math.sqrt(games)
+    quantile = float(stdtrit(games - 1, (1 + coverage) / 2)) / math.sqrt(games)
     low = mean - deviation * _reach(quantile, skewness, games)
     return mean, low, mean + deviation * _reach(quantile, -skewness, games)
 

@@ -25,6 +25,8 @@ INTERVAL_ALPHA: Final = 0.05
 """Level of the reported confidence sequences, per candidate."""
 BEATEN_ALPHA: Final = 0.05
 """Largest chance that the best candidate of a race is ever eliminated as worse than another one."""
+LEAST_CHANCE: Final = 0.01
+"""A candidate is out of reach of acceptance if the chance that the games left bring it there is smaller."""
 GROWTH: Final = 16
 """The test looks every `batch` pairs at first, and later whenever the pairs played have grown by one part in this many."""
 Floats = NDArray[np.float64]
@@ -89,7 +91,10 @@ class Judgement:
 
 @dataclass(slots=True)
 class Arm:
-    """A candidate in the race. `fate` is None until it leaves the race or is shown to be better; then it says why."""
+    """A candidate in the race.
+
+    `fate` is None until it leaves the race or is shown to be better; then it says why. `luck` is for the last look, see `race`.
+    """
 
     name: str
     alpha: float
@@ -97,6 +102,7 @@ class Arm:
     fate: str | None = None
     layer: str = "gate"
     shown: bool = False
+    luck: float = 1.0
     utilities: list[Floats] = field(default_factory=list)
 
     @property
@@ -105,18 +111,28 @@ class Arm:
         return self.shown or self.fate is None
 
 
-def race(play: Play, levels: Mapping[str, float], rules: RaceRules) -> dict[str, Judgement]:
+def race(
+    play: Play, levels: Mapping[str, float], rules: RaceRules, luck: Mapping[str, float] | None = None
+) -> dict[str, Judgement]:
     """Let candidates race until one wins, all are out, or each has played `rules.games` pairs.
+
+    With `luck`, a candidate gets a last look when its own test ends without a decision, futile or out of games: it counts as
+    better if its e-value is at least luck / alpha. An e-value E of a stopped test has a mean of at most 1 under the null, so
+    that happens with probability at most E[min(1, alpha E)] <= alpha, the acceptances before it included (Ramdas and Manole
+    2023, "Randomized and exchangeable improvements of Markov's, Chebyshev's and Chernoff's inequalities").
 
     Args:
         play: plays a block of games; nobody may have played the games of a race before.
         levels: candidate -> level of its test; earlier ones win ties.
         rules: when to stop.
+        luck: candidate -> a uniform draw from (0, 1], independent of all games; None for no last look.
     """
     arms = [
         Arm(name, alpha, PairedTest(alpha=alpha, beta=rules.beta, gain=rules.gain, games=rules.games))
         for name, alpha in levels.items()
     ]
+    for arm in arms:
+        arm.luck = 1.0 if luck is None else luck[arm.name]
     played, winner = 0, None
     while winner is None and any(arm.fate is None for arm in arms):
         count = min(max(rules.batch, played // GROWTH), rules.games - played)
@@ -148,14 +164,26 @@ def _look(arm: Arm, rules: RaceRules) -> None:
     found = f"e-value {_number(test.better.log_e)}"
     if test.better.won:
         arm.shown, arm.fate = True, f"better: {found} >= {needed:.3g} after {n} pairs"
-    elif test.futile.won:
+        return
+    arm.fate = _given_up(arm, rules)
+    if arm.fate is not None and test.better.log_e >= test.better.bar + math.log(arm.luck):
+        lowered = f"{arm.luck * needed:.3g}, the bar of {needed:.3g} lowered by the draw of {arm.luck:.3g}"
+        arm.shown, arm.fate = True, f"better at the last look: {found} >= {lowered}, after {n} pairs"
+
+
+def _given_up(arm: Arm, rules: RaceRules) -> str | None:
+    """Return why the test ends without showing the candidate to be better, or None if it goes on."""
+    test, n, needed = arm.test, arm.test.games, 1 / arm.alpha
+    found = f"e-value {_number(test.better.log_e)}"
+    if test.futile.won:
         worse = test.interval(INTERVAL_ALPHA)[1] < 0
         says = "worse" if worse else f"futile: a gain of {rules.gain:g} is refuted"
-        arm.fate = f"{says} (e-value {_number(test.futile.log_e)} >= {1 / rules.beta:.3g}) after {n} pairs"
-    elif n >= rules.games:
-        arm.fate = f"not shown better: {found} < {needed:.3g} after all {n} pairs"
-    elif test.better.reach(rules.games - n) < test.better.bar:
-        arm.fate = f"futile: {found} after {n} pairs, {needed:.3g} is out of reach in {rules.games}"
+        return f"{says} (e-value {_number(test.futile.log_e)} >= {1 / rules.beta:.3g}) after {n} pairs"
+    if n >= rules.games:
+        return f"not shown better: {found} < {needed:.3g} after all {n} pairs"
+    if test.better.chance(rules.games - n) < LEAST_CHANCE:
+        return f"futile: {found} after {n} pairs, {needed:.3g} is out of reach in {rules.games}"
+    return None
 
 
 def _eliminate(racing: Sequence[Arm], rules: RaceRules, started: int) -> None:

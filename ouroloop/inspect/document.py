@@ -20,6 +20,14 @@ class Score(TypedDict):
     high: float
 
 
+class Parts(TypedDict):
+    """A build by its content hashes."""
+
+    policy: str
+    reward: str
+    controller: str
+
+
 class Played(TypedDict):
     """A build by its content hashes, and how it plays."""
 
@@ -28,6 +36,8 @@ class Played(TypedDict):
     controller: str
     score: Score
     win_rate: float
+    win_rate_low: float
+    win_rate_high: float
     path_optimality: float
     utility: float
 
@@ -104,10 +114,15 @@ class Evidence(TypedDict):
     seeds: Seeds | None
     t_test: TTest | None
     regret: list[float] | None
+    bound: float | None
 
 
 class Candidate(Evidence):
-    """A candidate, its verdict, and the evidence."""
+    """A candidate, its verdict, and the evidence.
+
+    `fresh` is the round's gain on games that decided nothing; None if the round accepted other candidates as well. `acceptance`
+    is why a candidate was accepted, which stays after a rollback, and `made` is the build that it made then.
+    """
 
     id: str
     kind: Kind
@@ -116,6 +131,9 @@ class Candidate(Evidence):
     verdict: Decision
     layer: str
     reason: str
+    acceptance: str | None
+    made: Parts | None
+    fresh: Effect | None
     diff: str | None
     reward: Spec | Unread | None
 
@@ -126,8 +144,111 @@ class CandidateOfRound(Candidate):
     round: int
 
 
+class Sentence(TypedDict):
+    """A finding of the critic: its name, the share of games or decisions concerned, and the sentence."""
+
+    name: str
+    weight: float
+    evidence: str
+
+
+class Stage(TypedDict):
+    """A stage of a candidate's training: its health figures, its alarms as lines, and why it ended early or failed."""
+
+    stage: int
+    health: dict[str, float]
+    alarms: list[str]
+    stopped: str | None
+    error: str | None
+
+
+class Message(TypedDict):
+    """A message to a chat model, or its reply."""
+
+    role: str
+    content: str
+
+
+class Talk(TypedDict):
+    """An exchange with a chat model: the messages, the reply, or the error in its place, and the tokens."""
+
+    messages: list[Message]
+    reply: str | None
+    error: str | None
+    tokens_in: int
+    tokens_out: int
+
+
+class Pairs(TypedDict):
+    """The paired games of a candidate: how many it won, drew and lost against the incumbent, and those that its faults lost."""
+
+    better: int
+    equal: int
+    worse: int
+    faults: int
+
+
+class CandidateDetails(CandidateOfRound):
+    """A candidate with all that is recorded about it.
+
+    Fields beyond `CandidateOfRound`:
+        findings: the critic's findings of its round.
+        lost_games: games as text. For a rolled-back candidate those that it lost, or else those that the incumbent had lost,
+            which its author was shown.
+        whose_games: `candidate` or `incumbent`.
+        pairs: its paired games at the gate; None if it played none.
+        training: the stages of its training.
+        exchanges: what its author and the author's model wrote to each other.
+        undo: the command that takes it back; None unless it is accepted.
+    """
+
+    findings: list[Sentence]
+    lost_games: list[str]
+    whose_games: Literal["candidate", "incumbent"]
+    pairs: Pairs | None
+    training: list[Stage]
+    exchanges: list[Talk]
+    undo: str | None
+
+
+class Lost(TypedDict):
+    """A reply that yielded no candidate: why, and how its text begins; None if there was no text."""
+
+    reason: str
+    text: str | None
+
+
+class Asked(TypedDict):
+    """A role that a round asked: for how many answers, how many it gave, what was lost, and what that cost.
+
+    `slot` is its table in the recipe. A critic is asked for one diagnosis.
+    """
+
+    role: str
+    slot: str
+    method: str
+    count: int
+    answered: int
+    lost: list[Lost]
+    tokens: int
+    cost_usd: float
+
+
+class NotAsked(TypedDict):
+    """A role that a round did not ask, though the recipe wants it: the reason, and how to have it asked."""
+
+    role: str
+    slot: str
+    method: str
+    reason: str
+    remedy: str
+
+
 class Attribution(TypedDict):
-    """A gain by part, with 95 % intervals. `owner` says who gets the credit; `games` counts the seeds played."""
+    """A gain by part, with intervals of 95 % each. `owner` says who gets the credit; `games` counts the seeds played.
+
+    Parts are named at `level`, which is corrected over the rounds of the run.
+    """
 
     reward: float
     code: float
@@ -135,19 +256,28 @@ class Attribution(TypedDict):
     total: float
     intervals: dict[Part, list[float]]
     owner: str
+    level: float
     games: int
 
 
 class Round(TypedDict):
-    """A round. `incumbent` is the build that came out of it; None until the round has been watched."""
+    """A round. `incumbent` is the build that came out of it; None until the round has been watched.
+
+    `stands` says whether that build is still among the accepted states. `undone` names the candidates, of any round, that were
+    rolled back after this round's attribution, whose total is then no longer the run's.
+    """
 
     index: int
     mode: Mode
     why: str
+    asked: list[Asked]
+    not_asked: list[NotAsked]
     candidates: list[Candidate]
     incumbent: Played | None
     attribution: Attribution | None
     attribution_total: Attribution | None
+    stands: bool
+    undone: list[str]
 
 
 class GateSpending(TypedDict):
@@ -177,22 +307,22 @@ Status: TypeAlias = str
 
 
 class RunDocument(TypedDict):
-    """A whole run."""
+    """A whole run. `incumbent` is the build that plays now, as last scored; None before it has been scored."""
 
     run: str
     status: Status
     digest: str
-    seed: int
+    seed: int | None
     start: Started | None
+    incumbent: Played | None
     gate: GateSpending
     rounds: list[Round]
     totals: Totals
 
 
 def latest(document: RunDocument) -> Played | None:
-    """Return the build that plays now, with its measures; None before the start is scored."""
-    seen = (entry["incumbent"] for entry in reversed(document["rounds"]))
-    return next((played for played in seen if played is not None), document["start"])
+    """Return the build that plays now, with its measures; None before it has been scored."""
+    return document["incumbent"]
 
 
 def candidates(document: RunDocument) -> list[Candidate]:

@@ -28,7 +28,8 @@ def evaluation_table(player: Contender, found: Evaluation) -> RenderableType:
     on = ", ".join([player.task.name, *(f"{key} {value}" for key, value in player.settings.items())])
     table = Table(f"{player.name} on {on}", how(found), pad_edge=False)
     table.add_row("score", f"{score.mean:.2f}{best}, 95 % interval {score.low:.2f} to {score.high:.2f}")
-    table.add_row("games won", f"{document['win_rate']:.1%}")
+    won = f"{document['win_rate_low']:.1%} to {document['win_rate_high']:.1%}"
+    table.add_row("games won", f"{document['win_rate']:.1%}, 95 % interval {won}")
     table.add_row("path optimality", f"{document['path_optimality']:.3f}")
     table.add_row("steps a game", f"{document['steps_mean']:.1f}")
     endings = sorted(found.endings.items(), key=lambda item: -item[1])

@@ -13,6 +13,10 @@ PARTS: Final[tuple[Part, ...]] = ("reward", "code", "interaction")
 ALL_PARTS: Final[tuple[Part, ...]] = (*PARTS, "total")
 
 
+LEAST: Final = {"reward change": 8, "gain in utility [95 %]": 12}
+"""The least widths of columns whose words are longer than most, for narrow terminals."""
+
+
 class Row(TypedDict):
     """A row of the table, as text: a round, or the start."""
 
@@ -30,10 +34,20 @@ def history_table(document: RunDocument) -> Table:
 
     table = Table(title="reward and patch history", title_justify="left", pad_edge=False)
     for name in ("round", "best score", "reward change", "patch lines", "gain in utility [95 %]", "whose gain"):
-        table.add_column(name, justify="right" if name in ("round", "best score", "patch lines") else "left")
-    for row in history(document):
+        right = name in ("round", "best score", "patch lines")
+        table.add_column(name, justify="right" if right else "left", min_width=LEAST.get(name, 5))
+    for row in [*history(document), *_now(document)]:
         table.add_row(*(str(value) for value in row.values()))
     return table
+
+
+def _now(document: RunDocument) -> list[Row]:
+    """Return a last row for what plays now, if a rollback by hand has changed it since the last round."""
+    rounds, now = document["rounds"], document["incumbent"]
+    if now is None or not rounds or rounds[-1]["incumbent"] is None or rounds[-1]["stands"]:
+        return []
+    rows = history(document)
+    return [{**rows[-1], "round": "now", "reward": "-", "lines": 0, "gain": "-", "owner": "after a rollback"}]
 
 
 def history(document: RunDocument) -> list[Row]:
@@ -48,8 +62,8 @@ def history(document: RunDocument) -> list[Row]:
         specs = [c["reward"] for c in accepted if c["reward"]]
         change = "; ".join(rewards.become(spec) for spec in specs if "terms" in spec) or "-"
         score = entry["incumbent"]["score"]["mean"] if entry["incumbent"] else best
-        best = max(best, score)
-        rows.append(_row(entry["index"] + 1, best, change, lines, entry["attribution"], _since(entry)))
+        best = max(best, score) if entry["stands"] else best
+        rows.append(_row(entry["index"], best, change, lines, entry["attribution"], _since(entry)))
     return rows
 
 
@@ -118,14 +132,43 @@ def attribution_lines(document: RunDocument) -> list[str]:
     last: tuple[int, Attribution] | None = None
     for entry in document["rounds"]:
         if entry["attribution"] and entry["attribution_total"]:
-            lines.append(f"round {entry['index'] + 1}: {_credit(entry['attribution'])}{_since(entry)}")
-            last = (entry["index"] + 1, entry["attribution_total"])
-    return [*lines, f"from the start to round {last[0]}: {_credit(last[1])}"] if last and len(lines) > 1 else lines
+            lines.append(f"round {entry['index']}: {_credit(entry['attribution'])}{_since(entry)}")
+            last = (entry["index"], entry["attribution_total"])
+    if last is None:
+        return lines
+    number, total = last
+    if undone := document["rounds"][number - 1]["undone"]:
+        lines.append(f"from the start to now: not measured since {', '.join(undone)} was rolled back")
+    elif len(lines) > 1:
+        lines.append(f"from the start to round {number}: {_credit(total)}")
+    return [*lines, "each interval holds at 95 % by itself; a part is named at the level given, which is corrected over rounds"]
 
 
 def _credit(shares: Attribution) -> str:
     figures = _figures(shares, ALL_PARTS)
-    return f"{shares['owner']}: {figures} utility over {shares['games']} seeds"
+    named = f"{shares['owner']} (named at level {shares['level']:.2g})"
+    return f"{named}: {figures} utility over {shares['games']} fresh seeds"
+
+
+def score_line(document: RunDocument) -> str | None:
+    """Return how the build that plays now scores, and what "best score" is worth; None before it has been scored."""
+    now = document["incumbent"]
+    if now is None:
+        return None
+    means = 1 + sum(entry["stands"] for entry in document["rounds"])
+    score = now["score"]
+    best = f"; best score is the highest of {means} noisy means, and too high on average" if means > 1 else ""
+    return f"score now: {score['mean']:.1f} [{score['low']:.1f}, {score['high']:.1f}]{best}"
+
+
+def selection_line(document: RunDocument) -> str | None:
+    """Return what an accepted candidate's effect in the table is worth; None if none was accepted."""
+    if not any(c["acceptance"] for entry in document["rounds"] for c in entry["candidates"]):
+        return None
+    return (
+        "effects of accepted candidates are too high on average, because their races stopped when they were high; "
+        "`who gets the credit` and `show --candidate` give the gain on fresh games"
+    )
 
 
 def budget_line(document: RunDocument) -> str:

@@ -61,7 +61,7 @@ A causal language model that plays {task.name}: it reads the position as text an
 | alone, argmax of the logits | {found["games"]} games |
 |---|---|
 | mean score{most} | {bounds} |
-| games won | {found["win_rate"]:.1%} |
+| games won | {found["win_rate"]:.1%}, 95 % interval {found["win_rate_low"]:.1%} to {found["win_rate_high"]:.1%} |
 | path optimality | {found["path_optimality"]:.3f} |
 | steps a game | {found["steps_mean"]:.0f} |
 
@@ -73,7 +73,7 @@ Made by
 
 in {document["seconds"]:.0f} s and {document["steps"]} steps on {by}.
 {_data(kind, settings, start)}
-The games of the table (seeds of the `watch` stream of seed {settings.seed}) are none of those that it learned from.
+The games of the table (seeds of the `eval` stream of seed {settings.seed}) are none of those that it learned from.
 `training.json` holds every setting and the loss of every step, `curve.png` the learning curve.
 
 ```sh

@@ -7,9 +7,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ouroloop.inspect.document import candidates
+from ouroloop.inspect.document import candidates, latest
 from ouroloop.inspect.run import Report
-from ouroloop.inspect.tables import candidates_frame, history_frame, rounds_frame
+from ouroloop.inspect.tables import candidates_frame, history_frame, incumbent_row, rounds_frame
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import Effect, Verdict
 
@@ -53,10 +53,9 @@ class RunReport:
     def __repr__(self) -> str:
         """Summarize the run in one line."""
         found = [c["verdict"] for c in candidates(self._document)]
-        played = [self._document["start"], *(r["incumbent"] for r in self._document["rounds"])]
-        scores = [each["score"]["mean"] for each in played if each]
-        change = f", score {scores[0]:.1f} -> {scores[-1]:.1f}" if scores else ""
-        counts = f"rounds {len(played) - 1}, accepted {found.count('accepted')} of {len(found)} candidates"
+        first, now = self._document["start"], latest(self._document)
+        change = f", score {first['score']['mean']:.1f} -> {now['score']['mean']:.1f}" if first and now else ""
+        counts = f"rounds {len(self._document['rounds'])}, accepted {found.count('accepted')} of {len(found)} candidates"
         return f"RunReport({self.name}: {self.status}, {counts}{change})"
 
     @property
@@ -76,15 +75,15 @@ class RunReport:
 
     @property
     def incumbent(self) -> pd.Series[Any]:
-        """The build that plays now: the last row of `history` that has been played.
+        """The build that plays now, in the columns of `history`; it may be older than the last round, after a rollback.
 
         Raises:
             UsageError: the run has no start yet.
         """
-        played = self.history.dropna(subset="policy")
-        if played.empty:
+        now = incumbent_row(self._document)
+        if now is None:
             raise UsageError(f"run {self.name} has no start yet: continue it first, with ouroloop.run or `ouroloop resume`")
-        return played.iloc[-1]
+        return now
 
     def verdict(self, id: str) -> Verdict:
         """Return a candidate's verdict: the outcome, the layer that decided, and the evidence.

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
+
+from pydantic import ValidationError
 
 from ouroloop.gate.spending import spending
 from ouroloop.inspect import document as doc
+from ouroloop.ledger.faults import damaged
+from ouroloop.ledger.lock import is_running
 from ouroloop.ledger.sqlite import Ledger
-from ouroloop.ledger.steps import gate, observe, propose, screen, start, watch
+from ouroloop.ledger.steps import apply, gate, observe, propose, screen, start, watch
 from ouroloop.ledger.steps.attribute import attribute
+from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.ledger.store import Store
-from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.errors import OuroloopError, UsageError
+from ouroloop.protocols.jsonrpc import one_line
+from ouroloop.protocols.records import RewardSpec
 from ouroloop.runs.budget import prices, totals
 from ouroloop.runs.context import rolled_back, spent
-from ouroloop.runs.lifecycle import is_running, read_recipe
+from ouroloop.runs.lifecycle import read_recipe
+from ouroloop.runs.phases.rollback import lineage
 
 if TYPE_CHECKING:
     from ouroloop.ledger.steps.attribute import Share, Shares
@@ -24,17 +35,51 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Build, Candidate, Verdict
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+log = logging.getLogger(__name__)
+
+
+def _of_damage(method: Callable[Concatenate[Report, P], R]) -> Callable[Concatenate[Report, P], R]:
+    """Wrap a method so that whatever a strange but well-formed record makes it raise says that the run is damaged.
+
+    This is the boundary to directories from outside: figures may be absurd in more ways than each reader can check.
+    """
+
+    @wraps(method)
+    def read(self: Report, *args: P.args, **options: P.kwargs) -> R:
+        try:
+            return method(self, *args, **options)
+        except OuroloopError:
+            raise
+        except Exception as error:
+            log.debug("reading %s failed", self.folder, exc_info=True)
+            raise damaged(self.folder, f"{type(error).__name__}: {error}") from error
+
+    return cast("Callable[Concatenate[Report, P], R]", read)
+
+
 class Report:
-    """Reads a run directory; changes nothing."""
+    """Reads a run directory; changes nothing in it and imports nothing that it names."""
 
     def __init__(self, folder: Path) -> None:
         """Open a run directory. Raises UsageError if it is not one, LedgerError if it is damaged."""
         self.folder = folder
         self.ledger = Ledger(folder / "ledger.sqlite", "read")  # first: its error names another version
-        self.recipe = read_recipe(folder)
         self.store = Store(folder / "artifacts")
-        self._rolled_back = rolled_back(self.ledger)
+        try:
+            self._read()
+        except BaseException:
+            self.close()
+            raise
 
+    @_of_damage
+    def _read(self) -> None:
+        self.recipe = read_recipe(self.folder, unopened=True)
+        self._rolled_back = rolled_back(self.ledger)
+        self._states = lineage(self.ledger)
+
+    @_of_damage
     def document(self) -> doc.RunDocument:
         """Return the whole run in the form of `show --json`."""
         used = totals(self.ledger, prices(self.recipe.roles))
@@ -44,26 +89,51 @@ class Report:
             "digest": self.ledger.digest(),
             "seed": self.recipe.seed,
             "start": self._start(),
+            "incumbent": self._now(),
             "gate": self._gate(),
-            "rounds": [self.round(n) for n in range(self.rounds())],
+            "rounds": [self.round(n) for n in self.numbers()],
             "totals": {"games": used.games, "tokens": used.tokens, "cost_usd": used.cost_usd, "wall_s": round(used.wall_s, 3)},
         }
 
     def status(self) -> doc.Status:
         """Return `running`, `done`, `stopped` or `failed`; a run that was killed counts as stopped."""
         noted = self.ledger.meta("status") or "stopped"
+        if not (noted.isascii() and noted.isalpha() and len(noted) <= 20):
+            raise damaged(self.ledger.path, f"the status is {noted!r:.40}")
         return "stopped" if noted == "running" and not is_running(self.folder) else noted
 
-    def rounds(self) -> int:
-        """Return the number of rounds whose candidates are recorded."""
-        return propose.rounds(self.ledger)
+    def numbers(self) -> range:
+        """Return the numbers of the rounds whose candidates are recorded."""
+        return range(FIRST_ROUND, FIRST_ROUND + propose.rounds(self.ledger))
 
     def _start(self) -> doc.Started | None:
         begun, scored = start.INCUMBENT.find(self.ledger), start.SCORE.find(self.ledger)
         if begun is None or scored is None:
             return None
-        spec = json.loads(self.store.text(begun.incumbent.reward))
-        return {**_played(begun.incumbent, scored.measures), "reward_spec": spec}
+        return {**_played(begun.incumbent, scored.measures), "reward_spec": self._spec(begun.incumbent.reward)}
+
+    def build(self) -> Build | None:
+        """Return the build that plays now; None before the start."""
+        return self._states[-1].incumbent if self._states else None
+
+    def _now(self) -> doc.Played | None:
+        """Return the build that plays now, with the measures that it last had as the incumbent."""
+        now = self.build()
+        measures = [found for build, found in self._scores() if build == now]
+        return _played(now, measures[-1]) if now is not None and measures else None
+
+    def _scores(self) -> Iterator[tuple[Build, Measures]]:
+        """Yield every incumbent that was scored, with its measures, in the order of scoring."""
+        brought_back = [step.incumbent for step in apply.rollbacks(self.ledger)]
+        for step in self.ledger.steps(methods=(start.SCORE.method,)):
+            phase = step.key.split("/")
+            if step.key == start.SCORE.text:
+                yield start.INCUMBENT.read(self.ledger).incumbent, start.SCORE.decoded(step.result).measures
+            elif phase[0] == "manual":
+                yield brought_back[int(phase[1])], apply.manual_score(0).decoded(step.result).measures
+            elif phase[1] == "watch":
+                seen = watch.play(0).decoded(step.result)
+                yield seen.states[-1].incumbent, seen.measures
 
     def _gate(self) -> doc.GateSpending:
         """Return how the run's error budget is spent: the rule, what it bounds, the budget, the races, and what is left."""
@@ -80,22 +150,49 @@ class Report:
             "next": rule.level(races),
         }
 
+    @_of_damage
     def round(self, index: int) -> doc.Round:
         """Return one round."""
         decided, shares = observe.decide(index).read(self.ledger), attribute(index).find(self.ledger)
+        proposed = propose.candidates(index).read(self.ledger)
         return {
             "index": index,
             "mode": decided.mode,
             "why": decided.why,
-            "candidates": [self._candidate(index, c) for c in self._proposed(index)],
+            "asked": [_asked(one) for one in proposed.asked],
+            "not_asked": [_not_asked(one) for one in proposed.unasked],
+            "candidates": [self._candidate(index, c) for c in proposed.candidates],
             "incumbent": self._incumbent(index),
             "attribution": _shares(shares.round) if shares else None,
             "attribution_total": _shares(shares.total) if shares else None,
+            "stands": self._stands(index),
+            "undone": self._undone(index),
         }
+
+    def _stands(self, index: int) -> bool:
+        seen = self._seen(index)
+        return seen is not None and seen.states[-1].incumbent in {state.incumbent for state in self._states}
+
+    def _undone(self, index: int) -> list[str]:
+        """Return the candidates that were rolled back after a round's attribution, in order."""
+        key, since = attribute(index), False
+        gone: list[str] = []
+        for step in self.ledger.steps(methods=(key.method, apply.rollback(0, 0).method)):
+            if since and step.method != key.method:
+                back = apply.rollback(0, 0).decoded(step.result)
+                gone += [back.rolled_back, *back.chain]
+            since = since or step.key == key.text
+        return gone
+
+    def _seen(self, index: int) -> watch.Watched | None:
+        """Return the watch games of the incumbent that came out of a round; after a rollback those played once more."""
+        if apply.rollback(index, 0).find(self.ledger) is not None:
+            return watch.again(index).find(self.ledger)
+        return watch.play(index).find(self.ledger)
 
     def _incumbent(self, index: int) -> doc.Played | None:
         """Return the incumbent that came out of a round, with its score on that round's watch seeds."""
-        seen = watch.again(index).find(self.ledger) or watch.play(index).find(self.ledger)
+        seen = self._seen(index)
         if seen is None:
             return None
         return _played(seen.states[-1].incumbent, seen.measures)
@@ -107,7 +204,7 @@ class Report:
         id = proposed.id
         verdict = gate.verdict(index, id).find(self.ledger)
         screened = screen.screen(index, proposed).find(self.ledger)
-        back = self._rolled_back.get(id)
+        back, applied = self._rolled_back.get(id), apply.apply(index, id).find(self.ledger)
         decided: doc.Decision = "pending" if verdict is None else verdict.outcome
         layer, reason = (verdict.layer, verdict.reason) if verdict else ("", "")
         return {
@@ -118,33 +215,53 @@ class Report:
             "verdict": decided if back is None else "rolled_back",
             "layer": layer if back is None else "watch",
             "reason": reason if back is None else back,
+            "acceptance": reason if decided == "accepted" else None,
+            "made": None if applied is None else _parts(applied.incumbent),
+            "fresh": self._fresh(index, id),
             **_evidence(verdict),
             "diff": self._diff(proposed, screened),
             "reward": self._reward(proposed, screened),
         }
+
+    def _fresh(self, index: int, id: str) -> doc.Effect | None:
+        """Return a candidate's gain on the games of its round's attribution; None unless it alone was accepted in the round."""
+        found = attribute(index).find(self.ledger)
+        if found is None or [step.candidate for step in apply.applied(self.ledger, index)] != [id]:
+            return None
+        total = found.round.total
+        return doc.Effect(utility=total.estimate, low=total.low, high=total.high, games=found.round.games)
 
     def _diff(self, proposed: Candidate, screened: Screening | None) -> str | None:
         return self.store.text(screened.diff) if screened and screened.diff else proposed.patch
 
     def _reward(self, proposed: Candidate, screened: Screening | None) -> doc.Spec | doc.Unread | None:
         if screened and screened.reward:
-            spec: doc.Spec = json.loads(self.store.text(screened.reward))
-            return spec
+            return self._spec(screened.reward)
         return None if proposed.reward is None else {"text": proposed.reward}
 
+    def _spec(self, digest: str) -> doc.Spec:
+        """Return a kept reward spec. Raises LedgerError if the artifact is none."""
+        try:
+            spec = RewardSpec.model_validate_json(self.store.text(digest))
+        except ValidationError as error:
+            raise damaged(self.store.folder / digest, one_line(error)) from error
+        return cast("doc.Spec", spec.model_dump(mode="json"))
+
+    @_of_damage
     def candidate(self, id: str) -> doc.CandidateOfRound:
         """Return one candidate by id, with its round.
 
         Raises:
             UsageError: the run has no such candidate.
         """
-        for index in range(self.rounds()):
+        for index in self.numbers():
             for proposed in self._proposed(index):
                 if proposed.id == id:
                     return {"round": index, **self._candidate(index, proposed)}
-        known = [c.id for n in range(self.rounds()) for c in self._proposed(n)]
+        known = [c.id for n in self.numbers() for c in self._proposed(n)]
         raise UsageError(f"run {self.folder.name} has no candidate {id!r}; it has {', '.join(known) or 'none yet'}")
 
+    @_of_damage
     def pair(self, a: str, b: str) -> tuple[str, str]:
         """Return two candidates' controllers, or their reward specs as indented JSON.
 
@@ -177,7 +294,7 @@ class Report:
         return text if kind == "patch" else json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
 
     def _screening(self, id: str) -> Screening | None:
-        found = ((n, c) for n in range(self.rounds()) for c in self._proposed(n) if c.id == id)
+        found = ((n, c) for n in self.numbers() for c in self._proposed(n) if c.id == id)
         return screen.screen(*next(found)).find(self.ledger)
 
     def close(self) -> None:
@@ -185,13 +302,34 @@ class Report:
         self.ledger.close()
 
 
+def _asked(one: propose.AskedRole) -> doc.Asked:
+    return {
+        "role": one.role,
+        "slot": one.slot,
+        "method": one.method,
+        "count": one.count,
+        "answered": one.answered,
+        "lost": [{"reason": lost.reason, "text": lost.text} for lost in one.lost],
+        "tokens": one.tokens,
+        "cost_usd": one.cost_usd,
+    }
+
+
+def _not_asked(one: propose.UnaskedRole) -> doc.NotAsked:
+    return {"role": one.role, "slot": one.slot, "method": one.method, "reason": one.reason, "remedy": one.remedy}
+
+
+def _parts(build: Build) -> doc.Parts:
+    return {"policy": build.policy, "reward": build.reward, "controller": build.controller}
+
+
 def _played(build: Build, measures: Measures) -> doc.Played:
     return {
-        "policy": build.policy,
-        "reward": build.reward,
-        "controller": build.controller,
+        **_parts(build),
         "score": {"mean": measures.score.mean, "low": measures.score.low, "high": measures.score.high},
         "win_rate": measures.win_rate,
+        "win_rate_low": measures.win_rate_low,
+        "win_rate_high": measures.win_rate_high,
         "path_optimality": measures.path_optimality,
         "utility": measures.utility,
     }
@@ -200,7 +338,7 @@ def _played(build: Build, measures: Measures) -> doc.Played:
 def _evidence(verdict: Verdict | None) -> doc.Evidence:
     """Return the evidence for a verdict; every field is None if nothing is decided, or no games were played."""
     if verdict is None:
-        return {"effect": None, "e_value": None, "alpha": None, "seeds": None, "t_test": None, "regret": None}
+        return doc.Evidence(effect=None, e_value=None, alpha=None, seeds=None, t_test=None, regret=None, bound=None)
     effect, seeds, test = verdict.effect, verdict.seeds, verdict.t_test
     return {
         "effect": doc.Effect(utility=effect.utility, low=effect.low, high=effect.high, games=effect.games) if effect else None,
@@ -209,6 +347,7 @@ def _evidence(verdict: Verdict | None) -> doc.Evidence:
         "seeds": doc.Seeds(stream=seeds.stream, first=seeds.first, count=seeds.count) if seeds else None,
         "t_test": doc.TTest(games=test.games, t=test.t, p=test.p) if test else None,
         "regret": None if verdict.regret is None else list(verdict.regret),
+        "bound": verdict.bound,
     }
 
 
@@ -227,5 +366,6 @@ def _shares(found: Shares) -> doc.Attribution:
         "total": found.total.estimate,
         "intervals": {name: [share.low, share.high] for name, share in parts.items()},
         "owner": found.owner,
+        "level": found.level,
         "games": found.games,
     }

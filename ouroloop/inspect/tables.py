@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from ouroloop.inspect.history import history
+from ouroloop.inspect.document import latest
+from ouroloop.inspect.history import Row, history
 from ouroloop.protocols.errors import SurroundingsError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ouroloop.inspect.document import Candidate, Played, Round, RunDocument
-    from ouroloop.inspect.history import Row
 
 Cells: TypeAlias = Mapping[str, object]
 """A row of a frame: column -> value."""
@@ -37,6 +37,8 @@ CANDIDATES: Final = {
     **dict.fromkeys(("e_value", "alpha"), FIGURE),
     "rationale": TEXT,
 }
+BUILD: Final[tuple[Literal["policy", "reward", "controller"], ...]] = ("policy", "reward", "controller")
+UNCHANGED: Final[Row] = {"round": "", "best": "", "reward": "-", "lines": 0, "gain": "-", "owner": "-"}
 HISTORY: Final = {
     "round": COUNT,
     **dict.fromkeys(("score", "low", "high", "best", "win_rate", "path_optimality", "utility"), FIGURE),
@@ -60,12 +62,35 @@ def history_frame(document: RunDocument) -> pd.DataFrame:
     """Return one row for the start, with a round of NA, and one row per round."""
     if not document["start"]:
         return _frame([], HISTORY)
-    played: list[tuple[int | None, Played | None]] = [(None, document["start"])]
-    played += [(entry["index"], entry["incumbent"]) for entry in document["rounds"]]
-    changes = history(document)
-    rows = [_played(at, plays, change) for (at, plays), change in zip(played, changes, strict=True)]
+    played, stands = _incumbents(document), [True, *(entry["stands"] for entry in document["rounds"])]
+    rows = [_played(at, plays, change) for (at, plays), change in zip(played, history(document), strict=True)]
     frame = _frame(rows, HISTORY)
-    return frame.assign(best=frame["score"].cummax())
+    return frame.assign(best=frame["score"].where(stands).cummax().ffill())
+
+
+def incumbent_row(document: RunDocument) -> pd.Series[Any] | None:
+    """Return the build that plays now, in the columns of the history; None before it has been scored.
+
+    `round` is the last one that it came out of. It is NA for the start, and for a build that a rollback by hand has made.
+    """
+    now = latest(document)
+    if now is None:
+        return None
+    at, change = next(
+        (
+            (round, change)
+            for (round, plays), change in reversed(list(zip(_incumbents(document), history(document), strict=True)))
+            if plays and all(plays[part] == now[part] for part in BUILD)
+        ),
+        (None, UNCHANGED),
+    )
+    best = history_frame(document)["best"].iloc[-1]
+    return _frame([{**_played(at, now, change), "best": best}], HISTORY).iloc[0]
+
+
+def _incumbents(document: RunDocument) -> list[tuple[int | None, Played | None]]:
+    """Return what played at the start and after each round, with the number of the round."""
+    return [(None, document["start"]), *((entry["index"], entry["incumbent"]) for entry in document["rounds"])]
 
 
 def _round(entry: Round) -> Cells:

@@ -8,29 +8,24 @@ error; it does not return the old answer. The digest is the hash of all steps, w
 
 from __future__ import annotations
 
-import errno
-import json
-import os
-import shutil
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final
 
+from pydantic_core import from_json
+
+from ouroloop.ledger.connecting import UNREADABLE, Mode, connect
+from ouroloop.ledger.faults import damaged, of_sqlite
 from ouroloop.protocols.canonical import Json, JsonObject, canonical, content_hash, sha256
-from ouroloop.protocols.errors import LedgerError, SurroundingsError
+from ouroloop.protocols.errors import LedgerError
 
-SCHEMA_VERSION = "3"
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS steps (
-    seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, method TEXT NOT NULL, params TEXT NOT NULL,
-    result TEXT, error TEXT, at REAL NOT NULL);
-CREATE INDEX IF NOT EXISTS steps_by_method ON steps (method);
-CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL);
-"""
+_STEP: Final = "SELECT key, method, params, result, error FROM steps"
+_HUGE: Final = re.compile(r"[eE]\+?\d{3}|\d{300}")
+"""A number that may be beyond the floats, so that it would be read as infinity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,50 +42,24 @@ class Step:
 class Ledger:
     """The open ledger of one run; only one process at a time may write to it."""
 
-    def __init__(self, path: Path, mode: Literal["create", "write", "read"] = "write") -> None:
-        """Open (or create) the file.
+    def __init__(self, path: Path, mode: Mode = "write") -> None:
+        """Open (or create) the file; see `connecting.connect`.
 
         Raises:
-            LedgerError: the file is missing or damaged, or another version wrote it.
+            LedgerError: it is missing, damaged, in use, or another version or program wrote it.
         """
         self.path = path
-        if mode != "create" and not path.is_file():
-            raise LedgerError(
-                f"{path.parent} is not a run directory: it holds no ledger.sqlite; `ouroloop list` shows the runs"
-            )
-        try:
-            where = f"{path.absolute().as_uri()}?mode={'ro' if mode == 'read' else 'rwc'}"
-            self._db = sqlite3.connect(where, uri=True, timeout=10, isolation_level=None, check_same_thread=False)
-            if mode != "read":
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=NORMAL")
-            if mode == "create":
-                self._db.executescript(SCHEMA)
-                self.set_meta("schema", SCHEMA_VERSION)
-            self._verify()
-        except sqlite3.DatabaseError as error:
-            if is_full(error):
-                raise disk_full(path) from error
-            raise damaged(path, error) from error
-
-    def _verify(self) -> None:
-        problem = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if problem != "ok":
-            raise damaged(self.path, problem)
-        version = self.meta("schema")
-        if version != SCHEMA_VERSION:
-            raise LedgerError(
-                f"{self.path} has version {version}, but this program reads {SCHEMA_VERSION}; use the program that wrote it"
-            )
+        self._db, self._close = connect(path, mode)
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self._close()
 
     def meta(self, key: str) -> str | None:
         """Return a value of the run's header, or None."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return row[0] if row else None
+        for (value,) in self._read("SELECT value FROM meta WHERE key = ?", key):
+            return self._text(value, key)
+        return None
 
     def set_meta(self, key: str, value: str) -> None:
         """Set a value of the run's header."""
@@ -98,8 +67,11 @@ class Ledger:
 
     def step(self, key: str) -> Step | None:
         """Return the step recorded under that key, or None."""
-        row = self._db.execute("SELECT key, method, params, result, error FROM steps WHERE key = ?", (key,)).fetchone()
-        return _step(row) if row else None
+        for row in self._read(f"{_STEP} WHERE key = ?", key):
+            if row[0] != key:
+                raise damaged(self.path, f"its index finds another step for {key}")
+            return self._step(row)
+        return None
 
     def steps(self, pattern: str = "*", methods: Sequence[str] = ()) -> Iterator[Step]:
         """Yield recorded steps in the order they were recorded.
@@ -109,8 +81,7 @@ class Ledger:
             methods: only steps with these methods; all by default.
         """
         chosen = f"AND method IN ({', '.join('?' * len(methods))})" if methods else ""
-        sql = f"SELECT key, method, params, result, error FROM steps WHERE key GLOB ? {chosen} ORDER BY seq"  # noqa: S608
-        return (_step(row) for row in self._db.execute(sql, (pattern, *methods)))
+        return (self._step(row) for row in self._read(f"{_STEP} WHERE key GLOB ? {chosen} ORDER BY seq", pattern, *methods))
 
     def recall(self, key: str, method: str, params: Json) -> Step | None:
         """Return the step recorded under that key, or None.
@@ -138,7 +109,7 @@ class Ledger:
         )
         known = self.recall(key, method, params)
         assert known is not None
-        if (known.error, known.result) != (error, None if error else json.loads(texts[1] or "null")):
+        if (known.error, known.result) != (error, None if error else from_json(texts[1] or "null")):
             recorded, given = (_dump(value) for value in (known.error or known.result, error or result))
             raise other_step(self.path, key, f"result {recorded}", f"result {given}")
 
@@ -162,43 +133,69 @@ class Ledger:
 
     def wall_s(self) -> float:
         """Return the seconds at work: the time from each opening of the run to its last step before the next opening."""
-        opened = [row[0] for row in self._db.execute("SELECT at FROM events WHERE name = 'run.opened' ORDER BY seq")]
+        opened = [self._time(row) for row in self._read("SELECT at FROM events WHERE name = 'run.opened' ORDER BY seq")]
         total = 0.0
         for begin, end in zip(opened, [*opened[1:], float("inf")], strict=False):  # empty before the first opening
-            last = self._db.execute("SELECT max(at) FROM steps WHERE at >= ? AND at < ?", (begin, end)).fetchone()[0]
-            total += (last - begin) if last is not None else 0.0
+            for (last,) in self._read("SELECT max(at) FROM steps WHERE at >= ? AND at < ?", begin, end):
+                total += self._time((last,)) - begin if last is not None else 0.0
         return total
 
     def digest(self) -> str:
         """Return the SHA-256 over all steps in the order of their keys, without times."""
-        rows = self._db.execute("SELECT key, method, params, result, error FROM steps ORDER BY key")
         return content_hash(
             [
-                [key, method, sha256(params), sha256(result or ""), sha256(error or "")]
-                for key, method, params, result, error in rows
+                [self._text(key, "a key"), self._text(method, key), *(sha256(self._text(text or "", key)) for text in texts)]
+                for key, method, *texts in self._read(f"{_STEP} ORDER BY key")
             ]
         )
+
+    def _read(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query; whatever SQLite says against them becomes the project's error."""
+        try:
+            for row in self._db.execute(sql, values):  # noqa: UP028  (`yield from` would close a cursor of a closed file)
+                yield row
+        except UNREADABLE as error:
+            raise of_sqlite(self.path, error) from error
+
+    def _step(self, row: tuple[Any, ...]) -> Step:
+        key, method = (self._text(part, "a step") for part in row[:2])
+        params, result, error = (None if text is None else self._json(text, key) for text in row[2:])
+        if error is not None and not isinstance(error, dict):
+            raise damaged(self.path, f"the error of step {key} is no object")
+        return Step(key, method, params, result, error)
+
+    def _json(self, text: object, key: str) -> Any:
+        """Return the value of a JSON text, with no NaN, no infinity, and no more depth than any step needs."""
+        try:
+            value = from_json(self._text(text, key), allow_inf_nan=False)
+            if _HUGE.search(str(text)):
+                canonical(value)
+        except ValueError as error:
+            raise damaged(self.path, f"step {key}: {error}") from error
+        return value
+
+    def _text(self, value: object, what: str) -> str:
+        """Return a value that must be a text; SQLite keeps any type in any column."""
+        if not isinstance(value, str):
+            raise damaged(self.path, f"{what} holds {type(value).__name__}, expected text")
+        return value
+
+    def _time(self, row: tuple[object, ...]) -> float:
+        """Return a time in seconds since 1970; a few thousand years bound it."""
+        (value,) = row
+        if not isinstance(value, int | float) or not 0 <= value < 1e11:
+            raise damaged(self.path, f"{value!r} is no time")
+        return float(value)
 
     def _write(self, sql: str, values: tuple[Any, ...]) -> None:
         try:
             self._db.execute(sql, values)
-        except sqlite3.OperationalError as error:
-            if is_full(error):
-                raise disk_full(self.path) from error
-            if "locked" in str(error):
-                raise LedgerError(f"{self.path} is in use by another process; wait for it or end it") from error
-            raise
-        except sqlite3.DatabaseError as error:
-            raise damaged(self.path, error) from error
+        except sqlite3.Error as error:
+            raise of_sqlite(self.path, error) from error
 
 
 def _dump(value: object) -> str:
     return canonical(value).decode()
-
-
-def _step(row: tuple[Any, ...]) -> Step:
-    key, method, params, result, error = row
-    return Step(key, method, json.loads(params), json.loads(result) if result else None, json.loads(error) if error else None)
 
 
 def other_step(path: Path, key: str, recorded: str, asked: str) -> LedgerError:
@@ -209,39 +206,3 @@ def other_step(path: Path, key: str, recorded: str, asked: str) -> LedgerError:
         f"step {key} of {path} was recorded with {found}, but now has {wanted}: other code or other settings made the "
         "record; continue with those, or start a new run"
     )
-
-
-def damaged(path: Path, problem: object) -> LedgerError:
-    """Return the error for a file that SQLite cannot read."""
-    return LedgerError(f"{path} is damaged ({problem}): restore it from a copy, or start again with another --run-dir")
-
-
-def is_full(error: BaseException) -> bool:
-    """Return whether an error, from any source, says that the disk is full."""
-    if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorname", "") in (
-            "SQLITE_FULL",
-            "SQLITE_IOERR_WRITE",
-            "SQLITE_IOERR_SHMSIZE",
-            "SQLITE_IOERR_FSYNC",
-        )
-    return getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
-
-
-def disk_full(path: Path) -> SurroundingsError:
-    """Return the error for a write to a full disk."""
-    return SurroundingsError(f"no room left on the disk of {path.parent}: free some, then `ouroloop resume {path.parent}`")
-
-
-def require_room(folder: Path, need_mb: int) -> None:
-    """Refuse to begin if the disk has less than `need_mb` MB free.
-
-    Raises:
-        SurroundingsError: the disk has too little room.
-    """
-    there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    free_mb = shutil.disk_usage(there).free // 2**20
-    if free_mb < need_mb:
-        raise SurroundingsError(
-            f"the disk of {there} has {free_mb} MB free, but a run needs {need_mb} MB: free some, or choose another --run-dir"
-        )

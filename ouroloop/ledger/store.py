@@ -1,15 +1,27 @@
-"""Artifacts by content hash: texts and directories, written once, atomically."""
+"""Artifacts by content hash: texts and directories, written once, atomically, and checked whenever they are read."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from ouroloop.atomic import whole_file
-from ouroloop.ledger.sqlite import disk_full, is_full
+from ouroloop.ledger.faults import damaged, disk_full, is_full
+from ouroloop.ledger.files import look, read_file
 from ouroloop.protocols.canonical import content_hash, sha256
 from ouroloop.protocols.errors import LedgerError
+from ouroloop.protocols.text import plain_line
+
+MAX_TEXT: Final = 64 << 20
+MAX_FILES: Final = 10_000
+"""The greatest size of a text in bytes, and the greatest number of files in a directory."""
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Store:
@@ -19,18 +31,10 @@ class Store:
         """Use `folder`, which the first write creates."""
         self.folder = folder
 
-    def path(self, digest: str) -> Path:
-        """Return the path of an artifact.
-
-        Raises:
-            LedgerError: the artifact is missing.
-        """
-        path = self.folder / digest
-        if not path.exists():
-            raise LedgerError(
-                f"artifact {digest[:12]} is missing from {self.folder}: restore it from a copy, or start a new run"
-            )
-        return path
+    def _path(self, digest: str) -> Path:
+        if not _DIGEST.fullmatch(digest):  # a ledger from outside may say `../..`
+            raise damaged(self.folder, f"{plain_line(digest, 40)!r} is no content hash")
+        return self.folder / digest
 
     def put_text(self, text: str) -> str:
         """Keep a text and return its hash."""
@@ -47,8 +51,12 @@ class Store:
         return digest
 
     def text(self, digest: str) -> str:
-        """Return a kept text. Raises LedgerError if it is missing or was changed."""
-        data = self.path(digest).read_bytes()
+        """Return a kept text. Raises LedgerError if it is missing, was changed, or is no plain file."""
+        look(self.folder, "directory")
+        try:
+            data = read_file(self._path(digest), MAX_TEXT)
+        except FileNotFoundError:
+            raise self._missing(digest) from None
         if sha256(data) != digest:
             raise self._changed(digest)
         return data.decode("utf-8")
@@ -65,11 +73,17 @@ class Store:
         return digest
 
     def directory(self, digest: str) -> Path:
-        """Return the path of a kept directory. Raises LedgerError if it is missing or was changed."""
-        path = self.path(digest)
+        """Return the path of a kept directory. Raises LedgerError if it is missing, was changed, or holds more than files."""
+        look(self.folder, "directory")
+        path = self._path(digest)
+        if look(path, "directory") is None:
+            raise self._missing(digest)
         if directory_hash(path) != digest:
             raise self._changed(digest)
         return path
+
+    def _missing(self, digest: str) -> LedgerError:
+        return LedgerError(f"artifact {digest[:12]} is missing from {self.folder}: restore it from a copy, or start a new run")
 
     def _changed(self, digest: str) -> LedgerError:
         return LedgerError(f"artifact {digest[:12]} in {self.folder} was changed: restore it from a copy, or start a new run")
@@ -81,11 +95,33 @@ class Store:
 
     def clear_scratch(self) -> None:
         """Remove whatever a killed process left half-written."""
-        for leftover in self.folder.glob(".work-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+        if look(self.folder, "directory"):
+            for leftover in self.folder.glob(".work-*"):
+                shutil.rmtree(leftover, ignore_errors=True)
 
 
 def directory_hash(folder: Path) -> str:
-    """Return the hash of a directory, over the relative names and SHA-256 of its files."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file())
-    return content_hash([[p.relative_to(folder).as_posix(), sha256(p.read_bytes())] for p in files])
+    """Return the hash of a directory, over the relative names and SHA-256 of its files.
+
+    Raises:
+        LedgerError: something in it is neither a plain file nor a directory, or there are too many files.
+    """
+    return content_hash([[path.relative_to(folder).as_posix(), _file_hash(path)] for path in sorted(_files(folder))])
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    count = 0
+    for where, folders, names in os.walk(folder):
+        for name in folders:
+            look(Path(where, name), "directory")
+        for name in names:
+            look(Path(where, name), "file")
+            count += 1
+            if count > MAX_FILES:
+                raise damaged(folder, f"more than {MAX_FILES} files")
+            yield Path(where, name)
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,10 +16,12 @@ from safetensors.torch import load, save
 
 from ouroloop.atomic import whole_directory
 from ouroloop.envs.capabilities import sight_of
+from ouroloop.files import read_regular
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.perception.vit import CellVit, build, normalise, patchify
 from ouroloop.protocols.errors import SurroundingsError, UsageError
 from ouroloop.protocols.records import Frozen
+from ouroloop.protocols.text import plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 WEIGHTS: Final = "weights.safetensors"
 CARD: Final = "reader.json"
+CARD_BYTES: Final = 65_536
+WEIGHTS_BYTES: Final = 256_000_000
 CHUNK_CELLS: Final = 4096
 """Number of cells that go through the network at once."""
 
@@ -165,22 +169,26 @@ def load_reader(path: Path, task: Task, threads: int = 1) -> Reader:
     """
     sight = sight_of(task)
     try:
-        text, weights = (path / CARD).read_bytes(), (path / WEIGHTS).read_bytes()
-        card = ReaderCard.model_validate_json(text)
-        model = build(card.size, sight.classes, card.config.cell_px, card.config.width, card.config.depth, card.config.heads)
+        card = ReaderCard.model_validate_json(read_regular(path / CARD, CARD_BYTES))
+        if (card.task, card.size) != (task.name, sight.side):
+            raise _other_board(path, card, task, sight)
+        weights = read_regular(path / WEIGHTS, WEIGHTS_BYTES)
+        model = network(sight, card.config)
         model.load_state_dict(load(weights), assign=True)
+    except UsageError:
+        raise
     except OSError as error:
-        raise UsageError(f"no reader at {path}: {error.strerror}; train one there") from error
-    except (ValidationError, SafetensorError, RuntimeError) as error:
+        raise UsageError(f"no reader at {path}: {error.strerror or error}; train one there") from error
+    except (ValidationError, SafetensorError, RuntimeError, ValueError, TypeError) as error:
         raise UsageError(f"the reader {path} is damaged: {str(error).splitlines()[0]}; delete it and train again") from error
     if hashlib.sha256(weights).hexdigest() != card.sha256:
         raise UsageError(f"the reader {path} is damaged: {WEIGHTS} does not match {CARD}; delete it and train again")
-    if (card.task, card.size) != (task.name, sight.side):
-        wanted = f"{task.name} on {sight.side}x{sight.side}"
-        raise UsageError(
-            f"the reader {path} reads {card.task} on {card.size}x{card.size}, not {wanted}: train one for {wanted}"
-        )
     return Reader(card, sight, model, threads)
+
+
+def _other_board(path: Path, card: ReaderCard, task: Task, sight: Sight) -> UsageError:
+    wanted, reads = f"{task.name} on {sight.side}x{sight.side}", f"{plain_line(card.task, 60)} on {card.size}x{card.size}"
+    return UsageError(f"the reader {path} reads {reads}, not {wanted}: train one for {wanted}")
 
 
 def weights_of(model: CellVit) -> bytes:

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 
 from ouroloop.envs.capabilities import teachers_of
+from ouroloop.envs.intervals import score_interval, share_interval
 from ouroloop.envs.loop import join_outcomes, play_out
 from ouroloop.policy.choice import Mover, Sampling, entropy_of, odds_of, rated_by, taught_by
-from ouroloop.policy.play import estimate
 from ouroloop.policy.report import EvaluationDocument
 from ouroloop.protocols.records import Estimate, Observations, Outcomes
-from ouroloop.protocols.seeds import derived_seed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +56,7 @@ class Evaluation:
     Args:
         outcomes: how the games ended, in the order of the seeds.
         causes: names of the ways a game can end.
-        score: mean and 95 % bootstrap interval.
+        score: mean and 95 % interval, see `envs.intervals`.
         sampling: how moves were drawn; None if the highest logit was played.
         action_diversity: mean over the games of the entropy of a game's moves, in nats; None if it was not measured.
         policy_entropy: mean over the decisions of the entropy of the policy's distribution, at the sampling's temperature
@@ -100,10 +99,13 @@ class Evaluation:
     def to_document(self) -> EvaluationDocument:
         """Return what `ouroloop eval --json` prints."""
         o, per_s, tokens = self.outcomes, self.decisions_per_s, self.tokens_per_decision
+        low, high = share_interval(int(o.won.sum()), len(o.won))
         return {
             "games": len(o.score),
             "score": {"mean": self.score.mean, "low": self.score.low, "high": self.score.high},
             "win_rate": float(o.won.mean()),
+            "win_rate_low": low,
+            "win_rate_high": high,
             "path_optimality": float(o.path_optimality.mean()),
             "steps_mean": float(o.steps.mean()),
             "decisions_per_s": per_s,
@@ -141,7 +143,7 @@ def evaluate(
         seeds: (G,) uint64, at least one.
         sampled: draw the moves from the policy's distribution instead of playing the highest logit.
         temperature: of the sampling.
-        seed: of the sampling and the bootstrap.
+        seed: of the sampling.
         open_session: opens a controller that turns logits into moves, in a separate session for each batch.
         batch: games that advance together.
         threads: batches that play in parallel.
@@ -164,12 +166,12 @@ def evaluate(
         batches = [Batch(hall, task.engine(part), part) for part in np.split(keys, range(batch, len(keys), batch))]
         play_all(batches, threads)
         outcomes = join_outcomes([played.engine.outcomes() for played in batches])
-    seconds, generator = time.perf_counter() - begun, np.random.default_rng(derived_seed(seed, "bootstrap"))
+    seconds = time.perf_counter() - begun
     prompts = sum(played.prompts for played in batches)
     return Evaluation(
         outcomes=outcomes,
         causes=task.causes,
-        score=estimate(outcomes.score, generator),
+        score=score_interval(outcomes.score, task.best_score),
         sampling=sampling,
         action_diversity=_diversity(batches) if batches else None,
         policy_entropy=None if isinstance(policy, str) else sum(b.entropy for b in batches) / max(1, int(outcomes.steps.sum())),

@@ -14,7 +14,7 @@ import numpy as np
 
 from ouroloop.envs.capabilities import PHASES, phases_of
 from ouroloop.envs.loop import Decide, Perceive, decider, join_observations, join_outcomes, play_out
-from ouroloop.protocols.records import Estimate, Observations, Outcomes
+from ouroloop.protocols.records import Observations, Outcomes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -208,20 +208,3 @@ def _trace(recorders: Sequence[Recorder], failures: int, most: int) -> Trace:
         failures=join_observations([moment.seen for moment in moments]) if moments else None,
         failure_regret=np.concatenate([moment.regret for moment in moments]) if moments else None,
     )
-
-
-def estimate(
-    values: NDArray[np.generic] | Sequence[float], generator: np.random.Generator, *, level: float = 0.95, resamples: int = 2000
-) -> Estimate:
-    """Return a mean and its percentile bootstrap interval (Efron 1979).
-
-    Args:
-        values: (N,) numbers, at least one.
-        generator: randomness of the resampling.
-        level: coverage.
-        resamples: bootstrap samples.
-    """
-    sample = np.asarray(values, dtype=np.float64)
-    means = np.array([sample[generator.integers(0, len(sample), len(sample))].mean() for _ in range(resamples)])
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Estimate(float(sample.mean()), float(low), float(high))

@@ -91,6 +91,8 @@ class EvaluationDocument(TypedDict):
     games: int
     score: ScoreDocument
     win_rate: float
+    win_rate_low: float
+    win_rate_high: float
     path_optimality: float
     steps_mean: float
     decisions_per_s: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ouroloop.protocols.records import Frozen
 
@@ -19,6 +19,13 @@ class Shape(Frozen):
     layers: int = Field(default=2, ge=1, le=24)
     heads: int = Field(default=4, ge=1, le=16)
     intermediate: int = Field(default=128, ge=16, le=4096)
+
+    @model_validator(mode="after")
+    def _divisible(self) -> Shape:
+        """Give every head the same even width, as rotary embeddings need it."""
+        if self.hidden % (2 * self.heads):
+            raise ValueError(f"hidden {self.hidden} cannot be divided among {self.heads} heads of the same even width")
+        return self
 
 
 class LoraSettings(Frozen):

@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, set_seed
 from transformers.utils import logging as transformers_logging
 
 from ouroloop.atomic import whole_directory
 from ouroloop.envs.capabilities import encoding_of
+from ouroloop.files import read_regular
 from ouroloop.policy.card import GameCard, encoding_for, said
+from ouroloop.policy.checkpoint.llama import LlamaShape, read_shape
+from ouroloop.policy.checkpoint.stored import read_weights
 from ouroloop.policy.settings import Shape
 from ouroloop.policy.tokenizer import build_tokenizer
 from ouroloop.protocols.encoding import EOS, PAD
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Observations
 
 CARD = "snake_gpt.json"
+CARD_BYTES = 65_536
+WEIGHTS, HEAD = "model.safetensors", "lm_head.weight"
 
 
 class Card(GameCard):
@@ -162,6 +166,9 @@ def save(policy: SnakeGPT, out: Path) -> None:
 def load(path: Path, *, task: Task | None = None, device: str = "cpu") -> SnakeGPT:
     """Return the policy in a directory.
 
+    The directory may come from a stranger. Only its card, its `config.json` and its `model.safetensors` are read, and none of
+    them can run code.
+
     Args:
         path: the policy directory.
         task: the game that it is to play; by default the installed one that its card names.
@@ -173,19 +180,36 @@ def load(path: Path, *, task: Task | None = None, device: str = "cpu") -> SnakeG
     """
     check_device(device)
     try:
-        card = Card.model_validate_json((path / CARD).read_bytes())
+        card = Card.model_validate_json(read_regular(path / CARD, CARD_BYTES))
     except (OSError, ValidationError) as error:
         raise UsageError(
             f"{path} is no policy directory: {CARD} is missing or damaged; name another, or start from `sft`"
         ) from error
     encoding = encoding_for(card, path, task)
-    try:
-        with quiet():
-            model = LlamaForCausalLM.from_pretrained(path, dtype=torch.float32, local_files_only=True)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise UsageError(f"the policy in {path} cannot be read: {str(error).splitlines()[0]}") from error
-    if model.config.vocab_size != len(encoding.vocabulary):
-        found, wanted_tokens = model.config.vocab_size, len(encoding.vocabulary)
-        wants = f"the encoding {card.encoding!r} with {said(card.settings)} has {wanted_tokens}"
-        raise UsageError(f"the policy in {path} has {found} tokens, {wants}; retrain it")
-    return SnakeGPT(model.eval().to(device), encoding, card.task)
+    shape = read_shape(path)
+    if shape.vocab_size != len(encoding.vocabulary):
+        wants = f"the encoding {card.encoding!r} with {said(card.settings)} has {len(encoding.vocabulary)}"
+        raise UsageError(f"the policy in {path} has {shape.vocab_size} tokens, {wants}; retrain it")
+    if shape.max_position_embeddings < encoding.longest:
+        reads = f"the policy in {path} reads {shape.max_position_embeddings} tokens"
+        raise UsageError(f"{reads}, a prompt of its encoding has up to {encoding.longest}; retrain it")
+    return SnakeGPT(_model(path, shape).eval().to(device), encoding, card.task)
+
+
+def _model(path: Path, shape: LlamaShape) -> PreTrainedModel:
+    """Return the model of a checked configuration with the weights in a directory, in float32.
+
+    Raises:
+        UsageError: the weights are damaged, or not those of the configuration.
+    """
+    config = LlamaConfig(**shape.settings())
+    with quiet():
+        with torch.device("meta"):
+            expected = {name: tuple(weight.shape) for name, weight in LlamaForCausalLM(config).state_dict().items()}
+        if shape.tie_word_embeddings:
+            del expected[HEAD]
+        weights = read_weights(path / WEIGHTS, expected, f"the policy in {path}")
+        with torch.random.fork_rng(devices=()):  # loading draws no random numbers, as far as anybody else can see
+            model = LlamaForCausalLM(config)
+    model.load_state_dict(weights, strict=not shape.tie_word_embeddings)
+    return model

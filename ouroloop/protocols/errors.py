@@ -32,7 +32,17 @@ class LedgerError(UsageError):
 
 
 class RoleError(OuroloopError):
-    """A role failed to answer: its own exception, a reply of the wrong form, or a model that did not answer."""
+    """A role failed to answer: its own exception, a reply of the wrong form, or a model that did not answer.
+
+    Args:
+        message: one line.
+        lost: the replies that yielded nothing: (reason, text or None) of each.
+    """
+
+    def __init__(self, message: str, lost: tuple[tuple[str, str | None], ...] = ()) -> None:
+        """Keep the message and the lost replies."""
+        super().__init__(message)
+        self.lost = lost
 
 
 class ModelError(RoleError):

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
 
 from ouroloop.protocols.canonical import Json, JsonObject, canonical
-from ouroloop.protocols.errors import OuroloopError
+from ouroloop.protocols.errors import OuroloopError, RoleError
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +150,10 @@ class Dispatcher:
         try:
             result = await handler(request_model)
         except OuroloopError as error:
-            return failure(ROLE_FAILED, str(error), call.id, {"type": type(error).__name__})
+            data: JsonObject = {"type": type(error).__name__}
+            if isinstance(error, RoleError) and error.lost:
+                data["lost"] = [{"reason": reason, "text": text} for reason, text in error.lost]
+            return failure(ROLE_FAILED, str(error), call.id, data)
         except Exception as error:  # the boundary: whatever a role raises is the role's failure, recorded once
             log.debug("handler of %s failed", call.method, exc_info=True)
             said = ADDRESS.sub("0x…", f"{type(error).__name__}: {error}"[:300])
@@ -163,5 +166,17 @@ def one_line(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     where = ".".join(map(str, first["loc"])) or "the message"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    found = repr(first.get("input"))
-    return f"{where}: {first['msg']}, found {found[:80]}{more}"
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {said}, found {_shown(first.get('input'))}{more}"
+
+
+def _shown(value: object) -> str:
+    """Return how a value begins, without writing out all of a huge or deeply nested one."""
+    if isinstance(value, str | bytes):
+        return repr(value[:80])[:80]
+    if isinstance(value, list | tuple | dict | set) and len(value) > 80:
+        return f"a {type(value).__name__} of {len(value)} entries"
+    try:
+        return repr(value)[:80]
+    except (RecursionError, ValueError):  # nested too deeply, or an integer of too many digits
+        return f"a {type(value).__name__}"

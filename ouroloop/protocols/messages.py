@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
 from ouroloop.protocols.records import Ending, Frozen, Mode, RewardSpec
+
+TEXT: Final = 200_000
+"""The most characters of a proposed text; the screen takes far less."""
+PROPOSALS: Final = 64
+"""The most proposals, lost replies or findings in one reply."""
+LOST_TEXT: Final = 4000
+"""Characters of a lost reply that are kept."""
 
 
 class Finding(Frozen):
@@ -19,9 +26,9 @@ class Finding(Frozen):
         mode: the round mode that answers it; None if the loop's own table decides by the name.
     """
 
-    name: str
-    weight: float
-    evidence: str
+    name: str = Field(min_length=1, max_length=100)
+    weight: float = Field(ge=0, le=1, allow_inf_nan=False)
+    evidence: str = Field(max_length=2000)
     mode: Mode | None = None
 
 
@@ -76,6 +83,13 @@ class Tried(Frozen):
     """Games that it lost after it was accepted; they show why it was rolled back."""
 
 
+class Lost(Frozen):
+    """A reply that yielded no candidate: why, and how its text begins; None if there was no text."""
+
+    reason: str = Field(max_length=300)
+    text: str | None = Field(default=None, max_length=LOST_TEXT)
+
+
 class Tool(Frozen):
     """A `ToolkitFunction` on the wire."""
 
@@ -90,7 +104,7 @@ class RewardRequest(Frozen):
 
     task: str
     mode: Literal["reward_refresh", "bug_fix", "reward_patch", "meta_learn"]
-    count: int = Field(ge=1, le=64)
+    count: int = Field(ge=1, le=PROPOSALS)
     seed: int
     diagnosis: Diagnosis
     incumbent: RewardSpec
@@ -101,14 +115,15 @@ class RewardRequest(Frozen):
 class RewardProposal(Frozen):
     """One proposed spec. `spec` is unchecked text on purpose: the screen parses it, and says why if it rejects it."""
 
-    spec: str
+    spec: str = Field(max_length=TEXT)
     rationale: str = Field(max_length=2000)
 
 
 class RewardReply(Frozen):
-    """Result of `reward.design`."""
+    """Result of `reward.design`: the proposals, and the replies that yielded none."""
 
-    proposals: tuple[RewardProposal, ...] = Field(max_length=64)
+    proposals: tuple[RewardProposal, ...] = Field(max_length=PROPOSALS)
+    lost: tuple[Lost, ...] = Field(default=(), max_length=PROPOSALS)
 
 
 class PatchRequest(Frozen):
@@ -116,7 +131,7 @@ class PatchRequest(Frozen):
 
     task: str
     mode: Literal["reward_refresh", "bug_fix", "reward_patch", "meta_learn"]
-    count: int = Field(ge=1, le=64)
+    count: int = Field(ge=1, le=PROPOSALS)
     seed: int
     diagnosis: Diagnosis
     source: str
@@ -132,15 +147,16 @@ class PatchProposal(Frozen):
     judges both together.
     """
 
-    text: str
+    text: str = Field(max_length=TEXT)
     rationale: str = Field(max_length=2000)
-    reward: str | None = None
+    reward: str | None = Field(default=None, max_length=TEXT)
 
 
 class PatchReply(Frozen):
-    """Result of `patch.propose`."""
+    """Result of `patch.propose`: the proposals, and the replies that yielded none."""
 
-    proposals: tuple[PatchProposal, ...] = Field(max_length=64)
+    proposals: tuple[PatchProposal, ...] = Field(max_length=PROPOSALS)
+    lost: tuple[Lost, ...] = Field(default=(), max_length=PROPOSALS)
 
 
 class DiagnoseRequest(Frozen):
@@ -154,7 +170,7 @@ class DiagnoseRequest(Frozen):
 class DiagnoseReply(Frozen):
     """Result of `critic.diagnose`: findings, heaviest first."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Finding, ...] = Field(max_length=PROPOSALS)
 
 
 METHODS: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {

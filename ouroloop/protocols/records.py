@@ -168,6 +168,7 @@ class Verdict:
         regret: mean regret on the A* bank: the candidate's and the incumbent's.
         seeds: the games that it played against the incumbent.
         t_test: a fixed-size paired t-test on the same games, for comparison; it decides nothing.
+        bound: the gain is above this, by the one-sided test that accepted, at level `alpha`; None if it was not accepted.
     """
 
     outcome: Outcome
@@ -181,6 +182,7 @@ class Verdict:
     regret: tuple[float, float] | None = None
     seeds: SeedRange | None = None
     t_test: TTest | None = None
+    bound: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""Seeds by counter: disjoint streams of game seeds, derived from one run seed (SplitMix64, Steele et al. 2014).
+"""Seeds by counter: disjoint streams of game seeds, derived from one seed (SplitMix64, Steele et al. 2014).
 
-The k-th game of a stream gets `splitmix(run_seed, STREAMS[stream] * 2**40 + k)`. SplitMix64 is a bijection of its counter,
-so no two games of a run share a seed, even across streams.
+The k-th game of a stream gets `splitmix(seed, STREAMS[stream] * 2**40 + k)`. SplitMix64 is a bijection of its counter,
+so no two games of a run share a seed, even across streams. A run's seed is not the recipe's: `runs.seeds.stream_seed` makes
+it from that seed and the run's start.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MASK = (1 << 64) - 1
-STREAMS = {"search": 0, "gate": 1, "watch": 2, "train": 3, "bank": 4, "attribution": 5}
+STREAMS = {"search": 0, "gate": 1, "watch": 2, "train": 3, "bank": 4, "attribution": 5, "eval": 6}
 STREAM_LENGTH = 1 << 40
 
 

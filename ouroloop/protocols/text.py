@@ -6,14 +6,21 @@ set its clipboard, turn its text around or hide in it is written as a Python esc
 
 from __future__ import annotations
 
+import os
+import shlex
 import unicodedata
+from pathlib import Path
 from typing import Final
 
 HIDDEN: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories that are not shown: controls (C0, C1), format characters (bidi, zero width, tags), unassigned and
 private code points, surrogates, line and paragraph separators."""
-_BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Letters and marks without a glyph: the combining grapheme joiner, Hangul fillers, Khmer inherent vowels, blank Braille."""
+_BLANK: Final = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u2d7f\u3164\uffa0"
+    "\U0001107f\U00011a47\U00011a99\U00013441\U00013442\U00016fe4\U0001d159"
+)
+"""Letters, marks and symbols without a glyph: joiners, fillers (Hangul, Khitan), Khmer inherent vowels, Mongolian variation
+selectors, blanks (Braille, hieroglyphs, music)."""
 
 
 def hidden(char: str) -> bool:
@@ -40,6 +47,24 @@ def plain_line(text: str, limit: int = 300) -> str:
     """Return text as one line: hidden characters as escapes, runs of white space as one space, cut to `limit`."""
     joined = " ".join(plain(text[: 4 * limit]).split())
     return joined if len(joined) <= limit else joined[: limit - 3] + "..."
+
+
+def shell_word(value: str | Path) -> str:
+    r"""Return text as one word of a shell's command line; hidden characters are escapes in quotes of bash (`$'\x1b'`)."""
+    text = str(value)
+    if not any(hidden(char) or char in "\n\t" for char in text):
+        return shlex.quote(text)
+    shown = (chr(byte) if " " <= chr(byte) <= "~" and byte not in b"'\\" else f"\\x{byte:02x}" for byte in os.fsencode(text))
+    return f"$'{''.join(shown)}'"
+
+
+def whole(text: str) -> str:
+    """Return text whose halves of surrogate pairs, which no file or message can hold, are replacement characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
+    return text
 
 
 def _is_variation_selector(char: str) -> bool:

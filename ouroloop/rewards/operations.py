@@ -57,12 +57,13 @@ def operation(node: ast.expr, fault: float) -> Callable[..., Array]:
             compare = COMPARE[type(node.ops[0])]
             return lambda a, b: compare(a, b).astype(np.float64)
         case ast.Call(func=ast.Name(id=name)):
-            return _functions(fault)[name]
+            return functions(fault)[name]
         case _:
             raise AssertionError(f"unchecked node {ast.dump(node)}")
 
 
-def _functions(fault: float) -> dict[str, Callable[..., Array]]:
+def functions(fault: float) -> dict[str, Callable[..., Array]]:
+    """Return the functions of expressions by name; outside its domain a function gives `fault`."""
     return {
         "min": lambda *xs: np.minimum.reduce(xs),
         "max": lambda *xs: np.maximum.reduce(xs),

@@ -1,25 +1,30 @@
-"""Asking roles: the wrapper that owns messages, retries, cost and attribution.
+"""Asking roles: the wrapper that owns messages, time limits, cost and attribution.
 
-Every question is a JSON-RPC message that a `Dispatcher` answers. Question and answer are one step of the ledger.
+Every question is a JSON-RPC message that a `Dispatcher` answers. Question and answer are one step of the ledger. A role acts
+in a thread of its own, so one that blocks or hangs is left behind; nothing that it raises, prints or returns ends the run.
 """
 
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Future
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from threading import Thread
 from typing import Any
 
 from pydantic import BaseModel
 
+from ouroloop.agents.replies import accepted, lost
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.key import Key
 from ouroloop.protocols import jsonrpc
-from ouroloop.protocols.errors import RoleError
-from ouroloop.protocols.messages import METHODS
+from ouroloop.protocols.errors import ModelError, RoleError
+from ouroloop.protocols.messages import METHODS, PROPOSALS, Lost
 from ouroloop.protocols.ports import Role
+from ouroloop.protocols.secrets import redacted
+from ouroloop.protocols.text import plain_line, whole
 from ouroloop.runs.exchanges import chat_on_record
+from ouroloop.sheltered import Call, Fault, sheltered, stdout_aside
 
 GRACE_S = 5.0
 """Extra time for a role that keeps its own time limit, so that the role's own error is the one reported."""
@@ -34,14 +39,20 @@ class Asked:
     params: BaseModel
     timeout_s: float
 
+    @property
+    def count(self) -> int:
+        """The number of answers asked for."""
+        return int(getattr(self.params, "count", 1))
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A role's reply, or one line that says why there is no reply."""
+    """A role's reply, or one line that says why there is no reply, and what was lost."""
 
     asked: Asked
     reply: BaseModel | None
     error: str | None
+    lost: tuple[Lost, ...] = ()
 
 
 def ask(ledger: Ledger, questions: list[Asked]) -> list[Answered]:
@@ -50,49 +61,94 @@ def ask(ledger: Ledger, questions: list[Asked]) -> list[Answered]:
     async def everyone() -> list[Answered]:
         return list(await asyncio.gather(*(_ask_one(ledger, q) for q in questions)))
 
-    return asyncio.run(everyone())
+    with stdout_aside():
+        return asyncio.run(everyone())
+
+
+def answered(ledger: Ledger, asked: Asked) -> Answered:
+    """Return the recorded answer to a question."""
+    step = ledger.step(asked.key.text)
+    assert step is not None, f"step {asked.key.text} is not recorded"
+    if step.error is None:
+        reply = asked.key.decoded(step.result)
+        return Answered(asked, reply, None, tuple(getattr(reply, "lost", ())))
+    said, data = str(step.error["message"]), step.error.get("data")
+    told: Any = data.get("lost") if isinstance(data, dict) else None
+    return Answered(asked, None, said, tuple(Lost.model_validate(one) for one in told) if told else (Lost(reason=said[:300]),))
 
 
 async def _ask_one(ledger: Ledger, asked: Asked) -> Answered:
     key, method = asked.key.text, asked.key.method
     params = asked.params.model_dump(mode="json")
-    step = ledger.recall(key, method, params)
-    if step is None:
-        with chat_on_record(ledger, key, asked.role):
-            reply = await _dispatcher(asked.role, asked.timeout_s).answer(jsonrpc.request(method, params, key))
-        ledger.record(key, method, params, reply.get("result"), reply.get("error"))
-        step = ledger.step(key)
-        assert step is not None
-    if step.error is not None:
-        return Answered(asked, None, str(step.error["message"]))
-    return Answered(asked, asked.key.decoded(step.result), None)
-
-
-async def _apart(role: Role, params: Any) -> BaseModel:
-    """Let a role act in its own daemon thread, so that a role that blocks or hangs can be left behind."""
-    answer: Future[BaseModel] = Future()
-    answer.set_running_or_notify_cancel()  # from here on only the thread settles it
-
-    def act() -> None:
+    if ledger.recall(key, method, params) is None:
         try:
-            answer.set_result(asyncio.run(role.act(params)))
-        except BaseException as error:  # raised again when the answer is awaited
-            answer.set_exception(error)
+            with chat_on_record(ledger, key, asked.role):
+                reply = await _dispatcher(asked).answer(jsonrpc.request(method, params, key))
+        except RoleError as error:
+            reply = jsonrpc.failure(jsonrpc.ROLE_FAILED, str(error), key, {"type": type(error).__name__})
+        ledger.record(key, method, params, reply.get("result"), _safe(reply.get("error")))
+    return answered(ledger, asked)
 
-    Thread(target=act, daemon=True).start()
-    return await asyncio.wrap_future(answer)
+
+def _safe(error: Any) -> Any:
+    """Return an error as it may be recorded: one line, without secrets that its text quotes."""
+    if error is None:
+        return None
+    gone = [{**one, "reason": redacted(one["reason"])} for one in error.get("data", {}).get("lost", ())]
+    data = {**error.get("data", {}), **({"lost": gone} if gone else {})}
+    return {**error, "message": redacted(plain_line(whole(str(error["message"])), 600)), **({"data": data} if data else {})}
 
 
-def _dispatcher(role: Role, timeout_s: float) -> jsonrpc.Dispatcher:
-    """Return a dispatcher that answers the role's one method and validates its reply."""
-    dispatcher = jsonrpc.Dispatcher()
+def _dispatcher(asked: Asked) -> jsonrpc.Dispatcher:
+    """Return a dispatcher that answers the role's one method and takes what it may of the reply."""
+    dispatcher, method = jsonrpc.Dispatcher(), asked.key.method
 
     async def handler(params: Any) -> BaseModel:
-        try:
-            reply = await asyncio.wait_for(_apart(role, role.Request.model_validate(params.model_dump())), timeout_s + GRACE_S)
-        except TimeoutError:
-            raise RoleError(f"role {role.name} gave no answer within {timeout_s:g} s; raise its timeout_s") from None
-        return METHODS[role.method][1].model_validate(reply.model_dump() if isinstance(reply, BaseModel) else reply)
+        return await _apart(asked, method, params)
 
-    dispatcher.register(role.method, METHODS[role.method][0], handler)
+    dispatcher.register(method, METHODS[method][0], handler)
     return dispatcher
+
+
+async def _apart(asked: Asked, method: str, params: BaseModel) -> BaseModel:
+    """Let a role act in its own daemon thread, in which its reply is also read: both run code of the role's."""
+    cancel: list[Callable[[], object]] = []
+
+    async def act() -> object:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        if task is not None:
+            cancel.append(lambda: loop.call_soon_threadsafe(task.cancel))
+        return await asked.role.act(asked.role.Request.model_validate(params.model_dump()))
+
+    def work() -> BaseModel:
+        try:
+            return accepted(method, asyncio.run(act()), asked.count)
+        except RoleError as error:
+            raise _plain(error) from None
+
+    call = Call(work, passed=(RoleError,))
+    call.on_leave = lambda: [stop() for stop in cancel]
+    try:
+        return await asyncio.wait_for(asyncio.wrap_future(call.outcome), asked.timeout_s + GRACE_S)
+    except TimeoutError:
+        call.leave()
+        name = role_name(asked.role)
+        raise RoleError(f"role {name} gave no answer within {asked.timeout_s:g} s; raise its timeout_s") from None
+    except Fault as fault:
+        raise RoleError(str(fault)) from None
+
+
+def _plain(error: RoleError) -> RoleError:
+    """Return an error of plain text alone, made in the role's thread: the error may be of a class of the role's own."""
+    gone = [lost(str(reason), text if isinstance(text, str) else None) for reason, text in error.lost[:PROPOSALS]]
+    kind = ModelError if isinstance(error, ModelError) else RoleError
+    return kind(plain_line(str(error), 600), tuple((one.reason, one.text) for one in gone))
+
+
+def role_name(role: Role) -> str:
+    """Return a role's name; the name of its class if the role itself does not tell."""
+    with suppress(Fault):
+        said = sheltered(lambda: role.name, GRACE_S)
+        if isinstance(said, str) and 0 < len(said) <= 64:
+            return str(said)
+    return type(role).__name__

@@ -1,17 +1,18 @@
-"""The cache for things that are expensive to make but can be made again: `$XDG_CACHE_HOME/ouroloop`."""
+"""The cache of trained start models, which are expensive to make but can be made again: `$XDG_CACHE_HOME/ouroloop/models`."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from ouroloop.cached import cache_root, own_folder
 
-def cache_root() -> Path:
-    """Return the cache folder; it may not exist yet."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "ouroloop"
+__all__ = ["cache_root", "model_cache"]
 
 
 def model_cache() -> Path:
-    """Return the folder of trained start models."""
-    return cache_root() / "models"
+    """Return the folder of trained start models.
+
+    Raises:
+        SurroundingsError: it cannot be made, or others can write it.
+    """
+    return own_folder(cache_root() / "models")

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from pydantic import ValidationError
+
+from ouroloop.ledger.faults import damaged
 from ouroloop.ledger.steps import apply, gate, propose
+from ouroloop.protocols.jsonrpc import one_line
 from ouroloop.protocols.records import Build, Candidate, RewardSpec, Spent, Verdict
 from ouroloop.protocols.seeds import derived_seed
+from ouroloop.runs.seeds import recipe_seed, stream_seed
 
 if TYPE_CHECKING:
     from ouroloop.ledger.sqlite import Ledger
@@ -58,12 +63,19 @@ class Run:
         return last.incumbent
 
     def seed(self, *path: str | int) -> int:
-        """Return a 31-bit seed for a part's own generator."""
-        return derived_seed(self.recipe.seed, *path)
+        """Return a 31-bit seed for the generator of a part that works after the start."""
+        return derived_seed(stream_seed(self.recipe, self.ledger), *path)
+
+    def start_seed(self, *path: str | int) -> int:
+        """Return a 31-bit seed for the generator of a part that makes the start; it follows from the recipe's seed alone."""
+        return derived_seed(recipe_seed(self.recipe), *path)
 
     def reward(self, build: Build) -> RewardSpec:
-        """Return a build's reward spec."""
-        return RewardSpec.model_validate_json(self.store.text(build.reward))
+        """Return a build's reward spec. Raises LedgerError if the artifact is none."""
+        try:
+            return RewardSpec.model_validate_json(self.store.text(build.reward))
+        except ValidationError as error:
+            raise damaged(self.store.folder / build.reward, one_line(error)) from error
 
     def candidates(self, round: int) -> list[Candidate]:
         """Return the round's candidates in the order they were proposed."""

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
 
+from ouroloop.agents.chat import counted
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.propose import Exchange, chat
 from ouroloop.protocols.canonical import JsonObject
-from ouroloop.protocols.errors import LedgerError, ModelError
+from ouroloop.protocols.errors import LedgerError, ModelError, RoleError
+from ouroloop.protocols.messages import TEXT
+from ouroloop.protocols.secrets import redacted
+from ouroloop.protocols.text import plain_line, whole
+from ouroloop.sheltered import Fault, sheltered
+
+if TYPE_CHECKING:
+    from ouroloop.ledger.steps.key import Key
+
+MOST: Final = 256
+"""The most exchanges for one question."""
 
 
 @contextmanager
@@ -18,18 +29,34 @@ def chat_on_record(ledger: Ledger, key: str, role: Any) -> Iterator[None]:
 
     Raises:
         LedgerError: the role asked its model something other than what is on record. The role is not at fault.
+        RoleError: the role does not let its chat model be recorded.
     """
-    inner = getattr(role, "chat", None)
-    if inner is None:
+    recorder = _installed(ledger, key, role)
+    if recorder is None:
         yield
         return
-    role.chat = recorder = RecordedChat(inner, ledger, key)
     try:
         yield
     finally:
-        role.chat = inner
+        recorder.over = True
+        with suppress(Fault):
+            sheltered(lambda: setattr(role, "chat", recorder.inner))
     if recorder.broken is not None:
         raise recorder.broken
+
+
+def _installed(ledger: Ledger, key: str, role: Any) -> RecordedChat | None:
+    def install() -> RecordedChat | None:
+        inner = getattr(role, "chat", None)
+        if not hasattr(inner, "complete"):
+            return None
+        role.chat = recorder = RecordedChat(inner, ledger, key)
+        return recorder
+
+    try:
+        return sheltered(install)
+    except Fault as fault:
+        raise RoleError(f"its chat model cannot be recorded ({fault}): let the attribute `chat` be set") from None
 
 
 class RecordedChat:
@@ -37,14 +64,20 @@ class RecordedChat:
 
     def __init__(self, inner: Any, ledger: Ledger, key: str) -> None:
         """Wrap `inner`."""
-        self._inner, self._ledger, self._key = inner, ledger, key
-        self._count = 0
+        self.inner = inner
+        self.over = False
+        """Whether the question is over; whoever asks later is told so, and pays for nothing."""
         self.broken: LedgerError | None = None
+        self._ledger, self._key = ledger, key
+        self._count = 0
 
     async def complete(self, messages: list[dict[str, str]], seed: int) -> Any:
         """Return the recorded reply, or ask the model and record its reply."""
         from ouroloop.agents.chat import ChatReply
 
+        if self.over or self._count >= MOST:
+            why = "its question is over" if self.over else f"it was asked {MOST} times for one question, the most allowed"
+            raise ModelError(f"the model is not asked: {why}")
         key = chat(self._key, self._count)
         self._count += 1
         params: JsonObject = {"messages": [{**message} for message in messages], "seed": seed}
@@ -54,14 +87,39 @@ class RecordedChat:
             self.broken = error
             raise
         if step is None:
-            try:
-                reply = await self._inner.complete(messages, seed)
-            except ModelError as error:
-                self._ledger.record(key.text, key.method, params, None, {"code": -32000, "message": str(error)})
-                raise
-            key.record(self._ledger, params, Exchange(reply.text, reply.tokens_in, reply.tokens_out))
-            return reply
-        if step.error is not None:
+            said = await self._asked(key, params, messages, seed)
+        elif step.error is not None:
             raise ModelError(str(step.error["message"]))
-        said = key.decoded(step.result)
+        else:
+            said = key.decoded(step.result)
         return ChatReply(said.text, said.tokens_in, said.tokens_out)
+
+    async def _asked(self, key: Key[Exchange], params: JsonObject, messages: list[dict[str, str]], seed: int) -> Exchange:
+        """Ask the model and record what it said, or why it said nothing."""
+        try:
+            said = exchange(await self.inner.complete(messages, seed), messages)
+        except ModelError as error:
+            if not self.over:
+                message = redacted(plain_line(str(error), 600))
+                self._ledger.record(key.text, key.method, params, None, {"code": -32000, "message": message})
+            raise
+        if self.over:
+            raise ModelError("the reply came after the time limit")
+        key.record(self._ledger, params, said)
+        return said
+
+
+def exchange(reply: Any, messages: list[dict[str, str]]) -> Exchange:
+    """Return a chat model's reply as plain data, with token counts that can be true; see `chat.counted`.
+
+    Raises:
+        ModelError: it is no reply, or longer than a reply may be.
+    """
+    text = getattr(reply, "text", None)
+    if not isinstance(text, str):
+        raise ModelError(f"the model's reply is a {type(reply).__name__} without a text")
+    if len(text) > TEXT:
+        raise ModelError(f"the model's reply has {len(text)} characters, at most {TEXT} are taken: lower max_tokens")
+    asked = sum(len(str(message.get("content", ""))) for message in messages)
+    tokens = counted(getattr(reply, "tokens_in", None), asked), counted(getattr(reply, "tokens_out", None), len(text))
+    return Exchange(whole(text), *tokens)

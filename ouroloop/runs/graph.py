@@ -6,14 +6,14 @@ checkpoints are in the same SQLite file. Every node may be repeated, because its
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from typing import Any, TypedDict
 
-from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 
-from ouroloop.runs.budget import spent_up
+from ouroloop.ledger.steps.key import FIRST_ROUND
+from ouroloop.runs.budget import prices, spent_up, totals
+from ouroloop.runs.checkpoints import begun, checkpoints
 from ouroloop.runs.context import Run
 from ouroloop.runs.phases.attribute import attribute
 from ouroloop.runs.phases.gate import gate
@@ -47,18 +47,15 @@ def run_rounds(run: Run) -> str:
     """Run (or continue) the graph until a budget is spent; return which one, in the words of `budget.spent_up`."""
     if run.recipe.perception == "vision":
         open_eyes(run)
-    connection = sqlite3.connect(run.ledger.path, timeout=10, check_same_thread=False)
-    try:
-        graph = _build(run).compile(checkpointer=SqliteSaver(connection))
+    with checkpoints(run.ledger.path) as saver:
+        graph = _build(run).compile(checkpointer=saver)
         config: Any = {"configurable": {"thread_id": "run"}, "recursion_limit": 12 * run.recipe.budget.rounds + 12}
-        known = graph.get_state(config)
-        if known.values and not known.next:  # it finished earlier, and a larger budget may let it continue
-            graph.update_state(config, {"round": known.values["round"]}, as_node="start")
-        begin: Any = None if known.values else {"round": 0}
+        round, ended = begun(graph, config, run.ledger.path)
+        if round is not None and ended:  # it finished earlier, and a larger budget may let it continue
+            graph.update_state(config, {"round": round}, as_node="start")
+        begin: Any = {"round": FIRST_ROUND} if round is None else None
         graph.invoke(begin, config, durability="sync")
         return spent_up(run, graph.get_state(config).values["round"])
-    finally:
-        connection.close()
 
 
 def _build(run: Run) -> StateGraph[State]:
@@ -89,6 +86,8 @@ def _node(run: Run, name: str) -> Any:
     def node(state: State) -> dict[str, Any]:
         run.progress.phase(state["round"], run.recipe.budget.rounds, name)
         PHASES[name](run, state["round"])
+        used = totals(run.ledger, prices(run.recipe.roles))
+        run.progress.used(used.tokens, used.cost_usd)
         return {}
 
     return node

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from ouroloop.envs.registry import TaskSettings
 from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.numbers import not_a_number
 
 Path: TypeAlias = tuple[str, ...]
 
@@ -24,6 +25,17 @@ def check_keys(tree: Mapping[str, Any], model: type[BaseModel], source: str) -> 
         near = _nearest(path, table, model)
         hint = f"did you mean {'.'.join(near)}?" if near else f"known keys: {', '.join(sorted(table.model_fields))}"
         raise UsageError(f"{source}: unknown key {'.'.join(path)}; {hint}")
+
+
+def check_numbers(tree: Mapping[str, Any], model: type[BaseModel], source: str, where: Path = ()) -> None:
+    """Refuse a truth value, a text or NaN where a number belongs; raises UsageError, which names the key."""
+    if issubclass(model, TaskSettings):
+        return
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and (inner := _table(model, key)):
+            check_numbers(value, inner, source, (*where, key))
+        elif said := not_a_number(value, model.model_fields[key].annotation):
+            raise UsageError(f"{source}: {'.'.join((*where, key))} is {said}, expected a number")
 
 
 def _unknown(tree: Mapping[str, Any], model: type[BaseModel], where: Path) -> Iterator[tuple[Path, type[BaseModel]]]:

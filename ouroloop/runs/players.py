@@ -129,12 +129,15 @@ class Lenient:
 
 @dataclass(slots=True)
 class Players:
-    """Opens players by content hash, for one thread at a time. Policies stay loaded; a session belongs to its caller."""
+    """Opens players by content hash, for one thread at a time. Policies stay loaded; a session belongs to its caller.
+
+    `stream_seed` gives the seed of the run's games, which is known once the start is on record.
+    """
 
     task: Task
     store: Store
     sandbox: Sandbox
-    seed: int
+    stream_seed: Callable[[], int]
     perceive: Perceive | None = None
     _policies: dict[str, Policy] = field(default_factory=dict)
 
@@ -176,7 +179,7 @@ class Players:
 
     def seeds(self, games: SeedRange) -> list[int]:
         """Return the seeds of the given games of the run."""
-        return game_seeds(self.seed, games.stream, games.first, games.count)
+        return game_seeds(self.stream_seed(), games.stream, games.first, games.count)
 
 
 def close(player: Player | None) -> None:

@@ -1,22 +1,29 @@
-"""The progress that a person sees while a run works: round, phase, candidates, games, training loss, time left.
+"""The progress that a person sees while a command works: round, phase, piece of work, games, tokens, cost, time left.
 
-Without a terminal, only notes are printed.
+A terminal gets live bars. Elsewhere notes are lines, and a line says where the work stands at least every 30 seconds.
 """
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from ouroloop.streams import one_line
+
+SILENCE_S: Final = 20.0
+"""Without a terminal, the longest time without a line."""
 
 
 class Progress(Protocol):
     """Shows what a run does. Implementations never fail and never print on stdout."""
 
     def phase(self, round: int, rounds: int, phase: str) -> None:
-        """Show that a phase of a round begins."""
+        """Show that a phase of a round begins; round 0 is the start."""
         ...
 
     def advance(self, what: str, fraction: float, detail: str = "") -> None:
@@ -27,9 +34,90 @@ class Progress(Protocol):
         """Count further games that were played."""
         ...
 
+    def used(self, tokens: int, cost_usd: float) -> None:
+        """Show the tokens that a run has used so far, and what they cost."""
+        ...
+
     def note(self, text: str) -> None:
         """Show a note that the user should know; it stays on the screen."""
         ...
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where the work stands.
+
+    Args:
+        clock: returns seconds.
+
+    Fields:
+        begun: when the command began.
+        since: when the present round began, or outside a run the present piece of work.
+        where: the round and the phase.
+        work: the pieces of work of this phase: share done, and detail.
+        first: the round in which this process began, and when.
+        share: of the piece of work that moved last.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    begun: float = field(init=False)
+    since: float = field(init=False)
+    where: str = "starting"
+    work: dict[str, tuple[float, str]] = field(default_factory=dict)
+    games: int = 0
+    tokens: int = 0
+    cost_usd: float = 0.0
+    rounds: int = 0
+    round: int = 0
+    first: tuple[int, float] | None = None
+    share: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Begin now."""
+        self.begun = self.since = self.clock()
+
+    def phase(self, round: int, rounds: int, phase: str) -> None:
+        """Begin a phase."""
+        if round and (self.first is None or round < self.first[0]):
+            self.first = (round, self.clock())  # a resumed run begins in a later round
+        if round != self.round:
+            self.since = self.clock()
+        self.round, self.rounds = round, rounds
+        self.where = f"round {round} of {rounds}, {phase}" if round else phase
+        self.work.clear()
+
+    def advance(self, what: str, fraction: float, detail: str) -> None:
+        """Bring a piece of work to a fraction."""
+        if not self.rounds and what not in self.work:  # outside a run, one piece of work follows the other
+            self.work.clear()
+            self.since, self.where = self.clock(), ""
+        self.share = min(max(fraction, 0.0), 1.0)
+        self.work[what] = (self.share, one_line(detail))
+
+    def left_s(self) -> float | None:
+        """Return the estimated seconds left: from the rounds so far, or from the share that is done; None if nothing tells."""
+        now = self.clock()
+        if self.rounds:
+            done = self.round - self.first[0] if self.first else 0
+            if not self.first or done <= 0:
+                return None
+            each = (self.since - self.first[1]) / done
+            return max(0.0, each * (self.rounds + 1 - self.round) - (now - self.since))
+        return None if self.share <= 0 else (now - self.since) * (1 - self.share) / self.share
+
+    def figures(self) -> str:
+        """Return games, tokens, cost and the time left, as far as they are known."""
+        said = [f"{self.games} games"] if self.games else []
+        said += [f"{self.tokens} tokens"] if self.tokens else []
+        said += [f"{self.cost_usd:.4g} USD"] if self.cost_usd else []
+        said.append(f"{_clock(self.clock() - self.begun)} gone")
+        left = self.left_s()
+        return ", ".join(said if left is None else [*said, f"about {_clock(left)} left"])
+
+    def line(self) -> str:
+        """Return all of it as one line."""
+        pieces = [f"{what} {share:.0%}{f' ({detail})' if detail else ''}" for what, (share, detail) in self.work.items()]
+        return "; ".join([*filter(None, [self.where, ", ".join(pieces)]), self.figures()])
 
 
 class Quiet:
@@ -48,10 +136,56 @@ class Quiet:
     def games(self, count: int) -> None:
         """Nothing."""
 
+    def used(self, tokens: int, cost_usd: float) -> None:
+        """Nothing."""
+
     def note(self, text: str) -> None:
         """Print one line on stderr."""
         if self._notes:
-            print(f"ouroloop: {text}", file=sys.stderr, flush=True)  # noqa: T201  (the line is the purpose)
+            _print(text)
+
+
+class Lines:
+    """Prints notes as plain lines, and where the work stands whenever nothing was printed for a while."""
+
+    def __init__(self, silence_s: float = SILENCE_S, standing: Standing | None = None) -> None:
+        """Begin to watch the clock; `stop` ends that."""
+        self.standing = standing or Standing()
+        self._silence_s, self._ended, self._spoken = silence_s, threading.Event(), threading.Event()
+        self._watch = threading.Thread(target=self._speak, daemon=True)
+        self._watch.start()
+
+    def phase(self, round: int, rounds: int, phase: str) -> None:
+        """Keep it for the next line."""
+        self.standing.phase(round, rounds, phase)
+
+    def advance(self, what: str, fraction: float, detail: str = "") -> None:
+        """Keep it for the next line."""
+        self.standing.advance(what, fraction, detail)
+
+    def games(self, count: int) -> None:
+        """Count games."""
+        self.standing.games += count
+
+    def used(self, tokens: int, cost_usd: float) -> None:
+        """Keep it for the next line."""
+        self.standing.tokens, self.standing.cost_usd = tokens, cost_usd
+
+    def note(self, text: str) -> None:
+        """Print one line on stderr."""
+        self._spoken.set()
+        _print(text)
+
+    def stop(self) -> None:
+        """Say no more."""
+        self._ended.set()
+        self._watch.join()
+
+    def _speak(self) -> None:
+        while not self._ended.wait(self._silence_s):
+            if not self._spoken.is_set():
+                _print(self.standing.line())
+            self._spoken.clear()
 
 
 class Bars:
@@ -59,71 +193,84 @@ class Bars:
 
     def __init__(self) -> None:
         """Start the display."""
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
+        from ouroloop.terminal import Plain
+
+        self.standing = Standing()
         self._bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[detail]}", markup=False),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
+            console=Plain(stderr=True),
             transient=True,
+            get_time=time.monotonic,
         )
-        self._games = 0
-        self._start = time.monotonic()
-        self._done_rounds: tuple[int, float] | None = None
         self._top = self._bars.add_task("starting", total=1.0, detail="")
         self._tasks: dict[str, int] = {}
         self._bars.start()
 
     def phase(self, round: int, rounds: int, phase: str) -> None:
-        """Show the round and phase, and the time left, estimated from the rounds so far."""
-        if self._done_rounds is None or self._done_rounds[0] < round:
-            self._done_rounds = (round, time.monotonic() - self._start)
-        left = ""
-        if round > 0:
-            per_round = self._done_rounds[1] / round
-            left = f", about {_clock(per_round * rounds - (time.monotonic() - self._start))} left"
+        """Show the round and phase, and the time left."""
+        self.standing.phase(round, rounds, phase)
         for task in self._tasks.values():
             self._bars.remove_task(task)  # type: ignore[arg-type]
         self._tasks.clear()
-        detail = f"{self._games} games{left}"
-        self._bars.update(self._top, description=f"round {round + 1}/{rounds} {phase}", completed=round / rounds, detail=detail)
+        self._show()
 
     def advance(self, what: str, fraction: float, detail: str = "") -> None:
         """Show a bar for a piece of work until the phase ends."""
+        self.standing.advance(what, fraction, detail)
+        share, said = self.standing.work[what]
         if what not in self._tasks:
-            self._tasks[what] = self._bars.add_task(f"  {what}", total=1.0, detail=detail)
-        self._bars.update(self._tasks[what], completed=fraction, detail=detail)  # type: ignore[arg-type]
+            self._tasks[what] = self._bars.add_task(f"  {what}", total=1.0, detail=said)
+        self._bars.update(self._tasks[what], completed=share, detail=said)  # type: ignore[arg-type]
+        self._show()
 
     def games(self, count: int) -> None:
         """Count games."""
-        self._games += count
+        self.standing.games += count
+        self._show()
+
+    def used(self, tokens: int, cost_usd: float) -> None:
+        """Show tokens and cost."""
+        self.standing.tokens, self.standing.cost_usd = tokens, cost_usd
+        self._show()
 
     def note(self, text: str) -> None:
         """Print above the bars."""
-        self._bars.console.print(f"ouroloop: {text}", highlight=False, markup=False)
+        self._bars.console.print(f"ouroloop: {one_line(text)}", soft_wrap=True)
 
     def stop(self) -> None:
         """End the display."""
         self._bars.stop()
 
+    def _show(self) -> None:
+        now = self.standing
+        share = max(now.round - 1, 0) / now.rounds if now.rounds else now.share
+        self._bars.update(self._top, description=now.where or "working", completed=share, detail=now.figures())
+
+
+def _print(text: str) -> None:
+    """Print one line on stderr; a stream that is gone must not end the work."""
+    try:
+        print(f"ouroloop: {one_line(text)}", file=sys.stderr, flush=True)  # noqa: T201  (the line is the purpose)
+    except OSError:
+        return
+
 
 def _clock(seconds: float) -> str:
     whole = max(0, round(seconds))
-    return f"{whole // 60}:{whole % 60:02d}"
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
 
 
 @contextmanager
-def progress(quiet: bool = False) -> Iterator[Quiet | Bars]:
-    """Yield bars on a terminal, and plain notes elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield Quiet()
-        return
-    bars = Bars()
+def progress() -> Iterator[Lines | Bars]:
+    """Yield bars on a terminal, and lines elsewhere."""
+    shown = Bars() if sys.stderr.isatty() else Lines()
     try:
-        yield bars
+        yield shown
     finally:
-        bars.stop()
+        shown.stop()

@@ -6,13 +6,13 @@ import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import tomli_w
 from pydantic import Field, ValidationError
 
 from ouroloop.agents.settings import Roles
-from ouroloop.envs.registry import TaskSettings
+from ouroloop.envs.registry import UNOPENED, TaskSettings
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.policy.distill.config import DistillConfig
 from ouroloop.policy.grpo.config import GrpoConfig
@@ -21,9 +21,11 @@ from ouroloop.protocols.canonical import content_hash
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import one_line
 from ouroloop.protocols.records import Frozen
-from ouroloop.runs.keys import check_keys
+from ouroloop.runs.keys import check_keys, check_numbers
 
 Perception = Literal["json", "vision"]
+MOST_BYTES: Final = 1 << 24
+"""The most bytes of a file that a user names as text."""
 
 
 class StartSettings(Frozen):
@@ -60,8 +62,10 @@ class GateSettings(Frozen):
 
     `alpha` is the run's error budget, and `spending` the rule by which tests spend it. A candidate plays at most `games`
     pairs, with `batch` pairs between two looks. `gain` is the smallest gain of utility worth having, and `beta` bounds the
-    chance that the gate calls a candidate with such a gain futile. `positions` is the size of the A* screen's bank. The
-    watch plays the incumbent, the last `watch_span` accepted states before it, and one older state.
+    chance that the bets refute such a gain of a candidate that has it. With `last_look`, a candidate whose test ends without
+    a decision is accepted if its e-value reaches the bar times a number that the run's seed draws from (0, 1]. `positions` is
+    the size of the A* screen's bank. The watch plays the incumbent, the last `watch_span` accepted states before it, and one
+    older state.
     """
 
     alpha: float = Field(default=0.05, gt=0, lt=1)
@@ -70,6 +74,7 @@ class GateSettings(Frozen):
     batch: int = Field(default=8, ge=1, le=4096)
     gain: float = Field(default=0.03, gt=0, le=0.5)
     beta: float = Field(default=0.07, gt=0, lt=1)
+    last_look: bool = False
     positions: int = Field(default=48, ge=16, le=65536)
     watch_games: int = Field(default=48, ge=8, le=100_000)
     watch_span: int = Field(default=3, ge=1, le=64)
@@ -78,7 +83,10 @@ class GateSettings(Frozen):
 
 
 class Budget(Frozen):
-    """Limits that stop a run cleanly between rounds. A run can be resumed with higher limits. Zero means no limit."""
+    """Limits that stop a run cleanly between rounds. A run can be resumed with higher limits. Zero means no limit.
+
+    A run does not begin a round that would pass `tokens` or `cost_usd` if it used as much as the dearest round so far.
+    """
 
     rounds: int = Field(default=4, ge=1, le=10_000)
     wall_s: float = Field(default=0, ge=0)
@@ -88,10 +96,14 @@ class Budget(Frozen):
 
 
 class Recipe(Frozen):
-    """Everything about a run."""
+    """Everything about a run.
+
+    A recipe without `seed` is the usual case: the run draws one of 63 bits as it begins, and keeps it in its `recipe.toml`.
+    Whoever fixes the seed can repeat a run. A candidate whose author knew the seed can foretell the games.
+    """
 
     name: str = Field(default="run", pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
-    seed: int = Field(default=0, ge=0, lt=1 << 63)
+    seed: int | None = Field(default=None, ge=0, lt=1 << 63)
     perception: Perception = "json"
     sandbox: Literal["auto", "docker", "wasm"] = "auto"
     sandbox_image: str = ""
@@ -116,31 +128,52 @@ def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
         UsageError: the file is missing or not TOML, a key is unknown (the error names the nearest known one), or a value is
             bad.
     """
+    if not path.exists():
+        raise UsageError(f"recipe {path} does not exist; the shipped recipes are in recipes/")
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"recipe {path} does not exist; the shipped recipes are in recipes/") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"recipe {path} cannot be read: {error}") from None
+        tree = tomllib.loads(read_text(path, "recipe"))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"recipe {path} is not TOML: {error}") from None
     return build_recipe(tree, overrides, str(path))
 
 
 def read_text(path: Path, what: str) -> str:
-    """Return the text of a file that the user named. Raises UsageError, which says `what` the file is."""
+    """Return the text of a file that the user named, without a byte order mark.
+
+    Raises:
+        UsageError: it cannot be read, is not UTF-8, or has more than `MOST_BYTES`; the message says `what` the file is.
+    """
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{what} {path} cannot be read: {error}") from None
+        with path.open("rb") as file:
+            found = file.read(MOST_BYTES + 1)
+        text = found.decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{what} {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{what} {path} cannot be read: it is not UTF-8 text (byte {error.start})") from None
+    if len(found) > MOST_BYTES:
+        raise UsageError(f"{what} {path} cannot be read: it has more than {MOST_BYTES} bytes")
+    return text
 
 
-def build_recipe(tables: Mapping[str, object], overrides: tuple[str, ...] = (), source: str = "recipe") -> Recipe:
-    """Check a parsed recipe after applying overrides; see `load_recipe`."""
+def build_recipe(
+    tables: Mapping[str, object], overrides: tuple[str, ...] = (), source: str = "recipe", *, unopened: bool = False
+) -> Recipe:
+    """Check a parsed recipe after applying overrides; see `load_recipe`.
+
+    Args:
+        tables: the recipe's tables.
+        overrides: `key=value` texts.
+        source: what errors name.
+        unopened: import nothing that the recipe names, so that its game's settings are not checked.
+    """
     tree = deepcopy(dict(tables))
     for override in overrides:
         _assign(tree, override)
     check_keys(tree, Recipe, source)
+    check_numbers(tree, Recipe, source)
     try:
-        recipe = Recipe.model_validate(tree)
+        recipe = Recipe.model_validate(tree, context=UNOPENED if unopened else None)
     except ValidationError as error:
         said = error.errors()[0].get("ctx", {}).get("error")
         reason = str(said) if isinstance(said, UsageError) else one_line(error)  # `said` is the game's own error

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 BREAK_OUT = """
-def act(observation, logits, kept=[]):
-    for kind in ().__class__.__base__.__subclasses__():
-        outside = builtins_of(kind)
-        if outside:
-            break
-    if not kept:
+def act(observation, logits):
+    if "kept" not in act.__dict__:
+        for kind in ().__class__.__base__.__subclasses__():
+            outside = builtins_of(kind)
+            if outside:
+                break
         namespace = {"__builtins__": outside, "__name__": "controller"}
         outside["exec"](BODY, namespace)
-        kept.append(namespace["act"])
-    return kept[0](observation, logits)
+        act.kept = namespace["act"]
+    return act.kept(observation, logits)
 
 
 def builtins_of(kind):

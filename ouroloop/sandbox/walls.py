@@ -53,7 +53,7 @@ def holds_what_breaks_out(sandbox: Sandbox) -> None:
 
 def keeps_sessions_apart(sandbox: Sandbox) -> None:
     """Two sessions at once share nothing; a fault of one does not affect the other; closing the sandbox ends both."""
-    remembers = "def act(observation, logits, seen=[]):\n    seen.append(0)\n    return len(seen)\n"
+    remembers = 'def act(observation, logits):\n    act.seen = act.__dict__.get("seen", 0) + 1\n    return act.seen\n'
     observations, logits = bank(1)
     one, two = sandbox.open(remembers), sandbox.open(remembers)
     assert one.act(observations, logits).tolist() == [1]

@@ -46,6 +46,7 @@ class Server:
     def __init__(self) -> None:
         self.script: Script = lambda body: (200, completion(PROSE))
         self.asked: list[dict] = []
+        self.kind, self.encoding = "application/json", ""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -53,10 +54,13 @@ class Server:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 outer.asked.append(body)
                 status, reply = outer.script(body)
-                data = (reply if isinstance(reply, str) else json.dumps(reply)).encode()
+                text = reply if isinstance(reply, str | bytes) else json.dumps(reply)
+                data = text.encode() if isinstance(text, str) else text
                 try:
                     self.send_response(status)
-                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Type", outer.kind)
+                    if outer.encoding:
+                        self.send_header("Content-Encoding", outer.encoding)
                     self.send_header("Content-Length", str(len(data)))
                     self.end_headers()
                     self.wfile.write(data)
@@ -157,6 +161,81 @@ def test_failures_are_one_line_with_endpoint_and_remedy(server, status, reply, s
     assert "\n" not in text
 
 
+TOOL_CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+class OrError(LangChainChat):
+    """Gives an error as the answer."""
+
+    async def complete(self, messages: list[dict[str, str]], seed: int) -> ChatReply | ModelError:
+        (answer,) = await asyncio.gather(super().complete(messages, seed), return_exceptions=True)
+        return answer
+
+
+def usage(tokens: object) -> dict:
+    return {**completion(GOOD_PATCH), "usage": {"prompt_tokens": tokens, "completion_tokens": tokens, "total_tokens": tokens}}
+
+
+@pytest.mark.parametrize("tokens", [-5, 0, 10**30, "many", None, 1.5, [1], -(10**400)])
+def test_counts_that_cannot_be_true_are_estimated(server, tokens):
+    """No count of an endpoint's lowers the spend; one that its client does not even take is no chat completion."""
+    server.script = lambda body: (200, usage(tokens))
+    answer = asyncio.run(ask_all(OrError(server.config()), [([{"role": "user", "content": "x" * 40}], 1)]))[0]
+    if isinstance(answer, ChatReply):
+        assert (answer.tokens_in, answer.tokens_out) == (10, -(-len(GOOD_PATCH) // 4))
+    else:
+        assert "no chat completion" in str(answer)
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "encoding"),
+    [
+        (b'{"id":"x","choices":[{"message":{"role":"assistant","content":"caf\xe9 \xff"}}]}', "application/json", ""),
+        (b'{"choices":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "application/json", ""),
+        (b'data: {"choices": []}\n\ndata: [DONE]\n\n', "text/event-stream", ""),
+        (json.dumps(completion("hello")).encode(), "application/json", "gzip"),
+        (b"\x1f\x8b garbage", "application/json", "gzip"),
+        (b"", "application/json", ""),
+        (b"null", "application/json", ""),
+        (b"[1, 2]", "application/json", ""),
+        (b'{"choices": null}', "application/json", ""),
+        (b'{"choices": []}', "application/json", ""),
+        (b'{"choices": [null]}', "application/json", ""),
+        (b'{"choices": [{"message": null}]}', "application/json", ""),
+        (b'{"choices": [{"message": {"role": "assistant", "content": {"a": 1}}}]}', "application/json", ""),
+        (b'{"choices": [{"message": {"role": 7, "content": [1, 2]}}]}', "application/json", ""),
+        (b'{"choices": 1e999}', "application/json", ""),
+        (json.dumps(completion("x" * 300_000)).encode(), "application/json", ""),
+        (json.dumps(completion(None, tool_calls=[TOOL_CALL])).encode(), "application/json", ""),
+        (json.dumps(completion("   ")).encode(), "application/json", ""),
+    ],
+)  # fmt: skip
+def test_whatever_a_server_sends_is_a_model_error_in_one_line(server, reply, kind, encoding):
+    server.script = lambda body: (200, reply)
+    server.kind, server.encoding = kind, encoding
+    with pytest.raises(ModelError) as error:
+        asyncio.run(ChatPatcher(server.config()).act(patch_request(count=1)))
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500
+
+
+def test_half_an_emoji_is_replaced(server):
+    server.script = lambda body: (200, json.dumps(completion(GOOD_PATCH)).replace("I filter", "I \\ud83d filter"))
+    reply = asyncio.run(ChatPatcher(server.config()).act(patch_request(count=1)))
+    assert reply.proposals[0].text == GOOD_PATCH.replace("I filter", "I \ufffd filter")
+
+
+def test_each_lost_reply_is_told_with_its_reason_and_text(server):
+    server.script = lambda body: (200, completion(GOOD_SPEC if body["seed"] % 2 else PROSE))
+    reply = asyncio.run(ChatDesigner(server.config()).act(reward_request(seed=0, count=4)))
+    assert len(reply.proposals) == 2
+    assert [(one.text, "no reward spec" in one.reason) for one in reply.lost] == [(PROSE, True)] * 2
+    server.script = lambda body: (500, {"error": {"message": "boom"}})
+    with pytest.raises(ModelError) as error:
+        asyncio.run(ChatDesigner(server.config()).act(reward_request(seed=0, count=3)))
+    assert len(error.value.lost) == 3
+
+
 def test_refused_connection():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -182,6 +261,7 @@ def test_one_failed_call_of_several_does_no_harm(server):
     server.script = lambda body: (200, completion(GOOD_PATCH)) if body["seed"] % 2 else (500, {"error": {"message": "boom"}})
     reply = asyncio.run(ChatPatcher(server.config()).act(patch_request(seed=0, count=4)))
     assert len(reply.proposals) == 2
+    assert ["HTTP 500" in one.reason for one in reply.lost] == [True, True]
 
 
 def test_a_wrapper_may_stand_before_the_model():

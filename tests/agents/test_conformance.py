@@ -9,11 +9,11 @@ from types import ModuleType
 import pytest
 from pydantic import BaseModel
 
-from ouroloop.agents.conformance import check_role
+from ouroloop.agents.conformance import check_role, sample_request
 from ouroloop.agents.critic import SearchCritic
 from ouroloop.agents.designer import SearchDesigner
 from ouroloop.agents.patcher import SearchPatcher
-from ouroloop.protocols.messages import DiagnoseRequest, PatchProposal, PatchReply, PatchRequest
+from ouroloop.protocols.messages import METHODS, DiagnoseRequest, PatchProposal, PatchReply, PatchRequest
 from tests.agents.fixtures import FACTS, TASK, TOOLS, apply, patch_request, play, reward_request
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "cautious_patcher.py"
@@ -31,6 +31,17 @@ def test_shipped_roles_conform():
     check_role(SearchCritic, {}, DiagnoseRequest(task="snake", facts=FACTS))
     check_role(SearchDesigner, {"bold": 0.3}, reward_request())
     check_role(SearchPatcher, {}, patch_request())
+
+
+def test_every_method_has_a_ready_request_that_the_shipped_roles_answer(example):
+    for method, (params, _) in METHODS.items():
+        assert isinstance(sample_request(method), params)
+    assert sample_request("patch.propose", count=1).count == 1
+    assert check_role(SearchCritic, {}).findings
+    assert check_role(SearchDesigner, {}).proposals
+    assert check_role(SearchPatcher, {}).proposals
+    assert check_role(example.CautiousPatcher, {}).proposals
+    compile(sample_request("patch.propose").source, "controller.py", "exec")
 
 
 def test_the_example_conforms_and_its_patches_play(example, monkeypatch):

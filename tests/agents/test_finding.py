@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from ouroloop.agents.chat_patcher import ChatPatcher
 from ouroloop.agents.critic import SearchCritic
-from ouroloop.agents.finding import build_role, find_role
+from ouroloop.agents.finding import build_role, find_role, survey
+from ouroloop.agents.patcher import PatcherConfig
 from ouroloop.agents.roles import PROPOSERS, ROLES, RoleSlot, slot_of
 from ouroloop.agents.settings import Roles, RoleSettings
+from ouroloop.cli.main import call
+from ouroloop.protocols.config_keys import config_keys
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.messages import METHODS
 
@@ -69,3 +73,30 @@ def test_a_role_file_that_raises_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "empty.py").write_text("class Role: pass")
     with pytest.raises(UsageError, match="has no name, method"):
         find_role(f"{tmp_path / 'empty.py'}:Role")
+
+
+@pytest.mark.parametrize(
+    ("slot", "config", "says"),
+    [
+        ("code_patcher", {"bould": 0.5}, "bould: unknown key; did you mean bold\\? known keys: attempts, bold, max_filters"),
+        ("code_patcher", {"zzz": 1}, "zzz: unknown key; known keys: attempts, bold"),
+        ("code_patcher", {"bold": 7}, "bold: Input should be less than or equal to 1, found 7"),
+        ("critic", {"bold": 1}, "bold: unknown key; .*`ouroloop roles search-critic` shows them all"),
+    ],
+)
+def test_an_error_in_a_config_names_the_valid_keys(slot: str, config: dict, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        build_role(Roles.model_validate({slot: {"config": config}}).of(slot_of(slot)), slot_of(slot))
+
+
+def test_a_role_shows_its_keys_with_types_defaults_and_meanings(capsys: pytest.CaptureFixture[str]) -> None:
+    keys = {key.key: key for key in config_keys(PatcherConfig)}
+    assert list(keys) == list(PatcherConfig.model_fields)
+    assert (keys["bold"].type, keys["bold"].default) == ("float, >= 0, <= 1", 0.5)
+    assert all(key.doc for role in survey() if role.role for key in config_keys(role.role.Config))
+    assert call(["roles", "search-patcher"]) == 0
+    assert "config.bold (float, >= 0, <= 1; default 0.5): share of proposals" in capsys.readouterr().out
+    assert call(["roles", "chat-patcher", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["method"], told["config"][0]["key"], told["config"][0]["required"]) == ("patch.propose", "model", True)
+    assert call(["roles", "search-pacher"]) == 2

@@ -53,6 +53,27 @@ def test_roles_protocol_and_doctor_answer_in_json(capsys: pytest.CaptureFixture[
     assert checks["git"]["ok"]
 
 
+def test_doctor_says_when_others_could_write_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ouroloop.cli.doctor import _sandbox
+
+    (tmp_path / "ouroloop" / "wasm").mkdir(parents=True)
+    (tmp_path / "ouroloop" / "wasm").chmod(0o777)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    check = _sandbox("wasm")
+    assert not check["ok"]
+    assert "can be written by others; delete it, or set XDG_CACHE_HOME" in check["remedy"]
+
+
+def test_doctor_tries_a_sandbox_before_it_calls_it_usable(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ouroloop.cli.doctor import _sandbox
+    from ouroloop.sandbox.wasm import sandbox
+
+    monkeypatch.setattr(sandbox, "prepare", lambda _: Path("/dev/null"))  # it is there, and no component
+    check = _sandbox("wasm")
+    assert not check["ok"]
+    assert "did not start" in check["remedy"]
+
+
 def test_run_directories_are_numbered(tmp_path: Path) -> None:
     (tmp_path / "quickstart-001").mkdir()
     assert next_folder("quickstart", tmp_path).name == "quickstart-002"

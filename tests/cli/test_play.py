@@ -102,7 +102,7 @@ def test_eval_is_a_function_of_its_options_and_not_of_threads(
 
 def test_eval_of_a_teacher_plays_the_watch_stream(capsys: pytest.CaptureFixture[str]) -> None:
     found = printed(capsys, "eval", "--teacher", "astar", "--size", "8", "--games", "30", "--seed", "7")
-    outcomes = SnakeTask(8).rollout("astar", np.array(game_seeds(7, "watch", 0, 30), dtype=np.uint64))
+    outcomes = SnakeTask(8).rollout("astar", np.array(game_seeds(7, "eval", 0, 30), dtype=np.uint64))
     assert found["score"]["mean"] == outcomes.score.mean()
     assert found["win_rate"] == outcomes.won.mean()
     assert found["choice"] == "taught"
@@ -215,7 +215,7 @@ def test_watch_off_a_terminal_prints_lines(capsys: pytest.CaptureFixture[str]) -
     options = ("watch", "--teacher", "astar", "--size", "6", "--games", "2", "--seed", "3")
     assert call(list(options)) == 0
     lines = capsys.readouterr().out.splitlines()
-    outcomes = SnakeTask(6).rollout("astar", np.array(game_seeds(3, "watch", 0, 2), dtype=np.uint64))
+    outcomes = SnakeTask(6).rollout("astar", np.array(game_seeds(3, "eval", 0, 2), dtype=np.uint64))
     meals = [line for line in lines if line.startswith("game ") and "  score " in line]
     assert len(meals) == outcomes.score.sum()
     assert next(line for line in lines if line.startswith("game 2:")).startswith(f"game 2: score {outcomes.score[1]}, ")
@@ -269,7 +269,7 @@ def test_an_interrupted_watch_closes_its_screen() -> None:
 
 
 def test_scenes_are_the_game(game: list[Scene]) -> None:
-    outcomes = SnakeTask(6).rollout("early", np.array(game_seeds(0, "watch", 0, 1), dtype=np.uint64))
+    outcomes = SnakeTask(6).rollout("early", np.array(game_seeds(0, "eval", 0, 1), dtype=np.uint64))
     assert [scene.steps for scene in game] == list(range(int(outcomes.steps[0]) + 1))
     assert game[-1].score == outcomes.score[0]
     assert [scene.cause for scene in game[:-1]] == [None] * (len(game) - 1)

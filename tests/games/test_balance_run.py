@@ -99,7 +99,7 @@ def test_a_reward_and_a_patch_get_in_and_the_run_is_shown(run: Path, capsys: pyt
     assert second["incumbent"]["controller"] != first["incumbent"]["controller"]
     assert second["incumbent"]["policy"] == first["incumbent"]["policy"]
     assert call(["show", str(run), "--json"]) == 0
-    assert '"r1-patch1"' in capsys.readouterr().out
+    assert '"r2-patch1"' in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -124,9 +124,9 @@ def _random(run: Path) -> Path:
 @pytest.mark.slow
 def test_what_got_in_can_be_rolled_back(run: Path) -> None:
     before = document(run)["rounds"][0]["incumbent"]
-    assert call(["rollback", str(run), "r1-patch1"]) == 0
+    assert call(["rollback", str(run), "r2-patch1"]) == 0
     found = document(run)["rounds"][1]["candidates"]
-    assert [c["verdict"] for c in found if c["id"] == "r1-patch1"] == ["rolled_back"]
+    assert [c["verdict"] for c in found if c["id"] == "r2-patch1"] == ["rolled_back"]
     assert (run / "workspace" / "controller.py").read_text() == BalanceTask().start_controller
     assert before["policy"] == document(run)["rounds"][1]["incumbent"]["policy"]
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ouroloop.bench.gate.attribution import measure
-from ouroloop.bench.gate.effects import CASES, beta, rescues
-from ouroloop.gate.factorial import Attribution, Share, attribute_gain, contrasts, estimate
+from ouroloop.bench.gate.laws.effects import CASES, beta, rescues
+from ouroloop.gate.factorial import Share, attribute_gain, contrasts, estimate, owner_of
 
 PARTS = ("reward", "code", "interaction", "total")
 utilities = st.floats(0, 1, width=32)
@@ -145,7 +145,7 @@ def test_a_gain_that_is_the_same_on_all_seeds_is_exact_whatever_rounding_does() 
 )
 def test_who_is_named(reward: tuple[float, float], code: tuple[float, float], owner: str) -> None:
     shares = [Share(sum(bounds) / 2, *bounds) for bounds in (reward, code)]
-    assert Attribution(*shares, Share(0, 0, 0), Share(0, 0, 0), 48).owner == owner
+    assert owner_of(*shares) == owner
 
 
 def test_the_weights_are_named_where_the_weights_did_it() -> None:
@@ -168,3 +168,21 @@ def test_the_weights_are_named_where_the_weights_did_it() -> None:
 def test_what_is_no_factorial_is_refused(cells: list[np.ndarray], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         attribute_gain(*cells)
+
+
+def test_a_part_is_named_at_the_level_that_is_left_for_it() -> None:
+    random = np.random.default_rng(3)
+    old = random.random(96) * 0.2
+    new = old + random.normal(0.02, 0.08, 96)
+    found = [attribute_gain(old, new, old, new, level=level) for level in (0.5, 0.05, 1e-6)]
+    assert [one.owner for one in found] == ["code", "code", "neither shown"]
+    assert len({one.code for one in found}) == 1  # the reported interval is the same
+
+
+@pytest.mark.parametrize("level", [0.05, 0.0125])
+def test_of_parts_that_do_nothing_none_is_named_more_often_than_the_level(level: float) -> None:
+    random, named = np.random.default_rng(11), 0
+    for _ in range(2000):
+        old, code, reward = (random.beta(2, 2, 96) for _ in range(3))
+        named += attribute_gain(old, code, reward, random.beta(2, 2, 96), level=level).owner != "neither shown"
+    assert 0 < named <= 2000 * level + 3 * np.sqrt(2000 * level)

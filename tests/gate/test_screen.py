@@ -28,8 +28,8 @@ from ouroloop.gate.bank import (
 )
 from ouroloop.gate.screen import Answers, BankScore, View, answers, score_bank
 from ouroloop.policy.play import play_traced
-from ouroloop.protocols.records import Build, Observations
-from ouroloop.runs.phases.order import Examination
+from ouroloop.protocols.records import Build, Candidate, Observations
+from ouroloop.runs.phases.order import Examination, First
 from ouroloop.runs.players import Player
 
 
@@ -267,3 +267,21 @@ def test_a_change_that_the_bank_does_not_show_is_looked_for_in_the_pool(task):
     assert score_bank(bank, found[1], found[0]).changed == score_bank(bank, found[2], found[0]).changed == 0
     assert screen.same_on_pool(same, never)
     assert not screen.same_on_pool(other, never)
+
+
+def test_a_candidate_that_moves_like_an_earlier_one_of_its_kind_is_its_twin(task):
+    bank = build_bank(task, 5, 16)
+    screen = Examination(SimpleNamespace(players=RarePlayers()), bank)
+    lengths, seen = bank.pool.lengths["snake"], bank.observations.lengths["snake"]
+    rare = next(int(n) for n in np.unique(lengths) if n not in seen and n > 12)
+
+    def entry(id: str, length: int, **parts: str) -> First:
+        player = Build("p", "r", str(length))
+        return First(Candidate(id, "role", "", **parts), player, screen.answers(player))
+
+    firsts: list[First] = []
+    assert screen.twin(entry("a", 998, patch=""), firsts) is None
+    assert screen.twin(entry("b", 999, patch=""), firsts) == "a"
+    assert screen.twin(entry("c", rare, patch=""), firsts) is None  # it differs in the pool alone
+    assert screen.twin(entry("d", 997, reward=""), firsts) is None  # of another kind
+    assert [first.candidate.id for first in firsts] == ["a", "c", "d"]

@@ -74,7 +74,7 @@ def test_verdicts_and_diffs_of_a_candidate(finished: Path) -> None:
     assert report.diff("start", patch).startswith(f"--- start\n+++ {patch}\n")
     assert report.diff(patch, patch) == ""
     for ask in (report.verdict, lambda id: report.diff("start", id)):
-        with pytest.raises(UsageError, match="has no candidate 'r9-patch1'; it has r0-"):
+        with pytest.raises(UsageError, match="has no candidate 'r9-patch1'; it has r1-"):
             ask("r9-patch1")
 
 

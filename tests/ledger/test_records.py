@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ouroloop.ledger.sqlite import Ledger, is_full
+from ouroloop.ledger.faults import is_full
+from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.store import Store
-from ouroloop.ledger.workspace import Workspace
+from ouroloop.ledger.workspace import Revision, Workspace
 from ouroloop.protocols.errors import LedgerError, UsageError
 from ouroloop.runs.recipe import Recipe, build_recipe, load_recipe, recipe_toml
 
@@ -148,7 +150,7 @@ def test_a_changed_artifact_is_found(tmp_path: Path) -> None:
     store = Store(tmp_path / "artifacts")
     digest = store.put_text("def act(): ...")
     assert store.text(digest) == "def act(): ..."
-    store.path(digest).write_text("def act(): evil")
+    (store.folder / digest).write_text("def act(): evil")
     with pytest.raises(LedgerError, match="was changed"):
         store.text(digest)
     with pytest.raises(LedgerError, match="is missing"):
@@ -180,17 +182,28 @@ def test_the_default_recipe_is_complete() -> None:
     assert Recipe().roles.code_patcher.use == "search-patcher"
 
 
-def test_recovering_removes_locks_and_what_was_not_recorded(tmp_path: Path) -> None:
+def test_a_workspace_is_made_anew_from_the_record_whatever_lies_there(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "w")
     first = workspace.create("a\n", "{}", "p0")
-    workspace.commit("b\n", "{}", "p0", "Accept c1", 1)
+    second = workspace.commit("b\n", "{}", "p0", "Accept c1\n\nwhy \x1b[31m\x00", 1)
+    workspace.commit("c\n", "{}", "p0", "Accept c2", 2)
     (tmp_path / "w" / ".git" / "index.lock").touch()
-    workspace.recover(first)
-    assert (workspace.head(), workspace.read("controller.py")) == (first, "a\n")
-    workspace.recover(None)
-    assert not (tmp_path / "w").exists()
+    (tmp_path / "w" / ".git" / "config").write_text("no configuration")
+    record = [
+        Revision("a\n", "{}", "p0", "Start", first),
+        Revision("b\n", "{}", "p0", "Accept c1\n\nwhy \x1b[31m\x00", second),
+    ]
+    workspace.rebuild(record)
+    assert (tmp_path / "w" / "controller.py").read_text() == "b\n"
+    assert workspace.changes() == []
+    assert workspace.commit("b\n", "{}", "p0", "nothing", 9) == second
+    with pytest.raises(LedgerError, match="change 1 makes commit"):
+        workspace.rebuild([record[0], replace(record[1], controller="x\n")])
+    assert workspace.commit("b\n", "{}", "p0", "nothing", 9) == second
+    workspace.rebuild([])
+    assert [p.name for p in tmp_path.iterdir()] == []
     with pytest.raises(LedgerError, match="is missing"):
-        workspace.head()
+        workspace.changes()
 
 
 def test_what_means_a_full_disk_and_what_does_not() -> None:

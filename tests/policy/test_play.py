@@ -1,9 +1,8 @@
 """Games from start to end are a function of seeds, policy, controller and batch."""
 
 import numpy as np
-import pytest
 
-from ouroloop.policy.play import estimate, play, play_traced
+from ouroloop.policy.play import play, play_traced
 from ouroloop.policy.serving.local import LocalPolicy
 
 
@@ -123,14 +122,3 @@ def test_trace_of_a_perfect_player(task, seeds):
     assert max(trace.regret.values()) == 0
     assert trace.policy_influence == 0
     assert trace.avoidable == 0
-
-
-def test_estimate():
-    generator = np.random.default_rng(1)
-    values = generator.normal(3, 2, 400)
-    found = estimate(values, np.random.default_rng(2))
-    assert found.mean == pytest.approx(values.mean())
-    half = 1.96 * values.std() / 20
-    assert found.low == pytest.approx(found.mean - half, rel=0.03)
-    assert found.high == pytest.approx(found.mean + half, rel=0.03)
-    assert found == estimate(values, np.random.default_rng(2))

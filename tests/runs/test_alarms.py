@@ -72,7 +72,7 @@ def test_alarms_are_in_the_ledger_and_what_stops_a_training_rejects_its_candidat
         assert [alarm.name for alarm in first.alarms] == ["kl_old", "reward_hacking"]
         assert first.stopped == str(HACKED)
         assert first.policy is not None
-        assert run.store.path(first.policy).is_dir()
+        assert run.store.directory(first.policy).is_dir()
         verdict = run.verdict(0, found[0])
         assert (verdict.outcome, verdict.layer) == ("rejected", "training")
         assert verdict.reason.startswith("reward hacking at step 50")

@@ -31,7 +31,7 @@ def test_of_a_good_patch_and_a_bad_reward_that_come_together_the_patch_has_the_l
     assert lifecycle.work(folder, Quiet(notes=False)) == "done"
     (entry,) = document(folder)["rounds"]
     (candidate,) = entry["candidates"]
-    assert (candidate["id"], candidate["kind"], candidate["verdict"]) == ("r0-both1", "both", "accepted")
+    assert (candidate["id"], candidate["kind"], candidate["verdict"]) == ("r1-both1", "both", "accepted")
     assert candidate["diff"]
     assert candidate["reward"]["terms"][0]["name"] == "flees_food"
     shares = entry["attribution"]
@@ -42,7 +42,7 @@ def test_of_a_good_patch_and_a_bad_reward_that_come_together_the_patch_has_the_l
     shown = capsys.readouterr().out
     assert f"who gets the credit: round 1: {shares['owner'].split(';')[0]}" in shown
     assert "add flees_food +10" in shown
-    assert call(["rollback", str(folder), "r0-both1"]) == 0
+    assert call(["rollback", str(folder), "r1-both1"]) == 0
     assert document(folder)["rounds"][0]["candidates"][0]["verdict"] == "rolled_back"
 
 

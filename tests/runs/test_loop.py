@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from ouroloop.cli.main import call
+from ouroloop.inspect.report import open_run
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps import watch as steps
 from ouroloop.protocols.errors import LedgerError, SurroundingsError, UsageError
@@ -26,7 +27,7 @@ from ouroloop.runs.phases.rollback import lineage
 from ouroloop.runs.phases.watch import watch
 from ouroloop.runs.progress import Quiet
 from ouroloop.runs.recipe import recipe_toml
-from ouroloop.runs.seeds import watching
+from ouroloop.runs.seeds import stream_seed, watching
 from ouroloop.sandbox.choose import choose
 from tests.runs.small_run import ROLES, document, micro, run_micro
 
@@ -38,7 +39,7 @@ def test_the_document_has_the_promised_form(finished: Path) -> None:
     assert set(shown) >= {"run", "status", "digest", "seed", "rounds", "totals"}
     assert (shown["run"], shown["status"], shown["seed"]) == ("micro-000", "done", 3)
     assert len(shown["digest"]) == 64
-    assert [r["index"] for r in shown["rounds"]] == [0, 1]
+    assert [r["index"] for r in shown["rounds"]] == [1, 2]
     for entry in shown["rounds"]:
         assert entry["mode"] in ("reward_refresh", "bug_fix", "reward_patch", "meta_learn")
         assert set(entry["incumbent"]) >= {"policy", "reward", "controller", "score", "win_rate", "path_optimality"}
@@ -66,13 +67,13 @@ def test_an_accepted_candidate_is_a_commit_and_the_workspace_is_the_incumbent(fi
 
 def test_every_step_is_a_message_and_no_seed_serves_two_purposes(finished: Path) -> None:
     ledger = Ledger(finished / "ledger.sqlite")
-    steps = list(ledger.steps())
+    steps, seed = list(ledger.steps()), stream_seed(micro(), ledger)
     ledger.close()
     assert {s.method for s in steps} >= {"policy.train", "policy.evaluate", "critic.diagnose", "gate.judge", "run.verdict"}
     used: dict[str, set[int]] = {}
     for step in steps:
         if "stream" in step.params:
-            numbers = game_seeds(3, step.params["stream"], step.params["first"], step.params["count"])
+            numbers = game_seeds(seed, step.params["stream"], step.params["first"], step.params["count"])
             used.setdefault(_purpose(step.key, step.params["stream"]), set()).update(numbers)
     assert {name.split()[0] for name in used} >= {"search", "gate", "watch", "attribution"}
     everything = [seed for numbers in used.values() for seed in numbers]
@@ -213,9 +214,21 @@ def test_hostile_patches_are_each_rejected_where_they_ought_to_and_the_run_goes_
 
 
 def test_a_role_that_fails_costs_its_proposals_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lifecycle.create(micro(*PATCHES_ONLY, f"roles.code_patcher.use={ROLES}:BrokenPatcher"), tmp_path / "r", Quiet())
-    assert lifecycle.work(tmp_path / "r", Quiet()) == "done"
-    assert "broken-patcher gave nothing (RuntimeError: no idea today)" in capsys.readouterr().err
+    folder = tmp_path / "r"
+    lifecycle.create(micro(*PATCHES_ONLY, f"roles.code_patcher.use={ROLES}:BrokenPatcher"), folder, Quiet())
+    assert lifecycle.work(folder, Quiet()) == "failed"  # nothing at all was proposed, in any round
+    said = capsys.readouterr().err
+    assert "broken-patcher gave nothing (RuntimeError: no idea today)" in said
+    assert "code_patcher (broken-patcher) was asked in 2 rounds and never answered: RuntimeError: no idea today" in said
+    shown = document(folder)
+    assert shown["status"] == "failed"
+    assert [one["slot"] for one in shown["rounds"][1]["asked"]] == ["critic", "code_patcher"]
+    asked = shown["rounds"][1]["asked"][1]
+    assert (asked["role"], asked["method"], asked["count"], asked["answered"]) == ("broken-patcher", "patch.propose", 4, 0)
+    assert asked["lost"] == [{"reason": "RuntimeError: no idea today", "text": None}]
+    assert call(["show", str(folder)]) == 0
+    assert "round 2: code_patcher (broken-patcher): asked for 4, answered 0, 1 lost" in capsys.readouterr().out
+    assert call(["resume", str(folder), "--json"]) == 1
 
 
 def test_no_reward_is_asked_for_where_the_controller_does_not_heed_the_policy(
@@ -232,9 +245,14 @@ def test_no_reward_is_asked_for_where_the_controller_does_not_heed_the_policy(
     assert found["mode"] == "meta_learn"  # which asks for both
     assert {c["kind"] for c in found["candidates"]} == {"patch"}
     assert "does not heed the policy" in capsys.readouterr().err
+    left = found["not_asked"][0]
+    assert (left["slot"], left["method"]) == ("reward_designer", "reward.design")
+    assert "start.controller" in left["remedy"]
 
 
-def test_rollback_by_hand_restores_what_stood_before(finished: Path, tmp_path: Path) -> None:
+def test_rollback_by_hand_restores_what_stood_before(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(finished, folder)
     shown = document(folder)
@@ -249,8 +267,42 @@ def test_rollback_by_hand_restores_what_stood_before(finished: Path, tmp_path: P
     assert (folder / "workspace" / "policy").read_text().strip() == before.policy
     controller = (folder / "artifacts" / before.controller).read_text()
     assert (folder / "workspace" / "controller.py").read_text() == controller
+    told = capsys.readouterr().out
+    assert "score now: " in told
+    assert f"--set start.controller={folder / 'artifacts' / found['made']['controller']}" in told
+    assert found["acceptance"].startswith("better: e-value")
+    after = document(folder)
+    assert after["incumbent"]["controller"] == before.controller
+    assert (after["incumbent"]["policy"], after["rounds"]) != (shown["incumbent"]["policy"], shown["rounds"])
+    assert after["totals"]["games"] > shown["totals"]["games"]  # it has played fresh games
     assert call(["rollback", str(folder), accepted[-1]]) == 2
     assert call(["rollback", str(folder), "r9-patch9"]) == 2
+
+
+def test_after_a_full_rollback_nothing_claims_what_no_longer_plays(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "home" / "copy"
+    shutil.copytree(finished, folder)
+    shown = document(folder)
+    for id in [c["id"] for r in shown["rounds"] for c in r["candidates"] if c["verdict"] == "accepted"]:
+        call(["rollback", str(folder), id])
+    after = document(folder)
+    first, now = after["start"], after["incumbent"]
+    assert [now[part] for part in ("policy", "reward", "controller")] == [
+        first[part] for part in ("policy", "reward", "controller")
+    ]
+    assert not any(r["stands"] for r in after["rounds"])
+    assert open_run(folder).incumbent["controller"] == first["controller"]
+    assert open_run(folder).history["best"].tolist() == [first["score"]["mean"]] * (1 + len(after["rounds"]))
+    capsys.readouterr()
+    assert call(["list", str(folder.parent), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["score"] == now["score"]["mean"]
+    assert call(["show", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert "from the start to now: not measured since" in said
+    assert "from the start to round" not in said
+    assert f"score now: {now['score']['mean']:.1f}" in said
 
 
 def test_a_confirmed_regression_is_rolled_back_once(finished: Path, tmp_path: Path) -> None:
@@ -259,7 +311,7 @@ def test_a_confirmed_regression_is_rolled_back_once(finished: Path, tmp_path: Pa
     with lifecycle.opened(folder, Quiet(notes=False)) as run:
         before, now = lineage(run.ledger)[-2:]
         played = [0.9, 0.0]  # the newest loses by more than it won by when it was watched before
-        seen = run.result(steps.play(0))
+        seen = run.result(steps.play(1))
         states = tuple(
             steps.WatchedState(state.incumbent, age, (u,) * 400)
             for age, (state, u) in enumerate(zip((before, now), played, strict=True))
@@ -287,7 +339,7 @@ def test_diff_and_list_and_show(finished: Path, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.startswith("--- start\n+++ ")
     assert call(["list", str(finished.parent), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["run"] == "micro-000"
-    assert call(["show", str(finished), "--round", "0", "--json"]) == 0
+    assert call(["show", str(finished), "--round", "1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == shown["rounds"][0]
     assert call(["show", str(finished), "--round", "7"]) == 2
     assert call(["show", str(finished), "--candidate", "x"]) == 2

@@ -83,9 +83,9 @@ def model(role: str, url: str, count: int = 1, timeout_s: float = 5) -> tuple[st
     )
 
 
-def run(folder: Path, *overrides: str) -> dict[str, Any]:
+def run(folder: Path, *overrides: str, ends: str = "done") -> dict[str, Any]:
     lifecycle.create(micro("budget.rounds=1", *overrides), folder, Quiet())
-    assert lifecycle.work(folder, Quiet()) == "done"
+    assert lifecycle.work(folder, Quiet()) == ends
     report = Report(folder)
     try:
         return report.document()
@@ -129,11 +129,18 @@ def test_a_model_that_refuses_or_talks_nonsense_costs_its_proposals_only(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with model_server(["Let me think about snakes in general."]) as (url, _):
-        shown = run(tmp_path / "r", *model("code_patcher", closed_port()), *model("reward_designer", url), "budget.rounds=2")
+        models = (*model("code_patcher", closed_port()), *model("reward_designer", url))
+        shown = run(tmp_path / "r", *models, "budget.rounds=2", ends="failed")
     said = capsys.readouterr().err
     assert "chat-designer gave nothing" in said
     assert "chat-patcher gave nothing" in said
     assert [r["candidates"] for r in shown["rounds"]] == [[], []]
+    assert shown["status"] == "failed"
+    asked = {one["slot"]: one for r in shown["rounds"] for one in r["asked"]}
+    assert asked["reward_designer"]["lost"][0]["text"] == "Let me think about snakes in general."
+    assert "no reward spec" in asked["reward_designer"]["lost"][0]["reason"]
+    assert asked["reward_designer"]["tokens"] == 120 * asked["reward_designer"]["count"]
+    assert "connection refused" in asked["code_patcher"]["lost"][0]["reason"]
 
 
 def test_a_model_that_does_not_answer_in_time_costs_its_proposals_only(
@@ -141,7 +148,7 @@ def test_a_model_that_does_not_answer_in_time_costs_its_proposals_only(
 ) -> None:
     with model_server(["too late"], delay_s=60) as (url, asked):
         started = time.monotonic()
-        shown = run(tmp_path / "r", "roles.reward_designer.count=0", *model("code_patcher", url, timeout_s=1))
+        shown = run(tmp_path / "r", "roles.reward_designer.count=0", *model("code_patcher", url, timeout_s=1), ends="failed")
         assert time.monotonic() - started < 50
         assert asked
     assert "chat-patcher gave nothing" in (said := capsys.readouterr().err)

@@ -134,7 +134,7 @@ def test_a_base_with_an_adapter_plays_and_is_trained_in_a_run(adapted: Path, tmp
     trained = {step.key: step.result for step in ledger.steps(methods=("policy.train",))}
     verdicts = [step.result for step in ledger.steps(methods=("run.verdict",))]
     ledger.close()
-    result = trained["0/train/0/r0-reward1"]
+    result = trained["1/train/0/r1-reward1"]
     assert result["error"] is None
     assert verdicts
     before, after = (
@@ -150,7 +150,7 @@ def test_a_base_with_an_adapter_plays_and_is_trained_in_a_run(adapted: Path, tmp
 
 def players(folder: Path) -> Players:
     sandbox: Any = None
-    return Players(TASK, Store(folder), sandbox, 0)
+    return Players(TASK, Store(folder), sandbox, lambda: 0)
 
 
 def copies(policy: Path, store: Store, count: int) -> list[str]:

@@ -10,19 +10,26 @@ import pytest
 
 from ouroloop.bench.gate.arena import arena, controller, let_in, propose
 from ouroloop.envs.snake.task import SnakeTask
-from ouroloop.ledger.steps.apply import manual_rollback, rollback
+from ouroloop.ledger.sqlite import Ledger
+from ouroloop.ledger.steps.apply import Applied, Standing, manual_rollback, rollback
+from ouroloop.ledger.steps.apply import apply as apply_step
 from ouroloop.ledger.steps.observe import Observed, play
-from ouroloop.ledger.steps.watch import Found, judge
+from ouroloop.ledger.steps.start import INCUMBENT, Begun, Measures
+from ouroloop.ledger.steps.watch import Found, Watched, WatchedState, judge
+from ouroloop.ledger.steps.watch import play as watch_play
 from ouroloop.protocols.errors import CandidateFault, UsageError
 from ouroloop.protocols.messages import Diagnosis
 from ouroloop.protocols.ports import Sandbox
+from ouroloop.protocols.records import Build, Estimate, SeedRange
 from ouroloop.runs.context import Run, rolled_back, transcripts
+from ouroloop.runs.phases import regressions
 from ouroloop.runs.phases import rollback as rollback_phase
 from ouroloop.runs.phases import watch as watch_phase
 from ouroloop.runs.phases.attribute import attribute
 from ouroloop.runs.phases.gate import gate
+from ouroloop.runs.phases.regressions import Evidence, log_evidence
 from ouroloop.runs.phases.rollback import lineage, refuse_unsettled, roll_back
-from ouroloop.runs.phases.watch import log_evidence, watch, watched
+from ouroloop.runs.phases.watch import watch, watched
 from ouroloop.sandbox.choose import choose
 
 SEEN = Observed(
@@ -149,7 +156,7 @@ def test_equal_states_are_seldom_rolled_back_and_a_bar_without_level_would_roll_
             return len(rolled_back(run.ledger))
 
     assert sum(rollbacks(seed) for seed in range(6)) == 0
-    monkeypatch.setattr(watch_phase, "REGRESSION_ALPHA", 2.0)
+    monkeypatch.setattr(regressions, "REGRESSION_ALPHA", 8.0)
     assert sum(rollbacks(seed) for seed in range(6, 9)) > 0
 
 
@@ -248,7 +255,7 @@ def test_a_change_of_nothing_is_evidence_of_nothing_over_many_rounds() -> None:
     assert over[1.2] > 0  # bars are within reach
 
 
-def test_older_states_are_watched_in_turn(run: Run) -> None:
+def test_older_changes_are_watched_in_turn_or_where_suspected(run: Run) -> None:
     for round, (old, new) in enumerate((("SLIPS = 150", "SLIPS = 0"), ("STUMBLES = 100", "STUMBLES = 0"))):
         accept(run, round, edited(run, old, new))
     states = lineage(run.ledger)
@@ -256,4 +263,67 @@ def test_older_states_are_watched_in_turn(run: Run) -> None:
     assert watched(states, 3, 5) == states
     accept(run, 2, edited(run, "LAPSES = 100", "LAPSES = 0"))
     states = lineage(run.ledger)
-    assert [watched(states, 1, r)[0] for r in range(3)] == [states[0], states[1], states[0]]
+    assert watched(states, 1, 0) == watched(states, 1, 2) == states[:2] + states[2:]
+    assert watched(states, 1, 1) == states[1:]
+    assert watched(states, 1, 1, suspect=1) == states
+
+
+def test_a_patch_that_restores_an_earlier_state_is_watched_like_any_other(run: Run) -> None:
+    """A, B, A: the third state is no neighbour of the first, and its games count for both."""
+    start = run.store.text(run.incumbent().controller)
+    let_in(run, 0, start.replace("SLIPS = 150", "SLIPS = 0"))
+    watch(run, 0)
+    let_in(run, 1, start)
+    for round in range(1, 6):
+        watch(run, round)
+        if rolled_back(run.ledger):
+            break
+    assert list(rolled_back(run.ledger)) == ["r1-patch1"]  # the better state is back
+    assert "worse than its predecessor" in rolled_back(run.ledger)["r1-patch1"]
+    states = [Standing(None, A), Standing("b", B), Standing("a", A)]
+    assert watched(states, 3, 0) == states
+
+
+def evidence(states: list[Build], blocks: list[dict[int, float]], tmp_path: Path) -> Evidence:
+    """Return the evidence of a made-up run: in each block, the states that played, by their place, and their utility."""
+    ledger = Ledger(tmp_path / "ledger.sqlite", "create")
+    INCUMBENT.record(ledger, {}, Begun(states[0], ""))
+    for k, build in enumerate(states[1:], 1):
+        apply_step(k, f"c{k}").record(ledger, {}, Applied(build, states[k - 1], "", f"c{k}", k))
+    measures = Measures(Estimate(0, 0, 0), 0, 0, 0)
+    for r, block in enumerate(blocks):
+        seen = tuple(WatchedState(states[k], k, (u,) * 48) for k, u in block.items())
+        watch_play(r).record(ledger, {}, Watched(SeedRange("watch", 48 * r, 48), measures, seen, 0))
+    return Evidence(ledger, lineage(ledger), 0.03)
+
+
+A, B, C, D = (Build("p", "r", letter) for letter in "abcd")
+
+
+def test_equal_builds_are_no_pair_and_distances_are_at_least_one(tmp_path: Path) -> None:
+    found = evidence([A, B, C, A], [{0: 0.5, 1: 0.6}, {0: 0.5, 1: 0.6, 2: 0.7, 3: 0.5}], tmp_path)
+    assert [found.distance(3, k) for k in range(3)] == [None, 2, 1]
+    assert (found.distance(1, 0), found.distance(2, 0)) == (1, 2)
+    shown = {(r.newer, r.older) for r in found.regressions()}
+    assert shown == {(3, 1), (3, 2)}
+
+
+def test_a_harm_that_a_later_gain_hides_is_shown_by_the_pair_and_one_that_goes_on_by_all_states(tmp_path: Path) -> None:
+    hidden = evidence([A, B, C], [{0: 0.5, 1: 0.4, 2: 0.6}] * 4, tmp_path)
+    assert {(r.newer, r.older) for r in hidden.regressions()} == {(1, 0)}
+    assert hidden.suspect(range(2, 3)) is None
+    (tmp_path / "ledger.sqlite").unlink()
+    lasting = evidence([A, B, C, D], [{0: 0.5, 1: 0.4, 2: 0.4, 3: 0.4}] * 4, tmp_path)
+    assert {r.newer for r in lasting.regressions() if r.older is None} >= {1}
+    assert {lasting.at_fault(r) for r in lasting.regressions()} == {1}
+    assert lasting.suspect(range(1, 3)) == 1
+    assert lasting.suspect(range(0)) is None
+
+
+def test_later_states_have_higher_bars_which_bounds_the_whole_run(tmp_path: Path) -> None:
+    found = evidence([A, B, C, D], [{0: 0.9, 1: 0.6, 2: 0.3, 3: 0.0}] * 4, tmp_path)
+    spent = sum(np.exp(-r.bar) for r in found.regressions())
+    assert len(list(found.regressions())) == 3 + 3 + 2 + 1
+    assert spent < regressions.REGRESSION_ALPHA
+    bars = {r.newer: r.bar for r in found.regressions() if r.older is None}
+    assert bars[1] < bars[2] < bars[3]

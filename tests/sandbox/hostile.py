@@ -33,12 +33,16 @@ class Hostile:
 
 
 def corpus(*layers: str) -> list[Hostile]:
-    """Return the files whose first line names one of these layers."""
+    """Return the files of the corpus whose first line names one of these layers."""
+    return [file for file in hostile(FOLDER) if file.layer in layers]
+
+
+def hostile(folder: Path) -> list[Hostile]:
+    """Return a folder's files."""
     out = []
-    for path in sorted(FOLDER.glob("*.py")):
+    for path in sorted(folder.glob("*.py")):
         text = path.read_bytes().decode("utf-8", "surrogateescape")
         head = text.split("\n")[0].removeprefix("\ufeff").removeprefix("# layer: ")
         layer, _, expect = head.partition("; expect: ")
-        if layer in layers:
-            out.append(Hostile(path.stem, layer, expect, text))
+        out.append(Hostile(path.stem, layer, expect, text))
     return out

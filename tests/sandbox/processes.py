@@ -1,4 +1,4 @@
-"""The processes that this one has started, as the system knows them."""
+"""The processes that this one, or another, has started, as the system knows them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def children() -> set[int]:
-    """Return the ids of this process's children, whichever of its threads started them; the dead stay until they are reaped."""
+def children(parent: int | str = "self") -> set[int]:
+    """Return the ids of a process's children, whichever of its threads started them; the dead stay until they are reaped."""
     found: set[int] = set()
-    for thread in Path("/proc/self/task").iterdir():
+    for thread in Path(f"/proc/{parent}/task").iterdir():
         with suppress(FileNotFoundError):  # the thread has ended meanwhile: its children are another's
             found.update(map(int, (thread / "children").read_text().split()))
     return found

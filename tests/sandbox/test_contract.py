@@ -10,17 +10,14 @@ from ouroloop.sandbox.wasm.sandbox import WasmSandbox
 from tests.sandbox.processes import children
 
 IMPURE = {
-    "counts calls": "def act(observation, logits, seen=[]):\n    seen.append(0)\n    return len(seen) % 4\n",
-    "turns after a while": "def act(observation, logits, seen=[]):\n    seen.append(0)\n    return int(len(seen) > 400)\n",
-    "looks at the row before": "def act(observation, logits, last=[0]):\n    answer = last[0]\n"
-    "    last[0] = observation['food'] % 4\n"
-    "    return answer\n",
-    "remembers the first answer": "def act(observation, logits, first=[]):\n"
-    "    first.append(observation['food'] // 7 % 4)\n    return first[0]\n",
-    "repeats badly": "def act(observation, logits, last=[None]):\n    same = last[0] == observation['board']\n"
-    "    last[0] = list(observation['board'])\n    return 1 if same else 0\n",
+    "counts calls": "kept.append(0)\n    return len(kept) % 4",
+    "turns after a while": "kept.append(0)\n    return int(len(kept) > 400)",
+    "looks at the row before": "kept.append(observation['food'] % 4)\n    return ([0] + kept)[-2]",
+    "remembers the first answer": "kept.append(observation['food'] // 7 % 4)\n    return kept[0]",
+    "repeats badly": "kept.append(list(observation['board']))\n    return int(kept[-2:-1] == kept[-1:])",
 }
-"""Controllers that remember; the screen refuses their mutable defaults."""
+"""Controllers that remember, in attributes, which the screen refuses; what a module holds, the worker freezes."""
+KEPT = "def act(observation, logits):\n    kept = act.__dict__.setdefault('kept', [])\n    "
 
 
 def test_a_pure_controller_keeps_its_contract(wasm: WasmSandbox) -> None:
@@ -31,7 +28,7 @@ def test_a_pure_controller_keeps_its_contract(wasm: WasmSandbox) -> None:
 @pytest.mark.parametrize("name", IMPURE)
 def test_memory_is_found(wasm: WasmSandbox, name: str) -> None:
     with pytest.raises(CandidateFault) as caught:
-        check_contract(wasm, IMPURE[name], *bank(300))
+        check_contract(wasm, f"{KEPT}{IMPURE[name]}\n", *bank(300))
     assert caught.value.layer == "contract"
 
 

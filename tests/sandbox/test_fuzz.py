@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import subprocess
 import sys
@@ -15,8 +16,10 @@ INPUTS = 4000
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["hypothesis", "atheris"])
-@pytest.mark.parametrize("target", ["diff", "screen", "frames"])
+@pytest.mark.parametrize(
+    ("target", "engine"),
+    [*itertools.product(["diff", "screen", "frames", "frozen"], ["hypothesis", "atheris"]), ("replies", "mutation")],
+)
 def test_a_few_thousand_inputs_raise_nothing_undeclared(target: str, engine: str) -> None:
     if sys.platform != "linux" and importlib.util.find_spec("atheris") is None:
         pytest.skip("atheris is made for Linux")

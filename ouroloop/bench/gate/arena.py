@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +36,7 @@ from ouroloop.runs.phases.screen import reward_text
 from ouroloop.runs.players import Players
 from ouroloop.runs.progress import Quiet
 from ouroloop.runs.recipe import build_recipe
+from ouroloop.runs.seeds import stream_seed
 
 SETTINGS: Final = ("SLIPS", "STUMBLES", "LAPSES", "LATER", "SINCE")
 """Random moves per mille: three kinds that always apply, and one that spares the gate's seeds and starts at some round."""
@@ -110,8 +111,8 @@ class Arena:
     It knows the round, the stream of seeds that was requested last, and the CPU seconds of all games.
     """
 
-    def __init__(self, store: Store, seed: int, sandbox: Sandbox) -> None:
-        """Keep the store, the run's seed and the sandbox."""
+    def __init__(self, store: Store, seed: Callable[[], int], sandbox: Sandbox) -> None:
+        """Keep the store, what gives the seed of the run's games, and the sandbox."""
         self.store, self.seed, self.sandbox, self.stream = store, seed, sandbox, ""
         self.round, self.games_s, self.perceive = 0, 0.0, None
 
@@ -131,7 +132,7 @@ class Arena:
     def seeds(self, games: SeedRange) -> list[int]:
         """Return the seeds of games of the run."""
         self.stream = games.stream
-        return game_seeds(self.seed, games.stream, games.first, games.count)
+        return game_seeds(self.seed(), games.stream, games.first, games.count)
 
 
 @contextmanager
@@ -152,7 +153,7 @@ def arena(
     folder.mkdir(parents=True)
     with closing(Ledger(folder / "ledger.sqlite", "create")) as ledger, closing(Trainers(1)) as trainers:
         store, workspace = Store(folder / "artifacts"), Workspace(folder / "workspace")
-        players = cast(Players, Arena(store, seed, cast(Sandbox, sandbox)))
+        players = cast(Players, Arena(store, lambda: stream_seed(recipe, ledger), cast(Sandbox, sandbox)))
         run = Run(recipe, folder, SnakeTask(size), ledger, store, workspace, players, trainers, {}, Quiet(notes=False))
         reward = reward_text(RewardSpec())
         first = Build(store.put_text(weights(0)), store.put_text(reward), store.put_text(source))

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ouroloop.bench.gate.effects import CASES, LIMITS, Floats, Law, Shape
+from ouroloop.bench.gate.laws.effects import CASES, LIMITS, Floats, Law, Shape
 from ouroloop.bench.timing import Report, significant
 from ouroloop.gate.factorial import LEVEL, contrasts, estimate
 

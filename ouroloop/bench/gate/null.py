@@ -11,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 
 from ouroloop.bench.gate.arena import arena, controller, propose
-from ouroloop.bench.gate.simulated import Floats, raced
+from ouroloop.bench.gate.laws.nulls import KINDS
+from ouroloop.bench.gate.simulated import raced
 from ouroloop.bench.timing import Report, significant
 from ouroloop.gate.spending import RULES, spending
 from ouroloop.gate.ttest import paired_t
@@ -19,49 +20,14 @@ from ouroloop.protocols.records import Spent
 from ouroloop.runs.phases.gate import gate
 from ouroloop.runs.recipe import GateSettings
 
-RUNS: Final = 1000
+RUNS: Final = 1300
 CANDIDATES: Final = 50
 FIELD: Final = 5
 """Candidates in one race."""
 REAL_RUNS: Final = 200
 REAL_CANDIDATES: Final = 20
-
-
-def same_player(rng: np.random.Generator, field: int, games: int) -> tuple[Floats, Floats]:
-    """The incumbent itself, with other luck."""
-    return rng.beta(2, 2, games), rng.beta(2, 2, (field, games))
-
-
-def heavy_tails(rng: np.random.Generator, field: int, games: int) -> tuple[Floats, Floats]:
-    """Nearly always slightly better, now and then lost: 0.62 in 97 of 100 games and 0 in 3, against a constant 0.6014."""
-    return np.full(games, 0.97 * 0.62), np.where(rng.random((field, games)) < 0.03, 0.0, 0.62)
-
-
-def ties(rng: np.random.Generator, field: int, games: int) -> tuple[Floats, Floats]:
-    """Equal in nine games of ten, else better or worse by the same amount."""
-    incumbent = np.full(games, 0.5)
-    return incumbent, incumbent + np.where(rng.random((field, games)) < 0.9, 0.0, rng.choice([-0.5, 0.5], (field, games)))
-
-
-def correlated_seeds(rng: np.random.Generator, field: int, games: int) -> tuple[Floats, Floats]:
-    """Seeds that are hard or easy for all players alike, and candidates that share half of their luck."""
-    hard, shared = rng.beta(1, 1, games), rng.uniform(-0.2, 0.2, games)
-    own = rng.uniform(-0.2, 0.2, (field, games))
-    return 0.3 + 0.4 * hard + rng.uniform(-0.2, 0.2, games), 0.3 + 0.4 * hard + 0.5 * (shared + own)
-
-
-def worse(rng: np.random.Generator, field: int, games: int) -> tuple[Floats, Floats]:
-    """Worse by 0.02, with a wide spread of luck."""
-    return rng.beta(2, 2, games), 0.96 * rng.beta(2, 2, (field, games))
-
-
-def all_or_nothing(rng: np.random.Generator, field: int, games: int) -> tuple[Floats, Floats]:
-    """Won or lost by a coin toss: the widest possible spread."""
-    return rng.integers(0, 2, games).astype(np.float64), rng.integers(0, 2, (field, games)).astype(np.float64)
-
-
-NULLS: Final = (same_player, heavy_tails, ties, correlated_seeds, all_or_nothing, worse)
-KINDS: Final = {kind.__name__: kind for kind in NULLS}
+LAST_LOOK: Final = "series with a last look"
+"""The third way to run, beside the spending rules."""
 CONTROL: Final = 20
 """How many times its error budget the gate has in the control: a benchmark that misses a broken gate proves nothing."""
 CONTROL_RUNS: Final = 200
@@ -81,7 +47,7 @@ class Run:
     pairs: int
 
 
-def simulated_run(kind: str, rule: str, seed: int, budget: float = 1.0) -> Run:
+def simulated_run(kind: str, rule: str, seed: int, budget: float = 1.0, *, last_look: bool = False) -> Run:
     """Play one run of null candidates.
 
     An `adaptive` run takes its next candidates from the kind whose e-value came closest to acceptance, or from another one at
@@ -92,6 +58,7 @@ def simulated_run(kind: str, rule: str, seed: int, budget: float = 1.0) -> Run:
         rule: one of `RULES`.
         seed: of everything in the run.
         budget: factor on the default error budget.
+        last_look: whether undecided candidates get one.
     """
     rng, settings = np.random.default_rng(seed), GateSettings()
     rules = spending(rule, settings.alpha * budget)
@@ -103,7 +70,7 @@ def simulated_run(kind: str, rule: str, seed: int, budget: float = 1.0) -> Run:
         chosen = kind if kind in KINDS else (best[0] if rng.random() < 0.5 else names[rng.integers(len(names))])
         incumbent, field = KINDS[chosen](rng, FIELD, settings.games)
         level = min(1.0, rules.level(history))
-        found = raced(incumbent, field, level)
+        found = raced(incumbent, field, level, last_look=rng if last_look else None)
         history.append(Spent(level, any(judged.accepted for judged in found)))
         for judged, mine in zip(found, field, strict=True):
             test = paired_t(mine - incumbent)
@@ -148,6 +115,8 @@ def measure(report: Report, *, seed: int, workers: int) -> dict[str, Any]:
                 rows.append(row)
                 report(f"null runs, {rule}", 0.7 * i / RUNS)
             document["simulated"][rule] = _summary(kinds, rows)
+        jobs = [(kinds[i % len(kinds)], LAST_LOOK, seed * RUNS + i) for i in range(RUNS)]
+        document["simulated"][LAST_LOOK] = _summary(kinds, list(pool.map(_simulated, jobs, chunksize=8)))
         control = pool.map(_controlled, range(seed * CONTROL_RUNS, (seed + 1) * CONTROL_RUNS), chunksize=8)
         document["control"] = {"budget": CONTROL, "runs": CONTROL_RUNS, "runs_accepting": sum(run.gate for run in control)}
         real = []
@@ -167,7 +136,9 @@ def measure(report: Report, *, seed: int, workers: int) -> dict[str, Any]:
 
 
 def _simulated(job: tuple[str, str, int]) -> Run:
-    return simulated_run(*job)
+    kind, rule, seed = job
+    last_look = rule == LAST_LOOK
+    return simulated_run(kind, "series" if last_look else rule, seed, last_look=last_look)
 
 
 def _controlled(seed: int) -> Run:

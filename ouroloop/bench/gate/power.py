@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from ouroloop.bench.gate.fixed_size import ALPHA, fixed_size, t_test_power, wald_ratio
 from ouroloop.bench.gate.simulated import Floats, field, raced
+from ouroloop.bench.gate.yardsticks.fixed_size import ALPHA, fixed_size, t_test_power, wald_ratio
+from ouroloop.bench.gate.yardsticks.optimum import best_power, three_points
 from ouroloop.bench.timing import Report, significant
 from ouroloop.envs.snake.rollout import rollout
 from ouroloop.protocols.seeds import game_seeds
@@ -31,6 +32,9 @@ POOL: Final = 40_000
 """Games of each real player, from which the tests draw theirs."""
 DEFAULTS: Final = tuple(product((0.2, 0.28), (0.005, 0.0005), (0.03, 0.05, 0.08, 0.12)))
 """Spread, level and true gain for a recipe's own number of games: the first race of five candidates, and about the fourth."""
+KNOWN: Final = tuple(product((0.1, 0.2, 0.28, 0.4), (0.03, 0.05, 0.08)))
+"""Spread and true gain of the three-point laws for which the largest possible power is known."""
+KNOWN_LEVEL: Final = 0.005
 REAL: Final = {"6": (0.200, 0.181), "10": (0.0500, 0.0430)}
 """Board -> random-move rate of `greedy` as incumbent and as candidate; the true gain is then near `GAIN`."""
 
@@ -85,6 +89,25 @@ def simulated(spread: float, gain: float, games: int, seed: int, level: float = 
     return {"spread": spread, "level": level, "gain": gain, "power": significant(power), "pairs": significant(pairs)}
 
 
+def beside_optimum(spread: float, gain: float, seed: int) -> dict[str, Any]:
+    """Return the gate's power, without and with a last look, and the largest that a test of its level and size can have."""
+    values, shares = three_points(spread, gain)
+    rng, games = np.random.default_rng(seed), GateSettings().games
+    drawn = rng.choice(values, (REPETITIONS, games), p=shares)
+    found = [raced(np.maximum(0, -x), np.maximum(0, x)[None], KNOWN_LEVEL)[0] for x in drawn]
+    chances = [min(1.0, KNOWN_LEVEL * one.e_value) for one in found]  # what a last look accepts with
+    return {
+        "spread": spread,
+        "level": KNOWN_LEVEL,
+        "gain": gain,
+        "games": games,
+        "power": significant(float(np.mean([one.accepted for one in found]))),
+        "pairs": significant(float(np.mean([len(one.differences) for one in found]))),
+        "power_last_look": significant(float(np.mean(chances))),
+        "optimum": significant(best_power(values, shares, KNOWN_LEVEL, games)),
+    }
+
+
 def measure(report: Report, *, seed: int, workers: int) -> dict[str, Any]:
     """Return power and games at the design gain by spread, curves over true gains at a spread of 0.2, and real players."""
     budget = {spread: int(BUDGET * fixed_size(spread, GAIN, ALPHA, POWER)) for spread in SPREADS}
@@ -95,8 +118,9 @@ def measure(report: Report, *, seed: int, workers: int) -> dict[str, Any]:
         losers = [executor.submit(simulated, s, -0.1, budget[s], seed + 2) for s in SPREADS]
         curve = [executor.submit(simulated, 0.2, gain, budget[0.2], seed + 3) for gain in GAINS]
         shipped = [executor.submit(simulated, s, gain, games, seed + 5, level) for s, level, gain in DEFAULTS]
+        optima = [executor.submit(beside_optimum, s, gain, seed + 6) for s, gain in KNOWN]
         players = {size: executor.submit(real, int(size), noises, seed + 4) for size, noises in REAL.items()}
-        jobs = [*design, *losers, *curve, *shipped, *players.values()]
+        jobs = [*design, *losers, *curve, *shipped, *optima, *players.values()]
         for i, job in enumerate(jobs):
             job.result()
             report("power", i / len(jobs))
@@ -107,5 +131,6 @@ def measure(report: Report, *, seed: int, workers: int) -> dict[str, Any]:
         for point in (job.result() for job in curve):
             document["curve"].append({**point, "t_test_power": t_test_power(0.2, point["gain"], fixed), "t_test_pairs": fixed})
         document["defaults"] = [job.result() for job in shipped]
+        document["optimum"] = [job.result() for job in optima]
         document["real"] = {size: job.result() for size, job in players.items()}
     return document

@@ -32,13 +32,16 @@ def field(rng: np.random.Generator, gains: Sequence[float], spread: float, games
     return played[0], played[1:]
 
 
-def raced(incumbent: Floats, candidates: Floats, level: float) -> list[Judgement]:
+def raced(
+    incumbent: Floats, candidates: Floats, level: float, *, last_look: np.random.Generator | None = None
+) -> list[Judgement]:
     """Let candidates race by the recipe's default rules, for at most as many pairs as are given.
 
     Args:
         incumbent: (n,) utilities.
         candidates: (K, n) utilities on the same seeds.
         level: of the race, shared evenly among the candidates.
+        last_look: draws the luck of a last look; None for none.
     """
     settings, names = GateSettings(), [str(i) for i in range(len(candidates))]
 
@@ -47,4 +50,5 @@ def raced(incumbent: Floats, candidates: Floats, level: float) -> list[Judgement
         return Played(incumbent[games], {name: candidates[int(name), games] for name in racing})
 
     rules = RaceRules(len(incumbent), settings.batch, settings.gain, settings.beta)
-    return list(race(play, dict.fromkeys(names, level / len(names)), rules).values())
+    luck = None if last_look is None else {name: 1 - last_look.random() for name in names}
+    return list(race(play, dict.fromkeys(names, level / len(names)), rules, luck).values())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ouroloop.bench.gate import attribution as gate_attribution
+from ouroloop.bench.gate import coverage as gate_coverage
 from ouroloop.bench.gate import null as gate_null
 from ouroloop.bench.gate import power as gate_power
 from ouroloop.bench.gate import races as gate_races
@@ -15,9 +16,11 @@ from ouroloop.bench.gate import runs as gate_runs
 from ouroloop.bench.gate import screen as gate_screen
 from ouroloop.bench.timing import Report, machine
 
+PARTS: Final = 9
+
 
 def measure(peers: Path, count: int, seconds: float, report: Report, seed: int = 0) -> dict[str, Any]:
-    """Return the document, in about ten minutes on two cores; another seed draws everything anew.
+    """Return the document, in about twenty minutes on two cores; another seed draws everything anew.
 
     Args:
         peers: unused.
@@ -29,7 +32,7 @@ def measure(peers: Path, count: int, seconds: float, report: Report, seed: int =
     workers = os.cpu_count() or 1
 
     def part(number: int) -> Report:
-        return lambda what, fraction: report(f"{number + 1}/8 {what}", (number + fraction) / 8)
+        return lambda what, fraction: report(f"{number + 1}/{PARTS} {what}", (number + fraction) / PARTS)
 
     return {
         "seed": seed,
@@ -41,5 +44,6 @@ def measure(peers: Path, count: int, seconds: float, report: Report, seed: int =
         "credit": gate_runs.credit(part(5), seed=seed, workers=workers),
         "rollback": gate_rollback.measure(part(6), seed=seed, workers=workers),
         "cost": gate_runs.decision_cost(part(7), seed=seed),
+        "coverage": gate_coverage.measure(part(8), seed=seed),
         "machine": machine(),
     }

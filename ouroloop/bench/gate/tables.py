@@ -8,12 +8,12 @@ from typing import Any
 from rich.table import Table
 
 from ouroloop.bench.gate.report.grid import grid
-from ouroloop.bench.gate.report.verdicts import defaults, mixed, nulls, power, races, real_power
+from ouroloop.bench.gate.report.verdicts import defaults, mixed, nulls, optimum, power, races, real_power
 
 
 def tables(document: dict[str, Any]) -> list[Table]:
     """Return a table for each question."""
-    parts = (nulls, power, defaults, real_power, races, mixed, screen, attribution, rollback, cost)
+    parts = (nulls, power, defaults, optimum, real_power, races, mixed, screen, attribution, rollback, cost, coverage)
     return [part(document) for part in parts]
 
 
@@ -74,3 +74,18 @@ def cost(document: dict[str, Any]) -> Table:
         ("all else, worst", found["beyond_ms_worst"]),
     ]
     return grid(("a decision on 10x10, CPU ms", "value"), rows)
+
+
+def coverage(document: dict[str, Any]) -> Table:
+    """Return cover and width of score intervals, the worst and the mean over the ways to lose."""
+    found = document["coverage"]
+    cases: dict[tuple[int, float], list[dict[str, Any]]] = {}
+    for row in found["rows"]:
+        cases.setdefault((row["games"], row["filled"]), []).append(row)
+    rows = []
+    for (games, filled), own in cases.items():
+        parts = [min(row["cover"] for row in own), min(row["cover_bootstrap"] for row in own)]
+        widths = [sum(row[key] for row in own) / len(own) for key in ("width", "width_bootstrap")]
+        rows.append((games, f"{filled:.1%}", *(f"{part:.1%}" for part in parts), *(f"{width:.2f}" for width in widths)))
+    names = ("games", "boards filled", "least cover", "the bootstrap's", f"width, of {found['best']}", "the bootstrap's")
+    return grid(names, rows, "95 % intervals of the mean score, by where the other games end")

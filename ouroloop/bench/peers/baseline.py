@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ouroloop.envs.snake.engine.state import BODY, FOOD, HEAD, WALL
+from ouroloop.files import check_regular, read_regular
 from ouroloop.protocols.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 CARD: Final = "baseline.json"
 WEIGHTS: Final = "model.safetensors"
 Kind = Literal["ppo", "dqn"]
+CARD_BYTES: Final = 65_536
+WEIGHTS_BYTES: Final = 256_000_000
 GAMES: Final = 32
 """Games that are played in parallel during training."""
 HIDDEN: Final = (256, 256)
@@ -58,7 +61,7 @@ class Card(BaseModel):
     format: Literal[1] = 1
     kind: Kind
     task: str
-    size: int = Field(ge=4)
+    size: int = Field(ge=4, le=1024)
 
 
 class BaselinePolicy:
@@ -110,6 +113,15 @@ def seen_from_head(boards: Tensor) -> Tensor:
     return torch.stack([(window == BODY) | (window == WALL), window == FOOD], dim=1).float().flatten(1)
 
 
+def _check_chain(layers: list[tuple[Tensor, Tensor]]) -> None:
+    """Raise ValueError unless each layer takes what the one before gives, in finite numbers."""
+    width = layers[0][0].shape[-1] if layers else 0
+    for weight, bias in layers:
+        if weight.shape != (*bias.shape, width) or not all(bool(torch.isfinite(part).all()) for part in (weight, bias)):
+            raise ValueError(f"a layer of {tuple(weight.shape)} and {tuple(bias.shape)}, expected {width} inputs, finite")
+        width = len(bias)
+
+
 def load(path: Path, *, task: str | None = None, size: int | None = None) -> BaselinePolicy:
     """Return the baseline that a directory holds; a `ports.Policy`.
 
@@ -122,10 +134,12 @@ def load(path: Path, *, task: str | None = None, size: int | None = None) -> Bas
         UsageError: there is none, it is damaged, or it belongs to another task or board.
     """
     try:
-        card = Card.model_validate_json((path / CARD).read_bytes())
+        card = Card.model_validate_json(read_regular(path / CARD, CARD_BYTES))
+        check_regular(path / WEIGHTS, WEIGHTS_BYTES)
         named = load_file(path / WEIGHTS)
         layers = [(named[f"{i}.weight"], named[f"{i}.bias"]) for i in range(len(named) // 2)]
-    except (OSError, ValidationError, SafetensorError, KeyError) as error:
+        _check_chain(layers)
+    except (OSError, ValidationError, SafetensorError, KeyError, ValueError) as error:
         raise UsageError(f"{path} is not a baseline's directory: {CARD} or {WEIGHTS} is missing or damaged") from error
     for what, found, wanted in (("task", card.task, task), ("board size", card.size, size)):
         if wanted is not None and found != wanted:

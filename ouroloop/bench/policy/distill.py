@@ -17,8 +17,9 @@ import numpy as np
 
 from ouroloop.bench.policy.students import SEED, SIZE, Trained, train_all
 from ouroloop.bench.timing import Report, cpu_share, machine, rounds, significant
+from ouroloop.envs.intervals import score_interval
 from ouroloop.envs.snake.task import SnakeTask
-from ouroloop.policy.play import estimate, play
+from ouroloop.policy.play import play
 from ouroloop.policy.serving.local import LocalPolicy
 from ouroloop.policy.snake_gpt import threads
 from ouroloop.protocols.seeds import game_seeds
@@ -56,7 +57,7 @@ def compare(policies: list[Trained]) -> dict[str, Any]:
     rows = []
     for policy, player, made in zip(policies, players, moves, strict=True):
         outcomes = play(task, player, np.array(game_seeds(SEED, "watch", 0, GAMES), dtype=np.uint64))
-        score = estimate(outcomes.score, np.random.default_rng(SEED))
+        score = score_interval(outcomes.score, task.best_score)
         rows.append(
             {
                 "policy": policy.name,

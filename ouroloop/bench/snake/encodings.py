@@ -18,9 +18,10 @@ import numpy as np
 from ouroloop.bench.snake.plan import positions
 from ouroloop.bench.snake.prompts import cases, prompts
 from ouroloop.bench.timing import Report, cpu_share, machine, rounds, significant
+from ouroloop.envs.intervals import score_interval
 from ouroloop.envs.snake.encodings import ENCODINGS, encoding_of
 from ouroloop.envs.snake.task import SnakeTask
-from ouroloop.policy.play import estimate, play
+from ouroloop.policy.play import play
 from ouroloop.policy.serving.local import LocalPolicy
 from ouroloop.policy.sft.fit import SftConfig, fit_sft
 from ouroloop.policy.snake_gpt import threads
@@ -101,7 +102,7 @@ def learn(name: str, teacher: str, seeds: int) -> dict[str, Any]:
             used += time.process_time() - begun
             games = np.array(game_seeds(seed, "bank", 0, GAMES), np.uint64)
             scores.append(play(task, LocalPolicy(out), games).score)
-    score = estimate(np.concatenate(scores), np.random.default_rng(0))
+    score = score_interval(np.concatenate(scores), task.best_score)
     return {
         "encoding": name,
         "teacher": teacher,

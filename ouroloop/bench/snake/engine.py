@@ -43,14 +43,14 @@ def measure(peers: Path, count: int, seconds: float, report: Report) -> dict[str
     report("compiling", 0.0)
     rates = rounds(cases, count, seconds, ask)
     report("growth", count / (count + 1))
-    return document(rates, shares, heard) | {"growth": growth(seconds), "machine": machine()}
+    return document(rates, shares, heard) | {"growth": growth(count, seconds), "machine": machine()}
 
 
-def growth(seconds: float) -> dict[str, dict[str, float]]:
+def growth(count: int, seconds: float) -> dict[str, dict[str, float]]:
     """Return the fused rate by board size (256 games) and the batch call's rate by number of games."""
     sizes = {str(size): fused(256, size) for size in GROWTH_SIZES}
     batches = {str(games): batch_call(games, "legal")[0] for games in GROWTH_BATCHES}
-    by_size, by_batch = rounds(sizes, 3, seconds / 4), rounds(batches, 3, seconds / 4)
+    by_size, by_batch = rounds(sizes, count, seconds / 4), rounds(batches, count, seconds / 4)
     return {
         "fused_by_size": {name: significant(r.median / 1e6) for name, r in by_size.items()},
         "batch_call_by_games": {name: significant(r.median / 1e6) for name, r in by_batch.items()},

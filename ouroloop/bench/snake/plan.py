@@ -42,7 +42,7 @@ def measure(peers: Path, count: int, seconds: float, report: Report) -> dict[str
         report(f"{size} x {size}, positions of {teacher}", index / (len(parts) + 1))
         found.setdefault(teacher, {})[str(size)] = compare(positions(teacher, size), peers, count, seconds)
     report("growth", len(parts) / (len(parts) + 1))
-    return found | {"growth": growth(seconds), "machine": machine()}
+    return found | {"growth": growth(count, seconds), "machine": machine()}
 
 
 def positions(teacher: str, size: int) -> SnakeEngine:
@@ -110,10 +110,10 @@ def cases(bank: SnakeEngine) -> dict[str, Callable[[], int]]:
     return {"path": path, "distance": distance}
 
 
-def growth(seconds: float) -> dict[str, dict[str, float]]:
+def growth(count: int, seconds: float) -> dict[str, dict[str, float]]:
     """Return microseconds by board size, on positions of the A* teacher."""
     out: dict[str, dict[str, float]] = {"path": {}, "distance": {}}
     for size in GROWTH_SIZES:
-        for name, found in rounds(cases(positions("astar", size)), 3, seconds / 4).items():
+        for name, found in rounds(cases(positions("astar", size)), count, seconds / 4).items():
             out[name][str(size)] = significant(1e6 / found.median)
     return out

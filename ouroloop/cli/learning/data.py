@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ouroloop.cli.options import FOLDER
+from ouroloop.cli.options import FOLDER, SEED, place
+from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.text import shell_word
+from ouroloop.streams import say_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--per-length", default=8, show_default=True, type=int, help="Positions kept per game and length of the snake.")
 @click.option("--noise", default=0.0, show_default=True, type=float, help="Share of played moves that are other safe moves.")
 @click.option("--least-steps", default=10, show_default=True, type=int, help="Shorter games are dropped.")
-@click.option("--seed", default=0, show_default=True, type=int)
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Seed of the games.")
 @click.option("--workers", type=click.IntRange(1, 1024), help="Threads, one per processor by default; the file is the same.")
 @click.option("--json", "as_json", is_flag=True, help="Print the statistics as JSON.")
 def data(
@@ -46,13 +47,20 @@ def data(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Write positions of a teacher's games to an Arrow file, for snakes of all lengths, with all equally good moves marked."""
-    from ouroloop.cli.printing import print_rich
+    """Write positions of a teacher's games to an Arrow file, for snakes of all lengths, with all equally good moves marked.
+
+    \b
+    Examples:
+      ouroloop train data --teacher best --games 2000 --out positions.arrow
+    """
     from ouroloop.envs.snake.task import SnakeTask
     from ouroloop.envs.snake.teacher_data import DataConfig, write_positions
     from ouroloop.runs.progress import progress
     from ouroloop.runs.recipe import read_text
+    from ouroloop.terminal import say, say_lines, show
 
+    if place(out, "--out").is_dir():
+        raise UsageError(f"--out {out} is a directory: give the name of a file")
     text = None if wall_map is None else read_text(wall_map, "map")
     task = SnakeTask(size, walls, wall_map=text, food=food)
     config = DataConfig(teacher, games, seed, per_length, noise, least_steps)
@@ -65,11 +73,12 @@ def data(
             report=lambda done, all_: shown.advance("games", done / all_, f"{done} of {all_}"),
         )
     if as_json:
-        click.echo(json.dumps(found))
+        say_json(found)
         return
-    print_rich(statistics_table(found))
+    show(statistics_table(found))
+    say(f"positions: {out}")
     look = f"import pandas; print(pandas.read_feather({str(out)!r}))"
-    click.echo(f"positions: {out}\nnext: python -c {shlex.quote(look)}")
+    say_lines(f"next: python -c {shell_word(look)}")
 
 
 def statistics_table(found: Statistics) -> Table:

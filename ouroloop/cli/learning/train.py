@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from ouroloop.cli.learning.data import data
-from ouroloop.cli.options import FOLDER
+from ouroloop.cli.options import FOLDER, SEED
 
 
 @click.group()
@@ -26,7 +26,7 @@ def training(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
         click.option("--games", default=200, show_default=True, type=click.IntRange(1), help="Games in the final evaluation."),
-        click.option("--seed", type=click.IntRange(0), help="Replaces the recipe's seed."),
+        click.option("--seed", type=SEED, help="Replaces the recipe's seed; 0 if neither is given."),
         click.option(
             "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe, e.g. task.size=8."
         ),
@@ -43,7 +43,13 @@ def training(command: Callable[..., None]) -> Callable[..., None]:
 def sft(
     recipe: Path | None, out: Path, overrides: tuple[str, ...], seed: int | None, games: int, as_json: bool, start: str | None
 ) -> None:
-    """Train a policy on a teacher's moves, by the [sft] table of RECIPE."""
+    """Train a policy on a teacher's moves, by the [sft] table of RECIPE.
+
+    \b
+    Examples:
+      ouroloop train sft recipes/snake-gpt-6x6.toml --out my-policy
+      ouroloop train sft --set sft.steps=300 --out my-policy
+    """
     from ouroloop.cli.learning.training import train_by_recipe
 
     train_by_recipe("sft", recipe, overrides, out, seed, games, as_json, start=start)
@@ -63,7 +69,12 @@ def grpo(
     start: str,
     reward: Path | None,
 ) -> None:
-    """Train a policy further by GRPO under a reward, by the [grpo] table of RECIPE."""
+    """Train a policy further by GRPO under a reward, by the [grpo] table of RECIPE.
+
+    \b
+    Examples:
+      ouroloop train grpo --start my-policy --reward reward.json --out better
+    """
     from ouroloop.cli.learning.training import train_by_recipe
 
     train_by_recipe("grpo", recipe, overrides, out, seed, games, as_json, start=start, reward=reward)
@@ -75,7 +86,12 @@ def grpo(
 def distill(
     recipe: Path | None, out: Path, overrides: tuple[str, ...], seed: int | None, games: int, as_json: bool, start: str
 ) -> None:
-    """Train a smaller policy to copy a larger one, by the [distill] table of RECIPE."""
+    """Train a smaller policy to copy a larger one, by the [distill] table of RECIPE.
+
+    \b
+    Examples:
+      ouroloop train distill --teacher snake-gpt-6x6 --out small
+    """
     from ouroloop.cli.learning.training import train_by_recipe
 
     train_by_recipe("distill", recipe, overrides, out, seed, games, as_json, start=start)

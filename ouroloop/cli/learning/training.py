@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 import numpy as np
 
-from ouroloop.cli.printing import print_rich, training_table
+from ouroloop.cli.options import place
+from ouroloop.cli.printing import training_table
 from ouroloop.envs.capabilities import encoding_of
 from ouroloop.envs.registry import make_task
 from ouroloop.inspect.explaining import explain
 from ouroloop.inspect.training import Kind, training
+from ouroloop.policy.sft.config import check_sft
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import RewardSpec
 from ouroloop.protocols.seeds import game_seeds
+from ouroloop.protocols.text import shell_word
 from ouroloop.runs.progress import Progress, progress
 from ouroloop.runs.recipe import Recipe, build_recipe, load_recipe, read_text
+from ouroloop.runs.seeds import recipe_seed
+from ouroloop.streams import say_json
+from ouroloop.terminal import say, say_lines, show
 
 if TYPE_CHECKING:
     from ouroloop.policy.report import EvaluationDocument, TrainingReport
@@ -46,12 +50,15 @@ def train_by_recipe(
         TrainingError: the training failed.
     """
     settings = build_recipe({}, overrides) if recipe is None else load_recipe(recipe, overrides)
-    if seed is not None:
-        settings = settings.model_copy(update={"seed": seed})
+    # All processes of a training, and whoever resumes it, need one seed; and no candidate plays for anything here.
+    seed = seed if seed is not None else settings.seed or 0
+    settings = settings.model_copy(update={"seed": seed})
     task = make_task(settings.task)
     encoding_of(task, settings.sft.encoding)
-    if out.exists():
+    if place(out, "--out").exists():
         raise UsageError(f"{out} exists already: remove it, or choose another --out")
+    if kind == "sft":
+        check_sft(task, settings.sft)
     with progress() as shown:
         try:
             with redirect_stdout(sys.stderr):  # if DeepSpeed is installed, it prints on stdout from its import on
@@ -64,13 +71,14 @@ def train_by_recipe(
         if report.stopped:
             shown.note(f"stopped: {report.stopped}; the last good weights were saved")
         evaluation = _evaluated(settings, task, out, games, shown)
-    document = training(kind, out, settings.seed, report, evaluation)
+    document = training(kind, out, seed, report, evaluation)
     explain(kind, task, settings, recipe, overrides, out, start, document)
     if as_json:
-        click.echo(json.dumps({key: value for key, value in document.items() if key != "loss"}))
+        say_json({key: value for key, value in document.items() if key != "loss"})
         return
-    print_rich(training_table(document))
-    click.echo(f"policy: {out}\nnext: ouroloop watch --policy {out}")
+    show(training_table(document))
+    say(f"policy: {out}")
+    say_lines(f"next: ouroloop watch --policy {shell_word(out)}")
 
 
 def _speaks() -> bool:
@@ -98,19 +106,19 @@ def _trained(
     if kind == "sft":
         from ouroloop.policy.sft.fit import fit_sft
 
-        return fit_sft(task, settings.sft, settings.seed, out, report, start=begin)
+        return fit_sft(task, settings.sft, recipe_seed(settings), out, report, start=begin)
     assert begin is not None
     if kind == "distill":
         from ouroloop.policy.distill.fit import distill
 
-        return distill(task, begin, settings.distill, settings.seed, out, report)
+        return distill(task, begin, settings.distill, recipe_seed(settings), out, report)
     from ouroloop.policy.grpo.fit import train_grpo
     from ouroloop.rewards.language import parse
     from ouroloop.runs.executors.local import termed
 
     spec = RewardSpec() if reward is None else parse(read_text(reward, "reward"))
     reward_of = termed(spec, list(task.features))
-    return train_grpo(task, begin, reward_of, spec.gamma_at, settings.grpo, settings.seed, out, report)
+    return train_grpo(task, begin, reward_of, spec.gamma_at, settings.grpo, recipe_seed(settings), out, report)
 
 
 def _evaluated(settings: Recipe, task: Task, out: Path, games: int, shown: Progress) -> EvaluationDocument:
@@ -118,13 +126,13 @@ def _evaluated(settings: Recipe, task: Task, out: Path, games: int, shown: Progr
     from ouroloop.policy.bases.player import player_of
     from ouroloop.policy.evaluation import evaluate
 
-    seeds = np.array(game_seeds(settings.seed, "watch", 0, games), dtype=np.uint64)
+    seeds = np.array(game_seeds(recipe_seed(settings), "eval", 0, games), dtype=np.uint64)
     policy = player_of(open_policy(out, task=task))
     evaluation = evaluate(
         task,
         policy,
         seeds,
-        seed=settings.seed,
+        seed=recipe_seed(settings),
         on_batch=lambda done, all_: shown.advance("evaluate", done / all_, f"{done} games"),
     )
     return evaluation.to_document()

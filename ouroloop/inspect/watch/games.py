@@ -23,7 +23,7 @@ class Watched:
     """The result of a game that was watched.
 
     Args:
-        game: its number in the `watch` stream.
+        game: its number in the `eval` stream.
         score, steps: their values at the end.
         facts: further facts that the game reports at its end.
         cause: how it ended.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def moments(player: Contender, seed: int, game: int) -> Iterator[Moment]:
-    """Play a game of the `watch` stream; yield the moment before each move, and the last moment.
+    """Play a game of the `eval` stream; yield the moment before each move, and the last moment.
 
     Raises:
         CandidateFault: the controller failed.
@@ -27,7 +27,7 @@ def moments(player: Contender, seed: int, game: int) -> Iterator[Moment]:
     from ouroloop.policy.choice import odds_of
 
     mover, row = _mover(player), np.zeros(1, np.int64)
-    keys = np.array(game_seeds(seed, "watch", game, 1), dtype=np.uint64)
+    keys = np.array(game_seeds(seed, "eval", game, 1), dtype=np.uint64)
     engine, causes = player.task.engine(keys), player.task.causes
     with nullcontext() if player.open_session is None else closing(player.open_session()) as session:
         step = 0

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-import click
+from ouroloop.terminal import cell, say, say_lines
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -51,11 +51,11 @@ class Lines:
         """Print a line if the score has risen, and the final position."""
         if moment.score > self._score:
             facts = {"step": moment.steps, "score": moment.score, **facts_of(self._task, moment)}
-            click.echo("  ".join([f"game {moment.game + 1}", *(f"{name} {value}" for name, value in facts.items())]))
+            say("  ".join([f"game {moment.game + 1}", *(f"{name} {value}" for name, value in facts.items())]))
         self._score = moment.score
         if moment.cause is not None:
             self._score = 0
-            click.echo(self._task.ansi(moment.seen, 0))
+            say_lines(self._task.ansi(moment.seen, 0))
 
     def close(self) -> None:
         """Nothing."""
@@ -130,5 +130,5 @@ def drawn(task: Task, moment: Moment, console: Console, title: str) -> Renderabl
     if moment.cause is not None:
         table.add_row("end", ending_of(task, moment.cause))
     whole = Table.grid(padding=(0, 2))
-    whole.add_row(Panel(Text(task.ansi(moment.seen, 0)), title=title, title_align="left", expand=False), table)
+    whole.add_row(Panel(cell(task.ansi(moment.seen, 0)), title=cell(title), title_align="left", expand=False), table)
     return whole

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.key import Key, every
-from ouroloop.ledger.steps.start import INCUMBENT, Begun
+from ouroloop.ledger.steps.start import INCUMBENT, Begun, Scored
 from ouroloop.protocols.records import Build
 
 
@@ -70,6 +70,11 @@ def manual_rollback(count: int) -> Key[RolledBack]:
     return Key(f"manual/{count}/rollback", "patch.rollback", RolledBack)
 
 
+def manual_score(count: int) -> Key[Scored]:
+    """Return the step that scores the build that a rollback by hand brought back; `count` is that of the rollback."""
+    return Key(f"manual/{count}/score", "policy.evaluate", Scored)
+
+
 def applied(ledger: Ledger, round: int) -> list[Applied]:
     """Return the candidates that a round applied, in order."""
     return [found for _, found in every(ledger, apply(round, ""), f"{round}/apply/*")]
@@ -85,4 +90,4 @@ def changes(ledger: Ledger) -> Iterator[tuple[str, Begun | Applied | RolledBack]
     kinds: tuple[Key[Begun] | Key[Applied] | Key[RolledBack], ...] = (INCUMBENT, apply(0, ""), rollback(0, 0))
     by_method = {key.method: key for key in kinds}
     for step in ledger.steps(methods=tuple(by_method)):
-        yield step.key, by_method[step.method].decoded(step.result)
+        yield step.key, by_method[step.method].of(ledger, step)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ouroloop.ledger.steps.key import Key
+from ouroloop.ledger.sqlite import Ledger
+from ouroloop.ledger.steps.key import Key, every
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Where a gain comes from; see `gate.factorial.Attribution`. `reward` is the share of the weights that it trained."""
+    """Where a gain comes from; see `gate.factorial.Attribution`. `reward` is the share of the weights that it trained.
+
+    `level` is the level at which `owner` names parts, corrected over the rounds of the run.
+    """
 
     reward: Share
     code: Share
@@ -26,6 +30,7 @@ class Shares:
     total: Share
     games: int
     owner: str
+    level: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,11 @@ class Attributed:
     round: Shares
     total: Shares
     played: int
+
+
+def attributions(ledger: Ledger) -> list[Attributed]:
+    """Return all attributions of a run, in order."""
+    return [found for _, found in every(ledger, attribute(0))]
 
 
 def attribute(round: int) -> Key[Attributed]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ouroloop.ledger.sqlite import Ledger
-from ouroloop.ledger.steps.key import Key, every
+from ouroloop.ledger.steps.key import Key, every, part
 from ouroloop.protocols.records import Build, Kind, SeedRange, Verdict
 
 
@@ -126,7 +126,7 @@ def verdict(round: int, candidate: str) -> Key[Verdict]:
 
 def verdicts(ledger: Ledger) -> Iterator[tuple[str, Verdict]]:
     """Yield all decided candidates with their verdicts."""
-    return ((key.split("/")[2], found) for key, found in every(ledger, verdict(0, "")))
+    return ((part(key, 2), found) for key, found in every(ledger, verdict(0, "")))
 
 
 def stakes(ledger: Ledger) -> list[Stake]:

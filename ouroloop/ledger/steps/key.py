@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
-from ouroloop.ledger.sqlite import Ledger
+from ouroloop.ledger.faults import damaged
+from ouroloop.ledger.sqlite import Ledger, Step
+from ouroloop.protocols.errors import LedgerError
+from ouroloop.protocols.jsonrpc import one_line
 
 R = TypeVar("R")
+FIRST_ROUND: Final = 1
+"""Rounds count from 1 everywhere: in keys of steps, ids of candidates, documents, options and on the screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +52,27 @@ class Key(Generic[R]):
         ledger.record(self.text, self.method, encoded(params), encoded(result))
 
     def find(self, ledger: Ledger) -> R | None:
-        """Return the recorded result, or None; a step that ended in an error counts as none."""
+        """Return the recorded result, or None; a step that ended in an error counts as none.
+
+        Raises:
+            LedgerError: the result is not of this step's form.
+        """
         step = ledger.step(self.text)
-        return None if step is None or step.error is not None else self.decoded(step.result)
+        return None if step is None or step.error is not None else self.of(ledger, step)
 
     def read(self, ledger: Ledger) -> R:
-        """Return the recorded result; if it is missing, an invariant is broken."""
+        """Return the recorded result. Raises LedgerError if it is missing, which no run leaves behind."""
         found = self.find(ledger)
-        assert found is not None, f"step {self.text} is not recorded"
+        if found is None:
+            raise damaged(ledger.path, f"step {self.text} is missing")
         return found
+
+    def of(self, ledger: Ledger, step: Step) -> R:
+        """Return the record of a step like this one. Raises LedgerError if its result is not of this form."""
+        try:
+            return self.decoded(step.result)
+        except ValidationError as error:
+            raise damaged(ledger.path, f"step {step.key}: {one_line(error)}") from error
 
     def decoded(self, result: Any) -> R:
         """Return the record for a result in JSON."""
@@ -70,7 +87,7 @@ def encoded(value: object) -> Any:
 
 
 def every(ledger: Ledger, key: Key[R], pattern: str = "*") -> Iterator[tuple[str, R]]:
-    """Yield keys and results of all steps like the given one, in the order they were recorded.
+    """Yield keys and results of all steps like the given one, in the order they were recorded, without those that failed.
 
     Args:
         ledger: the run's ledger.
@@ -78,12 +95,24 @@ def every(ledger: Ledger, key: Key[R], pattern: str = "*") -> Iterator[tuple[str
         pattern: pattern of the keys, with `*` for anything.
     """
     for step in ledger.steps(pattern, (key.method,)):
-        yield step.key, key.decoded(step.result)
+        if step.error is None:
+            yield step.key, key.of(ledger, step)
 
 
 def round_of(key: str) -> int:
     """Return the round of a step, from its key."""
-    return int(key.split("/")[0])
+    round = part(key, 0)
+    if not (round.isascii() and round.isdigit() and len(round) < 10):
+        raise LedgerError(f"step {key[:80]!a} of the ledger names no round: it is damaged, so restore it from a copy")
+    return int(round)
+
+
+def part(key: str, index: int) -> str:
+    """Return a part of a step's key, counted from 0. Raises LedgerError if the key has fewer parts."""
+    parts = key.split("/")
+    if len(parts) <= index:
+        raise LedgerError(f"step {key[:80]!a} of the ledger has no part {index}: it is damaged, so restore it from a copy")
+    return parts[index]
 
 
 @cache

@@ -5,16 +5,62 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ouroloop.ledger.sqlite import Ledger
-from ouroloop.ledger.steps.key import Key, every
+from ouroloop.ledger.steps.key import Key, every, part
 from ouroloop.protocols.messages import PatchReply, RewardReply
 from ouroloop.protocols.records import Candidate
 
 
 @dataclass(frozen=True, slots=True)
+class LostReply:
+    """A reply that yielded no candidate: why, and how its text begins; None if there was no text."""
+
+    reason: str
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRole:
+    """One question of a round, and what came of it.
+
+    Args:
+        role: the role's own name.
+        slot: its table in the recipe, `[roles.SLOT]`.
+        method: the method that it was asked.
+        count: the number of answers asked for.
+        answered: the number of candidates that it gave; for a critic, 1 if it gave a diagnosis.
+        lost: the replies that yielded nothing.
+        tokens: used by its exchanges with a model.
+        cost_usd: their price.
+    """
+
+    role: str
+    slot: str
+    method: str
+    count: int
+    answered: int
+    lost: tuple[LostReply, ...]
+    tokens: int
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnaskedRole:
+    """A role that a round did not ask, though the recipe wants proposals of it: the reason, and how to have it asked."""
+
+    role: str
+    slot: str
+    method: str
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Proposed:
-    """A round's candidates, in the order they were proposed."""
+    """A round's candidates, in the order they were proposed, and the roles that were asked or not."""
 
     candidates: tuple[Candidate, ...]
+    asked: tuple[AskedRole, ...] = ()
+    unasked: tuple[UnaskedRole, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +92,17 @@ def rounds(ledger: Ledger) -> int:
     return sum(1 for _ in every(ledger, candidates(0)))
 
 
+def all_rounds(ledger: Ledger) -> list[Proposed]:
+    """Return what was proposed in each round so far."""
+    return [found for _, found in every(ledger, candidates(0))]
+
+
+def tokens(ledger: Ledger, question: str) -> int:
+    """Return the tokens that the exchanges of one question used."""
+    said = (found for _, found in every(ledger, chat("", 0), f"{question}/chat/*"))
+    return sum(one.tokens_in + one.tokens_out for one in said)
+
+
 def chat(question: str, index: int) -> Key[Exchange]:
     """Return the step of exchange number `index` with a role's chat model; `question` is the key of the role's question."""
     return Key(f"{question}/chat/{index}", "chat.complete", Exchange)
@@ -53,4 +110,4 @@ def chat(question: str, index: int) -> Key[Exchange]:
 
 def payer(key: str) -> str:
     """Return who used an exchange's tokens, from its key: `reward`, `patch` or `diagnose`."""
-    return key.split("/")[2]
+    return part(key, 2)

@@ -33,12 +33,14 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """How a build plays: its score with a 95 % interval, and means over the games."""
+    """How a build plays: its score with a 95 % interval, means over the games, and the win rate's 95 % interval."""
 
     score: Estimate
     win_rate: float
     path_optimality: float
     utility: float
+    win_rate_low: float = 0.0
+    win_rate_high: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated, Final
+
+from pydantic import Field
 
 from ouroloop.ledger.sqlite import Ledger
+from ouroloop.ledger.steps.key import Key
 from ouroloop.ledger.steps.propose import chat, payer
 
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """The number of games that any playing step gives beside its own result."""
+
+    played: Annotated[int, Field(ge=0, lt=1 << 62)]
+
+
+_PLAYED: Final = Key("", "", Played)
 PLAYING = ("policy.evaluate", "gate.attribute")
 """Methods whose results give the number of games in `played`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The games or tokens that one step used; `payer` is who used the tokens."""
+    """The games or tokens that one step used; `payer` is who used the tokens, in which `round`, as the key says it."""
 
     games: int = 0
     tokens: int = 0
     payer: str = ""
+    round: str = ""
 
 
 def usage(ledger: Ledger) -> Iterator[Usage]:
@@ -26,7 +40,7 @@ def usage(ledger: Ledger) -> Iterator[Usage]:
     asked = chat("", 0)
     for step in ledger.steps(methods=(asked.method, *PLAYING)):
         if step.method in PLAYING:
-            yield Usage(games=int(step.result["played"]))
+            yield Usage(games=_PLAYED.of(ledger, step).played)
         elif step.error is None:
-            said = asked.decoded(step.result)
-            yield Usage(tokens=said.tokens_in + said.tokens_out, payer=payer(step.key))
+            said = asked.of(ledger, step)
+            yield Usage(tokens=said.tokens_in + said.tokens_out, payer=payer(step.key), round=step.key.split("/")[0])

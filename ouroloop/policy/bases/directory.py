@@ -13,25 +13,36 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from pydantic import ValidationError
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from ouroloop.atomic import whole_directory
+from ouroloop.files import read_regular
 from ouroloop.policy import snake_gpt
 from ouroloop.policy.bases.adapter import prepare_quantised
 from ouroloop.policy.bases.base import Base
 from ouroloop.policy.bases.loading import UNREADABLE, fast_dtype, keep_layout, read_model, read_tokenizer, unreadable
 from ouroloop.policy.bases.origin import Origin, find_checkpoint
 from ouroloop.policy.card import GameCard, encoding_for
+from ouroloop.policy.checkpoint.stored import shapes_in
+from ouroloop.policy.checkpoint.vetting import WEIGHTS_BYTES
 from ouroloop.policy.settings import LoraSettings, Quantisation
 from ouroloop.policy.snake_gpt import SnakeGPT, quiet
 from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.jsonrpc import loads
+from ouroloop.protocols.text import plain_line
 
 if TYPE_CHECKING:
     from ouroloop.policy.language import LanguagePolicy
     from ouroloop.protocols.ports import Task
 
 CARD = "base.json"
+CARD_BYTES = 65_536
 ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+EXOTIC = (
+    "rank_pattern", "alpha_pattern", "modules_to_save", "layer_replication", "megatron_config", "loftq_config", "eva_config",
+    "corda_config", "trainable_token_indices", "target_parameters", "auto_mapping", "arrow_config",
+)  # fmt: skip
+"""Settings of PEFT that a plain LoRA leaves empty."""
 
 
 class Card(GameCard):
@@ -164,6 +175,7 @@ def open_policy(
     held: Quantisation = card.quantisation if quantisation is None else quantisation
     model = read_model(checkpoint, found, held, dtype or fast_dtype(device), device)
     if card.weights == "adapter":
+        check_adapter(path, card.adapter)
         model = _adapted(model, path, found, quantised=held != "none", trainable=trainable)
     origin = found if card.weights == "adapter" else Origin(card.base, card.revision, card.fingerprint)
     return Base(model.eval(), tokenizer, encoding, card.task, words, origin, held, card.hint, card.adapter)
@@ -176,9 +188,28 @@ def _card(path: Path) -> Card:
         UsageError: it is damaged.
     """
     try:
-        return Card.model_validate_json((path / CARD).read_bytes())
+        return Card.model_validate_json(read_regular(path / CARD, CARD_BYTES))
     except (OSError, ValidationError) as error:
         raise UsageError(f"{path} is no policy directory: {CARD} is damaged; name another, or train one") from error
+
+
+def check_adapter(path: Path, settings: LoraSettings | None) -> None:
+    """Refuse an adapter whose settings are not those of a plain LoRA, as the card describes it.
+
+    Raises:
+        UsageError: the settings are damaged, or name something that the card does not.
+    """
+    try:
+        found = loads(read_regular(path / ADAPTER_CONFIG, CARD_BYTES))
+        shapes_in(path / ADAPTER, WEIGHTS_BYTES)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise UsageError(f"the adapter in {path} cannot be read: {plain_line(str(error), 160)}") from error
+    targets = found.get("target_modules") if isinstance(found, dict) else None
+    named = targets == "all-linear" or (isinstance(targets, list) and all(isinstance(name, str) for name in targets))
+    odd = [key for key in EXOTIC if found.get(key)] if isinstance(found, dict) else ["its form"]
+    if settings is None or odd or not named or (found.get("peft_type"), found.get("r")) != ("LORA", settings.rank):
+        what = f": {odd[0]} is set" if odd else ""
+        raise UsageError(f"the adapter in {path} is not the LoRA that {CARD} describes{what}; train it again")
 
 
 def _adapted(model: Any, path: Path, origin: Origin, *, quantised: bool, trainable: bool) -> Any:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from ouroloop.envs.capabilities import encoding_of
@@ -17,16 +16,18 @@ from ouroloop.policy.bases.adapter import attach, prepare_quantised
 from ouroloop.policy.bases.base import Base
 from ouroloop.policy.bases.origin import Origin, find_checkpoint
 from ouroloop.policy.bases.words import Words, words_of
+from ouroloop.policy.checkpoint.vetting import vet
 from ouroloop.policy.settings import LoraSettings, Quantisation
 from ouroloop.policy.snake_gpt import check_device, quiet
 from ouroloop.protocols.encoding import Encoding
 from ouroloop.protocols.errors import SurroundingsError, UsageError
+from ouroloop.protocols.text import plain_line
 
 if TYPE_CHECKING:
     from ouroloop.protocols.ports import Task
 
-UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
-"""What `transformers` and `safetensors` raise on unsuitable files."""
+UNREADABLE = (Exception,)
+"""What `transformers`, `peft` and `safetensors` raise on unsuitable files: of damaged or odd settings, anything."""
 
 
 def load_base(
@@ -92,6 +93,7 @@ def read_tokenizer(folder: Path, encoding: Encoding, origin: Origin) -> tuple[An
     Raises:
         UsageError: see `load_base`.
     """
+    vet(folder, origin.name)
     _check_causal(folder, origin)
     try:
         with quiet():
@@ -128,6 +130,7 @@ def read_model(
         SurroundingsError: bitsandbytes is not installed.
     """
     check_device(device)
+    vet(folder, origin.name)
     settings: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}, "local_files_only": True, "use_safetensors": True}
     settings |= {"ignore_mismatched_sizes": True, "output_loading_info": True, "trust_remote_code": False}
     if quantisation != "none":
@@ -195,7 +198,7 @@ def _check_causal(folder: Path, origin: Origin) -> None:
     # Such a model, for example BERT, silently loads as a causal one, with other attention than it was trained with.
     causal = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
     names = {kind.__name__ for kind in (causal if isinstance(causal, tuple) else (causal,)) if kind is not None}
-    stated = set(config.architectures or names)
+    stated = {str(name) for name in config.architectures or names}
     if not stated & names:
         found = ", ".join(sorted(stated)) or config.model_type
         raise UsageError(
@@ -214,4 +217,4 @@ def _check_bitsandbytes() -> None:
 def unreadable(what: str, name: str, error: Exception) -> UsageError:
     """Return the error for a part of a checkpoint that cannot be read."""
     lines = str(error).splitlines()
-    return UsageError(f"the {what} of {name} cannot be read: {lines[0] if lines else type(error).__name__}")
+    return UsageError(f"the {what} of {name} cannot be read: {plain_line(lines[0]) if lines else type(error).__name__}")

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ouroloop.files import check_regular, read_regular
+from ouroloop.policy.checkpoint.vetting import VOCABULARY_BYTES, WEIGHTS_BYTES
 from ouroloop.protocols.errors import SurroundingsError, UsageError
+from ouroloop.protocols.text import plain_line
 
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "*.safetensors"
@@ -49,8 +52,11 @@ def find_checkpoint(name: str, revision: str = "") -> tuple[Path, Origin]:
         raise UsageError(f"{folder} has no model: {CONFIG} is missing; choose a directory that `save_pretrained` wrote")
     if not any(folder.glob(WEIGHTS)):
         raise UsageError(f"{folder} has no weights in the safetensors format: save the model again with `save_pretrained`")
-    origin = Origin(str(folder.resolve()) if local else name, "" if local else folder.name, fingerprint(folder))
-    return folder, origin
+    try:
+        mark = fingerprint(folder)
+    except OSError as error:
+        raise UsageError(f"the checkpoint {folder} cannot be read: {plain_line(str(error), 160)}") from error
+    return folder, Origin(str(folder.resolve()) if local else name, "" if local else folder.name, mark)
 
 
 def _cached(name: str, revision: str) -> Path:
@@ -78,9 +84,9 @@ def fingerprint(folder: Path) -> str:
     digest = hashlib.sha256()
     for name in (CONFIG, "tokenizer.json"):
         if (folder / name).is_file():
-            digest.update((folder / name).read_bytes())
+            digest.update(read_regular(folder / name, VOCABULARY_BYTES))
     for path in sorted(folder.glob(WEIGHTS)):
-        size = path.stat().st_size
+        size = check_regular(path, WEIGHTS_BYTES)
         digest.update(f"{path.name} {size}\n".encode())
         with path.open("rb") as file:
             for sample in range(SAMPLES):

@@ -7,12 +7,11 @@ torch would need some twenty calls per layer, each of which costs a small model 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
-from numba import njit
 
-from ouroloop.envs.kernels import Array, inlined
+from ouroloop.envs.kernels import Array, compiled, inlined
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +22,7 @@ MATHS: Final = {"reassoc", "contract", "nsz", "arcp"}
 """Sums may be taken in any order, so that they can be vectorised; the order is fixed when the kernel is compiled."""
 
 
-@inlined  # it also sets where compiled kernels are kept, so it comes before the others
+@inlined
 def rotate(source: Array, cosine: Array, sine: Array, heads: int, out: Array) -> None:
     """Apply rotary position embedding (Su et al. 2021) to one token's queries or keys.
 
@@ -44,7 +43,7 @@ def rotate(source: Array, cosine: Array, sine: Array, heads: int, out: Array) ->
 
 def summing(function: Function) -> Function:
     """Compile with numba, cached on disk and without the interpreter lock, with vectorised sums."""
-    return cast(Function, njit(cache=True, nogil=True, fastmath=MATHS)(function))
+    return compiled(function, fastmath=MATHS)
 
 
 @summing

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import SeedRange
     from ouroloop.runs.context import Run
 
+NAMING_ALPHA = 0.05
+"""Bound on the chance that a run ever names a part as the cause of a gain, or of harm, that is not."""
+
 
 def attribute(run: Run, round: int) -> None:
     """If the round accepted something, attribute its gain and the run's gain to weights and code."""
@@ -35,12 +38,23 @@ def attribute(run: Run, round: int) -> None:
         run.step(steps.attribute(round), games, lambda: _attribute(run, games, applied[0].before))
 
 
+def naming_level(attributions: int) -> float:
+    """Return the level of each factorial of the round's attribution, after so many earlier ones.
+
+    Attribution k has 1 / (k (k + 1)) of the run's level, and its two factorials share that. So over all rounds together a part
+    is named wrongly with probability at most `NAMING_ALPHA`.
+    """
+    k = attributions + 1
+    return NAMING_ALPHA / (k * (k + 1)) / 2
+
+
 def _attribute(run: Run, games: SeedRange, before: Build) -> steps.Attributed:
+    level = naming_level(len(steps.attributions(run.ledger)))
     start, now = lineage(run.ledger)[0].incumbent, run.incumbent()
     played = _utilities(run, games, {*_cells(before, now), *_cells(start, now)})
     return steps.Attributed(
-        round=_shares(attribute_gain(*(played[cell] for cell in _cells(before, now)))),
-        total=_shares(attribute_gain(*(played[cell] for cell in _cells(start, now)))),
+        round=_shares(attribute_gain(*(played[cell] for cell in _cells(before, now)), level=level)),
+        total=_shares(attribute_gain(*(played[cell] for cell in _cells(start, now)), level=level)),
         played=games.count * len(played),
     )
 
@@ -49,7 +63,7 @@ def _shares(found: Attribution) -> steps.Shares:
     """Return an attribution in its recorded form, with its owner."""
     parts = {name: getattr(found, name) for name in ("reward", "code", "interaction", "total")}
     rounded = {name: steps.Share(*map(nine_decimals, asdict(part).values())) for name, part in parts.items()}
-    return steps.Shares(**rounded, games=found.games, owner=found.owner)
+    return steps.Shares(**rounded, games=found.games, owner=found.owner, level=found.level)
 
 
 def _cells(old: Build, new: Build) -> list[Build]:

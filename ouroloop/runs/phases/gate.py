@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ouroloop.gate.bound import shown_gain
+from ouroloop.gate.failures import ALLOWED, too_many
 from ouroloop.gate.race import Judgement, Played, RaceRules, race
 from ouroloop.gate.spending import spending
 from ouroloop.gate.ttest import paired_t
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
 
 HEATS: tuple[Kind, ...] = ("reward", "both", "patch")
 """The kinds, in the order in which they race."""
-MOST_LOST = 0.25
-"""The share of its games that a candidate may lose by failing; beyond it, the candidate is rejected."""
 
 
 def gate(run: Run, round: int) -> None:
@@ -85,13 +85,24 @@ def _race(run: Run, round: int, kind: Kind, field: list[Candidate], stake: steps
     entrants = {c.id: assembled(run, round, c, stake.incumbent) for c in field}
     grounds = Grounds(run, partial(steps.block, round, kind), stake, entrants)
     try:
-        found = race(grounds.play, {c.id: stake.level / len(field) for c in field}, rules)
+        found = race(grounds.play, {c.id: stake.level / len(field) for c in field}, rules, _luck(run, round, kind, field))
     finally:
         grounds.close()
-    return steps.Judged({id: _verdict(judged, stake) for id, judged in found.items()})
+    return steps.Judged({id: _verdict(judged, stake, rules) for id, judged in found.items()})
 
 
-def _verdict(found: Judgement, stake: steps.Stake) -> Verdict:
+def _luck(run: Run, round: int, kind: Kind, field: list[Candidate]) -> dict[str, float] | None:
+    """Return each candidate's draw from (0, 1] for the last look, or None if the recipe asks for none."""
+    if not run.recipe.gate.last_look:
+        return None
+    draws = np.random.default_rng(run.seed("last look", round, kind)).random(len(field))
+    return {candidate.id: 1.0 - float(draw) for candidate, draw in zip(field, draws, strict=True)}
+
+
+def _verdict(found: Judgement, stake: steps.Stake, rules: RaceRules) -> Verdict:
+    bound = None
+    if found.accepted:
+        bound = shown_gain(found.differences, alpha=found.alpha, gain=rules.gain, games=rules.games)
     return Verdict(
         "accepted" if found.accepted else "rejected",
         found.layer,
@@ -102,6 +113,7 @@ def _verdict(found: Judgement, stake: steps.Stake) -> Verdict:
         stake.incumbent,
         seeds=stake.seeds.part(0, len(found.differences)),
         t_test=paired_t(found.differences),
+        bound=None if bound is None else nine_decimals(bound),
     )
 
 
@@ -137,8 +149,9 @@ class Grounds:
         if turn.fault is not None:
             return CandidateFault(turn.fault.layer, turn.fault.reason)
         self._lost[name] = self._lost.get(name, 0) + turn.lost
-        if self._lost[name] > MOST_LOST * games:
-            return CandidateFault("sandbox", f"failed in {self._lost[name]} of {games} games: {turn.reason}")
+        if too_many(self._lost[name], games):
+            shown = f"failed in {self._lost[name]} of {games} games, shown to be more than {ALLOWED:.0%} of all"
+            return CandidateFault("sandbox", f"{shown}: {turn.reason}")
         return np.array(turn.utility)
 
     def close(self) -> None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ouroloop.agents.roles import PROPOSERS
+from ouroloop.envs.intervals import score_interval
 from ouroloop.gate.bank import failures_text
 from ouroloop.ledger.steps import observe as steps
+from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.messages import DiagnoseRequest, Diagnosis
 from ouroloop.protocols.records import Candidate, Kind, Mode
@@ -49,12 +51,17 @@ FATIGUE = 0.5
 def observe(run: Run, round: int) -> None:
     """Play traced games on search seeds and have the critic find what is wrong."""
     games = seeds.observation(run.recipe.gate, round)
-    seen = run.step(steps.play(round), games, lambda: _play(run, round, games))
-    request = DiagnoseRequest(task=run.task.name, facts=seen.facts, endings=dict(run.task.endings))
-    asked = Asked(steps.diagnose(round), run.roles["critic"], request, run.recipe.roles.critic.timeout_s)
-    answer = ask(run.ledger, [asked])[0]
+    run.step(steps.play(round), games, lambda: _play(run, round, games))
+    answer = ask(run.ledger, [critic(run, round)])[0]
     if answer.reply is None:
         run.progress.note(f"the critic gave no diagnosis ({answer.error}); the round continues with the measured facts alone")
+
+
+def critic(run: Run, round: int) -> Asked:
+    """Return the question to the critic."""
+    facts = run.result(steps.play(round)).facts
+    request = DiagnoseRequest(task=run.task.name, facts=facts, endings=dict(run.task.endings))
+    return Asked(steps.diagnose(round), run.roles["critic"], request, run.recipe.roles.critic.timeout_s)
 
 
 def diagnosis(run: Run, round: int) -> Diagnosis:
@@ -84,10 +91,8 @@ def _play(run: Run, round: int, games: SeedRange) -> steps.Observed:
 
 
 def _facts(run: Run, round: int, trace: Trace, failures: int) -> Diagnosis:
-    from ouroloop.policy.play import estimate
-
     outcomes = trace.outcomes
-    score = estimate(outcomes.score, np.random.default_rng(run.seed("bootstrap", round)))
+    score = score_interval(outcomes.score, run.task.best_score)
     deaths = {name: float((outcomes.cause == i).mean()) for i, name in enumerate(run.task.causes)}
     if failures:  # wherever games count, a game with a failure is lost
         deaths["controller_error"] = min(1.0, failures / len(outcomes.score))
@@ -118,7 +123,7 @@ def _broken(run: Run, games: int, fault: CandidateFault) -> Diagnosis:
 
 def _last_training(run: Run, round: int) -> dict[str, float]:
     """Return the health figures of the last GRPO training whose candidate still stands; empty if there is none."""
-    for earlier in range(round - 1, -1, -1):
+    for earlier in range(round - 1, FIRST_ROUND - 1, -1):
         for candidate in run.candidates(earlier):
             verdict = run.verdict(earlier, candidate)
             if verdict.training is not None and _stands(run, earlier, candidate):
@@ -133,7 +138,7 @@ def decide(run: Run, round: int) -> Mode:
 
 def _decide(run: Run, round: int) -> steps.Decision:
     start = run.recipe.start
-    if round == 0 and (start.controller or start.reward):
+    if round == FIRST_ROUND and (start.controller or start.reward):
         return steps.Decision("meta_learn", "a start from earlier results on a new board")
     tired = _fatigue(run, round)
     weights: dict[Mode, float] = {}
@@ -168,7 +173,7 @@ def askable(run: Run, round: int) -> set[Kind]:
 def _fatigue(run: Run, round: int) -> dict[str, int]:
     """Return, per mode, the number of its rounds since one last had a candidate accepted."""
     tired: dict[str, int] = {}
-    for earlier in range(round):
+    for earlier in range(FIRST_ROUND, round):
         mode = run.result(steps.decide(earlier)).mode
         won = any(_stands(run, earlier, c) for c in run.candidates(earlier))
         tired[mode] = 0 if won else tired.get(mode, 0) + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -19,7 +19,7 @@ from ouroloop.runs.players import Lenient, close
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ouroloop.protocols.records import Build, Observations
+    from ouroloop.protocols.records import Build, Candidate, Observations
     from ouroloop.runs.context import Run
 
 
@@ -39,17 +39,21 @@ def _order(run: Run, round: int) -> Ranking:
         run.progress.note(f"the incumbent fails on the bank ({fault}) and counts as losing everywhere")
         base = None
     found: list[Ranked] = []
+    firsts: list[First] = []
     for i, candidate in enumerate(pending):
         run.progress.advance("A* screen", i / len(pending), candidate.id)
         player = assembled(run, round, candidate, incumbent)
         try:
-            score = score_bank(board.bank, board.answers(player), base)
+            given = board.answers(player)
+            score = score_bank(board.bank, given, base)
             same = score.changed == 0 and board.same_on_pool(player, incumbent)
+            twin = None if same else board.twin(First(candidate, player, given), firsts)
         except CandidateFault as fault:
             found.append(Ranked(candidate.id, candidate.kind, fault=Fault(fault.layer, f"on the bank: {fault.reason}")))
         else:
             positions = len(board.bank) + len(board.bank.pool)
-            objection = f"same moves as the incumbent on all {positions} positions" if same else score.objection
+            whose = "the incumbent" if same else twin
+            objection = score.objection if whose is None else f"same moves as {whose} on all {positions} positions"
             mine, theirs = _profile(score.candidate), _profile(score.incumbent)
             found.append(Ranked(candidate.id, candidate.kind, mine, theirs, objection, None, score.changed, score.positions))
     return Ranking(tuple(sorted(found, key=lambda r: (-r.profile.merit if r.profile else 1.0, r.candidate))))
@@ -63,6 +67,20 @@ def failures(run: Run, round: int) -> list[Failures]:
     """Return the positions in which incumbents lost search games, up to this round, newest first."""
     seen = (run.find(observe.play(r)) for r in range(round, -1, -1))
     return [read_failures(run.store.text(played.failures)) for played in seen if played is not None and played.failures]
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """A candidate that no earlier one of the round equals, the build that plays for it, and its answers on the bank."""
+
+    candidate: Candidate
+    player: Build
+    given: Answers
+
+
+def alike(one: Answers, other: Answers) -> bool:
+    """Return whether two players do the same on the bank."""
+    return np.array_equal(one.moves, other.moves) and np.array_equal(one.lost, other.lost)
 
 
 class Examination:
@@ -96,7 +114,26 @@ class Examination:
         """
         if incumbent not in self._pool_moves:
             self._pool_moves[incumbent] = self._moves(incumbent, lenient=True)
-        return np.array_equal(self._moves(player, lenient=False), self._pool_moves[incumbent])
+        return np.array_equal(self._on_pool(player), self._pool_moves[incumbent])
+
+    def twin(self, new: First, firsts: list[First]) -> str | None:
+        """Return the id of the candidate of the same kind that makes the same moves everywhere, or None; then enter `new`.
+
+        Raises:
+            CandidateFault: a controller fails, or a worker does.
+        """
+        for first in firsts:
+            comparable = first.candidate.kind == new.candidate.kind and alike(first.given, new.given)
+            if comparable and np.array_equal(self._on_pool(first.player), self._on_pool(new.player)):
+                return first.candidate.id
+        firsts.append(new)
+        return None
+
+    def _on_pool(self, player: Build) -> NDArray[np.int8]:
+        """Return a candidate's moves in the pool; it is asked once."""
+        if player not in self._pool_moves:
+            self._pool_moves[player] = self._moves(player, lenient=False)
+        return self._pool_moves[player]
 
     def _moves(self, player: Build, *, lenient: bool) -> NDArray[np.int8]:
         view, opened = self._view("pool", player.policy), self.run.players.open(player)

@@ -5,43 +5,102 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from ouroloop.agents.roles import PROPOSERS
+from ouroloop.agents.roles import PROPOSERS, slot_of
 from ouroloop.ledger.steps import propose as steps
+from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.ledger.steps.observe import decide
-from ouroloop.ledger.steps.propose import Proposed
+from ouroloop.ledger.steps.propose import AskedRole, LostReply, Proposed, UnaskedRole
 from ouroloop.ledger.steps.screen import Screening, screen
 from ouroloop.protocols.messages import PatchReply, PatchRequest, RewardReply, RewardRequest, Tool, Tried
 from ouroloop.protocols.records import Candidate, Kind, Mode, RewardSpec
-from ouroloop.runs.asking import Asked, ask
-from ouroloop.runs.context import rolled_back, transcripts
-from ouroloop.runs.phases.observe import KINDS, askable, diagnosis, wanted
+from ouroloop.runs.asking import Answered, Asked, answered, ask, role_name
+from ouroloop.runs.context import nine_decimals, rolled_back, transcripts
+from ouroloop.runs.phases.observe import KINDS, askable, critic, diagnosis, wanted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pydantic import BaseModel
 
+    from ouroloop.ledger.sqlite import Ledger
     from ouroloop.ledger.steps.key import Key
     from ouroloop.runs.context import Run
 
 
 def propose(run: Run, round: int) -> None:
     """Ask the roles that the round's mode calls for and record all candidates."""
-    run.step(steps.candidates(round), {}, lambda: Proposed(tuple(_all(run, round))))
+    run.step(steps.candidates(round), {}, lambda: _all(run, round))
 
 
-def _all(run: Run, round: int) -> list[Candidate]:
+def _all(run: Run, round: int) -> Proposed:
     mode = run.result(decide(round)).mode
     kinds = [kind for kind in KINDS[mode] if kind in askable(run, round)]
-    if "reward" in KINDS[mode] and wanted(run, "reward") and "reward" not in kinds:
-        run.progress.note("the controller does not heed the policy: no rewards are requested")
-    questions = [_question(run, round, mode, kind) for kind in kinds]
+    unasked = tuple(not_asked(run, round, mode))
+    for left in unasked:
+        run.progress.note(f"{left.slot} ({left.role}) is not asked in this round: {left.reason}; {left.remedy}")
     found: list[Candidate] = []
-    for answer in ask(run.ledger, questions):
-        if answer.reply is None:
-            run.ledger.event("role.failed", {"round": round, "role": answer.asked.role.name, "error": answer.error})
-            run.progress.note(f"role {answer.asked.role.name} gave nothing ({answer.error}); the round continues without it")
+    asked = [account(run, "critic", answered(run.ledger, critic(run, round)))]
+    for kind, answer in zip(kinds, ask(run.ledger, [_question(run, round, mode, kind) for kind in kinds]), strict=True):
+        asked.append(account(run, PROPOSERS[kind].name, answer))
+        _tell(run, asked[-1])
+        if answer.reply is not None:
+            found += _candidates(round, asked[-1].role, answer.reply)
+    return Proposed(tuple(found), tuple(asked), unasked)
+
+
+def account(run: Run, slot: str, answer: Answered) -> AskedRole:
+    """Return what came of a question: who was asked for how much, what was answered, and what was lost."""
+    question, key = answer.asked, answer.asked.key
+    used = steps.tokens(run.ledger, key.text)
+    settings = run.recipe.roles.of(slot_of(slot))
+    given = len(getattr(answer.reply, "proposals", (None,))) if answer.reply is not None else 0
+    gone = tuple(LostReply(one.reason, one.text) for one in answer.lost)
+    cost = nine_decimals(used / 1e6 * settings.usd_per_million_tokens)
+    return AskedRole(role_name(question.role), slot, key.method, question.count, given, gone, used, cost)
+
+
+def _tell(run: Run, asked: AskedRole) -> None:
+    """Note what was lost."""
+    if asked.lost:
+        reasons = dict.fromkeys(one.reason for one in asked.lost)
+        more = f" (and {len(reasons) - 1} other reasons)" if len(reasons) > 1 else ""
+        what = "gave nothing" if not asked.answered else f"lost {len(asked.lost)} of its replies"
+        run.progress.note(f"role {asked.role} {what} ({next(iter(reasons))}){more}; the round continues without it")
+
+
+def not_asked(run: Run, round: int, mode: Mode) -> Iterator[UnaskedRole]:
+    """Yield the roles that the recipe wants but that the round does not ask."""
+    for kind, slot in PROPOSERS.items():
+        if not wanted(run, kind) or (kind in KINDS[mode] and kind in askable(run, round)):
             continue
-        found += _candidates(round, answer.asked.role.name, answer.reply)
-    return found
+        others = [PROPOSERS[other].name for other in KINDS[mode]]
+        if kind in KINDS[mode]:
+            reason = "the controller does not heed the policy, so no reward could be shown to help"
+            remedy = "begin with a start.controller that plays by the logits, to have it asked"
+        else:
+            reason = f"mode {mode} asks {' and '.join(others)} alone"
+            remedy = f"a recipe with {' and '.join(f'roles.{other}.count=0' for other in others)} has it asked in every round"
+        yield UnaskedRole(role_name(run.roles[slot.name]), slot.name, slot.method, reason, remedy)
+
+
+def silent(ledger: Ledger) -> list[str]:
+    """Return a line for each role that was asked in a run and never answered: which, how often, and the last reason."""
+    met: dict[str, list[AskedRole]] = {}
+    for one in (asked for found in steps.all_rounds(ledger) for asked in found.asked):
+        met.setdefault(one.slot, []).append(one)
+    return [
+        f"{slot} ({each[-1].role}) was asked in {len(each)} round{'s' * (len(each) > 1)} and never answered: "
+        f"{each[-1].lost[-1].reason if each[-1].lost else 'it proposed nothing'}"
+        for slot, each in met.items()
+        if not any(one.answered for one in each)
+    ]
+
+
+def fruitless(ledger: Ledger) -> bool:
+    """Return whether a run has asked, or meant to ask, for proposals, and not one candidate came of it."""
+    found = steps.all_rounds(ledger)
+    meant = any(each.unasked or any(one.slot != "critic" for one in each.asked) for each in found)
+    return meant and not any(each.candidates for each in found)
 
 
 def _candidates(round: int, role: str, reply: BaseModel) -> list[Candidate]:
@@ -77,7 +136,7 @@ def _question(run: Run, round: int, mode: Mode, kind: Kind) -> Asked:
 def tried(run: Run, before: int, kind: str) -> list[Tried]:
     """Return earlier candidates of a kind and their fates, oldest first."""
     back, shown, out = rolled_back(run.ledger), transcripts(run.ledger), []
-    for round in range(before):
+    for round in range(FIRST_ROUND, before):
         for candidate in run.candidates(round):
             if candidate.kind in (kind, "both"):
                 out.append(_tried(run, round, candidate, back.get(candidate.id), shown.get(candidate.id, ())))

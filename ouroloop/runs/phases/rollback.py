@@ -16,7 +16,7 @@ from ouroloop.ledger.steps.apply import Applied, RolledBack, Standing, changes
 from ouroloop.ledger.steps.observe import rounds_begun
 from ouroloop.protocols.errors import CandidateFault, UsageError
 from ouroloop.protocols.records import Build
-from ouroloop.runs.phases.apply import commit_build
+from ouroloop.runs.phases.apply import commit_build, rolling_back
 from ouroloop.runs.phases.screen import checked
 
 if TYPE_CHECKING:
@@ -34,6 +34,19 @@ def lineage(ledger: Ledger) -> list[Standing]:
         else:
             states.append(Standing(change.candidate if isinstance(change, Applied) else None, change.incumbent))
     return states
+
+
+def numbered(ledger: Ledger) -> dict[Standing, int]:
+    """Return the numbers of all states that ever stood, in the order in which they came to be; the start has 0."""
+    numbers: dict[Standing, int] = {}
+    for _, change in changes(ledger):
+        if isinstance(change, RolledBack):
+            new = list(change.lineage)
+        else:
+            new = [Standing(change.candidate if isinstance(change, Applied) else None, change.incumbent)]
+        for state in new:
+            numbers.setdefault(state, len(numbers))
+    return numbers
 
 
 def roll_back(run: Run, key: Key[RolledBack], candidate: str, reason: str, transcripts: Sequence[str] = ()) -> RolledBack:
@@ -72,7 +85,7 @@ def refuse_unsettled(run: Run) -> None:
     again = run.find(watch.again(max(rounds))) is not None
     if not judged or judged[-1].candidate is not None or (len(judged) > 1 and not again):
         remedy = f"`ouroloop resume {run.folder}` first, then roll back"
-        raise UsageError(f"{run.folder} was stopped in the middle of round {max(rounds) + 1}: {remedy}")
+        raise UsageError(f"{run.folder} was stopped in the middle of round {max(rounds)}: {remedy}")
 
 
 def _take_out(run: Run, candidate: str, reason: str, transcripts: Sequence[str]) -> RolledBack:
@@ -90,10 +103,10 @@ def _take_out(run: Run, candidate: str, reason: str, transcripts: Sequence[str])
             chain[after.candidate] = f"built on {candidate}, which was rolled back: {fault.reason}"
         else:
             left.append(Standing(after.candidate, merged))
-    subject = f"Roll back {', '.join((candidate, *chain))}\n\n{reason}"
+    message = rolling_back((candidate, *chain), reason)
     return RolledBack(
         incumbent=left[-1].incumbent,
-        commit=commit_build(run, left[-1].incumbent, subject),
+        commit=commit_build(run, left[-1].incumbent, message),
         rolled_back=candidate,
         reason=reason,
         chain=chain,

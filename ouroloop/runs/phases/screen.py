@@ -17,8 +17,8 @@ from ouroloop.ledger.steps.screen import Screening
 from ouroloop.ledger.steps.start import POLICY
 from ouroloop.protocols.canonical import canonical
 from ouroloop.protocols.errors import CandidateFault
-from ouroloop.protocols.records import Build, Observations, RewardSpec
-from ouroloop.protocols.seeds import game_seeds
+from ouroloop.protocols.records import Build, Observations, RewardSpec, SeedRange
+from ouroloop.runs.phases.twins import Twins
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from ouroloop.runs.context import Run
     from ouroloop.sandbox.screen.static import Screened
 
-RECORDED_EPISODES = 96
+RECORDED = SeedRange("bank", 0, 96)
+"""The games that show how rewards pay."""
 CONTRACT_POSITIONS = 128
 NOISE = ((0.02, False), (0.2, False), (1.0, True), (1.0, False))
 """The recorded players as (share of random moves, only among legal moves): good, middling, wandering, blind.
@@ -40,7 +41,7 @@ A reward must tell them apart, and must not pay the wandering player for walking
 
 def screen(run: Run, round: int) -> None:
     """Screen all undecided candidates of the round."""
-    pending = run.undecided(round)
+    pending, twins = run.undecided(round), Twins(run, round)
     transitions = cache(lambda: sampled_transitions(run))
     for i, candidate in enumerate(pending):
         run.progress.advance("screen", i / len(pending), candidate.id)
@@ -48,6 +49,8 @@ def screen(run: Run, round: int) -> None:
         found = run.step(steps.screen(round, candidate), {"candidate": candidate.id}, check)
         if found.outcome == "rejected":
             run.reject(round, candidate, found.layer, found.reason)
+        elif (twin := twins.of(candidate, found)) is not None:
+            run.reject(round, candidate, "ast" if candidate.patch is not None else "schema", twin)
 
 
 def _all_parts(run: Run, candidate: Candidate, transitions: Callable[[], Recorded]) -> Screening:
@@ -110,21 +113,21 @@ def contract_observations(run: Run) -> Observations:
 def sampled_transitions(run: Run) -> Recorded:
     """Play episodes with the oracle's moves, under several kinds of noise, and return their transitions.
 
-    They depend on the run's seed alone, so every spec of a run is judged on the same transitions. If the game has no
+    They follow from the seed of the run's games, so every spec of a run is judged on the same transitions. If the game has no
     oracle, the start policy's moves take its place, and the wandering players move at random.
     """
     from ouroloop.rewards.recorded import Recorded
 
-    seeds = np.array(game_seeds(run.recipe.seed, "bank", 0, RECORDED_EPISODES), dtype=np.uint64)
+    seeds = np.array(run.players.seeds(RECORDED), dtype=np.uint64)
     engine = run.task.engine(seeds)
     random = np.random.default_rng(run.seed("recorded"))
-    noise, legal = np.array(NOISE)[np.arange(RECORDED_EPISODES) % len(NOISE)].T
+    noise, legal = np.array(NOISE)[np.arange(RECORDED.count) % len(NOISE)].T
     features, episodes = [], []
     rate = run.task.oracle.regret if run.task.oracle is not None else _disliked(run)
     while not engine.done.all():
         regret = rate(engine)
         luck = random.random(regret.shape) + (regret >= 1) * legal[:, None]
-        moves = np.where(random.random(RECORDED_EPISODES) < noise, luck.argmin(axis=1), regret.argmin(axis=1))
+        moves = np.where(random.random(RECORDED.count) < noise, luck.argmin(axis=1), regret.argmin(axis=1))
         alive = np.flatnonzero(~engine.done)
         features.append(engine.step_features(moves)[alive])
         episodes.append(alive)

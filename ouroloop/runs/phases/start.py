@@ -8,12 +8,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ouroloop.atomic import whole_directory
+from ouroloop.cached import MANIFEST, is_sound, new_entry
 from ouroloop.ledger.steps import start as steps
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.policy.sft.config import SftConfig
 from ouroloop.protocols.canonical import content_hash, sha256
-from ouroloop.protocols.errors import TrainingError
+from ouroloop.protocols.errors import SurroundingsError, TrainingError
 from ouroloop.protocols.records import Build, RewardSpec
 from ouroloop.runs import seeds
 from ouroloop.runs.cache import model_cache
@@ -36,7 +36,7 @@ def start(run: Run) -> None:
     policy = run.step(steps.POLICY, {}, lambda: steps.FirstPolicy(_policy(run))).policy
     run.step(steps.INCUMBENT, {}, lambda: _incumbent(run, policy))
     games = seeds.first_score(run.recipe.gate)
-    score = run.step(steps.SCORE, games, lambda: _score(run, games)).measures.score
+    score = run.step(steps.SCORE, games, lambda: scored(run, games, "start")).measures.score
     run.progress.note(f"start: score {score.mean:.1f} [{score.low:.1f}, {score.high:.1f}]")
 
 
@@ -46,12 +46,12 @@ def open_eyes(run: Run) -> None:
     from ouroloop.perception.reader import load_reader
 
     digest = run.step(steps.READER, {}, lambda: steps.Eyes(_reader(run))).reader
-    reader = load_reader(run.store.path(digest), run.task)
-    run.players.perceive = VisionPerception(reader, run.task, noise=run.recipe.camera.noise, seed=run.seed("camera"))
+    reader = load_reader(run.store.directory(digest), run.task)
+    run.players.perceive = VisionPerception(reader, run.task, noise=run.recipe.camera.noise, seed=run.start_seed("camera"))
 
 
 def _reader(run: Run) -> str:
-    return _trained(run, "reader", run.recipe.reader, run.seed("reader"), "perception")
+    return _trained(run, "reader", run.recipe.reader, run.start_seed("reader"), "perception")
 
 
 def _policy(run: Run) -> str:
@@ -62,7 +62,7 @@ def _policy(run: Run) -> str:
     """
     given = run.recipe.start.policy
     if given == "sft":
-        return _trained(run, "sft", run.recipe.sft, run.seed("sft"), "policy")
+        return _trained(run, "sft", run.recipe.sft, run.start_seed("sft"), "policy")
     if given == "random":
         return _untrained(run)
     from ouroloop.policy.shipped import find_policy
@@ -79,7 +79,7 @@ def _untrained(run: Run) -> str:
     from ouroloop.policy.snake_gpt import create, save
 
     out = run.store.scratch_dir() / "policy"
-    save(create(run.task, run.recipe.sft.shape, run.seed("random"), run.recipe.sft.encoding), out)
+    save(create(run.task, run.recipe.sft.shape, run.start_seed("random"), run.recipe.sft.encoding), out)
     digest = run.store.put_dir(out)
     shutil.rmtree(out.parent, ignore_errors=True)
     return digest
@@ -101,19 +101,29 @@ def _trained(run: Run, kind: str, config: SftConfig | ReaderConfig, seed: int, p
             version("torch"),
         ]
     )
-    cached = model_cache() / key
+    cached = _cache(run)
     out = run.store.scratch_dir() / kind
-    if cached.is_dir():
-        shutil.copytree(cached, out)
+    if cached and is_sound(cached / key):
+        shutil.copytree(cached / key, out, ignore=shutil.ignore_patterns(MANIFEST))
     else:
         job = Job(kind, task, config, seed, out, run.trainers.threads(run.recipe.threads))
         _, health = next(run.trainers.run([job], run.progress.advance))
         if isinstance(health, TrainingError):
             raise health
-        cache_model(out, cached)
+        if cached:
+            cache_model(out, cached / key)
     digest = run.store.put_dir(out)
     shutil.rmtree(out.parent, ignore_errors=True)
     return digest
+
+
+def _cache(run: Run) -> Path | None:
+    """Return the folder of cached models; None, and a note, if it cannot be trusted."""
+    try:
+        return model_cache()
+    except SurroundingsError as error:
+        run.progress.note(f"{error}. Until then each run trains its start models anew")
+        return None
 
 
 def base_fingerprint(config: SftConfig | ReaderConfig) -> str:
@@ -127,7 +137,7 @@ def base_fingerprint(config: SftConfig | ReaderConfig) -> str:
 
 def cache_model(folder: Path, cached: Path) -> None:
     """Copy a finished model into the cache, whole or not at all. It is no error if the cache cannot be written."""
-    with suppress(OSError), whole_directory(cached, replace=False) as half:
+    with suppress(OSError), new_entry(cached, replace=False) as half:
         shutil.copytree(folder, half, dirs_exist_ok=True)
 
 
@@ -146,12 +156,12 @@ def _incumbent(run: Run, policy: str) -> steps.Begun:
     return steps.Begun(build, run.workspace.create(controller, reward, policy))
 
 
-def _score(run: Run, games: SeedRange) -> steps.Scored:
-    """Score the first incumbent."""
+def scored(run: Run, games: SeedRange, occasion: str) -> steps.Scored:
+    """Play the incumbent; return its measures. The occasion tells the bootstraps of a run apart."""
     player = run.players.open_or_none(run.incumbent())
     try:
         outcomes = outcomes_of_accepted(player, run.task, run.players.seeds(games))
     finally:
         close(player)
     run.progress.games(games.count)
-    return steps.Scored(games.count, measured(outcomes, run.seed("bootstrap", "start")))
+    return steps.Scored(games.count, measured(outcomes, run.task.best_score))

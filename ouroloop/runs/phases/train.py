@@ -68,7 +68,7 @@ def _job(run: Run, round: int, stage: int, candidate: Candidate) -> Job:
         seed=run.seed("grpo", round, stage),
         out=run.store.scratch_dir() / "policy",
         threads=run.trainers.threads(run.recipe.threads),
-        start=run.store.path(before),
+        start=run.store.directory(before),
         reward=RewardSpec.model_validate_json(run.store.text(spec)),
         progress=(stage / stages, (stage + 1) / stages),
     )

@@ -1,42 +1,46 @@
 """The worker's Docker image, made without a registry: the running interpreter, the modules it loads, worker and toolkit.
 
 Only files that a started worker has open are shipped (about 15 MB): no shell, no tool, no package. If a registry is available,
-an image such as `python:slim`, named by digest, may replace the interpreter. The worker's image is named by the hash of its
-sources, so it is made once.
+an image such as `python:slim`, named by digest, may replace the interpreter. The image is made once for the hash of its
+sources. It is used by its ID, a hash of its content, which this user's own cache records: whatever else somebody loads into the
+daemon under its name is not used.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
+from ouroloop.cached import cache_root, is_sound, new_entry, own_folder
 from ouroloop.protocols.canonical import content_hash
 from ouroloop.protocols.errors import SurroundingsError, UsageError
 from ouroloop.sandbox.docker.packing import PYTHON, pack, tar
 from ouroloop.sandbox.guest import shipped
 
 REPOSITORY = "ouroloop-sandbox"
-FORMAT = 2
+RECORD = "image"
+FORMAT = 3
 """Increased when the image's layout changes."""
 PYTHON_OF_BASE = "python3"
 BY_DIGEST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]*@sha256:[0-9a-f]{64}")
 START = """\
 import sys
 sys.path.insert(0, '/worker')
-import lockdown, worker
-worker.serve(lambda: lockdown.confine(address_mb={}), {})
+import init, lockdown, worker
+init.supervise(lambda: worker.serve(lambda: lockdown.confine(address_mb={}), {pipes}), {requests!r})
 """
 
 
 def command(memory_mb: int, pipes: tuple[str, ...], python: str = PYTHON) -> list[str]:
-    """Return the container's command: confine itself, then serve frames on these named pipes, or on stdio if there are none."""
-    return [python, "-I", "-S", "-B", "-c", START.format(memory_mb, pipes)]
+    """Return the container's command: a worker that confines itself and serves frames on named pipes, or on stdio."""
+    return [python, "-I", "-S", "-B", "-c", START.format(memory_mb, pipes=pipes, requests=pipes[0] if pipes else "")]
 
 
 def ensure_image(client: Any, toolkit_source: str, base: str = "") -> str:
-    """Return the name of the worker's image; if the daemon does not have it, make it first.
+    """Return the ID of the worker's image; make it first if it is not recorded, or if the daemon does not have it.
 
     Args:
         client: of the daemon.
@@ -51,24 +55,36 @@ def ensure_image(client: Any, toolkit_source: str, base: str = "") -> str:
 
     if base and not BY_DIGEST.fullmatch(base):
         raise UsageError(f"sandbox_image = {base!r} is not named by digest; write NAME@sha256: and 64 hexadecimal digits")
-    modules = shipped.sources("lockdown") | {"toolkit": toolkit_source}
+    modules = shipped.sources("init", "lockdown") | {"toolkit": toolkit_source}
     key = content_hash([FORMAT, base or [sys.version, sys.base_prefix], modules])[:32]
     files: dict[str, bytes | Path] = {f"/worker/{module}.py": source.encode() for module, source in modules.items()}
+    entry = own_folder(cache_root() / "docker") / key
     try:
-        client.images.get(f"{REPOSITORY}:{key}")
+        if is_sound(entry):
+            return str(client.images.get((entry / RECORD).read_text()).id)
     except ImageNotFound:
-        try:
-            if base:
-                _build_on(client, base, files, key)
-            else:
-                client.api.import_image_from_data(pack(files), repository=REPOSITORY, tag=key)
-        except DockerException as error:
-            raise SurroundingsError(f"the Docker daemon could not make the sandbox image: {str(error)[:300]}") from error
-    return f"{REPOSITORY}:{key}"
+        pass
+    except DockerException as error:
+        raise SurroundingsError(f"the Docker daemon does not show the sandbox image: {str(error)[:300]}") from error
+    try:
+        made = _build_on(client, base, files, key) if base else _import(client, pack(files), key)
+        with new_entry(entry) as half:
+            (half / RECORD).write_text(made)
+    except DockerException as error:
+        raise SurroundingsError(f"the Docker daemon could not make the sandbox image: {str(error)[:300]}") from error
+    except OSError as error:
+        raise SurroundingsError(f"the sandbox image cannot be recorded in {entry.parent}: {error.strerror}") from error
+    return made
 
 
-def _build_on(client: Any, base: str, files: dict[str, bytes | Path], key: str) -> None:
-    """Add the worker's files to a base image, pulling it if necessary."""
+def _import(client: Any, files: bytes, key: str) -> str:
+    """Make an image of a root file system, and return its ID."""
+    told = client.api.import_image_from_data(files, repository=REPOSITORY, tag=key)
+    return str(json.loads(told.splitlines()[-1])["status"])
+
+
+def _build_on(client: Any, base: str, files: dict[str, bytes | Path], key: str) -> str:
+    """Add the worker's files to a base image, pulling it if necessary, and return the new image's ID."""
     from docker.errors import ImageNotFound
 
     try:
@@ -78,6 +94,6 @@ def _build_on(client: Any, base: str, files: dict[str, bytes | Path], key: str) 
     container = client.api.create_container(base, command=["true"], network_disabled=True)["Id"]
     try:
         client.api.put_archive(container, "/", tar(files))
-        client.api.commit(container, repository=REPOSITORY, tag=key)
+        return str(client.api.commit(container, repository=REPOSITORY, tag=key)["Id"])
     finally:
         client.api.remove_container(container, force=True)

@@ -19,7 +19,7 @@ from ouroloop.sandbox.pipes import PipeLink, readable
 REQUESTS, REPLIES = "/channel/requests", "/channel/replies"
 """The folder of the named pipes in a container."""
 OUT_OF_TIME_STATUSES = (128 + 27, 128 + 24)
-"""Exit statuses that init reports for a worker killed by SIGPROF or SIGXCPU."""
+"""Exit statuses that `guest.init` reports for a worker killed by SIGPROF or SIGXCPU."""
 
 
 class Container(Protocol):

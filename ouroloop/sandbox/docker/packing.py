@@ -19,7 +19,7 @@ _PROBE = """\
 import json, sys
 sys.path.insert(0, sys.argv[1])
 sys.modules["toolkit"] = sys
-import lockdown, worker
+import init, lockdown, worker
 sys.path.pop(0)
 print(json.dumps([m.__file__ for m in list(sys.modules.values()) if getattr(m, "__file__", None)]))
 """

@@ -174,6 +174,7 @@ class DockerSandbox:
         memory_mb = self._limits.memory_mb
         host = self._client.api.create_host_config(
             network_mode="none",
+            cgroupns="private",
             read_only=True,
             cap_drop=["ALL"],
             security_opt=["no-new-privileges:true", f"seccomp={self._profile}"],
@@ -182,7 +183,6 @@ class DockerSandbox:
             memswap_limit=f"{memory_mb + 2 * INTERPRETER_MB}m",
             nano_cpus=10**9,
             tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=1m"},  # noqa: S108 (a path inside the container)
-            init=True,
             ipc_mode="none",
             mounts=[Mount(inside, path, type="bind", read_only=True) for path, inside in pipes.items()],
             log_config={"Type": "none"},

@@ -14,6 +14,7 @@ import errno
 import os
 import platform
 import resource
+import signal
 import struct
 import sys
 
@@ -30,7 +31,7 @@ CODE_CALLS: dict[str, tuple[int, int]] = {"mmap": (9, 222), "mprotect": (10, 226
 ARCHITECTURES = {"x86_64": (0, 0xC000003E, 317), "aarch64": (1, 0xC00000B7, 277)}
 """Machine -> column of the tables, AUDIT_ARCH, number of seccomp(2)."""
 
-PR_SET_NO_NEW_PRIVS = 38
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 LANDLOCK_CREATE, LANDLOCK_RESTRICT = 444, 446
 ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050000 | errno.EPERM
 LOAD, JUMP_EQ, JUMP_GE, JUMP_SET, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -40,6 +41,19 @@ class Program(ctypes.Structure):
     """`struct sock_fprog`: a classic BPF program."""
 
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+def end_with(parent: int) -> None:
+    """Have the kernel kill this process when the thread that started it ends, which needs nothing of this process itself.
+
+    Args:
+        parent: process id of the parent; if it is another by now, it has already ended.
+    """
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        _check(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "death signal")
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def confine(*, address_mb: int | None = None, data_mb: int | None = None) -> tuple[str, ...]:

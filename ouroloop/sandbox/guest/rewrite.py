@@ -1,7 +1,8 @@
 """What is changed in a controller's program before it runs: nothing that a reader would miss.
 
-Displays of sets keep their order, constants of the module are frozen, texts of functions are refused, annotations are dropped:
-one interpreter evaluates them and another does not. The names that stand for `values` are ones that the screen lets nobody use.
+Displays of sets keep their order, functions that may call themselves are counted, texts of functions are refused, annotations
+are dropped: one interpreter evaluates them and another does not. The names that stand for `values` are ones that the screen
+lets nobody use.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+import constants
+import depth
 import values
 
 NAMES: dict[str, Any] = {
@@ -17,11 +20,12 @@ NAMES: dict[str, Any] = {
     "frozenset": values.FrozenOrderedSet,
     "str": values.Text,
     "__set__": values.OrderedSet,
-    "__frozen__": values.frozen,
+    "__list__": list,
+    "__dict__": dict,
     "__keys__": values.keys,
     "__items__": values.items,
     "__plain__": values.plain,
-}
+} | constants.KINDS
 """Built-ins that a controller gets in place of the interpreter's."""
 
 
@@ -29,10 +33,9 @@ def rewritten(source: str, filename: str) -> ast.Module:
     """Return a controller's syntax tree as it will run."""
     tree = ast.parse(source, filename)
     tree.body = [node for node in tree.body if not (isinstance(node, ast.ImportFrom) and node.module == "typing")]
-    for node in tree.body:
-        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
-            node.value = Frozen().visit(node.value)
-    Rewriter().visit(tree)
+    bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    Rewriter(depth.counters(tree), {name for name in constants.KINDS if name not in bound}).visit(tree)
     return ast.fix_missing_locations(tree)
 
 
@@ -47,27 +50,16 @@ def is_view(node: ast.expr) -> bool:
     return named and not (node.args or node.keywords)  # type: ignore[attr-defined]
 
 
-class Frozen(ast.NodeTransformer):
-    """Makes displays of a module constant unchangeable."""
-
-    def visit_List(self, node: ast.List) -> ast.AST:
-        """Make a list one that can only be read."""
-        self.generic_visit(node)
-        return called("__frozen__", node, node)
-
-    def visit_Set(self, node: ast.Set) -> ast.AST:
-        """Make a set a frozen one."""
-        self.generic_visit(node)
-        return called("__frozen__", node, ast.copy_location(ast.Tuple(node.elts, ast.Load()), node))
-
-    def visit_Dict(self, node: ast.Dict) -> ast.AST:
-        """Make a dict one that can only be read."""
-        self.generic_visit(node)
-        return called("__frozen__", node, node)
-
-
 class Rewriter(ast.NodeTransformer):
-    """Changes expressions everywhere."""
+    """Changes expressions everywhere.
+
+    Args:
+        counters: function -> the name of what counts it.
+        kinds: built-in kinds that the program binds nowhere, so that a call of one needs no guard.
+    """
+
+    def __init__(self, counters: dict[ast.AST, str], kinds: set[str]) -> None:
+        self.counters, self.kinds = counters, kinds
 
     def visit_Set(self, node: ast.Set) -> ast.AST:
         """Make `{a, b}` a call on the list."""
@@ -92,10 +84,12 @@ class Rewriter(ast.NodeTransformer):
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Make `d.keys()` and `d.items()` ordered sets and lists."""
+        """Make `d.keys()` and `d.items()` ordered sets and lists, and call `list` and `dict` themselves."""
         self.generic_visit(node)
         if is_view(node):
             return called(f"__{node.func.attr}__", node, node.func.value)  # type: ignore[attr-defined]
+        if isinstance(node.func, ast.Name) and node.func.id in self.kinds:
+            node.func.id = f"__{node.func.id}__"
         return node
 
     def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:
@@ -110,10 +104,17 @@ class Rewriter(ast.NodeTransformer):
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """Drop a function's annotation."""
+        """Drop a function's annotation, and have it counted if necessary."""
         node.returns = None
         self.generic_visit(node)
+        if node in self.counters:
+            node.decorator_list.append(ast.copy_location(ast.Name(self.counters[node], ast.Load()), node))
         return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        """Have a function counted if necessary."""
+        self.generic_visit(node)
+        return called(self.counters[node], node, node) if node in self.counters else node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         """Drop a variable's annotation."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-MODULES = ("worker", "wire", "values", "rewrite")
+MODULES = ("worker", "wire", "values", "constants", "depth", "rewrite")
 
 
 def sources(*more: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ import itertools
 import operator
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from typing import Any
+from typing import Any, NoReturn
 
 SCALARS = frozenset({int, float, bool, str, type(None), range})
 """Types whose text is the same everywhere."""
@@ -51,8 +51,9 @@ class OrderedSet(set[Any]):
             self.remove(value)
 
     def remove(self, value: Any) -> None:  # noqa: D102
-        super().remove(value)
+        # Of the two, the table may be read-only, so it comes first.
         self._table.pop(FrozenOrderedSet(value) if isinstance(value, OrderedSet) else value)
+        super().remove(value)
 
     def pop(self) -> Any:  # noqa: D102
         if not self._table:
@@ -144,50 +145,35 @@ class FrozenOrderedSet:
         return FrozenOrderedSet(values)
 
 
-class ConstantSet(FrozenOrderedSet):
-    """A set display at module level: it cannot be changed, but what is made of it can."""
+def refuse_change(self: object, *_: object, **__: object) -> NoReturn:
+    """Stand for every method that changes a value."""
+    raise TypeError("a module's constant cannot be changed")
+
+
+class ConstantList(list[Any]):
+    """A list of the module: it reads, compares and adds as a list, and what is made of it is a plain one."""
+
+    __slots__ = ()
+    append = extend = insert = pop = remove = reverse = sort = clear = refuse_change
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = refuse_change  # type: ignore[assignment]
+
+
+class ConstantDict(dict[Any, Any]):
+    """A dict of the module: it reads as a dict, and what is made of it is a plain one."""
+
+    __slots__ = ()
+    clear = pop = popitem = setdefault = update = refuse_change  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = refuse_change  # type: ignore[assignment]
+
+
+class ConstantSet(OrderedSet):
+    """A set of the module. Its table is read-only, so that also `set.add(S, x)` fails, before it has changed anything."""
 
     __slots__ = ()
 
-    def _like(self, values: Iterable[Any]) -> Any:
-        return OrderedSet(values)
-
-    def __repr__(self) -> str:
-        return f"{{{', '.join(map(repr, self))}}}"
-
-
-class ConstantList(tuple[Any, ...]):
-    """A list display at module level: it cannot be changed, but compares and adds as a list, and what is made of it can."""
-
-    __slots__ = ()
-    __hash__ = None  # type: ignore[assignment]
-
-    def __eq__(self, other: object) -> bool:
-        return list(self) == list(other) if isinstance(other, (list, ConstantList)) else NotImplemented
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __getitem__(self, index: Any) -> Any:
-        return list(self)[index] if isinstance(index, slice) else tuple.__getitem__(self, index)
-
-    def __add__(self, other: Any) -> Any:
-        return list(self) + list(other) if isinstance(other, (list, ConstantList)) else NotImplemented
-
-    def __radd__(self, other: Any) -> Any:
-        return other + list(self) if isinstance(other, list) else NotImplemented
-
-    def __mul__(self, times: Any) -> Any:
-        return list(self) * times
-
-    __rmul__ = __mul__
-
-    def __repr__(self) -> str:
-        return repr(list(self))
-
-    def copy(self) -> list[Any]:
-        """Return a list."""
-        return list(self)
+    def __init__(self, values: Iterable[Any] = (), /) -> None:
+        super().__init__(values)
+        self._table = types.MappingProxyType(self._table)  # type: ignore[assignment]
 
 
 SETS = (OrderedSet, FrozenOrderedSet, Set)
@@ -219,13 +205,6 @@ for _sign, _name in ALGEBRA.items():
     setattr(OrderedSet, f"__i{_sign}__", _operator(f"{_name}_update".removeprefix("union_"), change=True))
 
 
-def frozen(values: Any) -> Any:
-    """Return a module constant that nothing can change, made of the values of a dict, list or set."""
-    if isinstance(values, dict):
-        return types.MappingProxyType(values)
-    return ConstantList(values) if isinstance(values, list) else ConstantSet(values)
-
-
 def keys(mapping: Mapping[Any, Any]) -> OrderedSet:
     """Return a dict's keys as a set that keeps their order; operators of the built-in view would return one that does not."""
     return OrderedSet(_mapping(mapping))
@@ -237,7 +216,7 @@ def items(mapping: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
 
 
 def _mapping(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    if not isinstance(value, (dict, types.MappingProxyType)):
+    if not isinstance(value, dict):
         raise TypeError("only a dict has keys and items")
     return value
 
@@ -254,7 +233,7 @@ def plain(value: Any) -> Any:
     if kind in (list, tuple, collections.deque, OrderedSet, FrozenOrderedSet, ConstantSet, ConstantList):
         for part in value:
             plain(part)
-    elif kind in (dict, collections.Counter, types.MappingProxyType):
+    elif kind in (dict, collections.Counter, ConstantDict):
         for key, part in value.items():
             plain(key)
             plain(part)

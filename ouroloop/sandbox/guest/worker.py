@@ -27,6 +27,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import constants
+import depth
 import rewrite
 import toolkit
 import wire
@@ -35,8 +37,8 @@ if sys.version_info >= (3, 12):
     import _pylong  # noqa: F401 (big integers need it)
 
 FILENAME = "controller.py"
-RECURSION = 900 if sys.version_info >= (3, 12) else 3600
-"""Frames that a controller may stack up: before 3.12 an interpreter also counts those of comprehensions and of C."""
+NATIVE_DEPTH = 12_000
+"""Depth at which the interpreter itself gives up, on data within data; `depth` stops functions long before."""
 CONSTANTS = (bool, int, float, str, tuple, types.FunctionType)
 """What a public name of the toolkit may be to be seen by a controller: no modules, classes or mutable tables."""
 
@@ -63,6 +65,7 @@ class Worker:
         self.act: Callable[[dict[str, Any], list[float]], int] | None = None
         self.actions = 0
         self.done: list[int] | None = None
+        self.depth = depth.Depth()
         sys.stdout = sys.stderr = Sink()
         warnings.simplefilter("ignore")  # to show one, the interpreter would look for the source in a file
 
@@ -71,7 +74,7 @@ class Worker:
         request = json.loads(text)
         reply = {"jsonrpc": "2.0", "id": request["id"]}
         self.done = None
-        sys.setrecursionlimit(_depth() + RECURSION)
+        sys.setrecursionlimit(_depth() + NATIVE_DEPTH)
         try:
             method = {"open": self._open, "act": self._act}[request["method"]]
             return json.dumps({**reply, "result": method(request["params"])}, separators=(",", ":"))
@@ -89,11 +92,12 @@ class Worker:
 
     def _open(self, params: dict[str, Any]) -> bool:
         """Load a controller into a namespace of allowed names."""
-        names = {name: getattr(builtins, name) for name in params["builtins"]} | rewrite.NAMES
+        names = {name: getattr(builtins, name) for name in params["builtins"]} | rewrite.NAMES | self.depth.names
         names["__import__"] = _importer(params["modules"])
-        namespace: dict[str, Any] = {"__builtins__": names, "__name__": "controller"}
+        namespace: dict[str, Any] = {"__builtins__": names, "__name__": constants.MODULE}
         tree = rewrite.rewritten(params["source"], FILENAME)
         exec(compile(tree, FILENAME, "exec", dont_inherit=True), namespace)  # noqa: S102 (this is the sandbox)
+        constants.freeze_module(namespace)
         self.act, self.actions = namespace["act"], params["actions"]
         return True
 
@@ -107,6 +111,7 @@ class Worker:
         for observation, logits in wire.rows(params):
             if forget is not None:
                 forget()
+            self.depth.now = 0
             action = act(observation, logits)
             if type(action) is not int:
                 raise BadAction(type(action).__name__)
@@ -142,9 +147,10 @@ def _line(error: BaseException) -> int:
 def _importer(allowed: dict[str, list[str]]) -> Callable[..., types.ModuleType]:
     """Return an `__import__` that knows the listed modules, each reduced to its listed names."""
     known = {"collections": collections, "functools": functools, "heapq": heapq, "itertools": itertools, "math": math}
-    modules = {name: types.ModuleType(name) for name in (*allowed, "toolkit", "__future__")}
+    # The interpreter itself imports `_pylong` by this function, and then takes it from where it keeps modules.
+    modules = {name: types.ModuleType(name) for name in (*allowed, "toolkit", "__future__", "_pylong")}
     for name, names in allowed.items():
-        vars(modules[name]).update({key: getattr(known[name], key) for key in names})
+        vars(modules[name]).update({key: constants.MEMBERS.get(key) or getattr(known[name], key) for key in names})
     for key, value in vars(toolkit).items():
         own = getattr(value, "__module__", "toolkit") == "toolkit"
         if not key.startswith("_") and isinstance(value, CONSTANTS) and own:

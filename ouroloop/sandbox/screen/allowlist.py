@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.sandbox.screen.imports import fault_at, imports_of
 from ouroloop.sandbox.screen.nodes import annotations_of, check_node
-from ouroloop.sandbox.screen.toplevel import bindings, check_module, check_module_names
+from ouroloop.sandbox.screen.toplevel import bindings, check_module, check_module_names, check_operands
 from ouroloop.sandbox.screen.vocabulary import BUILTINS, EXCEPTIONS
 
 AST_DEPTH_CAP = 64
@@ -81,6 +81,7 @@ def check_tree(tree: ast.Module) -> None:
     bound = list(bindings(nodes))
     _check_bindings(bound, modules)
     check_module_names(tree)
+    check_operands(tree)
     _check_act(tree, [name for name, _ in bound])
     known = {name for name, node in bound if not isinstance(node, ast.alias)} | imported | BUILTINS | EXCEPTIONS
     _check_views(nodes)

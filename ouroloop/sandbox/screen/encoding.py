@@ -8,6 +8,7 @@ import tokenize
 import unicodedata
 
 from ouroloop.protocols.errors import CandidateFault
+from ouroloop.protocols.text import hidden
 
 SIZE_CAP = 20_000
 """Most bytes of a controller or a diff."""
@@ -17,9 +18,15 @@ OPERATOR_RUN_CAP = 12
 LOGICAL_LINE_CAP = 2000
 """Most tokens of one logical line."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _COOKIE = re.compile(r"^[ \t\f]*#.*?coding[:=]", re.MULTILINE)
-_REFUSED = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+_UNUSUAL = re.compile(r"[^\n\t -~]+")
+_PICTURED = re.compile(
+    r"(?<=[\u00a9\u00ae\u203c\u2049\u2122\u2194-\u21aa\u231a-\u23ff\u25a0-\u27ff\u2934\u2935\u2b00-\u2bff\u3030\u303d\u3297\u3299"
+    r"\U0001f000-\U0001faff])\ufe0f"
+)
+"""The selector that asks for a symbol's picture, as of a warning sign. Elsewhere it is hidden text; no name holds a symbol."""
+MARKS_CAP = 8
+"""Most combining marks in a row: no script stacks more, and a flood of them writes over the lines around it."""
 _LAYOUT = frozenset({tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING})
 
 
@@ -27,8 +34,8 @@ def check_characters(text: str) -> None:
     """Refuse anything but small, plain UTF-8 text.
 
     Raises:
-        CandidateFault: layer "bytes": it is too large, or contains surrogates, BOM, NUL, control characters, carriage returns,
-            bidirectional or other invisible characters.
+        CandidateFault: layer "bytes": it is too large, or contains surrogates, hidden characters (`protocols.text.hidden`:
+            controls, carriage returns, BOM, bidirectional marks, fillers, selectors, tags), or floods of combining marks.
     """
     try:
         size = len(text.encode())
@@ -36,13 +43,17 @@ def check_characters(text: str) -> None:
         raise CandidateFault("bytes", "not valid UTF-8 (a lone surrogate)") from error
     if size > SIZE_CAP:
         raise CandidateFault("bytes", f"{size} bytes, at most {SIZE_CAP} are allowed")
-    found = _CONTROL.search(text)
-    char = found.group() if found else None
-    if char is None and not text.isascii():
-        char = next((c for c in text if c not in "\n\t" and unicodedata.category(c) in _REFUSED), None)
-    if char is not None:
-        line = text[: text.index(char)].count("\n") + 1
-        raise CandidateFault("bytes", f"line {line} holds U+{ord(char):04X}; only visible characters, spaces and line feeds")
+    for unusual in _UNUSUAL.finditer(text):
+        marks = 0
+        for char in _PICTURED.sub("", unusual.group()):
+            marks = marks + 1 if unicodedata.category(char).startswith("M") else 0
+            if hidden(char):
+                what = f"holds U+{ord(char):04X}; only visible characters, spaces and line feeds"
+            elif marks > MARKS_CAP:
+                what = f"holds more than {MARKS_CAP} combining marks in a row"
+            else:
+                continue
+            raise CandidateFault("bytes", f"line {text.count(chr(10), 0, unusual.start()) + 1} {what}")
 
 
 def check_layout(source: str) -> None:

@@ -10,8 +10,10 @@ from ouroloop.sandbox.screen.imports import check_member, fault_at
 from ouroloop.sandbox.screen.toplevel import is_immutable
 from ouroloop.sandbox.screen.vocabulary import EXCEPTIONS, METHODS
 
-_CONVERSION = re.compile(r"%[^%\s]*[rsa]")
-"""Conversions with which `%` writes the text of any object."""
+_CONVERSION = re.compile(r"%[#0 +.*hlL\d-]*+[rsa]")
+"""Conversions with which `%` writes the text of any object: flags (a space is one), width, precision, length, kind."""
+_KEYED = re.compile(r"\)[#0 +.*hlL\d-]*+[rsa]")
+"""The same behind a key in brackets, which may hold anything, brackets included."""
 _BITS_CAP = 4096
 """Most bits of an integer in the source."""
 _KEYWORD_HOMES = {"count": "", "initial": "accumulate", "strict": "zip"}
@@ -35,7 +37,7 @@ def check_node(node: ast.AST, modules: dict[str, frozenset[str] | None], known: 
             raise fault_at(node, "'%' on a string; use an f-string")
         case ast.Call(func=func, keywords=keywords) if not all(_knows(func, keyword.arg or "") for keyword in keywords):
             raise fault_at(node, "a keyword that not every interpreter knows here; give it by position")
-        case ast.Constant(value=str(text)) if _CONVERSION.search(text) and id(node) not in docstrings:
+        case ast.Constant(value=str(text)) if id(node) not in docstrings and _converts(text):
             raise fault_at(node, "'%' before r, s or a in a string; use an f-string")
         case ast.FunctionDef() | ast.Lambda():
             _check_function(node)
@@ -53,6 +55,12 @@ def check_node(node: ast.AST, modules: dict[str, frozenset[str] | None], known: 
     for child in ast.iter_child_nodes(node) if not isinstance(node, ast.Attribute) else ():
         if isinstance(child, ast.Name) and child.id in modules:
             raise fault_at(child, f"the module {child.id!r} may only be used as {child.id}.name")
+
+
+def _converts(text: str) -> bool:
+    """Tell whether `%` with this text could write the text of an object, which may be an address."""
+    key = text.find("%(")
+    return _CONVERSION.search(text) is not None or (key >= 0 and _KEYED.search(text, key) is not None)
 
 
 def _knows(func: ast.expr, keyword: str) -> bool:

@@ -5,23 +5,34 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Literal
+from unicodedata import normalize
 
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.sandbox.screen.edits import Edit, holds_edits, read_edits
+from ouroloop.sandbox.screen.fences import fenced, holds_fence
 
 REPLY_CAP = 200_000
 """Most characters of a model's answer; longer ones are refused unread."""
 
-_FENCE = re.compile(r"`{3,6}+[ \t]*+([A-Za-z0-9_+-]*+)[ \t]*+(controller\.py)?+[ \t]*+")
 _DIFF_START = re.compile(r"(diff --git |--- |Index: )")
-_STRAY_DIFF = re.compile(r"^(diff --git |@@ -\d|\+\+\+ )", re.MULTILINE)
 _SOURCE = re.compile(r"^\ufeff?def act *+\(", re.MULTILINE)
 _QUOTED_DIFF = re.compile(
     r"""(^|\\n|["'])(diff --git |Index: |--- (a/|/|\\?["'])|\+\+\+ (b/|/|\\?["'])|GIT binary patch)""", re.MULTILINE
 )
 """A diff in a string of a controller, with its line feeds escaped or not."""
-_INDENTED_MARKER = re.compile(r"^[ \t>*-]{1,40}(<{4,9} ?SEARCH|>{4,9} ?REPLACE)", re.MULTILINE)
-_INDENTED_SOURCE = re.compile(r"^[ \t]*+def act\(", re.MULTILINE)
+_MARKER = re.compile(r"^(<{4}|>{4}|\*\*\* (Begin Patch|Update File|Add File))", re.MULTILINE)
+"""A line of a conflict or of another tool's patch: none of them can stand in a controller but in a string."""
+_MARGIN = r"^[^A-Za-z`\"'\n]{0,80}?(?:<\w[^<>\n]{0,80}>|`{3,9}\w{0,20})?[^\w`\"'\n]{0,6}?"
+"""What may stand before a candidate: an indent, a quotation's mark, a bullet, a line's number, a tag, a fence; no word."""
+_INDENTED_MARKER = re.compile(_MARGIN + r"(<{3,9} ?(SEARCH|HEAD|ORIGINAL)|>{3,9} ?(REPLACE|UPDATED))\b", re.MULTILINE)
+_STRAY = re.compile(
+    _MARGIN + r"(?:diff --git |@@(?: |$)|--- (?:a/|controller)|\+\+\+ |\*\*\* (?:Begin Patch|Update File|Add File)"
+    r"|(?:async\s{1,9})?def[\s\\]{1,20}(?P<name>\w{3})\s{0,9}\()",
+    re.MULTILINE,
+)
+"""Where a second candidate begins; a function is one if its name comes to `act`, as Python reads names (NFKC)."""
+_BESIDE = re.compile(r"""<[\w/!?]|(?!.*(?:\'{3}|"{3}))[A-Z]\w*+['’]?+\w*+[,.!:]?+ +[\w`(][^=]*+$""")
+"""A line of markup or of prose, which begins no statement of Python."""
 ADVICE = (
     "send one unified diff of controller.py, or SEARCH/REPLACE blocks, or one whole controller with"
     " `def act(observation, logits)`, in one code fence"
@@ -54,15 +65,20 @@ def read_reply(text: str) -> Payload:
     if holds_edits(text):
         return _edits(text)
     # The byte layer reports a byte-order mark or a carriage return; here it must not hide the kind of payload.
-    body = text if _FENCE.match(text.lstrip()) is None and "\n```" not in text else _fenced(text)
-    start = body.lstrip("\ufeff\r\n\t ")
-    if _DIFF_START.match(start):
+    body = text
+    if holds_fence(text):
+        body, rest = fenced(text, ADVICE)
+        _check_alone(rest, "the fenced block")
+    if _DIFF_START.match(body.lstrip("\ufeff\r\n\t ")):
         return Payload("diff", body.lstrip("\n"))
-    if _SOURCE.search(body):
-        if _QUOTED_DIFF.search(body):
-            raise CandidateFault("text", f"a diff stands inside the controller, so there are two candidates; {ADVICE}")
-        return Payload("source", body if body.endswith("\n") else body + "\n")
-    raise CandidateFault("text", f"found neither a diff nor a controller; {ADVICE}")
+    if not _SOURCE.search(body):
+        raise CandidateFault("text", f"found neither a diff nor a controller; {ADVICE}")
+    if _QUOTED_DIFF.search(body) or _MARKER.search(body):
+        raise CandidateFault("text", f"a diff or a block stands inside the controller, so there are two candidates; {ADVICE}")
+    for line in (body.strip().partition("\n")[0], body.strip().rpartition("\n")[2]):
+        if _BESIDE.match(line):
+            raise CandidateFault("text", f"{line[:60]!r} stands beside the controller and is no Python; {ADVICE}")
+    return Payload("source", body if body.endswith("\n") else body + "\n")
 
 
 def _edits(text: str) -> Payload:
@@ -70,29 +86,13 @@ def _edits(text: str) -> Payload:
     edits, rest = read_edits(text)
     if _INDENTED_MARKER.search(rest):
         raise CandidateFault("text", f"a marker of a block does not begin its line; {ADVICE}")
-    if _STRAY_DIFF.search(rest) or _INDENTED_SOURCE.search(rest):
-        raise CandidateFault("text", f"a second candidate stands outside the SEARCH/REPLACE blocks; {ADVICE}")
+    _check_alone(rest, "the SEARCH/REPLACE blocks")
     return Payload("edits", "".join(line for edit in edits for line in (*edit.search, *edit.replace)), tuple(edits))
 
 
-def _fenced(text: str) -> str:
-    """Return the content of the one fenced block."""
-    blocks: list[list[str]] = []
-    outside: list[str] = []
-    open_block: list[str] | None = None
-    for line in text.split("\n"):
-        if open_block is None and _FENCE.fullmatch(line.rstrip("\r")):
-            open_block = []
-        elif open_block is not None and line.rstrip() == "```":
-            blocks.append(open_block)
-            open_block = None
-        else:
-            (outside if open_block is None else open_block).append(line)
-    if open_block is not None:
-        raise CandidateFault("text", "a fenced block is not closed; end it with ``` on a line of its own")
-    if len(blocks) != 1:
-        raise CandidateFault("text", f"{len(blocks)} fenced blocks, expected exactly one; {ADVICE}")
-    rest = "\n".join(outside)
-    if _STRAY_DIFF.search(rest) or _SOURCE.search(rest):
-        raise CandidateFault("text", f"a second candidate stands outside the fenced block; {ADVICE}")
-    return "\n".join(blocks[0]) + "\n"
+def _check_alone(rest: str, candidate: str) -> None:
+    """Refuse an answer in which a second candidate stands in the text around the first."""
+    rest = "\n".join(rest.splitlines())  # at every line end that an editor knows
+    stray = any(found["name"] is None or normalize("NFKC", found["name"]) == "act" for found in _STRAY.finditer(rest))
+    if stray or _INDENTED_MARKER.search(rest):
+        raise CandidateFault("text", f"a second candidate stands outside {candidate}; {ADVICE}")

@@ -77,6 +77,40 @@ def is_immutable(node: ast.expr, displays: bool = False) -> bool:
     return False
 
 
+def check_operands(tree: ast.Module) -> None:
+    """Refuse arithmetic on tables at module level: `X + X`, `X * 1` and `S - S` would make new ones, which remember."""
+    tables: set[str] = set()
+    for node in tree.body:
+        for value in _evaluated(node):
+            for part in ast.walk(value):
+                if isinstance(part, ast.BinOp) and _holds_table(part, tables):
+                    raise fault_at(node, "arithmetic on a list, set or dict at module level; write its value out")
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and _holds_table(node.value, tables):
+            tables |= {name for name, _ in bindings(ast.walk(node))}
+
+
+def _evaluated(node: ast.stmt) -> list[ast.expr]:
+    """Return the expressions of a statement that are evaluated once, when the module is loaded."""
+    match node:
+        case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
+            return [value]
+        case ast.FunctionDef(args=args):
+            return [default for default in (*args.defaults, *args.kw_defaults) if default is not None]
+    return []
+
+
+def _holds_table(node: ast.AST, tables: set[str]) -> bool:
+    """Tell whether a module-level expression may yield or contain a list, set or dict; the allowed calls never do."""
+    match node:
+        case ast.List() | ast.Set() | ast.Dict():
+            return True
+        case ast.Name(id=name):
+            return name in tables
+        case ast.Call():
+            return False
+    return any(_holds_table(child, tables) for child in ast.iter_child_nodes(node))
+
+
 def bindings(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
     """Yield every name that the program binds, imports included, with its node."""
     for node in nodes:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ouroloop.atomic import whole_file
+from ouroloop.cached import cache_root, is_sound, new_entry, own_folder, remove
 from ouroloop.protocols.canonical import content_hash
 from ouroloop.protocols.errors import SurroundingsError
 from ouroloop.sandbox.guest import shipped
@@ -38,6 +38,7 @@ class WitWorld(wit_world.WitWorld):
     def handle(self, request: str) -> str:
         return WORKER.handle(request)
 """
+COMPONENT = "component.cwasm"
 KEPT = 4
 """How many compiled components (38 MB each) the cache keeps; those used recently stay as well."""
 IN_USE_S = 86_400.0
@@ -47,20 +48,12 @@ ENGINE_FLAGS = "fuel"
 
 
 def cache_folder() -> Path:
-    """Return the folder of built components, creating it if necessary.
+    """Return the folder of built components, making it if necessary: a component is native code, so it must be ours alone.
 
     Raises:
-        SurroundingsError: it cannot be written.
+        SurroundingsError: it cannot be written, or others can write it.
     """
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ouroloop" / "wasm"
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise SurroundingsError(f"the cache folder {folder} cannot be made ({error}); set XDG_CACHE_HOME") from error
-    if not os.access(folder, os.W_OK) or folder.stat().st_uid != os.getuid():
-        # A compiled component is native code, so one that another user could have written is never loaded.
-        raise SurroundingsError(f"the cache folder {folder} is not this user's own to write; set XDG_CACHE_HOME")
-    return folder
+    return own_folder(cache_root() / "wasm")
 
 
 def component_key(toolkit_source: str) -> str:
@@ -86,31 +79,32 @@ def prepare(toolkit_source: str, progress: Callable[[str], None] | None = None) 
     """
     say = progress or log.info
     folder = cache_folder()
-    path = folder / f"{component_key(toolkit_source)}.cwasm"
-    if path.exists():
-        os.utime(path)  # so that a component in use is not pruned
-        return path
-    try:
-        with (folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not path.exists():
-                _build(path, toolkit_source, say)
-                prune(folder)
-    except OSError as error:
-        raise SurroundingsError(f"the WASM sandbox cannot be built in {folder}: {error.strerror}; free the disk") from error
-    return path
+    entry = folder / component_key(toolkit_source)
+    if not is_sound(entry):
+        try:
+            with (folder / "lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not is_sound(entry):
+                    _build(entry, toolkit_source, say)
+                    prune(folder)
+        except OSError as error:
+            message = f"the WASM sandbox cannot be built in {folder}: {error.strerror}; free the disk"
+            raise SurroundingsError(message) from error
+    os.utime(entry)  # so that a component in use is not pruned
+    return entry / COMPONENT
 
 
 def prune(folder: Path) -> None:
     """Delete all but the `KEPT` components used last and those that may be in use."""
-    for old in sorted(folder.glob("*.cwasm"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
-        if time.time() - old.stat().st_mtime > IN_USE_S:
-            old.unlink(missing_ok=True)
+    entries = [path for path in folder.iterdir() if path.name != "lock"]
+    for old in sorted(entries, key=lambda path: path.lstat().st_mtime)[:-KEPT]:
+        if time.time() - old.lstat().st_mtime > IN_USE_S:
+            remove(old)
 
 
-def _build(path: Path, toolkit_source: str, say: Callable[[str], None]) -> None:
+def _build(entry: Path, toolkit_source: str, say: Callable[[str], None]) -> None:
     """Build and compile a component, and move it into place in one step."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix="build-") as name:
+    with tempfile.TemporaryDirectory(dir=entry.parent, prefix="build-") as name:
         folder = Path(name)
         app = folder / "app"
         app.mkdir()
@@ -122,8 +116,8 @@ def _build(path: Path, toolkit_source: str, say: Callable[[str], None]) -> None:
         say("compiling the WASM sandbox, once (about 15 s)")
         from ouroloop.sandbox.wasm.child import compile_component
 
-        with whole_file(path) as half:
-            half.write_bytes(compile_component((folder / "worker.wasm").read_bytes()))
+        with new_entry(entry) as half:
+            (half / COMPONENT).write_bytes(compile_component((folder / "worker.wasm").read_bytes()))
 
 
 def _componentize(folder: Path) -> None:

@@ -6,19 +6,24 @@ the same batch always stops at the same instruction. After a trap the instance i
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from collections.abc import Callable
 
 from wasmtime import Config, Engine, Store, Trap, WasmtimeError
+from wasmtime._bindings import dll
 from wasmtime.component import Component, Linker
 
-from ouroloop.sandbox.guest.lockdown import confine
+from ouroloop.sandbox.guest.lockdown import confine, end_with
 from ouroloop.sandbox.guest.wire import READY, REPLY, REQUEST
 from ouroloop.sandbox.pipes import OUT_OF_TIME
 
 FUEL_PER_US = 25_000
 """Fuel per microsecond of the native interpreter: a plain loop takes 2300 an iteration and 0.06 us natively, calls less."""
+STACK_MB = 6
+"""Stack of the guest's code, of the 8 MB that a process usually has. What `guest.depth` lets pass must fit: a call through a
+built-in takes up to 2 KB of it, one of `sorted` more."""
 CRASHED = 82
 DATA_SLACK_MB = 96
 """Private memory of the child beside the guest's: interpreter, frames, copies of requests."""
@@ -29,6 +34,9 @@ def engine() -> Engine:
     config = Config()
     config.consume_fuel = True
     config.wasm_component_model = True
+    # The engine checks the one limit against the other, for which the package has no setter.
+    dll.wasmtime_config_async_stack_size_set(config.ptr(), ctypes.c_size_t(STACK_MB << 20))
+    config.max_wasm_stack = STACK_MB << 20
     return Engine(config)
 
 
@@ -68,8 +76,15 @@ def _read(size: int) -> bytes:
     return bytes(parts)
 
 
-def main(path: str, memory_mb: int) -> None:
-    """Serve frames on stdio until the host closes the channel; exits with OUT_OF_TIME or CRASHED after a trap."""
+def main(path: str, memory_mb: int, host: int) -> None:
+    """Serve frames on stdio until the host closes the channel; exits with OUT_OF_TIME or CRASHED after a trap.
+
+    Args:
+        path: the compiled component.
+        memory_mb: memory of the guest.
+        host: process id of the host, with which this process ends whatever it does.
+    """
+    end_with(host)
     store, handle = _guest(path, memory_mb)
     confine(data_mb=memory_mb + DATA_SLACK_MB)
     os.write(1, READY)
@@ -86,4 +101,4 @@ def main(path: str, memory_mb: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

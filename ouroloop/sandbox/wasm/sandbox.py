@@ -6,7 +6,9 @@ sockets, no new code). A session is one process; it dies with its controller.
 
 from __future__ import annotations
 
+import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,7 +30,7 @@ _START = """\
 import sys
 sys.path.insert(0, sys.argv[1])
 from ouroloop.sandbox.wasm.child import main
-main(sys.argv[2], int(sys.argv[3]))
+main(sys.argv[2], *map(int, sys.argv[3:]))
 """
 """Isolated mode (-I) ignores the environment and the current folder, so the package's location is passed explicitly."""
 
@@ -54,6 +56,8 @@ class WasmSandbox:
         self._toolkit, self._component = toolkit_source, prepare(toolkit_source)
         self._actions, self._limits = actions, limits or Limits()
         self._sessions: set[WorkerSession] = set()
+        # A worker is killed when the thread that started it ends, so one thread starts all, and outlives them.
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox-process")
         self._pool = WarmPool(self._start, warm, lambda link: not link.gone())
 
     def open(self, source: str) -> WorkerSession:
@@ -76,6 +80,7 @@ class WasmSandbox:
         for session in list(self._sessions):
             session.close()
         self._pool.close()
+        self._starter.shutdown()
 
     def await_warm(self) -> None:
         """Wait until the pool is full."""
@@ -85,6 +90,10 @@ class WasmSandbox:
         """Start a worker's process and wait until it is confined."""
         if not self._component.exists():  # the cache has been emptied meanwhile
             prepare(self._toolkit)
-        link = ProcessLink([sys.executable, "-I", "-c", _START, _ROOT, str(self._component), str(self._limits.memory_mb)])
+        command = [sys.executable, "-I", "-c", _START, _ROOT, self._component, self._limits.memory_mb, os.getpid()]
+        try:
+            link = self._starter.submit(ProcessLink, list(map(str, command))).result()
+        except RuntimeError as error:  # the thread has been shut down
+            raise SurroundingsError("the WASM sandbox is closed") from error
         await_ready(link, self._limits.start_s, "WASM")
         return link

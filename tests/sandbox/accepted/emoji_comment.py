@@ -1,3 +1,3 @@
-# 🐍 snake️ → food
+# 🐍 ⚠️ snake → food
 def act(observation, logits):
     return 0

@@ -12,9 +12,12 @@ import pytest
 from ouroloop.protocols.errors import CandidateFault, SurroundingsError
 from ouroloop.sandbox import conformance, walls
 from ouroloop.sandbox.docker.container import LABEL, owner, reap
+from ouroloop.sandbox.docker.image import ensure_image
+from ouroloop.sandbox.docker.packing import tar
 from ouroloop.sandbox.docker.sandbox import DockerSandbox, connect
 from ouroloop.sandbox.probes import FAULTS, GREEDY, bank
 from ouroloop.sandbox.wasm.sandbox import WasmSandbox
+from tests.sandbox.orphans import host, kill, soon
 
 pytestmark = pytest.mark.docker
 SLOW = [walls.finds_faults, walls.holds_what_breaks_out]
@@ -70,23 +73,25 @@ def test_containers_are_shut_on_every_side(toolkit: str) -> None:
     session = sandbox.open(GREEDY)
     (entry,) = ours()
     container = connect().containers.get(entry["Id"])
-    host, config = container.attrs["HostConfig"], container.attrs["Config"]
-    assert host["NetworkMode"] == "none"
-    assert host["ReadonlyRootfs"]
-    assert host["CapDrop"] == ["ALL"]
-    assert host["Privileged"] is False
-    assert host["PidsLimit"] == 8
-    assert host["Memory"] == host["MemorySwap"] == 320 << 20
-    assert host["IpcMode"] == "none"
-    assert host["LogConfig"]["Type"] == "none"
-    assert not host["Binds"]
-    assert [(m["Type"], m["Target"], m["ReadOnly"]) for m in host["Mounts"]] == [
+    settings, config = container.attrs["HostConfig"], container.attrs["Config"]
+    assert settings["NetworkMode"] == "none"
+    assert settings["ReadonlyRootfs"]
+    assert settings["CapDrop"] == ["ALL"]
+    assert settings["Privileged"] is False
+    assert settings["PidsLimit"] == 8
+    assert settings["Memory"] == settings["MemorySwap"] == 320 << 20
+    assert settings["IpcMode"] == "none"
+    assert settings["CgroupnsMode"] == "private"
+    assert not settings.get("Init")  # `guest.init` is process 1
+    assert settings["LogConfig"]["Type"] == "none"
+    assert not settings["Binds"]
+    assert [(m["Type"], m["Target"], m["ReadOnly"]) for m in settings["Mounts"]] == [
         ("bind", "/channel/requests", True),
         ("bind", "/channel/replies", True),
     ]
-    assert not any(Path(m["Source"]).exists() for m in host["Mounts"])  # their names are gone once the worker is up
-    assert any(option.startswith("no-new-privileges") for option in host["SecurityOpt"])
-    profile = next(option for option in host["SecurityOpt"] if option.startswith("seccomp="))
+    assert not any(Path(m["Source"]).exists() for m in settings["Mounts"])  # their names are gone once the worker is up
+    assert any(option.startswith("no-new-privileges") for option in settings["SecurityOpt"])
+    profile = next(option for option in settings["SecurityOpt"] if option.startswith("seccomp="))
     assert json.loads(profile.removeprefix("seccomp="))["defaultAction"] == "SCMP_ACT_ERRNO"
     assert config["User"] == "65534:65534"
     assert [entry.partition("=")[0] for entry in config["Env"]] == ["GLIBC_TUNABLES"]
@@ -121,6 +126,19 @@ def test_leftovers_of_a_dead_process_are_reaped(toolkit: str) -> None:
     assert left()
     assert reap(connect()) >= 1
     assert left() == []
+
+
+@pytest.mark.parametrize("reach", ["pipes", "daemon"])
+def test_no_worker_outlives_a_host_that_is_killed(toolkit: str, reach: str) -> None:
+    def running() -> list[dict]:
+        entries = connect().api.containers(filters={"label": LABEL})
+        return [entry for entry in entries if entry["Labels"][LABEL].split("/")[1] == str(process.pid)]
+
+    with host("docker", toolkit, piped=reach == "pipes") as process:
+        assert soon(lambda: len(running()) >= 1)
+        kill(process)
+        assert soon(lambda: running() == [])
+    assert reap(connect()) >= 1
 
 
 def test_a_warm_container_is_taken_and_replaced(docker: DockerSandbox) -> None:
@@ -171,3 +189,24 @@ def test_containers_bear_the_name_of_their_run(toolkit: str) -> None:
     assert [entry["Labels"]["ouroloop.sandbox.run"] for entry in ours()] == ["quickstart-003"]
     session.close()
     sandbox.close()
+
+
+def test_an_image_under_our_name_that_we_did_not_make_is_not_used(
+    toolkit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    client, toolkit = connect(), f"{toolkit}\n# {tmp_path}\n"
+    made = ensure_image(client, toolkit)
+    (name,) = client.images.get(made).tags
+    strange = client.api.import_image_from_data(tar({"/strange": b""}), *name.split(":"))
+    strange = json.loads(strange.splitlines()[-1])["status"]
+    assert client.images.get(name).id == strange
+    try:
+        assert ensure_image(client, toolkit) == made
+        client.images.remove(made, force=True)
+        again = ensure_image(client, toolkit)
+        assert again not in (made, strange)
+        assert ensure_image(client, toolkit) == again
+        client.images.remove(again, force=True)
+    finally:
+        client.images.remove(strange, force=True)

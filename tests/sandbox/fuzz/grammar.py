@@ -78,6 +78,7 @@ INPUTS = {
         joined(TOKENS, "", 40).map(lambda text: CHANGED.encode() + text), mutated(CHANGED, TOKENS),
         mutated(f"```python\n{CHANGED}```", TOKENS), joined(TOKENS, "", 60), joined(LINES, "\n", 25), st.binary(max_size=200),
     ),
+    "frozen": st.binary(max_size=12),
     "frames": st.one_of(
         st.binary(max_size=100), joined(PIECES, "", 20), mutated(REPLY, PIECES), mutated(ERROR, PIECES),
         JSON.map(lambda value: REPLY.replace("[0,1,2]", __import__("json").dumps(value)).encode()),
@@ -88,5 +89,6 @@ _FILES = [path.read_bytes() for path in sorted(CORPUS.glob("*.py"))]
 SEEDS: dict[str, list[bytes]] = {
     "diff": [DIFF.encode(), EDIT.encode(), f"Text\n```diff\n{DIFF}```\n".encode(), *_FILES],
     "screen": [CHANGED.encode(), DIFF.encode(), *_FILES],
+    "frozen": [bytes([byte]) for byte in range(32)],
     "frames": [REPLY.encode(), ERROR.encode(), b"\x00\x00\x00\x00", b"\xff\xff\xff\xff"],
 }

@@ -1,4 +1,4 @@
-"""Fuzz the readers of hostile input: `python tests/sandbox/fuzz/run.py TARGET --engine hypothesis|atheris --inputs N`.
+"""Fuzz the readers of hostile input: `python tests/sandbox/fuzz/run.py TARGET --engine hypothesis|atheris|mutation --inputs N`.
 
 Prints one line of JSON when it is done: inputs, seconds, the slowest input's time and the memory at its peak. An exception that
 is not declared, an input of more than a second of processor time, or memory beyond the cap ends it with an error and the input.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import itertools
 import json
 import resource
 import sys
@@ -73,6 +74,18 @@ def by_hypothesis(name: str, inputs: int) -> None:
     meter.report("hypothesis")
 
 
+def by_mutation(name: str, inputs: int, start: int = 0, folder: Path | None = None) -> None:
+    """Feed mutated answers; they are cheap to make, so that a million take minutes."""
+    sys.path.insert(0, str(HERE))
+    from mutate import answers
+    from targets import feed
+
+    meter = Meter(name, feed)
+    for text in itertools.islice(answers(start, folder), inputs):
+        meter(text.encode("utf-8", "surrogatepass"))
+    meter.report("mutation")
+
+
 def by_atheris(name: str, inputs: int) -> None:
     """Feed what coverage leads to, from the seeds that `grammar` keeps."""
     import atheris
@@ -100,12 +113,17 @@ def by_atheris(name: str, inputs: int) -> None:
 def main() -> None:
     """Read the command line and fuzz."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("target", choices=("diff", "screen", "frames"))
-    parser.add_argument("--engine", choices=("hypothesis", "atheris"), required=True)
+    parser.add_argument("target", choices=("diff", "screen", "replies", "frames", "frozen"))
+    parser.add_argument("--engine", choices=("hypothesis", "atheris", "mutation"), required=True)
     parser.add_argument("--inputs", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=0, help="of the mutations")
+    parser.add_argument("--starts", type=Path, help="a folder of more answers to mutate")
     chosen = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_MB << 20, MEMORY_MB << 20))
-    {"hypothesis": by_hypothesis, "atheris": by_atheris}[chosen.engine](chosen.target, chosen.inputs)
+    if chosen.engine == "mutation":
+        by_mutation(chosen.target, chosen.inputs, chosen.seed, chosen.starts)
+    else:
+        {"hypothesis": by_hypothesis, "atheris": by_atheris}[chosen.engine](chosen.target, chosen.inputs)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import json
 import struct
 
 from ouroloop.protocols.errors import CandidateFault
+from ouroloop.protocols.text import hidden
 from ouroloop.sandbox.limits import Limits
 from ouroloop.sandbox.link import Fate, LinkClosed
 from ouroloop.sandbox.probes import GREEDY, bank
@@ -15,10 +16,12 @@ from ouroloop.sandbox.screen.edits import apply_edits, read_edits
 from ouroloop.sandbox.screen.reply import read_reply
 from ouroloop.sandbox.screen.static import static_screen
 from ouroloop.sandbox.session import WorkerSession
+from tests.sandbox.fuzz import frozen
 
 BASES = (GREEDY, "a\n", "a\nb\n\na\nb\n", "".join(f"line {i}\n" for i in range(1, 30)))
 ROWS = 3
 OBSERVATIONS, LOGITS = bank(ROWS, 4)
+REASON_CAP = 2000
 BYTES_CAP = 1 << 16
 """Most bytes that the frame reader may take from a link before it refuses: far less than a frame may claim to hold."""
 
@@ -45,6 +48,23 @@ def screen(text: str) -> None:
     """Take an answer through all static layers."""
     with contextlib.suppress(CandidateFault):
         static_screen(text, GREEDY)
+
+
+def replies(text: str) -> None:
+    """Take a mutated answer through all static layers: the same outcome each time, and nothing hidden in what comes through."""
+    base = GREEDY if len(text) % 4 else f'"""Plays."""\n\n{GREEDY}'
+    source, reason = outcome = _outcome(text, base)
+    assert len(text) % 5 or _outcome(text, base) == outcome, "the screen decided two ways"
+    assert not any(hidden(char) for char in source.replace("\ufe0f", "")), "hidden text came through"
+    assert len(reason) <= REASON_CAP, "a reason too long for a table"
+
+
+def _outcome(text: str, base: str) -> tuple[str, str]:
+    """Return the source that comes through, or the reason against it."""
+    try:
+        return static_screen(text, base).source, ""
+    except CandidateFault as fault:
+        return "", f"{fault.layer}: {fault.reason}"
 
 
 class Spoken:
@@ -107,13 +127,15 @@ def frames(said: bytes) -> None:
             assert all(0 <= action < 4 for action in actions.tolist())
 
 
-TEXT_TARGETS = {"diff": diff, "screen": screen}
-NAMES = (*TEXT_TARGETS, "frames")
+TEXT_TARGETS = {"diff": diff, "screen": screen, "replies": replies}
+NAMES = (*TEXT_TARGETS, "frames", "frozen")
 
 
 def feed(name: str, data: bytes) -> None:
     """Run a target on raw bytes; texts are what Python makes of them when it reads a file with stray bytes."""
     if name == "frames":
         frames(data)
+    elif name == "frozen":
+        frozen.check(data)
     else:
         TEXT_TARGETS[name](data.decode("utf-8", "surrogateescape"))

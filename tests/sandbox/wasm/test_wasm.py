@@ -17,6 +17,7 @@ from ouroloop.sandbox.pipes import ProcessLink
 from ouroloop.sandbox.probes import GREEDY, bank
 from ouroloop.sandbox.session import WorkerSession
 from ouroloop.sandbox.wasm.sandbox import WasmSandbox, prepare
+from tests.sandbox.orphans import host, kill, soon
 from tests.sandbox.processes import children, is_dead
 
 SLOW = [walls.finds_faults, walls.holds_what_breaks_out]
@@ -153,3 +154,69 @@ def test_the_cache_keeps_the_newest(tmp_path: Path) -> None:
         os.utime(path, (1000 - age, 1000 - age))
     prune(tmp_path)
     assert {path.stem for path in tmp_path.iterdir()} == {str(age) for age in range(KEPT)}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's death signal is Linux's")
+def test_no_worker_outlives_a_host_that_is_killed(toolkit: str) -> None:
+    with host("wasm", toolkit) as process:
+        workers = children(process.pid)
+        assert len(workers) >= 1
+        kill(process)
+        assert soon(lambda: all(map(is_dead, workers)))
+
+
+def test_a_session_outlives_the_thread_that_opened_it(cold: WasmSandbox) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        session = pool.submit(cold.open, GREEDY).result()
+    time.sleep(0.2)
+    assert session.act(*bank(2)).shape == (2,)
+
+
+def test_a_closed_sandbox_opens_nothing(toolkit: str) -> None:
+    sandbox = WasmSandbox(toolkit, 4, warm=0)
+    sandbox.close()
+    with pytest.raises(SurroundingsError, match="closed"):
+        sandbox.open(GREEDY)
+
+
+@pytest.fixture
+def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Put the cache elsewhere and a build of a few bytes in place of the real one; return the list of what was built."""
+    from ouroloop.cached import new_entry
+    from ouroloop.sandbox.wasm import build
+
+    built: list[Path] = []
+
+    def quick(entry: Path, *_: object) -> None:
+        built.append(entry)
+        with new_entry(entry) as half:
+            (half / build.COMPONENT).write_bytes(b"native code")
+
+    monkeypatch.setattr(build, "_build", quick)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return built
+
+
+def test_a_truncated_component_is_built_again(toolkit: str, counted: list[Path], caplog: pytest.LogCaptureFixture) -> None:
+    path = prepare(toolkit)
+    path.write_bytes(path.read_bytes()[:4])
+    assert prepare(toolkit).read_bytes() == b"native code"
+    assert prepare(toolkit) == path
+    assert len(counted) == 2
+    assert "damaged or not ours" in caplog.text
+
+
+def test_a_component_of_another_is_built_again(toolkit: str, counted: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    from ouroloop import cached
+
+    planted = prepare(toolkit).stat().st_ino
+    monkeypatch.setattr(cached, "_is_ours", lambda found: found.st_ino != planted)
+    assert prepare(toolkit).stat().st_ino != planted
+    assert len(counted) == 2
+
+
+def test_a_cache_that_others_can_write_is_refused_by_name(toolkit: str, counted: list[Path], tmp_path: Path) -> None:
+    prepare(toolkit)
+    (tmp_path / "ouroloop" / "wasm").chmod(0o777)
+    with pytest.raises(SurroundingsError, match=r"wasm can be written by others; delete it, or set XDG_CACHE_HOME"):
+        prepare(toolkit)

@@ -16,15 +16,17 @@ def plot(document: dict[str, Any], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 7.4), layout="constrained")
+    figure = Figure(figsize=(17, 7.4), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(2, 3)
+    axes = figure.subplots(2, 4)
     _power(axes[0, 0], document["power"]["curve"])
     _games(axes[0, 1], document["power"]["curve"])
     _ratio(axes[0, 2], document["power"])
     for axis, (size, board) in zip(axes[1, :2], document["screen"]["boards"].items(), strict=True):
         _order(axis, size, board)
     _nulls(axes[1, 2], document["nulls"])
+    _optimum(axes[0, 3], document["power"]["optimum"])
+    _coverage(axes[1, 3], document["coverage"])
     for axis in axes.flat:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(alpha=0.25)
@@ -82,3 +84,24 @@ def _nulls(axis: Axes, found: dict[str, Any]) -> None:
     axis.bar_label(bars, fmt="%.1f %%")
     axis.axhline(100 * found["alpha"], color="0.4", linewidth=1)
     axis.set(ylabel="% of runs", title=f"runs that accept any of {found['candidates']} nulls")
+
+
+def _optimum(axis: Axes, rows: list[dict[str, Any]]) -> None:
+    optima = [row["optimum"] for row in rows]
+    axis.plot([0, 1], [0, 1], "--", color="0.6", linewidth=1, label="the optimum")
+    axis.plot(optima, [row["power_last_look"] for row in rows], "D", color=THEIRS, label="the gate, last look")
+    axis.plot(optima, [row["power"] for row in rows], "o", color=OURS, label="the gate")
+    axis.set(xlabel="largest power that a test can have", ylabel="power")
+    axis.set_title(f"beside the optimum (level {rows[0]['level']:g}, {rows[0]['games']} pairs)")
+    axis.legend(frameon=False)
+
+
+def _coverage(axis: Axes, found: dict[str, Any]) -> None:
+    games = min(row["games"] for row in found["rows"])
+    rows = [row for row in found["rows"] if row["games"] == games and row["lost"] == "anywhere"]
+    filled = [f"{100 * row['filled']:g}" for row in rows]
+    axis.plot(filled, [100 * row["cover"] for row in rows], "o-", color=OURS, label="by betting")
+    axis.plot(filled, [100 * row["cover_bootstrap"] for row in rows], "s--", color=BAD, label="bootstrap")
+    axis.axhline(95, color="0.6", linewidth=1)
+    axis.set(xlabel="boards filled, %", ylabel="cover of a 95 % interval, %", title=f"mean scores of {games} games")
+    axis.legend(frameon=False)

@@ -50,6 +50,15 @@ def defaults(document: dict[str, Any]) -> Table:
     return grid(("default number of games", *gains), ((label, *found) for label, found in cases.items()))
 
 
+def optimum(document: dict[str, Any]) -> Table:
+    """Return power beside the largest that any test of the same level and size can have."""
+    rows = document["power"]["optimum"]
+    names = ("spread", "true gain", "power", "with a last look", "the optimum", "mean pairs")
+    keys = ("spread", "gain", "power", "power_last_look", "optimum", "pairs")
+    title = f"at level {rows[0]['level']:g} and at most {rows[0]['games']} pairs, beside the best test of this level"
+    return grid(names, ([row[key] for key in keys] for row in rows), title)
+
+
 def real_power(document: dict[str, Any]) -> Table:
     """Return the same for players of real games."""
     names = ("real players on", "true gain", "spread", "power", "pairs", "t-test's", "ratio")

@@ -21,6 +21,7 @@ from rich.text import Text
 from ouroloop.envs.snake.drawing.colours import GROUND, MUTED, PALE, Colour, gradient
 from ouroloop.envs.snake.drawing.dots import fineness, points
 from ouroloop.envs.snake.drawing.scene import ENDS, Scene
+from ouroloop.protocols.text import plain
 
 ARROWS: Final = "↑↓←→"
 BAR: Final = 20
@@ -40,7 +41,9 @@ def draw(scene: Scene, console: Console, actions: tuple[str, ...], title: str) -
         board = Text(characters(scene))
     else:
         board = half_blocks(points(scene, fineness(scene.size, console)))
-    panel = Panel(board, box=ROUNDED, border_style=_style(MUTED), title=title, title_align="left", padding=0, expand=False)
+    panel = Panel(
+        board, box=ROUNDED, border_style=_style(MUTED), title=Text(plain(title)), title_align="left", padding=0, expand=False
+    )
     table = Table.grid(padding=(0, 2))
     table.add_row(panel, _beside(scene, actions))
     return table

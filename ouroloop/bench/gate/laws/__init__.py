@@ -1,0 +1,1 @@
+"""Laws of utilities with known truths: factorials with known effects, and candidates that are no better."""

@@ -1,0 +1,1 @@
+"""One candidate, with everything that is recorded about it."""

@@ -1,0 +1,52 @@
+"""The runs below a directory, one row each; a run that cannot be read is a row that says why."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import TypedDict
+
+from ouroloop.inspect.document import candidates, latest
+from ouroloop.inspect.run import Report
+from ouroloop.ledger.files import LEDGER
+from ouroloop.protocols.errors import OuroloopError
+from ouroloop.protocols.text import plain_line
+
+
+class Listed(TypedDict):
+    """A run in the list: its state, its last score (null before the first), and why it cannot be read (null if it can)."""
+
+    run: str
+    status: str
+    rounds: int
+    accepted: int
+    score: float | None
+    fault: str | None
+
+
+def listed(home: Path) -> list[Listed]:
+    """Return the runs below a directory in the order of their names; what is no directory has none."""
+    try:
+        folders = sorted(Path(entry.path) for entry in os.scandir(home) if entry.is_dir())
+    except OSError:
+        return []
+    return [_row(folder) for folder in folders if any(os.path.lexists(folder / name) for name in (LEDGER, "recipe.toml"))]
+
+
+def _row(folder: Path) -> Listed:
+    try:
+        with closing(Report(folder)) as report:
+            document = report.document()
+    except OuroloopError as error:
+        fault = plain_line(str(error), 600)
+        return {"run": folder.name, "status": "unreadable", "rounds": 0, "accepted": 0, "score": None, "fault": fault}
+    last = latest(document)
+    return {
+        "run": document["run"],
+        "status": document["status"],
+        "rounds": len(document["rounds"]),
+        "accepted": sum(c["verdict"] == "accepted" for c in candidates(document)),
+        "score": last["score"]["mean"] if last else None,
+        "fault": None,
+    }

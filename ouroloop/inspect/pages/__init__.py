@@ -1,0 +1,1 @@
+"""Pages of docs/ that are generated, so that they cannot say what the code does not."""

@@ -1,0 +1,201 @@
+"""Connections to a ledger file that may come from a stranger.
+
+Before anything of it is read, the file must hold exactly the tables that this program makes, and no view, trigger or virtual
+table: SQL that is stored in a file would run with every query. Values are capped in length, and reading has a deadline.
+Reading leaves nothing behind. SQLite would make a `-wal` and a `-shm` file beside a ledger, so a ledger that nobody writes is
+opened as immutable, and one that a killed process left with a `-wal` file is read from a private copy.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Final, Literal
+
+from ouroloop.ledger.faults import damaged, of_sqlite
+from ouroloop.ledger.files import look
+from ouroloop.ledger.lock import is_running
+from ouroloop.protocols.errors import LedgerError
+from ouroloop.protocols.text import plain_line
+
+Mode = Literal["create", "write", "read"]
+SCHEMA_VERSION: Final = "4"
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS steps (
+    seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, method TEXT NOT NULL, params TEXT NOT NULL,
+    result TEXT, error TEXT, at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS steps_by_method ON steps (method);
+CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL);
+"""
+MAX_FILE: Final = 1 << 30
+MAX_VALUE: Final = 64 << 20
+"""The greatest size of a ledger, and of one value in it, in bytes."""
+DEADLINE_S: Final = 60.0
+"""How long one opening of a ledger may be read."""
+UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a file raises that SQLite cannot make sense of; the second, where even SQLite's own message is no text."""
+_CHECKPOINTS: Final = re.compile(
+    r"CREATE TABLE (checkpoints|writes) \(( \w+ (TEXT|BLOB|INTEGER)( NOT NULL)?( DEFAULT '')?,)+ "
+    r"PRIMARY KEY \([\w, ]+\)( , task_path TEXT NOT NULL DEFAULT '')? ?\)"
+)
+"""The tables of LangGraph's checkpoints, in the forms that its versions give them."""
+_INTERNAL: Final = re.compile(r"sqlite_(autoindex_(meta|steps|checkpoints|writes)_\d+|stat\d)")
+
+
+def connect(path: Path, mode: Mode) -> tuple[sqlite3.Connection, Callable[[], None]]:
+    """Return a checked connection to a ledger, and what to call to close it.
+
+    Args:
+        path: the file.
+        mode: `create` makes the file and its tables; `read` changes nothing, not even the files beside it.
+
+    Raises:
+        LedgerError: it is missing, damaged, in use, of another version, or holds what a ledger does not hold.
+    """
+    if mode != "create":
+        _look_around(path)
+    copy = None
+    if mode == "read" and _left_over(path):
+        copy = tempfile.TemporaryDirectory(prefix="ouroloop-")
+        for name in (path.name, f"{path.name}-wal"):
+            shutil.copyfile(path.with_name(name), Path(copy.name) / name, follow_symlinks=False)
+    db = None
+    try:
+        db = _open(path if copy is None else Path(copy.name) / path.name, mode, private=copy is not None)
+        if mode == "create":
+            db.executescript(SCHEMA)
+            db.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA_VERSION,))
+        check(db, path)
+        if mode == "write":
+            db.set_progress_handler(None, 0)
+            _log_ahead(db)
+    except BaseException as error:
+        _close(db, copy)
+        if isinstance(error, UNREADABLE):
+            raise of_sqlite(path, error) from error
+        raise
+    opened = db
+    return opened, lambda: _close(opened, copy)
+
+
+def _look_around(path: Path) -> None:
+    found = look(path, "file")
+    if found is None:
+        raise LedgerError(f"{path.parent} is not a run directory: it holds no ledger.sqlite; `ouroloop list` shows the runs")
+    for beside in ("-wal", "-shm"):
+        look(path.with_name(path.name + beside), "file")
+    journal = path.with_name(f"{path.name}-journal")
+    if journal.is_symlink() or journal.exists():  # SQLite would obey it, down to deleting a file that it names
+        raise LedgerError(f"{journal} is no file of a run: this is not as a run left it, so do not trust it; remove it")
+    if found.st_size > MAX_FILE:
+        raise damaged(path, f"{found.st_size} bytes, and a ledger has at most {MAX_FILE}")
+
+
+def _left_over(path: Path) -> bool:
+    """Return whether a `-wal` file holds steps that no living process will put into the ledger."""
+    log = look(path.with_name(f"{path.name}-wal"), "file")
+    if log is None or log.st_size == 0 or is_running(path.parent):
+        return False
+    if log.st_size > MAX_FILE:
+        raise damaged(path.with_name(f"{path.name}-wal"), f"{log.st_size} bytes, at most {MAX_FILE} are read")
+    return True
+
+
+def _open(path: Path, mode: Mode, *, private: bool) -> sqlite3.Connection:
+    how = {"create": "mode=rwc", "write": "mode=rw", "read": "mode=ro"}[mode]
+    log = look(path.with_name(f"{path.name}-wal"), "file")
+    if private:
+        how = "mode=rw"
+    elif mode == "read" and (log is None or log.st_size == 0):
+        how = "mode=ro&immutable=1"
+    timeout = 2 if mode == "read" else 10
+    uri = f"{path.absolute().as_uri()}?{how}"
+    db = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False)
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
+    db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    deadline = time.monotonic() + DEADLINE_S
+    db.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
+    db.execute("PRAGMA trusted_schema=OFF")
+    db.execute("PRAGMA cell_size_check=ON")
+    if mode == "create":
+        _log_ahead(db)
+    return db
+
+
+def _log_ahead(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=NORMAL")
+
+
+def _close(db: sqlite3.Connection | None, copy: tempfile.TemporaryDirectory[str] | None) -> None:
+    if db is not None:
+        db.close()
+    if copy is not None:
+        copy.cleanup()
+
+
+def check(db: sqlite3.Connection, path: Path) -> None:
+    """Check that a database is a whole ledger of this version and nothing else.
+
+    Raises:
+        LedgerError: it is not.
+        sqlite3.Error: SQLite cannot read it.
+    """
+    found = _objects(db, path)
+    mine = _own()
+    if found.get("meta") != mine["meta"]:
+        held = ", ".join(sorted(found)[:5]) or "no table"
+        raise damaged(path, f"it is no ledger of Ouroloop: it holds {held}")
+    row = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+    version = row[0] if row else None
+    if version != SCHEMA_VERSION:
+        raise LedgerError(
+            f"{path} has version {plain_line(str(version), 20)}, but this program reads {SCHEMA_VERSION}; use the program "
+            "that wrote it"
+        )
+    if strange := sorted(name for name, sql in found.items() if not _known(name, sql, mine)):
+        raise damaged(path, f"{strange[0]} is not as this program makes it, or no part of a ledger")
+    if missing := sorted(mine.keys() - found.keys()):
+        raise damaged(path, f"{missing[0]} is missing")
+    if number := db.execute("PRAGMA application_id").fetchone()[0]:
+        raise damaged(path, f"it belongs to another program, with application_id {number}")
+    problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if problem != "ok":
+        raise damaged(path, problem)
+
+
+def _objects(db: sqlite3.Connection, path: Path) -> dict[str, str]:
+    """Return the SQL of every object in the file, by name, with single spaces; refuses whatever runs code of the file."""
+    found = {}
+    for type_, name, sql in db.execute("SELECT type, name, sql FROM sqlite_master"):
+        text = " ".join(str(sql or "").split())
+        if type_ not in ("table", "index") or text.upper().startswith("CREATE VIRTUAL"):
+            raise damaged(path, f"it holds the {type_} {name}, and a ledger has only plain tables")
+        found[str(name)] = text
+    return found
+
+
+@cache
+def _own() -> dict[str, str]:
+    """Return the SQL of this program's own tables and index, as SQLite keeps it."""
+    db = sqlite3.connect(":memory:")
+    try:
+        db.executescript(SCHEMA)
+        rows = db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    finally:
+        db.close()
+    return {name: " ".join(sql.split()) for name, sql in rows}
+
+
+def _known(name: str, sql: str, mine: dict[str, str]) -> bool:
+    if _INTERNAL.fullmatch(name):
+        return True
+    checkpoints = _CHECKPOINTS.fullmatch(sql)
+    return mine[name] == sql if name in mine else checkpoints is not None and checkpoints[1] == name

@@ -1,0 +1,64 @@
+"""The errors of a run directory: what is damaged, in use, full, or not what it must be. Each is one line with a remedy."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+from ouroloop.protocols.errors import LedgerError, SurroundingsError
+from ouroloop.protocols.text import plain_line
+
+ELSEWHERE = "restore it from a copy, or start again with another --run-dir"
+
+
+def damaged(path: Path, problem: object) -> LedgerError:
+    """Return the error for a file whose content cannot be what this program wrote."""
+    return LedgerError(f"{path} is damaged ({plain_line(str(problem))}): {ELSEWHERE}")
+
+
+def of_sqlite(path: Path, error: Exception) -> LedgerError | SurroundingsError:
+    """Return the error for what SQLite says about a ledger: it is in use, read-only, full, or damaged."""
+    name = str(getattr(error, "sqlite_errorname", "") or "")
+    if is_full(error):
+        return disk_full(path)
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return LedgerError(f"{path} is in use by another process (it holds a lock on the file): wait for it or end it")
+    if name.startswith("SQLITE_READONLY") or (name.startswith("SQLITE_CANTOPEN") and not os.access(path.parent, os.W_OK)):
+        return LedgerError(f"{path} cannot be written: copy {path.parent} to a place where you may write, and use the copy")
+    if name == "SQLITE_INTERRUPT":
+        return damaged(path, "reading it takes too long")
+    return damaged(path, error)
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether an error, from any source, says that the disk is full."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorname", "") in (
+            "SQLITE_FULL",
+            "SQLITE_IOERR_WRITE",
+            "SQLITE_IOERR_SHMSIZE",
+            "SQLITE_IOERR_FSYNC",
+        )
+    return getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
+
+
+def disk_full(path: Path) -> SurroundingsError:
+    """Return the error for a write to a full disk."""
+    return SurroundingsError(f"no room left on the disk of {path.parent}: free some, then `ouroloop resume {path.parent}`")
+
+
+def require_room(folder: Path, need_mb: int) -> None:
+    """Refuse to begin if the disk has less than `need_mb` MB free.
+
+    Raises:
+        SurroundingsError: the disk has too little room.
+    """
+    there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    free_mb = shutil.disk_usage(there).free // 2**20
+    if free_mb < need_mb:
+        raise SurroundingsError(
+            f"the disk of {there} has {free_mb} MB free, but a run needs {need_mb} MB: free some, or choose another --run-dir"
+        )

@@ -1,0 +1,91 @@
+"""Whose code a run imports, and whether this user has agreed to it.
+
+A recipe may name roles and a game by import path or file, and models that get a key from the environment. Whoever starts a
+run chose them. A run directory that came from somewhere else names what its author chose, so resuming it or rolling back
+asks first. Recipes that were agreed to are remembered outside the run directories.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ouroloop.agents.finding import installed_roles
+from ouroloop.agents.roles import ROLES
+from ouroloop.envs.registry import installed_games
+from ouroloop.protocols.canonical import content_hash
+from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.text import plain_line
+
+if TYPE_CHECKING:
+    from ouroloop.agents.roles import RoleSlot
+    from ouroloop.runs.recipe import Recipe
+
+
+def reaches(recipe: Recipe) -> list[str]:
+    """Return what a recipe would import or ask that is neither part of this program nor an installed plug-in, one text each."""
+    found = [] if recipe.task.name in installed_games() else [f"task imports {_located(recipe.task.name)}"]
+    for slot in ROLES:
+        found += (f"{slot.name} {what}" for what in _of_role(recipe, slot))
+    return [plain_line(text) for text in found]
+
+
+def _of_role(recipe: Recipe, slot: RoleSlot) -> Iterator[str]:
+    settings = recipe.roles.of(slot)
+    if settings.use is not None and settings.use not in installed_roles():
+        yield f"imports {_located(settings.use)}"
+    given = {**settings.model_dump(include={"model", "base_url", "api_key_env"}), **settings.config}
+    if settings.model is not None or {"model", "base_url", "api_key_env"} & settings.config.keys():
+        url = re.sub(r"//[^/@]*@", "//", str(given["base_url"] or ""))  # a password is not for the screen
+        where = f" at {url}" if url else ""
+        yield f"asks {given['model']}{where} with the key in ${given['api_key_env']}"
+
+
+def _located(where: str) -> str:
+    """Return an import path as it is, and a file with its whole path."""
+    module, _, name = where.rpartition(":")
+    return f"{Path(module).resolve()}:{name}" if module.endswith(".py") else where
+
+
+def remember(recipe: Recipe) -> None:
+    """Remember that this user agreed to what a recipe reaches. If that cannot be written, the next resume asks."""
+    if reached := reaches(recipe):
+        with suppress(OSError):
+            _agreed().mkdir(parents=True, exist_ok=True, mode=0o700)
+            (_agreed() / _name(recipe, reached)).touch()
+
+
+def agree(folder: Path, recipe: Recipe, *, trust: bool) -> list[str]:
+    """Return what a run's recipe reaches, if this user has agreed to it.
+
+    Args:
+        folder: the run directory, which an error names.
+        recipe: its recipe, read without importing anything.
+        trust: agree to it now.
+
+    Raises:
+        UsageError: it was not agreed to.
+    """
+    reached = reaches(recipe)
+    if trust:
+        remember(recipe)
+    elif reached and not (_agreed() / _name(recipe, reached)).is_file():
+        raise UsageError(
+            f"the recipe of {folder} names what you have not run before ({'; '.join(reached)}): look at it, and if you trust "
+            "it, repeat the command with --trust"
+        )
+    return reached
+
+
+def _agreed() -> Path:
+    home = os.environ.get("XDG_STATE_HOME")
+    return (Path(home) if home else Path.home() / ".local" / "state") / "ouroloop" / "agreed"
+
+
+def _name(recipe: Recipe, reached: list[str]) -> str:
+    """Return the hash of the recipe, its budget apart, and of what it reaches from here."""
+    return content_hash([recipe.model_dump(mode="json", exclude={"budget", "distill"}, exclude_none=True), reached])

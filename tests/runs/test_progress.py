@@ -1,0 +1,106 @@
+"""Progress: what a person is told while a command works, on a terminal and off it."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import pytest
+
+from ouroloop.runs.progress import SILENCE_S, Lines, Standing, progress
+
+
+class Clock:
+    """Seconds that a test sets."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_a_run_tells_round_phase_work_games_tokens_cost_and_the_time_left(clock: Clock) -> None:
+    told = Standing(clock)
+    told.phase(0, 4, "start")
+    assert told.line() == "start; 0:00 gone"
+    told.phase(1, 4, "observe")
+    told.games, told.tokens, told.cost_usd = 96, 5000, 0.25
+    clock.now = 60
+    told.advance("race", 0.5, "3 racing")
+    assert told.line() == "round 1 of 4, observe; race 50% (3 racing); 96 games, 5000 tokens, 0.25 USD, 1:00 gone"
+    told.phase(2, 4, "gate")
+    assert told.line().endswith("1:00 gone, about 3:00 left")
+    clock.now = 90
+    assert told.line().endswith("1:30 gone, about 2:30 left")
+
+
+def test_a_resumed_run_counts_only_its_own_rounds(clock: Clock) -> None:
+    told = Standing(clock)
+    told.phase(7, 10, "gate")
+    assert told.left_s() is None
+    clock.now = 10
+    told.phase(8, 10, "observe")
+    assert told.left_s() == 30
+
+
+def test_other_work_tells_the_time_left_by_the_share_that_is_done(clock: Clock) -> None:
+    told = Standing(clock)
+    told.advance("train sft", 0.0, "")
+    clock.now = 30
+    told.advance("train sft", 0.25, "step 5")
+    assert told.line() == "train sft 25% (step 5); 0:30 gone, about 1:30 left"
+    told.advance("evaluate", 0.0, "")
+    clock.now = 40
+    told.advance("evaluate", 0.5, "")
+    assert told.line() == "evaluate 50%; 0:40 gone, about 0:10 left"
+
+
+def test_off_a_terminal_silence_ends_after_a_while_with_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert SILENCE_S < 30
+    shown = Lines(0.05)
+    shown.advance("train \x1b[2Jsft", 0.5, "\u202eloss")
+    time.sleep(0.3)
+    shown.stop()
+    lines = capsys.readouterr().err.splitlines()
+    assert 2 <= len(lines) <= 6
+    assert lines[0].startswith("ouroloop: train \\x1b[2Jsft 50% (\\u202eloss); 0:00 gone, about 0:00 left")
+
+
+def test_a_note_counts_as_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = Lines(0.4)
+    for _ in range(3):
+        time.sleep(0.25)
+        shown.note("still here")
+    shown.stop()
+    assert capsys.readouterr().err.splitlines() == ["ouroloop: still here"] * 3
+
+
+class Terminal(io.StringIO):
+    """A stream that is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_bars_and_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    import sys
+
+    with progress() as shown:
+        shown.phase(1, 4, "gate")
+        shown.advance("[move]", 0.5, "[/INST]\x1b]52;c;x\x07")
+        shown.used(700, 0.5)
+        shown.note("see [bold]this[/bold] \x1b[31m")
+        time.sleep(0.2)
+    drawn = sys.stderr.getvalue()
+    for part in ("round 1 of 4, gate", "[move]", "[/INST]\\x1b]52;c;x\\x07", "700 tokens", "see [bold]this[/bold] \\x1b[31m"):
+        assert part in drawn
+    assert "\x1b]" not in drawn
