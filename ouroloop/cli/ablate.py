@@ -54,20 +54,16 @@ def ablate(
     from ouroloop.terminal import say, say_lines, show
 
     with progress() as shown:
-        try:
-            document, folder = run_all(
-                recipe,
-                vary,
-                shown,
-                overrides=overrides,
-                seeds=seeds,
-                first_seed=seed,
-                measure=measure,
-                folder=out,
-            )
-        except KeyboardInterrupt:
-            shown.note("stopped; go on with the same command and the folder named above as --out")
-            raise
+        document, folder = run_all(
+            recipe,
+            vary,
+            shown,
+            overrides=overrides,
+            seeds=seeds,
+            first_seed=seed,
+            measure=measure,
+            folder=out,
+        )
     if as_json:
         say_json(document)
         return

@@ -153,6 +153,8 @@ def read_design(folder: Path) -> Design | None:
         if folder.is_dir() and any(folder.iterdir()):
             raise UsageError(f"{folder} holds no ablation but other files: choose a new or empty folder for --out") from None
         return None
+    except NotADirectoryError:
+        raise UsageError(f"{folder} is no folder: choose another --out") from None
     except (OSError, ValidationError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is no design of an ablation"
         raise UsageError(f"{folder / DESIGN} cannot be read ({said}): choose another --out") from None

@@ -18,6 +18,7 @@ from ouroloop.inspect.ablation.picture import plot
 from ouroloop.inspect.document import Played, latest
 from ouroloop.inspect.run import Report
 from ouroloop.protocols.errors import LedgerError, OuroloopError, UsageError
+from ouroloop.protocols.text import shell_word
 from ouroloop.runs.lifecycle import create, next_folder, read_recipe, work
 
 if TYPE_CHECKING:
@@ -116,8 +117,10 @@ def _run_all(design: Design, arms: Arms, folder: Path, progress: Progress) -> li
                 if not where.exists():
                     create(recipe, where, progress)
                 work(where, progress)
-            except OuroloopError:
-                progress.note(f"{arm}, seed {index + 1} failed in {where}; the same command with --out {folder} goes on there")
+            except (OuroloopError, KeyboardInterrupt) as error:
+                ended = "failed" if isinstance(error, OuroloopError) else "was stopped"
+                again = f"the same command with --out {shell_word(folder)} goes on there"
+                progress.note(f"{arm}, seed {index + 1} {ended} in {where}; {again}")
                 raise
             worked += 1
         runs.append({"run": where.name, "value": arm, "seed": seed, **_ended(where, design.measure)})

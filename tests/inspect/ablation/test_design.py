@@ -121,7 +121,10 @@ def test_a_key_is_either_set_or_varied():
     [
         ("start.policy=snake-gpt-6x6,no/such/policy", "arm start.policy=no/such/policy: "),
         ("task.size=6,1000", "arm task.size=1000: "),
-        ("start.controller=none.py,other.py", "arm start.controller=none.py: start file none.py does not exist"),
+        (
+            "start.controller=none.py,other.py",
+            "arm start.controller=none.py: start.controller: the file none.py",
+        ),
         ("roles.code_patcher.use=search-patcher,search-critic", "arm roles.code_patcher.use=search-critic: "),
     ],
 )
@@ -176,6 +179,8 @@ def test_a_folder_of_other_files_is_left_alone(content, tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="is no folder"):
+        read_design(tmp_path / "file")
     arms = {"a": micro()}
     with pytest.raises(UsageError, match="choose another --out"):
         write_design(tmp_path / "file" / "out", make_design({}, arms, 1, 0, "utility"))
