@@ -90,9 +90,11 @@ def _freeze_function(function: types.FunctionType, known: Known) -> None:
     """Freeze a function's defaults, and the function that it wraps; those of the worker itself hold nothing."""
     freeze(getattr(function, "__wrapped__", None), known)
     if function.__globals__.get("__name__") == MODULE:
+        if function.__closure__:
+            raise TypeError("a function at module level that encloses variables, which it could change")
         function.__defaults__ = function.__defaults__ and tuple(freeze(part, known) for part in function.__defaults__)
-        for name, part in (function.__kwdefaults__ or {}).items():
-            function.__kwdefaults__[name] = freeze(part, known)
+        named: dict[str, Any] = function.__kwdefaults__ or {}
+        named.update({name: freeze(part, known) for name, part in named.items()})
 
 
 def guarded(method: Callable[..., Any]) -> Callable[..., Any]:

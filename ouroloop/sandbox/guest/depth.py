@@ -13,7 +13,7 @@ from __future__ import annotations
 import ast
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 LIMIT = 1000
@@ -63,7 +63,7 @@ class Depth:
 
         return call
 
-    def _driven(self, generator: Iterator[Any]) -> Iterator[Any]:
+    def _driven(self, generator: Iterator[Any]) -> Generator[Any, None, Any]:
         """Yield what a generator does; it counts while it makes a value."""
         while True:
             self._enter(INDIRECT)
@@ -86,7 +86,7 @@ def counters(tree: ast.Module) -> dict[ast.AST, str]:
     imported = {
         alias.asname or alias.name: alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names
     }
-    plain = SIMPLE - bound.keys()
+    plain = set(SIMPLE - bound.keys())
     plain |= {name for name, origin in imported.items() if origin not in CALLING and name in once}
     homes = {getattr(node, "name", "") for node in nodes} | {getattr(node, "attr", "") for node in nodes}
     lookups = "defaultdict" in homes  # then a subscript may call what makes a missing value

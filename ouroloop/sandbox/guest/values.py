@@ -155,15 +155,15 @@ class ConstantList(list[Any]):
 
     __slots__ = ()
     append = extend = insert = pop = remove = reverse = sort = clear = refuse_change
-    __setitem__ = __delitem__ = __iadd__ = __imul__ = refuse_change  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = refuse_change
 
 
 class ConstantDict(dict[Any, Any]):
     """A dict of the module: it reads as a dict, and what is made of it is a plain one."""
 
     __slots__ = ()
-    clear = pop = popitem = setdefault = update = refuse_change  # type: ignore[assignment]
-    __setitem__ = __delitem__ = __ior__ = refuse_change  # type: ignore[assignment]
+    clear = pop = popitem = setdefault = update = refuse_change
+    __setitem__ = __delitem__ = __ior__ = refuse_change
 
 
 class ConstantSet(OrderedSet):

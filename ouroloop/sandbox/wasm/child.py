@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 
 from wasmtime import Config, Engine, Store, Trap, WasmtimeError
-from wasmtime._bindings import dll
+from wasmtime._ffi import dll
 from wasmtime.component import Component, Linker
 
 from ouroloop.sandbox.guest.lockdown import confine, end_with

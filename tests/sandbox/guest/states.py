@@ -84,6 +84,23 @@ HOARDS: dict[str, str] = {
     + keeps("", "m = f(1)", "m"),
     "inner default": "X = [0]\n\n\ndef f(key=X * 2):\n    g = lambda memo=key: memo\n    g().append(0)\n    return g()"
     + keeps("", "m = f()", "m"),
+    "closure": "def make():\n    kept = []\n    return lambda: kept.append(1) or kept\n\n\nF = make()"
+    + keeps("", "m = F()", "m"),
+    "inner closure": "def make():\n    kept = []\n\n    def a():\n        return lambda: kept.append(1) or kept\n    return a\n\n\nF = make()"
+    + keeps("", "m = F()()", "m"),
+    "closure of a number": "def make():\n    n = 0\n\n    def f():\n        nonlocal n\n        n += 1\n        return n\n    return f\n\n\nF = make()"
+    + keeps("", "m = F()", "range(m)"),
+    "generator's closure": "def make():\n    kept = []\n\n    def f():\n        kept.append(1)\n        yield kept\n    return f\n\n\nF = make()"
+    + keeps("", "m = next(F())", "m"),
+    "function as a key": "def f(m=[0] * 1):\n    m.append(1)\n    return m\n\n\nF = {f: 1}"
+    + keeps("", "m = list(F)[0]()", "m"),
+    "function in a frozenset": "def f(m=[0] * 1):\n    m.append(1)\n    return m\n\n\nF = frozenset((f,))"
+    + keeps("", "m = list(F)[0]()", "m"),
+    "method in a default": X + "\n\ndef f(grow=X.append):\n    grow(1)" + keeps("", "f()", "X"),
+    "method in a tuple": keeps(X + "T = (X.append, 0)", "T[0](1)", "X"),
+    "method of a set": "P = {3, 2, 1, 0}.pop\n\n\ndef act(observation, logits):\n    return P()\n",
+    "sentinel": "P = iter([3, 2, 1, 0].pop, 9)\n\n\ndef act(observation, logits):\n    return next(P)\n",
+    "comparison": keeps("from functools import cmp_to_key\nK = cmp_to_key(lambda a, b: 0)([0])", "y = 1", "[0]"),
     "in a tuple": keeps(X + "Y = (1, X + X)", "Y[1].append(1)", "Y[1]"),
     "in a dict": keeps(X + "Y = {0: X * 1}", "Y[0].append(1)", "Y[0]"),
     "in a list": keeps("Y = [[0]] * 2", "Y[0].append(1)", "Y[1]"),
