@@ -29,7 +29,6 @@ from ouroloop.policy.settings import LoraSettings, Quantisation
 from ouroloop.policy.snake_gpt import SnakeGPT, quiet
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import loads
-from ouroloop.protocols.text import plain_line
 
 if TYPE_CHECKING:
     from ouroloop.policy.language import LanguagePolicy
@@ -199,11 +198,13 @@ def check_adapter(path: Path, settings: LoraSettings | None) -> None:
     Raises:
         UsageError: the settings are damaged, or name something that the card does not.
     """
+    what = "settings"
     try:
         found = loads(read_regular(path / ADAPTER_CONFIG, CARD_BYTES))
+        what = "weights"
         shapes_in(path / ADAPTER, WEIGHTS_BYTES)
     except (OSError, ValueError, SafetensorError) as error:
-        raise UsageError(f"the adapter in {path} cannot be read: {plain_line(str(error), 160)}") from error
+        raise unreadable(what, f"the adapter in {path}", error) from error
     targets = found.get("target_modules") if isinstance(found, dict) else None
     named = targets == "all-linear" or (isinstance(targets, list) and all(isinstance(name, str) for name in targets))
     odd = [key for key in EXOTIC if found.get(key)] if isinstance(found, dict) else ["its form"]

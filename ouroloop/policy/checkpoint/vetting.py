@@ -25,6 +25,8 @@ WEIGHTS: Final = "*.safetensors"
 JSON_BYTES: Final = 4_000_000
 VOCABULARY_BYTES: Final = 512_000_000
 WEIGHTS_BYTES: Final = 2**44
+LIMITS: Final = {".json": VOCABULARY_BYTES, ".model": VOCABULARY_BYTES, ".txt": VOCABULARY_BYTES, ".jinja": JSON_BYTES}
+"""The most bytes of the other files that loaders read, by their ending."""
 DEPTH: Final = 12
 DEEP: Final = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers", "num_encoder_layers")
 """Keys that count layers."""
@@ -44,17 +46,18 @@ def vet(folder: Path, name: str) -> None:
     Raises:
         UsageError: a file is damaged, no regular file or too large, or a number in the configuration is impossible.
     """
+    what, shapes = "configuration", Shapes()
     try:
         config = loads(read_regular(folder / CONFIG, JSON_BYTES))
+        what = "files"
         for path in sorted(folder.iterdir()):
-            limits = {".json": VOCABULARY_BYTES, ".model": VOCABULARY_BYTES, ".txt": VOCABULARY_BYTES, ".jinja": JSON_BYTES}
-            if path.suffix in limits and not path.is_dir():
-                check_regular(path, limits[path.suffix])
-        shapes: Shapes = {}
+            if path.suffix in LIMITS and not path.is_dir():
+                check_regular(path, LIMITS[path.suffix])
+        what = "weights"
         for path in sorted(folder.glob(WEIGHTS)):
             shapes |= shapes_in(path, WEIGHTS_BYTES)
     except (OSError, ValueError, SafetensorError) as error:
-        raise UsageError(f"the checkpoint {name} cannot be read: {plain_line(str(error), 160)}") from error
+        raise UsageError(f"the {what} of {name} cannot be read: {plain_line(str(error), 160)}") from error
     if not isinstance(config, dict):
         raise UsageError(f"the configuration of {name} cannot be read: it is no table of settings")
     _hold(config, shapes, name)
