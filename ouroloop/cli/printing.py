@@ -12,7 +12,7 @@ import click
 
 from ouroloop.inspect.decision import effect_lines, way_back
 from ouroloop.inspect.document import candidates
-from ouroloop.inspect.history import attribution_lines, budget_line, history_table, score_line, selection_line
+from ouroloop.inspect.history import attribution_lines, budget_line, history_table, naming_line, score_line, selection_line
 from ouroloop.inspect.rounds import rounds_table
 from ouroloop.inspect.run import Report
 
@@ -35,7 +35,7 @@ def print_run(folder: Path, as_json: bool) -> None:
     print_rich(history_table(document))
     for line in attribution_lines(document):
         click.echo(f"who gets the credit: {line}")
-    for said in (selection_line(document), score_line(document)):
+    for said in (naming_line(document), selection_line(document), score_line(document)):
         if said is not None:
             click.echo(said)
     click.echo(budget_line(document))

@@ -61,7 +61,7 @@ class GateSettings(Frozen):
     `alpha` is the run's error budget, and `spending` the rule by which tests spend it. A candidate plays at most `games`
     pairs, with `batch` pairs between two looks. `gain` is the smallest gain of utility worth having, and `beta` bounds the
     chance that the gate calls a candidate with such a gain futile. `positions` is the size of the A* screen's bank. The
-    watch plays the incumbent, the last `watch_span` accepted states before it, and one older state.
+    watch plays the incumbent, the last `watch_span` accepted states before it, and both sides of one older change.
     """
 
     alpha: float = Field(default=0.05, gt=0, lt=1)
