@@ -9,7 +9,7 @@ from rich.table import Table
 
 from ouroloop.inspect.asked import asked_lines, troubled_lines
 from ouroloop.inspect.document import candidates
-from ouroloop.inspect.history import attribution_lines, budget_line, history_table, score_line, selection_line
+from ouroloop.inspect.history import attribution_lines, budget_line, history_table, naming_line, score_line, selection_line
 from ouroloop.inspect.rounds import rounds_table
 from ouroloop.inspect.run import Report
 from ouroloop.protocols.text import shell_word
@@ -35,7 +35,7 @@ def print_run(folder: Path, as_json: bool) -> None:
     show(history_table(document))
     for line in attribution_lines(document):
         say(f"who gets the credit: {line}")
-    for said in (selection_line(document), score_line(document)):
+    for said in (naming_line(document), selection_line(document), score_line(document)):
         if said is not None:
             say(said)
     say(budget_line(document))

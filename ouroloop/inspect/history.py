@@ -141,7 +141,14 @@ def attribution_lines(document: RunDocument) -> list[str]:
         lines.append(f"from the start to now: not measured since {', '.join(undone)} was rolled back")
     elif len(lines) > 1:
         lines.append(f"from the start to round {number}: {_credit(total)}")
-    return [*lines, "each interval holds at 95 % by itself; a part is named at the level given, which is corrected over rounds"]
+    return lines
+
+
+def naming_line(document: RunDocument) -> str | None:
+    """Return how attributions are to be read; None if there is none."""
+    if not any(entry["attribution"] for entry in document["rounds"]):
+        return None
+    return "these intervals hold at 95 % each; a part is named at the level given, which is corrected over the run's rounds"
 
 
 def _credit(shares: Attribution) -> str:

@@ -64,8 +64,8 @@ class GateSettings(Frozen):
     pairs, with `batch` pairs between two looks. `gain` is the smallest gain of utility worth having, and `beta` bounds the
     chance that the bets refute such a gain of a candidate that has it. With `last_look`, a candidate whose test ends without
     a decision is accepted if its e-value reaches the bar times a number that the run's seed draws from (0, 1]. `positions` is
-    the size of the A* screen's bank. The watch plays the incumbent, the last `watch_span` accepted states before it, and one
-    older state.
+    the size of the A* screen's bank. The watch plays the incumbent, the last `watch_span` accepted states before it, and
+    both sides of one older change.
     """
 
     alpha: float = Field(default=0.05, gt=0, lt=1)
