@@ -69,7 +69,8 @@ def _one_more(z: Floats, power: Floats, values: Floats, shares: Floats) -> Float
 
     def after(stakes: Floats) -> Floats:
         parts = (p * np.interp(np.minimum(1, z * (1 + stakes * x)), z, power) for x, p in zip(values, shares, strict=True))
-        return np.sum(list(parts), axis=0)
+        total: Floats = np.sum(list(parts), axis=0)
+        return total
 
     low, high = np.zeros_like(z), np.ones_like(z)
     for _ in range(CUTS):
