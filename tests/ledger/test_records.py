@@ -238,12 +238,14 @@ def test_the_time_at_work_leaves_out_the_time_between_a_stop_and_the_next_openin
 
 
 @pytest.mark.parametrize("name", ["ledger.sqlite", "recipe.toml", "run.lock"])
-def test_a_part_of_a_run_with_a_second_name_or_another_owner_is_not_worked_in(tmp_path: Path, name: str) -> None:
+def test_a_part_of_a_run_with_a_second_name_or_another_owner_is_not_worked_in(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "mine").touch()
     (tmp_path / "run").mkdir()
     os.link(tmp_path / "mine", tmp_path / "run" / name)
     with pytest.raises(LedgerError, match="hard link"):
         require_own(tmp_path / "run")
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(LedgerError, match="belongs to user"):
-        patch.setattr(os, "geteuid", lambda: 4711)
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    with pytest.raises(LedgerError, match="belongs to user"):
         require_own(tmp_path / "run")
