@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,12 +134,13 @@ class Ledger:
 
     def wall_s(self) -> float:
         """Return the seconds at work: the time from each opening of the run to its last step before the next opening."""
-        opened = [self._time(row) for row in self._read("SELECT at FROM events WHERE name = 'run.opened' ORDER BY seq")]
-        total = 0.0
-        for begin, end in zip(opened, [*opened[1:], float("inf")], strict=False):  # empty before the first opening
-            for (last,) in self._read("SELECT max(at) FROM steps WHERE at >= ? AND at < ?", begin, end):
-                total += self._time((last,)) - begin if last is not None else 0.0
-        return total
+        opened = sorted(self._time(row) for row in self._read("SELECT at FROM events WHERE name = 'run.opened'"))
+        last = dict[int, float]()
+        for row in self._read("SELECT at FROM steps"):
+            at = self._time(row)
+            if number := bisect_right(opened, at):  # a step before the first opening counts for none
+                last[number - 1] = max(at, last.get(number - 1, 0.0))
+        return sum(at - opened[number] for number, at in last.items())
 
     def digest(self) -> str:
         """Return the SHA-256 over all steps in the order of their keys, without times."""

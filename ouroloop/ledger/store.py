@@ -93,11 +93,12 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=".work-", dir=self.folder))
 
-    def clear_scratch(self) -> None:
-        """Remove whatever a killed process left half-written."""
-        if look(self.folder, "directory"):
-            for leftover in self.folder.glob(".work-*"):
-                shutil.rmtree(leftover, ignore_errors=True)
+
+def clear_scratch(folder: Path) -> None:
+    """Remove whatever a killed process left half-written in a folder."""
+    if look(folder, "directory"):
+        for leftover in folder.glob(".work-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def directory_hash(folder: Path) -> str:

@@ -265,7 +265,7 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
         UsageError: it is no run directory, or the user has not agreed to what its recipe names.
         LedgerError: it is damaged, in use, or not as a run left it.
     """
-    from ouroloop.ledger.store import Store
+    from ouroloop.ledger.store import Store, clear_scratch
     from ouroloop.ledger.workspace import Workspace
     from ouroloop.runs.context import Run
     from ouroloop.runs.executors.local import Trainers
@@ -288,7 +288,8 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
         progress.note(f"sandbox: {sandbox.name}")
         trainers = stack.enter_context(closing(Trainers(min(2, recipe.threads))))
         store, workspace = Store(folder / "artifacts"), Workspace(folder / "workspace")
-        store.clear_scratch()
+        for place in (folder, store.folder):
+            clear_scratch(place)
         workspace.rebuild(revisions(ledger, store))
         ledger.event("run.opened", {"sandbox": sandbox.name, "pid": os.getpid()})
         if overrides:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ouroloop.ledger.faults import is_full
+from ouroloop.ledger.files import require_own
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.store import Store
 from ouroloop.ledger.workspace import Revision, Workspace
@@ -218,3 +221,31 @@ def test_a_role_config_of_any_shape_is_saved_and_read_back(tmp_path: Path) -> No
     recipe = build_recipe(tree)
     (tmp_path / "r.toml").write_text(recipe_toml(recipe))
     assert load_recipe(tmp_path / "r.toml") == recipe
+
+
+def test_the_time_at_work_leaves_out_the_time_between_a_stop_and_the_next_opening(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite", "create")
+    for key in "abcd":
+        ledger.record(key, "m", {}, None)
+    for _ in range(2):
+        ledger.event("run.opened", {})
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as db:
+        for key, at in {"a": 50.0, "b": 100.0, "c": 130.0, "d": 1007.0}.items():
+            db.execute("UPDATE steps SET at = ? WHERE key = ?", (at, key))
+        db.execute("UPDATE events SET at = CASE seq WHEN 1 THEN 100 ELSE 1000 END")
+        db.commit()
+    assert ledger.wall_s() == 37.0
+
+
+@pytest.mark.parametrize("name", ["ledger.sqlite", "recipe.toml", "run.lock"])
+def test_a_part_of_a_run_with_a_second_name_or_another_owner_is_not_worked_in(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").touch()
+    (tmp_path / "run").mkdir()
+    os.link(tmp_path / "mine", tmp_path / "run" / name)
+    with pytest.raises(LedgerError, match="hard link"):
+        require_own(tmp_path / "run")
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    with pytest.raises(LedgerError, match="belongs to user"):
+        require_own(tmp_path / "run")

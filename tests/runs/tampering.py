@@ -77,18 +77,20 @@ def config(*settings: tuple[str, str]) -> Tamper:
     """Return a tampering that sets keys of the workspace's `.git/config`."""
 
     def tamper(run: Path, bait: Bait) -> None:
+        script = bait.canary.with_name("script")
+        script.write_text(f"#!/bin/sh\n{bait.command}\n")
+        script.chmod(0o755)
         for key, value in settings:
-            git(run / "workspace", "config", key, value.format(command=bait.command, bystander=bait.bystander))
+            git(run / "workspace", "config", key, value.format(command=bait.command, bystander=bait.bystander, script=script))
 
     return tamper
 
 
 SETTINGS: Final = {
     "git_fsmonitor": (("core.fsmonitor", "{command}; false"),),
-    "git_smudge": (("filter.x.smudge", "{command}; cat"), ("filter.x.clean", "{command}; cat"), ("filter.x.required", "true")),
     "git_worktree": (("core.worktree", "{bystander}"),),
     "git_ssh_and_editor": (("core.sshCommand", "{command}"), ("core.editor", "{command}"), ("core.pager", "{command}")),
-    "git_gpg": (("gpg.program", "{command}"), ("commit.gpgSign", "true"), ("user.signingKey", "x")),
+    "git_gpg": (("gpg.program", "{script}"), ("commit.gpgSign", "true"), ("user.signingKey", "x")),
     "git_external_diff": (("diff.external", "{command}"), ("merge.x.driver", "{command}"), ("alias.add", "!{command}")),
     "git_attributes_elsewhere": (("core.attributesFile", "{bystander}/a"), ("core.excludesFile", "{bystander}/b")),
 }
@@ -97,7 +99,8 @@ TABLE |= {name: (config(*settings), FINE, FINE) for name, settings in SETTINGS.i
 
 @tampering(FINE, FINE)
 def git_filter_by_attributes(run: Path, bait: Bait) -> None:
-    config(("filter.x.smudge", "{command}; cat"), ("filter.x.clean", "{command}; cat"))(run, bait)
+    filters = ("filter.x.smudge", "{command}; cat"), ("filter.x.clean", "{command}; cat"), ("filter.x.required", "true")
+    config(*filters)(run, bait)
     (run / "workspace" / ".gitattributes").write_text("* filter=x\n")
     (run / "workspace" / ".git" / "info").mkdir(exist_ok=True)
     (run / "workspace" / ".git" / "info" / "attributes").write_text("* filter=x\n")

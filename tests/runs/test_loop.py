@@ -17,6 +17,7 @@ import pytest
 
 from ouroloop.cli.main import call
 from ouroloop.inspect.report import open_run
+from ouroloop.ledger.lock import is_running, locked
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps import watch as steps
 from ouroloop.protocols.errors import LedgerError, SurroundingsError, UsageError
@@ -141,7 +142,7 @@ def test_a_killed_run_resumes_to_the_same_digest(moment: Any, finished: Path, tm
     process.communicate()
     before = keys(folder)
     assert document(folder)["status"] == "stopped"
-    while lifecycle.is_running(folder):  # a training child may outlive its parent by a second
+    while is_running(folder):  # a training child may outlive its parent by a second
         time.sleep(0.1)
     assert lifecycle.work(folder, Quiet(notes=False)) == "done"
     assert keys(folder)[: len(before)] == before
@@ -353,7 +354,7 @@ def test_diff_and_list_and_show(finished: Path, capsys: pytest.CaptureFixture[st
 def test_a_run_directory_that_exists_and_one_in_use_are_refused(finished: Path) -> None:
     with pytest.raises(UsageError, match="exists already"):
         lifecycle.create(micro(), finished, Quiet())
-    with lifecycle.locked(finished), pytest.raises(LedgerError, match="in use"):
+    with locked(finished), pytest.raises(LedgerError, match="in use"):
         lifecycle.work(finished, Quiet())
 
 
