@@ -59,4 +59,4 @@ def _is_variation_selector(char: str) -> bool:
 
 
 def _escape(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
+    return char.encode("unicode_escape").decode()
