@@ -29,14 +29,17 @@ def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json:
       ouroloop run recipes/quickstart.toml --run-dir runs/mine --set task.size=8
     """
     from ouroloop.cli.printing import print_run
-    from ouroloop.runs.lifecycle import create, next_folder
+    from ouroloop.runs.lifecycle import create, create_next
     from ouroloop.runs.progress import progress
     from ouroloop.runs.recipe import load_recipe
 
     settings = load_recipe(recipe, overrides)
     with progress() as shown:
-        folder = run_dir or next_folder(settings.name)
-        create(settings, folder, shown)
+        if run_dir is None:
+            folder = create_next(settings, shown)
+        else:
+            folder = run_dir
+            create(settings, folder, shown)
         _work(folder, shown, ())
     print_run(folder, as_json)
 

@@ -75,6 +75,23 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
     progress.note(f"run directory {folder}")
 
 
+def create_next(recipe: Recipe, progress: Progress, home: Path = RUNS) -> Path:
+    """Make the next free `runs/<name>-NNN`, as `create` does, and return it; another run may take a number at the same time.
+
+    Raises:
+        UsageError, SurroundingsError: as `create`.
+    """
+    while True:
+        folder = next_folder(recipe.name, home)
+        try:
+            create(recipe, folder, progress)
+        except UsageError:
+            if not folder.exists():
+                raise
+        else:
+            return folder
+
+
 def exists_already(folder: Path) -> UsageError:
     """Return the error for a run directory that exists already."""
     return UsageError(
