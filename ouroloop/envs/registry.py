@@ -157,7 +157,7 @@ def game_settings(where: str, values: Mapping[str, object]) -> BaseModel:
             hint = f"did you mean task.{near[0]}?" if near else f"known keys of game {where}: {known}"
             raise UsageError(f"unknown key task.{key}; {hint}")
         if said := not_a_number(values[key], model.model_fields[key].annotation):
-            raise UsageError(f"task.{key} is {said}, expected a number")
+            raise UsageError(f"task.{key}: expected a number, found {said}")
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:

@@ -35,7 +35,7 @@ def check_numbers(tree: Mapping[str, Any], model: type[BaseModel], source: str, 
         if isinstance(value, Mapping) and (inner := _table(model, key)):
             check_numbers(value, inner, source, (*where, key))
         elif said := not_a_number(value, model.model_fields[key].annotation):
-            raise UsageError(f"{source}: {'.'.join((*where, key))} is {said}, expected a number")
+            raise UsageError(f"{source}: {'.'.join((*where, key))}: expected a number, found {said}")
 
 
 def _unknown(tree: Mapping[str, Any], model: type[BaseModel], where: Path) -> Iterator[tuple[Path, type[BaseModel]]]:

@@ -6,6 +6,8 @@ import io
 import random
 import sys
 
+from rich.text import Text
+
 from ouroloop.protocols.text import hidden
 from ouroloop.streams import one_line
 from ouroloop.terminal import Plain, cell
@@ -65,11 +67,11 @@ def texts(count: int, seed: int) -> list[str]:
 def check(batch: list[str], width: int) -> None:
     """Print texts as strings, as styled cells and as lines; none may leave a hidden character or lose a visible one."""
     console = Plain(width=width, file=io.StringIO())
-    for text in batch:
-        console.print(text)
-        console.print(cell(text, "bold"))
-        assert "\n" not in one_line(text)
-    shown = str(console.file.getvalue()) + "".join(map(one_line, batch))
+    for found in (map(console.render_str, batch), (cell(text, "bold") for text in batch)):
+        console.print(Text("\n").join(found))
+    lines = list(map(one_line, batch))
+    assert not any("\n" in line for line in lines)
+    shown = str(console.file.getvalue()) + "".join(lines)
     bad = [char for char in set(shown) if hidden(char)]
     assert not bad, f"{bad!r} of {[text for text in batch if any(char in text for char in bad)]!r}"
     for mark in ("[move]", "[/INST]", ":smile:"):

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from ouroloop.cli.main import call
+from ouroloop.protocols.errors import UsageError
+from ouroloop.runs import lifecycle
 from ouroloop.runs.lifecycle import next_folder
+from ouroloop.runs.progress import Quiet
+from ouroloop.runs.recipe import build_recipe
 from tests.runs.scripted_roles import HOSTILE
 
 
@@ -72,6 +76,29 @@ def test_doctor_tries_a_sandbox_before_it_calls_it_usable(monkeypatch: pytest.Mo
     check = _sandbox("wasm")
     assert not check["ok"]
     assert "did not start" in check["remedy"]
+
+
+def test_runs_that_start_at_once_take_two_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def create(recipe: object, folder: Path, progress: object) -> None:
+        if not made:  # the other run is a moment faster
+            (tmp_path / "both-001").mkdir()
+        made.append(folder)
+        if folder.exists():
+            raise lifecycle.exists_already(folder)
+        folder.mkdir()
+
+    monkeypatch.setattr(lifecycle, "create", create)
+    recipe = build_recipe({"name": "both"})
+    assert lifecycle.create_next(recipe, Quiet(), tmp_path) == tmp_path / "both-002"
+    monkeypatch.setattr(lifecycle, "create", refuse)
+    with pytest.raises(UsageError, match="impossible"):
+        lifecycle.create_next(recipe, Quiet(), tmp_path)
+
+
+def refuse(recipe: object, folder: Path, progress: object) -> None:
+    raise UsageError("impossible")
 
 
 def test_run_directories_are_numbered(tmp_path: Path) -> None:
