@@ -55,7 +55,7 @@ class Meter:
 
 def by_hypothesis(name: str, inputs: int) -> None:
     """Feed what `grammar` draws."""
-    sys.path.insert(0, str(HERE))
+    sys.path[:0] = [str(HERE), str(HERE.parents[2])]
     from grammar import INPUTS
     from hypothesis import HealthCheck, Phase, given, seed, settings
     from targets import feed
@@ -90,7 +90,7 @@ def by_atheris(name: str, inputs: int) -> None:
     """Feed what coverage leads to, from the seeds that `grammar` keeps."""
     import atheris
 
-    sys.path.insert(0, str(HERE))
+    sys.path[:0] = [str(HERE), str(HERE.parents[2])]
     with atheris.instrument_imports(include=["ouroloop.sandbox"]):
         from targets import feed
     from grammar import SEEDS
