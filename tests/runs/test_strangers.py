@@ -31,7 +31,7 @@ from tests.runs.fuzz_ledger import fuzz_documents, fuzz_files, fuzz_rows
 from tests.runs.small_run import document, micro
 from tests.runs.tampering import FINE, TABLE, Bait, bystander, edit, module
 
-SECONDS = 120
+SECONDS = 240
 """Far more than any command needs on a busy machine; one that hangs reaches it."""
 
 
