@@ -10,7 +10,7 @@ from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.start import INCUMBENT, Begun
 from ouroloop.protocols.records import Build
 from ouroloop.protocols.seeds import game_seeds
-from ouroloop.runs.lifecycle import create, first_seed, read_recipe
+from ouroloop.runs.lifecycle import create, read_recipe
 from ouroloop.runs.progress import Quiet
 from ouroloop.runs.recipe import Recipe, load_recipe
 from ouroloop.runs.seeds import drawn, recipe_seed, seed_from, stream_seed
@@ -59,11 +59,3 @@ def test_the_games_follow_from_the_recipe_and_the_recorded_start(tmp_path: Path)
     ledger = Ledger(tmp_path / "ledger.sqlite", "create")
     INCUMBENT.record(ledger, {}, Begun(START, "commit"))
     assert stream_seed(micro(), ledger) == seed_from(3, START)
-
-
-def test_several_runs_go_on_with_the_seed_that_the_first_of_them_drew(tmp_path: Path) -> None:
-    begun = first_seed(unseeded(), tmp_path)
-    assert first_seed(micro(), tmp_path) == 3
-    create(micro(f"seed={begun + 1}"), tmp_path / "b", Quiet(notes=False))
-    create(micro(f"seed={begun}"), tmp_path / "a", Quiet(notes=False))
-    assert first_seed(unseeded(), tmp_path) == begun

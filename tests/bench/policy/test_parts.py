@@ -13,7 +13,6 @@ from ouroloop.bench.policy.base import write_policy
 from ouroloop.bench.policy.failures import Case, Said
 from ouroloop.bench.policy.gate import summary, verdict
 from ouroloop.bench.policy.report import demands
-from ouroloop.cli.printing import text_of
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.bases import HfPolicy, open_policy
 from ouroloop.policy.grpo.config import GrpoConfig
@@ -23,6 +22,7 @@ from ouroloop.policy.settings import Shape
 from ouroloop.policy.sft.fit import SftConfig
 from ouroloop.policy.shipped import find_policy
 from ouroloop.policy.snake_gpt import create, save
+from ouroloop.terminal import text_of
 
 TINY = Shape(hidden=16, layers=1, heads=2, intermediate=16)
 

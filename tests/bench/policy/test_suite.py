@@ -12,8 +12,8 @@ from ouroloop.bench.policy import suite as policy
 from ouroloop.bench.policy.report import demands
 from ouroloop.bench.tables import tables
 from ouroloop.cli.main import call
-from ouroloop.cli.printing import text_of
 from ouroloop.protocols.errors import SurroundingsError
+from ouroloop.terminal import text_of
 from tests.bench.policy import document as policy_document
 
 
