@@ -137,7 +137,7 @@ def check_start(recipe: Recipe) -> None:
         except CandidateFault as error:
             raise UsageError(f"start.reward {start.reward} is not a reward spec: {error}") from None
     task = make_task(recipe.task)
-    if recipe.roles.reward_designer.count and recipe.grpo.continuation != "policy":
+    if recipe.roles.reward_designer.count and recipe.grpo.continuation != "policy" and task.teachers is not None:
         check_teacher(task, recipe.grpo.continuation)
     if start.policy not in ("sft", "random"):
         from ouroloop.policy.shipped import find_policy

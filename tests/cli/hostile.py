@@ -33,7 +33,7 @@ class NoConfig(Frozen):
 class Critic:
     """Finds hostile things, none of them heavy, so that both kinds of candidates are asked for."""
 
-    name = SPELL
+    name = "hostile"
     method: ClassVar[str] = "critic.diagnose"
     Config: ClassVar[type[NoConfig]] = NoConfig
     Request: ClassVar[type[DiagnoseRequest]] = DiagnoseRequest

@@ -40,7 +40,7 @@ def test_a_round_tells_who_was_asked_for_how_many_and_why_replies_were_lost() ->
     ]
     assert "  lost text: I \\x1b[2J muse" in asked_lines(shown, texts=True)
     assert [line for line in troubled_lines({"rounds": [shown]}) if "critic" in line] == []
-    assert troubled_lines({"rounds": [shown]})[0].startswith("round 1: code_patcher (chat-patcher): asked for 4")
+    assert troubled_lines({"rounds": [shown]})[0].startswith("round 0: code_patcher (chat-patcher): asked for 4")
 
 
 @pytest.mark.parametrize(
