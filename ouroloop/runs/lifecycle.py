@@ -123,7 +123,7 @@ def check_start(recipe: Recipe) -> None:
     """
     from ouroloop.envs.capabilities import check_teacher, encoding_of
     from ouroloop.envs.registry import make_task
-    from ouroloop.policy.sft.config import check_sft
+    from ouroloop.policy.sft.suitable import check_sft
     from ouroloop.protocols.errors import CandidateFault
     from ouroloop.rewards.language import parse
 

@@ -34,6 +34,7 @@ def our_trainer(ground: Ground, folder: Path) -> SharedPromptTrainer:
 def stock_trainer(ground: Ground, folder: Path, batch: Batch | None = None) -> GRPOTrainer:
     """Return TRL's trainer on this ground; given a batch, it learns from that and samples nothing."""
     policy, config = load(ground.start), ground.config
+    policy.model.config.name_or_path = str(ground.start)  # TRL loads its reference policy from there
     low, high = config.clip()
 
     def reward(completion_ids: list[list[int]], row: list[int], **_: Any) -> list[float]:

@@ -15,7 +15,7 @@ from ouroloop.envs.capabilities import encoding_of
 from ouroloop.envs.registry import make_task
 from ouroloop.inspect.explaining import explain
 from ouroloop.inspect.training import Kind, training
-from ouroloop.policy.sft.config import check_sft
+from ouroloop.policy.sft.suitable import check_sft
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import RewardSpec
 from ouroloop.protocols.seeds import game_seeds

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ouroloop.envs.capabilities import check_teacher, encoding_of, symmetry_of
 from ouroloop.policy.settings import LoraSettings, Quantisation, Shape
-
-if TYPE_CHECKING:
-    from ouroloop.protocols.ports import Task
 
 
 class SftConfig(BaseModel):
@@ -56,11 +52,3 @@ class SftConfig(BaseModel):
     quantisation: Quantisation = "none"
     hint: bool = False
     device: Literal["cpu", "cuda"] = "cpu"
-
-
-def check_sft(task: Task, config: SftConfig) -> None:
-    """Raise UsageError if the game lacks the encoding, the teacher or the symmetry; this loads no model."""
-    encoding_of(task, config.encoding)
-    check_teacher(task, config.teacher)
-    if config.symmetry:
-        symmetry_of(task).check(config.teacher)
