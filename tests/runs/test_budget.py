@@ -12,14 +12,14 @@ from ouroloop.runs.budget import Totals, most_of_a_round, prices, spent_up, tota
 
 def test_a_kind_of_candidate_has_the_price_of_the_role_that_proposes_it(tmp_path: Path) -> None:
     price = prices(Roles.model_validate({"code_patcher": {"usd_per_million_tokens": 3.0}}))
-    assert price == {"reward": 0.0, "patch": 3.0}
+    assert price == {"reward": 0.0, "patch": 3.0, "diagnose": 0.0}
     ledger = Ledger(tmp_path / "ledger.sqlite", "create")
     for kind in price:
         ledger.record(
             f"0/propose/{kind}/chat/0", "chat.complete", {}, {"text": "", "tokens_in": 900_000, "tokens_out": 100_000}
         )
     used = totals(ledger, price)
-    assert (used.tokens, used.cost_usd) == (2_000_000, 3.0)
+    assert (used.tokens, used.cost_usd) == (3_000_000, 3.0)
 
 
 def test_a_run_that_was_made_and_never_opened_has_used_nothing(tmp_path: Path) -> None:

@@ -73,21 +73,21 @@ def test_a_patch_that_lost_its_race_against_this_incumbent_does_not_race_again(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worse, better = controller(**{**START, "SLIPS": 300}), controller(**{**START, "SLIPS": 0})
-    propose(run, 0, [worse])
-    gate(run, 0)
-    assert run.verdict(0, run.candidates(0)[0]).layer == "gate"
+    propose(run, 1, [worse])
+    gate(run, 1)
+    assert run.verdict(1, run.candidates(1)[0]).layer == "gate"
     again = "# once more\n" + worse
-    assert screened(run, monkeypatch, 1, [again]) == []
-    reason = run.verdict(1, run.candidates(1)[0]).reason
-    assert reason == "the same code as r0-patch1, which lost its race against this incumbent"
-    propose(run, 2, [better])
-    gate(run, 2)
-    assert run.verdict(2, run.candidates(2)[0]).outcome == "accepted"
-    assert len(screened(run, monkeypatch, 3, [again])) == 1  # against another incumbent it may win
+    assert screened(run, monkeypatch, 2, [again]) == []
+    reason = run.verdict(2, run.candidates(2)[0]).reason
+    assert reason == "the same code as r1-patch1, which lost its race against this incumbent"
+    propose(run, 3, [better])
+    gate(run, 3)
+    assert run.verdict(3, run.candidates(3)[0]).outcome == "accepted"
+    assert len(screened(run, monkeypatch, 4, [again])) == 1  # against another incumbent it may win
 
 
 def test_one_that_lost_to_a_better_patch_may_race_again(run: Run) -> None:
-    propose(run, 0, [controller(**{**START, "SLIPS": 0}), controller(**{**START, "SLIPS": 300})])
-    gate(run, 0)
-    assert "accepted" in {run.verdict(0, c).outcome for c in run.candidates(0)}
-    assert Twins(run, 1)._seen == {}
+    propose(run, 1, [controller(**{**START, "SLIPS": 0}), controller(**{**START, "SLIPS": 300})])
+    gate(run, 1)
+    assert "accepted" in {run.verdict(1, c).outcome for c in run.candidates(1)}
+    assert Twins(run, 2)._seen == {}

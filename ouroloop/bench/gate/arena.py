@@ -8,6 +8,7 @@ replaced.
 from __future__ import annotations
 
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -42,6 +43,9 @@ SETTINGS: Final = ("SLIPS", "STUMBLES", "LAPSES", "LATER", "SINCE")
 """Random moves per mille: three kinds that always apply, and one that spares the gate's seeds and starts at some round."""
 TEACHER: Final = "greedy"
 
+WEIGHTS: Final = "weights"
+"""The file in a policy's directory."""
+
 
 def controller(salt: int = 0, **settings: int) -> str:
     """Return a controller's source, with the rate of each kind of random move."""
@@ -55,6 +59,15 @@ def controller(salt: int = 0, **settings: int) -> str:
 def weights(slips: int) -> str:
     """Return a stand-in for a policy: how many moves in a thousand are random because of it."""
     return f"WEIGHTS = {slips}"
+
+
+def kept_weights(store: Store, slips: int) -> str:
+    """Keep such a stand-in as a policy's directory, and return its hash."""
+    with tempfile.TemporaryDirectory() as room:
+        folder = Path(room) / "policy"
+        folder.mkdir()
+        (folder / WEIGHTS).write_text(weights(slips))
+        return store.put_dir(folder)
 
 
 def settings_of(source: str) -> dict[str, int]:
@@ -118,8 +131,8 @@ class Arena:
 
     def open(self, build: Build) -> TeacherPlayer:
         """Return a player."""
-        text = self.store.text
-        return TeacherPlayer(text(build.controller), text(build.policy), self, NoSession(), NoPolicy())
+        policy = (self.store.directory(build.policy) / WEIGHTS).read_text()
+        return TeacherPlayer(self.store.text(build.controller), policy, self, NoSession(), NoPolicy())
 
     def open_or_none(self, build: Build) -> TeacherPlayer:
         """Return a player; every player here can play, so it is never None."""
@@ -156,7 +169,7 @@ def arena(
         players = cast(Players, Arena(store, lambda: stream_seed(recipe, ledger), cast(Sandbox, sandbox)))
         run = Run(recipe, folder, SnakeTask(size), ledger, store, workspace, players, trainers, {}, Quiet(notes=False))
         reward = reward_text(RewardSpec())
-        first = Build(store.put_text(weights(0)), store.put_text(reward), store.put_text(source))
+        first = Build(kept_weights(store, 0), store.put_text(reward), store.put_text(source))
         commit = workspace.create(source, reward, first.policy)
         run.step(start.INCUMBENT, {}, lambda: start.Begun(first, commit))
         yield run
@@ -181,7 +194,7 @@ def propose_both(run: Run, round: int, source: str, slips: int) -> Candidate:
     spec = '{"terms":[{"name":"planted","expr":"ate","weight":1.0}],"gamma_r":0.2}'
     found = Candidate(f"r{round}-both1", "benchmark", "", source, spec)
     _record(run, round, [found], [replace(_passed(run, found), reward=run.store.put_text(spec))])
-    trained = train.Training(run.store.put_text(weights(slips)))
+    trained = train.Training(kept_weights(run.store, slips))
     train.train(round, run.recipe.halving.stages - 1, found.id).record(run.ledger, {}, trained)
     return found
 
