@@ -14,6 +14,10 @@ pytestmark = pytest.mark.docker
 HOSTILE = f"roles.code_patcher.use={ROLES}:HostilePatcher"
 
 
+ALL = "roles.code_patcher.count=5"
+"""As many candidates as the hostile patcher has."""
+
+
 def verdicts(folder: Path) -> list[Any]:
     rounds = document(folder)["rounds"]
     return [(c["id"], c["verdict"], c["layer"], c["effect"]) for r in rounds for c in r["candidates"]]
@@ -33,7 +37,9 @@ def test_docker_reaches_the_verdicts_of_wasm(finished: Path, tmp_path: Path) -> 
 
 def test_both_reject_hostile_patches_at_the_same_layers(tmp_path: Path) -> None:
     seen = [
-        verdicts(run_micro(tmp_path / name, f"sandbox={name}", "roles.reward_designer.count=0", HOSTILE, "budget.rounds=1"))
+        verdicts(
+            run_micro(tmp_path / name, f"sandbox={name}", "roles.reward_designer.count=0", HOSTILE, ALL, "budget.rounds=1")
+        )
         for name in ("docker", "wasm")
     ]
     assert seen[0] == seen[1]
