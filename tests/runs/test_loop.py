@@ -203,7 +203,8 @@ def test_a_budget_stops_between_rounds_and_says_how_to_go_on(
 
 
 def test_hostile_patches_are_each_rejected_where_they_ought_to_and_the_run_goes_on(tmp_path: Path) -> None:
-    folder = run_micro(tmp_path / "hostile", *PATCHES_ONLY, f"roles.code_patcher.use={ROLES}:HostilePatcher", "budget.rounds=2")
+    hostile = (f"roles.code_patcher.use={ROLES}:HostilePatcher", "roles.code_patcher.count=5")
+    folder = run_micro(tmp_path / "hostile", *PATCHES_ONLY, *hostile, "budget.rounds=2")
     rounds = document(folder)["rounds"]
     patches = next(r["candidates"] for r in rounds if r["candidates"])
     layers = [c["layer"] for c in patches]

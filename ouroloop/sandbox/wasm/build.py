@@ -88,7 +88,7 @@ def prepare(toolkit_source: str, progress: Callable[[str], None] | None = None) 
                     _build(entry, toolkit_source, say)
                     prune(folder)
         except OSError as error:
-            message = f"the WASM sandbox cannot be built in {folder}: {error.strerror}; free the disk"
+            message = f"the WASM sandbox cannot be built in {folder}: {error.strerror or error}; free the disk"
             raise SurroundingsError(message) from error
     os.utime(entry)  # so that a component in use is not pruned
     return entry / COMPONENT
