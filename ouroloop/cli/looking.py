@@ -61,7 +61,7 @@ def show_(folder: Path, round_: int | None, candidate: str | None, as_json: bool
     Examples:
       ouroloop show runs/quickstart-001
       ouroloop show runs/quickstart-001 --round 1
-      ouroloop show runs/quickstart-001 --candidate r1-patch2 | less
+      ouroloop show runs/quickstart-001 --candidate r1-reward1 | less
     """
     from ouroloop.cli.candidate import print_candidate
     from ouroloop.cli.printing import print_round, print_run
@@ -95,7 +95,7 @@ def diff(folder: Path, a: str, b: str) -> None:
 
     \b
     Examples:
-      ouroloop diff runs/quickstart-001 start r1-patch2
+      ouroloop diff runs/quickstart-001 start r1-reward1
     """
     import difflib
 

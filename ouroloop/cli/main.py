@@ -56,6 +56,9 @@ def call(arguments: list[str]) -> int:
     try:
         code = cli.main(args=arguments, prog_name="ouroloop", standalone_mode=False)
         return code if isinstance(code, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:  # no command was named: its message is the help
+        click.echo(error.format_message(), err=True)
+        return UsageError.exit_code
     except click.ClickException as error:
         return _complained(_usage(error), UsageError.exit_code)
     except (click.exceptions.Abort, KeyboardInterrupt):
@@ -83,7 +86,7 @@ REFUSALS = frozenset(
 
 def _usage(error: click.ClickException) -> str:
     """Return what click found wrong, and the help to read."""
-    said = error.format_message().rstrip(".")
+    said = " ".join(error.format_message().split()).rstrip(".")
     where = f"; `{error.ctx.command_path} --help` tells more" if isinstance(error, click.UsageError) and error.ctx else ""
     return said + where
 

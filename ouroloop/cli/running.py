@@ -26,7 +26,7 @@ def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json:
     \b
     Examples:
       ouroloop run recipes/quickstart.toml
-      ouroloop run recipes/quickstart.toml --run-dir runs/mine --set task.size=8
+      ouroloop run recipes/quickstart.toml --run-dir runs/a --set budget.rounds=8
     """
     from ouroloop.cli.printing import print_run
     from ouroloop.runs.lifecycle import create, create_next
@@ -85,7 +85,7 @@ def rollback(folder: Path, candidate: str, reason: str, trust: bool) -> None:
 
     \b
     Examples:
-      ouroloop rollback runs/quickstart-001 r1-patch2 --reason "loses on walls"
+      ouroloop rollback runs/quickstart-001 r1-reward1 --reason "loses on walls"
     """
     from ouroloop.inspect.decision import way_back
     from ouroloop.inspect.run import Report

@@ -388,10 +388,10 @@ sql(f"a_step_is_a_blob:UPDATE steps SET result = x'7b7d' {OF_START}", "holds byt
 sql(f"a_step_is_no_text:UPDATE steps SET result = CAST(x'22fffe22' AS TEXT) {OF_START}", "ledger.sqlite is damaged")
 sql("a_step_is_huge:UPDATE steps SET result = CAST(zeroblob(70000000) AS TEXT) WHERE key = 'start/score'",
     "ledger.sqlite is damaged")  # fmt: skip
-sql("the_start_is_missing:DELETE FROM steps WHERE key = 'start/incumbent'", FINE, "damaged")
-sql("a_decision_is_missing:DELETE FROM steps WHERE key = '0/decide'", "step 0/decide is missing", "step 0/decide is missing")
-sql("a_key_names_no_round:UPDATE steps SET key = 'x/verdict' WHERE key GLOB '0/verdict/*' AND seq = "
-    "(SELECT min(seq) FROM steps WHERE key GLOB '0/verdict/*')", "has no part 2")  # fmt: skip
+sql("the_start_is_missing:DELETE FROM steps WHERE key = 'start/incumbent'", "damaged", "damaged")
+sql("a_decision_is_missing:DELETE FROM steps WHERE key = '1/decide'", "step 1/decide is missing", "step 1/decide is missing")
+sql("a_key_names_no_round:UPDATE steps SET key = 'x/verdict' WHERE key GLOB '1/verdict/*' AND seq = "
+    "(SELECT min(seq) FROM steps WHERE key GLOB '1/verdict/*')", "has no part 2")  # fmt: skip
 sql("a_time_is_no_time:UPDATE events SET at = 'noon' WHERE name = 'run.opened'", "is no time")
 sql("the_opening_is_not_noted:DELETE FROM events", FINE, FINE)
 sql("a_commit_is_another:UPDATE steps SET result = replace(result, '\"commit\":\"', '\"commit\":\"--') "
