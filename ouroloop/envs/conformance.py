@@ -51,6 +51,9 @@ def declares_itself(task: Task) -> None:
     assert task.features, "features is not empty: a reward needs something to measure"
     assert all(task.features.values()), "every feature says what it measures"
     assert task.best_score is None or task.best_score > 0, f"best_score is above 0, or None; found {task.best_score}"
+    bound = task.score_bound
+    assert bound is None or bound >= (task.best_score or 1), f"score_bound is at least best_score, or None; found {bound}"
+    assert task.best_score is None or bound is not None, "where best_score is known, it is a score_bound as well"
 
 
 def plays_the_same_again(task: Task) -> None:
@@ -164,6 +167,7 @@ def scores_in_range(task: Task) -> None:
             assert ((values >= 0) & (values <= 1)).all(), f"outcomes.{name} is in [0, 1], found {values.min()}..{values.max()}"
         assert (found.cause[~engine.done] == -1).all(), "the cause of a running game is -1"
         assert task.best_score is None or (found.score <= task.best_score).all(), f"a score is above {task.best_score}"
+        assert task.score_bound is None or (found.score <= task.score_bound).all(), f"a score is above {task.score_bound}"
         engine.step(moves[step])
 
 

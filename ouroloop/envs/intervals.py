@@ -31,30 +31,30 @@ GRID: Final = 64
 """Hypothetical means that are tried at once, in each of two passes: the ends are exact to 1 / GRID^2 of the range."""
 
 
-def score_interval(scores: NDArray[np.generic] | Sequence[float], best: float | None, *, level: float = LEVEL) -> Estimate:
+def score_interval(scores: NDArray[np.generic] | Sequence[float], bound: float | None, *, level: float = LEVEL) -> Estimate:
     """Return the mean score with an interval for a fixed number of games.
 
-    If the best possible score is known, either end is found by betting (Waudby-Smith and Ramdas 2024, "Estimating means of
+    If scores have a bound, either end is found by betting (Waudby-Smith and Ramdas 2024, "Estimating means of
     bounded random variables by betting", section 3), with the stakes of STaR-Bets (Voracek and Orabona 2025). It covers with
-    probability `level` at least, for every distribution on [0, best] and every number of games. The games' order matters a
+    probability `level` at least, for every distribution on [0, bound] and every number of games. The games' order matters a
     little, since each stake depends on the games before it.
 
-    If the best score is not known, or a score is below 0, no interval can promise that. It is then Student's t (1908), and
+    If they have none, or a score is below 0, no interval can promise that. It is then Student's t (1908), and
     reaches at least as far down as the betting interval would if nothing above the highest score seen were possible. Its
     upper end after a single game is that game's score.
 
     Args:
         scores: (N,) at least one, in the order of the games' seeds.
-        best: highest possible score; 0 is the lowest.
+        bound: a score that none can exceed (`Task.score_bound`); 0 is the lowest.
         level: coverage.
     """
     sample = np.asarray(scores, dtype=np.float64)
     mean = float(sample.mean())
     tail = (1 - level) / 2
-    if best is not None and sample.min() >= 0 and sample.max() <= best:
-        parts = sample / best
+    if bound is not None and sample.min() >= 0 and sample.max() <= bound:
+        parts = sample / bound
         low, high = _lowest(parts, tail), 1 - _lowest(1 - parts, tail)
-        return Estimate(mean, min(mean, low * best), max(mean, high * best))
+        return Estimate(mean, min(mean, low * bound), max(mean, high * bound))
     return _unbounded(sample, mean, tail)
 
 

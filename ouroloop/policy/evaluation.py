@@ -171,7 +171,7 @@ def evaluate(
     return Evaluation(
         outcomes=outcomes,
         causes=task.causes,
-        score=score_interval(outcomes.score, task.best_score),
+        score=score_interval(outcomes.score, task.score_bound),
         sampling=sampling,
         action_diversity=_diversity(batches) if batches else None,
         policy_entropy=None if isinstance(policy, str) else sum(b.entropy for b in batches) / max(1, int(outcomes.steps.sum())),

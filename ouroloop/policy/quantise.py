@@ -101,7 +101,7 @@ def compare(
         player = HfPolicy(policy)
         logits, rate = timed(player, seen)
         wanted = logits if wanted is None else wanted
-        score = score_interval(play(task, player, seeds, batch=BATCH).score, task.best_score)
+        score = score_interval(play(task, player, seeds, batch=BATCH).score, task.score_bound)
         agreement = float((logits.argmax(axis=1) == wanted.argmax(axis=1)).mean())
         rows.append(Row(precision, size, score, rate, agreement, float(abs(logits - wanted).mean())))
         progress("quantise", len(rows) / len(precisions), {"score": score.mean, "agreement": agreement, "megabytes": size})

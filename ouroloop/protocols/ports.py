@@ -175,6 +175,8 @@ class Task(Protocol):
     """Cause -> what such an end says of the player. A cause without an entry is a loss of unknown kind."""
     best_score: int | None
     """The highest possible score; None if it is unknown, or differs from game to game."""
+    score_bound: int | None
+    """A score that no game can exceed, even if none can reach it; None if there is no bound. Intervals rest on it."""
     features: Mapping[str, str]
     """Reward features of a transition: name -> one line that says what it measures, with its range."""
     toolkit: tuple[ToolkitFunction, ...]

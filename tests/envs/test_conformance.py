@@ -72,7 +72,7 @@ def _rushes(self, actions):
         (broken(features={"upright": "1 where it stands"}), r"step_features gives \(12, 1\)"),
         (broken(progress=lambda engine: engine.steps.astype(np.float32)), r"progress is in \[0, 1\]"),
         (broken(positions=lambda seed, count: BalanceTask().engine(np.arange(count, dtype=np.uint64))), "found one alone"),
-        (broken(best_score=3), "a score is above 3"),
+        (broken(best_score=3, score_bound=3), "a score is above 3"),
         (broken(toolkit_source="def lean(observation): return 0"), "defines no leaning"),
         (broken(encodings=()), "encodings is not empty"),
         (broken(encoding=lambda name: miswritten(actions=(3, 4, 5))), "a token for each action"),

@@ -26,7 +26,7 @@ from tests.games.balance.task import BalanceTask
 ROLES = "tests.games.balance.roles"
 RECIPE: dict[str, Any] = {
     "name": "balance",
-    "seed": 1,
+    "seed": 2,
     "threads": 2,
     "sandbox": "wasm",
     "task": {"name": "balance"},

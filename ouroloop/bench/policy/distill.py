@@ -57,7 +57,7 @@ def compare(policies: list[Trained]) -> dict[str, Any]:
     rows = []
     for policy, player, made in zip(policies, players, moves, strict=True):
         outcomes = play(task, player, np.array(game_seeds(SEED, "watch", 0, GAMES), dtype=np.uint64))
-        score = score_interval(outcomes.score, task.best_score)
+        score = score_interval(outcomes.score, task.score_bound)
         rows.append(
             {
                 "policy": policy.name,

@@ -102,7 +102,7 @@ def learn(name: str, teacher: str, seeds: int) -> dict[str, Any]:
             used += time.process_time() - begun
             games = np.array(game_seeds(seed, "bank", 0, GAMES), np.uint64)
             scores.append(play(task, LocalPolicy(out), games).score)
-    score = score_interval(np.concatenate(scores), task.best_score)
+    score = score_interval(np.concatenate(scores), task.score_bound)
     return {
         "encoding": name,
         "teacher": teacher,

@@ -133,17 +133,16 @@ class SnakeTask:
         self.actions: tuple[str, ...] = ("up", "down", "left", "right")
         self.causes: tuple[str, ...] = CAUSES
         self.endings: Mapping[str, Ending] = ENDINGS
-        self.best_score: int | None = self._best_score()
+        self.score_bound: int | None = self._score_bound()
+        self.best_score: int | None = None if self.settings.walls else self.score_bound  # such walls differ from game to game
         self.features: Mapping[str, str] = FEATURES
         self.toolkit: tuple[ToolkitFunction, ...] = toolkit_functions()
         self.toolkit_source: str = toolkit_source()
         self.start_controller: str = START_CONTROLLER
         self.encodings: tuple[str, ...] = tuple(ENCODINGS)
 
-    def _best_score(self) -> int | None:
-        """Return the free cells beyond the start length; None if walls differ from game to game."""
-        if self.settings.walls:
-            return None
+    def _score_bound(self) -> int:
+        """Return the free cells beyond the start length, with no wall but those of a map."""
         walls = 0 if self.settings.wall_map is None else int(self.settings.wall_map.sum())
         return self.size**2 - walls - self.settings.start_length
 

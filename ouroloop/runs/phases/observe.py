@@ -92,7 +92,7 @@ def _play(run: Run, round: int, games: SeedRange) -> steps.Observed:
 
 def _facts(run: Run, round: int, trace: Trace, failures: int) -> Diagnosis:
     outcomes = trace.outcomes
-    score = score_interval(outcomes.score, run.task.best_score)
+    score = score_interval(outcomes.score, run.task.score_bound)
     deaths = {name: float((outcomes.cause == i).mean()) for i, name in enumerate(run.task.causes)}
     if failures:  # wherever games count, a game with a failure is lost
         deaths["controller_error"] = min(1.0, failures / len(outcomes.score))

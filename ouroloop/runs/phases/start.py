@@ -164,4 +164,4 @@ def scored(run: Run, games: SeedRange, occasion: str) -> steps.Scored:
     finally:
         close(player)
     run.progress.games(games.count)
-    return steps.Scored(games.count, measured(outcomes, run.task.best_score))
+    return steps.Scored(games.count, measured(outcomes, run.task.score_bound))

@@ -88,13 +88,13 @@ def _play(run: Run, round: int, games: SeedRange) -> Watched:
         WatchedState(state.incumbent, line.index(state), tuple(nine_decimals(u) for u in played[state.incumbent].utility))
         for state in states
     )
-    return Watched(games, measured(played[line[-1].incumbent], run.task.best_score), shown, played_in_all)
+    return Watched(games, measured(played[line[-1].incumbent], run.task.score_bound), shown, played_in_all)
 
 
-def measured(outcomes: Outcomes, best: float | None) -> Measures:
+def measured(outcomes: Outcomes, bound: float | None) -> Measures:
     """Return the score and the win rate with their intervals, the path optimality and the utility."""
     return Measures(
-        score_interval(outcomes.score, best),
+        score_interval(outcomes.score, bound),
         float(outcomes.won.mean()),
         float(outcomes.path_optimality.mean()),
         float(outcomes.utility.mean()),

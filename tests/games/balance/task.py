@@ -39,7 +39,7 @@ class BalanceTask:
             "left_track": Ending(kind="blunder", finding="drifts", doc="end beyond the track"),
             "lasted": Ending(kind="over", finding="lasts", doc="end by the clock"),
         }
-        self.best_score = None
+        self.best_score = self.score_bound = None
         self.features = {
             "upright": "1 where the pole stands after the move",
             "lost": "1 where the game is lost by the move",
