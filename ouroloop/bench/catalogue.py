@@ -155,7 +155,7 @@ BENCHES: Final[dict[str, Bench]] = {
 }
 TIMED: Final = ("encodings", "engine", "plan", "sandbox")
 """Benchmarks that measure in interleaved rounds; the others play a fixed number of games or simulate a fixed number of runs."""
-MINUTES: Final = {"encodings": 5, "engine": 1, "gate": 10, "plan": 2, "policy": 30, "sandbox": 3, "teachers": 3}
+MINUTES: Final = {"ablation": 1, "encodings": 5, "engine": 1, "gate": 10, "plan": 2, "policy": 30, "sandbox": 3, "teachers": 3}
 """About how long each takes with default options on two free cores."""
 WITH_PEERS: Final = ("engine", "plan")
 """Benchmarks that measure peers beside us."""

@@ -76,7 +76,7 @@ def by_hypothesis(name: str, inputs: int) -> None:
 
 def by_mutation(name: str, inputs: int, start: int = 0, folder: Path | None = None) -> None:
     """Feed mutated answers; they are cheap to make, so that a million take minutes."""
-    sys.path.insert(0, str(HERE))
+    sys.path[:0] = [str(HERE), str(HERE.parents[2])]
     from mutate import answers
     from targets import feed
 
