@@ -8,7 +8,6 @@ asks first. Recipes that were agreed to are remembered outside the run directori
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -40,8 +39,7 @@ def _of_role(recipe: Recipe, slot: RoleSlot) -> Iterator[str]:
         yield f"imports {_located(settings.use)}"
     given = {**settings.model_dump(include={"model", "base_url", "api_key_env"}), **settings.config}
     if settings.model is not None or {"model", "base_url", "api_key_env"} & settings.config.keys():
-        url = re.sub(r"//[^/@]*@", "//", str(given["base_url"] or ""))  # a password is not for the screen
-        where = f" at {url}" if url else ""
+        where = f" at {given['base_url']}" if given["base_url"] else ""
         yield f"asks {given['model']}{where} with the key in ${given['api_key_env']}"
 
 

