@@ -35,17 +35,17 @@ BROKEN = {
         "SystemExit: 9",
     ),
     "has-an-odd-name": (
-        "from ouroloop.agents.critic import SearchCritic\nclass Role(SearchCritic): name = '\\x1b[31mred'",
+        "from ouroloop.agents.search.critic import SearchCritic\nclass Role(SearchCritic): name = '\\x1b[31mred'",
         "Role",
         "no usable name",
     ),
     "has-an-odd-method": (
-        "from ouroloop.agents.critic import SearchCritic\nclass Role(SearchCritic): method = 'run.everything'",
+        "from ouroloop.agents.search.critic import SearchCritic\nclass Role(SearchCritic): method = 'run.everything'",
         "Role",
         "a method other than",
     ),
     "has-an-odd-config": (
-        "from ouroloop.agents.critic import SearchCritic\nclass Role(SearchCritic): Config = dict",
+        "from ouroloop.agents.search.critic import SearchCritic\nclass Role(SearchCritic): Config = dict",
         "Role",
         "a Config that is no pydantic model",
     ),
@@ -63,7 +63,7 @@ def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / f"{module}.py").write_text(source)
         for group in lines.values():
             group.append(f"{name} = {module}:{attribute}")
-    (tmp_path / "stranger_loud.py").write_text("from ouroloop.agents.critic import SearchCritic as Role\nprint('I am here')")
+    (tmp_path / "stranger_loud.py").write_text("from ouroloop.agents.search.critic import SearchCritic as Role\nprint('I am here')")
     lines["ouroloop.roles"].append("loud = stranger_loud:Role")
     package(tmp_path, "strangers", "".join(f"[{group}]\n" + "\n".join(each) + "\n" for group, each in lines.items()))
     package(tmp_path, "damaged", "[ouroloop.roles]\nno equals sign\n= = =\n\x00\n")
@@ -95,7 +95,7 @@ def test_the_commands_go_on(strangers: Path, capsys: pytest.CaptureFixture[str])
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["exits"]["fault"].endswith("give an installed role, module:Class or file.py:Class")
     assert rows["search-patcher"] == {
-        "name": "search-patcher", "method": "patch.propose", "where": "ouroloop.agents.patcher:SearchPatcher", "fault": None,
+        "name": "search-patcher", "method": "patch.propose", "where": "ouroloop.agents.search.patcher:SearchPatcher", "fault": None,
     }  # fmt: skip
     assert call(["roles"]) == 0
     assert "\x1b" not in capsys.readouterr().out

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from ouroloop.agents.chat import ENV_NAME, MOST_TOKENS, refuse_secrets
+from ouroloop.agents.chat.config import ENV_NAME, MOST_TOKENS, refuse_secrets
 from ouroloop.agents.roles import RoleSlot, slot_of
 from ouroloop.protocols.records import Frozen
 

@@ -113,10 +113,15 @@ class RewardRequest(Frozen):
 
 
 class RewardProposal(Frozen):
-    """One proposed spec. `spec` is unchecked text on purpose: the screen parses it, and says why if it rejects it."""
+    """One proposed spec.
+
+    `spec` is unchecked text on purpose: the screen parses it, and says why if it rejects it. `fault` says why the role itself
+    knows that the text is no candidate, e.g. a reply that was cut off; the screen rejects it with that reason.
+    """
 
     spec: str = Field(max_length=TEXT)
     rationale: str = Field(max_length=2000)
+    fault: str | None = Field(default=None, max_length=300)
 
 
 class RewardReply(Frozen):
@@ -144,12 +149,13 @@ class PatchProposal(Frozen):
     """One proposed patch: a unified diff, or a model's whole reply that contains one; the screen reads it.
 
     `reward` is an optional reward spec that comes with the patch. The policy is trained under that reward, and the gate
-    judges both together.
+    judges both together. `fault` says why the role itself knows that the text is no candidate; see `RewardProposal`.
     """
 
     text: str = Field(max_length=TEXT)
     rationale: str = Field(max_length=2000)
     reward: str | None = Field(default=None, max_length=TEXT)
+    fault: str | None = Field(default=None, max_length=300)
 
 
 class PatchReply(Frozen):

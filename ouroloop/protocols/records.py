@@ -96,6 +96,7 @@ class Candidate:
         rationale: the reason for it, one line.
         patch: a diff, or a model's whole reply that contains one; None if the code stays.
         reward: a reward spec as JSON; None if the reward stays.
+        fault: why its own role knows that it is none, e.g. a reply that was cut off; the screen rejects it with that reason.
     """
 
     id: str
@@ -103,6 +104,7 @@ class Candidate:
     rationale: str
     patch: str | None = None
     reward: str | None = None
+    fault: str | None = None
 
     @property
     def kind(self) -> Kind:

@@ -82,7 +82,7 @@ async def _ask_one(ledger: Ledger, asked: Asked) -> Answered:
     params = asked.params.model_dump(mode="json")
     if ledger.recall(key, method, params) is None:
         try:
-            with chat_on_record(ledger, key, asked.role):
+            with chat_on_record(ledger, key, asked.role, int(getattr(asked.params, "seed", 0))):
                 reply = await _dispatcher(asked).answer(jsonrpc.request(method, params, key))
         except RoleError as error:
             reply = jsonrpc.failure(jsonrpc.ROLE_FAILED, str(error), key, {"type": type(error).__name__})

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from ouroloop.agents.chat import counted
+from ouroloop.agents.chat import ChatReply, ContextTooLong, Message, counted
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.propose import Exchange, chat
 from ouroloop.protocols.canonical import JsonObject
@@ -24,14 +25,20 @@ MOST: Final = 256
 
 
 @contextmanager
-def chat_on_record(ledger: Ledger, key: str, role: Any) -> Iterator[None]:
+def chat_on_record(ledger: Ledger, key: str, role: Any, seed: int) -> Iterator[None]:
     """Put a recorder in front of the role's chat model, if it has one, for one question.
+
+    Args:
+        ledger: the run's ledger.
+        key: the question's key.
+        role: who is asked.
+        seed: the question's seed; a conversation about its candidate number i has the seed `seed + i`.
 
     Raises:
         LedgerError: the role asked its model something other than what is on record. The role is not at fault.
         RoleError: the role does not let its chat model be recorded.
     """
-    recorder = _installed(ledger, key, role)
+    recorder = _installed(ledger, key, role, seed)
     if recorder is None:
         yield
         return
@@ -45,12 +52,12 @@ def chat_on_record(ledger: Ledger, key: str, role: Any) -> Iterator[None]:
         raise recorder.broken
 
 
-def _installed(ledger: Ledger, key: str, role: Any) -> RecordedChat | None:
+def _installed(ledger: Ledger, key: str, role: Any, seed: int) -> RecordedChat | None:
     def install() -> RecordedChat | None:
         inner = getattr(role, "chat", None)
         if not hasattr(inner, "complete"):
             return None
-        role.chat = recorder = RecordedChat(inner, ledger, key)
+        role.chat = recorder = RecordedChat(inner, ledger, key, seed)
         return recorder
 
     try:
@@ -62,24 +69,30 @@ def _installed(ledger: Ledger, key: str, role: Any) -> RecordedChat | None:
 class RecordedChat:
     """A chat model that records every exchange, refusals and time-outs included, as a step `<key>/chat/<n>`."""
 
-    def __init__(self, inner: Any, ledger: Ledger, key: str) -> None:
-        """Wrap `inner`."""
+    def __init__(self, inner: Any, ledger: Ledger, key: str, seed: int = 0) -> None:
+        """Wrap `inner`; `seed` is the question's."""
         self.inner = inner
+        self._seed = seed
         self.over = False
         """Whether the question is over; whoever asks later is told so, and pays for nothing."""
         self.broken: LedgerError | None = None
         self._ledger, self._key = ledger, key
-        self._count = 0
+        self._asked_of: Counter[int] = Counter()
+        """Seed -> how often the model was asked with it."""
 
-    async def complete(self, messages: list[dict[str, str]], seed: int) -> Any:
-        """Return the recorded reply, or ask the model and record its reply."""
-        from ouroloop.agents.chat import ChatReply
+    async def complete(
+        self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None = None
+    ) -> ChatReply:
+        """Return the recorded reply, or ask the model and record its reply.
 
-        if self.over or self._count >= MOST:
+        An exchange is known by its conversation, which the seed tells, and by its turn there: conversations run side by side,
+        and the order of their exchanges differs from run to run.
+        """
+        if self.over or self._asked_of.total() >= MOST:
             why = "its question is over" if self.over else f"it was asked {MOST} times for one question, the most allowed"
             raise ModelError(f"the model is not asked: {why}")
-        key = chat(self._key, self._count)
-        self._count += 1
+        key = chat(self._key, seed - self._seed, self._asked_of[seed])
+        self._asked_of[seed] += 1
         params: JsonObject = {"messages": [{**message} for message in messages], "seed": seed}
         try:
             step = self._ledger.recall(key.text, key.method, params)
@@ -87,21 +100,25 @@ class RecordedChat:
             self.broken = error
             raise
         if step is None:
-            said = await self._asked(key, params, messages, seed)
+            said = await self._asked(key, params, messages, seed, schema)
         elif step.error is not None:
-            raise ModelError(str(step.error["message"]))
+            raise _recorded(step.error)
         else:
             said = key.decoded(step.result)
-        return ChatReply(said.text, said.tokens_in, said.tokens_out)
+        return ChatReply(said.text, said.tokens_in, said.tokens_out, said.finish, said.cached)
 
-    async def _asked(self, key: Key[Exchange], params: JsonObject, messages: list[dict[str, str]], seed: int) -> Exchange:
+    async def _asked(
+        self, key: Key[Exchange], params: JsonObject, messages: list[Message], seed: int, schema: Mapping[str, Any] | None
+    ) -> Exchange:
         """Ask the model and record what it said, or why it said nothing."""
+        extra = {} if schema is None else {"schema": schema}
         try:
-            said = exchange(await self.inner.complete(messages, seed), messages)
+            said = exchange(await self.inner.complete(messages, seed, **extra), messages)
         except ModelError as error:
             if not self.over:
                 message = redacted(plain_line(str(error), 600))
-                self._ledger.record(key.text, key.method, params, None, {"code": -32000, "message": message})
+                kind = {"data": {"type": "ContextTooLong"}} if isinstance(error, ContextTooLong) else {}
+                self._ledger.record(key.text, key.method, params, None, {"code": -32000, "message": message, **kind})
             raise
         if self.over:
             raise ModelError("the reply came after the time limit")
@@ -109,7 +126,14 @@ class RecordedChat:
         return said
 
 
-def exchange(reply: Any, messages: list[dict[str, str]]) -> Exchange:
+def _recorded(error: JsonObject) -> ModelError:
+    """Return the error of a recorded exchange."""
+    data = error.get("data")
+    kind = ContextTooLong if isinstance(data, dict) and data.get("type") == "ContextTooLong" else ModelError
+    return kind(str(error["message"]))
+
+
+def exchange(reply: Any, messages: list[Message]) -> Exchange:
     """Return a chat model's reply as plain data, with token counts that can be true; see `chat.counted`.
 
     Raises:
@@ -122,4 +146,6 @@ def exchange(reply: Any, messages: list[dict[str, str]]) -> Exchange:
         raise ModelError(f"the model's reply has {len(text)} characters, at most {TEXT} are taken: lower max_tokens")
     asked = sum(len(str(message.get("content", ""))) for message in messages)
     tokens = counted(getattr(reply, "tokens_in", None), asked), counted(getattr(reply, "tokens_out", None), len(text))
-    return Exchange(whole(text), *tokens)
+    finish, cached = getattr(reply, "finish", "stop"), getattr(reply, "cached", 0)
+    cached = cached if type(cached) is int and 0 <= cached <= tokens[0] else 0
+    return Exchange(whole(text), *tokens, "length" if finish == "length" else "stop", cached)

@@ -10,9 +10,9 @@ import pytest
 from pydantic import BaseModel
 
 from ouroloop.agents.conformance import check_role, sample_request
-from ouroloop.agents.critic import SearchCritic
-from ouroloop.agents.designer import SearchDesigner
-from ouroloop.agents.patcher import SearchPatcher
+from ouroloop.agents.search.critic import SearchCritic
+from ouroloop.agents.search.designer import SearchDesigner
+from ouroloop.agents.search.patcher import SearchPatcher
 from ouroloop.protocols.messages import METHODS, DiagnoseRequest, PatchProposal, PatchReply, PatchRequest
 from tests.agents.fixtures import FACTS, TASK, TOOLS, apply, patch_request, play, reward_request
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ouroloop.agents.chat_patcher import ChatPatcher
-from ouroloop.agents.critic import SearchCritic
+from ouroloop.agents.prompted.patcher import ChatPatcher
+from ouroloop.agents.search.critic import SearchCritic
 from ouroloop.agents.finding import build_role, find_role, survey
-from ouroloop.agents.patcher import PatcherConfig
+from ouroloop.agents.search.patcher import PatcherConfig
 from ouroloop.agents.roles import PROPOSERS, ROLES, RoleSlot, slot_of
 from ouroloop.agents.settings import Roles, RoleSettings
 from ouroloop.cli.main import call
@@ -61,8 +61,8 @@ def test_what_cannot_answer_is_refused(settings: RoleSettings, says: str) -> Non
 
 
 def test_a_role_lies_in_a_module_or_a_file(tmp_path: Path) -> None:
-    assert find_role("ouroloop.agents.critic:SearchCritic") is SearchCritic
-    (tmp_path / "mine.py").write_text("from ouroloop.agents.critic import SearchCritic as Mine")
+    assert find_role("ouroloop.agents.search.critic:SearchCritic") is SearchCritic
+    (tmp_path / "mine.py").write_text("from ouroloop.agents.search.critic import SearchCritic as Mine")
     assert find_role(f"{tmp_path / 'mine.py'}:Mine") is SearchCritic
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ouroloop.agents.composer import render
-from ouroloop.agents.patcher import Breeder, PatcherConfig
+from ouroloop.agents.search.composer import render
+from ouroloop.agents.search.patcher import Breeder, PatcherConfig
 from ouroloop.envs.snake import toolkit
 from ouroloop.envs.snake.engine.games import SnakeEngine
 from ouroloop.envs.snake.task import SnakeTask

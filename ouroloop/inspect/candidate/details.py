@@ -78,5 +78,5 @@ def _talk(step: Step) -> doc.Talk:
     if step.error is not None:
         error = str(step.error.get("message"))
         return {"messages": messages, "reply": None, "error": error, "tokens_in": 0, "tokens_out": 0}
-    said = chat("", 0).decoded(step.result)
+    said = chat("", 0, 0).decoded(step.result)
     return doc.Talk(messages=messages, reply=said.text, error=None, tokens_in=said.tokens_in, tokens_out=said.tokens_out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.key import Key, every, part
@@ -65,11 +66,13 @@ class Proposed:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A chat model's text, and the tokens that the endpoint counted."""
+    """A chat model's reply; see `agents.chat.ChatReply`."""
 
     text: str
     tokens_in: int
     tokens_out: int
+    finish: Literal["stop", "length"] = "stop"
+    cached: int = 0
 
 
 def reward(round: int) -> Key[RewardReply]:
@@ -99,13 +102,19 @@ def all_rounds(ledger: Ledger) -> list[Proposed]:
 
 def tokens(ledger: Ledger, question: str) -> int:
     """Return the tokens that the exchanges of one question used."""
-    said = (found for _, found in every(ledger, chat("", 0), f"{question}/chat/*"))
+    said = (found for _, found in every(ledger, chat("", 0, 0), f"{question}/chat/*"))
     return sum(one.tokens_in + one.tokens_out for one in said)
 
 
-def chat(question: str, index: int) -> Key[Exchange]:
-    """Return the step of exchange number `index` with a role's chat model; `question` is the key of the role's question."""
-    return Key(f"{question}/chat/{index}", "chat.complete", Exchange)
+def chat(question: str, place: int, turn: int) -> Key[Exchange]:
+    """Return the step of an exchange with a role's chat model.
+
+    Args:
+        question: the key of the role's question.
+        place: which conversation, e.g. the number of the candidate that it is about.
+        turn: the number of the exchange in that conversation.
+    """
+    return Key(f"{question}/chat/{place}/{turn}", "chat.complete", Exchange)
 
 
 def payer(key: str) -> str:

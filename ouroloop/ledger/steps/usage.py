@@ -37,7 +37,7 @@ class Usage:
 
 def usage(ledger: Ledger) -> Iterator[Usage]:
     """Yield the usage of each step of a run that used games or tokens."""
-    asked = chat("", 0)
+    asked = chat("", 0, 0)
     for step in ledger.steps(methods=(asked.method, *PLAYING)):
         if step.method in PLAYING:
             yield Usage(games=_PLAYED.of(ledger, step).played)

@@ -106,10 +106,10 @@ def fruitless(ledger: Ledger) -> bool:
 def _candidates(round: int, role: str, reply: BaseModel) -> list[Candidate]:
     """Return a role's proposals as candidates."""
     if isinstance(reply, RewardReply):
-        found = [Candidate("", role, item.rationale, reward=item.spec) for item in reply.proposals]
+        found = [Candidate("", role, item.rationale, reward=item.spec, fault=item.fault) for item in reply.proposals]
     else:
         assert isinstance(reply, PatchReply)
-        found = [Candidate("", role, item.rationale, item.text, item.reward) for item in reply.proposals]
+        found = [Candidate("", role, item.rationale, item.text, item.reward, item.fault) for item in reply.proposals]
     return [replace(candidate, id=f"r{round}-{candidate.kind}{i}") for i, candidate in enumerate(found, 1)]
 
 

@@ -57,6 +57,8 @@ def _all_parts(run: Run, candidate: Candidate, transitions: Callable[[], Recorde
     """Screen the parts that the candidate replaces: its patch, then its reward."""
     passed = Screening("passed")
     try:
+        if candidate.fault is not None:
+            raise CandidateFault("text" if candidate.patch is not None else "schema", candidate.fault)
         if candidate.patch is not None:
             screened = checked(run, candidate.patch, run.incumbent())
             put = run.store.put_text

@@ -14,6 +14,8 @@ from ouroloop.protocols.errors import CandidateFault
 from ouroloop.sandbox.screen.diff import EDITABLE, lines_of
 
 BLOCKS_CAP = 64
+_LABEL = re.compile(r"^[\w+-]*[ :]?")
+"""The language of a fence, and what parts it from a title: `python title` or `python:title`."""
 HEADING_CAP = 300
 """A longer line is not taken for a file's name."""
 _OPEN = re.compile(r"<{5,9} SEARCH *+\n")
@@ -74,7 +76,7 @@ def _check_title(outside: list[str]) -> None:
     above = [line for line in outside[-4:] if line.strip()]
     headings = above[-1:]
     if headings and _FENCE.fullmatch(headings[0]):
-        headings = [headings[0].strip().lstrip("`").partition(" ")[2], *above[-2:-1]]
+        headings = [_LABEL.sub("", headings[0].strip().lstrip("`")), *above[-2:-1]]
     for heading in (line for line in headings if len(line) <= HEADING_CAP):
         named = heading.strip().strip("#*`: \t").removeprefix("File:").removeprefix("Path:").strip("*`: \t\r")
         path = " " not in named and (_SUFFIX.fullmatch(named) or named.startswith(("/", "./", "../", "a/", "b/")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ouroloop.agents.composer import LOGITS, Plan, Proposal, Rank, render
+from ouroloop.agents.search.composer import LOGITS, Plan, Proposal, Rank, render
 
 
 def read(source: str, actions: int) -> Plan | None:

@@ -16,7 +16,7 @@ from typing import ClassVar, TypeAlias
 
 from pydantic import Field
 
-from ouroloop.agents.search import affinities, credit, generator, lead, lessons, pick, polarity
+from ouroloop.agents.search.evidence import affinities, credit, generator, lead, lessons, pick, polarity
 from ouroloop.protocols.canonical import content_hash
 from ouroloop.protocols.messages import RewardProposal, RewardReply, RewardRequest
 from ouroloop.protocols.records import Anneal, Frozen, RewardSpec, RewardTerm

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from ouroloop.agents.critic import CriticConfig, SearchCritic
-from ouroloop.agents.search import affinities, polarity, words
+from ouroloop.agents.search.critic import CriticConfig, SearchCritic
+from ouroloop.agents.search.evidence import affinities, polarity, words
 from ouroloop.envs.snake.task import ENDINGS
 from ouroloop.protocols.messages import DiagnoseRequest, Finding
 from ouroloop.protocols.records import Ending

@@ -5,74 +5,44 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
-from ouroloop.agents.chat import ChatConfig, ChatReply, LangChainChat, ask_all
-from ouroloop.agents.chat_designer import ChatDesigner, find_object
-from ouroloop.agents.chat_patcher import ChatPatcher
-from ouroloop.agents.composer import Plan, diff, render
-from ouroloop.protocols.errors import ModelError
+from ouroloop.agents.chat import ChatConfig, ChatReply, LangChainChat, Message
+from ouroloop.agents.prompted.asking import Question, ask_all
+from ouroloop.agents.prompted.designer import ChatDesigner
+from ouroloop.agents.prompted.patcher import ChatPatcher
+from ouroloop.agents.search.composer import Plan, diff, render
+from ouroloop.protocols.errors import CandidateFault, ModelError
 from ouroloop.protocols.messages import Tried
 from ouroloop.rewards.language import parse
+from ouroloop.sandbox.screen.static import static_screen
 from tests.agents.fixtures import TASK, apply, patch_request, reward_request
+from tests.agents.replies import Answer, Server, completion, streamed
 
 DIFF = diff(TASK.start_controller, render(Plan(start="legal_moves"), 4))
 GOOD_PATCH = f"I filter the moves.\n```diff\n{DIFF}```\n"
 GOOD_SPEC = 'Sure {here}:\n```json\n{"terms": [{"name": "a", "expr": "approach", "weight": 0.5}], "gamma_r": 0.2}\n```'
 PROSE = "I am a teapot and have no opinion on snakes."
 
-Script = Callable[[dict], "tuple[int, dict | str]"]
-
-
-def completion(text: str | None, **message: object) -> dict:
-    return {
-        "id": "x",
-        "object": "chat.completion",
-        "created": 0,
-        "model": "scripted",
-        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text, **message}}],
-        "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
-    }
-
-
-class Server:
-    """One scripted endpoint; `asked` holds the bodies that arrived."""
+class Endpoint(Server):
+    """A server whose script says (status, reply)."""
 
     def __init__(self) -> None:
-        self.script: Script = lambda body: (200, completion(PROSE))
-        self.asked: list[dict] = []
+        self.says: Callable[[dict], tuple[int, Any]] = lambda body: (200, completion(PROSE))
         self.kind, self.encoding = "application/json", ""
-        outer = self
+        super().__init__(self._answer)
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                outer.asked.append(body)
-                status, reply = outer.script(body)
-                text = reply if isinstance(reply, str | bytes) else json.dumps(reply)
-                data = text.encode() if isinstance(text, str) else text
-                try:
-                    self.send_response(status)
-                    self.send_header("Content-Type", outer.kind)
-                    if outer.encoding:
-                        self.send_header("Content-Encoding", outer.encoding)
-                    self.send_header("Content-Length", str(len(data)))
-                    self.end_headers()
-                    self.wfile.write(data)
-                except (BrokenPipeError, ConnectionResetError):
-                    pass
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+    def _answer(self, body: dict, _: int) -> Answer:
+        status, reply = self.says(body)
+        text = reply if isinstance(reply, str | bytes) else json.dumps(reply)
+        answer = Answer({"status": status}, None)
+        answer.body = text.encode() if isinstance(text, str) else text
+        answer.headers = {"Content-Type": self.kind, **({"Content-Encoding": self.encoding} if self.encoding else {})}
+        return answer
 
     def config(self, **extra: object) -> ChatConfig:
         return ChatConfig.model_validate(
@@ -81,17 +51,15 @@ class Server:
 
 
 @pytest.fixture
-def server(monkeypatch) -> Iterator[Server]:
+def server(monkeypatch) -> Iterator[Endpoint]:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    server = Server()
-    yield server
-    server.http.shutdown()
-    server.http.server_close()
+    with Endpoint() as server:
+        yield server
 
 
 def test_patcher_returns_whole_replies_and_sends_what_it_knows(server):
-    server.script = lambda body: (200, completion(GOOD_PATCH))
+    server.says = lambda body: (200, completion(GOOD_PATCH))
     tried = Tried(
         round=1, kind="patch", role="x", outcome="rejected", layer="gate", reason="worse", effect=-0.1, diff="OLD DIFF"
     )
@@ -107,7 +75,7 @@ def test_patcher_returns_whole_replies_and_sends_what_it_knows(server):
 
 
 def test_designer_finds_the_object_in_the_reply(server):
-    server.script = lambda body: (200, completion(GOOD_SPEC))
+    server.says = lambda body: (200, completion(GOOD_SPEC))
     reply = asyncio.run(ChatDesigner(server.config()).act(reward_request(count=1)))
     assert parse(reply.proposals[0].spec).terms[0].expr == "approach"
     text = json.dumps(server.asked[0]["messages"])
@@ -115,7 +83,7 @@ def test_designer_finds_the_object_in_the_reply(server):
 
 
 def test_calls_are_capped_and_settings_arrive(server):
-    server.script = lambda body: (200, completion(GOOD_PATCH))
+    server.says = lambda body: (200, completion(GOOD_PATCH))
     reply = asyncio.run(ChatPatcher(server.config(calls=3, temperature=0.3, max_tokens=77)).act(patch_request(count=16)))
     assert len(reply.proposals) == len(server.asked) == 3
     body = server.asked[0]
@@ -125,26 +93,27 @@ def test_calls_are_capped_and_settings_arrive(server):
 
 
 def test_tokens_are_counted(server):
-    server.script = lambda body: (200, completion("hello"))
+    server.says = lambda body: (200, completion("hello"))
     reply = asyncio.run(LangChainChat(server.config()).complete([{"role": "user", "content": "hi"}], 2**63))
     assert reply == ChatReply("hello", 100, 20)
     assert 0 <= server.asked[0]["seed"] < 2**31
 
 
-def test_prose_is_nonsense(server):
-    with pytest.raises(ModelError, match=r"answered without a patch \('I am a teapot"):
-        asyncio.run(ChatPatcher(server.config()).act(patch_request(count=2)))
-    with pytest.raises(ModelError, match="answered without a reward spec"):
-        asyncio.run(ChatDesigner(server.config()).act(reward_request(count=2)))
+def test_prose_goes_to_the_screen_with_the_reason(server):
+    (patch,) = asyncio.run(ChatPatcher(server.config()).act(patch_request(count=1))).proposals
+    with pytest.raises(CandidateFault, match="found neither a diff nor a controller"):
+        static_screen(patch.text, TASK.start_controller)
+    (spec,) = asyncio.run(ChatDesigner(server.config()).act(reward_request(count=1))).proposals
+    assert "holds no reward spec" in spec.fault
 
 
 @pytest.mark.parametrize(
     ("status", "reply", "says"),
     [
-        (500, {"error": {"message": "boom"}}, "HTTP 500; look at the server's log"),
-        (401, {"error": {"message": "no"}}, "HTTP 401; put a valid key into OPENAI_API_KEY"),
-        (404, {"error": {"message": "no model"}}, "HTTP 404; check the model's name"),
-        (429, {"error": {"message": "slow"}}, "HTTP 429; wait"),
+        (500, {"error": {"message": "boom"}}, "HTTP 500: boom; look at the server's log"),
+        (401, {"error": {"message": "no"}}, "HTTP 401: no; put a valid key into OPENAI_API_KEY"),
+        (404, {"error": {"message": "no model"}}, "HTTP 404: no model; check the model's name"),
+        (429, {"error": {"message": "slow"}}, "HTTP 429: slow; wait"),
         (200, "<html>hello</html>", "no chat completion"),
         (200, {"hello": 1}, "no chat completion"),
         (200, completion(""), "empty reply"),
@@ -152,7 +121,7 @@ def test_prose_is_nonsense(server):
     ],
 )
 def test_failures_are_one_line_with_endpoint_and_remedy(server, status, reply, says):
-    server.script = lambda body: (status, reply)
+    server.says = lambda body: (status, reply)
     with pytest.raises(ModelError) as error:
         asyncio.run(ChatPatcher(server.config()).act(patch_request(count=1)))
     text = str(error.value)
@@ -167,7 +136,7 @@ TOOL_CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments
 class OrError(LangChainChat):
     """Gives an error as the answer."""
 
-    async def complete(self, messages: list[dict[str, str]], seed: int) -> ChatReply | ModelError:
+    async def complete(self, messages: list[Message], seed: int, schema: object = None) -> ChatReply | ModelError:
         (answer,) = await asyncio.gather(super().complete(messages, seed), return_exceptions=True)
         return answer
 
@@ -179,8 +148,8 @@ def usage(tokens: object) -> dict:
 @pytest.mark.parametrize("tokens", [-5, 0, 10**30, "many", None, 1.5, [1], -(10**400)])
 def test_counts_that_cannot_be_true_are_estimated(server, tokens):
     """No count of an endpoint's lowers the spend; one that its client does not even take is no chat completion."""
-    server.script = lambda body: (200, usage(tokens))
-    answer = asyncio.run(ask_all(OrError(server.config()), [([{"role": "user", "content": "x" * 40}], 1)]))[0]
+    server.says = lambda body: (200, usage(tokens))
+    answer = asyncio.run(ask_all(OrError(server.config()), [Question(lambda brief: [{"role": "user", "content": "x" * 40}], 1)]))[0]
     if isinstance(answer, ChatReply):
         assert (answer.tokens_in, answer.tokens_out) == (10, -(-len(GOOD_PATCH) // 4))
     else:
@@ -211,7 +180,7 @@ def test_counts_that_cannot_be_true_are_estimated(server, tokens):
     ],
 )  # fmt: skip
 def test_whatever_a_server_sends_is_a_model_error_in_one_line(server, reply, kind, encoding):
-    server.script = lambda body: (200, reply)
+    server.says = lambda body: (200, reply)
     server.kind, server.encoding = kind, encoding
     with pytest.raises(ModelError) as error:
         asyncio.run(ChatPatcher(server.config()).act(patch_request(count=1)))
@@ -220,17 +189,13 @@ def test_whatever_a_server_sends_is_a_model_error_in_one_line(server, reply, kin
 
 
 def test_half_an_emoji_is_replaced(server):
-    server.script = lambda body: (200, json.dumps(completion(GOOD_PATCH)).replace("I filter", "I \\ud83d filter"))
+    server.says = lambda body: (200, json.dumps(completion(GOOD_PATCH)).replace("I filter", "I \\ud83d filter"))
     reply = asyncio.run(ChatPatcher(server.config()).act(patch_request(count=1)))
     assert reply.proposals[0].text == GOOD_PATCH.replace("I filter", "I \ufffd filter")
 
 
-def test_each_lost_reply_is_told_with_its_reason_and_text(server):
-    server.script = lambda body: (200, completion(GOOD_SPEC if body["seed"] % 2 else PROSE))
-    reply = asyncio.run(ChatDesigner(server.config()).act(reward_request(seed=0, count=4)))
-    assert len(reply.proposals) == 2
-    assert [(one.text, "no reward spec" in one.reason) for one in reply.lost] == [(PROSE, True)] * 2
-    server.script = lambda body: (500, {"error": {"message": "boom"}})
+def test_each_failed_call_is_told(server):
+    server.says = lambda body: (500, {"error": {"message": "boom"}})
     with pytest.raises(ModelError) as error:
         asyncio.run(ChatDesigner(server.config()).act(reward_request(seed=0, count=3)))
     assert len(error.value.lost) == 3
@@ -247,9 +212,9 @@ def test_refused_connection():
 
 def test_a_server_that_hangs_is_left_after_the_time_limit(server):
     # The first question imports LangChain, which is no part of the limit.
-    server.script = lambda body: (200, completion(GOOD_PATCH))
+    server.says = lambda body: (200, completion(GOOD_PATCH))
     asyncio.run(ChatPatcher(server.config()).act(patch_request(count=1)))
-    server.script = lambda body: (time.sleep(3), (200, completion(GOOD_PATCH)))[1]
+    server.says = lambda body: (time.sleep(3), (200, completion(GOOD_PATCH)))[1]
     role = ChatPatcher(server.config(timeout_s=0.5, retries=1))
     start = time.monotonic()
     with pytest.raises(ModelError, match=r"no reply within 0\.5 s; raise timeout_s"):
@@ -258,7 +223,7 @@ def test_a_server_that_hangs_is_left_after_the_time_limit(server):
 
 
 def test_one_failed_call_of_several_does_no_harm(server):
-    server.script = lambda body: (200, completion(GOOD_PATCH)) if body["seed"] % 2 else (500, {"error": {"message": "boom"}})
+    server.says = lambda body: (200, completion(GOOD_PATCH)) if body["seed"] % 2 else (500, {"error": {"message": "boom"}})
     reply = asyncio.run(ChatPatcher(server.config()).act(patch_request(seed=0, count=4)))
     assert len(reply.proposals) == 2
     assert ["HTTP 500" in one.reason for one in reply.lost] == [True, True]
@@ -266,7 +231,7 @@ def test_one_failed_call_of_several_does_no_harm(server):
 
 def test_a_wrapper_may_stand_before_the_model():
     class Scripted:
-        async def complete(self, messages: list[dict[str, str]], seed: int) -> ChatReply:
+        async def complete(self, messages: list[Message], seed: int, schema: object = None) -> ChatReply:
             return ChatReply(GOOD_PATCH + str(seed), 1, 1)
 
     role = ChatPatcher(ChatConfig(model="openai:nobody"))
@@ -281,15 +246,70 @@ def test_an_unknown_provider_is_named():
         asyncio.run(LangChainChat(ChatConfig(model="nonesuch:x")).complete([], 0))
 
 
+SPEC = '{"terms": [{"name": "a", "expr": "approach", "weight": 0.5}]}'
+
+
+def test_connections_are_kept_from_question_to_question(server):
+    """Each question of a role has an event loop of its own; the connections belong to another one."""
+    server.says = lambda body: (200, completion(SPEC))
+    role = ChatDesigner(server.config())
+    for _ in range(4):
+        assert len(asyncio.run(role.act(reward_request(count=3))).proposals) == 3
+
+
+def test_a_cut_off_reply_says_so(server):
+    server.says = lambda body: (200, completion(GOOD_PATCH, finish="length"))
+    (patch,) = asyncio.run(ChatPatcher(server.config(max_tokens=50)).act(patch_request(count=1))).proposals
+    assert patch.fault == "the reply was cut off after 50 tokens (max_tokens)"
+
+
 @pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ('{"terms": []}', '{"terms": []}'),
-        ('a {b} {"x": 1} {"terms": [], "gamma_r": 0.1} {"terms": 2}', '{"terms": [], "gamma_r": 0.1}'),
-        ("nothing", None),
-        ("{" * 2000, None),
-        ('{"terms": ', None),
-    ],
+    ("own", "refused", "kept"), [(False, "max_tokens", "max_completion_tokens"), (False, "nothing", "max_tokens")]
 )
-def test_find_object(text, found):
-    assert find_object(text) == found
+def test_a_parameter_that_the_server_refuses_is_left_out(server, own, refused, kept):
+    def says(body: dict) -> tuple[int, Any]:
+        if refused in body:
+            return 400, {"error": {"message": f"Unsupported parameter: '{refused}' is not supported", "param": refused}}
+        return 200, completion(SPEC)
+
+    server.says = says
+    role = ChatDesigner(server.config(max_tokens=99))
+    for _ in range(2):
+        assert asyncio.run(role.act(reward_request(count=1))).proposals
+    assert server.asked[-1][kept] == 99
+    assert len(server.asked) == (3 if refused == "max_tokens" else 2)
+
+
+def test_a_server_that_takes_no_schema_is_asked_without(server):
+    def says(body: dict) -> tuple[int, Any]:
+        if "response_format" in body:
+            return 400, {"detail": [{"msg": "response_format: unknown type json_schema, not supported"}]}
+        return 200, completion(SPEC)
+
+    server.says = says
+    assert asyncio.run(ChatDesigner(server.config()).act(reward_request(count=1))).proposals
+    assert [("response_format" in body) for body in server.asked] == [True, False]
+    assert server.asked[0]["response_format"]["json_schema"]["schema"]["properties"]["terms"]
+    server.says = lambda body: (200, completion(SPEC))
+    asyncio.run(ChatDesigner(server.config(structured="off")).act(reward_request(count=1)))
+    assert "response_format" not in server.asked[-1]
+
+
+def test_a_conversation_that_is_too_long_is_shortened_once(server):
+    too_long = {"message": "This model's maximum context length is 4096 tokens. However, you requested 5200 tokens"}
+    server.says = lambda body: (200, completion(SPEC)) if "H . ." not in str(body) else (400, {"error": too_long})
+    assert asyncio.run(ChatDesigner(server.config()).act(reward_request(count=1))).proposals
+    assert len(server.asked) == 2
+    server.says = lambda body: (400, {"error": too_long})
+    with pytest.raises(ModelError, match="maximum context length is 4096"):
+        asyncio.run(ChatDesigner(server.config()).act(reward_request(count=1)))
+    assert len(server.asked) == 4
+
+
+def test_a_server_that_streams_is_understood_when_told_to(server):
+    server.says = lambda body: (200, streamed(GOOD_PATCH))
+    server.kind = "text/event-stream"
+    with pytest.raises(ModelError, match="set stream = true"):
+        asyncio.run(ChatPatcher(server.config()).act(patch_request(count=1)))
+    reply = asyncio.run(ChatPatcher(server.config(stream=True)).act(patch_request(count=1)))
+    assert "legal_moves" in reply.proposals[0].text

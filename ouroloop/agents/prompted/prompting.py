@@ -6,16 +6,17 @@ from collections.abc import Iterable
 from importlib.resources import files
 from string import Template
 
+from ouroloop.agents.chat import Message
 from ouroloop.protocols.messages import Diagnosis, Tried
 
 
-def conversation(name: str, values: dict[str, str]) -> list[dict[str, str]]:
+def conversation(name: str, values: dict[str, str]) -> list[Message]:
     """Return the system and the user message from `<name>.md`; a line of `---` separates the two.
 
     Raises:
         KeyError: the prompt names a value that was not given.
     """
-    text = (files("ouroloop.agents") / f"{name}.md").read_text(encoding="utf-8")
+    text = (files("ouroloop.agents.prompted") / f"{name}.md").read_text(encoding="utf-8")
     system, _, user = text.partition("\n---\n")
     return [
         {"role": "system", "content": Template(system).substitute(values).strip()},
@@ -23,15 +24,15 @@ def conversation(name: str, values: dict[str, str]) -> list[dict[str, str]]:
     ]
 
 
-def diagnosis_text(diagnosis: Diagnosis) -> str:
-    """Return a diagnosis as lines."""
+def diagnosis_text(diagnosis: Diagnosis, games: int = 1) -> str:
+    """Return a diagnosis as lines, with the first `games` lost games."""
     lines = [
         f"{diagnosis.games} games: mean score {diagnosis.score:.2f} [{diagnosis.score_low:.2f}, {diagnosis.score_high:.2f}], "
         f"utility {diagnosis.utility:.3f}, won {diagnosis.win_rate:.0%}",
         *(f"- {f.name} ({f.weight:.2f}): {f.evidence}" for f in diagnosis.findings),
     ]
-    if diagnosis.transcripts:
-        lines += ["How a game was lost:", diagnosis.transcripts[0]]
+    for transcript in diagnosis.transcripts[:games]:
+        lines += ["How a game was lost:", transcript]
     return "\n".join(lines)
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ouroloop.agents.composer import ARGMAX, Plan, Proposal, Rank, diff, render
-from ouroloop.agents.patcher import PatcherConfig, SearchPatcher
-from ouroloop.agents.plan_reader import read
+from ouroloop.agents.search.composer import ARGMAX, Plan, Proposal, Rank, diff, render
+from ouroloop.agents.search.patcher import PatcherConfig, SearchPatcher
+from ouroloop.agents.search.plan_reader import read
 from ouroloop.protocols.messages import PatchRequest, Tried
 from tests.agents.fixtures import TASK, TOOLS, apply, patch_request, play
 

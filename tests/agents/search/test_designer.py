@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from ouroloop.agents.designer import DesignerConfig, SearchDesigner, genes, spec_key
+from ouroloop.agents.search.designer import DesignerConfig, SearchDesigner, genes, spec_key
 from ouroloop.protocols.messages import RewardRequest, Tried
 from ouroloop.protocols.records import RewardSpec, RewardTerm
 from ouroloop.rewards.language import compile_spec, parse

@@ -1,0 +1,14 @@
+"""Chat models behind one port: any provider of LangChain's `init_chat_model`, one question at a time.
+
+A role keeps its model in the attribute `chat` (the `Chat` protocol), so that a wrapper can put a recorder or a replay in front
+of it. LangChain is imported at the first question.
+"""
+
+from ouroloop.agents.chat.client import LangChainChat
+from ouroloop.agents.chat.config import ENV_NAME, MOST_TOKENS, ChatConfig, counted, refuse_secrets
+from ouroloop.agents.chat.records import Chat, ChatReply, ContextTooLong, Message
+
+__all__ = [
+    "ENV_NAME", "MOST_TOKENS", "Chat", "ChatConfig", "ChatReply", "ContextTooLong", "LangChainChat", "Message", "counted",
+    "refuse_secrets",
+]  # fmt: skip

@@ -1,0 +1,158 @@
+"""A chat model through LangChain: one question, and what of it the server refuses is left out at the next try."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal, cast
+from urllib.parse import urlsplit
+
+from ouroloop.agents.chat.config import ChatConfig, counted
+from ouroloop.agents.chat.faults import Faults, said_by, status_of
+from ouroloop.agents.chat.loop import on_chat_loop
+from ouroloop.agents.chat.records import ChatReply, Message
+from ouroloop.protocols.errors import ModelError
+from ouroloop.protocols.messages import TEXT
+from ouroloop.protocols.text import plain_line, whole
+
+OWN_HOST: Final = "api.openai.com"
+"""The host that wants `max_completion_tokens`. Other servers of the same protocol know `max_tokens`."""
+OPTIONAL: Final = {
+    "response_format": r"response_?format|json_?schema|structured|grammar|guided",
+    "temperature": "temperature",
+    "seed": "seed",
+    "max_completion_tokens": "max_completion_tokens",
+    "max_tokens": r"max_tokens",
+}
+"""What a server may refuse of a question -> how it names that. The question is asked again without it."""
+
+
+class LangChainChat:
+    """A `Chat` through LangChain.
+
+    Args:
+        config: model and limits.
+    """
+
+    def __init__(self, config: ChatConfig) -> None:
+        """Keep the config; import and contact nothing yet."""
+        self.config = config
+        self._faults = Faults(config)
+        self._refused: set[str] = set()
+
+    async def complete(
+        self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None = None
+    ) -> ChatReply:
+        """Ask once, within `timeout_s`; see `Chat`."""
+        try:
+            async with asyncio.timeout(self.config.timeout_s):
+                answer = await on_chat_loop(self._asked(messages, seed, schema))
+        except ModelError:
+            raise
+        except Exception as error:  # the boundary: a server that answers with no chat completion makes clients raise anything
+            raise self._faults.of(error) from error
+        try:
+            return self._reply(answer, messages)
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            raise self._faults.no_completion(error) from error
+
+    async def _asked(self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None) -> Any:
+        """Ask; leave out what the server says it does not take, one thing after the other."""
+        while True:
+            settings = self._settings(seed, schema)
+            try:
+                return await self._model(settings).ainvoke(messages)
+            except Exception as error:
+                refused = self._refusal(error, settings)
+                if refused is None:
+                    raise
+                self._refused.add(refused)
+
+    def _settings(self, seed: int, schema: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return the optional parameters of a question, by their names on the wire."""
+        config, openai = self.config, self.config.model.startswith("openai:")
+        settings: dict[str, Any] = {"temperature": config.temperature}
+        if not openai:
+            settings["max_tokens"] = config.max_tokens
+        else:
+            own = config.base_url is None or urlsplit(config.base_url).hostname == OWN_HOST
+            names = ("max_completion_tokens", "max_tokens") if own else ("max_tokens", "max_completion_tokens")
+            known = next((name for name in names if name not in self._refused), names[0])
+            settings |= {known: config.max_tokens, "seed": seed % 2**31}
+            if schema is not None and config.structured == "auto":
+                form = {"name": "reply", "schema": dict(schema)}
+                settings["response_format"] = {"type": "json_schema", "json_schema": form}
+        return {name: value for name, value in settings.items() if name not in self._refused}
+
+    def _model(self, settings: Mapping[str, Any]) -> Any:
+        """Return the LangChain model."""
+        config = self.config
+        given: dict[str, Any] = {"timeout": config.timeout_s, "max_retries": config.retries}
+        if config.base_url is not None:
+            given["base_url"] = config.base_url
+        if config.model.startswith("openai:"):
+            ours = {name: value for name, value in settings.items() if name not in ("temperature", "seed")}
+            # Given as the body's own keys, so that LangChain does not rename them.
+            given |= {"api_key": os.environ.get(config.api_key_env) or "none", "extra_body": ours, "streaming": config.stream}
+            if config.stream:
+                given["stream_usage"] = True
+            settings = {name: value for name, value in settings.items() if name in ("temperature", "seed")}
+        try:
+            from langchain.chat_models import init_chat_model
+
+            return init_chat_model(config.model, **given, **settings)
+        except ImportError as error:
+            said = plain_line(f"{type(error).__name__}: {error}", 160)
+            raise self._faults.failed(said, "install the provider's LangChain package") from error
+        except ValueError as error:
+            said = plain_line(f"{type(error).__name__}: {error}", 160)
+            raise self._faults.failed(said, "name a model as PROVIDER:NAME, e.g. openai:NAME") from error
+
+    def _refusal(self, error: Exception, settings: Mapping[str, Any]) -> str | None:
+        """Return the parameter that a server refuses; None if the error has another cause."""
+        if status_of(error) not in (400, 422):
+            return None
+        body = getattr(error, "body", None)
+        named = body.get("param") if isinstance(body, dict) else None
+        if named in settings:
+            return str(named)
+        said = said_by(error)
+        if not re.search(r"unsupported|not support|unrecognized|unknown|invalid|not (permitted|allowed)|extra|deprecated", said, re.I):
+            return None
+        return next((name for name, known in OPTIONAL.items() if name in settings and re.search(rf"\b({known})", said, re.I)), None)
+
+    def _reply(self, answer: Any, messages: list[Message]) -> ChatReply:
+        failed, told = self._faults.failed, getattr(answer, "response_metadata", None) or {}
+        if refusal := answer.additional_kwargs.get("refusal"):
+            raise failed(f"refused: {plain_line(str(refusal), 120)}", "reword the prompt or use another model")
+        text, finish = str(answer.text), _finish(told)
+        if finish == "content_filter":
+            raise failed("the reply was withheld by the provider's content filter", "reword the prompt or use another model")
+        if not text.strip():
+            raise failed(*self._empty(answer, finish))
+        if len(text) > TEXT:
+            raise failed(f"a reply of {len(text)} characters, at most {TEXT} are taken", "lower max_tokens")
+        usage = answer.usage_metadata or {}
+        asked = sum(len(message["content"]) for message in messages)
+        tokens = counted(usage.get("input_tokens"), asked), counted(usage.get("output_tokens"), len(text))
+        cached = (usage.get("input_token_details") or {}).get("cache_read")
+        cached = min(cached, tokens[0]) if type(cached) is int and cached > 0 else 0
+        return ChatReply(whole(text), *tokens, cast("Literal['stop', 'length']", finish), cached)
+
+    def _empty(self, answer: Any, finish: str) -> tuple[str, str]:
+        """Return why a reply holds no text, and the remedy."""
+        if finish == "length":
+            return f"all {self.config.max_tokens} tokens went into thoughts", "raise max_tokens"
+        if answer.tool_calls or answer.invalid_tool_calls:
+            return "the reply is a tool call, and no tool was offered", "use a model that answers in text"
+        return "empty reply", "raise max_tokens or use another model"
+
+
+def _finish(told: Mapping[str, Any]) -> str:
+    """Return why a reply ended: `stop`, `length` or `content_filter`; providers name it differently."""
+    said = str(told.get("finish_reason") or told.get("stop_reason") or told.get("done_reason") or "stop").lower()
+    if said in ("length", "max_tokens", "max_output_tokens", "model_length"):
+        return "length"
+    return "content_filter" if said in ("content_filter", "safety", "refusal", "prohibited_content", "blocklist") else "stop"

@@ -1,0 +1,77 @@
+"""Which model answers, within which limits, and how a server's counts are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from pydantic import Field, model_validator
+
+from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.records import Frozen
+from ouroloop.protocols.secrets import secrets_in
+
+MOST_TOKENS: Final = 10_000_000
+"""No exchange has more tokens than this; an endpoint that counts more is wrong."""
+CHARACTERS_PER_TOKEN: Final = 4
+"""A usual rate in English text and code."""
+ENV_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+
+class ChatConfig(Frozen):
+    """Which model answers, and within which limits.
+
+    Args:
+        model: `PROVIDER:NAME` as LangChain writes it, e.g. `openai:NAME` for any OpenAI-compatible endpoint.
+        base_url: the endpoint, e.g. `http://127.0.0.1:8000/v1`; the provider's own if absent.
+        api_key_env: environment variable that holds the key; local servers need none.
+        temperature: sampling temperature.
+        timeout_s: seconds for one question, retries included.
+        max_tokens: the most tokens in one reply.
+        retries: further attempts after the connection or the server failed.
+        calls: the most candidates of one request; a request for more gets only this many.
+        stream: take the reply as a stream of events, for servers that know no other form.
+        structured: whether a reward is asked for by its JSON schema, which constrains the server's decoding. `auto` asks so until
+            the server refuses, `off` never does.
+    """
+
+    model: str = Field(pattern=r"^[a-z0-9_]+:.+$")
+    base_url: str | None = None
+    api_key_env: str = Field(default="OPENAI_API_KEY", pattern=ENV_NAME)
+    temperature: float = Field(default=0.8, ge=0, le=2)
+    timeout_s: float = Field(default=60.0, gt=0, le=86_400)
+    max_tokens: int = Field(default=2048, ge=1, le=MOST_TOKENS)
+    retries: int = Field(default=1, ge=0, le=5)
+    calls: int = Field(default=4, ge=1, le=64)
+    stream: bool = False
+    structured: Literal["auto", "off"] = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hold_no_secret(cls, table: Any) -> Any:
+        if isinstance(table, dict):
+            refuse_secrets(table, "")
+        return table
+
+
+def refuse_secrets(table: Mapping[str, object], where: str) -> None:
+    """Refuse settings that hold a password or a key: they are saved with the run.
+
+    Raises:
+        UsageError: names the key of the first secret, but not the secret, and says where it belongs.
+    """
+    for key, what in secrets_in(table):
+        raise UsageError(
+            f"{where}{key} holds {what}, which the run's recipe, ledger and logs would keep: put it into an environment "
+            "variable, and name that variable in api_key_env"
+        )
+
+
+def counted(said: object, characters: int) -> int:
+    """Return a count of tokens: what the endpoint says if that can be true, else an estimate from the text's length.
+
+    A budget of tokens therefore also holds with an endpoint that counts nothing, or nonsense.
+    """
+    if type(said) is int and min(1, characters) <= said <= MOST_TOKENS:
+        return said
+    return -(-characters // CHARACTERS_PER_TOKEN)

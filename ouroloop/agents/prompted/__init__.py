@@ -1,0 +1,1 @@
+"""Roles that ask a chat model: the prompts, and how a reply becomes a proposal."""

@@ -1,0 +1,72 @@
+"""The code patcher that asks a chat model."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ouroloop.agents.chat import Chat, ChatConfig, ChatReply, LangChainChat, Message
+from ouroloop.agents.prompted.asking import Question, ask_all
+from ouroloop.agents.prompted.patches import mended
+from ouroloop.agents.prompted.prompting import conversation, diagnosis_text, history_text
+from ouroloop.agents.prompted.reading import read
+from ouroloop.agents.replies import lost
+from ouroloop.protocols.errors import ModelError
+from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest
+from ouroloop.protocols.text import plain_line
+
+
+class ChatPatcher:
+    """Answers `patch.propose` with one model call per candidate; the whole reply, its form mended, is the proposal.
+
+    `chat` is the backend; a wrapper may replace it to record or replay.
+    """
+
+    name = "chat-patcher"
+    method: ClassVar[str] = "patch.propose"
+    Config: ClassVar[type[ChatConfig]] = ChatConfig
+    Request: ClassVar[type[PatchRequest]] = PatchRequest
+    Reply: ClassVar[type[PatchReply]] = PatchReply
+
+    def __init__(self, config: ChatConfig) -> None:
+        """Keep the config; `act` contacts the model."""
+        self.config = config
+        self.chat: Chat = LangChainChat(config)
+
+    async def act(self, request: PatchRequest) -> PatchReply:
+        """Return the model's replies; the screen says what is wrong with each.
+
+        Raises:
+            ModelError: no call was answered.
+        """
+        count = min(request.count, self.config.calls)
+        answers = await ask_all(self.chat, [question(request, i, count) for i in range(count)])
+        why = plain_line(f"{request.mode}: written by {self.config.model}")
+        tools = [tool.name for tool in request.toolkit]
+        proposals = []
+        for reply in (answer for answer in answers if isinstance(answer, ChatReply)):
+            text, fault = read(reply, self.config.max_tokens)
+            proposals.append(PatchProposal(text=text if fault else mended(text, tools), rationale=why, fault=fault))
+        gone = tuple(lost(str(answer)) for answer in answers if isinstance(answer, ModelError))
+        return PatchReply(proposals=tuple(proposals), lost=gone)
+
+
+def question(request: PatchRequest, index: int, count: int) -> Question:
+    """Return the question for one candidate."""
+    return Question(lambda brief: prompt(request, index, count, brief=brief), request.seed + index)
+
+
+def prompt(request: PatchRequest, index: int, count: int, *, brief: bool = False) -> list[Message]:
+    """Return the messages of one call; a brief one has no history and no lost game."""
+    tried = () if brief else (t for t in request.tried if t.diff is not None)
+    values = {
+        "task": request.task,
+        "mode": request.mode,
+        "index": str(index + 1),
+        "count": str(count),
+        "actions": ", ".join(f"{i} {name}" for i, name in enumerate(request.actions)),
+        "toolkit": "\n".join(f"- {t.name}{t.signature}: {t.doc} ({t.kind})" for t in request.toolkit),
+        "diagnosis": diagnosis_text(request.diagnosis, games=0 if brief else 1),
+        "source": request.source.rstrip("\n"),
+        "history": history_text(tried),
+    }
+    return conversation("patcher", values)

@@ -1,0 +1,85 @@
+"""The form of a patch is mended; what could be a second candidate stays where it is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ouroloop.agents.prompted.patches import mended
+from ouroloop.agents.search.composer import Plan, diff, render
+from ouroloop.protocols.errors import CandidateFault
+from ouroloop.sandbox.screen.static import static_screen
+from tests.agents.fixtures import TASK, TOOLS
+
+BASE = TASK.start_controller
+BETTER = render(Plan(start="legal_moves"), 4)
+DIFF = diff(BASE, BETTER)
+NAMES = [tool.name for tool in TOOLS]
+BLOCK = "<<<<<<< SEARCH\n    return max(range(4), key=lambda move: logits[move])\n=======\n    return 0\n>>>>>>> REPLACE\n"
+FORGOT = '"""A controller."""\n\n\ndef act(observation, logits):\n    return (legal_moves(observation) or [0])[0]\n'
+
+
+def screened(text: str) -> str:
+    return static_screen(mended(text, NAMES), BASE).source
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"```diff\n{DIFF}```",
+        f"```diff\n{DIFF}```".replace("\n", "\r\n"),
+        f"~~~diff\n{DIFF}~~~",
+        f"~~~~ diff\n{DIFF}~~~~\nDone.",
+        f"````diff\n{DIFF}````",
+        f'```diff title="controller.py"\n{DIFF}```',
+        f"```python:controller.py\n{BETTER}```",
+        f"```python {{.numberLines}}\n{BETTER}```",
+        f"```python src/controller.py\n{BETTER}```",
+        f"```\ncontroller.py\n```\n```python\n{BETTER}```",
+        f"```diff\n{DIFF}```\nTry it:\n```bash\nouroloop screen controller.py\n```",
+        f"```text\nmove 0 is up\n```\n```python\n{BETTER}```",
+        DIFF.replace("controller.py\n", "controller.py\t2025-05-01 10:00:00\n", 2),
+        BETTER,
+    ],
+)
+def test_form_is_mended(text: str) -> None:
+    assert screened(text) == BETTER
+
+
+def test_a_forgotten_import_is_added() -> None:
+    source = screened(f"```python\n{FORGOT}```")
+    assert "from toolkit import legal_moves\n" in source
+    assert source.startswith('"""A controller."""\n\nfrom')
+    assert "from toolkit import food_move, legal_moves" in mended(FORGOT.replace("[0])[0]", "[food_move(observation)])[0]"), NAMES)
+    own = FORGOT.replace("def act", "def legal_moves(observation):\n    return [0]\n\n\ndef act")
+    assert mended(own, NAMES) == own
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"```python\n{BETTER}```\n```python\n{BASE}```",
+        f"```diff\n{DIFF}```\n```text\n{DIFF}```",
+        f"```bash\n{BLOCK}```\n```python\n{BETTER}```",
+        f"```diff\n{DIFF}```\n{BLOCK}",
+        f"```python\n{BETTER}",
+        f"~~~python\n{BETTER}",
+        f"```python ../toolkit.py\n{BLOCK}```",
+        f"```python:other.py\n{BLOCK}```",
+        "```text\nonly words\n```\n```bash\nls\n```",
+    ],
+)
+def test_doubt_is_left_to_the_screen(text: str) -> None:
+    with pytest.raises(CandidateFault):
+        screened(text)
+
+
+@given(st.lists(st.sampled_from([BLOCK, DIFF, BETTER, "```\n", "```python\n", "~~~\n", "words\n", "```bash\nls\n```\n"]), max_size=4))
+def test_what_the_screen_takes_as_it_is_stays_the_same(parts: list[str]) -> None:
+    text = "".join(parts)
+    try:
+        raw = static_screen(text, BASE).source
+    except CandidateFault:
+        return
+    assert screened(text) == raw
