@@ -5,8 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 VLLM := .vllm
 VLLM_STAMP := $(VLLM)/.installed-0.32.0
+LLAMA := .llama
+LLAMA_STAMP := $(LLAMA)/.installed-0.3.36
+MODELS ?=
 
-.PHONY: run test ablation lint types layers check vllm clean
+.PHONY: run test ablation lint types layers check vllm llama models clean
 
 run: $(STAMP)
 	$(BIN)/ouroloop run recipes/quickstart.toml
@@ -47,5 +50,20 @@ $(VLLM_STAMP):
 	$(VLLM)/bin/python -c 'import vllm'
 	touch $@
 
+# llama.cpp's server, in an environment of its own, built for any processor with AVX2: a build for the processor at hand may use
+# instructions that a virtual machine names and forbids.
+llama: $(LLAMA_STAMP)
+
+$(LLAMA_STAMP):
+	$(PYTHON) -m venv $(LLAMA)
+	CMAKE_ARGS="-DGGML_NATIVE=OFF $(LLAMA_CMAKE_ARGS)" $(LLAMA)/bin/python -m pip install --disable-pip-version-check --quiet \
+		--no-binary llama-cpp-python 'llama-cpp-python[server]==$(LLAMA_STAMP:$(LLAMA)/.installed-%=%)'
+	$(LLAMA)/bin/python -c 'import llama_cpp'
+	touch $@
+
+# The weights of small language models, all or MODELS="NAME NAME", into the cache.
+models: $(STAMP) $(LLAMA_STAMP)
+	$(BIN)/ouroloop models --fetch $(MODELS)
+
 clean:
-	rm -rf $(VENV) $(VLLM) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) $(LLAMA) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

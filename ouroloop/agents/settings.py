@@ -15,8 +15,9 @@ class RoleSettings(Frozen):
     """Who answers for one role.
 
     `use` names an entry point or an import path (`package.module:Class` or `path/to/file.py:Class`). `model` asks a
-    chat model instead, e.g. `openai:NAME` with `base_url`. `count` is the number of proposals per round. `config` holds
-    the role's own settings.
+    chat model instead, e.g. `openai:NAME` with `base_url`, or `local:NAME` for one that `ouroloop models` knows. `count` is
+    the number of proposals per round. `repairs` says how often in a round the role may repair what the screen refused of its
+    proposals; by default once for a chat model, and never for others. `config` holds the role's own settings.
     """
 
     use: str | None = None
@@ -28,7 +29,13 @@ class RoleSettings(Frozen):
     max_tokens: int = Field(default=2000, ge=16, le=MOST_TOKENS)
     usd_per_million_tokens: float = Field(default=0.0, ge=0, le=1_000_000)
     count: int = Field(default=3, ge=0, le=64)
+    repairs: int | None = Field(default=None, ge=0, le=8)
     config: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def attempts(self) -> int:
+        """How often in a round the role may repair."""
+        return self.repairs if self.repairs is not None else int(self.model is not None)
 
 
 def _default(name: str) -> RoleSettings:

@@ -19,6 +19,7 @@ from ouroloop.cli.ablate import ablate
 from ouroloop.cli.bench import bench
 from ouroloop.cli.learning.train import train
 from ouroloop.cli.looking import diff, list_, show_
+from ouroloop.cli.models import models
 from ouroloop.cli.parts import doctor, protocol, roles, screen, tasks
 from ouroloop.cli.play import evaluate
 from ouroloop.cli.running import resume, rollback, run
@@ -134,6 +135,7 @@ COMMANDS = [
     doctor,
     evaluate,
     list_,
+    models,
     protocol,
     resume,
     roles,

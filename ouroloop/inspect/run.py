@@ -154,7 +154,7 @@ class Report:
     def round(self, index: int) -> doc.Round:
         """Return one round."""
         decided, shares = observe.decide(index).read(self.ledger), attribute(index).find(self.ledger)
-        proposed = propose.candidates(index).read(self.ledger)
+        proposed = propose.proposed(self.ledger, index)
         return {
             "index": index,
             "mode": decided.mode,
@@ -198,7 +198,7 @@ class Report:
         return _played(seen.states[-1].incumbent, seen.measures)
 
     def _proposed(self, index: int) -> tuple[Candidate, ...]:
-        return propose.candidates(index).read(self.ledger).candidates
+        return propose.proposed(self.ledger, index).candidates
 
     def _candidate(self, index: int, proposed: Candidate) -> doc.Candidate:
         id = proposed.id

@@ -90,6 +90,22 @@ class Lost(Frozen):
     text: str | None = Field(default=None, max_length=LOST_TEXT)
 
 
+class Refused(Frozen):
+    """A candidate of the present round that the screen refused, for its author to repair.
+
+    Args:
+        candidate: its id.
+        text: what was proposed: a patch, or a reward spec.
+        layer: the layer that refused it.
+        reason: why, and what would be right.
+    """
+
+    candidate: str
+    text: str = Field(max_length=TEXT)
+    layer: str
+    reason: str
+
+
 class Tool(Frozen):
     """A `ToolkitFunction` on the wire."""
 
@@ -100,7 +116,10 @@ class Tool(Frozen):
 
 
 class RewardRequest(Frozen):
-    """Params of `reward.design`."""
+    """Params of `reward.design`.
+
+    If `refused` is not empty, the role is asked to repair: one proposal for each refused candidate, in their order.
+    """
 
     task: str
     mode: Literal["reward_refresh", "bug_fix", "reward_patch", "meta_learn"]
@@ -110,6 +129,7 @@ class RewardRequest(Frozen):
     incumbent: RewardSpec
     features: dict[str, str]
     tried: tuple[Tried, ...] = ()
+    refused: tuple[Refused, ...] = ()
 
 
 class RewardProposal(Frozen):
@@ -132,7 +152,7 @@ class RewardReply(Frozen):
 
 
 class PatchRequest(Frozen):
-    """Params of `patch.propose`."""
+    """Params of `patch.propose`; `refused` is as in `RewardRequest`."""
 
     task: str
     mode: Literal["reward_refresh", "bug_fix", "reward_patch", "meta_learn"]
@@ -143,6 +163,7 @@ class PatchRequest(Frozen):
     actions: tuple[str, ...]
     toolkit: tuple[Tool, ...]
     tried: tuple[Tried, ...] = ()
+    refused: tuple[Refused, ...] = ()
 
 
 class PatchProposal(Frozen):

@@ -79,7 +79,7 @@ class Run:
 
     def candidates(self, round: int) -> list[Candidate]:
         """Return the round's candidates in the order they were proposed."""
-        return list(self.result(propose.candidates(round)).candidates)
+        return list(propose.proposed(self.ledger, round).candidates)
 
     def undecided(self, round: int) -> list[Candidate]:
         """Return the round's candidates that have no verdict yet."""

@@ -113,13 +113,18 @@ class RecordedChat:
         """Ask the model and record what it said, or why it said nothing."""
         extra = {} if schema is None else {"schema": schema}
         try:
-            said = exchange(await self.inner.complete(messages, seed, **extra), messages)
+            return self._kept(key, params, exchange(await self.inner.complete(messages, seed, **extra), messages))
         except ModelError as error:
             if not self.over:
                 message = redacted(plain_line(str(error), 600))
-                kind = {"data": {"type": "ContextTooLong"}} if isinstance(error, ContextTooLong) else {}
-                self._ledger.record(key.text, key.method, params, None, {"code": -32000, "message": message, **kind})
+                said: JsonObject = {"code": -32000, "message": message}
+                if isinstance(error, ContextTooLong):
+                    said["data"] = {"type": "ContextTooLong"}
+                self._ledger.record(key.text, key.method, params, None, said)
             raise
+
+    def _kept(self, key: Key[Exchange], params: JsonObject, said: Exchange) -> Exchange:
+        """Record what the model said, unless its question is over."""
         if self.over:
             raise ModelError("the reply came after the time limit")
         key.record(self._ledger, params, said)

@@ -13,7 +13,8 @@ from ouroloop.agents.chat.config import ChatConfig, counted
 from ouroloop.agents.chat.faults import Faults, said_by, status_of
 from ouroloop.agents.chat.loop import on_chat_loop
 from ouroloop.agents.chat.records import ChatReply, Message
-from ouroloop.protocols.errors import ModelError
+from ouroloop.agents.local.serving import PROVIDER, Endpoint, endpoint
+from ouroloop.protocols.errors import ModelError, SurroundingsError, UsageError
 from ouroloop.protocols.messages import TEXT
 from ouroloop.protocols.text import plain_line, whole
 
@@ -47,10 +48,13 @@ class LangChainChat:
     ) -> ChatReply:
         """Ask once, within `timeout_s`; see `Chat`."""
         try:
+            served = await asyncio.to_thread(self._served)
             async with asyncio.timeout(self.config.timeout_s):
-                answer = await on_chat_loop(self._asked(messages, seed, schema))
-        except ModelError:
+                answer = await on_chat_loop(self._asked(messages, seed, schema, served))
+        except (ModelError, UsageError):
             raise
+        except SurroundingsError as error:
+            raise ModelError(plain_line(str(error), 600)) from error
         except Exception as error:  # the boundary: a server that answers with no chat completion makes clients raise anything
             raise self._faults.of(error) from error
         try:
@@ -58,26 +62,35 @@ class LangChainChat:
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             raise self._faults.no_completion(error) from error
 
-    async def _asked(self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None) -> Any:
+    async def _asked(self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None, served: Endpoint) -> Any:
         """Ask; leave out what the server says it does not take, one thing after the other."""
         while True:
             settings = self._settings(seed, schema)
             try:
-                return await self._model(settings).ainvoke(messages)
+                return await self._model(settings, served).ainvoke(messages)
             except Exception as error:
                 refused = self._refusal(error, settings)
                 if refused is None:
                     raise
                 self._refused.add(refused)
 
+    def _served(self) -> Endpoint:
+        """Return the endpoint; that of a local model is started first."""
+        config = self.config
+        if config.model.startswith(PROVIDER):
+            return endpoint(config.model.removeprefix(PROVIDER))
+        return Endpoint(config.base_url or "", os.environ.get(config.api_key_env) or "none")
+
     def _settings(self, seed: int, schema: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the optional parameters of a question, by their names on the wire."""
-        config, openai = self.config, self.config.model.startswith("openai:")
+        config, openai = self.config, self.config.model.startswith(("openai:", PROVIDER))
         settings: dict[str, Any] = {"temperature": config.temperature}
         if not openai:
             settings["max_tokens"] = config.max_tokens
         else:
-            own = config.base_url is None or urlsplit(config.base_url).hostname == OWN_HOST
+            own = not config.model.startswith(PROVIDER) and (
+                config.base_url is None or urlsplit(config.base_url).hostname == OWN_HOST
+            )
             names = ("max_completion_tokens", "max_tokens") if own else ("max_tokens", "max_completion_tokens")
             known = next((name for name in names if name not in self._refused), names[0])
             settings |= {known: config.max_tokens, "seed": seed % 2**31}
@@ -86,23 +99,24 @@ class LangChainChat:
                 settings["response_format"] = {"type": "json_schema", "json_schema": form}
         return {name: value for name, value in settings.items() if name not in self._refused}
 
-    def _model(self, settings: Mapping[str, Any]) -> Any:
+    def _model(self, settings: Mapping[str, Any], served: Endpoint) -> Any:
         """Return the LangChain model."""
         config = self.config
         given: dict[str, Any] = {"timeout": config.timeout_s, "max_retries": config.retries}
-        if config.base_url is not None:
-            given["base_url"] = config.base_url
-        if config.model.startswith("openai:"):
+        if served.base_url:
+            given["base_url"] = served.base_url
+        model = config.model.replace(PROVIDER, "openai:", 1) if config.model.startswith(PROVIDER) else config.model
+        if model.startswith("openai:"):
             ours = {name: value for name, value in settings.items() if name not in ("temperature", "seed")}
             # Given as the body's own keys, so that LangChain does not rename them.
-            given |= {"api_key": os.environ.get(config.api_key_env) or "none", "extra_body": ours, "streaming": config.stream}
+            given |= {"api_key": served.key, "extra_body": ours, "streaming": config.stream}
             if config.stream:
                 given["stream_usage"] = True
             settings = {name: value for name, value in settings.items() if name in ("temperature", "seed")}
         try:
             from langchain.chat_models import init_chat_model
 
-            return init_chat_model(config.model, **given, **settings)
+            return init_chat_model(model, **given, **settings)
         except ImportError as error:
             said = plain_line(f"{type(error).__name__}: {error}", 160)
             raise self._faults.failed(said, "install the provider's LangChain package") from error

@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Final
 
 from ouroloop.agents.chat import Chat, ChatConfig, ChatReply, LangChainChat, Message
 from ouroloop.agents.prompted.asking import Question, ask_all
-from ouroloop.agents.prompted.prompting import conversation, diagnosis_text, history_text
+from ouroloop.agents.prompted.hints import example_spec, fitting
+from ouroloop.agents.prompted.prompting import conversation, diagnosis_text, history_text, repairing
 from ouroloop.agents.prompted.reading import read
 from ouroloop.agents.prompted.specs import find_spec
 from ouroloop.agents.replies import lost
@@ -61,16 +62,20 @@ def question(request: RewardRequest, index: int, count: int) -> Question:
 
 
 def prompt(request: RewardRequest, index: int, count: int, *, brief: bool = False) -> list[Message]:
-    """Return the messages of one call; a brief one has no history and no lost game."""
+    """Return the messages of one call, for a new candidate or for a repair; a brief one has no history and no lost game."""
     tried = () if brief else (t for t in request.tried if t.reward is not None)
+    ideas = fitting(request.features, request.diagnosis.findings, index)
     values = {
         "task": request.task,
         "mode": request.mode,
         "index": str(index + 1),
         "count": str(count),
         "features": "\n".join(f"- {name}: {doc}" for name, doc in request.features.items()),
+        "example": example_spec(request.features, index).model_dump_json(),
         "diagnosis": diagnosis_text(request.diagnosis, games=0 if brief else 1),
         "incumbent": request.incumbent.model_dump_json(),
         "history": history_text(tried, rewards=True),
+        "idea": f" It could use {' and '.join(ideas)}." if ideas else "",
     }
-    return conversation("designer", values)
+    asked = conversation("designer", values)
+    return repairing(asked, request.refused[index]) if index < len(request.refused) else asked

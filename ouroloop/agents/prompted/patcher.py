@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from importlib.resources import files
+from typing import ClassVar, Final
 
 from ouroloop.agents.chat import Chat, ChatConfig, ChatReply, LangChainChat, Message
 from ouroloop.agents.prompted.asking import Question, ask_all
+from ouroloop.agents.prompted.hints import example_controller, fitting
 from ouroloop.agents.prompted.patches import mended
-from ouroloop.agents.prompted.prompting import conversation, diagnosis_text, history_text
+from ouroloop.agents.prompted.prompting import conversation, diagnosis_text, history_text, repairing
 from ouroloop.agents.prompted.reading import read
 from ouroloop.agents.replies import lost
 from ouroloop.protocols.errors import ModelError
 from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest
 from ouroloop.protocols.text import plain_line
+
+WHOLE: Final = files("ouroloop.agents.prompted") / "patcher_whole.md"
+EDITS: Final = files("ouroloop.agents.prompted") / "patcher_edits.md"
+WHOLE_LINES: Final = 150
+"""The most lines of a controller that a model is asked to write out in full; of a longer one it sends edits."""
 
 
 class ChatPatcher:
@@ -56,17 +63,23 @@ def question(request: PatchRequest, index: int, count: int) -> Question:
 
 
 def prompt(request: PatchRequest, index: int, count: int, *, brief: bool = False) -> list[Message]:
-    """Return the messages of one call; a brief one has no history and no lost game."""
+    """Return the messages of one call, for a new candidate or for a repair; a brief one has no history and no lost game."""
     tried = () if brief else (t for t in request.tried if t.diff is not None)
+    docs = {tool.name: tool.doc for tool in request.toolkit}
+    ideas = fitting(docs, request.diagnosis.findings, index)
     values = {
         "task": request.task,
-        "mode": request.mode,
         "index": str(index + 1),
         "count": str(count),
         "actions": ", ".join(f"{i} {name}" for i, name in enumerate(request.actions)),
-        "toolkit": "\n".join(f"- {t.name}{t.signature}: {t.doc} ({t.kind})" for t in request.toolkit),
+        "last": str(len(request.actions) - 1),
+        "toolkit": "\n".join(f"- {t.name}{t.signature}: {t.doc}" for t in request.toolkit),
+        "example": example_controller(request, index),
+        "form": (WHOLE if request.source.count("\n") <= WHOLE_LINES else EDITS).read_text(encoding="utf-8").strip(),
         "diagnosis": diagnosis_text(request.diagnosis, games=0 if brief else 1),
         "source": request.source.rstrip("\n"),
         "history": history_text(tried),
+        "idea": f" It could use {' and '.join(ideas)}." if ideas else "",
     }
-    return conversation("patcher", values)
+    asked = conversation("patcher", values)
+    return repairing(asked, request.refused[index]) if index < len(request.refused) else asked

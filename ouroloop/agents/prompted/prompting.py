@@ -7,7 +7,7 @@ from importlib.resources import files
 from string import Template
 
 from ouroloop.agents.chat import Message
-from ouroloop.protocols.messages import Diagnosis, Tried
+from ouroloop.protocols.messages import Diagnosis, Refused, Tried
 
 
 def conversation(name: str, values: dict[str, str]) -> list[Message]:
@@ -22,6 +22,12 @@ def conversation(name: str, values: dict[str, str]) -> list[Message]:
         {"role": "system", "content": Template(system).substitute(values).strip()},
         {"role": "user", "content": Template(user).substitute(values).strip()},
     ]
+
+
+def repairing(asked: list[Message], refused: Refused) -> list[Message]:
+    """Return a conversation that goes on with what was refused, and why."""
+    again = f"This was refused (layer {refused.layer}): {refused.reason}\nCorrect that alone, and answer in the same form."
+    return [*asked, {"role": "assistant", "content": refused.text}, {"role": "user", "content": again}]
 
 
 def diagnosis_text(diagnosis: Diagnosis, games: int = 1) -> str:

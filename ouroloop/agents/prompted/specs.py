@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import json5
@@ -89,7 +89,8 @@ def _literal(body: str) -> Any:
     return ast.literal_eval(tree)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(given: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    pairs = list(given)
     if len({key for key, _ in pairs}) < len(pairs):
         raise _Twice("a key is given twice")
     return dict(pairs)

@@ -14,7 +14,8 @@ import numpy as np
 
 from ouroloop.bench.timing import DRIVERS
 from ouroloop.envs.snake.encodings import ACTIONS
-from ouroloop.policy.serving.vllm_server import end_group, servable, vllm_python, vllm_settings
+from ouroloop.child_server import end_group
+from ouroloop.policy.serving.vllm_server import servable, vllm_python, vllm_settings
 from ouroloop.protocols.errors import SurroundingsError
 
 if TYPE_CHECKING:

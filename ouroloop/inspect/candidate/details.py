@@ -36,9 +36,15 @@ def details(report: Report, id: str) -> doc.CandidateDetails:
         "whose_games": "candidate" if own else "incumbent",
         "pairs": _pairs(ledger, round, id),
         "training": _stages(ledger, round, id),
-        "exchanges": [_talk(step) for step in ledger.steps(f"{round}/propose/{ASKED[found['kind']]}/chat/*")],
+        "exchanges": [_talk(step) for pattern in _questions(round, found) for step in ledger.steps(f"{pattern}/chat/*")],
         "undo": f"ouroloop rollback {shell_word(report.folder)} {id}" if found["verdict"] == "accepted" else None,
     }
+
+
+def _questions(round: int, found: doc.Candidate) -> tuple[str, str]:
+    """Return the patterns of the keys of the questions that a candidate's author was asked."""
+    kind = ASKED[found["kind"]]
+    return f"{round}/propose/{kind}", f"{round}/repair/{kind}/*"
 
 
 def _pairs(ledger: Ledger, round: int, id: str) -> doc.Pairs | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.key import Key, every, part
 from ouroloop.protocols.messages import PatchReply, RewardReply
-from ouroloop.protocols.records import Candidate
+from ouroloop.protocols.records import Candidate, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +85,40 @@ def patch(round: int) -> Key[PatchReply]:
     return Key(f"{round}/propose/patch", "patch.propose", PatchReply)
 
 
+def repair(round: int, kind: Kind, attempt: int) -> Key[Any]:
+    """Return the step in which a role repairs what the screen refused of its candidates; `attempt` counts from 1."""
+    of: Key[Any] = reward(round) if kind == "reward" else patch(round)
+    return Key(f"{round}/repair/{kind}/{attempt}", of.method, of.result)
+
+
 def candidates(round: int) -> Key[Proposed]:
-    """Return the step that lists the round's candidates."""
+    """Return the step that lists the round's candidates, without the repaired ones."""
     return Key(f"{round}/propose/all", "run.candidates", Proposed)
+
+
+def repaired(round: int, attempt: int) -> Key[Proposed]:
+    """Return the step that lists the candidates of one attempt at repairs."""
+    return Key(f"{round}/repair/all/{attempt}", "run.candidates", Proposed)
+
+
+def proposed(ledger: Ledger, round: int) -> Proposed:
+    """Return all that was proposed in a round, repairs included. Raises LedgerError if nothing is recorded."""
+    first = candidates(round).read(ledger)
+    more = [found for _, found in every(ledger, candidates(0), f"{round}/repair/all/*")]
+    return Proposed(
+        first.candidates + tuple(one for each in more for one in each.candidates),
+        first.asked + tuple(one for each in more for one in each.asked),
+        first.unasked,
+    )
 
 
 def rounds(ledger: Ledger) -> int:
     """Return the number of rounds whose candidates are recorded."""
-    return sum(1 for _ in every(ledger, candidates(0)))
+    return sum(1 for _ in every(ledger, candidates(0), "*/propose/all"))
 
 
 def all_rounds(ledger: Ledger) -> list[Proposed]:
-    """Return what was proposed in each round so far."""
+    """Return what was proposed in each round so far; each attempt at repairs counts for itself."""
     return [found for _, found in every(ledger, candidates(0))]
 
 

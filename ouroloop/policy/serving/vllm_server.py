@@ -7,17 +7,13 @@ build for CPUs.
 from __future__ import annotations
 
 import os
-import signal
-import socket
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.request import ProxyHandler, build_opener
 
+from ouroloop.child_server import child_server, free_port
 from ouroloop.policy.serving.wider import widened
 from ouroloop.policy.snake_gpt import CARD, load, save
 from ouroloop.protocols.errors import SurroundingsError
@@ -27,11 +23,6 @@ if TYPE_CHECKING:
 
 VARIABLE: Final = "OUROLOOP_VLLM_PYTHON"
 PLACE: Final = Path(".vllm/bin/python")
-TAIL: Final = 20
-"""Number of log lines that an error shows."""
-POLL_S: Final = 0.25
-GRACE_S: Final = 20.0
-"""How long the server may take to exit before it is killed."""
 
 
 def vllm_python() -> Path:
@@ -72,24 +63,18 @@ def vllm_server(
     """
     interpreter = vllm_python() if python is None else python
     with tempfile.TemporaryDirectory(prefix="ouroloop-vllm-") as scratch:
-        folder, log = servable(policy, Path(scratch) / "policy"), Path(scratch) / "log"
-        port = _free_port()
-        command = [str(interpreter), *_arguments(folder, policy.name, port, precision)]
-        with log.open("wb") as sink:
-            server = subprocess.Popen(
-                command,
-                cwd=scratch,
-                env=vllm_settings(threads),
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        try:
-            _wait(server, port, log, deadline_s)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            end_group(server)
+        folder = servable(policy, Path(scratch) / "policy")
+        port = free_port()
+        with child_server(
+            [str(interpreter), *_arguments(folder, policy.name, port, precision)],
+            name="vLLM",
+            port=port,
+            path="/health",
+            environment=vllm_settings(threads),
+            deadline_s=deadline_s,
+            remedy="rebuild its environment (`make vllm`) if it is damaged",
+        ) as address:
+            yield address
 
 
 def servable(policy: Path, room: Path) -> Path:
@@ -117,17 +102,6 @@ def vllm_settings(threads: int) -> dict[str, str]:
     }
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process that leads its own group, and all processes that it started."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(GRACE_S)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
 def _arguments(folder: Path, name: str, port: int, precision: Precision) -> list[str]:
     """Return the server's arguments.
 
@@ -140,22 +114,3 @@ def _arguments(folder: Path, name: str, port: int, precision: Precision) -> list
         *("--dtype", precision, "--generation-config", "vllm", "--enforce-eager", "--disable-uvicorn-access-log"),
     ]
 
-
-def _free_port() -> int:
-    """Return a loopback port that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def _wait(server: subprocess.Popen[bytes], port: int, log: Path, deadline_s: float) -> None:
-    """Wait until the server answers."""
-    opener, begun = build_opener(ProxyHandler({})), time.monotonic()
-    while server.poll() is None and time.monotonic() - begun < deadline_s:
-        with suppress(OSError), opener.open(f"http://127.0.0.1:{port}/health", timeout=5):
-            return
-        time.sleep(POLL_S)
-    code = server.poll()
-    what = f"did not answer within {deadline_s:g} s" if code is None else f"ended with exit code {code}"
-    said = "\n".join(log.read_text(errors="replace").splitlines()[-TAIL:])
-    raise SurroundingsError(f"the vLLM server {what}; rebuild its environment (`make vllm`) if it is damaged:\n{said}")

@@ -66,7 +66,7 @@ def _message(ledger: Ledger, change: Begun | steps.Applied | steps.RolledBack) -
         return rolling_back((change.rolled_back, *change.chain), change.reason)
     if not isinstance(change, steps.Applied):
         return "Start"
-    proposed = propose.candidates(change.round).read(ledger).candidates
+    proposed = propose.proposed(ledger, change.round).candidates
     candidate = next((each for each in proposed if each.id == change.candidate), None)
     if candidate is None:
         raise damaged(ledger.path, f"round {change.round} applied {change.candidate}, which nobody proposed")

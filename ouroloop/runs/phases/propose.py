@@ -11,7 +11,7 @@ from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.ledger.steps.observe import decide
 from ouroloop.ledger.steps.propose import AskedRole, LostReply, Proposed, UnaskedRole
 from ouroloop.ledger.steps.screen import Screening, screen
-from ouroloop.protocols.messages import PatchReply, PatchRequest, RewardReply, RewardRequest, Tool, Tried
+from ouroloop.protocols.messages import PatchReply, PatchRequest, Refused, RewardReply, RewardRequest, Tool, Tried
 from ouroloop.protocols.records import Candidate, Kind, Mode, RewardSpec
 from ouroloop.runs.asking import Answered, Asked, answered, ask, role_name
 from ouroloop.runs.context import nine_decimals, rolled_back, transcripts
@@ -40,11 +40,11 @@ def _all(run: Run, round: int) -> Proposed:
         run.progress.note(f"{left.slot} ({left.role}) is not asked in this round: {left.reason}; {left.remedy}")
     found: list[Candidate] = []
     asked = [account(run, "critic", answered(run.ledger, critic(run, round)))]
-    for kind, answer in zip(kinds, ask(run.ledger, [_question(run, round, mode, kind) for kind in kinds]), strict=True):
+    for kind, answer in zip(kinds, ask(run.ledger, [question(run, round, kind) for kind in kinds]), strict=True):
         asked.append(account(run, PROPOSERS[kind].name, answer))
-        _tell(run, asked[-1])
+        tell(run, asked[-1])
         if answer.reply is not None:
-            found += _candidates(round, asked[-1].role, answer.reply)
+            found += named(proposals(asked[-1].role, answer.reply), f"r{round}-")
     return Proposed(tuple(found), tuple(asked), unasked)
 
 
@@ -59,7 +59,7 @@ def account(run: Run, slot: str, answer: Answered) -> AskedRole:
     return AskedRole(role_name(question.role), slot, key.method, question.count, given, gone, used, cost)
 
 
-def _tell(run: Run, asked: AskedRole) -> None:
+def tell(run: Run, asked: AskedRole) -> None:
     """Note what was lost."""
     if asked.lost:
         reasons = dict.fromkeys(one.reason for one in asked.lost)
@@ -103,25 +103,31 @@ def fruitless(ledger: Ledger) -> bool:
     return meant and not any(each.candidates for each in found)
 
 
-def _candidates(round: int, role: str, reply: BaseModel) -> list[Candidate]:
-    """Return a role's proposals as candidates."""
+def proposals(role: str, reply: BaseModel) -> list[Candidate]:
+    """Return a role's proposals as candidates without an id."""
     if isinstance(reply, RewardReply):
-        found = [Candidate("", role, item.rationale, reward=item.spec, fault=item.fault) for item in reply.proposals]
-    else:
-        assert isinstance(reply, PatchReply)
-        found = [Candidate("", role, item.rationale, item.text, item.reward, item.fault) for item in reply.proposals]
-    return [replace(candidate, id=f"r{round}-{candidate.kind}{i}") for i, candidate in enumerate(found, 1)]
+        return [Candidate("", role, item.rationale, reward=item.spec, fault=item.fault) for item in reply.proposals]
+    assert isinstance(reply, PatchReply)
+    return [Candidate("", role, item.rationale, item.text, item.reward, item.fault) for item in reply.proposals]
 
 
-def _question(run: Run, round: int, mode: Mode, kind: Kind) -> Asked:
+def named(candidates: list[Candidate], start: str) -> list[Candidate]:
+    """Return candidates with ids: the start, the kind, and a number."""
+    return [replace(candidate, id=f"{start}{candidate.kind}{i}") for i, candidate in enumerate(candidates, 1)]
+
+
+def question(run: Run, round: int, kind: Kind, refused: tuple[Refused, ...] = (), attempt: int = 0) -> Asked:
+    """Return what a role is asked: for new candidates, or to repair those that were refused."""
     slot, incumbent = PROPOSERS[kind], run.incumbent()
+    again = ("repair", attempt) if refused else ()
     shared: dict[str, Any] = {
         "task": run.task.name,
-        "mode": mode,
-        "count": wanted(run, kind),
-        "seed": run.seed("propose", round, kind),
+        "mode": run.result(decide(round)).mode,
+        "count": len(refused) or wanted(run, kind),
+        "seed": run.seed("propose", round, kind, *again),
         "diagnosis": diagnosis(run, round),
         "tried": tuple(tried(run, round, kind)),
+        "refused": refused,
     }
     if kind == "reward":
         request: Any = RewardRequest(**shared, incumbent=run.reward(incumbent), features=dict(run.task.features))
@@ -130,6 +136,8 @@ def _question(run: Run, round: int, mode: Mode, kind: Kind) -> Asked:
         source = run.store.text(incumbent.controller)
         request = PatchRequest(**shared, source=source, actions=run.task.actions, toolkit=tools)
     key: Key[Any] = steps.reward(round) if kind == "reward" else steps.patch(round)
+    if refused:
+        key = steps.repair(round, kind, attempt)
     return Asked(key, run.roles[slot.name], request, run.recipe.roles.of(slot).timeout_s)
 
 

@@ -18,6 +18,7 @@ from ouroloop.ledger.steps.start import POLICY
 from ouroloop.protocols.canonical import canonical
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.records import Build, Observations, RewardSpec, SeedRange
+from ouroloop.runs.phases.repair import most_repairs, repair
 from ouroloop.runs.phases.twins import Twins
 
 if TYPE_CHECKING:
@@ -40,12 +41,21 @@ A reward must tell them apart, and must not pay the wandering player for walking
 
 
 def screen(run: Run, round: int) -> None:
+    """Screen all undecided candidates of the round, and what their authors make of those that are refused."""
+    _screen(run, round)
+    for attempt in range(1, most_repairs(run) + 1):
+        if not repair(run, round, attempt):
+            return
+        _screen(run, round)
+
+
+def _screen(run: Run, round: int) -> None:
     """Screen all undecided candidates of the round."""
     pending, twins = run.undecided(round), Twins(run, round)
     transitions = cache(lambda: sampled_transitions(run))
     for i, candidate in enumerate(pending):
         run.progress.advance("screen", i / len(pending), candidate.id)
-        check = partial(_all_parts, run, candidate, transitions)
+        check = partial(screening, run, candidate, transitions)
         found = run.step(steps.screen(round, candidate), {"candidate": candidate.id}, check)
         if found.outcome == "rejected":
             run.reject(round, candidate, found.layer, found.reason)
@@ -53,8 +63,8 @@ def screen(run: Run, round: int) -> None:
             run.reject(round, candidate, "ast" if candidate.patch is not None else "schema", twin)
 
 
-def _all_parts(run: Run, candidate: Candidate, transitions: Callable[[], Recorded]) -> Screening:
-    """Screen the parts that the candidate replaces: its patch, then its reward."""
+def screening(run: Run, candidate: Candidate, transitions: Callable[[], Recorded]) -> Screening:
+    """Return what the screen says of the parts that a candidate replaces: its patch, then its reward."""
     passed = Screening("passed")
     try:
         if candidate.fault is not None:

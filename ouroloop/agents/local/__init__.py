@@ -1,0 +1,1 @@
+"""Small language models on this machine: their weights, and a server that ends with the process that asks."""

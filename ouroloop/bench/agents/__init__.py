@@ -1,0 +1,1 @@
+"""How well language models do as designer and as patcher, beside the searches."""
