@@ -60,8 +60,9 @@ class TrainingReport:
     Args:
         steps: optimizer steps made.
         loss: the loss of each step.
-        health: monitors over the last tenth of the steps (SFT: `accuracy`, `entropy`, `grad_norm`; GRPO: `grpo.FIGURES`, the
-            `gain` of the reward, and the results of the last check of held-out games).
+        health: monitors over the last tenth of the steps (SFT: `accuracy`, `entropy`, `grad_norm`; GRPO: `grpo.FIGURES` over
+            at least one whole batch, the `gain` of the reward, and the results of the last check of held-out games). A figure
+            that was not measured is left out.
         curve: points of the learning curve: steps made, mean score of the policy alone.
         seconds: wall time; it is ignored in comparisons, and must be left out of every hash.
         alarms: those that rang, in order.
