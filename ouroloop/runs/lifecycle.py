@@ -262,11 +262,12 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
         trust: agree to the code that the recipe imports, and the models that it asks.
 
     Raises:
-        UsageError: it is no run directory, or the user has not agreed to what its recipe names.
+        UsageError: it is no run directory, the user has not agreed to what its recipe names, or a limit is below what is used.
         LedgerError: it is damaged, in use, or not as a run left it.
     """
     from ouroloop.ledger.store import Store, clear_scratch
     from ouroloop.ledger.workspace import Workspace
+    from ouroloop.runs.budget import refuse_less
     from ouroloop.runs.context import Run
     from ouroloop.runs.executors.local import Trainers
     from ouroloop.runs.phases.apply import revisions
@@ -281,6 +282,7 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
         for reached in agree(folder, read_recipe(folder, overrides, unopened=True), trust=trust):
             progress.note(f"recipe: {reached}")
         recipe = read_recipe(folder, overrides)
+        refuse_less(recipe, ledger, [override.partition("=")[0].removeprefix("budget.").strip() for override in overrides])
         if ledger.meta("recipe") != identity(recipe):
             raise LedgerError(f"{folder / 'recipe.toml'} is not the recipe that the run began with: restore it from a copy")
         task, sandbox, roles = _parts(recipe, folder.name)
@@ -326,6 +328,9 @@ def work(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *, t
                 progress.note("no role proposed anything in this run, so it changed nothing")
         except KeyboardInterrupt:
             status = "stopped"
+            raise
+        except OuroloopError:
+            progress.note(f"the run failed, and keeps what it has done; go on with `ouroloop resume {shell_word(folder)}`")
             raise
         finally:
             _leave(run, status)
