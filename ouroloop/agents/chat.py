@@ -40,7 +40,8 @@ class ChatConfig(Frozen):
         timeout_s: seconds for one question, retries included.
         max_tokens: the most tokens in one reply.
         retries: further attempts after the connection or the server failed.
-        calls: the most questions for one request; a request for more candidates gets only this many.
+        calls: the most questions for one request, each for one candidate; it cuts a larger `count` of the recipe, and the run
+            notes that.
     """
 
     model: str = Field(pattern=r"^[a-z0-9_]+:.+$")
@@ -81,6 +82,13 @@ def counted(said: object, characters: int) -> int:
     if type(said) is int and min(1, characters) <= said <= MOST_TOKENS:
         return said
     return -(-characters // CHARACTERS_PER_TOKEN)
+
+
+def cut(config: ChatConfig, count: int) -> tuple[int, str]:
+    """Return how many of `count` candidates the model is asked for, and a note if those are fewer."""
+    if count <= config.calls:
+        return count, ""
+    return config.calls, f"the model was asked for {config.calls} of {count}, because config.calls is {config.calls}: raise it"
 
 
 @dataclass(frozen=True, slots=True)

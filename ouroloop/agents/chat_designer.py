@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import ClassVar
 
-from ouroloop.agents.chat import Chat, ChatConfig, LangChainChat, ask_all
+from ouroloop.agents.chat import Chat, ChatConfig, LangChainChat, ask_all, cut
 from ouroloop.agents.prompting import conversation, diagnosis_text, history_text
 from ouroloop.agents.replies import lost
 from ouroloop.protocols.errors import ModelError
@@ -36,7 +36,7 @@ class ChatDesigner:
         Raises:
             ModelError: no call was answered, or no reply held a JSON object.
         """
-        count = min(request.count, self.config.calls)
+        count, note = cut(self.config, request.count)
         answers = await ask_all(self.chat, [(prompt(request, i, count), request.seed + i) for i in range(count)])
         specs, gone, first = [], [], ""
         for answer in answers:
@@ -52,7 +52,8 @@ class ChatDesigner:
             told = tuple((one.reason, one.text) for one in gone)
             raise ModelError(f"model {self.config.model} {said}; use a model that can write JSON", told)
         why = plain_line(f"{request.mode}: written by {self.config.model}")
-        return RewardReply(proposals=tuple(RewardProposal(spec=spec, rationale=why) for spec in specs), lost=tuple(gone))
+        proposals = tuple(RewardProposal(spec=spec, rationale=why) for spec in specs)
+        return RewardReply(proposals=proposals, lost=tuple(gone), note=note)
 
 
 def prompt(request: RewardRequest, index: int, count: int) -> list[dict[str, str]]:

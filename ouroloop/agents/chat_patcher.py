@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ouroloop.agents.chat import Chat, ChatConfig, ChatReply, LangChainChat, ask_all
+from ouroloop.agents.chat import Chat, ChatConfig, ChatReply, LangChainChat, ask_all, cut
 from ouroloop.agents.prompting import conversation, diagnosis_text, history_text
 from ouroloop.agents.replies import lost
 from ouroloop.protocols.errors import ModelError
@@ -38,7 +38,7 @@ class ChatPatcher:
         Raises:
             ModelError: no call was answered, or no reply held a diff or a controller.
         """
-        count = min(request.count, self.config.calls)
+        count, note = cut(self.config, request.count)
         answers = await ask_all(self.chat, [(prompt(request, i, count), request.seed + i) for i in range(count)])
         texts = [answer.text for answer in answers if isinstance(answer, ChatReply)]
         gone = [lost(str(answer)) for answer in answers if isinstance(answer, ModelError)]
@@ -48,7 +48,8 @@ class ChatPatcher:
             said = f"answered without a patch ({texts[0][:80]!r})"
             raise ModelError(f"model {self.config.model} {said}; use a model that can write diffs", told)
         why = plain_line(f"{request.mode}: written by {self.config.model}")
-        return PatchReply(proposals=tuple(PatchProposal(text=text, rationale=why) for text in texts), lost=tuple(gone))
+        proposals = tuple(PatchProposal(text=text, rationale=why) for text in texts)
+        return PatchReply(proposals=proposals, lost=tuple(gone), note=note)
 
 
 def prompt(request: PatchRequest, index: int, count: int) -> list[dict[str, str]]:

@@ -321,6 +321,7 @@ def _asked(one: propose.AskedRole) -> doc.Asked:
         "lost": [{"reason": lost.reason, "text": lost.text} for lost in one.lost],
         "tokens": one.tokens,
         "cost_usd": one.cost_usd,
+        "note": one.note,
     }
 
 

@@ -118,6 +118,7 @@ def test_calls_are_capped_and_settings_arrive(server):
     server.script = lambda body: (200, completion(GOOD_PATCH))
     reply = asyncio.run(ChatPatcher(server.config(calls=3, temperature=0.3, max_tokens=77)).act(patch_request(count=16)))
     assert len(reply.proposals) == len(server.asked) == 3
+    assert reply.note == "the model was asked for 3 of 16, because config.calls is 3: raise it"
     body = server.asked[0]
     assert body["model"] == "scripted"
     assert body["temperature"] == 0.3

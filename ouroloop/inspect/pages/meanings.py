@@ -165,8 +165,9 @@ KEYS: Final = {
     "roles.critic.timeout_s": "seconds that an answer may take",
     "roles.critic.max_tokens": "of an answer",
     "roles.critic.usd_per_million_tokens": "price, for the budget",
-    "roles.critic.count": "proposals per round; 0 turns a proposer off. The designer's default is 6, the patcher's 4",
-    "roles.critic.config": "the role's own settings",
+    "roles.critic.count": "proposals per round; 0 turns a proposer off. The designer's default is 6, the patcher's 4. "
+    "A chat role asks its model for at most `config.calls` (default 4) of them",
+    "roles.critic.config": "the role's own settings; `ouroloop roles NAME` lists them",
     "gate.alpha": "the run's error budget",
     "gate.spending": "the rule by which races spend it ([gate.md](gate.md))",
     "gate.games": "most pairs that a candidate plays",

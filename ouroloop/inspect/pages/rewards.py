@@ -28,7 +28,7 @@ WHEN: Final = {
     "meta_learn": "nothing stands out, or the run starts from earlier results: rewards and patches together",
 }
 FINDINGS: Final = {
-    "training_stalled": "no training yet, or the last one gained too little",
+    "training_stalled": "no candidate trained under a designed reward stands, or the last one gained too little",
     "zero_variance": "most groups have equal rewards: the reward is too sparse",
     "kl_high": "the policy has left its reference",
     "entropy_low": "the policy no longer explores",
