@@ -88,7 +88,7 @@ This position, for instance, is the observation below it:
 $board
 ```
 
-```python
+```
 $row
 ```
 

@@ -70,7 +70,7 @@ def test_every_key_of_an_observation_and_every_function_of_the_toolkit_is_explai
 
 def test_the_position_on_the_page_is_one_and_the_values_are_its_own() -> None:
     page = controllers.page()
-    shown = ast.literal_eval("{" + page.split("```python\n{")[1].split("```")[0])
+    shown = ast.literal_eval("{" + page.split("```\n{")[1].split("```")[0])
     assert toolkit.legal_moves(shown) == [0, 2]
     assert f"`{toolkit.legal_moves(shown)}`" in page
     distances = [toolkit.food_distance(shown, move) for move in range(4)]
