@@ -1,4 +1,7 @@
-"""The records that parts exchange: frozen data, with no behaviour beyond what follows from their own fields."""
+"""The records that parts exchange: frozen data, with no behaviour beyond what follows from their own fields.
+
+The module is long because it is the one vocabulary of all parts: most records are fields and what they mean.
+"""
 
 from __future__ import annotations
 
