@@ -29,7 +29,7 @@ class Finding(Frozen):
     """
 
     name: str = Field(min_length=1, max_length=100)
-    weight: float = Field(ge=0, le=1, allow_inf_nan=False)
+    weight: float = Field(ge=0, le=1)
     evidence: str = Field(max_length=2000)
     mode: Mode | None = None
 
