@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as OutOfTime
+from pathlib import PurePath
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from ouroloop.protocols.text import plain_line
@@ -42,30 +43,59 @@ class Fault(Exception):
         self.kind = kind
 
 
-def described(error: BaseException) -> str:
-    """Return an exception of others as one line, even if its own text cannot be made."""
+LINE: Final = 300
+"""The most characters of the line that describes an exception."""
+
+
+def described(error: BaseException, owner: Callable[[], str] | None = None) -> str:
+    """Return an exception of others as one line, even if its own text cannot be made.
+
+    Args:
+        error: the exception.
+        owner: returns the name of the module whose code failed; the line then ends with its file and line, if it has any.
+    """
     name = type(error).__name__
     try:
         said = str(error)
     except BaseException:
         said = "(its message cannot be shown)"
-    return plain_line(f"{name}: {said}" if said else name)
+    where = "" if owner is None else _place(error, owner)
+    return plain_line(f"{name}: {said}" if said else name, LINE - len(where)) + where
+
+
+def _place(error: BaseException, owner: Callable[[], str]) -> str:
+    """Return file and line of the innermost frame of a module's code, or of its package's, in brackets; empty without one."""
+    found = ""
+    try:
+        package, at = owner().partition(".")[0], error.__traceback__
+        while at is not None:
+            if str(at.tb_frame.f_globals.get("__name__")).partition(".")[0] == package:
+                found = f" ({plain_line(PurePath(at.tb_frame.f_code.co_filename).name, 80)}:{at.tb_lineno})"
+            at = at.tb_next
+    except BaseException:  # module, frame and exception belong to others
+        return ""
+    return found
 
 
 class Call(Generic[T]):
     """A call under way in a daemon thread.
 
     `outcome` is a future of its result; instead of an exception of the code's own it holds a `Fault`. The types in `passed`
-    are handed on as they are.
+    are handed on as they are. `owner` is as for `described`.
     """
 
-    def __init__(self, work: Callable[[], T], passed: tuple[type[BaseException], ...] = ()) -> None:
+    def __init__(
+        self,
+        work: Callable[[], T],
+        passed: tuple[type[BaseException], ...] = (),
+        owner: Callable[[], str] | None = None,
+    ) -> None:
         """Begin."""
         self.outcome: Future[T] = Future()
         self.outcome.set_running_or_notify_cancel()  # from here on only the thread settles it
         self.on_leave: Callable[[], object] = bool
         """Called when the call is left behind, to cancel what it waits for."""
-        self._work, self._passed = work, passed
+        self._work, self._passed, self._owner = work, passed, owner
         self._before = set(threading.enumerate())
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -75,7 +105,7 @@ class Call(Generic[T]):
             self.outcome.set_result(self._work())
         except BaseException as error:
             known = isinstance(error, (Fault, *self._passed))
-            self.outcome.set_exception(error if known else Fault(described(error), type(error).__name__))
+            self.outcome.set_exception(error if known else Fault(described(error, self._owner), type(error).__name__))
         finally:
             _note_strays(set(threading.enumerate()) - self._before - {self._thread})
 

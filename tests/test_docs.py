@@ -32,3 +32,16 @@ def test_the_python_page_names_the_whole_public_api() -> None:
     text = (DOCS / "python.md").read_text(encoding="utf-8")
     table = text[: text.index("## ")]
     assert [name for name in ouroloop.__all__ if not name.startswith("__") and not re.search(rf"`{name}\b", table)] == []
+
+
+def test_lines_of_prose_are_short() -> None:
+    root = DOCS.parent
+    folders = ("docs", "examples", "benchmarks")
+    pages = [root / "README.md", root / "ARCHITECTURE.md", *(page for name in folders for page in root.glob(f"{name}/*.md"))]
+    long = [
+        f"{page.name}:{number}"
+        for page in pages
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > 120 and not line.startswith(("|", "    "))  # tables cannot be wrapped
+    ]
+    assert long == []

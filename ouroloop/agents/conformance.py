@@ -99,8 +99,10 @@ def sample_request(method: str, count: int = 4) -> BaseModel:
         count: the number of proposals to ask for.
 
     Raises:
-        KeyError: there is no such method.
+        ValueError: there is no such method; the message names those that there are.
     """
+    if method not in METHODS:
+        raise ValueError(f"there is no method {method!r}: choose one of {', '.join(METHODS)}")
     facts = Diagnosis(
         games=64, score=2.0, score_low=1.5, score_high=2.5, utility=0.25, win_rate=0.0,
         deaths={"crash": 0.75, "timeout": 0.25}, regret={"early": 0.1, "late": 0.4}, avoidable=0.8,

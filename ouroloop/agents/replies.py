@@ -16,6 +16,7 @@ from ouroloop.protocols.jsonrpc import one_line
 from ouroloop.protocols.messages import (
     LOST_TEXT,
     METHODS,
+    NOTE,
     PROPOSALS,
     Lost,
     PatchProposal,
@@ -93,7 +94,8 @@ def _sorted_out(given: dict[str, Any], item: type[BaseModel], count: int) -> dic
     if len(without) > PROPOSALS:
         more = len(without) - PROPOSALS + 1
         without = [*without[: PROPOSALS - 1], lost(f"{more} more replies, of which no reasons are kept")]
-    return {**given, "proposals": kept, "lost": without}
+    note = given.get("note", "")
+    return {**given, "proposals": kept, "lost": without, "note": plain_line(note, NOTE) if isinstance(note, str) else note}
 
 
 def _told(entry: object) -> Lost:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def print_run(folder: Path, as_json: bool) -> None:
     """Print a run: its JSON document, or its tables, its directory and the command to type next."""
     report = Report(folder)
-    document = report.document()
+    document, resumed = report.document(), report.resumed()
     report.close()
     if as_json:
         say_json(document)
@@ -43,15 +43,17 @@ def print_run(folder: Path, as_json: bool) -> None:
     cost = f" ({used['cost_usd']:.4g} USD)" if used["cost_usd"] else ""
     say(f"{used['games']} games, {used['tokens']} tokens{cost}, {used['wall_s']:.0f} s; digest {document['digest'][:16]}")
     say(f"run directory: {folder}")
-    say_lines(f"next: {_next(folder, document)}")
+    say_lines(f"next: {_next(folder, document, resumed)}")
 
 
-def _next(folder: Path, document: RunDocument) -> str:
-    """Return the command to type next: look at the last accepted candidate, or else the last one, or go on."""
+def _next(folder: Path, document: RunDocument, resumed: str) -> str:
+    """Return the command to type next: go on, or if the run is done, look at the last accepted candidate or else the last one."""
+    if document["status"] in ("stopped", "failed"):
+        return resumed
     proposed = candidates(document)
     accepted = [c["id"] for c in proposed if c["verdict"] == "accepted"]
     worth = (accepted or [c["id"] for c in proposed])[-1:]
-    return f"ouroloop show {shell_word(folder)} --candidate {worth[0]}" if worth else f"ouroloop resume {shell_word(folder)}"
+    return f"ouroloop show {shell_word(folder)} --candidate {worth[0]}" if worth else resumed
 
 
 def training_table(document: Training) -> Table:

@@ -1,6 +1,7 @@
 """The conformance suite of `Task`: the rules that every game keeps. A game's author calls it from a test.
 
-Call `conform(task)`, or each of `CHECKS`. A check that fails raises AssertionError, whose message names the broken rule.
+Call `conform(task)`, or each of `CHECKS`. A check that fails raises AssertionError, whose message names the broken rule. The
+module is long because it is one list of rules, read from top to bottom; no rule needs another.
 """
 
 from __future__ import annotations

@@ -77,6 +77,11 @@ class Bank:
         """Return B."""
         return len(self.regret)
 
+    @property
+    def distinct(self) -> int:
+        """The positions in bank and pool together: all of the bank but its failures is in the pool, too."""
+        return len(self.pool) + int((self.phase < 0).sum())
+
 
 def build_bank(task: Task, seed: int, count: int, failures: Sequence[Failures] = ()) -> Bank:
     """Return a bank of `count` positions; it is a function of the arguments.

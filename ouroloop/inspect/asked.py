@@ -24,6 +24,7 @@ def asked_lines(entry: Round, *, texts: bool = False) -> list[str]:
         cost += f", {one['cost_usd']:.4f} USD" if one["cost_usd"] else ""
         lost = f", {len(one['lost'])} lost" if one["lost"] else ""
         lines.append(f"{_who(one['slot'], one['role'])}: asked for {one['count']}, answered {one['answered']}{lost}{cost}")
+        lines += [f"  note: {plain_line(one['note'])}"] if one["note"] else []
         lines += _losses(one, texts)
     for left in entry["not_asked"]:
         lines.append(f"{_who(left['slot'], left['role'])}: not asked, {plain_line(left['reason'])}; {left['remedy']}")
@@ -31,10 +32,10 @@ def asked_lines(entry: Round, *, texts: bool = False) -> list[str]:
 
 
 def troubled_lines(document: RunDocument) -> list[str]:
-    """Return what a run lost or did not ask, each line with its round; nothing if all roles were asked and answered."""
+    """Return what a run lost, cut or did not ask, each line with its round; nothing if all roles were asked and answered."""
     lines = []
     for entry in document["rounds"]:
-        told: Round = {**entry, "asked": [one for one in entry["asked"] if one["lost"] or not one["answered"]]}
+        told: Round = {**entry, "asked": [one for one in entry["asked"] if one["lost"] or one["note"] or not one["answered"]]}
         lines += [f"round {entry['index']}: {line}" for line in asked_lines(told)]
     return lines
 

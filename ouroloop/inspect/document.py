@@ -221,7 +221,7 @@ class Lost(TypedDict):
 class Asked(TypedDict):
     """A role that a round asked: for how many answers, how many it gave, what was lost, and what that cost.
 
-    `slot` is its table in the recipe. A critic is asked for one diagnosis.
+    `slot` is its table in the recipe. A critic is asked for one diagnosis. `note` is the role's own line on its reply.
     """
 
     role: str
@@ -232,6 +232,7 @@ class Asked(TypedDict):
     lost: list[Lost]
     tokens: int
     cost_usd: float
+    note: str
 
 
 class NotAsked(TypedDict):

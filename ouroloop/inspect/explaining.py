@@ -10,25 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from ouroloop.inspect.model_card import model_card
-from ouroloop.inspect.training import Kind, Training
+from ouroloop.inspect.training import Given, Kind, Training
 from ouroloop.protocols.ports import Task
 from ouroloop.runs.recipe import Recipe, recipe_toml
 
 
-def explain(
-    kind: Kind,
-    task: Task,
-    settings: Recipe,
-    recipe: Path | None,
-    overrides: tuple[str, ...],
-    out: Path,
-    start: str | None,
-    document: Training,
-) -> None:
+def explain(kind: Kind, task: Task, settings: Recipe, given: Given, out: Path, document: Training) -> None:
     """Write the model card, the figures and the curve beside the weights."""
     made = {"recipe": recipe_toml(settings), "python": platform.python_version(), "torch": version("torch")}
     (out / "training.json").write_text(json.dumps({**document, **made}, indent=1) + "\n")
-    (out / "README.md").write_text(model_card(kind, task, settings, recipe, overrides, start, document))
+    (out / "README.md").write_text(model_card(kind, task, settings, given, document))
     draw_curve(document["loss"], document["curve"], out / "curve.png")
 
 

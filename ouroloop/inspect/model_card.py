@@ -7,36 +7,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ouroloop.inspect.training import Kind, Training
+    from ouroloop.inspect.training import Given, Kind, Training
     from ouroloop.protocols.ports import Task
     from ouroloop.runs.recipe import Recipe
 
 
-def model_card(
-    kind: Kind,
-    task: Task,
-    settings: Recipe,
-    recipe: Path | None,
-    overrides: tuple[str, ...],
-    start: str | None,
-    document: Training,
-) -> str:
+def model_card(kind: Kind, task: Task, settings: Recipe, given: Given, document: Training) -> str:
     """Return the card, as Markdown with the metadata that model hubs read. The function is long because the text is.
 
     Args:
         kind: the kind of training.
         task: the game.
         settings: the resolved recipe.
-        recipe: its file.
-        overrides: the values given by `--set`.
-        start: the policy that the training started from, or that it distilled.
+        given: what the command was given.
         document: the training's figures, `evaluation` among them.
     """
     found, score = document["evaluation"], document["evaluation"]["score"]
-    command = ["ouroloop", "train", kind, *([str(recipe)] if recipe else []), "--out", settings.name]
-    command += ["--seed", str(settings.seed)] + [part for override in overrides for part in ("--set", override)]
-    if start is not None:
-        command += ["--teacher" if kind == "distill" else "--start", start]
+    command = ["ouroloop", "train", kind, *([str(given.recipe)] if given.recipe else []), "--out", settings.name]
+    command += ["--seed", str(settings.seed)] + [part for override in given.overrides for part in ("--set", override)]
+    if given.start is not None:
+        command += ["--teacher" if kind == "distill" else "--start", given.start]
+    if given.reward is not None:
+        command += ["--reward", str(given.reward)]
     by = "a GPU" if _on_gpu(kind, settings) else f"{settings.threads} CPU thread" + ("s" if settings.threads > 1 else "")
     again = "On a GPU sums are made in any order: another run gives another policy, of about this score."
     if not _on_gpu(kind, settings):
@@ -72,7 +64,7 @@ Made by
 ```
 
 in {document["seconds"]:.0f} s and {document["steps"]} steps on {by}.
-{_data(kind, settings, start)}
+{_data(kind, settings, given)}
 The games of the table (seeds of the `eval` stream of seed {settings.seed}) are none of those that it learned from.
 `training.json` holds every setting and the loss of every step, `curve.png` the learning curve.
 
@@ -104,12 +96,13 @@ def _on_gpu(kind: Kind, settings: Recipe) -> bool:
     return {"sft": settings.sft.device, "grpo": settings.grpo.device}.get(kind) == "cuda"
 
 
-def _data(kind: Kind, settings: Recipe, start: str | None) -> str:
+def _data(kind: Kind, settings: Recipe, given: Given) -> str:
     """Return a sentence that says what the policy learned from."""
     if kind == "grpo":
-        return f"It was trained from `{start}` by GRPO on its own games."
+        by = "the game's own reward" if given.spec is None else "the reward of which `training.json` holds the spec"
+        return f"It was trained from `{given.start}` by GRPO on its own games, under {by}."
     if kind == "distill":
-        return f"It learned from the policy `{start}`."
+        return f"It learned from the policy `{given.start}`."
     config = settings.sft
     own = f" and {(config.dagger - 1) * config.dagger_positions} of its own games (DAgger)" if config.dagger > 1 else ""
     return (

@@ -23,7 +23,8 @@ from ouroloop.ledger.store import Store
 from ouroloop.protocols.errors import OuroloopError, UsageError
 from ouroloop.protocols.jsonrpc import one_line
 from ouroloop.protocols.records import RewardSpec
-from ouroloop.runs.budget import prices, totals
+from ouroloop.protocols.text import shell_word
+from ouroloop.runs.budget import prices, spent_limit, totals
 from ouroloop.runs.context import rolled_back, spent
 from ouroloop.runs.lifecycle import read_recipe
 from ouroloop.runs.phases.rollback import lineage
@@ -101,6 +102,14 @@ class Report:
         if not (noted.isascii() and noted.isalpha() and len(noted) <= 20):
             raise damaged(self.ledger.path, f"the status is {noted!r:.40}")
         return "stopped" if noted == "running" and not is_running(self.folder) else noted
+
+    @_of_damage
+    def resumed(self) -> str:
+        """Return the command that continues the run, with the limit to raise if one keeps it from another round."""
+        numbers = self.numbers()
+        underway = len(numbers) > 0 and watch.play(numbers[-1]).find(self.ledger) is None
+        found = None if underway else spent_limit(self.recipe, self.ledger, numbers.stop)
+        return f"ouroloop resume {shell_word(self.folder)}" if found is None else found.extended(self.folder)
 
     def numbers(self) -> range:
         """Return the numbers of the rounds whose candidates are recorded."""
@@ -312,6 +321,7 @@ def _asked(one: propose.AskedRole) -> doc.Asked:
         "lost": [{"reason": lost.reason, "text": lost.text} for lost in one.lost],
         "tokens": one.tokens,
         "cost_usd": one.cost_usd,
+        "note": one.note,
     }
 
 

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
+
+from ouroloop.protocols.records import RewardSpec
 
 if TYPE_CHECKING:
     from ouroloop.policy.report import EvaluationDocument, TrainingReport
 
 Kind = Literal["sft", "grpo", "distill"]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the command of a training was given.
+
+    Args:
+        recipe: the recipe's file.
+        overrides: the values of `--set`.
+        start: the policy that the training starts from, or that it distils.
+        reward: the file of the reward spec.
+        spec: what that file holds.
+    """
+
+    recipe: Path | None = None
+    overrides: tuple[str, ...] = ()
+    start: str | None = None
+    reward: Path | None = None
+    spec: RewardSpec | None = None
 
 
 class AlarmDocument(TypedDict):
@@ -23,10 +45,16 @@ class AlarmDocument(TypedDict):
 
 
 class Training(TypedDict):
-    """How a training went, and how its policy plays; see `policy.report.TrainingReport`."""
+    """How a training went, and how its policy plays; see `policy.report.TrainingReport`.
+
+    `start` is the policy that it started from or distilled; none if it made a new one. `reward` is its reward spec as JSON
+    text; none if only the game's own reward counted.
+    """
 
     kind: Kind
     policy: str
+    start: str | None
+    reward: str | None
     seed: int
     steps: int
     loss: list[float]
@@ -38,11 +66,15 @@ class Training(TypedDict):
     evaluation: EvaluationDocument
 
 
-def training(kind: Kind, policy: Path, seed: int, report: TrainingReport, evaluation: EvaluationDocument) -> Training:
+def training(
+    kind: Kind, policy: Path, seed: int, report: TrainingReport, evaluation: EvaluationDocument, given: Given
+) -> Training:
     """Return the document of a training whose policy is in a directory."""
     return {
         "kind": kind,
         "policy": str(policy),
+        "start": given.start,
+        "reward": None if given.spec is None else given.spec.model_dump_json(),
         "seed": seed,
         "steps": report.steps,
         "loss": list(report.loss),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, TypedDict
+from typing import Final, Literal, TypeAlias, TypedDict
 
 Progress: TypeAlias = Callable[[str, float, dict[str, float]], None]
 """Called with the name of the training (`sft`, `grpo`), its progress in [0, 1] and the step's figures."""
@@ -25,6 +25,24 @@ AlarmName = Literal[
     "grad_norm",
     "zero_variance",
 ]
+
+
+MEASURED: Final[Mapping[str, str]] = {
+    "not_finite": "figures that are not finite",
+    "sampler": "largest difference of log-probabilities",
+    "first_step": "gradient norm",
+    "reward_hacking": "change of the score",
+    "score_fell": "change of the score",
+    "kl_old": "nats from the sampler",
+    "kl_reference": "nats from the reference",
+    "no_clipping": "share clipped",
+    "clipping": "share clipped",
+    "entropy": "nats per answer",
+    "diversity": "share of groups with different answers",
+    "grad_norm": "norm before clipping",
+    "zero_variance": "share of groups",
+}
+"""Alarm -> the name of its value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +67,13 @@ class Alarm:
 
     def __str__(self) -> str:
         """Return the alarm as one line."""
-        word = self.name.replace("_", " ")
-        return f"{word} at step {self.step}: {self.value:.3g}, bound {self.bound:.3g}: {self.meaning}"
+        return alarm_line(self.name, self.step, self.value, self.bound, self.meaning)
+
+
+def alarm_line(name: str, step: int, value: float, bound: float, meaning: str, severity: str = "") -> str:
+    """Return an alarm as one line, in which the value has a name; see `Alarm`."""
+    word, noted = name.replace("_", " "), f" ({severity})" if severity else ""
+    return f"{word} at step {step}{noted}: {MEASURED.get(name, word)} {value:.3g}, bound {bound:.3g}: {meaning}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +83,9 @@ class TrainingReport:
     Args:
         steps: optimizer steps made.
         loss: the loss of each step.
-        health: monitors over the last tenth of the steps (SFT: `accuracy`, `entropy`, `grad_norm`; GRPO: `grpo.FIGURES`, the
-            `gain` of the reward, and the results of the last check of held-out games).
+        health: monitors over the last tenth of the steps (SFT: `accuracy`, `entropy`, `grad_norm`; GRPO: `grpo.FIGURES` over
+            at least one whole batch, the `gain` of the reward, and the results of the last check of held-out games). A figure
+            that was not measured is left out.
         curve: points of the learning curve: steps made, mean score of the policy alone.
         seconds: wall time; it is ignored in comparisons, and must be left out of every hash.
         alarms: those that rang, in order.

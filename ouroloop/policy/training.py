@@ -107,10 +107,18 @@ class Record(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
             kept = json.loads(path.read_text())
             self.loss, self.rows, self.curve = kept["loss"], kept["rows"], [(step, score) for step, score in kept["curve"]]
 
-    def report(self, seconds: float, **extra: float) -> TrainingReport:
-        """Return the report, with figures averaged over the last tenth of the steps."""
-        last = self.rows[-max(1, len(self.rows) // 10) :]
-        health = {name: float(np.mean([row[name] for row in last if name in row] or [0.0])) for name in self.names}
+    def report(self, seconds: float, *, least: int = 1, **extra: float) -> TrainingReport:
+        """Return the report, with figures averaged over the last tenth of the steps; a figure that none of them has is left out.
+
+        Args:
+            seconds: wall time.
+            least: the fewest steps to average over. If several steps learn from one batch, only the first of them has the
+                batch's own figures, so their number is the least that never misses them.
+            extra: further figures.
+        """
+        last = self.rows[-max(least, len(self.rows) // 10) :]
+        found = {name: [row[name] for row in last if name in row] for name in self.names}
+        health = {name: float(np.mean(values)) for name, values in found.items() if values}
         return TrainingReport(len(self.loss), tuple(self.loss), health | extra, tuple(self.curve), seconds)
 
 

@@ -14,6 +14,8 @@ PROPOSALS: Final = 64
 """The most proposals, lost replies or findings in one reply."""
 LOST_TEXT: Final = 4000
 """Characters of a lost reply that are kept."""
+NOTE: Final = 300
+"""The most characters of a role's note on its reply; a longer one is cut."""
 
 
 class Finding(Frozen):
@@ -27,7 +29,7 @@ class Finding(Frozen):
     """
 
     name: str = Field(min_length=1, max_length=100)
-    weight: float = Field(ge=0, le=1, allow_inf_nan=False)
+    weight: float = Field(ge=0, le=1)
     evidence: str = Field(max_length=2000)
     mode: Mode | None = None
 
@@ -45,7 +47,9 @@ class Diagnosis(Frozen):
         avoidable: share of lost games whose last move the oracle would not have made.
         policy_influence: share of decisions that would change if the logits were negated. Near 0 the policy plays no part,
             and training it cannot help.
-        training: health of the last training (kl, entropy, clip_fraction, zero_variance, gain, ...); empty before any.
+        training: health of the last training whose candidate still stands (kl, entropy, clip_fraction, zero_variance, gain,
+            ...); empty if there is none.
+        trainings: candidates trained under designed rewards so far, whether they stand or not.
         findings: the findings from all of this, heaviest first.
         transcripts: failures as text, in the shortest useful form.
     """
@@ -61,6 +65,7 @@ class Diagnosis(Frozen):
     avoidable: float
     policy_influence: float = 1.0
     training: dict[str, float] = Field(default_factory=dict)
+    trainings: int = Field(default=0, ge=0)
     findings: tuple[Finding, ...] = ()
     transcripts: tuple[str, ...] = ()
 
@@ -145,10 +150,14 @@ class RewardProposal(Frozen):
 
 
 class RewardReply(Frozen):
-    """Result of `reward.design`: the proposals, and the replies that yielded none."""
+    """Result of `reward.design`: the proposals, and the replies that yielded none.
+
+    `note` is a line for the record, such as why there are fewer proposals than were asked for.
+    """
 
     proposals: tuple[RewardProposal, ...] = Field(max_length=PROPOSALS)
     lost: tuple[Lost, ...] = Field(default=(), max_length=PROPOSALS)
+    note: str = Field(default="", max_length=NOTE)
 
 
 class PatchRequest(Frozen):
@@ -180,10 +189,11 @@ class PatchProposal(Frozen):
 
 
 class PatchReply(Frozen):
-    """Result of `patch.propose`: the proposals, and the replies that yielded none."""
+    """Result of `patch.propose`: the proposals, and the replies that yielded none; `note` as in `RewardReply`."""
 
     proposals: tuple[PatchProposal, ...] = Field(max_length=PROPOSALS)
     lost: tuple[Lost, ...] = Field(default=(), max_length=PROPOSALS)
+    note: str = Field(default="", max_length=NOTE)
 
 
 class DiagnoseRequest(Frozen):

@@ -1,4 +1,7 @@
-"""The ports: what one part may ask of another. They are structural types; implementations inherit nothing."""
+"""The ports: what one part may ask of another. They are structural types; implementations inherit nothing.
+
+The module is long because it is the one list of them: who writes a game, a sandbox or a role finds every clause here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The records that parts exchange: frozen data, with no behaviour beyond what follows from their own fields."""
+"""The records that parts exchange: frozen data, with no behaviour beyond what follows from their own fields.
+
+The module is long because it is the one vocabulary of all parts: most records are fields and what they mean.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +40,9 @@ LAYERS = (
 
 
 class Frozen(BaseModel):
-    """A record that arrives as bytes: it is frozen, and an unknown key is an error."""
+    """A record that arrives as bytes: it is frozen, and an unknown key is an error, as is a number that JSON cannot hold."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class RewardTerm(Frozen):
@@ -47,8 +50,8 @@ class RewardTerm(Frozen):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
     expr: str = Field(min_length=1, max_length=200)
-    weight: float = Field(ge=-10, le=10, allow_inf_nan=False)
-    clip: float = Field(default=1.0, gt=0, le=100, allow_inf_nan=False)
+    weight: float = Field(ge=-10, le=10)
+    clip: float = Field(default=1.0, gt=0, le=100)
 
 
 class Anneal(Frozen):
@@ -62,7 +65,7 @@ class RewardSpec(Frozen):
     """A reward as data: `r_total = r_env + gamma_r * sum(terms)`."""
 
     terms: tuple[RewardTerm, ...] = Field(default=(), max_length=16)
-    gamma_r: float = Field(default=0.2, ge=0, le=1, allow_inf_nan=False)
+    gamma_r: float = Field(default=0.2, ge=0, le=1)
     anneal: Anneal = Anneal()
 
     def gamma_at(self, progress: float) -> float:

@@ -126,7 +126,7 @@ async def _apart(asked: Asked, method: str, params: BaseModel) -> BaseModel:
         except RoleError as error:
             raise _plain(error) from None
 
-    call = Call(work, passed=(RoleError,))
+    call = Call(work, passed=(RoleError,), owner=lambda: type(asked.role).__module__)
     call.on_leave = lambda: [stop() for stop in cancel]
     try:
         return await asyncio.wait_for(asyncio.wrap_future(call.outcome), asked.timeout_s + GRACE_S)

@@ -7,17 +7,23 @@ round, so that one is always begun; and a round that is under way is finished, b
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ouroloop.agents.roles import PROPOSERS
+from ouroloop.ledger.steps.propose import rounds
 from ouroloop.ledger.steps.usage import usage
+from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.text import shell_word
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ouroloop.agents.settings import Roles
     from ouroloop.ledger.sqlite import Ledger
     from ouroloop.runs.context import Run
+    from ouroloop.runs.recipe import Recipe
 
 ROUNDS_DONE = "all rounds done"
 
@@ -54,22 +60,63 @@ def prices(roles: Roles) -> dict[str, float]:
     return {**of_proposers, "diagnose": roles.critic.usd_per_million_tokens}
 
 
-def spent_up(run: Run, round: int) -> str:
-    """Return why the run must stop before this round, or an empty text if it can go on."""
-    budget = run.recipe.budget
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What keeps a run from another round.
+
+    Args:
+        key: the limit, a key of the recipe's `[budget]`.
+        reason: what is spent; `ROUNDS_DONE` if no other limit than the rounds is reached.
+    """
+
+    key: str
+    reason: str
+
+    def extended(self, folder: Path) -> str:
+        """Return the command that continues the run of a directory with more."""
+        return f"ouroloop resume {shell_word(folder)} --set budget.{self.key}=MORE"
+
+
+def spent_limit(recipe: Recipe, ledger: Ledger, round: int) -> Spent | None:
+    """Return the limit that keeps a run from this round, or None if it can go on."""
+    budget = recipe.budget
     if round > budget.rounds:
-        return ROUNDS_DONE
-    price = prices(run.recipe.roles)
-    used, dearest = asdict(totals(run.ledger, price)), most_of_a_round(run.ledger, price)
+        return Spent("rounds", ROUNDS_DONE)
+    price = prices(recipe.roles)
+    used, dearest = asdict(totals(ledger, price)), most_of_a_round(ledger, price)
     for name, amount in used.items():
         bound, round_takes = getattr(budget, name), dearest.get(name, 0)
-        remedy = f"go on with `ouroloop resume {shell_word(run.folder)} --set budget.{name}=MORE`"
         if bound and amount >= bound:
-            return f"budget.{name} is spent ({amount:.6g} of {bound:.6g}); {remedy}"
+            return Spent(name, f"budget.{name} is spent ({amount:.6g} of {bound:.6g})")
         if bound and amount + round_takes > bound:
             left = f"{bound - amount:.6g} of {bound:.6g} are left, and a round has taken {round_takes:.6g}"
-            return f"another round would pass budget.{name} ({left}); {remedy}"
-    return ""
+            return Spent(name, f"another round would pass budget.{name} ({left})")
+    return None
+
+
+def spent_up(run: Run, round: int) -> str:
+    """Return why the run must stop before this round, and how it goes on, or an empty text if it can go on."""
+    found = spent_limit(run.recipe, run.ledger, round)
+    if found is None or found.reason == ROUNDS_DONE:
+        return "" if found is None else ROUNDS_DONE
+    return f"{found.reason}; go on with `{found.extended(run.folder)}`"
+
+
+def refuse_less(recipe: Recipe, ledger: Ledger, keys: Iterable[str]) -> None:
+    """Refuse limits that are below what a run has used already; raises UsageError.
+
+    Args:
+        recipe: with the new limits.
+        ledger: the run's.
+        keys: the keys of `[budget]` that are to change.
+    """
+    used = {"rounds": rounds(ledger), **asdict(totals(ledger, prices(recipe.roles)))}
+    for key in keys:
+        bound = getattr(recipe.budget, key)
+        if bound < used[key] and (bound or key == "rounds"):
+            raise UsageError(
+                f"budget.{key}={bound:g} is less than the run has used already ({used[key]:.6g}): give more, or leave it out"
+            )
 
 
 def most_of_a_round(ledger: Ledger, usd_per_million: dict[str, float]) -> dict[str, float]:

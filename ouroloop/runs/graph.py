@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 from langgraph.graph import END, START, StateGraph
 
 from ouroloop.ledger.steps.key import FIRST_ROUND
-from ouroloop.runs.budget import prices, spent_up, totals
+from ouroloop.runs.budget import ROUNDS_DONE, prices, spent_limit, spent_up, totals
 from ouroloop.runs.checkpoints import begun, checkpoints
 from ouroloop.runs.context import Run
 from ouroloop.runs.phases.attribute import attribute
@@ -52,6 +52,10 @@ def run_rounds(run: Run) -> str:
         config: Any = {"configurable": {"thread_id": "run"}, "recursion_limit": 12 * run.recipe.budget.rounds + 12}
         round, ended = begun(graph, config, run.ledger.path)
         if round is not None and ended:  # it finished earlier, and a larger budget may let it continue
+            found = spent_limit(run.recipe, run.ledger, round)
+            if found is not None and found.reason == ROUNDS_DONE:
+                done = f"nothing to do: all {round - FIRST_ROUND} rounds of the run are done"
+                run.progress.note(f"{done}; add rounds with `{found.extended(run.folder)}`")
             graph.update_state(config, {"round": round}, as_node="start")
         begin: Any = {"round": FIRST_ROUND} if round is None else None
         graph.invoke(begin, config, durability="sync")

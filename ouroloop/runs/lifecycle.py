@@ -77,6 +77,7 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
     with closing(sandbox):
         if source is not None:
             check_controller(task, sandbox, source, f"start.controller {recipe.start.controller}")
+    check_policy(recipe)  # last, because it takes longest
     recipe = _with_seed(recipe, progress)
     try:
         with whole_directory(folder, replace=False) as half:
@@ -115,11 +116,11 @@ def exists_already(folder: Path) -> UsageError:
 
 
 def check_start(recipe: Recipe) -> None:
-    """Refuse a start controller, reward or policy that cannot be used. Opening the policy is the only full check of it.
+    """Refuse a start controller, reward or policy that cannot be used, as far as that shows before anything is opened.
 
     Raises:
-        UsageError: one of them is missing, damaged, or made for another board; or the game lacks the encoding or a teacher.
-        SurroundingsError: the base of the policy, or the base to be trained, is not on this machine.
+        UsageError: one of them is missing, or the reward is damaged; or the game lacks the encoding or a teacher.
+        SurroundingsError: the base to be trained is not on this machine.
     """
     from ouroloop.envs.capabilities import check_teacher, encoding_of
     from ouroloop.envs.registry import make_task
@@ -142,10 +143,7 @@ def check_start(recipe: Recipe) -> None:
     if start.policy not in ("sft", "random"):
         from ouroloop.policy.shipped import find_policy
 
-        given = find_policy(start.policy)  # before the import of torch, which takes seconds
-        from ouroloop.policy.bases import open_policy
-
-        open_policy(given, task=task)
+        find_policy(start.policy)
         return
     encoding_of(task, recipe.sft.encoding)
     if start.policy == "sft" and task.teachers is None:
@@ -159,6 +157,24 @@ def check_start(recipe: Recipe) -> None:
         from ouroloop.policy.bases.origin import find_checkpoint
 
         find_checkpoint(recipe.sft.base)
+
+
+def check_policy(recipe: Recipe) -> None:
+    """Refuse a start policy that cannot be opened, which is the only full check of it.
+
+    Raises:
+        UsageError: it is missing, damaged, or made for another board.
+        SurroundingsError: its base is not on this machine.
+    """
+    if recipe.start.policy in ("sft", "random"):
+        return
+    from ouroloop.envs.registry import make_task
+    from ouroloop.policy.shipped import find_policy
+
+    given = find_policy(recipe.start.policy)
+    from ouroloop.policy.bases import open_policy
+
+    open_policy(given, task=make_task(recipe.task))
 
 
 def _start_source(recipe: Recipe) -> str | None:
@@ -262,11 +278,12 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
         trust: agree to the code that the recipe imports, and the models that it asks.
 
     Raises:
-        UsageError: it is no run directory, or the user has not agreed to what its recipe names.
+        UsageError: it is no run directory, the user has not agreed to what its recipe names, or a limit is below what is used.
         LedgerError: it is damaged, in use, or not as a run left it.
     """
     from ouroloop.ledger.store import Store, clear_scratch
     from ouroloop.ledger.workspace import Workspace
+    from ouroloop.runs.budget import refuse_less
     from ouroloop.runs.context import Run
     from ouroloop.runs.executors.local import Trainers
     from ouroloop.runs.phases.apply import revisions
@@ -281,6 +298,7 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
         for reached in agree(folder, read_recipe(folder, overrides, unopened=True), trust=trust):
             progress.note(f"recipe: {reached}")
         recipe = read_recipe(folder, overrides)
+        refuse_less(recipe, ledger, [override.partition("=")[0].removeprefix("budget.").strip() for override in overrides])
         if ledger.meta("recipe") != identity(recipe):
             raise LedgerError(f"{folder / 'recipe.toml'} is not the recipe that the run began with: restore it from a copy")
         task, sandbox, roles = _parts(recipe, folder.name)
@@ -326,6 +344,9 @@ def work(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *, t
                 progress.note("no role proposed anything in this run, so it changed nothing")
         except KeyboardInterrupt:
             status = "stopped"
+            raise
+        except OuroloopError:
+            progress.note(f"the run failed, and keeps what it has done; go on with `ouroloop resume {shell_word(folder)}`")
             raise
         finally:
             _leave(run, status)

@@ -17,6 +17,8 @@ from ouroloop.streams import one_line
 
 SILENCE_S: Final = 20.0
 """Without a terminal, the longest time without a line."""
+LEAST_SHARE: Final = 0.02
+"""The least share of a piece of work from which the time left is estimated."""
 
 
 class Progress(Protocol):
@@ -52,10 +54,13 @@ class Standing:
 
     Fields:
         begun: when the command began.
-        since: when the present round began, or outside a run the present piece of work.
+        since: when the present phase began, or outside a run the present piece of work.
         where: the round and the phase.
         work: the pieces of work of this phase: share done, and detail.
-        first: the round in which this process began, and when.
+        phases: the names of the phases of the present round that have begun, in order.
+        spans: the seconds that each phase took, without the first one of this process: a resumed run begins inside a phase.
+        watched: whether this process saw the present round from its beginning.
+        whole: whether it has seen a whole round; without one there is nothing to estimate the time left from.
         share: of the piece of work that moved last.
     """
 
@@ -69,8 +74,12 @@ class Standing:
     cost_usd: float = 0.0
     rounds: int = 0
     round: int = 0
-    first: tuple[int, float] | None = None
+    phases: list[str] = field(default_factory=list)
+    spans: dict[str, list[float]] = field(default_factory=dict)
+    watched: bool = False
+    whole: bool = False
     share: float = 0.0
+    _is_first: bool = False
 
     def __post_init__(self) -> None:
         """Begin now."""
@@ -78,10 +87,16 @@ class Standing:
 
     def phase(self, round: int, rounds: int, phase: str) -> None:
         """Begin a phase."""
-        if round and (self.first is None or round < self.first[0]):
-            self.first = (round, self.clock())  # a resumed run begins in a later round
-        if round != self.round:
-            self.since = self.clock()
+        now, inside = self.clock(), bool(self.rounds)
+        if self.round and self.phases and not self._is_first:
+            self.spans.setdefault(self.phases[-1], []).append(now - self.since)
+        self._is_first = not inside
+        if round != self.round or not inside:
+            self.whole = self.whole or (self.watched and self.round > 0)
+            self.watched = inside
+            self.phases.clear()
+        self.phases.append(phase)
+        self.since = now
         self.round, self.rounds = round, rounds
         self.where = f"round {round} of {rounds}, {phase}" if round else phase
         self.work.clear()
@@ -95,15 +110,20 @@ class Standing:
         self.work[what] = (self.share, one_line(detail))
 
     def left_s(self) -> float | None:
-        """Return the estimated seconds left: from the rounds so far, or from the share that is done; None if nothing tells."""
-        now = self.clock()
-        if self.rounds:
-            done = self.round - self.first[0] if self.first else 0
-            if not self.first or done <= 0:
-                return None
-            each = (self.since - self.first[1]) / done
-            return max(0.0, each * (self.rounds + 1 - self.round) - (now - self.since))
-        return None if self.share <= 0 else (now - self.since) * (1 - self.share) / self.share
+        """Return the estimated seconds left; None if nothing tells.
+
+        In a run a phase takes as long as it did on average, from the first whole round on. Outside a run, the share that is
+        done tells, as soon as it is not too small to.
+        """
+        gone = self.clock() - self.since
+        if not self.rounds:
+            return None if self.share < LEAST_SHARE else gone * (1 - self.share) / self.share
+        if not self.whole:
+            return None
+        each = {phase: sum(spans) / len(spans) for phase, spans in self.spans.items()}
+        ahead = sum(seconds for phase, seconds in each.items() if phase not in self.phases)
+        now = max(0.0, each.get(self.phases[-1], 0.0) - gone)
+        return now + ahead + (self.rounds - self.round) * sum(each.values())
 
     def figures(self) -> str:
         """Return games, tokens, cost and the time left, as far as they are known."""

@@ -37,6 +37,8 @@ def test_every_method_has_a_ready_request_that_the_shipped_roles_answer(example)
     for method, (params, _) in METHODS.items():
         assert isinstance(sample_request(method), params)
     assert sample_request("patch.propose", count=1).count == 1
+    with pytest.raises(ValueError, match=r"no method 'foo': choose one of .*patch\.propose"):
+        sample_request("foo")
     assert check_role(SearchCritic, {}).findings
     assert check_role(SearchDesigner, {}).proposals
     assert check_role(SearchPatcher, {}).proposals

@@ -41,9 +41,9 @@ def test_a_table_that_sets_one_key_keeps_the_other_defaults_of_its_role() -> Non
 
 
 def test_a_model_takes_the_place_of_the_default() -> None:
-    role = build_role(RoleSettings(model="openai:x", timeout_s=7, config={"calls": 2}), slot_of("code_patcher"))
+    role = build_role(RoleSettings(model="openai:x", timeout_s=7, config={"retries": 2}), slot_of("code_patcher"))
     assert isinstance(role, ChatPatcher)
-    assert (role.config.model, role.config.timeout_s, role.config.calls) == ("openai:x", 7, 2)
+    assert (role.config.model, role.config.timeout_s, role.config.retries) == ("openai:x", 7, 2)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from ouroloop.bench.policy.base import write_policy
 from ouroloop.cli.main import call
 from ouroloop.policy.settings import Shape
+from ouroloop.rewards.language import parse
 
 TINY = [
     *("--set", "sft.steps=4", "--set", "sft.positions=300", "--set", "sft.batch=16", "--set", "sft.curve=2"),
@@ -29,6 +30,7 @@ def test_sft_leaves_a_policy_that_explains_itself(policy):
     assert [step for step, _ in document["curve"]] == [2, 4]
     recipe = tomllib.loads(document["recipe"])
     assert (recipe["seed"], recipe["sft"]["steps"]) == (3, 4)
+    assert (document["start"], document["reward"], recipe["start"]["policy"]) == (None, None, "sft")
     card, found = (policy / "README.md").read_text(), document["evaluation"]["score"]
     assert f"{found['mean']:.2f}, 95 % interval {found['low']:.2f} to {found['high']:.2f}" in card
     assert "ouroloop train sft --out run --seed 3 --set sft.steps=4" in card
@@ -61,6 +63,12 @@ def test_grpo_goes_on_from_a_policy(policy, tmp_path, capsys):
     assert document["steps"] == 2
     assert document["evaluation"]["games"] == 4
     assert (out / "model.safetensors").read_bytes() != (policy / "model.safetensors").read_bytes()
+    made = json.loads((out / "training.json").read_text())
+    assert made["start"] == tomllib.loads(made["recipe"])["start"]["policy"] == str(policy)
+    assert parse(made["reward"]) == parse(reward.read_text())
+    card = (out / "README.md").read_text()
+    assert f"--start {policy} --reward {reward}" in card
+    assert "under the reward of which `training.json` holds the spec" in card
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,14 @@ def test_failures_come_first_newest_first_and_are_capped(task, lost, bank):
     assert (build_bank(task, 5, 96).phase >= 0).all()
 
 
+def test_positions_that_bank_and_pool_share_are_counted_once(task, lost, bank):
+    assert (len(bank), len(bank.pool)) == (96, 768)
+    assert bank.distinct == 768 + int(96 * FAILURE_SHARE)
+    pool = {json.dumps(bank.pool.row(i)) for i in range(len(bank.pool))}
+    assert all(json.dumps(bank.observations.row(i)) in pool for i in np.flatnonzero(bank.phase >= 0))
+    assert build_bank(task, 5, 96).distinct == 768
+
+
 def test_failures_are_last_positions_of_lost_games_in_which_a_move_matters(task, lost):
     assert len(lost.observations) == len(lost.regret) <= 64
     assert lost.regret.any(axis=1).all()

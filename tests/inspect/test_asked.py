@@ -16,6 +16,7 @@ from ouroloop.runs.phases.propose import fruitless, silent
 CRITIC = AskedRole("search-critic", "critic", "critic.diagnose", 1, 1, (), 0, 0.0)
 DEAD = AskedRole("chat-patcher", "code_patcher", "patch.propose", 4, 0, (LostReply("no reply within 5 s"),), 0, 0.0)
 HALF = AskedRole("chat-patcher", "code_patcher", "patch.propose", 4, 1, (LostReply("prose", "I \x1b[2J muse"),) * 3, 360, 0.01)
+CUT = AskedRole("chat-patcher", "code_patcher", "patch.propose", 12, 4, (), 360, 0.0, "the model was asked for 4 of 12")
 LEFT = UnaskedRole("search-designer", "reward_designer", "reward.design", "mode bug_fix asks code_patcher alone", "set it")
 FOUND = (Candidate("r1-patch1", "chat-patcher", "", patch="x"),)
 
@@ -41,6 +42,12 @@ def test_a_round_tells_who_was_asked_for_how_many_and_why_replies_were_lost() ->
     assert "  lost text: I \\x1b[2J muse" in asked_lines(shown, texts=True)
     assert [line for line in troubled_lines({"rounds": [shown]}) if "critic" in line] == []
     assert troubled_lines({"rounds": [shown]})[0].startswith("round 0: code_patcher (chat-patcher): asked for 4")
+
+
+def test_a_role_says_itself_why_its_reply_is_short() -> None:
+    lines = ["code_patcher (chat-patcher): asked for 12, answered 4, 360 tokens", "  note: the model was asked for 4 of 12"]
+    assert asked_lines(entry(as_document(CUT))) == lines
+    assert troubled_lines({"rounds": [entry(as_document(CUT))]}) == [f"round 0: {line}" for line in lines]  # type: ignore[typeddict-item]
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from ouroloop.ledger.faults import is_full
 from ouroloop.ledger.files import require_own
 from ouroloop.ledger.sqlite import Ledger
+from ouroloop.ledger.steps.start import SCORE
 from ouroloop.ledger.store import Store
 from ouroloop.ledger.workspace import Revision, Workspace
 from ouroloop.protocols.errors import LedgerError, UsageError
+from ouroloop.protocols.messages import Diagnosis
+from ouroloop.protocols.records import Estimate
 from ouroloop.runs.recipe import Recipe, build_recipe, load_recipe, recipe_toml
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -136,6 +140,27 @@ def test_a_damaged_ledger_says_so(tmp_path: Path) -> None:
     path.write_bytes(bytes(data))
     with pytest.raises(LedgerError, match="is damaged"):
         Ledger(path)
+
+
+@pytest.mark.parametrize("number", ["9" * 400, 10**400, "1e999", "nan", "0.5", True, None])
+def test_a_number_of_a_result_is_a_number(tmp_path: Path, number: object) -> None:
+    measures = {"score": {"mean": 1, "low": 0.5, "high": 1.5}, "win_rate": 0.0, "path_optimality": 1.0, "utility": 0}
+    with closing(Ledger(tmp_path / "ledger.sqlite", "create")) as ledger:
+        ledger.record("start/score", "policy.evaluate", {}, {"played": 3, "measures": measures})
+        ledger.record("other", "policy.evaluate", {}, {"played": 3, "measures": {**measures, "utility": number}})
+        assert SCORE.read(ledger).measures.score == Estimate(1.0, 0.5, 1.5)
+        with pytest.raises(LedgerError, match=r"step other: measures\.utility: "):
+            replace(SCORE, text="other").read(ledger)
+
+
+def test_findings_and_whole_results_are_held_to_it_too(tmp_path: Path) -> None:
+    facts = Diagnosis(games=1, score=1, score_low=0, score_high=2, utility=0, win_rate=0, deaths={}, regret={}, avoidable=0)
+    with closing(Ledger(tmp_path / "ledger.sqlite", "create")) as ledger:
+        ledger.record("start/score", "policy.evaluate", {}, None)
+        with pytest.raises(LedgerError, match="expected a result"):
+            SCORE.read(ledger)
+    with pytest.raises(ValidationError, match="finite"):
+        Diagnosis.model_validate_json(facts.model_dump_json().replace('"deaths":{}', f'"deaths":{{"wall":{10**400}}}'))
 
 
 def test_another_version_and_no_ledger_are_told_apart(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from ouroloop.policy import shipped
 from ouroloop.policy.choice import Sampling, entropy_of, odds_of
-from ouroloop.policy.evaluation import COUNTED_EVERY, evaluate
+from ouroloop.policy.evaluation import evaluate
+from ouroloop.policy.evaluation.batches import COUNTED_EVERY
 from ouroloop.policy.serving.local import LocalPolicy
 from ouroloop.policy.shipped import find_policy, shipped_policies
 from ouroloop.protocols.errors import CandidateFault, TrainingError, UsageError

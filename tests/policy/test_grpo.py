@@ -26,10 +26,12 @@ from ouroloop.policy.grpo.rollout import Actors, Futures, TermedReward, Weights,
 from ouroloop.policy.grpo.sampler import frozen, next_logits, trained_weights
 from ouroloop.policy.grpo.trainer import Batch, SharedPromptTrainer, advantages, build_trainer
 from ouroloop.policy.grpo.truth import Exam
+from ouroloop.policy.report import silent
 from ouroloop.policy.serving.local import LocalPolicy
 from ouroloop.policy.settings import LoraSettings, Shape
 from ouroloop.policy.sft.fit import SftConfig, fit_sft
 from ouroloop.policy.snake_gpt import load, quiet
+from ouroloop.policy.training import Record
 from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
 from tests.policy.checkpoints import checkpoint
 
@@ -393,6 +395,30 @@ def test_same_seed_same_bytes(task, beginner, tmp_path, continuation):
     assert [step for step, _ in runs[0].curve] == [0, 2, 4, 5]
     assert runs[0].stopped is None
     assert told[0][:2] == ("grpo", 0.2)
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 3])
+@pytest.mark.parametrize("steps", [1, 2, 10, 12, 40])
+def test_a_report_averages_at_least_one_whole_batch(steps, iterations):
+    """A step that reuses a batch measures no return, so a report over such steps alone would say 0."""
+    record = Record("grpo", silent, {"return_env": "return_env", "kl": "kl", "clip_low": "clip_low"})
+    for step in range(steps):
+        fresh = {"return_env": 3.0} if step % iterations == 0 else {"clip_low": 0.5}
+        record.rows.append({"kl": 0.1, **fresh})
+        record.loss.append(0.0)
+    reused = {"clip_low": 0.5} if min(iterations, steps) > 1 else {}  # what no step has measured is left out, not 0
+    assert record.report(0.0, least=iterations).health == pytest.approx({"return_env": 3.0, "kl": 0.1, **reused})
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
+def test_a_short_training_reports_the_return_of_its_last_batch(task, beginner, tmp_path, steps):
+    rows = []
+    tell = lambda stage, progress, figures: rows.append(figures)  # noqa: E731
+    report = train_grpo(task, beginner, nothing, lambda progress: 0.0, changed(steps=steps), 1, tmp_path / "a", tell)
+    measured = [row["return_env"] for row in rows if "return_env" in row]
+    assert report.health["return_env"] == pytest.approx(measured[-1])
+    assert measured[-1] != 0
+    assert report.health["kl"] == pytest.approx(np.mean([row["kl"] for row in rows[-2:]]))
 
 
 def test_gamma_warms_up_and_follows_the_progress(task, beginner, tmp_path):

@@ -1,6 +1,7 @@
 """Monitors and alarms: what they estimate, when they ring, and that noise rings nothing."""
 
 import json
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from ouroloop.policy.grpo.monitors import (
     zero_variance,
 )
 from ouroloop.policy.grpo.truth import mean_return
+from ouroloop.policy.report import MEASURED, AlarmName, alarm_line
 
 SHORT = Limits(window=3)
 HEALTHY = {
@@ -143,7 +145,8 @@ def test_a_rising_return_with_a_falling_score_is_reward_hacking(score, proxy, na
     assert [one.name for one in found] == names
     if names == ["reward_hacking"]:
         assert found[0].severity == "stop"
-        assert str(found[0]).startswith("reward hacking at step 35: ")
+        assert str(found[0]).startswith("reward hacking at step 35: change of the score -")
+        assert str(found[0]).count("reward hacking") == 1
         assert found[0].value == pytest.approx(-5, abs=2.5)
 
 
@@ -170,3 +173,9 @@ def test_mean_return_is_that_of_every_moves_own_future():
 
 def test_an_alarm_is_one_line():
     assert "\n" not in str(Alarm("kl_old", 3, 0.05, 0.03, "too far", "note"))
+
+
+def test_every_alarm_names_its_value():
+    assert set(MEASURED) == set(get_args(AlarmName))
+    said = alarm_line("reward_hacking", 50, -2.0, 0.0, "the return rose", "stop")
+    assert said == "reward hacking at step 50 (stop): change of the score -2, bound 0: the return rose"

@@ -11,8 +11,6 @@ from pydantic import BaseModel
 
 from ouroloop.protocols import jsonrpc
 from ouroloop.protocols.errors import RoleError
-from ouroloop.protocols.messages import METHODS
-from ouroloop.protocols.openrpc import document
 
 
 class Numbers(BaseModel):
@@ -89,9 +87,3 @@ def test_a_batch_answers_what_asks_and_keeps_order() -> None:
 def test_a_failed_handler_says_one_line() -> None:
     assert ask(call(params={"a": 1, "b": 13}))["error"]["message"] == "thirteen is refused; add something else"
     assert ask(call(params={"a": 1, "b": 14}))["error"]["message"] == "ZeroDivisionError: oops"
-
-
-def test_the_openrpc_document_names_every_method() -> None:
-    methods = {m["name"]: m for m in document()["methods"]}
-    assert set(methods) == set(METHODS)
-    assert {p["name"] for p in methods["patch.propose"]["params"]} >= {"source", "toolkit", "diagnosis"}

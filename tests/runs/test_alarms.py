@@ -34,7 +34,7 @@ SPEC = RewardSpec.model_validate(
         "gamma_r": 0.5,
     }
 )
-HACKED = Alarm("reward_hacking", 50, -3.0, 0.0, "reward hacking: the return rose", "stop")
+HACKED = Alarm("reward_hacking", 50, -3.0, 0.0, "the return of the reward rose by 1 while the true score fell", "stop")
 NOTE = Alarm("kl_old", 12, 0.05, 0.03, "the policy moves too far on one batch", "note")
 
 

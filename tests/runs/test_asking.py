@@ -72,7 +72,8 @@ def test_a_good_role_beside_a_bad_one_is_heard(ledger: Ledger) -> None:
     bad, good = ENDING["SystemExit"][0](), Patcher()
     questions = [Asked(patch(n), role, patch_request(count=2), LONG) for n, role in enumerate((bad, good))]
     first, second = ask(ledger, questions)
-    assert first.error == "SystemExit: 0"
+    assert first.error is not None
+    assert first.error.startswith("SystemExit: 0 (hostile_roles.py:")
     assert len(second.reply.proposals) == 1
 
 
@@ -128,7 +129,44 @@ def test_secrets_in_errors_are_not_recorded(ledger: Ledger) -> None:
             raise ValueError("cannot reach http://me:hunter2@host/v1?api_key=abcdef with sk-abcdefghijklmnopqrstu")
 
     said = put(ledger, Leaks())
-    assert said.error == "ValueError: cannot reach http://***@host/v1?api_key=*** with ***"
+    assert re.fullmatch(
+        r"ValueError: cannot reach http://\*\*\*@host/v1\?api_key=\*\*\* with \*\*\* \(test_asking\.py:\d+\)", said.error or ""
+    )
+
+
+def fail_inside() -> Any:
+    return json.loads("{")
+
+
+def test_a_failing_role_is_told_by_the_innermost_line_of_its_own_code(ledger: Ledger) -> None:
+    class Fails(Patcher):
+        def answer(self) -> Any:
+            return fail_inside()
+
+    said = put(ledger, Fails()).error or ""
+    line = fail_inside.__code__.co_firstlineno + 1
+    assert said.startswith("JSONDecodeError: ")
+    assert said.endswith(f" (test_asking.py:{line})")  # of the test's code, not of the json module's
+    assert "\n" not in said
+
+
+def test_the_line_is_kept_although_the_message_is_long_or_the_file_has_an_odd_name(ledger: Ledger) -> None:
+    class Long(Patcher):
+        def answer(self) -> Any:
+            exec(compile("raise ValueError('x' * 5000)", "/tmp/a\x1b[2Jb\nc.py", "exec"), globals())
+
+    said = put(ledger, Long()).error or ""
+    assert said.endswith(r"(a\x1b[2Jb c.py:1)") or said.endswith(r"(a\x1b[2Jb\nc.py:1)")
+    assert len(said) <= 300
+
+
+def test_a_role_whose_module_has_no_name_fails_without_a_line(ledger: Ledger) -> None:
+    class Odd(Patcher):
+        def answer(self) -> Any:
+            raise ValueError("so")
+
+    Odd.__module__ = 7  # type: ignore[assignment]
+    assert put(ledger, Odd()).error == "ValueError: so"
 
 
 SCRIPT = """

@@ -195,11 +195,68 @@ def test_a_budget_stops_between_rounds_and_says_how_to_go_on(
 ) -> None:
     folder = tmp_path / "longer"
     shutil.copytree(finished, folder)
-    assert call(["resume", str(folder), "--set", "budget.rounds=9", "--set", "budget.games=1", "--json"]) == 0
+    used = document(folder)["totals"]["games"]
+    assert call(["resume", str(folder), "--set", "budget.rounds=9", "--set", f"budget.games={used}", "--json"]) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["status"] == "stopped"
     assert "budget.games is spent" in captured.err
     assert "--set budget.games=MORE" in captured.err
+
+
+def test_a_done_run_says_that_it_is_done_and_how_to_extend_it(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "over"
+    shutil.copytree(finished, folder)
+    assert call(["resume", str(folder)]) == 0
+    captured = capsys.readouterr()
+    extended = f"ouroloop resume {folder} --set budget.rounds=MORE"
+    assert f"nothing to do: all 2 rounds of the run are done; add rounds with `{extended}`" in captured.err
+    assert "next: ouroloop show" in captured.out
+    assert document(folder)["digest"] == document(finished)["digest"]
+
+
+def test_a_budget_below_what_is_used_is_refused_and_nothing_is_written(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "less"
+    shutil.copytree(finished, folder)
+    before = (folder / "recipe.toml").read_text()
+    for override, used in (("budget.rounds=1", "2"), ("budget.games=1", f"{document(folder)['totals']['games']}")):
+        assert call(["resume", str(folder), "--set", override]) == 2
+        assert f"{override} is less than the run has used already ({used})" in capsys.readouterr().err
+    assert (folder / "recipe.toml").read_text() == before
+    assert call(["resume", str(folder), "--set", "budget.games=0", "--json"]) == 0  # no limit
+
+
+@pytest.mark.parametrize("status", ["stopped", "failed"])
+def test_the_next_command_continues_a_run_that_is_not_done(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], status: str
+) -> None:
+    folder = tmp_path / "early"
+    shutil.copytree(finished, folder)
+    ledger = Ledger(folder / "ledger.sqlite")
+    ledger.set_meta("status", status)
+    ledger.close()
+    assert call(["show", str(folder)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"next: ouroloop resume {folder} --set budget.rounds=MORE"
+    recipe = lifecycle.read_recipe(folder, ("budget.rounds=3",))
+    (folder / "recipe.toml").write_text(recipe_toml(recipe))
+    assert call(["show", str(folder)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"next: ouroloop resume {folder}"
+
+
+def test_a_run_that_fails_says_how_to_go_on(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    folder = tmp_path / "fails"
+    shutil.copytree(finished, folder)
+
+    def fail(run: Any) -> str:
+        raise SurroundingsError("the sandbox is gone")
+
+    monkeypatch.setattr("ouroloop.runs.graph.run_rounds", fail)
+    assert call(["resume", str(folder)]) == 3
+    assert f"go on with `ouroloop resume {folder}`" in capsys.readouterr().err
+    assert document(folder)["status"] == "failed"
 
 
 def test_hostile_patches_are_each_rejected_where_they_ought_to_and_the_run_goes_on(tmp_path: Path) -> None:
@@ -220,14 +277,14 @@ def test_a_role_that_fails_costs_its_proposals_only(tmp_path: Path, capsys: pyte
     lifecycle.create(micro(*PATCHES_ONLY, f"roles.code_patcher.use={ROLES}:BrokenPatcher"), folder, Quiet())
     assert lifecycle.work(folder, Quiet()) == "failed"  # nothing at all was proposed, in any round
     said = capsys.readouterr().err
-    assert "broken-patcher gave nothing (RuntimeError: no idea today)" in said
-    assert "code_patcher (broken-patcher) was asked in 2 rounds and never answered: RuntimeError: no idea today" in said
+    assert "broken-patcher gave nothing (RuntimeError: no idea today (scripted_roles.py:47))" in said
+    assert "code_patcher (broken-patcher) was asked in 2 rounds and never answered: RuntimeError: no idea today (scripted_roles.py:47)" in said
     shown = document(folder)
     assert shown["status"] == "failed"
     assert [one["slot"] for one in shown["rounds"][1]["asked"]] == ["critic", "code_patcher"]
     asked = shown["rounds"][1]["asked"][1]
     assert (asked["role"], asked["method"], asked["count"], asked["answered"]) == ("broken-patcher", "patch.propose", 4, 0)
-    assert asked["lost"] == [{"reason": "RuntimeError: no idea today", "text": None}]
+    assert asked["lost"] == [{"reason": "RuntimeError: no idea today (scripted_roles.py:47)", "text": None}]
     assert call(["show", str(folder)]) == 0
     assert "round 2: code_patcher (broken-patcher): asked for 4, answered 0, 1 lost" in capsys.readouterr().out
     assert call(["resume", str(folder), "--json"]) == 1

@@ -33,24 +33,49 @@ def test_a_run_tells_round_phase_work_games_tokens_cost_and_the_time_left(clock:
     clock.now = 60
     told.advance("race", 0.5, "3 racing")
     assert told.line() == "round 1 of 4, observe; race 50% (3 racing); 96 games, 5000 tokens, 0.25 USD, 1:00 gone"
-    told.phase(2, 4, "gate")
-    assert told.line().endswith("1:00 gone, about 3:00 left")
+    told.phase(1, 4, "gate")
     clock.now = 90
-    assert told.line().endswith("1:30 gone, about 2:30 left")
+    told.phase(2, 4, "observe")
+    assert told.line().endswith("1:30 gone, about 4:30 left")
+    clock.now = 120
+    assert told.line().endswith("2:00 gone, about 4:00 left")
+    clock.now = 170  # this time it takes longer than before
+    assert told.line().endswith("2:50 gone, about 3:30 left")
+    told.phase(2, 4, "gate")
+    clock.now = 180
+    assert told.left_s() == 20 + 2 * (70 + 30)  # observe took 60 and 80
 
 
-def test_a_resumed_run_counts_only_its_own_rounds(clock: Clock) -> None:
+def test_a_run_estimates_nothing_before_it_has_seen_a_whole_round(clock: Clock) -> None:
+    """A resumed run begins inside a round, maybe in its last phase, which says nothing of the others."""
     told = Standing(clock)
-    told.phase(7, 10, "gate")
+    for at, round, phase in ((0, 7, "watch"), (1, 8, "observe"), (41, 8, "watch")):
+        clock.now = at
+        told.phase(round, 10, phase)
+        assert told.left_s() is None
+    clock.now = 51
+    told.phase(9, 10, "observe")
+    assert told.left_s() == 2 * 50
+
+
+def test_a_long_start_says_nothing_of_the_rounds(clock: Clock) -> None:
+    told = Standing(clock)
+    told.phase(0, 2, "start")
+    clock.now = 500
+    told.advance("sft", 0.9, "")
     assert told.left_s() is None
-    clock.now = 10
-    told.phase(8, 10, "observe")
-    assert told.left_s() == 30
+    told.phase(1, 2, "observe")
+    clock.now = 510
+    told.phase(2, 2, "observe")
+    assert told.left_s() == 10
 
 
 def test_other_work_tells_the_time_left_by_the_share_that_is_done(clock: Clock) -> None:
     told = Standing(clock)
     told.advance("train sft", 0.0, "")
+    clock.now = 3
+    told.advance("train sft", 0.001, "step 1")
+    assert told.left_s() is None  # most of that was not the work itself
     clock.now = 30
     told.advance("train sft", 0.25, "step 5")
     assert told.line() == "train sft 25% (step 5); 0:30 gone, about 1:30 left"

@@ -91,6 +91,22 @@ def test_a_start_that_cannot_be_is_one_error_before_anything_is_written(
     assert not (tmp_path / "r").exists()
 
 
+def test_a_controller_that_only_the_sandbox_refuses_is_refused_before_the_policy_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = tmp_path / "seven.py"
+    controller.write_text("def act(observation, logits):\n    return 7\n")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        pytest.fail("the policy was opened")
+
+    monkeypatch.setattr("ouroloop.policy.bases.open_policy", refuse)
+    recipe = micro("start.policy=snake-gpt-6x6", "task.walls=0.06", f"start.controller={controller}")
+    with pytest.raises(UsageError, match=r"start.controller .*seven\.py is refused at layer"):
+        lifecycle.create(recipe, tmp_path / "r", Quiet(notes=False))
+    assert not (tmp_path / "r").exists()
+
+
 def test_a_shipped_policy_by_its_name_starts_a_run_without_any_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

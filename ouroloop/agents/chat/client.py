@@ -28,6 +28,10 @@ OPTIONAL: Final = {
     "max_tokens": r"max_tokens",
 }
 """What a server may refuse of a question -> how it names that. The question is asked again without it."""
+JSON_SCHEMA: Final = "json_schema"
+_REFUSAL: Final = re.compile(
+    r"unsupported|not support|unrecognized|unknown|invalid|not (permitted|allowed)|extra|deprecated|literal_error|should be", re.I
+)
 
 
 class LangChainChat:
@@ -95,9 +99,14 @@ class LangChainChat:
             known = next((name for name in names if name not in self._refused), names[0])
             settings |= {known: config.max_tokens, "seed": seed % 2**31}
             if schema is not None and config.structured == "auto":
-                form = {"name": "reply", "schema": dict(schema)}
-                settings["response_format"] = {"type": "json_schema", "json_schema": form}
+                settings["response_format"] = self._form(schema)
         return {name: value for name, value in settings.items() if name not in self._refused}
+
+    def _form(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        """Return how the reply's form is asked for: as OpenAI and vLLM know it, or as llama.cpp does."""
+        if JSON_SCHEMA not in self._refused:
+            return {"type": JSON_SCHEMA, JSON_SCHEMA: {"name": "reply", "schema": dict(schema)}}
+        return {"type": "json_object", "schema": dict(schema)}
 
     def _model(self, settings: Mapping[str, Any], served: Endpoint) -> Any:
         """Return the LangChain model."""
@@ -126,16 +135,18 @@ class LangChainChat:
 
     def _refusal(self, error: Exception, settings: Mapping[str, Any]) -> str | None:
         """Return the parameter that a server refuses; None if the error has another cause."""
-        if status_of(error) not in (400, 422):
+        if status_of(error) not in (400, 422, 500, 501):
             return None
-        body = getattr(error, "body", None)
+        body, said = getattr(error, "body", None), said_by(error)
         named = body.get("param") if isinstance(body, dict) else None
-        if named in settings:
-            return str(named)
-        said = said_by(error)
-        if not re.search(r"unsupported|not support|unrecognized|unknown|invalid|not (permitted|allowed)|extra|deprecated", said, re.I):
-            return None
-        return next((name for name, known in OPTIONAL.items() if name in settings and re.search(rf"\b({known})", said, re.I)), None)
+        if named not in settings:
+            if not _REFUSAL.search(said):
+                return None
+            known = (name for name, words in OPTIONAL.items() if name in settings and re.search(rf"\b({words})", said, re.I))
+            named = next(known, None)
+        if named == "response_format" and JSON_SCHEMA not in self._refused:
+            return JSON_SCHEMA
+        return named
 
     def _reply(self, answer: Any, messages: list[Message]) -> ChatReply:
         failed, told = self._faults.failed, getattr(answer, "response_metadata", None) or {}

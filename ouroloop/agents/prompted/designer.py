@@ -43,8 +43,7 @@ class ChatDesigner:
         Raises:
             ModelError: no call was answered.
         """
-        count = min(request.count, self.config.calls)
-        answers = await ask_all(self.chat, [question(request, i, count) for i in range(count)])
+        answers = await ask_all(self.chat, [question(request, index) for index in range(request.count)])
         why = plain_line(f"{request.mode}: written by {self.config.model}")
         replies = [answer for answer in answers if isinstance(answer, ChatReply)]
         proposals = []
@@ -56,12 +55,12 @@ class ChatDesigner:
         return RewardReply(proposals=tuple(proposals), lost=gone)
 
 
-def question(request: RewardRequest, index: int, count: int) -> Question:
+def question(request: RewardRequest, index: int) -> Question:
     """Return the question for one candidate."""
-    return Question(lambda brief: prompt(request, index, count, brief=brief), request.seed + index, SCHEMA)
+    return Question(lambda brief: prompt(request, index, brief=brief), request.seed + index, SCHEMA)
 
 
-def prompt(request: RewardRequest, index: int, count: int, *, brief: bool = False) -> list[Message]:
+def prompt(request: RewardRequest, index: int, *, brief: bool = False) -> list[Message]:
     """Return the messages of one call, for a new candidate or for a repair; a brief one has no history and no lost game."""
     tried = () if brief else (t for t in request.tried if t.reward is not None)
     ideas = fitting(request.features, request.diagnosis.findings, index)
@@ -69,7 +68,7 @@ def prompt(request: RewardRequest, index: int, count: int, *, brief: bool = Fals
         "task": request.task,
         "mode": request.mode,
         "index": str(index + 1),
-        "count": str(count),
+        "count": str(request.count),
         "features": "\n".join(f"- {name}: {doc}" for name, doc in request.features.items()),
         "example": example_spec(request.features, index).model_dump_json(),
         "diagnosis": diagnosis_text(request.diagnosis, games=0 if brief else 1),

@@ -45,8 +45,7 @@ class ChatPatcher:
         Raises:
             ModelError: no call was answered.
         """
-        count = min(request.count, self.config.calls)
-        answers = await ask_all(self.chat, [question(request, i, count) for i in range(count)])
+        answers = await ask_all(self.chat, [question(request, index) for index in range(request.count)])
         why = plain_line(f"{request.mode}: written by {self.config.model}")
         tools = [tool.name for tool in request.toolkit]
         proposals = []
@@ -57,12 +56,12 @@ class ChatPatcher:
         return PatchReply(proposals=tuple(proposals), lost=gone)
 
 
-def question(request: PatchRequest, index: int, count: int) -> Question:
+def question(request: PatchRequest, index: int) -> Question:
     """Return the question for one candidate."""
-    return Question(lambda brief: prompt(request, index, count, brief=brief), request.seed + index)
+    return Question(lambda brief: prompt(request, index, brief=brief), request.seed + index)
 
 
-def prompt(request: PatchRequest, index: int, count: int, *, brief: bool = False) -> list[Message]:
+def prompt(request: PatchRequest, index: int, *, brief: bool = False) -> list[Message]:
     """Return the messages of one call, for a new candidate or for a repair; a brief one has no history and no lost game."""
     tried = () if brief else (t for t in request.tried if t.diff is not None)
     docs = {tool.name: tool.doc for tool in request.toolkit}
@@ -70,7 +69,7 @@ def prompt(request: PatchRequest, index: int, count: int, *, brief: bool = False
     values = {
         "task": request.task,
         "index": str(index + 1),
-        "count": str(count),
+        "count": str(request.count),
         "actions": ", ".join(f"{i} {name}" for i, name in enumerate(request.actions)),
         "last": str(len(request.actions) - 1),
         "toolkit": "\n".join(f"- {t.name}{t.signature}: {t.doc}" for t in request.toolkit),

@@ -57,7 +57,7 @@ class SearchCritic:
         """Return the findings that follow from the facts, heaviest first."""
         facts = request.facts
         ends = {cause: request.endings.get(cause) or _unknown(cause) for cause in facts.deaths}
-        found = [*self._deaths(facts, ends), *self._decisions(facts, ends), *self._training(facts.training)]
+        found = [*self._deaths(facts, ends), *self._decisions(facts, ends), *self._training(facts)]
         return DiagnoseReply(findings=tuple(sorted(found, key=lambda f: (-f.weight, f.name))))
 
     def _deaths(self, facts: Diagnosis, ends: Mapping[str, Ending]) -> Iterator[Finding]:
@@ -95,9 +95,11 @@ class SearchCritic:
                 f"games last but waste moves on detours: long ways to the next food, regret {min(small):.2f}",
             )
 
-    def _training(self, health: dict[str, float]) -> Iterator[Finding]:
+    def _training(self, facts: Diagnosis) -> Iterator[Finding]:
+        health, made = facts.training, facts.trainings
         if not health:
-            yield _finding("training_stalled", 1.0, "no training under a designed reward yet")
+            rejected = f"no candidate trained under a designed reward stands, of {made} so far"
+            yield _finding("training_stalled", 1.0, rejected if made else "no training under a designed reward yet")
             return
         gain = health.get("reward_gain", health.get("gain"))
         if gain is not None and gain < self.config.gain:

@@ -74,12 +74,28 @@ class Games(VecEnv):
         return [getattr(self.games, attr_name)] * len(list(self._get_indices(indices)))
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Refuse: the games are one object."""
-        raise NotImplementedError(f"attribute {attr_name} cannot be set: the games are one environment")
+        """Set the attribute of all games: they are one environment.
+
+        Raises:
+            ValueError: only some of the games are meant.
+        """
+        self._require_all(indices, f"setting {attr_name}")
+        setattr(self.games, attr_name, value)
 
     def env_method(self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any) -> list[Any]:
-        """Refuse: the games are one object."""
-        raise NotImplementedError(f"method {method_name} cannot be called: the games are one environment")
+        """Call the method for all games at once, and return what it returns, once for each game.
+
+        Raises:
+            ValueError: only some of the games are meant.
+        """
+        self._require_all(indices, f"calling {method_name}")
+        return [getattr(self.games, method_name)(*method_args, **method_kwargs)] * self.num_envs
+
+    def _require_all(self, indices: VecEnvIndices, what: str) -> None:
+        """Refuse to touch some of the games alone: they are one environment."""
+        named = sorted(self._get_indices(indices))
+        if named != list(range(self.num_envs)):
+            raise ValueError(f"{what} in games {named} of {self.num_envs}: they are one environment, so leave `indices` out")
 
     def env_is_wrapped(self, wrapper_class: type[gymnasium.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
         """Say that no game is wrapped."""

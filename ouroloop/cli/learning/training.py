@@ -14,12 +14,13 @@ from ouroloop.cli.printing import training_table
 from ouroloop.envs.capabilities import encoding_of
 from ouroloop.envs.registry import make_task
 from ouroloop.inspect.explaining import explain
-from ouroloop.inspect.training import Kind, training
+from ouroloop.inspect.training import Given, Kind, training
 from ouroloop.policy.sft.suitable import check_sft
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import RewardSpec
 from ouroloop.protocols.seeds import game_seeds
 from ouroloop.protocols.text import shell_word
+from ouroloop.rewards.language import parse
 from ouroloop.runs.progress import Progress, progress
 from ouroloop.runs.recipe import Recipe, build_recipe, load_recipe, read_text
 from ouroloop.runs.seeds import recipe_seed
@@ -53,16 +54,19 @@ def train_by_recipe(
     # All processes of a training, and whoever resumes it, need one seed; and no candidate plays for anything here.
     seed = seed if seed is not None else settings.seed or 0
     settings = settings.model_copy(update={"seed": seed})
+    if start is not None and kind != "distill":
+        settings = settings.model_copy(update={"start": settings.start.model_copy(update={"policy": start})})
     task = make_task(settings.task)
     encoding_of(task, settings.sft.encoding)
     if place(out, "--out").exists():
         raise UsageError(f"{out} exists already: remove it, or choose another --out")
     if kind == "sft":
         check_sft(task, settings.sft)
+    given = Given(recipe, overrides, start, reward, None if reward is None else parse(read_text(reward, "reward")))
     with progress() as shown:
         try:
             with redirect_stdout(sys.stderr):  # if DeepSpeed is installed, it prints on stdout from its import on
-                report = _trained(kind, settings, task, out, start, reward, shown)
+                report = _trained(kind, settings, task, out, given, shown)
         except KeyboardInterrupt:
             shown.note("stopped; the same command resumes from the last checkpoint, if there is one")
             raise
@@ -71,8 +75,8 @@ def train_by_recipe(
         if report.stopped:
             shown.note(f"stopped: {report.stopped}; the last good weights were saved")
         evaluation = _evaluated(settings, task, out, games, shown)
-    document = training(kind, out, seed, report, evaluation)
-    explain(kind, task, settings, recipe, overrides, out, start, document)
+    document = training(kind, out, seed, report, evaluation, given)
+    explain(kind, task, settings, given, out, document)
     if as_json:
         say_json({key: value for key, value in document.items() if key != "loss"})
         return
@@ -88,9 +92,7 @@ def _speaks() -> bool:
     return is_main()
 
 
-def _trained(
-    kind: Kind, settings: Recipe, task: Task, out: Path, start: str | None, reward: Path | None, shown: Progress
-) -> TrainingReport:
+def _trained(kind: Kind, settings: Recipe, task: Task, out: Path, given: Given, shown: Progress) -> TrainingReport:
     from ouroloop.policy.distributed import alone
     from ouroloop.policy.shipped import find_policy
     from ouroloop.policy.snake_gpt import threads
@@ -98,7 +100,7 @@ def _trained(
     threads(settings.threads)
     if kind != "sft":
         alone(f"train {kind}")
-    begin = None if start is None else find_policy(start)
+    begin = None if given.start is None else find_policy(given.start)
 
     def report(stage: str, fraction: float, figures: dict[str, float]) -> None:
         shown.advance(f"train {kind}", fraction, " ".join([stage, *(f"{k} {v:.3g}" for k, v in list(figures.items())[:3])]))
@@ -113,10 +115,9 @@ def _trained(
 
         return distill(task, begin, settings.distill, recipe_seed(settings), out, report)
     from ouroloop.policy.grpo.fit import train_grpo
-    from ouroloop.rewards.language import parse
     from ouroloop.runs.executors.local import termed
 
-    spec = RewardSpec() if reward is None else parse(read_text(reward, "reward"))
+    spec = given.spec or RewardSpec()
     reward_of = termed(spec, list(task.features))
     return train_grpo(task, begin, reward_of, spec.gamma_at, settings.grpo, recipe_seed(settings), out, report)
 

@@ -15,5 +15,5 @@ def register() -> None:
         gymnasium.register(
             id=ID,
             entry_point="ouroloop.envs.snake.gymnasium_env:SnakeEnv",
-            vector_entry_point="ouroloop.envs.snake.gymnasium_env:SnakeVectorEnv",
+            vector_entry_point="ouroloop.envs.snake.gymnasium_vector:SnakeVectorEnv",
         )

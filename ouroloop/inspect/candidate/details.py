@@ -8,6 +8,7 @@ from ouroloop.inspect import document as doc
 from ouroloop.ledger.steps import gate, observe, train
 from ouroloop.ledger.steps.key import every
 from ouroloop.ledger.steps.propose import chat
+from ouroloop.policy.report import alarm_line
 from ouroloop.protocols.text import shell_word
 from ouroloop.runs.context import transcripts
 
@@ -65,10 +66,7 @@ def _stages(ledger: Ledger, round: int, id: str) -> list[doc.Stage]:
         {
             "stage": int(key.split("/")[2]) + 1,
             "health": dict(found.health),
-            "alarms": [
-                f"{a.name.replace('_', ' ')} at step {a.step} ({a.severity}): {a.value:.3g}, bound {a.bound:.3g}: {a.meaning}"
-                for a in found.alarms
-            ],
+            "alarms": [alarm_line(a.name, a.step, a.value, a.bound, a.meaning, a.severity) for a in found.alarms],
             "stopped": found.stopped,
             "error": found.error,
         }

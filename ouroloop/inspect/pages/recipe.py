@@ -37,8 +37,8 @@ use = "examples/cautious_patcher.py:CautiousPatcher"
 rounds = 6
 ```
 
-The resolved recipe, with every value spelled out, lies in the run's directory. Once a run has begun, only `budget.*` can
-change. `python -m ouroloop.inspect.pages.recipe > docs/recipe.md` writes this page from the models.
+The resolved recipe, with every value spelled out, lies in the run's directory. Once a run has begun, only `budget.*`
+can change. `python -m ouroloop.inspect.pages.recipe > docs/recipe.md` writes this page from the models.
 """
 SIGNS = ((Ge, "ge", ">="), (Gt, "gt", ">"), (Le, "le", "<="), (Lt, "lt", "<"), (MultipleOf, "multiple_of", "a multiple of"))
 """Constraint -> the attribute that holds its bound, and its sign."""
@@ -81,9 +81,9 @@ def find_table(table: str) -> type[BaseModel]:
 
 
 def _about(table: str) -> str:
-    same = [name for name, known in SAME.items() if known == table]
-    also = f" `[{'`, `['.join(f'{name}]' for name in same)}`".replace("]`", "]`") if same else ""
-    return TABLES.get(table, "") + (f" The same keys:{also}." if same else "")
+    """Return what a table is about, and on a line of its own the tables that have the same keys."""
+    same = ", ".join(f"`[{name}]`" for name, known in SAME.items() if known == table)
+    return TABLES.get(table, "") + (f"\nThe same keys: {same}." if same else "")
 
 
 def _fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:

@@ -6,13 +6,14 @@ read from the code; a test fails when the file and the code differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from string import Template
 from typing import Final
 
 import numpy as np
 
 from ouroloop.envs.registry import TaskSettings, make_task
+from ouroloop.inspect.pages.markdown import table
 from ouroloop.policy.grpo.limits import Limits
 from ouroloop.policy.grpo.monitors import RULES
 from ouroloop.protocols.records import RewardSpec, RewardTerm
@@ -28,7 +29,7 @@ WHEN: Final = {
     "meta_learn": "nothing stands out, or the run starts from earlier results: rewards and patches together",
 }
 FINDINGS: Final = {
-    "training_stalled": "no training yet, or the last one gained too little",
+    "training_stalled": "no candidate trained under a designed reward stands, or the last one gained too little",
     "zero_variance": "most groups have equal rewards: the reward is too sparse",
     "kl_high": "the policy has left its reference",
     "entropy_low": "the policy no longer explores",
@@ -111,19 +112,19 @@ def page() -> str:
     task = make_task(TaskSettings())
     endings = {end.finding: f"{end.kind}: games that {end.doc}" for end in task.endings.values()}
     return PAGE.substitute(
-        keys=_table(("key", "meaning"), _keys()),
+        keys=table(("key", "meaning"), _keys()),
         compares=len(COMPARE),
         functions=", ".join(f"`{name}`" for name in functions(np.nan)),
         game=task.name,
-        features=_table(("feature", "meaning"), task.features),
-        layers=_table(("layer", "what passes"), LAYERS),
+        features=table(("feature", "meaning"), task.features),
+        layers=table(("layer", "what passes"), LAYERS),
         fatigue=f"{FATIGUE:g}",
         influence=f"{INFLUENCE:.0%}",
-        modes=_table(("mode", "when", "asks for"), {mode: (WHEN[mode], ", ".join(kinds)) for mode, kinds in KINDS.items()}),
-        findings=_table(("finding", "meaning", "mode"), {name: (FINDINGS[name], f"`{mode}`") for name, mode in MODES.items()}),
-        endings=_table(("finding", "ending"), endings),
+        modes=table(("mode", "when", "asks for"), {mode: (WHEN[mode], ", ".join(kinds)) for mode, kinds in KINDS.items()}),
+        findings=table(("finding", "meaning", "mode"), {name: (FINDINGS[name], f"`{mode}`") for name, mode in MODES.items()}),
+        endings=table(("finding", "ending"), endings),
         window=Limits().window,
-        monitors=_table(("alarm", "rings", "meaning", "then"), _monitors()),
+        monitors=table(("alarm", "rings", "meaning", "then"), _monitors()),
         hacking=_then("reward_hacking"),
         fell=_then("score_fell"),
     )
@@ -152,15 +153,6 @@ def _monitors() -> dict[str, tuple[str, ...]]:
         )
         for rule in RULES
     }
-
-
-def _table(head: tuple[str, ...], rows: Mapping[str, str | tuple[str, ...]]) -> str:
-    """Return a Markdown table; the first column is code."""
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    for name, rest in rows.items():
-        cells = (rest,) if isinstance(rest, str) else rest
-        lines.append(f"| `{name}` | {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
-    return "\n".join(lines)
 
 
 def _then(alarm: str) -> str:

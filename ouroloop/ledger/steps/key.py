@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import to_jsonable_python
+from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import to_json, to_jsonable_python
 
 from ouroloop.ledger.faults import damaged
 from ouroloop.ledger.sqlite import Ledger, Step
@@ -75,9 +75,12 @@ class Key(Generic[R]):
             raise damaged(ledger.path, f"step {step.key}: {one_line(error)}") from error
 
     def decoded(self, result: Any) -> R:
-        """Return the record for a result in JSON."""
+        """Return the record for a result in JSON. Raises ValidationError for another form.
+
+        Strict, so that a text is no number; pydantic takes lists for tuples in strict mode only from JSON's bytes.
+        """
         kind: Any = self.result
-        found: R = _adapter(kind).validate_python(result)
+        found: R = _adapter(kind).validate_json(to_json(result, inf_nan_mode="constants"), strict=True)
         return found
 
 
@@ -117,4 +120,14 @@ def part(key: str, index: int) -> str:
 
 @cache
 def _adapter(result: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(result)
+    """Return the reader of a record. Its numbers are finite, even where an integer of JSON is too large for a float.
+
+    Dataclasses take that rule from the type around them, so a union stands around the record, and None is refused again.
+    """
+    return TypeAdapter(Annotated[result | None, AfterValidator(_present)], config=ConfigDict(allow_inf_nan=False))
+
+
+def _present(record: object) -> object:
+    if record is None:
+        raise ValueError("expected a result")
+    return record

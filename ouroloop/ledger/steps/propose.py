@@ -32,6 +32,7 @@ class AskedRole:
         lost: the replies that yielded nothing.
         tokens: used by its exchanges with a model.
         cost_usd: their price.
+        note: the role's own line on its reply, such as why it is shorter than asked for.
     """
 
     role: str
@@ -42,6 +43,7 @@ class AskedRole:
     lost: tuple[LostReply, ...]
     tokens: int
     cost_usd: float
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,8 @@ def improve(
             except Diverged:
                 guard.diverge(trainer.state.global_step)
     guard.leave_good()
-    report = record.report(time.perf_counter() - begun, gain=_gain(record), pieces=trainer.pieces, **guard.figures())
+    seconds, last = time.perf_counter() - begun, {"gain": _gain(record), "pieces": trainer.pieces, **guard.figures()}
+    report = record.report(seconds, least=config.iterations, **last)
     return replace(report, alarms=tuple(guard.alarms), stopped=None if guard.stopped is None else str(guard.stopped))
 
 

@@ -178,7 +178,7 @@ def judge(first: Truth, now: Truth, checks: int, limits: Limits) -> list[Alarm]:
     if score.high >= 0:
         return []
     if proxy.low > 0:
-        meaning = f"reward hacking: the return of the reward rose by {proxy.mean:.3g} while the true score fell"
+        meaning = f"the return of the reward rose by {proxy.mean:.3g} while the true score fell"
         return [alarm(limits, "reward_hacking", now.step, score.mean, 0.0, meaning)]
     return [alarm(limits, "score_fell", now.step, score.mean, 0.0, "the true score fell, and the reward's return did not rise")]
 

@@ -10,7 +10,8 @@ from ouroloop.agents.roles import PROPOSERS
 from ouroloop.envs.intervals import score_interval
 from ouroloop.gate.bank import failures_text
 from ouroloop.ledger.steps import observe as steps
-from ouroloop.ledger.steps.key import FIRST_ROUND
+from ouroloop.ledger.steps.key import FIRST_ROUND, every, round_of
+from ouroloop.ledger.steps.train import train
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.messages import DiagnoseRequest, Diagnosis
 from ouroloop.protocols.records import Candidate, Kind, Mode
@@ -108,6 +109,7 @@ def _facts(run: Run, round: int, trace: Trace, failures: int) -> Diagnosis:
         avoidable=trace.avoidable,
         policy_influence=trace.policy_influence,
         training=_last_training(run, round),
+        trainings=_trainings(run, round),
         transcripts=trace.transcripts,
     )
 
@@ -129,6 +131,12 @@ def _last_training(run: Run, round: int) -> dict[str, float]:
             if verdict.training is not None and _stands(run, earlier, candidate):
                 return verdict.training
     return {}
+
+
+def _trainings(run: Run, round: int) -> int:
+    """Return the number of candidates that earlier rounds trained."""
+    found = every(run.ledger, train(0, 0, ""), "*/train/0/*")
+    return sum(result.error is None and round_of(key) < round for key, result in found)
 
 
 def decide(run: Run, round: int) -> Mode:

@@ -51,9 +51,8 @@ def _order(run: Run, round: int) -> Ranking:
         except CandidateFault as fault:
             found.append(Ranked(candidate.id, candidate.kind, fault=Fault(fault.layer, f"on the bank: {fault.reason}")))
         else:
-            positions = len(board.bank) + len(board.bank.pool)
             whose = "the incumbent" if same else twin
-            objection = score.objection if whose is None else f"same moves as {whose} on all {positions} positions"
+            objection = score.objection if whose is None else f"same moves as {whose} on all {board.bank.distinct} positions"
             mine, theirs = _profile(score.candidate), _profile(score.incumbent)
             found.append(Ranked(candidate.id, candidate.kind, mine, theirs, objection, None, score.changed, score.positions))
     return Ranking(tuple(sorted(found, key=lambda r: (-r.profile.merit if r.profile else 1.0, r.candidate))))

@@ -13,6 +13,8 @@ from ouroloop.ledger.steps.propose import AskedRole, LostReply, Proposed, Unaske
 from ouroloop.ledger.steps.screen import Screening, screen
 from ouroloop.protocols.messages import PatchReply, PatchRequest, Refused, RewardReply, RewardRequest, Tool, Tried
 from ouroloop.protocols.records import Candidate, Kind, Mode, RewardSpec
+from ouroloop.protocols.secrets import redacted
+from ouroloop.protocols.text import plain_line
 from ouroloop.runs.asking import Answered, Asked, answered, ask, role_name
 from ouroloop.runs.context import nine_decimals, rolled_back, transcripts
 from ouroloop.runs.phases.observe import KINDS, askable, critic, diagnosis, wanted
@@ -56,11 +58,14 @@ def account(run: Run, slot: str, answer: Answered) -> AskedRole:
     given = len(getattr(answer.reply, "proposals", (None,))) if answer.reply is not None else 0
     gone = tuple(LostReply(one.reason, one.text) for one in answer.lost)
     cost = nine_decimals(used / 1e6 * settings.usd_per_million_tokens)
-    return AskedRole(role_name(question.role), slot, key.method, question.count, given, gone, used, cost)
+    note = redacted(str(getattr(answer.reply, "note", "")))
+    return AskedRole(role_name(question.role), slot, key.method, question.count, given, gone, used, cost, note)
 
 
 def tell(run: Run, asked: AskedRole) -> None:
-    """Note what was lost."""
+    """Note what was lost, and what the role notes itself."""
+    if asked.note:
+        run.progress.note(f"role {asked.role}: {plain_line(asked.note)}")
     if asked.lost:
         reasons = dict.fromkeys(one.reason for one in asked.lost)
         more = f" (and {len(reasons) - 1} other reasons)" if len(reasons) > 1 else ""

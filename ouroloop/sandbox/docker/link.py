@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from abc import ABC, abstractmethod
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
@@ -52,15 +53,15 @@ def mounts(folder: tempfile.TemporaryDirectory[str]) -> dict[str, str]:
     return {str(Path(folder.name, Path(inside).name)): inside for inside in (REQUESTS, REPLIES)}
 
 
-class Contained:
+class Contained(ABC):
     """The half of a channel that deals with its container."""
 
     _container: Container
     _closed = False
 
+    @abstractmethod
     def _release(self) -> None:
         """Free the channel's own resources."""
-        raise NotImplementedError
 
     def fate(self) -> Fate:
         """Return why the worker died, after LinkClosed."""

@@ -69,7 +69,7 @@ def test_patcher_returns_whole_replies_and_sends_what_it_knows(server):
     assert apply(DIFF, TASK.start_controller).startswith("from toolkit import legal_moves")
     assert sorted(body["seed"] for body in server.asked) == [7, 8]
     text = json.dumps(server.asked[0]["messages"])
-    for part in ("hits_wall", "legal_moves", "def act(", "OLD DIFF", "gate", "bug_fix"):
+    for part in ("hits_wall", "legal_moves", "def act(", "OLD DIFF", "gate"):
         assert part in text
     assert [m["role"] for m in server.asked[0]["messages"]] == ["system", "user"]
 
@@ -82,10 +82,10 @@ def test_designer_finds_the_object_in_the_reply(server):
     assert all(name in text for name in TASK.features)
 
 
-def test_calls_are_capped_and_settings_arrive(server):
+def test_count_means_count_and_settings_arrive(server):
     server.says = lambda body: (200, completion(GOOD_PATCH))
-    reply = asyncio.run(ChatPatcher(server.config(calls=3, temperature=0.3, max_tokens=77)).act(patch_request(count=16)))
-    assert len(reply.proposals) == len(server.asked) == 3
+    reply = asyncio.run(ChatPatcher(server.config(temperature=0.3, max_tokens=77)).act(patch_request(count=5)))
+    assert len(reply.proposals) == len(server.asked) == 5
     body = server.asked[0]
     assert body["model"] == "scripted"
     assert body["temperature"] == 0.3

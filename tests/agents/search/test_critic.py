@@ -51,6 +51,19 @@ def test_each_fact_gives_its_finding(facts, name, weight):
     assert findings(**facts)[name] == pytest.approx(weight)
 
 
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (0, "no training under a designed reward yet"),
+        (3, "no candidate trained under a designed reward stands, of 3 so far"),
+    ],
+)
+def test_trainings_that_were_rejected_are_not_forgotten(made, says):
+    facts = FACTS.model_copy(update={"training": {}, "trainings": made})
+    reply = asyncio.run(SearchCritic(CriticConfig()).act(DiagnoseRequest(task="snake", facts=facts, endings=ENDINGS)))
+    assert [f.evidence for f in reply.findings if f.name == "training_stalled"] == [says]
+
+
 def test_heaviest_first_and_every_weight_a_share():
     request = DiagnoseRequest(
         task="snake", facts=FACTS.model_copy(update={"training": {**HEALTHY, "kl": 40.0}}), endings=ENDINGS

@@ -122,6 +122,19 @@ def test_the_games_are_the_environments():
     assert len(games.scores) == ends > 30
 
 
+def test_the_games_are_one_environment_and_some_of_them_alone_cannot_be_reached(task):
+    games = sb3_games.Games(task, 5)
+    games.set_attr("label", 7)
+    assert games.get_attr("label", [0, 3]) == [7, 7]
+    games.reset()
+    seen = games.env_method("observations")
+    assert len(seen) == games.num_envs
+    assert len(seen[0]) == games.num_envs
+    for reach in (lambda: games.set_attr("label", 8, [0]), lambda: games.env_method("observations", indices=[0])):
+        with pytest.raises(ValueError, match=rf"games \[0\] of {games.num_envs}: .* leave `indices` out"):
+            reach()
+
+
 def test_what_cannot_be_trained(task, tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="'a2c' is not known: choose ppo or dqn"):
         baselines.train("a2c", task, 10, 0, tmp_path / "a")

@@ -12,7 +12,8 @@ from gymnasium.wrappers import TimeLimit
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 from ouroloop.envs.snake import gymnasium_env
-from ouroloop.envs.snake.gymnasium_env import SnakeEnv, SnakeVectorEnv
+from ouroloop.envs.snake.gymnasium_env import SnakeEnv
+from ouroloop.envs.snake.gymnasium_vector import SnakeVectorEnv
 from ouroloop.policy.named import load_policy
 
 MODES = list(AutoresetMode)
@@ -115,7 +116,7 @@ def test_importing_envs_registers_the_ids_and_loads_nothing_heavy():
         f"print(gymnasium.spec({gymnasium_env.ID!r}).vector_entry_point)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["[]", "ouroloop.envs.snake.gymnasium_env:SnakeVectorEnv"]
+    assert done.stdout.splitlines() == ["[]", "ouroloop.envs.snake.gymnasium_vector:SnakeVectorEnv"]
 
 
 def test_games_are_cut_off_where_the_specification_says():
