@@ -7,21 +7,25 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import hypothesis
 import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator, Set
 
     from ouroloop.envs.snake.task import SnakeTask
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 hypothesis.settings.register_profile("ouroloop", deadline=None)  # the first example may compile a kernel
 hypothesis.settings.load_profile("ouroloop")
 REQUIRED = set(filter(None, os.environ.get("OUROLOOP_REQUIRE", "").split(",")))
 """Markers whose tests must run: with `docker` in it a missing daemon is a failure, not a skip."""
+ALL: Final = frozenset({"docker", "vllm"})
+"""With all of these required, as in CI, a skip of any test for any reason is a failure."""
 
 
 def docker_answers() -> bool:
@@ -30,6 +34,26 @@ def docker_answers() -> bool:
         shutil.which("docker") is not None
         and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
     )
+
+
+def unskipped(report: Report, required: Set[str]) -> Report:
+    """Return a report of a test or a module, as a failure if it was skipped where all must run."""
+    if report.skipped and required >= ALL and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but OUROLOOP_REQUIRE={','.join(sorted(required))} lets nothing be: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Refuse skips in CI."""
+    return unskipped((yield), REQUIRED)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Refuse in CI to skip a whole module."""
+    return unskipped((yield), REQUIRED)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -37,6 +37,14 @@ def asked(size: int | None, walls: float | None) -> dict[str, float]:
     return {key: value for key, value in (("size", size), ("walls", walls)) if value is not None}
 
 
+def require_odds(teacher: str | None, sampled: bool, temperature: float | None) -> None:
+    """Refuse a sampling that would change nothing, or has nothing to draw from."""
+    if temperature is not None and not sampled:
+        raise UsageError(f"--temperature {temperature:g} without --sampled changes nothing: add --sampled, or leave it out")
+    if sampled and teacher is not None:
+        raise UsageError(f"the teacher {teacher!r} makes one move and has no distribution to sample from: leave out --sampled")
+
+
 @click.command(name="eval")
 @played_by
 @click.option("--games", default=100, show_default=True, type=click.IntRange(1, 10_000_000), help="Games to play.")
@@ -77,10 +85,7 @@ def evaluate(
     from ouroloop.protocols.seeds import game_seeds
     from ouroloop.runs.progress import progress
 
-    if temperature is not None and not sampled:
-        raise UsageError(f"--temperature {temperature:g} without --sampled changes nothing: add --sampled, or leave it out")
-    if sampled and teacher is not None:
-        raise UsageError(f"the teacher {teacher!r} makes one move and has no distribution to sample from: leave out --sampled")
+    require_odds(teacher, sampled, temperature)
     with (
         progress() as shown,
         contender(policy, teacher, controller, sandbox, asked(size, walls), threads or cores(), task) as player,

@@ -198,9 +198,8 @@ def test_symmetry_needs_a_teacher_without_a_way_of_its_own(task, tmp_path):
     assert fit_sft(task, turned, 7, tmp_path / "b").loss != fit_sft(task, TINY, 7, tmp_path / "c").loss
 
 
-def test_a_gpu_that_is_not_there_is_refused(task, tmp_path):
-    if torch.cuda.is_available():
-        pytest.skip("there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused(task, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SurroundingsError, match='set device = "cpu"'):
         fit_sft(task, TINY.model_copy(update={"device": "cuda"}), 7, tmp_path / "a")
 

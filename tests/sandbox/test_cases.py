@@ -8,7 +8,6 @@ folder of such files.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from time import process_time
 
@@ -18,7 +17,6 @@ import pytest
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.ports import Sandbox
-from ouroloop.sandbox.choose import choose
 from ouroloop.sandbox.contract import check_contract
 from ouroloop.sandbox.screen.static import static_screen
 from tests.sandbox.hostile import Hostile, hostile
@@ -36,15 +34,6 @@ POSITIONS = TASK.positions(0, 64).observations()
 LOGITS = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
 CASES = hostile(FOLDER)
 IDS = [case.name for case in CASES]
-
-
-@pytest.fixture(scope="module", params=["wasm", pytest.param("docker", marks=pytest.mark.docker)])
-def box(request: pytest.FixtureRequest, toolkit: str) -> Iterator[Sandbox]:
-    if request.param == "docker":
-        request.getfixturevalue("docker_daemon")
-    sandbox = choose(request.param, toolkit, 4)
-    yield sandbox
-    sandbox.close()
 
 
 @pytest.fixture(scope="module")

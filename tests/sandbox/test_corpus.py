@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 
@@ -11,7 +10,6 @@ import pytest
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.ports import Sandbox
 from ouroloop.sandbox.breakout import broken_out
-from ouroloop.sandbox.choose import choose
 from ouroloop.sandbox.contract import check_contract
 from ouroloop.sandbox.limits import Limits
 from ouroloop.sandbox.probes import GREEDY, bank
@@ -36,15 +34,6 @@ FITTING = {
 ROWS, MANY_ROWS = 64, 1100
 BATCHES = 5
 """Frames in which that many rows travel."""
-
-
-@pytest.fixture(scope="module", params=["wasm", pytest.param("docker", marks=pytest.mark.docker)])
-def box(request: pytest.FixtureRequest, toolkit: str) -> Iterator[Sandbox]:
-    if request.param == "docker":
-        request.getfixturevalue("docker_daemon")
-    sandbox = choose(request.param, toolkit, 4)
-    yield sandbox
-    sandbox.close()
 
 
 def names(files: list[Hostile]) -> dict[str, object]:

@@ -111,6 +111,18 @@ def keep_position(state: State, size: int, game: int, table: Array, row: int, ce
     write_snake(state, size, game, cells, u64(start))
 
 
+@inlined
+def count_game(state: State, game: int, steps: int, no_path: int, tally: tuple[int, int, int, int], statistics: Array) -> None:
+    """Add a finished game that is kept to the statistics."""
+    statistics[STARVED_GAMES] += state.table[game, CAUSE] == STARVED
+    statistics[STEPS] += steps
+    statistics[SCORE] += state.table[game, LENGTH] - state.desk[START_LENGTH]
+    statistics[WINS] += state.table[game, CAUSE] == WON
+    statistics[NO_PATH] += no_path
+    for move in range(4):
+        statistics[MOVES + move] += tally[move]
+
+
 @kernel
 def record_games(
     state: State,
@@ -188,13 +200,7 @@ def record_games(
             continue
         kept = 0 if starved else min(seen, per_length)
         rows, used = row + kept, cell + kept * length
-        statistics[STARVED_GAMES] += starved
-        statistics[STEPS] += steps
-        statistics[SCORE] += state.table[game, LENGTH] - state.desk[START_LENGTH]
-        statistics[WINS] += state.table[game, CAUSE] == WON
-        statistics[NO_PATH] += no_path
-        for move in range(4):
-            statistics[MOVES + move] += tally[move]
+        count_game(state, game, steps, no_path, tally, statistics)
     return rows, used
 
 

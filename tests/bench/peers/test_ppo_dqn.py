@@ -13,7 +13,7 @@ from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.play import play
 from ouroloop.protocols.errors import SurroundingsError, UsageError
 
-pytest.importorskip("stable_baselines3")
+pytest.importorskip("stable_baselines3", reason="stable-baselines3 is missing: pip install 'ouroloop[baselines]'")
 from ouroloop.bench.peers import sb3 as baselines_sb3
 from ouroloop.bench.peers import sb3_games
 

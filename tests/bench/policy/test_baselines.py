@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-pytest.importorskip("stable_baselines3")
+pytest.importorskip("stable_baselines3", reason="stable-baselines3 is missing: pip install 'ouroloop[baselines]'")
 from ouroloop.bench.policy import baselines as policy_baselines
 
 
