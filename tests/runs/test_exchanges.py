@@ -30,7 +30,7 @@ def test_an_exchange_is_paid_once_and_another_question_under_its_key_ends_the_ru
 
     def exchange(text: str) -> str:
         role = SimpleNamespace(chat=parrot)
-        with chat_on_record(ledger, "0/propose/patch", role):
+        with chat_on_record(ledger, "0/propose/patch", role, 7):
             try:
                 reply = asyncio.run(role.chat.complete([{"role": "user", "content": text}], 7))
             except LedgerError:
@@ -39,6 +39,6 @@ def test_an_exchange_is_paid_once_and_another_question_under_its_key_ends_the_ru
 
     assert [exchange("hello"), exchange("hello")] == ["hello", "hello"]
     assert parrot.calls == 1
-    with pytest.raises(LedgerError, match="0/propose/patch/chat/0"):
+    with pytest.raises(LedgerError, match="0/propose/patch/chat/0/0"):
         exchange("good-bye")
     assert parrot.calls == 1
