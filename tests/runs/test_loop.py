@@ -280,10 +280,8 @@ def test_a_role_that_fails_costs_its_proposals_only(tmp_path: Path, capsys: pyte
     assert lifecycle.work(folder, Quiet()) == "failed"  # nothing at all was proposed, in any round
     said = capsys.readouterr().err
     assert "broken-patcher gave nothing (RuntimeError: no idea today (scripted_roles.py:47))" in said
-    assert (
-        "code_patcher (broken-patcher) was asked in 2 rounds and never answered: RuntimeError: no idea today (scripted_roles.py:47)"
-        in said
-    )
+    reason = "RuntimeError: no idea today (scripted_roles.py:47)"
+    assert f"code_patcher (broken-patcher) was asked in 2 rounds and never answered: {reason}" in said
     shown = document(folder)
     assert shown["status"] == "failed"
     assert [one["slot"] for one in shown["rounds"][1]["asked"]] == ["critic", "code_patcher"]
