@@ -47,7 +47,7 @@ def print_run(folder: Path, as_json: bool) -> None:
 
 
 def _next(folder: Path, document: RunDocument, resumed: str) -> str:
-    """Return the command to type next: go on, or if the run is done, look at the last accepted candidate or else the last one."""
+    """Return the command to type next: go on, or if the run is done, look at its last accepted candidate, or else its last."""
     if document["status"] in ("stopped", "failed"):
         return resumed
     proposed = candidates(document)

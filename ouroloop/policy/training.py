@@ -108,7 +108,9 @@ class Record(TrainerCallback):  # type: ignore[misc]  # transformers' classes ar
             self.loss, self.rows, self.curve = kept["loss"], kept["rows"], [(step, score) for step, score in kept["curve"]]
 
     def report(self, seconds: float, *, least: int = 1, **extra: float) -> TrainingReport:
-        """Return the report, with figures averaged over the last tenth of the steps; a figure that none of them has is left out.
+        """Return the report, with figures averaged over the last tenth of the steps.
+
+        A figure that none of those steps has is left out.
 
         Args:
             seconds: wall time.

@@ -246,7 +246,9 @@ def test_the_next_command_continues_a_run_that_is_not_done(
     assert capsys.readouterr().out.splitlines()[-1] == f"next: ouroloop resume {folder}"
 
 
-def test_a_run_that_fails_says_how_to_go_on(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_a_run_that_fails_says_how_to_go_on(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
     folder = tmp_path / "fails"
     shutil.copytree(finished, folder)
 
@@ -278,7 +280,8 @@ def test_a_role_that_fails_costs_its_proposals_only(tmp_path: Path, capsys: pyte
     assert lifecycle.work(folder, Quiet()) == "failed"  # nothing at all was proposed, in any round
     said = capsys.readouterr().err
     assert "broken-patcher gave nothing (RuntimeError: no idea today (scripted_roles.py:47))" in said
-    assert "code_patcher (broken-patcher) was asked in 2 rounds and never answered: RuntimeError: no idea today (scripted_roles.py:47)" in said
+    reason = "RuntimeError: no idea today (scripted_roles.py:47)"
+    assert f"code_patcher (broken-patcher) was asked in 2 rounds and never answered: {reason}" in said
     shown = document(folder)
     assert shown["status"] == "failed"
     assert [one["slot"] for one in shown["rounds"][1]["asked"]] == ["critic", "code_patcher"]

@@ -25,12 +25,21 @@ _MARKER = re.compile(r"^(<{4}|>{4}|\*\*\* (Begin Patch|Update File|Add File))", 
 _MARGIN = r"^[^A-Za-z`\"'\n]{0,80}?(?:<\w[^<>\n]{0,80}>|`{3,9}\w{0,20})?[^\w`\"'\n]{0,6}?"
 """What may stand before a candidate: an indent, a quotation's mark, a bullet, a line's number, a tag, a fence; no word."""
 _INDENTED_MARKER = re.compile(_MARGIN + r"(<{3,9} ?(SEARCH|HEAD|ORIGINAL)|>{3,9} ?(REPLACE|UPDATED))\b", re.MULTILINE)
+_PROMPT = r"(?:In ?\[[ \d]{0,6}\] ?:[^\w`\"'\n]{0,6}?)?"
+"""The prompt of a notebook or of IPython, the only one with a word."""
+_DEF = r"(?:async\s{1,9})?def[\s\\]{1,20}(?P<name>\w{3})\s{0,9}\("
 _STRAY = re.compile(
-    _MARGIN + r"(?:diff --git |@@(?: |$)|--- (?:a/|controller)|\+\+\+ |\*\*\* (?:Begin Patch|Update File|Add File)"
-    r"|(?:async\s{1,9})?def[\s\\]{1,20}(?P<name>\w{3})\s{0,9}\()",
+    _MARGIN + _PROMPT + r"(?:diff --git |@@(?: |$)|--- (?:a/|controller)|\+\+\+ |\*\*\* (?:Begin Patch|Update File|Add File)"
+    rf"|{_DEF}|(?P<assigned>\w{{3}})\s{{0,9}}(?::[^=\n]{{0,80}})?=\s{{0,9}}\(?\s{{0,9}}lambda\b)",
     re.MULTILINE,
 )
 """Where a second candidate begins; a function is one if its name comes to `act`, as Python reads names (NFKC)."""
+_HEADER = _DEF + r"[^\n]{0,200}?\)[^:\n]{0,60}:"
+_QUOTED = (
+    re.compile(r"""(?:["']|\\n)[ \t]{0,9}""" + _HEADER + r"""[ \t]{0,9}\\{1,4}n\s{0,80}[^"'\s]"""),
+    re.compile(r"""["']\w{1,40}["']\s{0,9}:\s{0,9}["']{1,3}\s{0,9}""" + _HEADER + r"""\s{0,80}[^"'.…\s]"""),
+)
+"""A function with a body in a string: one whose line feeds are escaped, or the value of a key. A header alone is quoted."""
 _BESIDE = re.compile(r"""<[\w/!?]|(?!.*(?:\'{3}|"{3}))[A-Z]\w*+['’]?+\w*+[,.!:]?+ +[\w`(][^=]*+$""")
 """A line of markup or of prose, which begins no statement of Python."""
 ADVICE = (
@@ -93,6 +102,7 @@ def _edits(text: str) -> Payload:
 def _check_alone(rest: str, candidate: str) -> None:
     """Refuse an answer in which a second candidate stands in the text around the first."""
     rest = "\n".join(rest.splitlines())  # at every line end that an editor knows
-    stray = any(found["name"] is None or normalize("NFKC", found["name"]) == "act" for found in _STRAY.finditer(rest))
-    if stray or _INDENTED_MARKER.search(rest):
+    strays = (found["name"] or found["assigned"] or "act" for found in _STRAY.finditer(rest))
+    quoted = (found["name"] for pattern in _QUOTED for found in pattern.finditer(rest))
+    if any(normalize("NFKC", name) == "act" for name in (*strays, *quoted)) or _INDENTED_MARKER.search(rest):
         raise CandidateFault("text", f"a second candidate stands outside {candidate}; {ADVICE}")

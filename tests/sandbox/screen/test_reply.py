@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ouroloop.protocols.errors import CandidateFault
@@ -55,6 +57,15 @@ READ = {
     "a function of another name in the prose": f"Before:\n\n    def fact(n):\n        return 1\n\n{FENCED}",
     "code in the prose": FENCED + "Not `def act(observation, logits): return 1`, of course.\n",
     "a rule and a quotation in the prose": f"---\n> The snake starves.\n\n{FENCED}---\n",
+    "header in quotes": f'I keep "def act(observation, logits):" as it is.\n{FENCED}',
+    "header in quotes with its line end": f'It begins with "def act(observation, logits):\\n".\n{FENCED}',
+    "one-liner in quotes": f'{FENCED}Not "def act(observation, logits): return 1", of course.\n',
+    "header in JSON": f'{{"file": "controller.py", "keeps": "def act(observation, logits):"}}\n{FENCED}',
+    "header in JSON with dots": f'{{"keeps": "def act(observation, logits): ..."}}\n{FENCED}',
+    "another function in JSON": f'{{"helper": "def fan(x):\\n    return x"}}\n{FENCED}',
+    "a lambda in the prose": FENCED + "`act = lambda observation, logits: 1` is shorter, and an act = lambda is no function.\n",
+    "a lambda of another name": FENCED + "key = lambda move: logits[move]\n",
+    "a prompt without a function": FENCED + "In [1]: act(observation, logits)\nOut[1]: 2\n",
     "markup in a string": CODE.replace(NEW, "    assert logits, '[/bold] <b>'\n" + NEW),
 }  # fmt: skip
 
@@ -88,6 +99,28 @@ REFUSED = {
     "source in a fence of one line": FENCED + "```def act(observation, logits): return 1```\n",
     "source over two lines": FENCED + OTHER.replace("def act", "def \\\n  act"),
     "coroutine": FENCED + "async " + OTHER,
+    "source after IPython's prompt": FENCED + indented(OTHER, "In [1]: "),
+    "source after an empty prompt": FENCED + "In [ ]: " + OTHER,
+    "source after an indented prompt": f"{FENCED}\n    In [12]:  {OTHER}",
+    "source after a prompt beside blocks": f"{EDIT}\nIn [1]: {OTHER}",
+    "source in JSON": FENCED + json.dumps({"source": OTHER}),
+    "source in indented JSON": FENCED + json.dumps({"file": "controller.py", "source": OTHER}, indent=2),
+    "source in JSON after an import": FENCED + json.dumps({"source": "import math\n\n\n" + OTHER}),
+    "source of one line in JSON": FENCED + '{"source": "def act(observation, logits): return 1"}\n',
+    "source in JSON with a docstring": FENCED + json.dumps({"source": BASE}),
+    "source in a list in JSON": FENCED + json.dumps([OTHER]),
+    "source in a dictionary": f"{FENCED}{({'source': OTHER})}\n",
+    "source in JSON with real line ends": f'{FENCED}{{"source": "{OTHER}"}}\n',
+    "source in JSON beside a diff": f"{json.dumps({'source': OTHER})}\n{PATCHED}",
+    "source in JSON beside blocks": f"{json.dumps({'source': OTHER})}\n{EDIT}",
+    "source with wide letters in JSON": FENCED + json.dumps({"source": OTHER.replace("act", "ａct")}, ensure_ascii=False),
+    "source in TOML": FENCED + f"source = {json.dumps(OTHER)}\n",
+    "lambda": FENCED + "act = lambda observation, logits: 1\n",
+    "annotated lambda": FENCED + "act: Callable[..., int] = lambda observation, logits: 1\n",
+    "lambda in brackets": FENCED + "act = (\n    lambda observation, logits: 1\n)\n",
+    "indented lambda": FENCED + "Or:\n\n    act = lambda observation, logits: 1\n",
+    "lambda beside a diff": PATCHED + "> act=lambda observation, logits: 1\n",
+    "lambda after a prompt": FENCED + "In [3]: act = lambda observation, logits: 1\n",
     "hunk without numbers beside a source": FENCED + "@@ ... @@\n-a\n+b\n",
     "header of a diff beside a source": FENCED + "--- a/controller.py\n-a\n+b\n",
     "conflict beside a source": FENCED + "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> c\n",
