@@ -46,6 +46,7 @@ class LangChainChat:
         self.config = config
         self._faults = Faults(config)
         self._refused: set[str] = set()
+        self._places = asyncio.Semaphore(1 if config.model.startswith(PROVIDER) else config.parallel)
 
     async def complete(
         self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None = None
@@ -53,8 +54,7 @@ class LangChainChat:
         """Ask once, within `timeout_s`; see `Chat`."""
         try:
             served = await asyncio.to_thread(self._served)
-            async with asyncio.timeout(self.config.timeout_s):
-                answer = await on_chat_loop(self._asked(messages, seed, schema, served))
+            answer = await on_chat_loop(self._timed(messages, seed, schema, served))
         except (ModelError, UsageError):
             raise
         except SurroundingsError as error:
@@ -65,6 +65,11 @@ class LangChainChat:
             return self._reply(answer, messages)
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             raise self._faults.no_completion(error) from error
+
+    async def _timed(self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None, served: Endpoint) -> Any:
+        """Ask within `timeout_s`, which does not count the wait for a place."""
+        async with self._places, asyncio.timeout(self.config.timeout_s):
+            return await self._asked(messages, seed, schema, served)
 
     async def _asked(self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None, served: Endpoint) -> Any:
         """Ask; leave out what the server says it does not take, one thing after the other."""

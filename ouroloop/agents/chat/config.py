@@ -29,6 +29,7 @@ class ChatConfig(Frozen):
         timeout_s: seconds for one question, retries included.
         max_tokens: the most tokens in one reply.
         retries: further attempts after the connection or the server failed.
+        parallel: the most questions at a time; a local model is asked one after the other.
         stream: take the reply as a stream of events, for servers that know no other form.
         structured: whether a reward is asked for by its JSON schema, which constrains the server's decoding. `auto` asks so until
             the server refuses, `off` never does.
@@ -41,6 +42,7 @@ class ChatConfig(Frozen):
     timeout_s: float = Field(default=60.0, gt=0, le=86_400)
     max_tokens: int = Field(default=2048, ge=1, le=MOST_TOKENS)
     retries: int = Field(default=1, ge=0, le=5)
+    parallel: int = Field(default=8, ge=1, le=64)
     stream: bool = False
     structured: Literal["auto", "off"] = "auto"
 
