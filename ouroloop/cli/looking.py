@@ -68,6 +68,8 @@ def show_(folder: Path, round_: int | None, candidate: str | None, as_json: bool
     from ouroloop.inspect.candidate.details import details
     from ouroloop.inspect.run import Report
 
+    if candidate is not None and round_ is not None:
+        raise UsageError(f"--round {round_} beside --candidate {candidate}: give one of them (a candidate tells its own round)")
     if candidate is None and round_ is None:
         print_run(folder, as_json)
         return

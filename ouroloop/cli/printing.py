@@ -44,7 +44,9 @@ def print_run(folder: Path, as_json: bool) -> None:
     say(budget_line(document))
     used = document["totals"]
     cost = f" ({used['cost_usd']:.4g} USD)" if used["cost_usd"] else ""
-    say(f"{used['games']} games, {used['tokens']} tokens{cost}, {used['wall_s']:.0f} s; digest {document['digest'][:16]}")
+    took = f"{used['wall_s']:.0f} s at work"
+    say(f"{used['games']} games, {used['tokens']} tokens{cost}, {took}; digest {document['digest'][:16]}")
+    say("(at work: from opening the run to its last step, without the checks before it is opened)")
     say(f"run directory: {folder}")
     say_lines(f"next: {_next(folder, document)}")
 

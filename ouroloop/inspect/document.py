@@ -341,7 +341,11 @@ class GateSpending(TypedDict):
 
 
 class Totals(TypedDict):
-    """The resources that a run has used."""
+    """The resources that a run has used.
+
+    `wall_s` is the time at work: from each opening of the run to its last step. What a command does before it opens the run,
+    such as its checks, is not in it.
+    """
 
     games: int
     tokens: int

@@ -105,3 +105,8 @@ def test_nothing_of_the_table_is_lost(
     assert max(map(len, lines)) <= width
     rows = [line.strip("│┃").replace("┃", "│").split("│") for line in lines if line[:1] in "│┃"]
     assert ["".join(cells).replace(" ", "") for cells in zip(*rows, strict=True)] == meant
+
+
+def test_a_title_that_is_piped_ends_without_spaces(document: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    show(history_table(document, 160))
+    assert all(line == line.rstrip() for line in capsys.readouterr().out.splitlines())

@@ -279,6 +279,10 @@ def test_rollback_by_hand_restores_what_stood_before(
     assert after["totals"]["games"] > shown["totals"]["games"]  # it has played fresh games
     assert call(["rollback", str(folder), accepted[-1]]) == 2
     assert call(["rollback", str(folder), "r9-patch9"]) == 2
+    assert "sandbox: " not in capsys.readouterr().err  # a refusal comes alone
+    assert call(["show", str(folder), "--candidate", accepted[-1], "--round", "1"]) == 2
+    assert "give one of them" in capsys.readouterr().err
+    assert " s at work; digest " in _printed(capsys, "show", str(folder))
 
 
 def _printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
