@@ -49,6 +49,11 @@ def plain_line(text: str, limit: int = 300) -> str:
     return joined if len(joined) <= limit else joined[: limit - 3] + "..."
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, which takes an `s` unless it is one."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def shell_word(value: str | Path) -> str:
     r"""Return text as one word of a shell's command line; hidden characters are escapes in quotes of bash (`$'\x1b'`)."""
     text = str(value)

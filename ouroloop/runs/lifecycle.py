@@ -56,13 +56,21 @@ def create_next(recipe: Recipe, progress: Progress, home: Path = RUNS) -> Path:
             return folder
 
 
-def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
+def create(recipe: Recipe, folder: Path, progress: Progress, *, tell_seed: bool = True) -> None:
     """Make a run directory after checking that the run can begin. The directory appears whole or not at all.
+
+    Args:
+        recipe: the recipe.
+        folder: the run directory.
+        progress: shows the progress.
+        tell_seed: say what a fixed seed gives away; the caller says it otherwise.
 
     Raises:
         UsageError: the directory exists, or the recipe asks for something impossible.
         SurroundingsError: the sandbox, git, disk space, or the base of the start policy is missing.
     """
+    from ouroloop.envs.kernels import telling_of_compiling
+
     if folder.exists():
         raise exists_already(folder)
     if shutil.which("git") is None:
@@ -70,15 +78,16 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
     require_room(folder.parent, NEED_MB)
     _roles(recipe)
     source = _start_source(recipe)
-    check_start(recipe)
+    with telling_of_compiling(progress.note):
+        check_start(recipe)
     if not cache_root().is_dir():
         progress.note("first use: building the sandbox, which takes up to a minute")
     task, sandbox, _ = _parts(recipe, folder.name)
-    with closing(sandbox):
+    with closing(sandbox), telling_of_compiling(progress.note):
         if source is not None:
             check_controller(task, sandbox, source, f"start.controller {recipe.start.controller}")
-    check_policy(recipe)  # last, because it takes longest
-    recipe = _with_seed(recipe, progress)
+        check_policy(recipe)  # last, because it takes longest
+    recipe = _with_seed(recipe, progress, tell=tell_seed)
     try:
         with whole_directory(folder, replace=False) as half:
             (half / "recipe.toml").write_text(recipe_toml(recipe), encoding="utf-8")
@@ -96,12 +105,15 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
     progress.note(f"run directory {folder}")
 
 
-def _with_seed(recipe: Recipe, progress: Progress) -> Recipe:
+def _with_seed(recipe: Recipe, progress: Progress, *, tell: bool) -> Recipe:
     """Return the recipe as the run keeps it, and say what its seed gives away."""
     from ouroloop.runs.seeds import drawn
 
     if recipe.seed is not None:
-        progress.note(f"seed {recipe.seed} is fixed: others can repeat the run, and whoever knows it can foretell the games")
+        if tell:
+            progress.note(
+                f"seed {recipe.seed} is fixed: others can repeat the run, and whoever knows it can foretell the games"
+            )
         return recipe
     kept = drawn(recipe)
     progress.note(f"seed {kept.seed}, drawn now; --set seed={kept.seed} repeats the run")
@@ -303,7 +315,6 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
             raise LedgerError(f"{folder / 'recipe.toml'} is not the recipe that the run began with: restore it from a copy")
         task, sandbox, roles = _parts(recipe, folder.name)
         stack.callback(sandbox.close)
-        progress.note(f"sandbox: {sandbox.name}")
         trainers = stack.enter_context(closing(Trainers(min(2, recipe.threads))))
         store, workspace = Store(folder / "artifacts"), Workspace(folder / "workspace")
         for place in (folder, store.folder):
@@ -324,11 +335,13 @@ def work(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *, t
     does a run in which no role proposed anything.
     `trust` is as for `opened`.
     """
+    from ouroloop.envs.kernels import telling_of_compiling
     from ouroloop.runs.budget import ROUNDS_DONE
     from ouroloop.runs.graph import run_rounds
     from ouroloop.runs.phases.propose import fruitless, silent
 
-    with opened(folder, progress, overrides, trust=trust) as run:
+    with opened(folder, progress, overrides, trust=trust) as run, telling_of_compiling(progress.note):
+        progress.note(f"sandbox: {run.players.sandbox.name}")
         _set_threads(run.recipe.threads)
         run.ledger.set_meta("status", "running")
         status = "failed"

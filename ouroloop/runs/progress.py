@@ -130,7 +130,7 @@ class Standing:
         said = [f"{self.games} games"] if self.games else []
         said += [f"{self.tokens} tokens"] if self.tokens else []
         said += [f"{self.cost_usd:.4g} USD"] if self.cost_usd else []
-        said.append(f"{_clock(self.clock() - self.begun)} gone")
+        said.append(f"{_clock(self.clock() - self.begun)} since the command began")
         left = self.left_s()
         return ", ".join(said if left is None else [*said, f"about {_clock(left)} left"])
 

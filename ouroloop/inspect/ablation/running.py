@@ -115,7 +115,7 @@ def _run_all(design: Design, arms: Arms, folder: Path, progress: Progress) -> li
             progress.note(f"run {number + 1} of {len(cells)}: {arm}, seed {index + 1} of {len(design.seeds)}{left}")
             try:
                 if not where.exists():
-                    create(recipe, where, progress)
+                    create(recipe, where, progress, tell_seed=False)
                 work(where, progress)
             except (OuroloopError, KeyboardInterrupt) as error:
                 ended = "failed" if isinstance(error, OuroloopError) else "was stopped"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ouroloop.inspect import document as doc
-from ouroloop.ledger.steps import gate, observe, train
+from ouroloop.inspect.candidate.games import counted_pairs, pairs_of, replay, worst
+from ouroloop.ledger.steps import observe, train
 from ouroloop.ledger.steps.key import every
 from ouroloop.ledger.steps.propose import chat
 from ouroloop.policy.report import alarm_line
@@ -28,30 +29,21 @@ def details(report: Report, id: str) -> doc.CandidateDetails:
     """
     found, ledger = report.candidate(id), report.ledger
     round, own = found["round"], transcripts(ledger).get(id, ())
-    said, seen = observe.diagnose(round).find(ledger), observe.play(round).find(ledger)
+    seen, turns = observe.play(round).find(ledger), list(pairs_of(report, round, id))
+    lost = worst(turns)
     shown = seen.facts.transcripts if seen else ()
     return {
         **found,
-        "findings": [doc.Sentence(name=f.name, weight=f.weight, evidence=f.evidence) for f in (said.findings if said else ())],
+        "findings": report.findings(round),
         "lost_games": list(own or shown),
         "whose_games": "candidate" if own else "incumbent",
-        "pairs": _pairs(ledger, round, id),
+        "pairs": counted_pairs(report, round, id, turns),
+        "lost_pairs": lost,
+        "replay": replay(report, id, lost),
         "training": _stages(ledger, round, id),
         "exchanges": [_talk(step) for step in ledger.steps(f"{round}/propose/{ASKED[found['kind']]}/chat/*")],
         "undo": f"ouroloop rollback {shell_word(report.folder)} {id}" if found["verdict"] == "accepted" else None,
     }
-
-
-def _pairs(ledger: Ledger, round: int, id: str) -> doc.Pairs | None:
-    """Count a candidate's paired games by who had the higher utility."""
-    count, faults, played = {1: 0, 0: 0, -1: 0}, 0, False
-    for _, block in every(ledger, gate.block(round, "patch", 0), f"{round}/gate/*/games/*"):
-        if (turn := block.candidates.get(id)) is None:
-            continue
-        played, faults = True, faults + turn.lost
-        for mine, theirs in zip(turn.utility, block.incumbent, strict=False):
-            count[(mine > theirs) - (mine < theirs)] += 1
-    return doc.Pairs(better=count[1], equal=count[0], worse=count[-1], faults=faults) if played else None
 
 
 def _stages(ledger: Ledger, round: int, id: str) -> list[doc.Stage]:
