@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
 
 def print_run(folder: Path, as_json: bool) -> None:
     """Print a run: its JSON document, or its tables, its directory and the command to type next."""
-    report = Report(folder)
-    document, resumed = report.document(), report.resumed()
-    report.close()
+    with closing(Report(folder)) as report:
+        document, resumed = report.document(), report.resumed()
     if as_json:
         say_json(document)
         return

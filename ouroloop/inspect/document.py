@@ -354,8 +354,7 @@ class Totals(TypedDict):
     wall_s: float
 
 
-Status: TypeAlias = str
-"""`running`, `done`, `stopped` or `failed`."""
+Status: TypeAlias = Literal["running", "done", "stopped", "failed"]
 
 
 class RunDocument(TypedDict):
@@ -374,11 +373,6 @@ class RunDocument(TypedDict):
     rounds: list[Round]
     by_hand: list[ByHand]
     totals: Totals
-
-
-def latest(document: RunDocument) -> Played | None:
-    """Return the build that plays now, with its measures; None before it has been scored."""
-    return document["incumbent"]
 
 
 def candidates(document: RunDocument) -> list[Candidate]:

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypedDict
 
-from ouroloop.inspect.document import candidates, latest, tally
+from ouroloop.inspect.document import candidates, tally
 from ouroloop.inspect.run import Report
 from ouroloop.ledger.files import LEDGER
 from ouroloop.protocols.errors import OuroloopError
@@ -53,7 +53,7 @@ def _row(folder: Path) -> Listed:
             "score": None,
             "fault": fault,
         }
-    last, found = latest(document), tally(candidates(document))
+    last, found = document["incumbent"], tally(candidates(document))
     return {
         "run": document["run"],
         "status": document["status"],

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ouroloop.inspect.document import candidates, latest, tally
+from ouroloop.inspect.document import candidates, tally
 from ouroloop.inspect.evidence import verdict_of
 from ouroloop.inspect.run import Report
 from ouroloop.inspect.tables import candidates_frame, history_frame, incumbent_row, rounds_frame
@@ -54,7 +54,7 @@ class RunReport:
     def __repr__(self) -> str:
         """Summarize the run in one line."""
         found = tally(candidates(self._document))
-        first, now = self._document["start"], latest(self._document)
+        first, now = self._document["start"], self._document["incumbent"]
         change = f", score {first['score']['mean']:.1f} -> {now['score']['mean']:.1f}" if first and now else ""
         back = f", rolled back {found.rolled_back}" if found.rolled_back else ""
         counts = f"rounds {len(self._document['rounds'])}, accepted {found.accepted} of {found.candidates} candidates{back}"

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast, get_args
 
 from pydantic import ValidationError
 
@@ -41,6 +41,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 log = logging.getLogger(__name__)
 
+FORMS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What odd data makes a reader raise."""
+
 
 def _of_damage(method: Callable[Concatenate[Report, P], R]) -> Callable[Concatenate[Report, P], R]:
     """Wrap a method so that whatever a strange but well-formed record makes it raise says that the run is damaged.
@@ -54,7 +57,7 @@ def _of_damage(method: Callable[Concatenate[Report, P], R]) -> Callable[Concaten
             return method(self, *args, **options)
         except OuroloopError:
             raise
-        except Exception as error:
+        except FORMS as error:
             log.debug("reading %s failed", self.folder, exc_info=True)
             raise damaged(self.folder, f"{type(error).__name__}: {error}") from error
 
@@ -101,9 +104,10 @@ class Report:
     def status(self) -> doc.Status:
         """Return `running`, `done`, `stopped` or `failed`; a run that was killed counts as stopped."""
         noted = self.ledger.meta("status") or "stopped"
-        if not (noted.isascii() and noted.isalpha() and len(noted) <= 20):
+        known = next((status for status in get_args(doc.Status) if status == noted), None)
+        if known is None:
             raise damaged(self.ledger.path, f"the status is {noted!r:.40}")
-        return "stopped" if noted == "running" and not is_running(self.folder) else noted
+        return "stopped" if known == "running" and not is_running(self.folder) else cast("doc.Status", known)
 
     @_of_damage
     def resumed(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from ouroloop.inspect.document import latest, tally
+from ouroloop.inspect.document import tally
 from ouroloop.inspect.history import State, history
 from ouroloop.protocols.errors import SurroundingsError
 
@@ -68,7 +68,7 @@ def incumbent_row(document: RunDocument) -> pd.Series[Any] | None:
 
     `round` is the last one that it came out of. It is NA for the start, and for a build that a rollback by hand has made.
     """
-    now, states = latest(document), history(document)
+    now, states = document["incumbent"], history(document)
     if now is None or not states:
         return None
     made = [state for state in states if state.played and all(state.played[part] == now[part] for part in BUILD)]

@@ -68,8 +68,11 @@ def sentences(document: Ablation) -> list[str]:
     baseline, measure, seeds = document["values"][0], document["measure"], document["seeds"]
     rows = [row for row in _rows(document, measure) if row["value"] != baseline]
     lines = ["one seed: no interval; --seeds 5 or more gives one"] if seeds == 1 else [_sentence(document, row) for row in rows]
-    if early := [run["run"] for run in document["runs"] if run["status"] != "done"]:
-        lines.append(f"stopped by a budget before the last round: {', '.join(early)}")
+    for status in sorted({run["status"] for run in document["runs"]} - {"done"}):
+        named = [run["run"] for run in document["runs"] if run["status"] == status]
+        lines.append(
+            f"{'without a single proposal' if status == 'failed' else f'{status} before the last round'}: {', '.join(named)}"
+        )
     return lines
 
 
