@@ -19,7 +19,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as OutOfTime
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
-from ouroloop.protocols.text import plain_line
+from ouroloop.protocols.text import plain_line, without_addresses
 
 T = TypeVar("T")
 LOAD_S: Final = 60.0
@@ -43,13 +43,13 @@ class Fault(Exception):
 
 
 def described(error: BaseException) -> str:
-    """Return an exception of others as one line, even if its own text cannot be made."""
+    """Return an exception of others as one line without memory addresses, even if its own text cannot be made."""
     name = type(error).__name__
     try:
         said = str(error)
     except BaseException:
         said = "(its message cannot be shown)"
-    return plain_line(f"{name}: {said}" if said else name)
+    return plain_line(without_addresses(f"{name}: {said}" if said else name))
 
 
 class Call(Generic[T]):

@@ -7,6 +7,7 @@ set its clipboard, turn its text around or hide in it is written as a Python esc
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import unicodedata
 from pathlib import Path
@@ -21,6 +22,7 @@ _BLANK: Final = frozenset(
 )
 """Letters, marks and symbols without a glyph: joiners, fillers (Hangul, Khitan), Khmer inherent vowels, Mongolian variation
 selectors, blanks (Braille, hieroglyphs, music)."""
+_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{6,}")
 
 
 def hidden(char: str) -> bool:
@@ -65,6 +67,11 @@ def whole(text: str) -> str:
     except UnicodeEncodeError:
         return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
     return text
+
+
+def without_addresses(text: str) -> str:
+    """Return text with its memory addresses as `0x…`: they differ from process to process, and records must not."""
+    return _ADDRESS.sub("0x…", text)
 
 
 def _is_variation_selector(char: str) -> bool:
