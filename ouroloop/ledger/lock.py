@@ -68,15 +68,30 @@ def _holder(folder: Path) -> str:
 
 def is_running(folder: Path) -> bool:
     """Return whether a process holds the run's lock."""
+    with at_rest(folder) as resting:
+        return not resting
+
+
+@contextmanager
+def at_rest(folder: Path) -> Iterator[bool]:
+    """Say whether no process holds the run's lock; if so, none can take it until the block ends.
+
+    A directory without a lock's file is at rest, and nothing can be held there: reading makes no file.
+    """
     try:
         descriptor = os.open(folder / NAME, os.O_RDONLY | _FLAGS)
     except OSError:  # none yet, or something that `locked` would refuse
-        return False
+        yield True
+        return
     try:
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
+        yield not stat.S_ISREG(os.fstat(descriptor).st_mode) or _shared(descriptor)
     finally:
         os.close(descriptor)
-    return False
+
+
+def _shared(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -154,7 +154,7 @@ class Ledger:
     def _read(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a query; whatever SQLite says against them becomes the project's error."""
         try:
-            for row in self._db.execute(sql, values):  # noqa: UP028  (`yield from` would close a cursor of a closed file)
+            for row in self._db.rows(sql, values):  # noqa: UP028  (`yield from` would close a cursor of a closed file)
                 yield row
         except UNREADABLE as error:
             raise of_sqlite(self.path, error) from error

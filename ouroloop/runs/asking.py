@@ -151,7 +151,9 @@ async def _apart(asked: Asked, method: str, params: BaseModel) -> BaseModel:
 
 def _plain(error: RoleError) -> RoleError:
     """Return an error of plain text alone, made in the role's thread: the error may be of a class of the role's own."""
-    gone = [lost(without_addresses(str(reason)), text if isinstance(text, str) else None) for reason, text in error.lost[:PROPOSALS]]
+    gone = [
+        lost(without_addresses(str(reason)), text if isinstance(text, str) else None) for reason, text in error.lost[:PROPOSALS]
+    ]
     kind = ModelError if isinstance(error, ModelError) else RoleError
     return kind(plain_line(without_addresses(str(error)), 600), tuple((one.reason, one.text) for one in gone))
 

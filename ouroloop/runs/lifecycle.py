@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ouroloop.atomic import whole_directory, whole_file
-from ouroloop.ledger.faults import damaged, disk_full, is_full, require_room
+from ouroloop.ledger.faults import DiskFull, damaged, disk_full, is_full, require_room
 from ouroloop.ledger.files import read_file, require_own
 from ouroloop.ledger.lock import locked
 from ouroloop.ledger.sqlite import Ledger
@@ -85,11 +85,11 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
             ledger.set_meta("status", "stopped")
             ledger.set_meta("recipe", identity(recipe))
             ledger.close()
-    except OSError as error:
+    except (OSError, DiskFull) as error:
+        if isinstance(error, DiskFull) or is_full(error):
+            raise disk_full(folder, "start again") from None
         if folder.exists():
             raise exists_already(folder) from None
-        if is_full(error):
-            raise disk_full(folder) from None
         raise UsageError(f"{folder} cannot be made: {error.strerror}; choose another --run-dir") from None
     remember(recipe)
     progress.note(f"run directory {folder}")

@@ -371,7 +371,7 @@ sql("steps_are_an_endless_view:ALTER TABLE steps RENAME TO old; DROP INDEX steps
 sql(f"another_view_is_endless:CREATE VIEW more AS {ENDLESS} SELECT x FROM n", "it holds the view more")
 sql("a_trigger_waits:CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM steps; END", "it holds the trigger t")
 sql("a_table_is_virtual:CREATE VIRTUAL TABLE more USING fts5(x)", "is damaged")
-sql("a_column_is_computed:CREATE TABLE more (x, y GENERATED ALWAYS AS (hex(x)))", "more is not as this program makes it")
+sql("a_column_is_computed:CREATE TABLE more (x, y GENERATED ALWAYS AS (hex(x)))", "more is not a table that this program makes")
 sql("a_table_is_dropped:DROP TABLE events", "events is missing")
 sql("all_tables_are_dropped:DROP TABLE events; DROP TABLE steps; DROP TABLE meta", "no ledger of Ouroloop")
 sql("another_program_owns_it:PRAGMA application_id = 252006675", "belongs to another program")
