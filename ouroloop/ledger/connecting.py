@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS steps (
 CREATE INDEX IF NOT EXISTS steps_by_method ON steps (method);
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL);
 """
+WRITING: Final = {"create": "mode=rwc", "write": "mode=rw"}
 MAX_FILE: Final = 1 << 30
 MAX_VALUE: Final = 64 << 20
 """The greatest size of a ledger, and of one value in it, in bytes."""
@@ -98,10 +99,7 @@ def connect(path: Path, mode: Mode) -> tuple[Connection, Callable[[], None]]:
         _look_around(path)
     stack = ExitStack()
     try:
-        if mode == "read":
-            db = _reading(path, stack)
-        else:
-            db = _open(path, "mode=rwc" if mode == "create" else "mode=rw", stack)
+        db = _reading(path, stack) if mode == "read" else _open(path, WRITING[mode], stack)
         if mode == "create":
             _log_ahead(db)
             db.executescript(SCHEMA)

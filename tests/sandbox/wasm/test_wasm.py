@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -204,6 +205,18 @@ def test_a_truncated_component_is_built_again(toolkit: str, counted: list[Path],
     assert prepare(toolkit) == path
     assert len(counted) == 2
     assert "damaged or not ours" in caplog.text
+
+
+def test_a_component_that_cannot_be_marked_as_used_is_told_in_one_line(
+    toolkit: str, counted: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def utime(*_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    prepare(toolkit)
+    monkeypatch.setattr(os, "utime", utime)
+    with pytest.raises(SurroundingsError, match="cannot be built in .*: No such file or directory"):
+        prepare(toolkit)
 
 
 def test_a_component_of_another_is_built_again(toolkit: str, counted: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
