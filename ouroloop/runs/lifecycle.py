@@ -20,7 +20,7 @@ from ouroloop.ledger.workspace import no_git
 from ouroloop.protocols.errors import LedgerError, OuroloopError, UsageError
 from ouroloop.protocols.text import shell_word
 from ouroloop.runs.cache import cache_root
-from ouroloop.runs.recipe import Recipe, build_recipe, identity, read_text, recipe_toml
+from ouroloop.runs.recipe import MAX_RECIPE, Recipe, build_recipe, identity, read_text, recipe_toml
 from ouroloop.runs.trust import agree, remember
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 NEED_MB = 64
 TRIAL = 128
 """Positions on which a controller that the user named is tried."""
-MAX_RECIPE: Final = 1 << 20
-"""The greatest size of a recipe in bytes."""
 RUNS = Path("runs")
 
 
