@@ -1,6 +1,6 @@
 """The progress that a person sees while a command works: round, phase, piece of work, games, tokens, cost, time left.
 
-A terminal gets live bars. Elsewhere notes are lines, and a line says where the work stands at least every 30 seconds.
+A terminal gets live bars. Elsewhere notes are lines, and after `SILENCE_S` without one a line says where the work stands.
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ class Standing:
         return ", ".join(said if left is None else [*said, f"about {_clock(left)} left"])
 
     def line(self) -> str:
-        """Return all of it as one line."""
-        pieces = [f"{what} {share:.0%}{f' ({detail})' if detail else ''}" for what, (share, detail) in self.work.items()]
+        """Return all of it as one line; another thread may go on with the work meanwhile."""
+        pieces = [f"{what} {share:.0%}{f' ({detail})' if detail else ''}" for what, (share, detail) in list(self.work.items())]
         return "; ".join([*filter(None, [self.where, ", ".join(pieces)]), self.figures()])
 
 
@@ -151,7 +151,7 @@ class Lines:
     def __init__(self, silence_s: float = SILENCE_S, standing: Standing | None = None) -> None:
         """Begin to watch the clock; `stop` ends that."""
         self.standing = standing or Standing()
-        self._silence_s, self._ended, self._spoken = silence_s, threading.Event(), threading.Event()
+        self._silence_s, self._ended, self._spoken = silence_s, threading.Event(), time.monotonic()
         self._watch = threading.Thread(target=self._speak, daemon=True)
         self._watch.start()
 
@@ -173,7 +173,7 @@ class Lines:
 
     def note(self, text: str) -> None:
         """Print one line on stderr."""
-        self._spoken.set()
+        self._spoken = time.monotonic()
         _print(text)
 
     def stop(self) -> None:
@@ -182,10 +182,9 @@ class Lines:
         self._watch.join()
 
     def _speak(self) -> None:
-        while not self._ended.wait(self._silence_s):
-            if not self._spoken.is_set():
-                _print(self.standing.line())
-            self._spoken.clear()
+        while not self._ended.wait(self._spoken + self._silence_s - time.monotonic()):
+            if time.monotonic() - self._spoken >= self._silence_s:
+                self.note(self.standing.line())
 
 
 class Bars:
