@@ -18,17 +18,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
+from ouroloop import files
 from ouroloop.atomic import whole_directory
+from ouroloop.files import OTHERS_WRITE, regular
 from ouroloop.protocols.errors import SurroundingsError
 
 log = logging.getLogger(__name__)
 
 MANIFEST = "SHA256.json"
 """The file of an entry that records the hash of each of the others."""
-OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
-_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a link is refused, a pipe does not block
 
 
 def cache_root() -> Path:
@@ -59,7 +58,7 @@ def own_folder(folder: Path, variable: str = "XDG_CACHE_HOME") -> Path:
         unsafe = next((path for path in sorted(above) if not _safe_above(path)), None)
     except OSError as error:
         raise SurroundingsError(f"the cache folder {folder} cannot be made ({error.strerror}); {remedy}") from error
-    if not stat.S_ISDIR(found.st_mode) or not _is_ours(found):
+    if not stat.S_ISDIR(found.st_mode) or not files.is_ours(found):
         raise SurroundingsError(f"the cache folder {folder} is a link or belongs to another user; {remedy}")
     if found.st_mode & OTHERS_WRITE or not os.access(folder, os.W_OK):
         why = "can be written by others" if found.st_mode & OTHERS_WRITE else "cannot be written"
@@ -73,21 +72,11 @@ def read_own(path: Path) -> bytes:
     """Return the bytes of a file that is ours.
 
     Raises:
-        PermissionError: it is no plain file, another's, or others can write it.
-        OSError: it is a link, missing or cannot be read.
+        PermissionError: it is another's, or others can write it.
+        OSError: it is a link or no plain file, missing, or cannot be read.
     """
-    with _own(path) as file:
+    with regular(path, follow=False, own=True) as file:
         return file.read()
-
-
-@contextmanager
-def _own(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that is ours; see `read_own`."""
-    with os.fdopen(os.open(path, _READ), "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode) or not _is_ours(found) or found.st_mode & OTHERS_WRITE:
-            raise PermissionError(f"{path.name} belongs to another user, or others can write it")
-        yield file
 
 
 @contextmanager
@@ -123,7 +112,7 @@ def _fault(entry: Path) -> Exception | None:
     """Return what keeps an entry from being used; None if it is sound."""
     try:
         found = entry.lstat()
-        if not stat.S_ISDIR(found.st_mode) or not _is_ours(found) or found.st_mode & OTHERS_WRITE:
+        if not stat.S_ISDIR(found.st_mode) or not files.is_ours(found) or found.st_mode & OTHERS_WRITE:
             raise PermissionError("it is no folder of this user's own")
         recorded = json.loads(read_own(entry / MANIFEST))
         if _hashes(entry) != recorded:
@@ -148,12 +137,8 @@ def _hashes(entry: Path) -> dict[str, str]:
 
 
 def _hash(path: Path) -> str:
-    with _own(path) as file:
+    with regular(path, follow=False, own=True) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _is_ours(found: os.stat_result) -> bool:
-    return sys.platform == "win32" or found.st_uid == os.geteuid()
 
 
 def _safe_above(folder: Path) -> bool:

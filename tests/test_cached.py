@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ouroloop import cached
+from ouroloop import cached, files
 from ouroloop.cached import MANIFEST, cache_root, is_sound, new_entry, own_folder, read_own
 from ouroloop.protocols.errors import SurroundingsError
 
@@ -28,7 +28,7 @@ def give_away(monkeypatch: pytest.MonkeyPatch) -> GiveAway:
             os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
         else:
             inode = path.lstat().st_ino
-            monkeypatch.setattr(cached, "_is_ours", lambda found: found.st_ino != inode)
+            monkeypatch.setattr(files, "is_ours", lambda found: found.st_ino != inode)
 
     return give
 

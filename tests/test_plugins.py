@@ -165,6 +165,9 @@ def test_only_regular_files_of_a_sane_size_are_read(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"12345")
     (tmp_path / "link").symlink_to("a")
     assert read_regular(tmp_path / "link", 5) == b"12345"
+    assert read_regular(tmp_path / "a", 5, follow=False) == b"12345"
+    with pytest.raises(OSError, match="symbolic links"):
+        read_regular(tmp_path / "link", 5, follow=False)
     with pytest.raises(OSError, match="at most 4"):
         read_regular(tmp_path / "a", 4)
     for odd in ("/dev/zero", str(tmp_path)):

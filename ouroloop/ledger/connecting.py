@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from ouroloop.ledger.faults import damaged, of_sqlite
-from ouroloop.ledger.files import look
 from ouroloop.ledger.lock import at_rest
+from ouroloop.ledger.parts import look
 from ouroloop.protocols.errors import LedgerError, SurroundingsError
 from ouroloop.protocols.text import plain_line
 

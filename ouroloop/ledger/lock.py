@@ -11,10 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from ouroloop.ledger.files import look, read_file
+from ouroloop.ledger.parts import LOCK, look, read_file
 from ouroloop.protocols.errors import LedgerError
 
-NAME: Final = "run.lock"
 PATIENCE_S: Final = 0.5
 """How long to wait for a reader, who holds the lock for a moment to see whether it is free."""
 _FLAGS: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -27,7 +26,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         LedgerError: another process has it, or something else than a plain file of this run is in its place.
     """
-    path = folder / NAME
+    path = folder / LOCK
     found = look(path, "file")
     if found is not None and found.st_nlink > 1:
         raise LedgerError(f"{path} is a hard link, so writing it would change another file: remove it")
@@ -60,7 +59,7 @@ def _take(descriptor: int, folder: Path) -> None:
 def _holder(folder: Path) -> str:
     """Return who holds the lock, as far as its file says."""
     with suppress(OSError, LedgerError, ValueError):
-        pid = int(read_file(folder / NAME, 32))
+        pid = int(read_file(folder / LOCK, 32))
         os.kill(pid, 0)
         return f"process {pid}"
     return "another process"
@@ -79,7 +78,7 @@ def at_rest(folder: Path) -> Iterator[bool]:
     A directory without a lock's file is at rest, and nothing can be held there: reading makes no file.
     """
     try:
-        descriptor = os.open(folder / NAME, os.O_RDONLY | _FLAGS)
+        descriptor = os.open(folder / LOCK, os.O_RDONLY | _FLAGS)
     except OSError:  # none yet, or something that `locked` would refuse
         yield True
         return

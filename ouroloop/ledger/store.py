@@ -13,7 +13,7 @@ from typing import Final
 
 from ouroloop.atomic import whole_file
 from ouroloop.ledger.faults import damaged, disk_full, is_full
-from ouroloop.ledger.files import look, read_file
+from ouroloop.ledger.parts import look, read_file
 from ouroloop.protocols.canonical import content_hash, sha256
 from ouroloop.protocols.errors import LedgerError
 from ouroloop.protocols.text import plain_line

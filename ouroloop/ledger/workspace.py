@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from ouroloop.ledger.faults import damaged, disk_full
-from ouroloop.ledger.files import look
+from ouroloop.ledger.parts import look
 from ouroloop.protocols.errors import LedgerError, SurroundingsError
 from ouroloop.protocols.text import plain
 

@@ -1,8 +1,7 @@
-"""Opening and reading a ledger: deadlines count SQLite's own time, and a reader and a run that begins do not harm each other."""
+"""Opening and reading a ledger: deadlines count SQLite's own time, and a reader and a run that begins do no harm."""
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sqlite3
@@ -15,6 +14,7 @@ import pytest
 from ouroloop.ledger import connecting, lock
 from ouroloop.ledger.faults import DiskFull, of_sqlite
 from ouroloop.ledger.lock import at_rest, is_running, locked
+from ouroloop.ledger.parts import LOCK
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.protocols.errors import LedgerError, SurroundingsError
 
@@ -46,7 +46,7 @@ def killed(tmp_path: Path, path: Path) -> Path:
         ledger.set_meta("status", "failed")
         for name in (path.name, f"{path.name}-wal"):
             shutil.copyfile(path.with_name(name), folder / name)
-    (folder / lock.NAME).touch()
+    (folder / LOCK).touch()
     return folder / path.name
 
 
@@ -106,7 +106,7 @@ def test_no_run_begins_while_its_ledger_is_copied(killed: Path, monkeypatch: pyt
 def gone(killed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A ledger whose log goes as soon as it was looked at."""
     seen = connecting._has_log
-    monkeypatch.setattr(connecting, "_has_log", lambda path: seen(path) and not os.unlink(f"{path}-wal"))
+    monkeypatch.setattr(connecting, "_has_log", lambda path: seen(path) and not path.with_name(f"{path.name}-wal").unlink())
     return killed
 
 

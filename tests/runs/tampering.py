@@ -236,7 +236,7 @@ def recipe_is_deep(run: Path, bait: Bait) -> None:
     (run / "recipe.toml").write_text("seed = " + "[" * 200_000)
 
 
-@tampering("more than 1048576 bytes", "more than 1048576 bytes")
+@tampering("at most 1048576 are read", "at most 1048576 are read")
 def recipe_is_huge(run: Path, bait: Bait) -> None:
     with (run / "recipe.toml").open("a") as file:
         file.truncate(1 << 32)

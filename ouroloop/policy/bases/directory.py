@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
 from ouroloop.atomic import whole_directory
-from ouroloop.files import read_regular
+from ouroloop.files import CARD_BYTES, read_regular
 from ouroloop.policy import snake_gpt
 from ouroloop.policy.bases.adapter import prepare_quantised
 from ouroloop.policy.bases.base import Base
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from ouroloop.protocols.ports import Task
 
 CARD = "base.json"
-CARD_BYTES = 65_536
 ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 EXOTIC = (
     "rank_pattern", "alpha_pattern", "modules_to_save", "layer_replication", "megatron_config", "loftq_config", "eva_config",
