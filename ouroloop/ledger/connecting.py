@@ -43,7 +43,7 @@ MAX_VALUE: Final = 64 << 20
 """The greatest size of a ledger, and of one value in it, in bytes."""
 DEADLINE_S: Final = 60.0
 """How long SQLite may take to open a ledger, and for each query of a reader."""
-UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
+SQLITE_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
 """What reading a file raises that SQLite cannot make sense of; the second, where even SQLite's own message is no text."""
 _CHECKPOINTS: Final = re.compile(
     r"CREATE TABLE (checkpoints|writes) \(( \w+ (TEXT|BLOB|INTEGER)( NOT NULL)?( DEFAULT '')?,)+ "
@@ -111,7 +111,7 @@ def connect(path: Path, mode: Mode) -> tuple[Connection, Callable[[], None]]:
             _log_ahead(db)
     except BaseException as error:
         stack.close()
-        if isinstance(error, UNREADABLE):
+        if isinstance(error, SQLITE_ERRORS):
             raise of_sqlite(path, error) from error
         raise
     return db, stack.close

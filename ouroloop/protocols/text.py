@@ -32,17 +32,12 @@ def hidden(char: str) -> bool:
     return unicodedata.category(char) in HIDDEN or char in _BLANK or _is_variation_selector(char)
 
 
-def plain(text: str, limit: int | None = None) -> str:
-    r"""Return text whose hidden characters are written as escapes (`\x1b`, `\u202e`); CR LF becomes a line feed.
-
-    A text of more than `limit` characters is cut there, and its end says how many characters are missing.
-    """
-    kept = text if limit is None or len(text) <= limit else text[:limit]
-    kept = kept.replace("\r\n", "\n")
-    if not (kept.isascii() and kept.isprintable()):
-        kept = "".join(_escape(char) if hidden(char) else char for char in kept)
-    missing = 0 if limit is None else len(text) - limit
-    return kept if missing <= 0 else f"{kept} [... {missing} more characters]"
+def plain(text: str) -> str:
+    r"""Return text whose hidden characters are written as escapes (`\x1b`, `\u202e`); CR LF becomes a line feed."""
+    kept = text.replace("\r\n", "\n")
+    if kept.isascii() and kept.isprintable():
+        return kept
+    return "".join(_escape(char) if hidden(char) else char for char in kept)
 
 
 def plain_line(text: str, limit: int = 300) -> str:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from ouroloop.streams import one_line
+from ouroloop.streams import escaped
 
 SILENCE_S: Final = 20.0
 """Without a terminal, the longest time without a line."""
@@ -92,7 +92,7 @@ class Standing:
             self.work.clear()
             self.since, self.where = self.clock(), ""
         self.share = min(max(fraction, 0.0), 1.0)
-        self.work[what] = (self.share, one_line(detail))
+        self.work[what] = (self.share, escaped(detail))
 
     def left_s(self) -> float | None:
         """Return the estimated seconds left: from the rounds so far, or from the share that is done; None if nothing tells."""
@@ -239,7 +239,7 @@ class Bars:
 
     def note(self, text: str) -> None:
         """Print above the bars."""
-        self._bars.console.print(f"ouroloop: {one_line(text)}", soft_wrap=True)
+        self._bars.console.print(f"ouroloop: {escaped(text)}", soft_wrap=True)
 
     def stop(self) -> None:
         """End the display."""
@@ -254,7 +254,7 @@ class Bars:
 def _print(text: str) -> None:
     """Print one line on stderr; a stream that is gone must not end the work."""
     try:
-        print(f"ouroloop: {one_line(text)}", file=sys.stderr, flush=True)  # noqa: T201  (the line is the purpose)
+        print(f"ouroloop: {escaped(text)}", file=sys.stderr, flush=True)  # noqa: T201  (the line is the purpose)
     except OSError:
         return
 
