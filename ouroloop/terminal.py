@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ouroloop.protocols.text import plain
-from ouroloop.streams import one_line, written
+from ouroloop.streams import escaped, written
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -89,7 +89,7 @@ def _fold(renderable: object, console: Console) -> None:
 def say(text: object = "", *, style: str = "", err: bool = False) -> None:
     """Print one line of prose; a terminal breaks it at words."""
     with written():
-        Plain(stderr=err).print(Text(one_line(text), style=style))
+        Plain(stderr=err).print(Text(escaped(text), style=style))
 
 
 def say_lines(text: str, *, indent: str = "") -> None:

@@ -9,7 +9,7 @@ from typing import TypedDict
 
 from ouroloop.inspect.document import candidates, tally
 from ouroloop.inspect.run import Report
-from ouroloop.ledger.files import LEDGER
+from ouroloop.ledger.parts import LEDGER
 from ouroloop.protocols.errors import OuroloopError
 from ouroloop.protocols.text import plain_line
 

@@ -13,7 +13,7 @@ from ouroloop.protocols.canonical import JsonObject
 from ouroloop.protocols.errors import LedgerError, ModelError, RoleError
 from ouroloop.protocols.messages import TEXT
 from ouroloop.protocols.secrets import redacted
-from ouroloop.protocols.text import plain_line, whole
+from ouroloop.protocols.text import plain_line, whole, without_addresses
 from ouroloop.sheltered import Fault, sheltered
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class RecordedChat:
             said = exchange(await self.inner.complete(messages, seed), messages)
         except ModelError as error:
             if not self.over:
-                message = redacted(plain_line(str(error), 600))
+                message = plain_line(redacted(without_addresses(str(error))), 600)
                 self._ledger.record(key.text, key.method, params, None, {"code": -32000, "message": message})
             raise
         if self.over:

@@ -14,7 +14,6 @@ from typing import Any
 import numba
 import pytest
 
-from ouroloop import cached
 from ouroloop.envs.kernels import COMPILING, allocating_kernel, telling_of_compiling
 
 
@@ -99,7 +98,7 @@ def test_a_kernel_that_is_not_as_it_was_written_is_compiled_again(
 def test_a_kernel_of_another_user_is_compiled_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inodes = {path.stat().st_ino for path in files(folder, "nb?")}
     assert len(inodes) == 2
-    monkeypatch.setattr(cached, "_is_ours", lambda found: found.st_ino not in inodes)
+    monkeypatch.setattr("ouroloop.files.is_ours", lambda found: found.st_ino not in inodes)
     assert hits() == (0, 1)
 
 

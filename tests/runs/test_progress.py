@@ -111,6 +111,26 @@ def test_a_note_counts_as_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.splitlines() == ["ouroloop: still here"] * 3
 
 
+def test_no_silence_is_longer_than_it_may_be(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = Lines(1.0)
+    time.sleep(0.2)
+    shown.note("still here")
+    time.sleep(1.5)  # a clock that only ticked every second would speak after 2
+    shown.stop()
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_a_line_is_told_while_the_work_goes_on(clock: Clock) -> None:
+    class GoesOn(str):
+        def __format__(self, spec: str) -> str:
+            told.work["another"] = (0.5, "")
+            return "going on"
+
+    told = Standing(clock)
+    told.work["one"] = (0.5, GoesOn("x"))
+    assert told.line() == "starting; one 50% (going on); 0:00 gone"
+
+
 class Terminal(io.StringIO):
     """A stream that is a terminal."""
 
