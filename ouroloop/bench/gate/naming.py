@@ -1,6 +1,6 @@
 """How often attribution names the part that did it, by effect and spread: the power that its bound leaves.
 
-python -c "from ouroloop.bench.gate.naming import measure; print(*measure(), sep='\\n')"
+`measure` gives the table of `docs/gate.md`.
 """
 
 from __future__ import annotations
