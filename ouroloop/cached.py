@@ -2,7 +2,7 @@
 
 A cache's folder must belong to this user, who alone may write it, and nobody else may be able to exchange a folder above it.
 Each file in it is opened without following links, must be ours, and must have the SHA-256 that was recorded when it was made.
-What is not so is said in one log line and made again. Whoever can write as this user can write the hashes too: against
+Anything else is logged once and rebuilt. Whoever can write as this user can write the hashes too: against
 them there is no defence here.
 """
 
@@ -19,15 +19,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ouroloop import files
 from ouroloop.atomic import whole_directory
+from ouroloop.files import OTHERS_WRITE, regular
 from ouroloop.protocols.errors import SurroundingsError
 
 log = logging.getLogger(__name__)
 
 MANIFEST = "SHA256.json"
 """The file of an entry that records the hash of each of the others."""
-OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
-_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a link is refused, a pipe does not block
 
 
 def cache_root() -> Path:
@@ -58,7 +58,7 @@ def own_folder(folder: Path, variable: str = "XDG_CACHE_HOME") -> Path:
         unsafe = next((path for path in sorted(above) if not _safe_above(path)), None)
     except OSError as error:
         raise SurroundingsError(f"the cache folder {folder} cannot be made ({error.strerror}); {remedy}") from error
-    if not stat.S_ISDIR(found.st_mode) or not _is_ours(found):
+    if not stat.S_ISDIR(found.st_mode) or not files.is_ours(found):
         raise SurroundingsError(f"the cache folder {folder} is a link or belongs to another user; {remedy}")
     if found.st_mode & OTHERS_WRITE or not os.access(folder, os.W_OK):
         why = "can be written by others" if found.st_mode & OTHERS_WRITE else "cannot be written"
@@ -72,19 +72,22 @@ def read_own(path: Path) -> bytes:
     """Return the bytes of a file that is ours.
 
     Raises:
-        PermissionError: it is no plain file, another's, or others can write it.
-        OSError: it is a link, missing or cannot be read.
+        PermissionError: it is another's, or others can write it.
+        OSError: it is a link or no plain file, missing, or cannot be read.
     """
-    with os.fdopen(os.open(path, _READ), "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode) or not _is_ours(found) or found.st_mode & OTHERS_WRITE:
-            raise PermissionError(f"{path.name} belongs to another user, or others can write it")
+    with regular(path, follow=False, own=True) as file:
         return file.read()
 
 
 @contextmanager
 def new_entry(entry: Path, *, replace: bool = True) -> Iterator[Path]:
     """Give an empty directory to fill, which takes an entry's place when the block ends, with the hashes of its files.
+
+    An entry that is there and is not sound is always replaced, and the log says so.
+
+    Args:
+        entry: the entry's path.
+        replace: replace a sound entry too.
 
     Raises:
         OSError: the disk is full, the folder cannot be written, or an entry that may not be replaced is there.
@@ -95,24 +98,28 @@ def new_entry(entry: Path, *, replace: bool = True) -> Iterator[Path]:
             path.chmod(path.stat().st_mode & ~OTHERS_WRITE)
         (half / MANIFEST).write_text(json.dumps(_hashes(half)), encoding="utf-8")
         (half / MANIFEST).chmod(0o600)
+        if os.path.lexists(entry) and (fault := _fault(entry)):
+            log.warning("the cached %s was damaged or not ours (%s): it is made again", entry, fault)
+            remove(entry)
 
 
 def is_sound(entry: Path) -> bool:
-    """Tell whether an entry is there, ours and whole. One that is there and is not so is removed, and the log says so."""
-    if not os.path.lexists(entry):
-        return False
+    """Tell whether an entry is there, ours and whole. Its files are read in pieces, so they may be large."""
+    return _fault(entry) is None
+
+
+def _fault(entry: Path) -> Exception | None:
+    """Return what keeps an entry from being used; None if it is sound."""
     try:
         found = entry.lstat()
-        if not stat.S_ISDIR(found.st_mode) or not _is_ours(found) or found.st_mode & OTHERS_WRITE:
+        if not stat.S_ISDIR(found.st_mode) or not files.is_ours(found) or found.st_mode & OTHERS_WRITE:
             raise PermissionError("it is no folder of this user's own")
         recorded = json.loads(read_own(entry / MANIFEST))
         if _hashes(entry) != recorded:
             raise ValueError("its content is not what was recorded")
     except (OSError, ValueError, RecursionError) as error:
-        log.warning("the cached %s is damaged or not ours (%s): it is made again", entry, error)
-        remove(entry)
-        return False
-    return True
+        return error
+    return None
 
 
 def remove(entry: Path) -> None:
@@ -126,11 +133,12 @@ def remove(entry: Path) -> None:
 def _hashes(entry: Path) -> dict[str, str]:
     """Return the SHA-256 of every file of an entry but the manifest, by its path in it."""
     files = [path for path in sorted(entry.rglob("*")) if path != entry / MANIFEST and (path.is_symlink() or not path.is_dir())]
-    return {path.relative_to(entry).as_posix(): hashlib.sha256(read_own(path)).hexdigest() for path in files}
+    return {path.relative_to(entry).as_posix(): _hash(path) for path in files}
 
 
-def _is_ours(found: os.stat_result) -> bool:
-    return sys.platform == "win32" or found.st_uid == os.geteuid()
+def _hash(path: Path) -> str:
+    with regular(path, follow=False, own=True) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _safe_above(folder: Path) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import importlib.util
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
@@ -44,9 +46,6 @@ def load(where: str) -> object:
         Fault: there is no such thing, or the module's own code failed or took too long.
     """
     module, _, attribute = where.rpartition(":")
-    done = sys.modules.get(_alias(module))
-    if done is not None and not getattr(getattr(done, "__spec__", None), "_initializing", False):
-        return sheltered(lambda: _attribute(done, attribute))
     return sheltered(lambda: _attribute(_imported(module), attribute))
 
 
@@ -55,22 +54,28 @@ def _attribute(module: ModuleType, path: str) -> object:
 
 
 def _imported(name: str) -> ModuleType:
+    """Return a module by its name or the path of its file, imported once."""
     if not name.endswith(".py"):
         return importlib.import_module(name)
     path = Path(name).resolve()
-    spec = importlib.util.spec_from_file_location(_alias(name), path)
+    alias = f"ouroloop_role_{sha256(str(path))[:12]}"
+    with _importing.setdefault(alias, threading.RLock()):
+        return sys.modules.get(alias) or _run(alias, path)
+
+
+_importing: dict[str, contextlib.AbstractContextManager[object]] = {}
+"""By the name of a file's module: held while it is imported, so that nobody else sees it half made, or runs it again."""
+
+
+def _run(alias: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(alias, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise ImportError(f"no file {path}")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[_alias(name)] = module
+    sys.modules[alias] = module
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[_alias(name)]  # a half-made module is not what the next caller asked for
+        del sys.modules[alias]  # a half-made module is not what the next caller asked for
         raise
     return module
-
-
-def _alias(name: str) -> str:
-    """Return the name under which a module is imported; a file gets one that its path alone decides."""
-    return f"ouroloop_role_{sha256(str(Path(name).resolve()))[:12]}" if name.endswith(".py") else name

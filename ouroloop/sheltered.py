@@ -20,7 +20,7 @@ from concurrent.futures import TimeoutError as OutOfTime
 from pathlib import PurePath
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
-from ouroloop.protocols.text import plain_line
+from ouroloop.protocols.text import plain_line, without_addresses
 
 T = TypeVar("T")
 LOAD_S: Final = 60.0
@@ -48,7 +48,7 @@ LINE: Final = 300
 
 
 def described(error: BaseException, owner: Callable[[], str] | None = None) -> str:
-    """Return an exception of others as one line, even if its own text cannot be made.
+    """Return an exception of others as one line without memory addresses, even if its own text cannot be made.
 
     Args:
         error: the exception.
@@ -60,7 +60,7 @@ def described(error: BaseException, owner: Callable[[], str] | None = None) -> s
     except BaseException:
         said = "(its message cannot be shown)"
     where = "" if owner is None else _place(error, owner)
-    return plain_line(f"{name}: {said}" if said else name, LINE - len(where)) + where
+    return plain_line(without_addresses(f"{name}: {said}" if said else name), LINE - len(where)) + where
 
 
 def _place(error: BaseException, owner: Callable[[], str]) -> str:

@@ -19,7 +19,7 @@ class ReaderGone(Exception):
     """Whoever read our output has closed it, as `| head` does."""
 
 
-def one_line(value: object) -> str:
+def escaped(value: object) -> str:
     """Return text on one line: hidden characters, line feeds and tabs as escapes."""
     return plain(str(value)).replace("\n", "\\n").replace("\t", "\\t")
 
@@ -33,7 +33,7 @@ def say_json(document: object, indent: int | None = None) -> None:
 def complain(text: str) -> None:
     """Print one line on stderr; if even that is impossible, nothing."""
     try:
-        print(f"ouroloop: error: {one_line(text)}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"ouroloop: error: {escaped(text)}", file=sys.stderr, flush=True)  # noqa: T201
     except OSError:
         return
 
@@ -99,7 +99,7 @@ class PlainFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the name is the base class's)
         """Return the line of the message."""
-        return one_line(super().formatMessage(record))
+        return escaped(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and below it the traceback, if there is one."""

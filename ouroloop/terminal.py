@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ouroloop.protocols.text import plain
-from ouroloop.streams import one_line, written
+from ouroloop.streams import escaped, written
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -60,7 +60,18 @@ def show(renderable: RenderableType) -> None:
     console = Plain()
     _fold(renderable, console)
     with written():
-        console.print(renderable)
+        if console.is_terminal:
+            console.print(renderable)
+            return
+        with console.capture() as drawn:
+            console.print(renderable)
+        console.file.write(_without_trailing_spaces(drawn.get()))
+        console.file.flush()
+
+
+def _without_trailing_spaces(text: str) -> str:
+    """Return lines without the spaces that fill them up to the width of a table."""
+    return "\n".join(line.rstrip(" ") for line in text.split("\n"))
 
 
 def _fold(renderable: object, console: Console) -> None:
@@ -78,7 +89,7 @@ def _fold(renderable: object, console: Console) -> None:
 def say(text: object = "", *, style: str = "", err: bool = False) -> None:
     """Print one line of prose; a terminal breaks it at words."""
     with written():
-        Plain(stderr=err).print(Text(one_line(text), style=style))
+        Plain(stderr=err).print(Text(escaped(text), style=style))
 
 
 def say_lines(text: str, *, indent: str = "") -> None:
@@ -92,4 +103,4 @@ def text_of(renderable: RenderableType, width: int = 160) -> str:
     """Return what `show` prints, as text."""
     console = Plain(width=width, record=True, file=io.StringIO())
     console.print(renderable)
-    return console.export_text()
+    return _without_trailing_spaces(console.export_text())

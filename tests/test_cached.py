@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ouroloop import cached
+from ouroloop import cached, files
 from ouroloop.cached import MANIFEST, cache_root, is_sound, new_entry, own_folder, read_own
 from ouroloop.protocols.errors import SurroundingsError
 
@@ -27,7 +28,7 @@ def give_away(monkeypatch: pytest.MonkeyPatch) -> GiveAway:
             os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
         else:
             inode = path.lstat().st_ino
-            monkeypatch.setattr(cached, "_is_ours", lambda found: found.st_ino != inode)
+            monkeypatch.setattr(files, "is_ours", lambda found: found.st_ino != inode)
 
     return give
 
@@ -142,20 +143,41 @@ HARMS = [cut, empty, change, add, lose, lose_hashes, spoil_hashes, nest_hashes, 
 
 
 @pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__)
-def test_what_is_not_ours_or_not_whole_is_removed_and_said_so(
+def test_what_is_not_ours_or_not_whole_is_replaced_and_said_so(
     entry: Path, harm: Callable[[Path, GiveAway], None], give_away: GiveAway, caplog: pytest.LogCaptureFixture
 ) -> None:
     harm(entry, give_away)
     with caplog.at_level(logging.WARNING):
         assert not is_sound(entry)
-    assert not os.path.lexists(entry)
+        assert os.path.lexists(entry)  # telling changes nothing: another process may be making it anew
+        assert caplog.messages == []
+        with new_entry(entry, replace=False) as half:
+            (half / "code").write_bytes(b"native code")
+    assert is_sound(entry)
     (line,) = caplog.messages
     assert "damaged or not ours" in line
     assert "made again" in line
     assert all(path.exists() for path in entry.parent.glob("elsewhere*"))  # what a link led to stays
-    with new_entry(entry, replace=False) as half:
-        (half / "code").write_bytes(b"native code")
-    assert is_sound(entry)
+
+
+def test_a_sound_entry_is_replaced_only_if_asked(entry: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(OSError, match="not empty"), new_entry(entry, replace=False):
+        pass
+    with new_entry(entry) as half:
+        (half / "code").write_bytes(b"other code")
+    assert (entry / "code").read_bytes() == b"other code"
+    assert caplog.messages == []
+
+
+def test_a_large_file_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
+    with new_entry(tmp_path / "entry") as half, (half / "weights").open("wb") as weights:
+        weights.truncate(64 << 20)
+    tracemalloc.start()
+    try:
+        assert is_sound(tmp_path / "entry")
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_entry_that_is_not_there_is_no_news(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from ouroloop import sheltered as shelter
 from ouroloop.agents.finding import find_role, survey
 from ouroloop.cli.main import call
 from ouroloop.files import read_regular
-from ouroloop.plugins import announced
+from ouroloop.plugins import announced, load
 from ouroloop.protocols.errors import UsageError
 from ouroloop.sheltered import Fault, sheltered, stdout_aside
 
@@ -63,7 +64,9 @@ def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / f"{module}.py").write_text(source)
         for group in lines.values():
             group.append(f"{name} = {module}:{attribute}")
-    (tmp_path / "stranger_loud.py").write_text("from ouroloop.agents.search.critic import SearchCritic as Role\nprint('I am here')")
+    (tmp_path / "stranger_loud.py").write_text(
+        "from ouroloop.agents.search.critic import SearchCritic as Role\nprint('I am here')"
+    )
     lines["ouroloop.roles"].append("loud = stranger_loud:Role")
     package(tmp_path, "strangers", "".join(f"[{group}]\n" + "\n".join(each) + "\n" for group, each in lines.items()))
     package(tmp_path, "damaged", "[ouroloop.roles]\nno equals sign\n= = =\n\x00\n")
@@ -95,8 +98,11 @@ def test_the_commands_go_on(strangers: Path, capsys: pytest.CaptureFixture[str])
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["exits"]["fault"].endswith("give an installed role, module:Class or file.py:Class")
     assert rows["search-patcher"] == {
-        "name": "search-patcher", "method": "patch.propose", "where": "ouroloop.agents.search.patcher:SearchPatcher", "fault": None,
-    }  # fmt: skip
+        "name": "search-patcher",
+        "method": "patch.propose",
+        "where": "ouroloop.agents.search.patcher:SearchPatcher",
+        "fault": None,
+    }
     assert call(["roles"]) == 0
     assert "\x1b" not in capsys.readouterr().out
     assert call(["tasks", "--json"]) == 0
@@ -135,10 +141,38 @@ def test_stdout_is_given_back_even_after_blocks_that_overlap(capfd: pytest.Captu
     assert said.err.split() == ["one", "two", "three"]
 
 
+SLOW = """
+import time
+time.sleep(0.5)
+class Role: pass
+"""
+
+
+def test_a_file_that_two_threads_import_at_once_runs_once(tmp_path: Path) -> None:
+    path = tmp_path / "slow.py"
+    path.write_text(SLOW)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(load, [f"{path}:Role", f"{path}:Role"])
+    assert first is second
+    assert load(f"{path}:Role") is first
+
+
+def test_a_file_that_failed_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "mended.py"
+    path.write_text("raise ValueError('no')")
+    with pytest.raises(Fault, match="ValueError: no"):
+        load(f"{path}:Role")
+    path.write_text("class Role: pass")
+    assert isinstance(load(f"{path}:Role"), type)
+
+
 def test_only_regular_files_of_a_sane_size_are_read(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"12345")
     (tmp_path / "link").symlink_to("a")
     assert read_regular(tmp_path / "link", 5) == b"12345"
+    assert read_regular(tmp_path / "a", 5, follow=False) == b"12345"
+    with pytest.raises(OSError, match="symbolic links"):
+        read_regular(tmp_path / "link", 5, follow=False)
     with pytest.raises(OSError, match="at most 4"):
         read_regular(tmp_path / "a", 4)
     for odd in ("/dev/zero", str(tmp_path)):

@@ -21,8 +21,8 @@ from ouroloop.cli.options import FOLDER, SEED, folder_at
 from ouroloop.protocols.errors import UsageError
 
 
-@click.command()
-@click.argument("name", type=click.Choice(list(BENCHES)))
+@click.command(epilog=f"NAME is one of {', '.join(BENCHES)}.")
+@click.argument("name", type=click.Choice(list(BENCHES)), metavar="NAME")
 @click.option("--peers", type=FOLDER, default=Path(".peers"), show_default=True, help="Folder of the peers' environments.")
 @click.option("--rounds", type=click.IntRange(1, 100), help="Interleaved rounds, 3 by default; see below.")
 @click.option("--seconds", type=click.FloatRange(0.01, 60), help="Time per case and round, 0.5 by default; see below.")

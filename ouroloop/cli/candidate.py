@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from ouroloop.inspect.asked import finding_lines
 from ouroloop.inspect.candidate.health import explained
 from ouroloop.inspect.decision import effect_lines, way_back
 from ouroloop.inspect.rounds import STYLES
@@ -35,10 +36,11 @@ def print_candidate(found: CandidateDetails, folder: Path) -> None:
         say_lines(json.dumps(spec, indent=2) if "terms" in spec else str(spec["text"]))
     if found["findings"]:
         _heading("what the critic found before it was proposed")
-    for finding in found["findings"]:
-        say(f"{finding['weight']:.2f}  {finding['name']}: {finding['evidence']}")
+    for line in finding_lines(found["findings"]):
+        say(line)
     for stage in found["training"]:
         _training(stage)
+    _lost_pairs(found)
     if found["lost_games"]:
         whose = (
             "lost" if found["whose_games"] == "candidate" else "did not play: the incumbent lost them, and its author saw them"
@@ -68,7 +70,7 @@ def _evidence(found: CandidateDetails) -> None:
     if e_value is not None and level is not None:
         say(f"e-value {e_value:.4g}, needed {1 / level:.4g} (level {level:.3g} of the run's budget)")
     if seeds := found["seeds"]:
-        say(f"seeds {seeds['first']}..{seeds['first'] + seeds['count'] - 1} of the {seeds['stream']} stream")
+        say(f"games {seeds['first']}..{seeds['first'] + seeds['count'] - 1} of the {seeds['stream']} stream")
     if p := found["pairs"]:
         faults = f"; it lost {p['faults']} of its games by its own faults" if p["faults"] else ""
         say(f"pairs: {p['better']} better than the incumbent, {p['equal']} equal, {p['worse']} worse{faults}")
@@ -76,6 +78,19 @@ def _evidence(found: CandidateDetails) -> None:
         say(f"for comparison, a paired t-test of the first {t['games']} pairs: t {t['t']:.2f}, p {t['p']:.3g}")
     if (regret := found["regret"]) is not None:
         say(f"mean regret on the A* bank: {regret[0]:.4f}, the incumbent's {regret[1]:.4f}")
+
+
+def _lost_pairs(found: CandidateDetails) -> None:
+    """Print the games of its race that it lost by most, and the command that shows them."""
+    if not found["lost_pairs"]:
+        return
+    _heading("games of its race that it lost by most (utility)")
+    for pair in found["lost_pairs"]:
+        say(f"game {pair['seed']}: {pair['candidate']:.3f}, the incumbent {pair['incumbent']:.3f}")
+    if found["replay"] is None:
+        say("`ouroloop watch` has no options for the boards of this run, so it cannot show these games")
+    else:
+        say_lines(f"see how (this runs the candidate in a sandbox): {found['replay']}")
 
 
 def _training(stage: Stage) -> None:

@@ -6,12 +6,14 @@ import shutil
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ouroloop.agents.finding import survey
+from ouroloop.agents.finding import Installed
+from ouroloop.agents.finding import survey as role_survey
 from ouroloop.envs.capabilities import oracle_of, teachers_of
 from ouroloop.envs.registry import TaskSettings, make_task
 from ouroloop.envs.registry import survey as games_survey
@@ -22,15 +24,35 @@ from ouroloop.runs.cache import cache_root
 from ouroloop.runs.lifecycle import NEED_MB
 
 
-def examine() -> list[dict[str, Any]]:
-    """Return one entry per check: name, ok, needed (a run cannot begin without it), found, and remedy."""
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check.
+
+    Args:
+        name: what is checked.
+        ok: whether it is as it should be.
+        needed: whether a run cannot begin without it.
+        found: what was found, one line.
+        remedy: what to do if it is not ok.
+    """
+
+    name: str
+    ok: bool
+    needed: bool
+    found: str
+    remedy: str
+
+
+def examine() -> list[Check]:
+    """Return all checks."""
+    announced = role_survey()
     sandboxes = [_sandbox(name) for name in ("docker", "wasm")]
-    either = any(c["ok"] for c in sandboxes)
+    either = any(check.ok for check in sandboxes)
     return [
         _python(),
         _git(),
         *sandboxes,
-        _check(
+        Check(
             "a sandbox",
             either,
             True,
@@ -38,8 +60,8 @@ def examine() -> list[dict[str, Any]]:
             "start Docker (`dockerd`), or let the WASM worker build (`ouroloop doctor --prepare`)",
         ),
         _disk(),
-        _roles(),
-        *_broken(),
+        _roles(announced),
+        *_broken(announced),
         _accelerator(),
     ]
 
@@ -64,23 +86,19 @@ def warm_up() -> None:
     task.progress(engine.clone(np.arange(engine.games)[::-1]))
 
 
-def _check(name: str, ok: bool, needed: bool, found: str, remedy: str) -> dict[str, Any]:
-    return {"name": name, "ok": ok, "needed": needed, "found": found, "remedy": remedy}
+def _python() -> Check:
+    return Check("python", sys.version_info >= (3, 11), True, sys.version.split()[0], "use Python 3.11 or newer")
 
 
-def _python() -> dict[str, Any]:
-    return _check("python", sys.version_info >= (3, 11), True, sys.version.split()[0], "use Python 3.11 or newer")
-
-
-def _git() -> dict[str, Any]:
+def _git() -> Check:
     path = shutil.which("git")
     found = (
         subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout.strip() if path else "not found"
     )
-    return _check("git", path is not None, True, found, "install git (Debian: `apt-get install git`)")
+    return Check("git", path is not None, True, found, "install git (Debian: `apt-get install git`)")
 
 
-def _sandbox(name: Any) -> dict[str, Any]:
+def _sandbox(name: Any) -> Check:
     from ouroloop.sandbox.choose import choose
 
     task = make_task(TaskSettings())
@@ -88,32 +106,31 @@ def _sandbox(name: Any) -> dict[str, Any]:
         with closing(choose(name, task.toolkit_source, len(task.actions))) as sandbox:
             sandbox.open(task.start_controller).close()  # a component that does not start is not usable
     except OuroloopError as error:
-        return _check(name, False, False, "not usable", str(error))
-    return _check(name, True, False, "usable", "")
+        return Check(name, False, False, "not usable", str(error))
+    return Check(name, True, False, "usable", "")
 
 
-def _disk() -> dict[str, Any]:
+def _disk() -> Check:
     free_mb = shutil.disk_usage(Path.cwd()).free // 2**20
     cache = cache_root()
-    return _check("disk", free_mb >= NEED_MB, True, f"{free_mb} MB free here; cache in {cache}", f"free {NEED_MB} MB or more")
+    return Check("disk", free_mb >= NEED_MB, True, f"{free_mb} MB free here; cache in {cache}", f"free {NEED_MB} MB or more")
 
 
-def _roles() -> dict[str, Any]:
-    found = survey()
-    usable = [role.name for role in found if role.role is not None]
-    return _check("roles", bool(usable), True, ", ".join(usable) or "none", "install the package (`pip install -e .`)")
+def _roles(announced: list[Installed]) -> Check:
+    usable = [role.name for role in announced if role.role is not None]
+    return Check("roles", bool(usable), True, ", ".join(usable) or "none", "install the package (`pip install -e .`)")
 
 
-def _broken() -> list[dict[str, Any]]:
+def _broken(announced: list[Installed]) -> list[Check]:
     """Return a check for each announced role or game that cannot be used; a run without it can begin."""
     remedy = "repair or uninstall the package that announces it"
-    roles = [(f"role {role.name}", role.fault) for role in survey() if role.fault is not None]
+    roles = [(f"role {role.name}", role.fault) for role in announced if role.fault is not None]
     games = [(f"game {game.name}", game.fault) for game in games_survey() if game.fault is not None]
-    return [_check(plain_line(name, 70), False, False, fault, remedy) for name, fault in (*roles, *games)]
+    return [Check(plain_line(name, 70), False, False, fault, remedy) for name, fault in (*roles, *games)]
 
 
-def _accelerator() -> dict[str, Any]:
+def _accelerator() -> Check:
     smi = shutil.which("nvidia-smi")
-    return _check(
+    return Check(
         "accelerator", smi is not None, False, "NVIDIA driver" if smi else "none", "none is needed; training runs on the CPU"
     )

@@ -38,11 +38,11 @@ def list_(home: Path, as_json: bool) -> None:
     if not rows:
         say(f"no runs below {home}; start one with `ouroloop run recipes/quickstart.toml`")
         return
-    table = Table("run", "status", "rounds", "accepted", "score", pad_edge=False)
+    table = Table("run", "status", "rounds", "accepted", "rolled back", "score", pad_edge=False)
     for r in rows:
         score = "" if r["score"] is None else f"{r['score']:.1f}"
         status = r["status"] if r["fault"] is None else f"{r['status']}: {r['fault']}"
-        table.add_row(r["run"], status, str(r["rounds"]), str(r["accepted"]), score)
+        table.add_row(r["run"], status, str(r["rounds"]), str(r["accepted"]), str(r["rolled_back"]), score)
     show(table)
 
 
@@ -68,6 +68,8 @@ def show_(folder: Path, round_: int | None, candidate: str | None, as_json: bool
     from ouroloop.inspect.candidate.details import details
     from ouroloop.inspect.run import Report
 
+    if candidate is not None and round_ is not None:
+        raise UsageError(f"--round {round_} beside --candidate {candidate}: give one of them (a candidate tells its own round)")
     if candidate is None and round_ is None:
         print_run(folder, as_json)
         return

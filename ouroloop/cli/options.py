@@ -15,6 +15,8 @@ TRUST: Final = click.option(
 )
 FOLDER: Final = click.Path(path_type=Path)
 SEED: Final = click.IntRange(0, (1 << 63) - 1)
+GAME: Final = click.IntRange(0, (1 << 64) - 1)
+"""The own seed of a game, which a run's seed gives it."""
 
 
 def place(path: Path, option: str) -> Path:

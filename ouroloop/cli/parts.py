@@ -130,9 +130,9 @@ def doctor(prepare: bool, as_json: bool) -> int:
         build()
     checks = examine()
     if as_json:
-        say_json({"ok": not any(c["needed"] and not c["ok"] for c in checks), "checks": checks})
+        say_json({"ok": not any(c.needed and not c.ok for c in checks), "checks": [asdict(c) for c in checks]})
     else:
         for c in checks:
-            mark, style = ("ok", "green") if c["ok"] else ("MISS", "red") if c["needed"] else ("no", "yellow")
-            say(f"{mark:4} {c['name']:14} {c['found']}" + ("" if c["ok"] else f"  -> {c['remedy']}"), style=style)
-    return 3 if any(c["needed"] and not c["ok"] for c in checks) else 0
+            mark, style = ("ok", "green") if c.ok else ("MISS", "red") if c.needed else ("no", "yellow")
+            say(f"{mark:4} {c.name:14} {c.found}" + ("" if c.ok else f"  -> {c.remedy}"), style=style)
+    return 3 if any(c.needed and not c.ok for c in checks) else 0

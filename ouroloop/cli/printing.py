@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from ouroloop.inspect.asked import asked_lines, troubled_lines
+from ouroloop.inspect.asked import asked_lines, finding_lines, troubled_lines
+from ouroloop.inspect.credit import NAMING, credit_lines, naming_line, round_credit
 from ouroloop.inspect.document import candidates
-from ouroloop.inspect.history import attribution_lines, budget_line, history_table, naming_line, score_line, selection_line
+from ouroloop.inspect.history import rollbacks_after, rolled_back_by_hand
+from ouroloop.inspect.history_table import history_table
 from ouroloop.inspect.rounds import rounds_table
 from ouroloop.inspect.run import Report
+from ouroloop.inspect.summary import budget_line, score_line, selection_line, won_line
 from ouroloop.protocols.text import shell_word
 from ouroloop.streams import say_json
 from ouroloop.terminal import say, say_lines, show, width
@@ -23,25 +27,26 @@ if TYPE_CHECKING:
 
 def print_run(folder: Path, as_json: bool) -> None:
     """Print a run: its JSON document, or its tables, its directory and the command to type next."""
-    report = Report(folder)
-    document, resumed = report.document(), report.resumed()
-    report.close()
+    with closing(Report(folder)) as report:
+        document, resumed = report.document(), report.resumed()
     if as_json:
         say_json(document)
         return
     show(rounds_table(document, width()))
     for line in troubled_lines(document):
         say(line)
-    show(history_table(document))
-    for line in attribution_lines(document):
+    show(history_table(document, width()))
+    for line in credit_lines(document):
         say(f"who gets the credit: {line}")
-    for said in (naming_line(document), selection_line(document), score_line(document)):
+    for said in (naming_line(document), selection_line(document), score_line(document), won_line(document)):
         if said is not None:
             say(said)
     say(budget_line(document))
     used = document["totals"]
     cost = f" ({used['cost_usd']:.4g} USD)" if used["cost_usd"] else ""
-    say(f"{used['games']} games, {used['tokens']} tokens{cost}, {used['wall_s']:.0f} s; digest {document['digest'][:16]}")
+    took = f"{used['wall_s']:.0f} s at work"
+    say(f"{used['games']} games, {used['tokens']} tokens{cost}, {took}; digest {document['digest'][:16]}")
+    say("(at work: from opening the run to its last step, without the checks before it is opened)")
     say(f"run directory: {folder}")
     say_lines(f"next: {_next(folder, document, resumed)}")
 
@@ -80,6 +85,15 @@ def print_round(document: RunDocument, number: int, as_json: bool) -> None:
         say_json(entry)
         return
     say(f"round {number}, {entry['mode']}: {entry['why']}")
+    if entry["findings"]:
+        say("what the critic found:")
+    for line in finding_lines(entry["findings"]):
+        say(f"  {line}")
     for line in asked_lines(entry, texts=True):
         say(line)
     show(rounds_table({**document, "start": None, "rounds": [entry]}, width()))
+    if (credit := round_credit(entry)) is not None:
+        say(f"who gets the credit: {credit}")
+        say(NAMING)
+    for back in rollbacks_after(document, number):
+        say(f"after the round: {rolled_back_by_hand(back)}")

@@ -17,6 +17,7 @@ from typing import IO, Any, TypeAlias, TypeVar, cast
 
 import numba
 from numba import njit
+from numba.core import event
 from numba.core.caching import IndexDataCacheFile
 from numpy.typing import NDArray
 
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 Array: TypeAlias = NDArray[Any]
 """An array inside a kernel, where numba infers the scalar types."""
 Function = TypeVar("Function", bound=Callable[..., object])
+COMPILING = "compiling kernels, once, about 60 s in all on a free machine; later commands take them from the cache"
 _HASH_BYTES = hashlib.sha256().digest_size
 
 
@@ -98,6 +100,29 @@ def compiled(function: Function, **options: object) -> Function:
     if kept is not None:
         kept._cache_file = _SealedFiles(kept.cache_path, kept._impl.filename_base, kept._impl.locator.get_source_stamp())
     return cast(Function, dispatcher)
+
+
+@contextmanager
+def telling_of_compiling(tell: Callable[[str], None]) -> Iterator[None]:
+    """Say once, if a kernel has to be compiled in the block; nothing is said of kernels that come from the cache."""
+    with event.install_listener("numba:compile", _First(tell)):
+        yield
+
+
+class _First(event.Listener):  # type: ignore[misc]  # numba has no types
+    """Tells of the first compilation."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell, self._told = tell, False
+
+    def on_start(self, event: object) -> None:
+        """Tell, unless that was done."""
+        if not self._told:
+            self._told = True
+            self._tell(COMPILING)
+
+    def on_end(self, event: object) -> None:
+        """Nothing."""
 
 
 def kernel(function: Function) -> Function:

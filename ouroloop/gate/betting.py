@@ -35,8 +35,15 @@ PRECISION: Final = 1e-5
 """Precision of the confidence bounds."""
 CHUNK: Final = 1 << 14
 NORMAL: Final = NormalDist()
+MOST: Final = math.log(1e12)
+"""Log of the highest e-value reported."""
 FAR: Final = 500.0
 """Log capital still to win beyond which the normal tail is taken from its expansion."""
+
+
+def e_value(log_e: float) -> float:
+    """Return the e-value to report for a log capital: at most 1e12."""
+    return math.exp(min(log_e, MOST))
 
 
 def bounded(differences: Floats) -> Floats:

@@ -9,21 +9,17 @@ no number of pairs: stakes that depended on it would change as pairs are added, 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ouroloop.gate.betting import Floats, PairedTest
+from ouroloop.gate.betting import Floats, PairedTest, e_value
 from ouroloop.protocols.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
-
-MOST: Final = math.log(1e12)
-"""Log of the highest e-value reported."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -89,8 +85,7 @@ def compare(differences: Iterable[float] | ArrayLike, alpha: float = 0.05, *, ga
     test = PairedTest(alpha=alpha, beta=alpha, gain=gain)
     test.add(x)
     low, high = test.interval(alpha)
-    e_value = math.exp(min(test.better.log_e, MOST))
-    return Comparison(test.better.won, test.mean, low, high, e_value, test.games, alpha)
+    return Comparison(test.better.won, test.mean, low, high, e_value(test.better.log_e), test.games, alpha)
 
 
 def checked(differences: Iterable[float] | ArrayLike) -> Floats:

@@ -12,16 +12,22 @@ A main effect is what a part adds, averaged over the two orders in which the par
 1953, "A Value for n-Person Games") of the game whose two players are the weights and the code. The shares therefore sum to the
 gain, and each part gets half of an interaction. If the first and last incumbents of a run are old and new, the shares are
 cumulative.
+
+Two questions are answered in two ways. How large is an effect? A t interval says so; it is sharp, and may miss what a sample
+does not show. Which part is named? Bets decide that, whose error is bounded for every distribution of utilities.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ouroloop.gate.betting import Wager, bounded
 
 LEVEL: Final = 0.95
 """Coverage of each interval by itself."""
@@ -64,22 +70,26 @@ class Attribution:
     level: float
 
 
-def owner_of(reward: Share, code: Share) -> str:
-    """Return the credit in words: `code`, `reward`, `both` or `neither shown`, and which part hurts."""
-    parts = {"reward": reward, "code": code}
-    helps = [name for name, share in parts.items() if share.low > 0]
-    hurts = [name for name, share in parts.items() if share.high < 0]
+def owner_of(signs: Mapping[str, int]) -> str:
+    """Return the credit in words: `code`, `reward`, `both` or `neither shown`, and which part hurts.
+
+    Args:
+        signs: part -> 1 if it is shown to help, -1 if to hurt, 0 if neither.
+    """
+    helps = [name for name, sign in signs.items() if sign > 0]
+    hurts = [name for name, sign in signs.items() if sign < 0]
     says = [_together(helps)] if helps else []
     if hurts:
         says.append(f"{_together(hurts)} {'hurt' if len(hurts) == 2 else 'hurts'}")
     return "; ".join(says) or "neither shown"
 
 
-def attribute_gain(u00: Floats, u01: Floats, u10: Floats, u11: Floats, *, level: float = 0.05) -> Attribution:
+def attribute_gain(
+    u00: Floats, u01: Floats, u10: Floats, u11: Floats, *, level: float = 0.05, gain: float = 0.03
+) -> Attribution:
     """Return each part's share of the gain.
 
-    A part is named by an interval of its own, at half of the level, since there are two parts; the reported intervals hold at
-    95 % each.
+    Each of two parts is named at half of the level; see `sign_of`. The reported intervals hold at 95 % each.
 
     Args:
         u00: (G,) utilities of old weights with old code.
@@ -87,9 +97,11 @@ def attribute_gain(u00: Floats, u01: Floats, u10: Floats, u11: Floats, *, level:
         u10: (G,) of new weights with old code.
         u11: (G,) of new weights with new code.
         level: largest chance that a part is named wrongly.
+        gain: smallest effect worth naming; it sets the stakes, and so affects the power alone.
 
     Raises:
-        ValueError: there are fewer than two seeds, the cells differ in shape, or a utility is not finite.
+        ValueError: there are fewer than two seeds, the cells differ in shape, a utility is not finite, or two utilities of one
+            seed differ by more than 1.
     """
     cells = [np.asarray(cell, np.float64) for cell in (u00, u01, u10, u11)]
     shapes = {cell.shape for cell in cells}
@@ -99,8 +111,30 @@ def attribute_gain(u00: Floats, u01: Floats, u10: Floats, u11: Floats, *, level:
         raise ValueError("a utility is not a finite number: give the utilities of finished games")
     found = contrasts(*cells)
     shares = {name: Share(*map(float, estimate(values))) for name, values in found.items()}
-    named = [Share(*map(float, estimate(found[part], 1 - level / 2))) for part in ("reward", "code")]
-    return Attribution(**shares, games=len(cells[0]), owner=owner_of(*named), level=level)
+    signs = {part: sign_of(found[part], level=level / 2, gain=gain) for part in ("reward", "code")}
+    return Attribution(**shares, games=len(cells[0]), owner=owner_of(signs), level=level)
+
+
+def sign_of(effects: Floats, *, level: float, gain: float) -> int:
+    """Return 1 if bets show that the mean effect is above 0, -1 if below, and 0 if neither.
+
+    Two gamblers share the level, and either pursues its bar with the number of games as its horizon (`betting.Wager`). For
+    every distribution on [-1, 1], the chance of a wrong sign is at most `level`, rare large losses included.
+
+    Args:
+        effects: (G,) effects in [-1, 1], of independent seeds.
+        level: largest chance that the sign is wrong.
+        gain: smallest effect worth finding.
+
+    Raises:
+        ValueError: an effect is not finite or lies outside.
+    """
+    x, sign = bounded(effects), 0
+    for direction in (1, -1):
+        test = Wager(0.0, gain, math.log(2 / level), len(x))
+        test.add(direction * x)
+        sign += direction * test.won
+    return sign
 
 
 def contrasts(u00: Floats, u01: Floats, u10: Floats, u11: Floats) -> dict[str, Floats]:

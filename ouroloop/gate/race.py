@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ouroloop.gate.betting import PairedTest, Wager
+from ouroloop.gate.betting import PairedTest, Wager, e_value
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.records import Effect
 
@@ -161,7 +161,7 @@ def _enter(racing: Sequence[Arm], block: Played) -> None:
 def _look(arm: Arm, rules: RaceRules) -> None:
     """Decide what the candidate's own test says at present."""
     test, n, needed = arm.test, arm.test.games, 1 / arm.alpha
-    found = f"e-value {_number(test.better.log_e)}"
+    found = f"e-value {e_value(test.better.log_e):.3g}"
     if test.better.won:
         arm.shown, arm.fate = True, f"better: {found} >= {needed:.3g} after {n} pairs"
         return
@@ -174,11 +174,11 @@ def _look(arm: Arm, rules: RaceRules) -> None:
 def _given_up(arm: Arm, rules: RaceRules) -> str | None:
     """Return why the test ends without showing the candidate to be better, or None if it goes on."""
     test, n, needed = arm.test, arm.test.games, 1 / arm.alpha
-    found = f"e-value {_number(test.better.log_e)}"
+    found = f"e-value {e_value(test.better.log_e):.3g}"
     if test.futile.won:
         worse = test.interval(INTERVAL_ALPHA)[1] < 0
         says = "worse" if worse else f"futile: a gain of {rules.gain:g} is refuted"
-        return f"{says} (e-value {_number(test.futile.log_e)} >= {1 / rules.beta:.3g}) after {n} pairs"
+        return f"{says} (e-value {e_value(test.futile.log_e):.3g} >= {1 / rules.beta:.3g}) after {n} pairs"
     if n >= rules.games:
         return f"not shown better: {found} < {needed:.3g} after all {n} pairs"
     if test.better.chance(rules.games - n) < LEAST_CHANCE:
@@ -216,8 +216,8 @@ def _judgement(arm: Arm, winner: Arm | None) -> Judgement:
     low, high = test.interval(INTERVAL_ALPHA)
     outward = math.floor(low * 1e4) / 1e4, math.ceil(high * 1e4) / 1e4
     effect = Effect(round(test.mean, 9), *outward, test.games) if test.games else None
-    e_value = float(_number(test.better.log_e, 6))
-    return Judgement(arm is winner, arm.layer, _reason(arm, winner), effect, e_value, arm.alpha, test.differences)
+    capital = float(f"{e_value(test.better.log_e):.6g}")
+    return Judgement(arm is winner, arm.layer, _reason(arm, winner), effect, capital, arm.alpha, test.differences)
 
 
 def _reason(arm: Arm, winner: Arm | None) -> str:
@@ -225,7 +225,3 @@ def _reason(arm: Arm, winner: Arm | None) -> str:
         return arm.fate or ""
     first = "shown better as well, but" if arm.shown else "still undecided when"
     return f"{first} {winner.name} won the race ({arm.test.mean:+.3f} against {winner.test.mean:+.3f})"
-
-
-def _number(log_value: float, digits: int = 3) -> str:
-    return f"{math.exp(min(log_value, math.log(1e12))):.{digits}g}"

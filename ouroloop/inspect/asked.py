@@ -1,4 +1,4 @@
-"""Who was asked in a round, what came of it, and what was lost: lines for people."""
+"""Who was asked in a round, what came of it, what the critic found, and what was lost: lines for people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ouroloop.protocols.text import plain_line
 
 if TYPE_CHECKING:
-    from ouroloop.inspect.document import Asked, Round, RunDocument
+    from ouroloop.inspect.document import Asked, Round, RunDocument, Sentence
 
 
 def asked_lines(entry: Round, *, texts: bool = False) -> list[str]:
@@ -29,6 +29,11 @@ def asked_lines(entry: Round, *, texts: bool = False) -> list[str]:
     for left in entry["not_asked"]:
         lines.append(f"{_who(left['slot'], left['role'])}: not asked, {plain_line(left['reason'])}; {left['remedy']}")
     return lines
+
+
+def finding_lines(findings: list[Sentence]) -> list[str]:
+    """Return a line for each finding of the critic: the share of games or decisions concerned, its name, the evidence."""
+    return [f"{finding['weight']:.2f}  {finding['name']}: {finding['evidence']}" for finding in findings]
 
 
 def troubled_lines(document: RunDocument) -> list[str]:

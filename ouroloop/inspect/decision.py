@@ -19,13 +19,13 @@ def effect_lines(found: Candidate) -> list[str]:
         lines.append(f"it had been accepted: {found['acceptance']}")
     for name, effect in (("on fresh games", found["fresh"]), ("in its race", found["effect"])):
         if effect is not None:
-            interval = f"95 % interval [{effect['low']:+.3f}, {effect['high']:+.3f}]"
-            lines.append(f"{name}: utility {effect['utility']:+.4f}, {interval}, {effect['games']} pairs of games")
+            interval = f"95 % interval [{effect['low']:+z.3f}, {effect['high']:+z.3f}]"
+            lines.append(f"{name}: utility {effect['utility']:+z.4f}, {interval}, {effect['games']} pairs of games")
     if found["acceptance"] is None or found["effect"] is None:
         return lines
     lines[-1] += "; too high on average, because the race stopped when it was high"
     if found["bound"] is not None and found["alpha"] is not None:
-        shown = f"the gain is above {found['bound']:+.4f} at level {found['alpha']:.3g}"
+        shown = f"the gain is above {found['bound']:+z.4f} at level {found['alpha']:.3g}"
         lines.append(f"accepted by a one-sided test: {shown}")
         if found["effect"]["low"] <= 0:
             lines.append("the 95 % interval holds 0 because it is two-sided, and half of its capital is on other bets")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypedDict, final
 
 from ouroloop.protocols.records import Kind, Mode, Outcome
@@ -106,7 +108,10 @@ class TTest(TypedDict):
 
 
 class Evidence(TypedDict):
-    """The evidence for a verdict; all None if no games were played."""
+    """The evidence for a verdict; all None if no games were played.
+
+    `against` is the build that it played against, and `health` are the figures of its training.
+    """
 
     effect: Effect | None
     e_value: float | None
@@ -115,6 +120,8 @@ class Evidence(TypedDict):
     t_test: TTest | None
     regret: list[float] | None
     bound: float | None
+    against: Parts | None
+    health: dict[str, float] | None
 
 
 class Candidate(Evidence):
@@ -188,6 +195,14 @@ class Pairs(TypedDict):
     faults: int
 
 
+class LostPair(TypedDict):
+    """A paired game that a candidate lost to the incumbent: the seed of the game, and the utility of each."""
+
+    seed: int
+    candidate: float
+    incumbent: float
+
+
 class CandidateDetails(CandidateOfRound):
     """A candidate with all that is recorded about it.
 
@@ -197,6 +212,8 @@ class CandidateDetails(CandidateOfRound):
             which its author was shown.
         whose_games: `candidate` or `incumbent`.
         pairs: its paired games at the gate; None if it played none.
+        lost_pairs: those in which it did worst, the worst first.
+        replay: the command that plays these games again, with the candidate in a sandbox; None if no command can.
         training: the stages of its training.
         exchanges: what its author and the author's model wrote to each other.
         undo: the command that takes it back; None unless it is accepted.
@@ -206,6 +223,8 @@ class CandidateDetails(CandidateOfRound):
     lost_games: list[str]
     whose_games: Literal["candidate", "incumbent"]
     pairs: Pairs | None
+    lost_pairs: list[LostPair]
+    replay: str | None
     training: list[Stage]
     exchanges: list[Talk]
     undo: str | None
@@ -264,8 +283,9 @@ class Attribution(TypedDict):
 class Round(TypedDict):
     """A round. `incumbent` is the build that came out of it; None until the round has been watched.
 
-    `stands` says whether that build is still among the accepted states. `undone` names the candidates, of any round, that were
-    rolled back after this round's attribution, whose total is then no longer the run's.
+    `findings` are the critic's, from before the candidates were proposed. `stands` says whether that build is still among the
+    accepted states. `undone` names the candidates, of any round, that were rolled back after this round's attribution, whose
+    total is then no longer the run's.
     """
 
     index: int
@@ -273,6 +293,7 @@ class Round(TypedDict):
     why: str
     asked: list[Asked]
     not_asked: list[NotAsked]
+    findings: list[Sentence]
     candidates: list[Candidate]
     incumbent: Played | None
     attribution: Attribution | None
@@ -281,8 +302,33 @@ class Round(TypedDict):
     undone: list[str]
 
 
+class ByHand(TypedDict):
+    """A rollback by hand.
+
+    Fields:
+        after: the last round before it.
+        candidate: the candidate that was rolled back.
+        reason: why, as the user gave it.
+        chain: later candidates that were rolled back with it, each with the reason.
+        retained: later candidates that stayed.
+        incumbent: the build that it brought back, on fresh games; None if it was stopped before these were played.
+        stands: whether that build is still among the accepted states.
+    """
+
+    after: int
+    candidate: str
+    reason: str
+    chain: dict[str, str]
+    retained: list[str]
+    incumbent: Played | None
+    stands: bool
+
+
 class GateSpending(TypedDict):
-    """The error budget: the rule, what it bounds, the budget, the races so far, what is left, and the next race's share."""
+    """The error budget: the rule, what it bounds, the budget, the races so far, what is left, and the next race's share.
+
+    `accepted` counts all candidates that the gate ever accepted, and `rolled_back` those of them that were rolled back since.
+    """
 
     rule: str
     controls: str
@@ -290,12 +336,17 @@ class GateSpending(TypedDict):
     races: int
     candidates: int
     accepted: int
+    rolled_back: int
     left: float
     next: float
 
 
 class Totals(TypedDict):
-    """The resources that a run has used."""
+    """The resources that a run has used.
+
+    `wall_s` is the time at work: from each opening of the run to its last step. What a command does before it opens the run,
+    such as its checks, is not in it.
+    """
 
     games: int
     tokens: int
@@ -303,12 +354,14 @@ class Totals(TypedDict):
     wall_s: float
 
 
-Status: TypeAlias = str
-"""`running`, `done`, `stopped` or `failed`."""
+Status: TypeAlias = Literal["running", "done", "stopped", "failed"]
 
 
 class RunDocument(TypedDict):
-    """A whole run. `incumbent` is the build that plays now, as last scored; None before it has been scored."""
+    """A whole run. `incumbent` is the build that plays now, as last scored; None before it has been scored.
+
+    `by_hand` are the rollbacks by hand; a round's own rollbacks are in the verdicts of its candidates.
+    """
 
     run: str
     status: Status
@@ -318,14 +371,43 @@ class RunDocument(TypedDict):
     incumbent: Played | None
     gate: GateSpending
     rounds: list[Round]
+    by_hand: list[ByHand]
     totals: Totals
-
-
-def latest(document: RunDocument) -> Played | None:
-    """Return the build that plays now, with its measures; None before it has been scored."""
-    return document["incumbent"]
 
 
 def candidates(document: RunDocument) -> list[Candidate]:
     """Return all candidates, in the order proposed."""
     return [candidate for entry in document["rounds"] for candidate in entry["candidates"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of some candidates.
+
+    Args:
+        candidates: how many there are.
+        accepted: those that the gate accepted, whatever came later.
+        rejected: those that some layer rejected.
+        rolled_back: those of the accepted that were rolled back since.
+    """
+
+    candidates: int
+    accepted: int
+    rejected: int
+    rolled_back: int
+
+    def __str__(self) -> str:
+        """Say how many were accepted, and how many of these were rolled back."""
+        return accepted_and_back(self.accepted, self.rolled_back)
+
+
+def accepted_and_back(accepted: int, rolled_back: int) -> str:
+    """Say how many candidates were accepted, and how many of these were rolled back since."""
+    return f"{accepted} accepted, {rolled_back} of them rolled back since" if rolled_back else f"{accepted} accepted"
+
+
+def tally(found: Sequence[Candidate]) -> Tally:
+    """Count what became of candidates."""
+    verdicts = [c["verdict"] for c in found]
+    accepted = sum(c["acceptance"] is not None for c in found)
+    return Tally(len(found), accepted, verdicts.count("rejected"), verdicts.count("rolled_back"))

@@ -7,20 +7,24 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypedDict
 
-from ouroloop.inspect.document import candidates, latest
+from ouroloop.inspect.document import candidates, tally
 from ouroloop.inspect.run import Report
-from ouroloop.ledger.files import LEDGER
+from ouroloop.ledger.parts import LEDGER
 from ouroloop.protocols.errors import OuroloopError
 from ouroloop.protocols.text import plain_line
 
 
 class Listed(TypedDict):
-    """A run in the list: its state, its last score (null before the first), and why it cannot be read (null if it can)."""
+    """A run in the list: its state, its last score (null before the first), and why it cannot be read (null if it can).
+
+    `accepted` counts all candidates that the gate ever accepted, and `rolled_back` those of them that were rolled back since.
+    """
 
     run: str
     status: str
     rounds: int
     accepted: int
+    rolled_back: int
     score: float | None
     fault: str | None
 
@@ -40,13 +44,22 @@ def _row(folder: Path) -> Listed:
             document = report.document()
     except OuroloopError as error:
         fault = plain_line(str(error), 600)
-        return {"run": folder.name, "status": "unreadable", "rounds": 0, "accepted": 0, "score": None, "fault": fault}
-    last = latest(document)
+        return {
+            "run": folder.name,
+            "status": "unreadable",
+            "rounds": 0,
+            "accepted": 0,
+            "rolled_back": 0,
+            "score": None,
+            "fault": fault,
+        }
+    last, found = document["incumbent"], tally(candidates(document))
     return {
         "run": document["run"],
         "status": document["status"],
         "rounds": len(document["rounds"]),
-        "accepted": sum(c["verdict"] == "accepted" for c in candidates(document)),
+        "accepted": found.accepted,
+        "rolled_back": found.rolled_back,
         "score": last["score"]["mean"] if last else None,
         "fault": None,
     }

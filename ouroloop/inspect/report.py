@@ -7,17 +7,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ouroloop.inspect.document import candidates, latest
+from ouroloop.inspect.document import candidates, tally
+from ouroloop.inspect.evidence import verdict_of
 from ouroloop.inspect.run import Report
 from ouroloop.inspect.tables import candidates_frame, history_frame, incumbent_row, rounds_frame
 from ouroloop.protocols.errors import UsageError
-from ouroloop.protocols.records import Effect, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ouroloop.inspect.document import Candidate, RunDocument
     from ouroloop.protocols.ports import Policy
+    from ouroloop.protocols.records import Verdict
 
 
 def open_run(path: str | Path) -> RunReport:
@@ -52,15 +53,19 @@ class RunReport:
 
     def __repr__(self) -> str:
         """Summarize the run in one line."""
-        found = [c["verdict"] for c in candidates(self._document)]
-        first, now = self._document["start"], latest(self._document)
+        found = tally(candidates(self._document))
+        first, now = self._document["start"], self._document["incumbent"]
         change = f", score {first['score']['mean']:.1f} -> {now['score']['mean']:.1f}" if first and now else ""
-        counts = f"rounds {len(self._document['rounds'])}, accepted {found.count('accepted')} of {len(found)} candidates"
+        back = f", rolled back {found.rolled_back}" if found.rolled_back else ""
+        counts = f"rounds {len(self._document['rounds'])}, accepted {found.accepted} of {found.candidates} candidates{back}"
         return f"RunReport({self.name}: {self.status}, {counts}{change})"
 
     @property
     def rounds(self) -> pd.DataFrame:
-        """One row per round: its mode and why, the number of candidates per verdict, and who earned the gain."""
+        """One row per round: its mode and why, what became of its candidates, and who earned the gain.
+
+        `accepted` counts all that the gate accepted, and `rolled_back` those of them that were rolled back since.
+        """
         return rounds_frame(self._document)
 
     @property
@@ -70,7 +75,10 @@ class RunReport:
 
     @property
     def history(self) -> pd.DataFrame:
-        """One row for the start (`round` is NA) and one per round: score with bounds, what changed, content hashes."""
+        """One row per state of the run: score with bounds, what changed, content hashes.
+
+        `kind` is `start`, `round` or, for a rollback by hand, `rollback`. Only rows of rounds have a `round`.
+        """
         return history_frame(self._document)
 
     @property
@@ -86,7 +94,7 @@ class RunReport:
         return now
 
     def verdict(self, id: str) -> Verdict:
-        """Return a candidate's verdict: the outcome, the layer that decided, and the evidence.
+        """Return a candidate's verdict: the outcome, the layer that decided, and all the evidence of `show --candidate`.
 
         Raises:
             UsageError: the run has no such candidate, or has not decided on it yet.
@@ -94,8 +102,7 @@ class RunReport:
         found = self._candidate(id)
         if found["verdict"] == "pending":
             raise UsageError(f"candidate {id} of run {self.name} has no verdict yet: the run is in the middle of its round")
-        effect = Effect(**found["effect"]) if found["effect"] else None
-        return Verdict(found["verdict"], found["layer"], found["reason"], effect, found["e_value"], found["alpha"])
+        return verdict_of(found, found["verdict"])
 
     def diff(self, a: str, b: str) -> str:
         """Return the unified diff from a's controller (or reward) to b's; either can be `start`.

@@ -91,7 +91,7 @@ def _reason(candidate: Candidate) -> str:
 def effect_of(candidate: Candidate) -> str:
     """Return a candidate's effect on utility with its bounds; nothing if it played no games."""
     effect = candidate["effect"]
-    return f"{effect['utility']:+.3f} [{effect['low']:+.2f}, {effect['high']:+.2f}]" if effect else ""
+    return f"{effect['utility']:+z.3f} [{effect['low']:+z.2f}, {effect['high']:+z.2f}]" if effect else ""
 
 
 def _score(incumbent: Played) -> str:

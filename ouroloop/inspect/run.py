@@ -7,22 +7,23 @@ import logging
 from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast, get_args
 
 from pydantic import ValidationError
 
 from ouroloop.gate.spending import spending
 from ouroloop.inspect import document as doc
+from ouroloop.inspect.evidence import evidence, parts_of
 from ouroloop.ledger.faults import damaged
 from ouroloop.ledger.lock import is_running
 from ouroloop.ledger.sqlite import Ledger
-from ouroloop.ledger.steps import apply, gate, observe, propose, screen, start, watch
+from ouroloop.ledger.steps import apply, gate, observe, propose, screen, start, train, watch
 from ouroloop.ledger.steps.attribute import attribute
-from ouroloop.ledger.steps.key import FIRST_ROUND
+from ouroloop.ledger.steps.key import FIRST_ROUND, part, round_of
 from ouroloop.ledger.store import Store
 from ouroloop.protocols.errors import OuroloopError, UsageError
 from ouroloop.protocols.jsonrpc import one_line
-from ouroloop.protocols.records import RewardSpec
+from ouroloop.protocols.records import Build, RewardSpec
 from ouroloop.protocols.text import shell_word
 from ouroloop.runs.budget import prices, spent_limit, totals
 from ouroloop.runs.context import rolled_back, spent
@@ -33,12 +34,15 @@ if TYPE_CHECKING:
     from ouroloop.ledger.steps.attribute import Share, Shares
     from ouroloop.ledger.steps.screen import Screening
     from ouroloop.ledger.steps.start import Measures
-    from ouroloop.protocols.records import Build, Candidate, Verdict
+    from ouroloop.protocols.records import Candidate
 
 
 P = ParamSpec("P")
 R = TypeVar("R")
 log = logging.getLogger(__name__)
+
+FORMS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What odd data makes a reader raise."""
 
 
 def _of_damage(method: Callable[Concatenate[Report, P], R]) -> Callable[Concatenate[Report, P], R]:
@@ -53,7 +57,7 @@ def _of_damage(method: Callable[Concatenate[Report, P], R]) -> Callable[Concaten
             return method(self, *args, **options)
         except OuroloopError:
             raise
-        except Exception as error:
+        except FORMS as error:
             log.debug("reading %s failed", self.folder, exc_info=True)
             raise damaged(self.folder, f"{type(error).__name__}: {error}") from error
 
@@ -93,15 +97,17 @@ class Report:
             "incumbent": self._now(),
             "gate": self._gate(),
             "rounds": [self.round(n) for n in self.numbers()],
+            "by_hand": list(self._by_hand()),
             "totals": {"games": used.games, "tokens": used.tokens, "cost_usd": used.cost_usd, "wall_s": round(used.wall_s, 3)},
         }
 
     def status(self) -> doc.Status:
         """Return `running`, `done`, `stopped` or `failed`; a run that was killed counts as stopped."""
         noted = self.ledger.meta("status") or "stopped"
-        if not (noted.isascii() and noted.isalpha() and len(noted) <= 20):
+        known = next((status for status in get_args(doc.Status) if status == noted), None)
+        if known is None:
             raise damaged(self.ledger.path, f"the status is {noted!r:.40}")
-        return "stopped" if noted == "running" and not is_running(self.folder) else noted
+        return "stopped" if known == "running" and not is_running(self.folder) else cast("doc.Status", known)
 
     @_of_damage
     def resumed(self) -> str:
@@ -144,6 +150,25 @@ class Report:
                 seen = watch.play(0).decoded(step.result)
                 yield seen.states[-1].incumbent, seen.measures
 
+    def _by_hand(self) -> Iterator[doc.ByHand]:
+        """Yield the rollbacks by hand, in order."""
+        after = 0
+        for step in self.ledger.steps(methods=(observe.decide(0).method, apply.rollback(0, 0).method)):
+            if step.method == observe.decide(0).method:
+                after = round_of(step.key)
+            elif part(step.key, 0) == "manual":
+                back = apply.rollback(0, 0).of(self.ledger, step)
+                scored = apply.manual_score(int(part(step.key, 1))).find(self.ledger)
+                yield {
+                    "after": after,
+                    "candidate": back.rolled_back,
+                    "reason": back.reason,
+                    "chain": dict(back.chain),
+                    "retained": list(back.retained),
+                    "incumbent": None if scored is None else _played(back.incumbent, scored.measures),
+                    "stands": self._is_standing(back.incumbent),
+                }
+
     def _gate(self) -> doc.GateSpending:
         """Return how the run's error budget is spent: the rule, what it bounds, the budget, the races, and what is left."""
         settings, races = self.recipe.gate, spent(self.ledger)
@@ -155,6 +180,7 @@ class Report:
             "races": len(races),
             "candidates": sum(len(stake.candidates) for stake in gate.stakes(self.ledger)),
             "accepted": sum(race.accepted for race in races),
+            "rolled_back": len(self._rolled_back),
             "left": rule.left(races),
             "next": rule.level(races),
         }
@@ -170,6 +196,7 @@ class Report:
             "why": decided.why,
             "asked": [_asked(one) for one in proposed.asked],
             "not_asked": [_not_asked(one) for one in proposed.unasked],
+            "findings": self.findings(index),
             "candidates": [self._candidate(index, c) for c in proposed.candidates],
             "incumbent": self._incumbent(index),
             "attribution": _shares(shares.round) if shares else None,
@@ -178,9 +205,18 @@ class Report:
             "undone": self._undone(index),
         }
 
+    @_of_damage
+    def findings(self, index: int) -> list[doc.Sentence]:
+        """Return what the critic found before a round's candidates were proposed."""
+        said = observe.diagnose(index).find(self.ledger)
+        return [doc.Sentence(name=f.name, weight=f.weight, evidence=f.evidence) for f in (said.findings if said else ())]
+
     def _stands(self, index: int) -> bool:
         seen = self._seen(index)
-        return seen is not None and seen.states[-1].incumbent in {state.incumbent for state in self._states}
+        return seen is not None and self._is_standing(seen.states[-1].incumbent)
+
+    def _is_standing(self, build: Build) -> bool:
+        return build in {state.incumbent for state in self._states}
 
     def _undone(self, index: int) -> list[str]:
         """Return the candidates that were rolled back after a round's attribution, in order."""
@@ -225,9 +261,9 @@ class Report:
             "layer": layer if back is None else "watch",
             "reason": reason if back is None else back,
             "acceptance": reason if decided == "accepted" else None,
-            "made": None if applied is None else _parts(applied.incumbent),
+            "made": None if applied is None else parts_of(applied.incumbent),
             "fresh": self._fresh(index, id),
-            **_evidence(verdict),
+            **evidence(verdict),
             "diff": self._diff(proposed, screened),
             "reward": self._reward(proposed, screened),
         }
@@ -269,6 +305,18 @@ class Report:
                     return {"round": index, **self._candidate(index, proposed)}
         known = [c.id for n in self.numbers() for c in self._proposed(n)]
         raise UsageError(f"run {self.folder.name} has no candidate {id!r}; it has {', '.join(known) or 'none yet'}")
+
+    @_of_damage
+    def build_of(self, id: str) -> Build | None:
+        """Return the build that a candidate played as in its race; None if it did not race."""
+        round, proposed = next((n, c) for n in self.numbers() for c in self._proposed(n) if c.id == id)
+        verdict, screened = gate.verdict(round, id).find(self.ledger), screen.screen(round, proposed).find(self.ledger)
+        if verdict is None or screened is None or (base := verdict.incumbent) is None:
+            return None
+        ended = train.train(round, self.recipe.halving.stages - 1, id).find(self.ledger)
+        policy = base.policy if proposed.reward is None else (ended.policy if ended else None)
+        controller = screened.controller or base.controller
+        return None if policy is None else Build(policy, screened.reward or base.reward, controller)
 
     @_of_damage
     def pair(self, a: str, b: str) -> tuple[str, str]:
@@ -329,35 +377,15 @@ def _not_asked(one: propose.UnaskedRole) -> doc.NotAsked:
     return {"role": one.role, "slot": one.slot, "method": one.method, "reason": one.reason, "remedy": one.remedy}
 
 
-def _parts(build: Build) -> doc.Parts:
-    return {"policy": build.policy, "reward": build.reward, "controller": build.controller}
-
-
 def _played(build: Build, measures: Measures) -> doc.Played:
     return {
-        **_parts(build),
+        **parts_of(build),
         "score": {"mean": measures.score.mean, "low": measures.score.low, "high": measures.score.high},
         "win_rate": measures.win_rate,
         "win_rate_low": measures.win_rate_low,
         "win_rate_high": measures.win_rate_high,
         "path_optimality": measures.path_optimality,
         "utility": measures.utility,
-    }
-
-
-def _evidence(verdict: Verdict | None) -> doc.Evidence:
-    """Return the evidence for a verdict; every field is None if nothing is decided, or no games were played."""
-    if verdict is None:
-        return doc.Evidence(effect=None, e_value=None, alpha=None, seeds=None, t_test=None, regret=None, bound=None)
-    effect, seeds, test = verdict.effect, verdict.seeds, verdict.t_test
-    return {
-        "effect": doc.Effect(utility=effect.utility, low=effect.low, high=effect.high, games=effect.games) if effect else None,
-        "e_value": verdict.e_value,
-        "alpha": verdict.alpha,
-        "seeds": doc.Seeds(stream=seeds.stream, first=seeds.first, count=seeds.count) if seeds else None,
-        "t_test": doc.TTest(games=test.games, t=test.t, p=test.p) if test else None,
-        "regret": None if verdict.regret is None else list(verdict.regret),
-        "bound": verdict.bound,
     }
 
 

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from ouroloop.inspect.document import latest
-from ouroloop.inspect.history import Row, history
+from ouroloop.inspect.document import tally
+from ouroloop.inspect.history import State, history
 from ouroloop.protocols.errors import SurroundingsError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ouroloop.inspect.document import Candidate, Played, Round, RunDocument
+    from ouroloop.inspect.document import Candidate, Round, RunDocument
 
 Cells: TypeAlias = Mapping[str, object]
 """A row of a frame: column -> value."""
 TEXT, COUNT, FIGURE = None, "Int64", "float64"
 """Column types; a count may be missing."""
 PARTS: Final = ("reward", "code", "interaction")
-VERDICTS: Final = ("accepted", "rejected", "rolled_back")
+BECAME: Final = ("candidates", "accepted", "rejected", "rolled_back")
 ROUNDS: Final = {
     "round": COUNT,
     "mode": TEXT,
     "why": TEXT,
-    "candidates": COUNT,
-    **dict.fromkeys(VERDICTS, COUNT),
+    **dict.fromkeys(BECAME, COUNT),
     "owner": TEXT,
     **{f"{part}_gain": FIGURE for part in PARTS},
 }
@@ -38,8 +38,8 @@ CANDIDATES: Final = {
     "rationale": TEXT,
 }
 BUILD: Final[tuple[Literal["policy", "reward", "controller"], ...]] = ("policy", "reward", "controller")
-UNCHANGED: Final[Row] = {"round": "", "best": "", "reward": "-", "lines": 0, "gain": "-", "owner": "-"}
 HISTORY: Final = {
+    "kind": TEXT,
     "round": COUNT,
     **dict.fromkeys(("score", "low", "high", "best", "win_rate", "path_optimality", "utility"), FIGURE),
     "reward_change": TEXT,
@@ -59,13 +59,8 @@ def candidates_frame(document: RunDocument) -> pd.DataFrame:
 
 
 def history_frame(document: RunDocument) -> pd.DataFrame:
-    """Return one row for the start, with a round of NA, and one row per round."""
-    if not document["start"]:
-        return _frame([], HISTORY)
-    played, stands = _incumbents(document), [True, *(entry["stands"] for entry in document["rounds"])]
-    rows = [_played(at, plays, change) for (at, plays), change in zip(played, history(document), strict=True)]
-    frame = _frame(rows, HISTORY)
-    return frame.assign(best=frame["score"].where(stands).cummax().ffill())
+    """Return one row per state of the run: the start, every round, and every rollback by hand."""
+    return _frame([_state(state) for state in history(document)], HISTORY)
 
 
 def incumbent_row(document: RunDocument) -> pd.Series[Any] | None:
@@ -73,32 +68,21 @@ def incumbent_row(document: RunDocument) -> pd.Series[Any] | None:
 
     `round` is the last one that it came out of. It is NA for the start, and for a build that a rollback by hand has made.
     """
-    now = latest(document)
-    if now is None:
+    now, states = document["incumbent"], history(document)
+    if now is None or not states:
         return None
-    at, change = next(
-        (
-            (round, change)
-            for (round, plays), change in reversed(list(zip(_incumbents(document), history(document), strict=True)))
-            if plays and all(plays[part] == now[part] for part in BUILD)
-        ),
-        (None, UNCHANGED),
-    )
-    best = history_frame(document)["best"].iloc[-1]
-    return _frame([{**_played(at, now, change), "best": best}], HISTORY).iloc[0]
-
-
-def _incumbents(document: RunDocument) -> list[tuple[int | None, Played | None]]:
-    """Return what played at the start and after each round, with the number of the round."""
-    return [(None, document["start"]), *((entry["index"], entry["incumbent"]) for entry in document["rounds"])]
+    made = [state for state in states if state.played and all(state.played[part] == now[part] for part in BUILD)]
+    came = next((state for state in reversed(made) if state.kind != "rollback"), None)
+    state = came or replace(states[-1], kind="rollback", round=None, reward="-", lines=0)
+    return _frame([_state(replace(state, played=now, best=states[-1].best))], HISTORY).iloc[0]
 
 
 def _round(entry: Round) -> Cells:
-    met = [c["verdict"] for c in entry["candidates"]]
+    met = tally(entry["candidates"])
     shares: Cells = {**(entry["attribution"] or {})}
     return {
-        **{"round": entry["index"], "mode": entry["mode"], "why": entry["why"], "candidates": len(met)},
-        **{verdict: met.count(verdict) for verdict in VERDICTS},
+        **{"round": entry["index"], "mode": entry["mode"], "why": entry["why"]},
+        **{name: getattr(met, name) for name in BECAME},
         "owner": shares.get("owner"),
         **{f"{part}_gain": shares.get(part) for part in PARTS},
     }
@@ -115,12 +99,13 @@ def _candidate(round: int, found: Candidate) -> Cells:
     return {**{name: value for name, value in found.items() if name in CANDIDATES}, "round": round, **bounds}
 
 
-def _played(round: int | None, plays: Played | None, change: Row) -> Cells:
-    score: Cells = {**plays["score"]} if plays else {}
+def _state(state: State) -> Cells:
+    score: Cells = {**state.played["score"]} if state.played else {}
     return {
-        **{name: value for name, value in (plays or {}).items() if name in HISTORY},
-        **{"round": round, "score": score.get("mean"), "low": score.get("low"), "high": score.get("high")},
-        **{"reward_change": change["reward"], "patch_lines": change["lines"]},
+        **{name: value for name, value in (state.played or {}).items() if name in HISTORY},
+        **{"kind": state.kind, "round": state.round, "best": state.best},
+        **{"score": score.get("mean"), "low": score.get("low"), "high": score.get("high")},
+        **{"reward_change": state.reward, "patch_lines": state.lines},
     }
 
 

@@ -1,7 +1,9 @@
 """Connections to a ledger file that may come from a stranger.
 
 Before anything of it is read, the file must hold exactly the tables that this program makes, and no view, trigger or virtual
-table: SQL that is stored in a file would run with every query. Values are capped in length, and reading has a deadline.
+table: SQL that is stored in a file would run with every query. Values are capped in length. Opening has a deadline, and so
+has each query of a reader.
+
 Reading leaves nothing behind. SQLite would make a `-wal` and a `-shm` file beside a ledger, so a ledger that nobody writes is
 opened as immutable, and one that a killed process left with a `-wal` file is read from a private copy.
 """
@@ -13,15 +15,16 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from ouroloop.ledger.faults import damaged, of_sqlite
-from ouroloop.ledger.files import look
-from ouroloop.ledger.lock import is_running
-from ouroloop.protocols.errors import LedgerError
+from ouroloop.ledger.lock import at_rest
+from ouroloop.ledger.parts import look
+from ouroloop.protocols.errors import LedgerError, SurroundingsError
 from ouroloop.protocols.text import plain_line
 
 Mode = Literal["create", "write", "read"]
@@ -34,12 +37,13 @@ CREATE TABLE IF NOT EXISTS steps (
 CREATE INDEX IF NOT EXISTS steps_by_method ON steps (method);
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL);
 """
+WRITING: Final = {"create": "mode=rwc", "write": "mode=rw"}
 MAX_FILE: Final = 1 << 30
 MAX_VALUE: Final = 64 << 20
 """The greatest size of a ledger, and of one value in it, in bytes."""
 DEADLINE_S: Final = 60.0
-"""How long one opening of a ledger may be read."""
-UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
+"""How long SQLite may take to open a ledger, and for each query of a reader."""
+SQLITE_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
 """What reading a file raises that SQLite cannot make sense of; the second, where even SQLite's own message is no text."""
 _CHECKPOINTS: Final = re.compile(
     r"CREATE TABLE (checkpoints|writes) \(( \w+ (TEXT|BLOB|INTEGER)( NOT NULL)?( DEFAULT '')?,)+ "
@@ -49,7 +53,39 @@ _CHECKPOINTS: Final = re.compile(
 _INTERNAL: Final = re.compile(r"sqlite_(autoindex_(meta|steps|checkpoints|writes)_\d+|stat\d)")
 
 
-def connect(path: Path, mode: Mode) -> tuple[sqlite3.Connection, Callable[[], None]]:
+class Connection(sqlite3.Connection):
+    """A connection on which SQLite's time is limited: for the opening, and then for each query."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Begin the opening."""
+        super().__init__(*args, **options)
+        self._end = time.monotonic() + DEADLINE_S
+        self.set_progress_handler(lambda: time.monotonic() > self._end, 100_000)
+
+    def take_any_time(self) -> None:
+        """Limit nothing any more: only this process writes the file."""
+        self.set_progress_handler(None, 0)
+
+    def rows(self, sql: str, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query. The time that the caller takes between two rows does not count.
+
+        Raises:
+            sqlite3.OperationalError: SQLite refuses the query, or it takes too long (SQLITE_INTERRUPT).
+        """
+        left = DEADLINE_S
+        self._end = time.monotonic() + left
+        cursor = self.execute(sql, values)
+        while True:
+            begun = time.monotonic()
+            self._end = begun + left
+            row = cursor.fetchone()
+            if row is None:
+                return
+            left -= time.monotonic() - begun
+            yield row
+
+
+def connect(path: Path, mode: Mode) -> tuple[Connection, Callable[[], None]]:
     """Return a checked connection to a ledger, and what to call to close it.
 
     Args:
@@ -61,28 +97,24 @@ def connect(path: Path, mode: Mode) -> tuple[sqlite3.Connection, Callable[[], No
     """
     if mode != "create":
         _look_around(path)
-    copy = None
-    if mode == "read" and _left_over(path):
-        copy = tempfile.TemporaryDirectory(prefix="ouroloop-")
-        for name in (path.name, f"{path.name}-wal"):
-            shutil.copyfile(path.with_name(name), Path(copy.name) / name, follow_symlinks=False)
-    db = None
+    stack = ExitStack()
     try:
-        db = _open(path if copy is None else Path(copy.name) / path.name, mode, private=copy is not None)
+        db = _reading(path, stack) if mode == "read" else _open(path, WRITING[mode], stack)
         if mode == "create":
+            _log_ahead(db)
             db.executescript(SCHEMA)
             db.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA_VERSION,))
         check(db, path)
+        if mode != "read":
+            db.take_any_time()
         if mode == "write":
-            db.set_progress_handler(None, 0)
             _log_ahead(db)
     except BaseException as error:
-        _close(db, copy)
-        if isinstance(error, UNREADABLE):
+        stack.close()
+        if isinstance(error, SQLITE_ERRORS):
             raise of_sqlite(path, error) from error
         raise
-    opened = db
-    return opened, lambda: _close(opened, copy)
+    return db, stack.close
 
 
 def _look_around(path: Path) -> None:
@@ -98,47 +130,47 @@ def _look_around(path: Path) -> None:
         raise damaged(path, f"{found.st_size} bytes, and a ledger has at most {MAX_FILE}")
 
 
-def _left_over(path: Path) -> bool:
-    """Return whether a `-wal` file holds steps that no living process will put into the ledger."""
-    log = look(path.with_name(f"{path.name}-wal"), "file")
-    if log is None or log.st_size == 0 or is_running(path.parent):
-        return False
-    if log.st_size > MAX_FILE:
-        raise damaged(path.with_name(f"{path.name}-wal"), f"{log.st_size} bytes, at most {MAX_FILE} are read")
-    return True
+def _reading(path: Path, stack: ExitStack) -> Connection:
+    """Return a connection that changes nothing. No run begins while a ledger is copied, so its two files belong together."""
+    with at_rest(path.parent) as resting:
+        if not resting:
+            return _open(path, "mode=ro", stack, timeout_s=2)
+        if not _has_log(path):
+            return _open(path, "mode=ro&immutable=1", stack)
+        try:
+            copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ouroloop-")))
+            for name in (path.name, f"{path.name}-wal"):
+                shutil.copyfile(path.with_name(name), copy / name, follow_symlinks=False)
+        except OSError as error:
+            raise SurroundingsError(
+                f"{path} cannot be copied to be read ({error.strerror}): try again, or set TMPDIR to a folder with room"
+            ) from None
+        return _open(copy / path.name, "mode=rw", stack)
 
 
-def _open(path: Path, mode: Mode, *, private: bool) -> sqlite3.Connection:
-    how = {"create": "mode=rwc", "write": "mode=rw", "read": "mode=ro"}[mode]
-    log = look(path.with_name(f"{path.name}-wal"), "file")
-    if private:
-        how = "mode=rw"
-    elif mode == "read" and (log is None or log.st_size == 0):
-        how = "mode=ro&immutable=1"
-    timeout = 2 if mode == "read" else 10
+def _has_log(path: Path) -> bool:
+    """Return whether steps lie in a `-wal` file beside the ledger, as a killed process leaves them."""
+    beside = path.with_name(f"{path.name}-wal")
+    log = look(beside, "file")
+    if log is not None and log.st_size > MAX_FILE:
+        raise damaged(beside, f"{log.st_size} bytes, at most {MAX_FILE} are read")
+    return log is not None and log.st_size > 0
+
+
+def _open(path: Path, how: str, stack: ExitStack, timeout_s: float = 10) -> Connection:
     uri = f"{path.absolute().as_uri()}?{how}"
-    db = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(uri, uri=True, timeout=timeout_s, isolation_level=None, check_same_thread=False, factory=Connection)
+    stack.callback(db.close)
     db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
     db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-    deadline = time.monotonic() + DEADLINE_S
-    db.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
     db.execute("PRAGMA trusted_schema=OFF")
     db.execute("PRAGMA cell_size_check=ON")
-    if mode == "create":
-        _log_ahead(db)
     return db
 
 
 def _log_ahead(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=NORMAL")
-
-
-def _close(db: sqlite3.Connection | None, copy: tempfile.TemporaryDirectory[str] | None) -> None:
-    if db is not None:
-        db.close()
-    if copy is not None:
-        copy.cleanup()
 
 
 def check(db: sqlite3.Connection, path: Path) -> None:
@@ -161,7 +193,7 @@ def check(db: sqlite3.Connection, path: Path) -> None:
             "that wrote it"
         )
     if strange := sorted(name for name, sql in found.items() if not _known(name, sql, mine)):
-        raise damaged(path, f"{strange[0]} is not as this program makes it, or no part of a ledger")
+        raise damaged(path, f"{strange[0]} is not a table that this program makes")
     if missing := sorted(mine.keys() - found.keys()):
         raise damaged(path, f"{missing[0]} is missing")
     if number := db.execute("PRAGMA application_id").fetchone()[0]:

@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 
 from ouroloop.protocols.errors import LedgerError, SurroundingsError
-from ouroloop.protocols.text import plain_line
+from ouroloop.protocols.text import plain_line, shell_word
 
 ELSEWHERE = "restore it from a copy, or start again with another --run-dir"
 
@@ -29,25 +29,37 @@ def of_sqlite(path: Path, error: Exception) -> LedgerError | SurroundingsError:
     if name.startswith("SQLITE_READONLY") or (name.startswith("SQLITE_CANTOPEN") and not os.access(path.parent, os.W_OK)):
         return LedgerError(f"{path} cannot be written: copy {path.parent} to a place where you may write, and use the copy")
     if name == "SQLITE_INTERRUPT":
-        return damaged(path, "reading it takes too long")
+        return LedgerError(f"{path} takes too long to read: try again when the machine is less busy, or restore it from a copy")
+    if name in ("SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC"):
+        return SurroundingsError(
+            f"{path} cannot be written ({plain_line(str(error))}): check its disk, then {_resume(path.parent)}"
+        )
     return damaged(path, error)
 
 
 def is_full(error: BaseException) -> bool:
     """Return whether an error, from any source, says that the disk is full."""
     if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorname", "") in (
-            "SQLITE_FULL",
-            "SQLITE_IOERR_WRITE",
-            "SQLITE_IOERR_SHMSIZE",
-            "SQLITE_IOERR_FSYNC",
-        )
+        return getattr(error, "sqlite_errorname", "") in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
     return getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
 
 
-def disk_full(path: Path) -> SurroundingsError:
-    """Return the error for a write to a full disk."""
-    return SurroundingsError(f"no room left on the disk of {path.parent}: free some, then `ouroloop resume {path.parent}`")
+class DiskFull(SurroundingsError):
+    """The disk of a run directory is full."""
+
+
+def disk_full(path: Path, remedy: str = "") -> DiskFull:
+    """Return the error for a write to a full disk.
+
+    Args:
+        path: what was written; its folder is the run directory.
+        remedy: what to do once there is room; by default, to resume the run.
+    """
+    return DiskFull(f"no room left on the disk of {path.parent}: free some, then {remedy or _resume(path.parent)}")
+
+
+def _resume(folder: Path) -> str:
+    return f"`ouroloop resume {shell_word(folder)}`"
 
 
 def require_room(folder: Path, need_mb: int) -> None:

@@ -11,10 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from ouroloop.ledger.files import look, read_file
+from ouroloop.ledger.parts import LOCK, look, read_file
 from ouroloop.protocols.errors import LedgerError
 
-NAME: Final = "run.lock"
 PATIENCE_S: Final = 0.5
 """How long to wait for a reader, who holds the lock for a moment to see whether it is free."""
 _FLAGS: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -27,7 +26,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         LedgerError: another process has it, or something else than a plain file of this run is in its place.
     """
-    path = folder / NAME
+    path = folder / LOCK
     found = look(path, "file")
     if found is not None and found.st_nlink > 1:
         raise LedgerError(f"{path} is a hard link, so writing it would change another file: remove it")
@@ -60,7 +59,7 @@ def _take(descriptor: int, folder: Path) -> None:
 def _holder(folder: Path) -> str:
     """Return who holds the lock, as far as its file says."""
     with suppress(OSError, LedgerError, ValueError):
-        pid = int(read_file(folder / NAME, 32))
+        pid = int(read_file(folder / LOCK, 32))
         os.kill(pid, 0)
         return f"process {pid}"
     return "another process"
@@ -68,15 +67,30 @@ def _holder(folder: Path) -> str:
 
 def is_running(folder: Path) -> bool:
     """Return whether a process holds the run's lock."""
+    with at_rest(folder) as resting:
+        return not resting
+
+
+@contextmanager
+def at_rest(folder: Path) -> Iterator[bool]:
+    """Say whether no process holds the run's lock; if so, none can take it until the block ends.
+
+    A directory without a lock's file is at rest, and nothing can be held there: reading makes no file.
+    """
     try:
-        descriptor = os.open(folder / NAME, os.O_RDONLY | _FLAGS)
+        descriptor = os.open(folder / LOCK, os.O_RDONLY | _FLAGS)
     except OSError:  # none yet, or something that `locked` would refuse
-        return False
+        yield True
+        return
     try:
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
+        yield not stat.S_ISREG(os.fstat(descriptor).st_mode) or _shared(descriptor)
     finally:
         os.close(descriptor)
-    return False
+
+
+def _shared(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from ouroloop.ledger.connecting import UNREADABLE, Mode, connect
+from ouroloop.ledger.connecting import SQLITE_ERRORS, Mode, connect
 from ouroloop.ledger.faults import damaged, of_sqlite
 from ouroloop.protocols.canonical import Json, JsonObject, canonical, content_hash, sha256
 from ouroloop.protocols.errors import LedgerError
@@ -154,9 +154,9 @@ class Ledger:
     def _read(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a query; whatever SQLite says against them becomes the project's error."""
         try:
-            for row in self._db.execute(sql, values):  # noqa: UP028  (`yield from` would close a cursor of a closed file)
+            for row in self._db.rows(sql, values):  # noqa: UP028  (`yield from` would close a cursor of a closed file)
                 yield row
-        except UNREADABLE as error:
+        except SQLITE_ERRORS as error:
             raise of_sqlite(self.path, error) from error
 
     def _step(self, row: tuple[Any, ...]) -> Step:

@@ -13,7 +13,7 @@ from typing import Final
 
 from ouroloop.atomic import whole_file
 from ouroloop.ledger.faults import damaged, disk_full, is_full
-from ouroloop.ledger.files import look, read_file
+from ouroloop.ledger.parts import look, read_file
 from ouroloop.protocols.canonical import content_hash, sha256
 from ouroloop.protocols.errors import LedgerError
 from ouroloop.protocols.text import plain_line
@@ -51,7 +51,7 @@ class Store:
         return digest
 
     def text(self, digest: str) -> str:
-        """Return a kept text. Raises LedgerError if it is missing, was changed, or is no plain file."""
+        """Return a kept text. Raises LedgerError if it is missing, was changed, is no plain file or no UTF-8."""
         look(self.folder, "directory")
         try:
             data = read_file(self._path(digest), MAX_TEXT)
@@ -59,7 +59,10 @@ class Store:
             raise self._missing(digest) from None
         if sha256(data) != digest:
             raise self._changed(digest)
-        return data.decode("utf-8")
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise damaged(self._path(digest), f"it is no text: {error}") from None
 
     def put_dir(self, source: Path) -> str:
         """Move a finished directory into the store and return its hash, over the names and contents of its files."""

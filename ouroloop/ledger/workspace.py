@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Final
 
 from ouroloop.ledger.faults import damaged, disk_full
-from ouroloop.ledger.files import look
+from ouroloop.ledger.parts import look
 from ouroloop.protocols.errors import LedgerError, SurroundingsError
 from ouroloop.protocols.text import plain
 
 FILES: Final = ("controller.py", "reward.json", "policy")
 """The incumbent as files: the controller, the reward spec, the policy's content hash."""
+CONFLICTS: Final = 127
+"""The most conflicts that `git merge-file` counts in its exit status; a greater one is an error."""
 SETTINGS: Final = (
     "core.hooksPath=/dev/null",
     "core.attributesFile=/dev/null",
@@ -38,7 +40,7 @@ SETTINGS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A commit to make: the three files' contents, its message, its clock, and the id that it must get.
+    """A commit to make: the three files' contents, its message, and the id that it must get.
 
     Args:
         controller: source of `controller.py`.
@@ -87,12 +89,18 @@ class Workspace:
         return self._git("rev-parse", "HEAD").strip()
 
     def merged(self, ours: str, base: str, theirs: str) -> str | None:
-        """Return `ours` with the change from `base` to `theirs` merged in (three-way); None if they conflict."""
+        """Return `ours` with the change from `base` to `theirs` merged in (three-way); None if they conflict.
+
+        Raises:
+            LedgerError: git cannot merge them, as it cannot merge binary data.
+        """
         with tempfile.TemporaryDirectory() as scratch:
             paths = [Path(scratch) / name for name in ("ours", "base", "theirs")]
             for path, text in zip(paths, (ours, base, theirs), strict=True):
                 path.write_bytes(text.encode())
-            done = Workspace(Path(scratch))._run("merge-file", "-p", "--quiet", *map(str, paths))
+            done = Workspace(Path(scratch))._run("merge-file", "-p", *map(str, paths))
+        if done.returncode > CONFLICTS:
+            raise self._failed("merge-file", done)
         return done.stdout if done.returncode == 0 else None
 
     def changes(self) -> list[str]:
@@ -114,7 +122,7 @@ class Workspace:
                 if made != each.commit:
                     raise damaged(
                         self.folder.parent,
-                        f"change {clock} makes commit {made[:12]}, but step {each.commit[:12]!a} is recorded, so the record "
+                        f"change {clock} makes commit {made[:12]}, but commit {each.commit[:12]!a} is recorded, so the record "
                         "was changed, or another version of this program wrote it",
                     )
             if look(self.folder, "directory"):

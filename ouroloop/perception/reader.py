@@ -16,7 +16,7 @@ from safetensors.torch import load, save
 
 from ouroloop.atomic import whole_directory
 from ouroloop.envs.capabilities import sight_of
-from ouroloop.files import read_regular
+from ouroloop.files import CARD_BYTES, read_regular
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.perception.vit import CellVit, build, normalise, patchify
 from ouroloop.protocols.errors import SurroundingsError, UsageError
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 WEIGHTS: Final = "weights.safetensors"
 CARD: Final = "reader.json"
-CARD_BYTES: Final = 65_536
 WEIGHTS_BYTES: Final = 256_000_000
 CHUNK_CELLS: Final = 4096
 """Number of cells that go through the network at once."""

@@ -20,6 +20,7 @@ from ouroloop.policy.bases.directory import open_policy
 from ouroloop.policy.bases.loading import fast_dtype, read_model
 from ouroloop.policy.bases.origin import Origin
 from ouroloop.policy.bases.player import HfPolicy
+from ouroloop.policy.checkpoint.vetting import vet
 from ouroloop.policy.play import play
 from ouroloop.policy.report import Progress, silent
 from ouroloop.policy.settings import Quantisation
@@ -122,6 +123,7 @@ def in_precision(path: Path, task: Task, precision: Precision, *, device: str = 
         return policy
     if held == "none":
         return replace(policy, model=policy.model.to(device=device, dtype=dtype))
+    vet(path, str(path))
     return replace(policy, model=read_model(path, Origin(str(path), "", ""), held, dtype, device, LlamaForCausalLM).eval())
 
 

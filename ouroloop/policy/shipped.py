@@ -5,12 +5,9 @@ from __future__ import annotations
 import difflib
 from importlib import resources
 from pathlib import Path
-from typing import Final
 
+from ouroloop.policy.checkpoint.llama import CONFIG
 from ouroloop.protocols.errors import UsageError
-
-MARK: Final = "config.json"
-"""A file that every policy directory has."""
 
 
 def shelf() -> Path:
@@ -20,7 +17,7 @@ def shelf() -> Path:
 
 def shipped_policies() -> tuple[str, ...]:
     """Return the names of the policies that ship with the package."""
-    return tuple(sorted(mark.parent.name for mark in shelf().glob(f"*/{MARK}")))
+    return tuple(sorted(mark.parent.name for mark in shelf().glob(f"*/{CONFIG}")))
 
 
 def find_policy(name_or_dir: str) -> Path:

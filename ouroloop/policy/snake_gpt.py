@@ -22,7 +22,7 @@ from transformers.utils import logging as transformers_logging
 
 from ouroloop.atomic import whole_directory
 from ouroloop.envs.capabilities import encoding_of
-from ouroloop.files import read_regular
+from ouroloop.files import CARD_BYTES, read_regular
 from ouroloop.policy.card import GameCard, encoding_for, said
 from ouroloop.policy.checkpoint.llama import LlamaShape, read_shape
 from ouroloop.policy.checkpoint.stored import read_weights
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Observations
 
 CARD = "snake_gpt.json"
-CARD_BYTES = 65_536
 WEIGHTS, HEAD = "model.safetensors", "lm_head.weight"
 
 

@@ -37,12 +37,14 @@ class RoleError(OuroloopError):
     Args:
         message: one line.
         lost: the replies that yielded nothing: (reason, text or None) of each.
+        kind: the type's name of what the role's own code raised; by default that of this error.
     """
 
-    def __init__(self, message: str, lost: tuple[tuple[str, str | None], ...] = ()) -> None:
-        """Keep the message and the lost replies."""
+    def __init__(self, message: str, lost: tuple[tuple[str, str | None], ...] = (), kind: str | None = None) -> None:
+        """Keep the message, the lost replies and the kind."""
         super().__init__(message)
         self.lost = lost
+        self.kind = kind or type(self).__name__
 
 
 class ModelError(RoleError):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeAlias
 
@@ -15,15 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, Validat
 
 from ouroloop.protocols.canonical import Json, JsonObject, canonical
 from ouroloop.protocols.errors import OuroloopError, RoleError
+from ouroloop.protocols.text import without_addresses
 
 log = logging.getLogger(__name__)
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR = -32700, -32600, -32601, -32602, -32603
 ROLE_FAILED = -32000
 """Server-defined code: the handler raised; `message` is its one-line text."""
-
-ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
-"""Matches memory addresses in error texts: they differ from process to process, and records must not."""
 
 Id: TypeAlias = str | int | None
 Handler = Callable[[Any], Awaitable[BaseModel]]
@@ -150,13 +147,13 @@ class Dispatcher:
         try:
             result = await handler(request_model)
         except OuroloopError as error:
-            data: JsonObject = {"type": type(error).__name__}
+            data: JsonObject = {"type": error.kind if isinstance(error, RoleError) else type(error).__name__}
             if isinstance(error, RoleError) and error.lost:
                 data["lost"] = [{"reason": reason, "text": text} for reason, text in error.lost]
             return failure(ROLE_FAILED, str(error), call.id, data)
         except Exception as error:  # the boundary: whatever a role raises is the role's failure, recorded once
             log.debug("handler of %s failed", call.method, exc_info=True)
-            said = ADDRESS.sub("0x…", f"{type(error).__name__}: {error}"[:300])
+            said = without_addresses(f"{type(error).__name__}: {error}")[:300]
             return failure(ROLE_FAILED, said, call.id, {"type": type(error).__name__})
         return success(result.model_dump(mode="json"), call.id)
 

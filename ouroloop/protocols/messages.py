@@ -12,8 +12,9 @@ TEXT: Final = 200_000
 """The most characters of a proposed text; the screen takes far less."""
 PROPOSALS: Final = 64
 """The most proposals, lost replies or findings in one reply."""
+LOST_REASON: Final = 300
 LOST_TEXT: Final = 4000
-"""Characters of a lost reply that are kept."""
+"""Characters of a lost reply that are kept: of the reason, and of its text."""
 NOTE: Final = 300
 """The most characters of a role's note on its reply; a longer one is cut."""
 
@@ -91,7 +92,7 @@ class Tried(Frozen):
 class Lost(Frozen):
     """A reply that yielded no candidate: why, and how its text begins; None if there was no text."""
 
-    reason: str = Field(max_length=300)
+    reason: str = Field(max_length=LOST_REASON)
     text: str | None = Field(default=None, max_length=LOST_TEXT)
 
 

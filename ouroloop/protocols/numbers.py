@@ -1,4 +1,4 @@
-"""Numbers in what people write: TOML's `true`, text and NaN are none, though pydantic would take some of them."""
+"""Refuse booleans, text and NaN where a number belongs; pydantic would take some of them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Passwords and keys where they do not belong. A recipe is saved with its run, and errors go into the ledger and into logs.
 
-A secret belongs into an environment variable; the recipe holds the variable's name.
+A secret belongs in an environment variable; the recipe holds the variable's name.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ set its clipboard, turn its text around or hide in it is written as a Python esc
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import unicodedata
 from pathlib import Path
@@ -21,6 +22,7 @@ _BLANK: Final = frozenset(
 )
 """Letters, marks and symbols without a glyph: joiners, fillers (Hangul, Khitan), Khmer inherent vowels, Mongolian variation
 selectors, blanks (Braille, hieroglyphs, music)."""
+_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{6,}")
 
 
 def hidden(char: str) -> bool:
@@ -30,23 +32,23 @@ def hidden(char: str) -> bool:
     return unicodedata.category(char) in HIDDEN or char in _BLANK or _is_variation_selector(char)
 
 
-def plain(text: str, limit: int | None = None) -> str:
-    r"""Return text whose hidden characters are written as escapes (`\x1b`, `\u202e`); CR LF becomes a line feed.
-
-    A text of more than `limit` characters is cut there, and its end says how many characters are missing.
-    """
-    kept = text if limit is None or len(text) <= limit else text[:limit]
-    kept = kept.replace("\r\n", "\n")
-    if not (kept.isascii() and kept.isprintable()):
-        kept = "".join(_escape(char) if hidden(char) else char for char in kept)
-    missing = 0 if limit is None else len(text) - limit
-    return kept if missing <= 0 else f"{kept} [... {missing} more characters]"
+def plain(text: str) -> str:
+    r"""Return text whose hidden characters are written as escapes (`\x1b`, `\u202e`); CR LF becomes a line feed."""
+    kept = text.replace("\r\n", "\n")
+    if kept.isascii() and kept.isprintable():
+        return kept
+    return "".join(_escape(char) if hidden(char) else char for char in kept)
 
 
 def plain_line(text: str, limit: int = 300) -> str:
     """Return text as one line: hidden characters as escapes, runs of white space as one space, cut to `limit`."""
     joined = " ".join(plain(text[: 4 * limit]).split())
     return joined if len(joined) <= limit else joined[: limit - 3] + "..."
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, which takes an `s` unless it is one."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def shell_word(value: str | Path) -> str:
@@ -65,6 +67,11 @@ def whole(text: str) -> str:
     except UnicodeEncodeError:
         return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
     return text
+
+
+def without_addresses(text: str) -> str:
+    """Return text with its memory addresses as `0x…`: they differ from process to process, and records must not."""
+    return _ADDRESS.sub("0x…", text)
 
 
 def _is_variation_selector(char: str) -> bool:

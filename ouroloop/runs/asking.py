@@ -19,10 +19,10 @@ from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.key import Key
 from ouroloop.protocols import jsonrpc
 from ouroloop.protocols.errors import ModelError, RoleError
-from ouroloop.protocols.messages import METHODS, PROPOSALS, Lost
+from ouroloop.protocols.messages import LOST_REASON, METHODS, PROPOSALS, Lost
 from ouroloop.protocols.ports import Role
 from ouroloop.protocols.secrets import redacted
-from ouroloop.protocols.text import plain_line, whole
+from ouroloop.protocols.text import plain_line, whole, without_addresses
 from ouroloop.runs.exchanges import chat_on_record
 from ouroloop.sheltered import Call, Fault, sheltered, stdout_aside
 
@@ -85,8 +85,8 @@ async def _ask_one(ledger: Ledger, asked: Asked) -> Answered:
             with chat_on_record(ledger, key, asked.role, int(getattr(asked.params, "seed", 0))):
                 reply = await _dispatcher(asked).answer(jsonrpc.request(method, params, key))
         except RoleError as error:
-            reply = jsonrpc.failure(jsonrpc.ROLE_FAILED, str(error), key, {"type": type(error).__name__})
-        ledger.record(key, method, params, reply.get("result"), _safe(reply.get("error")))
+            reply = jsonrpc.failure(jsonrpc.ROLE_FAILED, str(error), key, {"type": error.kind})
+        ledger.record(key, method, params, _without_secrets(reply.get("result")), _safe(reply.get("error")))
     return answered(ledger, asked)
 
 
@@ -94,9 +94,20 @@ def _safe(error: Any) -> Any:
     """Return an error as it may be recorded: one line, without secrets that its text quotes."""
     if error is None:
         return None
-    gone = [{**one, "reason": redacted(one["reason"])} for one in error.get("data", {}).get("lost", ())]
-    data = {**error.get("data", {}), **({"lost": gone} if gone else {})}
-    return {**error, "message": redacted(plain_line(whole(str(error["message"])), 600)), **({"data": data} if data else {})}
+    data = _without_secrets(error.get("data", {}))
+    return {**error, "message": _said(str(error["message"]), 600), **({"data": data} if data else {})}
+
+
+def _without_secrets(told: Any) -> Any:
+    """Return what was told of a question, its reasons for lost replies as they may be recorded."""
+    if not isinstance(told, dict) or not told.get("lost"):
+        return told
+    return {**told, "lost": [{**one, "reason": _said(one["reason"], LOST_REASON)} for one in told["lost"]]}
+
+
+def _said(text: str, limit: int) -> str:
+    """Return a text as it may be recorded: one line, without secrets and memory addresses."""
+    return plain_line(redacted(without_addresses(whole(text))), limit)
 
 
 def _dispatcher(asked: Asked) -> jsonrpc.Dispatcher:
@@ -135,14 +146,16 @@ async def _apart(asked: Asked, method: str, params: BaseModel) -> BaseModel:
         name = role_name(asked.role)
         raise RoleError(f"role {name} gave no answer within {asked.timeout_s:g} s; raise its timeout_s") from None
     except Fault as fault:
-        raise RoleError(str(fault)) from None
+        raise RoleError(str(fault), kind=fault.kind) from None
 
 
 def _plain(error: RoleError) -> RoleError:
     """Return an error of plain text alone, made in the role's thread: the error may be of a class of the role's own."""
-    gone = [lost(str(reason), text if isinstance(text, str) else None) for reason, text in error.lost[:PROPOSALS]]
+    gone = [
+        lost(without_addresses(str(reason)), text if isinstance(text, str) else None) for reason, text in error.lost[:PROPOSALS]
+    ]
     kind = ModelError if isinstance(error, ModelError) else RoleError
-    return kind(plain_line(str(error), 600), tuple((one.reason, one.text) for one in gone))
+    return kind(plain_line(without_addresses(str(error)), 600), tuple((one.reason, one.text) for one in gone))
 
 
 def role_name(role: Role) -> str:

@@ -14,7 +14,7 @@ from ouroloop.protocols.canonical import JsonObject
 from ouroloop.protocols.errors import LedgerError, ModelError, RoleError
 from ouroloop.protocols.messages import TEXT
 from ouroloop.protocols.secrets import redacted
-from ouroloop.protocols.text import plain_line, whole
+from ouroloop.protocols.text import plain_line, whole, without_addresses
 from ouroloop.sheltered import Fault, sheltered
 
 if TYPE_CHECKING:
@@ -80,9 +80,7 @@ class RecordedChat:
         self._asked_of: Counter[int] = Counter()
         """Seed -> how often the model was asked with it."""
 
-    async def complete(
-        self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None = None
-    ) -> ChatReply:
+    async def complete(self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None = None) -> ChatReply:
         """Return the recorded reply, or ask the model and record its reply.
 
         An exchange is known by its conversation, which the seed tells, and by its turn there: conversations run side by side,
@@ -116,7 +114,7 @@ class RecordedChat:
             return self._kept(key, params, exchange(await self.inner.complete(messages, seed, **extra), messages))
         except ModelError as error:
             if not self.over:
-                message = redacted(plain_line(str(error), 600))
+                message = plain_line(redacted(without_addresses(str(error))), 600)
                 said: JsonObject = {"code": -32000, "message": message}
                 if isinstance(error, ContextTooLong):
                     said["data"] = {"type": "ContextTooLong"}

@@ -9,18 +9,18 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ouroloop.atomic import whole_directory, whole_file
-from ouroloop.ledger.faults import damaged, disk_full, is_full, require_room
-from ouroloop.ledger.files import read_file, require_own
+from ouroloop.ledger.faults import DiskFull, damaged, disk_full, is_full, require_room
 from ouroloop.ledger.lock import locked
+from ouroloop.ledger.parts import LEDGER, RECIPE, read_file, require_own
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.workspace import no_git
 from ouroloop.protocols.errors import LedgerError, OuroloopError, UsageError
 from ouroloop.protocols.text import shell_word
 from ouroloop.runs.cache import cache_root
-from ouroloop.runs.recipe import Recipe, build_recipe, identity, read_text, recipe_toml
+from ouroloop.runs.recipe import MAX_RECIPE, Recipe, build_recipe, identity, read_text, recipe_toml
 from ouroloop.runs.trust import agree, remember
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 NEED_MB = 64
 TRIAL = 128
 """Positions on which a controller that the user named is tried."""
-MAX_RECIPE: Final = 1 << 20
-"""The greatest size of a recipe in bytes."""
 RUNS = Path("runs")
 
 
@@ -56,13 +54,21 @@ def create_next(recipe: Recipe, progress: Progress, home: Path = RUNS) -> Path:
             return folder
 
 
-def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
+def create(recipe: Recipe, folder: Path, progress: Progress, *, tell_seed: bool = True) -> None:
     """Make a run directory after checking that the run can begin. The directory appears whole or not at all.
+
+    Args:
+        recipe: the recipe.
+        folder: the run directory.
+        progress: shows the progress.
+        tell_seed: say what a fixed seed gives away; the caller says it otherwise.
 
     Raises:
         UsageError: the directory exists, or the recipe asks for something impossible.
         SurroundingsError: the sandbox, git, disk space, or the base of the start policy is missing.
     """
+    from ouroloop.envs.kernels import telling_of_compiling
+
     if folder.exists():
         raise exists_already(folder)
     if shutil.which("git") is None:
@@ -70,38 +76,42 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
     require_room(folder.parent, NEED_MB)
     _roles(recipe)
     source = _start_source(recipe)
-    check_start(recipe)
+    with telling_of_compiling(progress.note):
+        check_start(recipe)
     if not cache_root().is_dir():
         progress.note("first use: building the sandbox, which takes up to a minute")
     task, sandbox, _ = _parts(recipe, folder.name)
-    with closing(sandbox):
+    with closing(sandbox), telling_of_compiling(progress.note):
         if source is not None:
             check_controller(task, sandbox, source, f"start.controller {recipe.start.controller}")
-    check_policy(recipe)  # last, because it takes longest
-    recipe = _with_seed(recipe, progress)
+        check_policy(recipe)  # last, because it takes longest
+    recipe = _with_seed(recipe, progress, tell=tell_seed)
     try:
         with whole_directory(folder, replace=False) as half:
-            (half / "recipe.toml").write_text(recipe_toml(recipe), encoding="utf-8")
-            ledger = Ledger(half / "ledger.sqlite", "create")
+            (half / RECIPE).write_text(recipe_toml(recipe), encoding="utf-8")
+            ledger = Ledger(half / LEDGER, "create")
             ledger.set_meta("status", "stopped")
             ledger.set_meta("recipe", identity(recipe))
             ledger.close()
-    except OSError as error:
+    except (OSError, DiskFull) as error:
+        if isinstance(error, DiskFull) or is_full(error):
+            raise disk_full(folder, "start again") from None
         if folder.exists():
             raise exists_already(folder) from None
-        if is_full(error):
-            raise disk_full(folder) from None
         raise UsageError(f"{folder} cannot be made: {error.strerror}; choose another --run-dir") from None
     remember(recipe)
     progress.note(f"run directory {folder}")
 
 
-def _with_seed(recipe: Recipe, progress: Progress) -> Recipe:
+def _with_seed(recipe: Recipe, progress: Progress, *, tell: bool) -> Recipe:
     """Return the recipe as the run keeps it, and say what its seed gives away."""
     from ouroloop.runs.seeds import drawn
 
     if recipe.seed is not None:
-        progress.note(f"seed {recipe.seed} is fixed: others can repeat the run, and whoever knows it can foretell the games")
+        if tell:
+            progress.note(
+                f"seed {recipe.seed} is fixed: others can repeat the run, and whoever knows it can foretell the games"
+            )
         return recipe
     kept = drawn(recipe)
     progress.note(f"seed {kept.seed}, drawn now; --set seed={kept.seed} repeats the run")
@@ -247,7 +257,7 @@ def read_recipe(folder: Path, overrides: tuple[str, ...] = (), *, unopened: bool
         UsageError: the folder is not a run directory, or a key other than `budget.*` is set.
         LedgerError: the saved recipe is damaged.
     """
-    path = folder / "recipe.toml"
+    path = folder / RECIPE
     for override in overrides:
         if not override.startswith("budget."):
             raise UsageError(
@@ -291,19 +301,18 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
     from ouroloop.runs.seeds import stream_seed
 
     require_own(folder)
-    Ledger(folder / "ledger.sqlite", "read").close()  # before anything is written; its error names another version
+    Ledger(folder / LEDGER, "read").close()  # before anything is written; its error names another version
     with ExitStack() as stack:
         stack.enter_context(locked(folder))
-        ledger = stack.enter_context(closing(Ledger(folder / "ledger.sqlite")))
+        ledger = stack.enter_context(closing(Ledger(folder / LEDGER)))
         for reached in agree(folder, read_recipe(folder, overrides, unopened=True), trust=trust):
             progress.note(f"recipe: {reached}")
         recipe = read_recipe(folder, overrides)
         refuse_less(recipe, ledger, [override.partition("=")[0].removeprefix("budget.").strip() for override in overrides])
         if ledger.meta("recipe") != identity(recipe):
-            raise LedgerError(f"{folder / 'recipe.toml'} is not the recipe that the run began with: restore it from a copy")
+            raise LedgerError(f"{folder / RECIPE} is not the recipe that the run began with: restore it from a copy")
         task, sandbox, roles = _parts(recipe, folder.name)
         stack.callback(sandbox.close)
-        progress.note(f"sandbox: {sandbox.name}")
         trainers = stack.enter_context(closing(Trainers(min(2, recipe.threads))))
         store, workspace = Store(folder / "artifacts"), Workspace(folder / "workspace")
         for place in (folder, store.folder):
@@ -311,7 +320,7 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
         workspace.rebuild(revisions(ledger, store))
         ledger.event("run.opened", {"sandbox": sandbox.name, "pid": os.getpid()})
         if overrides:
-            with whole_file(folder / "recipe.toml") as half:
+            with whole_file(folder / RECIPE) as half:
                 half.write_text(recipe_toml(recipe), encoding="utf-8")
         players = Players(task, store, sandbox, lambda: stream_seed(recipe, ledger))
         yield Run(recipe, folder, task, ledger, store, workspace, players, trainers, roles, progress)
@@ -324,11 +333,13 @@ def work(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *, t
     does a run in which no role proposed anything.
     `trust` is as for `opened`.
     """
+    from ouroloop.envs.kernels import telling_of_compiling
     from ouroloop.runs.budget import ROUNDS_DONE
     from ouroloop.runs.graph import run_rounds
     from ouroloop.runs.phases.propose import fruitless, silent
 
-    with opened(folder, progress, overrides, trust=trust) as run:
+    with opened(folder, progress, overrides, trust=trust) as run, telling_of_compiling(progress.note):
+        progress.note(f"sandbox: {run.players.sandbox.name}")
         _set_threads(run.recipe.threads)
         run.ledger.set_meta("status", "running")
         status = "failed"

@@ -1,6 +1,6 @@
 """The progress that a person sees while a command works: round, phase, piece of work, games, tokens, cost, time left.
 
-A terminal gets live bars. Elsewhere notes are lines, and a line says where the work stands at least every 30 seconds.
+A terminal gets live bars. Elsewhere notes are lines, and after `SILENCE_S` without one a line says where the work stands.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from ouroloop.streams import one_line
+from ouroloop.streams import escaped
 
 SILENCE_S: Final = 20.0
 """Without a terminal, the longest time without a line."""
@@ -107,7 +107,7 @@ class Standing:
             self.work.clear()
             self.since, self.where = self.clock(), ""
         self.share = min(max(fraction, 0.0), 1.0)
-        self.work[what] = (self.share, one_line(detail))
+        self.work[what] = (self.share, escaped(detail))
 
     def left_s(self) -> float | None:
         """Return the estimated seconds left; None if nothing tells.
@@ -130,13 +130,13 @@ class Standing:
         said = [f"{self.games} games"] if self.games else []
         said += [f"{self.tokens} tokens"] if self.tokens else []
         said += [f"{self.cost_usd:.4g} USD"] if self.cost_usd else []
-        said.append(f"{_clock(self.clock() - self.begun)} gone")
+        said.append(f"{_clock(self.clock() - self.begun)} since the command began")
         left = self.left_s()
         return ", ".join(said if left is None else [*said, f"about {_clock(left)} left"])
 
     def line(self) -> str:
-        """Return all of it as one line."""
-        pieces = [f"{what} {share:.0%}{f' ({detail})' if detail else ''}" for what, (share, detail) in self.work.items()]
+        """Return all of it as one line; another thread may go on with the work meanwhile."""
+        pieces = [f"{what} {share:.0%}{f' ({detail})' if detail else ''}" for what, (share, detail) in list(self.work.items())]
         return "; ".join([*filter(None, [self.where, ", ".join(pieces)]), self.figures()])
 
 
@@ -171,7 +171,7 @@ class Lines:
     def __init__(self, silence_s: float = SILENCE_S, standing: Standing | None = None) -> None:
         """Begin to watch the clock; `stop` ends that."""
         self.standing = standing or Standing()
-        self._silence_s, self._ended, self._spoken = silence_s, threading.Event(), threading.Event()
+        self._silence_s, self._ended, self._spoken = silence_s, threading.Event(), time.monotonic()
         self._watch = threading.Thread(target=self._speak, daemon=True)
         self._watch.start()
 
@@ -193,7 +193,7 @@ class Lines:
 
     def note(self, text: str) -> None:
         """Print one line on stderr."""
-        self._spoken.set()
+        self._spoken = time.monotonic()
         _print(text)
 
     def stop(self) -> None:
@@ -202,10 +202,9 @@ class Lines:
         self._watch.join()
 
     def _speak(self) -> None:
-        while not self._ended.wait(self._silence_s):
-            if not self._spoken.is_set():
-                _print(self.standing.line())
-            self._spoken.clear()
+        while not self._ended.wait(self._spoken + self._silence_s - time.monotonic()):
+            if time.monotonic() - self._spoken >= self._silence_s:
+                self.note(self.standing.line())
 
 
 class Bars:
@@ -260,7 +259,7 @@ class Bars:
 
     def note(self, text: str) -> None:
         """Print above the bars."""
-        self._bars.console.print(f"ouroloop: {one_line(text)}", soft_wrap=True)
+        self._bars.console.print(f"ouroloop: {escaped(text)}", soft_wrap=True)
 
     def stop(self) -> None:
         """End the display."""
@@ -275,7 +274,7 @@ class Bars:
 def _print(text: str) -> None:
     """Print one line on stderr; a stream that is gone must not end the work."""
     try:
-        print(f"ouroloop: {one_line(text)}", file=sys.stderr, flush=True)  # noqa: T201  (the line is the purpose)
+        print(f"ouroloop: {escaped(text)}", file=sys.stderr, flush=True)  # noqa: T201  (the line is the purpose)
     except OSError:
         return
 

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from ouroloop.agents.settings import Roles
 from ouroloop.envs.registry import UNOPENED, TaskSettings
+from ouroloop.files import read_regular
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.policy.distill.config import DistillConfig
 from ouroloop.policy.grpo.config import GrpoConfig
@@ -24,8 +25,10 @@ from ouroloop.protocols.records import Frozen
 from ouroloop.runs.keys import check_keys, check_numbers
 
 Perception = Literal["json", "vision"]
+MAX_RECIPE: Final = 1 << 20
+"""The most bytes of a recipe."""
 MOST_BYTES: Final = 1 << 24
-"""The most bytes of a file that a user names as text."""
+"""The most bytes of any other file that a user names as text."""
 
 
 class StartSettings(Frozen):
@@ -131,29 +134,29 @@ def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     if not path.exists():
         raise UsageError(f"recipe {path} does not exist; the shipped recipes are in recipes/")
     try:
-        tree = tomllib.loads(read_text(path, "recipe"))
+        tree = tomllib.loads(read_text(path, "recipe", MAX_RECIPE))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"recipe {path} is not TOML: {error}") from None
     return build_recipe(tree, overrides, str(path))
 
 
-def read_text(path: Path, what: str) -> str:
+def read_text(path: Path, what: str, most: int = MOST_BYTES) -> str:
     """Return the text of a file that the user named, without a byte order mark.
 
+    Args:
+        path: the file, or a link to it.
+        what: what errors call it.
+        most: the most bytes that it may have.
+
     Raises:
-        UsageError: it cannot be read, is not UTF-8, or has more than `MOST_BYTES`; the message says `what` the file is.
+        UsageError: it cannot be read, is no regular file, is not UTF-8, or is too large.
     """
     try:
-        with path.open("rb") as file:
-            found = file.read(MOST_BYTES + 1)
-        text = found.decode("utf-8-sig")
+        return read_regular(path, most).decode("utf-8-sig")
     except OSError as error:
-        raise UsageError(f"{what} {path} cannot be read: {error.strerror}") from None
+        raise UsageError(f"{what} {path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"{what} {path} cannot be read: it is not UTF-8 text (byte {error.start})") from None
-    if len(found) > MOST_BYTES:
-        raise UsageError(f"{what} {path} cannot be read: it has more than {MOST_BYTES} bytes")
-    return text
 
 
 def build_recipe(
@@ -189,6 +192,8 @@ def _assign(tree: dict[str, object], override: str) -> None:
         value = tomllib.loads(f"v = {text}")["v"]
     except tomllib.TOMLDecodeError:
         value = text
+    except RecursionError:
+        raise UsageError(f"--set {key}: the value is nested too deeply") from None
     *parents, leaf = key.strip().split(".")
     node = tree
     for parent in parents:

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-CASES = Path(os.environ.get("OUROLOOP_CASES", Path(__file__).parents[3] / "shared" / "cases")) / "replies"
+CASES = Path(os.environ.get("OUROLOOP_REPLIES") or Path(__file__).with_name("cases"))
 
 
 def cases() -> list[dict[str, Any]]:

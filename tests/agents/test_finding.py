@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ouroloop.agents.prompted.patcher import ChatPatcher
-from ouroloop.agents.search.critic import SearchCritic
 from ouroloop.agents.finding import build_role, find_role, survey
-from ouroloop.agents.search.patcher import PatcherConfig
+from ouroloop.agents.prompted.patcher import ChatPatcher
 from ouroloop.agents.roles import PROPOSERS, ROLES, RoleSlot, slot_of
+from ouroloop.agents.search.critic import SearchCritic
+from ouroloop.agents.search.patcher import PatcherConfig
 from ouroloop.agents.settings import Roles, RoleSettings
 from ouroloop.cli.main import call
 from ouroloop.protocols.config_keys import config_keys

@@ -9,7 +9,7 @@ import sys
 from rich.text import Text
 
 from ouroloop.protocols.text import hidden
-from ouroloop.streams import one_line
+from ouroloop.streams import escaped
 from ouroloop.terminal import Plain, cell
 
 PIECES = (
@@ -69,7 +69,7 @@ def check(batch: list[str], width: int) -> None:
     console = Plain(width=width, file=io.StringIO())
     for found in (map(console.render_str, batch), (cell(text, "bold") for text in batch)):
         console.print(Text("\n").join(found))
-    lines = list(map(one_line, batch))
+    lines = list(map(escaped, batch))
     assert not any("\n" in line for line in lines)
     shown = str(console.file.getvalue()) + "".join(lines)
     bad = [char for char in set(shown) if hidden(char)]

@@ -9,6 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from ouroloop.bench.catalogue import BENCHES
 from ouroloop.cli.main import cli
 
 NO_EXAMPLE = {"train", "ablate", "roles", "tasks", "protocol", "conformance"}
@@ -45,3 +46,10 @@ def test_the_help_of_the_whole_names_every_command_in_one_line() -> None:
         assert f"\n  {name} " in shown
     assert max(len(line) for line in shown.splitlines()) <= 80
     assert "130 stopped by Ctrl-C" in shown
+
+
+def test_the_benchmarks_are_listed_in_whole_words() -> None:
+    shown = CliRunner().invoke(cli, ["bench", "--help"], terminal_width=80, prog_name="ouroloop").output
+    assert "ouroloop bench [OPTIONS] NAME" in shown
+    listed = " ".join(shown.split())
+    assert f"NAME is one of {', '.join(BENCHES)}." in listed

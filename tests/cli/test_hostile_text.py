@@ -17,7 +17,7 @@ from rich.table import Table
 from ouroloop.cli.main import call
 from ouroloop.protocols.text import hidden, shell_word
 from ouroloop.runs.recipe import recipe_toml
-from ouroloop.streams import PlainFormatter, one_line
+from ouroloop.streams import PlainFormatter, escaped
 from ouroloop.terminal import Plain, cell, say, say_lines, show
 from tests.cli.fuzz_text import check, texts
 from tests.cli.hostile import SPELL
@@ -155,7 +155,7 @@ def drawn(text: str, width: int) -> str:
     table.add_row(text, cell(text, "bold"))
     console.print(table)
     console.print(text)
-    return str(console.file.getvalue()) + one_line(text)
+    return str(console.file.getvalue()) + escaped(text)
 
 
 @given(st.text(st.characters(codec=None), max_size=60) | st.text(alphabet="[]/abm=:\\\x1b\x9b\u202e \n\t", max_size=30))

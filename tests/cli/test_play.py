@@ -60,7 +60,7 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> str:
 def played() -> list[Moment]:
     """All moments of a game in which the snake grows long."""
     with contender(None, "early", None, "wasm", {"size": 6}, 1) as player:
-        return list(moments(player, 0, 0))
+        return list(moments(player, game_seeds(0, "eval", 0, 1)[0], 0))
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +233,7 @@ def test_watch_draws_live_on_a_terminal_and_waits_between_scenes() -> None:
     )
     with contender(None, "astar", None, "wasm", {"size": 6}, 1) as player:
         screen = Live(console, player.task, "astar", 2, 20, waited.append)
-        seen = watch_games(player, 5, 2, screen, None)
+        seen = watch_games(player, game_seeds(5, "eval", 0, 2), screen, None)
     text = console.file.getvalue()
     assert "astar, game 2 of 2" in text
     assert "▀▀▀▀" in text
@@ -264,7 +264,7 @@ def test_an_interrupted_watch_closes_its_screen() -> None:
 
     screen = Interrupted()
     with contender(None, "early", None, "wasm", {"size": 6}, 1) as player, pytest.raises(KeyboardInterrupt):
-        watch_games(player, 0, 1, screen, None)
+        watch_games(player, game_seeds(0, "eval", 0, 1), screen, None)
     assert screen.closed
 
 
@@ -281,7 +281,7 @@ def test_scenes_are_the_game(game: list[Scene]) -> None:
 
 def test_a_policys_odds_are_a_distribution(policy: str) -> None:
     with contender(policy, None, None, "wasm", {}, 1) as player:
-        found = list(moments(player, 0, 0))[:-1]
+        found = list(moments(player, game_seeds(0, "eval", 0, 1)[0], 0))[:-1]
     assert all(abs(sum(scene.odds) - 1) < 1e-9 and scene.odds[scene.action] == max(scene.odds) for scene in found)
     assert all(max(scene.odds) < 1 for scene in found)
 

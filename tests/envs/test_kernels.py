@@ -14,8 +14,7 @@ from typing import Any
 import numba
 import pytest
 
-from ouroloop import cached
-from ouroloop.envs.kernels import allocating_kernel
+from ouroloop.envs.kernels import COMPILING, allocating_kernel, telling_of_compiling
 
 
 def doubled(x: int) -> int:
@@ -99,7 +98,7 @@ def test_a_kernel_that_is_not_as_it_was_written_is_compiled_again(
 def test_a_kernel_of_another_user_is_compiled_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inodes = {path.stat().st_ino for path in files(folder, "nb?")}
     assert len(inodes) == 2
-    monkeypatch.setattr(cached, "_is_ours", lambda found: found.st_ino not in inodes)
+    monkeypatch.setattr("ouroloop.files.is_ours", lambda found: found.st_ino not in inodes)
     assert hits() == (0, 1)
 
 
@@ -127,3 +126,14 @@ def test_a_folder_that_others_can_write_is_left_alone(tmp_path: Path, variable: 
     assert not Path(used).is_relative_to(shared)
     assert not Path(used).exists()  # it went with its process
     assert f"set {variable} to a folder of your own" in done.stderr
+
+
+def test_compiling_is_told_once_and_only_if_it_happens() -> None:
+    told: list[str] = []
+    first, second = numba.njit(lambda x: x + 1), numba.njit(lambda x: x + 2)
+    with telling_of_compiling(told.append):
+        assert (first(1), second(1)) == (2, 3)
+    assert told == [COMPILING]
+    with telling_of_compiling(told.append):
+        first(1)
+    assert told == [COMPILING]

@@ -13,6 +13,7 @@ import pytest
 from ouroloop.face import make, run
 from ouroloop.inspect.report import RunReport, open_run
 from ouroloop.inspect.run import Report
+from ouroloop.ledger.steps import gate
 from ouroloop.protocols.errors import SurroundingsError, UsageError
 from ouroloop.runs.lifecycle import create
 from ouroloop.runs.progress import Quiet
@@ -49,7 +50,7 @@ def test_the_candidates_are_those_of_the_document(finished: Path, document: dict
 def test_the_rounds_count_their_verdicts(finished: Path, document: dict[str, Any]) -> None:
     frame = open_run(finished).rounds
     assert frame["mode"].tolist() == [r["mode"] for r in document["rounds"]]
-    assert (frame["accepted"] + frame["rejected"] + frame["rolled_back"]).tolist() == frame["candidates"].tolist()
+    assert (frame["accepted"] + frame["rejected"]).tolist() == frame["candidates"].tolist()
     assert frame["candidates"].sum() == len(open_run(finished).candidates)
 
 
@@ -70,6 +71,8 @@ def test_verdicts_and_diffs_of_a_candidate(finished: Path) -> None:
     for found in report.candidates.itertuples():
         verdict = report.verdict(found.id)
         assert (verdict.layer, verdict.reason, verdict.effect is None) == (found.layer, found.reason, np.isnan(found.effect))
+        with closing(Report(finished)) as raw:
+            assert verdict == gate.verdict(found.round, found.id).read(raw.ledger)  # regret, seeds, t-test, bound: all of it
     patch = next(c.id for c in report.candidates.itertuples() if c.kind == "patch" and c.games > 0)
     assert report.diff("start", patch).startswith(f"--- start\n+++ {patch}\n")
     assert report.diff(patch, patch) == ""

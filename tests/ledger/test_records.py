@@ -14,15 +14,17 @@ import pytest
 from pydantic import ValidationError
 
 from ouroloop.ledger.faults import is_full
-from ouroloop.ledger.files import require_own
+from ouroloop.ledger.parts import require_own
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.start import SCORE
 from ouroloop.ledger.store import Store
 from ouroloop.ledger.workspace import Revision, Workspace
+from ouroloop.protocols.canonical import sha256
 from ouroloop.protocols.errors import LedgerError, UsageError
 from ouroloop.protocols.messages import Diagnosis
 from ouroloop.protocols.records import Estimate
-from ouroloop.runs.recipe import Recipe, build_recipe, load_recipe, recipe_toml
+from ouroloop.runs.lifecycle import read_recipe
+from ouroloop.runs.recipe import MAX_RECIPE, Recipe, build_recipe, load_recipe, recipe_toml
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -51,6 +53,22 @@ def test_a_wrong_recipe_is_one_line_that_names_the_key(tree: dict, says: str) ->
         build_recipe(tree)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_read_as_a_recipe_is_a_file_of_a_size_that_a_run_can_be_resumed_with(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(UsageError, match=r"recipe .*fifo cannot be read: fifo is no regular file"):
+        load_recipe(tmp_path / "fifo")
+    (tmp_path / "large").write_text("#" * (MAX_RECIPE + 1))
+    with pytest.raises(UsageError, match=r"recipe .*large cannot be read: large has .* at most 1048576 are read"):
+        load_recipe(tmp_path / "large")
+    (tmp_path / "recipe.toml").write_text("#" * MAX_RECIPE)
+    assert load_recipe(tmp_path / "recipe.toml") == read_recipe(tmp_path)
+
+
+def test_a_value_nested_too_deeply_is_told_in_one_line() -> None:
+    with pytest.raises(UsageError, match=r"--set task.size: the value is nested too deeply"):
+        build_recipe({}, (f"task.size={'[' * 100_000}",))
 
 
 def test_overrides_win_and_bare_words_are_strings() -> None:
@@ -185,6 +203,15 @@ def test_a_changed_artifact_is_found(tmp_path: Path) -> None:
         store.text("0" * 64)
 
 
+def test_a_kept_text_that_is_no_text_is_damage(tmp_path: Path) -> None:
+    store = Store(tmp_path / "artifacts")
+    store.put_text("")
+    digest = sha256(b"\xff\xfe")
+    (store.folder / digest).write_bytes(b"\xff\xfe")
+    with pytest.raises(LedgerError, match=f"{digest} is damaged .it is no text"):
+        store.text(digest)
+
+
 def test_commits_are_reproducible_and_a_repeated_one_is_none(tmp_path: Path) -> None:
     heads = []
     for name in "ab":
@@ -203,6 +230,10 @@ def test_a_merge_puts_one_change_on_top_of_another_or_says_that_it_cannot(tmp_pa
     assert workspace.merged(base, base.replace("a", "A"), "A\nb\nc\nd\nE\n") == "a\nb\nc\nd\nE\n"
     assert workspace.merged("1\n", "2\n", "3\n") is None
     assert workspace.merged(base, base, base) == base
+    both = [("1" + "\n=\n=\n=\n1" * 200).replace("1", digit) for digit in "123"]
+    assert workspace.merged(*both) is None
+    with pytest.raises(LedgerError, match=r"git merge-file failed in .* binary"):
+        workspace.merged("1\0\n", "2\n", "3\0\n")
     assert workspace.changes() == []
 
 
@@ -225,7 +256,7 @@ def test_a_workspace_is_made_anew_from_the_record_whatever_lies_there(tmp_path: 
     assert (tmp_path / "w" / "controller.py").read_text() == "b\n"
     assert workspace.changes() == []
     assert workspace.commit("b\n", "{}", "p0", "nothing", 9) == second
-    with pytest.raises(LedgerError, match="change 1 makes commit"):
+    with pytest.raises(LedgerError, match=r"change 1 makes commit [0-9a-f]{12}, but commit '[0-9a-f]{12}' is recorded"):
         workspace.rebuild([record[0], replace(record[1], controller="x\n")])
     assert workspace.commit("b\n", "{}", "p0", "nothing", 9) == second
     workspace.rebuild([])

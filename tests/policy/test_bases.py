@@ -16,7 +16,7 @@ from ouroloop.envs.snake.encodings.hints import food_distances
 from ouroloop.envs.snake.engine.games import SnakeEngine
 from ouroloop.envs.snake.engine.state import PENDING
 from ouroloop.envs.snake.task import SnakeTask
-from ouroloop.policy.bases import HfPolicy, load_base, open_policy, player_of, save_policy, train_in_float32
+from ouroloop.policy.bases import HfPolicy, directory, load_base, open_policy, player_of, save_policy, train_in_float32
 from ouroloop.policy.bases.directory import ADAPTER, CARD
 from ouroloop.policy.serving.local import LocalPolicy
 from ouroloop.policy.settings import LoraSettings
@@ -448,6 +448,24 @@ def test_adapter_of_another_base(trained, tmp_path):
     (tmp_path / "p" / ADAPTER).write_bytes(b"nonsense")
     with pytest.raises(UsageError, match=r"the weights of the adapter in .* cannot be read"):
         open_policy(tmp_path / "p")
+
+
+def test_an_adapter_is_checked_before_its_base_is_read(trained, tmp_path, monkeypatch):
+    save_policy(trained, tmp_path / "p")
+    (tmp_path / "p" / ADAPTER).write_bytes(b"nonsense")
+    monkeypatch.setattr(directory, "read_tokenizer", None)
+    with pytest.raises(UsageError, match=r"the weights of the adapter in .* cannot be read"):
+        open_policy(tmp_path / "p")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")])
+def test_a_lack_of_memory_is_no_damage(checkpoints, monkeypatch, error):
+    def none_left(*_, **__):
+        raise error
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", none_left)
+    with pytest.raises(SurroundingsError, match=r"out of memory with the weights of .*qwen: quantise it, or choose another"):
+        load_base(checkpoints["qwen"], **TINY)
 
 
 def test_another_vocabulary(trained, tmp_path):

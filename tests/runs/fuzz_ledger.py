@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ouroloop.inspect.run import Report
+from ouroloop.ledger.connecting import Connection
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps import apply, attribute, gate, observe, propose, start, train, watch
 from ouroloop.ledger.steps.key import Key
@@ -117,7 +118,7 @@ def odd_column(row: dict[str, Any], chance: random.Random) -> tuple[str, Any]:
 
 def in_memory(run: Path) -> tuple[sqlite3.Connection, Ledger]:
     """Return a copy of a run's ledger in memory, and a reader of it."""
-    memory = sqlite3.connect(":memory:", isolation_level=None)
+    memory = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
     with closing(sqlite3.connect(run / "ledger.sqlite")) as db:
         db.backup(memory)
     memory.execute("PRAGMA ignore_check_constraints=ON")

@@ -236,7 +236,7 @@ def recipe_is_deep(run: Path, bait: Bait) -> None:
     (run / "recipe.toml").write_text("seed = " + "[" * 200_000)
 
 
-@tampering("more than 1048576 bytes", "more than 1048576 bytes")
+@tampering("at most 1048576 are read", "at most 1048576 are read")
 def recipe_is_huge(run: Path, bait: Bait) -> None:
     with (run / "recipe.toml").open("a") as file:
         file.truncate(1 << 32)
@@ -371,7 +371,7 @@ sql("steps_are_an_endless_view:ALTER TABLE steps RENAME TO old; DROP INDEX steps
 sql(f"another_view_is_endless:CREATE VIEW more AS {ENDLESS} SELECT x FROM n", "it holds the view more")
 sql("a_trigger_waits:CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM steps; END", "it holds the trigger t")
 sql("a_table_is_virtual:CREATE VIRTUAL TABLE more USING fts5(x)", "is damaged")
-sql("a_column_is_computed:CREATE TABLE more (x, y GENERATED ALWAYS AS (hex(x)))", "more is not as this program makes it")
+sql("a_column_is_computed:CREATE TABLE more (x, y GENERATED ALWAYS AS (hex(x)))", "more is not a table that this program makes")
 sql("a_table_is_dropped:DROP TABLE events", "events is missing")
 sql("all_tables_are_dropped:DROP TABLE events; DROP TABLE steps; DROP TABLE meta", "no ledger of Ouroloop")
 sql("another_program_owns_it:PRAGMA application_id = 252006675", "belongs to another program")

@@ -15,6 +15,7 @@ import pytest
 from ouroloop.agents.chat import ChatReply
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.propose import patch, tokens
+from ouroloop.protocols.errors import ModelError, RoleError
 from ouroloop.runs import asking
 from ouroloop.runs.asking import Answered, Asked, ask, role_name
 from tests.agents.fixtures import patch_request
@@ -167,6 +168,58 @@ def test_a_role_whose_module_has_no_name_fails_without_a_line(ledger: Ledger) ->
 
     Odd.__module__ = 7  # type: ignore[assignment]
     assert put(ledger, Odd()).error == "ValueError: so"
+
+
+def raises_with_an_address() -> Any:
+    raise KeyError(object())
+
+
+def fails_with_an_address() -> Any:
+    raise RoleError(f"{object()} is no patch", ((f"{object()} is no diff", None),))
+
+
+def loses_with_an_address() -> Any:
+    return {"proposals": [], "lost": [{"reason": f"{object()} is no diff: https://me:hunter2@host", "text": None}]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "gone", "kind"),
+    [
+        (raises_with_an_address, "KeyError: <object object at 0x…>", "KeyError: <object object at 0x…>", "KeyError"),
+        (fails_with_an_address, "<object object at 0x…> is no patch", "<object object at 0x…> is no diff", "RoleError"),
+        (loses_with_an_address, None, "<object object at 0x…> is no diff: https://***@host", None),
+    ],
+)
+def test_addresses_are_not_recorded_and_the_kind_of_an_error_is(
+    answer: Any, said: str | None, gone: str, kind: str | None, ledger: Ledger
+) -> None:
+    told = put(ledger, returning(answer)())
+    assert (told.error, [one.reason for one in told.lost]) == (said, [gone])
+    step = ledger.step(patch(0).text)
+    assert step is not None
+    assert (step.error or {}).get("data", {}).get("type") == kind
+
+
+def test_an_address_at_the_end_of_what_is_kept_is_not_recorded(ledger: Ledger) -> None:
+    class Long(Patcher):
+        def answer(self) -> Any:
+            raise ValueError(f"{'x' * 260} {object()}")
+
+    assert "0x…" in (put(ledger, Long()).error or "")
+
+
+def test_addresses_in_a_refusal_of_a_chat_model_are_not_recorded(ledger: Ledger) -> None:
+    class Refuses:
+        async def complete(self, messages: list[dict[str, str]], seed: int) -> Any:
+            raise ModelError(f"{object()} refuses")
+
+    class Asks(Chatty):
+        def __init__(self) -> None:
+            self.chat = Refuses()
+
+    assert put(ledger, Asks()).error == "<object object at 0x…> refuses"
+    (step,) = ledger.steps("*/chat/*")
+    assert (step.error or {})["message"] == "<object object at 0x…> refuses"
 
 
 SCRIPT = """

@@ -20,7 +20,7 @@ def test_the_levels_of_all_factorials_of_a_run_add_up_to_its_own() -> None:
 
 
 def test_each_round_that_accepts_names_parts_at_the_next_level(tmp_path: Path) -> None:
-    with arena(tmp_path / "run", controller(**START), seed=5, attribution_games=32) as run:
+    with arena(tmp_path / "run", controller(**START), seed=5, attribution_games=96) as run:
         for round, slips in enumerate((20, 20, 0)):
             if round != 1:
                 let_in(run, round, controller(**{**START, "SLIPS": slips}))

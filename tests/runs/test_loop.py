@@ -339,6 +339,15 @@ def test_rollback_by_hand_restores_what_stood_before(
     assert after["totals"]["games"] > shown["totals"]["games"]  # it has played fresh games
     assert call(["rollback", str(folder), accepted[-1]]) == 2
     assert call(["rollback", str(folder), "r9-patch9"]) == 2
+    assert "sandbox: " not in capsys.readouterr().err  # a refusal comes alone
+    assert call(["show", str(folder), "--candidate", accepted[-1], "--round", "1"]) == 2
+    assert "give one of them" in capsys.readouterr().err
+    assert " s at work; digest " in _printed(capsys, "show", str(folder))
+
+
+def _printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert call(list(words)) == 0
+    return capsys.readouterr().out
 
 
 def test_after_a_full_rollback_nothing_claims_what_no_longer_plays(
@@ -360,13 +369,30 @@ def test_after_a_full_rollback_nothing_claims_what_no_longer_plays(
     ]
     assert not after["rounds"][-1]["stands"]
     assert open_run(folder).incumbent["controller"] == first["controller"]
-    standing = [first["score"]["mean"], *(r["incumbent"]["score"]["mean"] for r in after["rounds"] if r["stands"])]
-    assert open_run(folder).history["best"].max() == max(standing)
+    states = [*after["rounds"], *after["by_hand"]]
+    standing = [first["score"]["mean"], *(s["incumbent"]["score"]["mean"] for s in states if s["stands"])]
+    best = open_run(folder).history["best"]
+    assert best.max() == best.iloc[-1] == max(standing) >= now["score"]["mean"]
+    assert open_run(folder).history["kind"].tolist()[-len(after["by_hand"]) :] == ["rollback"] * len(after["by_hand"])
     capsys.readouterr()
     assert call(["list", str(folder.parent), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["score"] == now["score"]["mean"]
     assert call(["show", str(folder)]) == 0
     said = capsys.readouterr().out
+    count = len(after["by_hand"])
+    assert f"{count} accepted, {count} of them rolled back since" in said
+    listed = json.loads(_printed(capsys, "list", str(folder.parent), "--json"))[0]
+    assert (
+        (listed["accepted"], listed["rolled_back"])
+        == (after["gate"]["accepted"], after["gate"]["rolled_back"])
+        == (count, count)
+    )
+    assert f"accepted {count} of " in repr(open_run(folder))
+    assert f"rolled back {count}" in repr(open_run(folder))
+    assert open_run(folder).rounds[["accepted", "rolled_back"]].sum().tolist() == [count, count]
+    assert f"after the round: rolled back {after['by_hand'][0]['candidate']} by hand" in _printed(
+        capsys, "show", str(folder), "--round", str(after["by_hand"][0]["after"])
+    )
     assert "from the start to now: not measured since" in said
     assert "from the start to round" not in said
     assert f"score now: {now['score']['mean']:.1f}" in said

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import time
+from pathlib import Path
 
 import pytest
 
-from ouroloop.runs.progress import SILENCE_S, Lines, Standing, progress
+from ouroloop.runs.lifecycle import create
+from ouroloop.runs.progress import SILENCE_S, Lines, Quiet, Standing, progress
+from tests.runs.small_run import micro
 
 
 class Clock:
@@ -27,20 +30,23 @@ def clock() -> Clock:
 def test_a_run_tells_round_phase_work_games_tokens_cost_and_the_time_left(clock: Clock) -> None:
     told = Standing(clock)
     told.phase(0, 4, "start")
-    assert told.line() == "start; 0:00 gone"
+    assert told.line() == "start; 0:00 since the command began"
     told.phase(1, 4, "observe")
     told.games, told.tokens, told.cost_usd = 96, 5000, 0.25
     clock.now = 60
     told.advance("race", 0.5, "3 racing")
-    assert told.line() == "round 1 of 4, observe; race 50% (3 racing); 96 games, 5000 tokens, 0.25 USD, 1:00 gone"
+    assert (
+        told.line() == "round 1 of 4, observe; race 50% (3 racing); 96 games, 5000 tokens, 0.25 USD, "
+        "1:00 since the command began"
+    )
     told.phase(1, 4, "gate")
     clock.now = 90
     told.phase(2, 4, "observe")
-    assert told.line().endswith("1:30 gone, about 4:30 left")
+    assert told.line().endswith("1:30 since the command began, about 4:30 left")
     clock.now = 120
-    assert told.line().endswith("2:00 gone, about 4:00 left")
+    assert told.line().endswith("2:00 since the command began, about 4:00 left")
     clock.now = 170  # this time it takes longer than before
-    assert told.line().endswith("2:50 gone, about 3:30 left")
+    assert told.line().endswith("2:50 since the command began, about 3:30 left")
     told.phase(2, 4, "gate")
     clock.now = 180
     assert told.left_s() == 20 + 2 * (70 + 30)  # observe took 60 and 80
@@ -78,11 +84,11 @@ def test_other_work_tells_the_time_left_by_the_share_that_is_done(clock: Clock) 
     assert told.left_s() is None  # most of that was not the work itself
     clock.now = 30
     told.advance("train sft", 0.25, "step 5")
-    assert told.line() == "train sft 25% (step 5); 0:30 gone, about 1:30 left"
+    assert told.line() == "train sft 25% (step 5); 0:30 since the command began, about 1:30 left"
     told.advance("evaluate", 0.0, "")
     clock.now = 40
     told.advance("evaluate", 0.5, "")
-    assert told.line() == "evaluate 50%; 0:40 gone, about 0:10 left"
+    assert told.line() == "evaluate 50%; 0:40 since the command began, about 0:10 left"
 
 
 def test_off_a_terminal_silence_ends_after_a_while_with_a_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,7 +99,7 @@ def test_off_a_terminal_silence_ends_after_a_while_with_a_line(capsys: pytest.Ca
     shown.stop()
     lines = capsys.readouterr().err.splitlines()
     assert 2 <= len(lines) <= 6
-    assert lines[0].startswith("ouroloop: train \\x1b[2Jsft 50% (\\u202eloss); 0:00 gone, about 0:00 left")
+    assert lines[0].startswith("ouroloop: train \\x1b[2Jsft 50% (\\u202eloss); 0:00 since the command began, about 0:00 left")
 
 
 def test_a_note_counts_as_a_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,6 +109,26 @@ def test_a_note_counts_as_a_line(capsys: pytest.CaptureFixture[str]) -> None:
         shown.note("still here")
     shown.stop()
     assert capsys.readouterr().err.splitlines() == ["ouroloop: still here"] * 3
+
+
+def test_no_silence_is_longer_than_it_may_be(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = Lines(1.0)
+    time.sleep(0.2)
+    shown.note("still here")
+    time.sleep(1.5)  # a clock that only ticked every second would speak after 2
+    shown.stop()
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_a_line_is_told_while_the_work_goes_on(clock: Clock) -> None:
+    class GoesOn(str):
+        def __format__(self, spec: str) -> str:
+            told.work["another"] = (0.5, "")
+            return "going on"
+
+    told = Standing(clock)
+    told.work["one"] = (0.5, GoesOn("x"))
+    assert told.line() == "starting; one 50% (going on); 0:00 gone"
 
 
 class Terminal(io.StringIO):
@@ -129,3 +155,10 @@ def test_a_terminal_gets_bars_and_no_markup(monkeypatch: pytest.MonkeyPatch) -> 
     for part in ("round 1 of 4, gate", "[move]", "[/INST]\\x1b]52;c;x\\x07", "700 tokens", "see [bold]this[/bold] \\x1b[31m"):
         assert part in drawn
     assert "\x1b]" not in drawn
+
+
+def test_the_seeds_of_an_ablation_are_not_called_fixed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    create(micro(), tmp_path / "ablated", Quiet(), tell_seed=False)
+    assert "is fixed" not in capsys.readouterr().err
+    create(micro(), tmp_path / "alone", Quiet())
+    assert "seed 3 is fixed" in capsys.readouterr().err

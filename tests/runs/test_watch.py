@@ -11,7 +11,7 @@ import pytest
 from ouroloop.bench.gate.arena import arena, controller, let_in, propose
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.ledger.sqlite import Ledger
-from ouroloop.ledger.steps.apply import Applied, Standing, manual_rollback, rollback
+from ouroloop.ledger.steps.apply import Applied, RolledBack, Standing, manual_rollback, rollback
 from ouroloop.ledger.steps.apply import apply as apply_step
 from ouroloop.ledger.steps.observe import Observed, play
 from ouroloop.ledger.steps.start import INCUMBENT, Begun, Measures
@@ -27,7 +27,7 @@ from ouroloop.runs.phases import rollback as rollback_phase
 from ouroloop.runs.phases import watch as watch_phase
 from ouroloop.runs.phases.attribute import attribute
 from ouroloop.runs.phases.gate import gate
-from ouroloop.runs.phases.regressions import Evidence, log_evidence
+from ouroloop.runs.phases.regressions import Evidence, Judge, Meeting, drifting_evidence, recorded, steady_evidence
 from ouroloop.runs.phases.rollback import lineage, refuse_unsettled, roll_back
 from ouroloop.runs.phases.watch import watch, watched
 from ouroloop.sandbox.choose import choose
@@ -232,21 +232,31 @@ def test_a_later_patch_that_only_undoes_the_first_goes_with_it(run: Run) -> None
     assert workspace_text(run) == start
 
 
-def test_evidence_against_one_that_turned_bad_does_not_wait_for_its_good_rounds_to_be_lost_again() -> None:
+def test_evidence_of_a_mean_that_turned_bad_does_not_wait_for_the_good_rounds_to_be_lost_again() -> None:
     random = np.random.default_rng(0)
     good = [random.normal(0.15, 0.2, 48).clip(-1, 1) for _ in range(4)]
     bad = [random.normal(-0.15, 0.2, 48).clip(-1, 1) for _ in range(2)]
-    assert log_evidence(good, 0.03) < 0
-    assert log_evidence(good + bad, 0.03) > np.log(40)
-    assert log_evidence([], 0.03) == 0
+    assert drifting_evidence(good, 0.03)[0] < 0
+    log_e, first = drifting_evidence(good + bad, 0.03)
+    assert log_e > np.log(40)
+    assert first == 4  # the gambler who began with the bad blocks
+    assert drifting_evidence([], 0.03) == (0, 0)
 
 
-def test_a_change_of_nothing_is_evidence_of_nothing_over_many_rounds() -> None:
-    """The mixture over starts is an e-process: its mean is at most 1, and so is the share of runs that ever pass a bar."""
+def test_a_pair_of_fixed_players_needs_no_restarts_which_would_cost_evidence() -> None:
+    random = np.random.default_rng(0)
+    blocks = [random.normal(-0.05, 0.28, 48).clip(-1, 1) for _ in range(12)]
+    assert steady_evidence(blocks, 0.03)[0] > drifting_evidence(blocks, 0.03)[0]
+    assert steady_evidence(blocks, 0.03)[0] == pytest.approx(steady_evidence([np.concatenate(blocks)], 0.03)[0])
+
+
+@pytest.mark.parametrize("evidence_of", [steady_evidence, drifting_evidence])
+def test_a_change_of_nothing_is_evidence_of_nothing_over_many_rounds(evidence_of: Judge) -> None:
+    """Both are e-processes: their mean is at most 1, and so is the share of runs that ever pass a bar."""
     random, last, over = np.random.default_rng(1), [], {4.0: 0, 1.2: 0}
     for _ in range(400):
         blocks = [random.choice([-1.0, 1.0], 8) for _ in range(5)]
-        logs = [log_evidence(blocks[:k], 0.1) for k in range(1, 6)]
+        logs = [evidence_of(blocks[:k], 0.1)[0] for k in range(1, 6)]
         last.append(np.exp(logs[-1]))
         for bar in over:
             over[bar] += max(logs) >= np.log(bar)
@@ -285,27 +295,55 @@ def test_a_patch_that_restores_an_earlier_state_is_watched_like_any_other(run: R
 
 
 def evidence(states: list[Build], blocks: list[dict[int, float]], tmp_path: Path) -> Evidence:
-    """Return the evidence of a made-up run: in each block, the states that played, by their place, and their utility."""
+    """Return the evidence of a made-up run: in each block, the states that played, by their place, and their utility.
+
+    A state comes to be before the first block that it plays in.
+    """
     ledger = Ledger(tmp_path / "ledger.sqlite", "create")
     INCUMBENT.record(ledger, {}, Begun(states[0], ""))
-    for k, build in enumerate(states[1:], 1):
-        apply_step(k, f"c{k}").record(ledger, {}, Applied(build, states[k - 1], "", f"c{k}", k))
-    measures = Measures(Estimate(0, 0, 0), 0, 0, 0)
+    made = 1
     for r, block in enumerate(blocks):
-        seen = tuple(WatchedState(states[k], k, (u,) * 48) for k, u in block.items())
-        watch_play(r).record(ledger, {}, Watched(SeedRange("watch", 48 * r, 48), measures, seen, 0))
-    return Evidence(ledger, lineage(ledger), 0.03)
+        for k in range(made, max(block) + 1):
+            apply_step(k, f"c{k}").record(ledger, {}, Applied(states[k], states[k - 1], "", f"c{k}", k))
+        made = max(made, max(block) + 1)
+        see(ledger, r, [(k, states[k], u) for k, u in block.items()])
+    return Evidence(recorded(ledger), lineage(ledger), 0.03)
+
+
+def see(ledger: Ledger, round: int, played: list[tuple[int, Build, float]]) -> None:
+    """Record a block of watch games: each state's place, build and utility."""
+    measures = Measures(Estimate(0, 0, 0), 0, 0, 0)
+    seen = tuple(WatchedState(build, k, (u,) * 48) for k, build, u in played)
+    watch_play(round).record(ledger, {}, Watched(SeedRange("watch", 48 * round, 48), measures, seen, 0))
 
 
 A, B, C, D = (Build("p", "r", letter) for letter in "abcd")
 
 
-def test_equal_builds_are_no_pair_and_distances_are_at_least_one(tmp_path: Path) -> None:
-    found = evidence([A, B, C, A], [{0: 0.5, 1: 0.6}, {0: 0.5, 1: 0.6, 2: 0.7, 3: 0.5}], tmp_path)
-    assert [found.distance(3, k) for k in range(3)] == [None, 2, 1]
-    assert (found.distance(1, 0), found.distance(2, 0)) == (1, 2)
+def test_equal_builds_are_no_pair_and_the_nearest_state_is_met_first(tmp_path: Path) -> None:
+    found = evidence([A, B, C, A], [{0: 0.5, 1: 0.6}, *[{0: 0.5, 1: 0.6, 2: 0.7, 3: 0.5}] * 2], tmp_path)
+    assert [found.meeting(3, k) for k in range(3)] == [None, Meeting(1, 2), Meeting(1, 1)]
+    assert (found.meeting(1, 0), found.meeting(2, 0)) == (Meeting(0, 1), Meeting(1, 2))
+    assert len(found.pair(3, 1).games) == 2  # the games before it came to be do not count
     shown = {(r.newer, r.older) for r in found.regressions()}
     assert shown == {(3, 1), (3, 2)}
+
+
+def test_shares_of_a_state_add_up_to_one_at_most_whatever_stood_before_it_at_what_time(tmp_path: Path) -> None:
+    """A is rolled back, and B is rebuilt: the state after B, whose build stays the same, meets both at the same distance."""
+    ledger = Ledger(tmp_path / "ledger.sqlite", "create")
+    start, rebuilt = Build("p", "r", "s"), Build("p", "r", "b2")
+    INCUMBENT.record(ledger, {}, Begun(start, ""))
+    states = [Standing(None, start), *(Standing(name, build) for name, build in (("a", A), ("b", B), ("c", C)))]
+    for k in (1, 2, 3):
+        apply_step(k, f"{k}").record(ledger, {}, Applied(states[k].incumbent, states[k - 1].incumbent, "", "abc"[k - 1], k))
+    see(ledger, 0, [(k, state.incumbent, 0.5) for k, state in enumerate(states)])
+    left = (states[0], Standing("b", rebuilt), states[3])
+    rollback(0, 0).record(ledger, {}, RolledBack(C, "", "a", "", {}, ("b", "c"), left, ()))
+    see(ledger, 1, [(k, state.incumbent, 0.5) for k, state in enumerate(left)])
+    found = Evidence(recorded(ledger), lineage(ledger), 0.03)
+    assert [found.meeting(2, k) for k in range(2)] == [Meeting(0, 3), Meeting(1, 4)]
+    assert found.meeting(1, 0) == Meeting(1, 1)
 
 
 def test_a_harm_that_a_later_gain_hides_is_shown_by_the_pair_and_one_that_goes_on_by_all_states(tmp_path: Path) -> None:
@@ -318,6 +356,14 @@ def test_a_harm_that_a_later_gain_hides_is_shown_by_the_pair_and_one_that_goes_o
     assert {lasting.at_fault(r) for r in lasting.regressions()} == {1}
     assert lasting.suspect(range(1, 3)) == 1
     assert lasting.suspect(range(0)) is None
+
+
+def test_the_games_of_the_strongest_gambler_are_those_that_are_reported(tmp_path: Path) -> None:
+    """The states from the first on were better for three rounds; since a change joined them, they are worse."""
+    found = evidence([A, B, C], [{0: 0.5, 1: 0.7}] * 3 + [{0: 0.5, 2: 0.3}] * 2, tmp_path)
+    pooled = found.pooled(1)
+    assert [games.first for games in pooled.games] == [144, 192]
+    assert np.concatenate(pooled.differences).mean() == pytest.approx(-0.2)
 
 
 def test_later_states_have_higher_bars_which_bounds_the_whole_run(tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ OPTIONAL: Final = {
 """What a server may refuse of a question -> how it names that. The question is asked again without it."""
 JSON_SCHEMA: Final = "json_schema"
 _REFUSAL: Final = re.compile(
-    r"unsupported|not support|unrecognized|unknown|invalid|not (permitted|allowed)|extra|deprecated|literal_error|should be", re.I
+    r"unsupported|not support|unrecognized|unknown|invalid|not (permitted|allowed)|extra|deprecated|literal_error|should be",
+    re.I,
 )
 
 
@@ -48,9 +49,7 @@ class LangChainChat:
         self._refused: set[str] = set()
         self._places = asyncio.Semaphore(1 if config.model.startswith(PROVIDER) else config.parallel)
 
-    async def complete(
-        self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None = None
-    ) -> ChatReply:
+    async def complete(self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None = None) -> ChatReply:
         """Ask once, within `timeout_s`; see `Chat`."""
         try:
             served = await asyncio.to_thread(self._served)

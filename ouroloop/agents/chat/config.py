@@ -31,8 +31,8 @@ class ChatConfig(Frozen):
         retries: further attempts after the connection or the server failed.
         parallel: the most questions at a time; a local model is asked one after the other.
         stream: take the reply as a stream of events, for servers that know no other form.
-        structured: whether a reward is asked for by its JSON schema, which constrains the server's decoding. `auto` asks so until
-            the server refuses, `off` never does.
+        structured: whether a reward is asked for by its JSON schema, which constrains the server's decoding. `auto` asks so
+            until the server refuses, `off` never does.
     """
 
     model: str = Field(pattern=r"^[a-z0-9_]+:.+$")

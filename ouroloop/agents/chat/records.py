@@ -38,9 +38,7 @@ class ContextTooLong(ModelError):
 class Chat(Protocol):
     """Something that answers a conversation."""
 
-    async def complete(
-        self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None = None
-    ) -> ChatReply:
+    async def complete(self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None = None) -> ChatReply:
         """Return the reply to a conversation.
 
         Args:

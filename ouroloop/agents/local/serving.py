@@ -48,7 +48,9 @@ def llama_python() -> Path:
     path = Path(named) if named else PLACE
     if not path.is_file():
         where = f"{VARIABLE} names {named}, but there is no interpreter" if named else f"{PLACE} is missing, {VARIABLE} not set"
-        raise SurroundingsError(f"no llama.cpp environment ({where}): make one with `make models`, or name its python in {VARIABLE}")
+        raise SurroundingsError(
+            f"no llama.cpp environment ({where}): make one with `make models`, or name its python in {VARIABLE}"
+        )
     return path.absolute()
 
 

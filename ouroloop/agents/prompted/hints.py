@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ouroloop.agents.search.composer import LOGITS, Plan, Proposal, Rank, render
+from ouroloop.agents.search.composer import LOGITS, Plan, Rank, render
 from ouroloop.agents.search.evidence import affinities, polarity
 from ouroloop.protocols.messages import Finding, PatchRequest
 from ouroloop.protocols.records import RewardSpec, RewardTerm
@@ -33,7 +33,9 @@ def example_spec(features: Mapping[str, str], index: int) -> RewardSpec:
     for sign in (1, -1):
         if alike := [name for name, lean in leaning.items() if lean * sign > 0]:
             name = alike[index % len(alike)]
-            chosen.append(RewardTerm(name=f"for_{name}" if sign > 0 else f"against_{name}", expr=name, weight=0.5 * sign, clip=1.0))
+            chosen.append(
+                RewardTerm(name=f"for_{name}" if sign > 0 else f"against_{name}", expr=name, weight=0.5 * sign, clip=1.0)
+            )
     return RewardSpec(terms=tuple(chosen), gamma_r=0.3)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _FENCE: Final = re.compile(r"(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)")
-_OTHER: Final = frozenset("bash sh shell console zsh cmd powershell text txt plaintext output json toml yaml".split())
+_OTHER: Final = frozenset(("bash", "sh", "shell", "console", "zsh", "cmd", "powershell", "text", "txt", "plaintext", "output"))
 """Languages of fences that hold no patch."""
 _FILE: Final = re.compile(r"\s*(?:[./\w-]*/)?controller\.py\s*")
 _HEADER: Final = re.compile(r"^((?:---|\+\+\+) [^\t\n]+)\t[^\n]*$", re.MULTILINE)

@@ -11,5 +11,8 @@ def read(reply: ChatReply, max_tokens: int) -> tuple[str, str | None]:
     text = answer(reply.text)
     cut = f"the reply was cut off after {max_tokens} tokens (max_tokens)"
     if not text.strip():
-        return reply.text, f"{cut} before it came to an answer" if reply.finish == "length" else "the reply holds thoughts alone"
+        return (
+            reply.text,
+            f"{cut} before it came to an answer" if reply.finish == "length" else "the reply holds thoughts alone",
+        )
     return (reply.text, cut) if reply.finish == "length" else (text, None)

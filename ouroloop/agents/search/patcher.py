@@ -14,8 +14,8 @@ from typing import ClassVar, TypeAlias
 from pydantic import Field
 
 from ouroloop.agents.search.composer import ARGMAX, LOGITS, Plan, Proposal, Rank, diff, parts, render, tools
-from ouroloop.agents.search.plan_reader import read
 from ouroloop.agents.search.evidence import affinities, credit, generator, lead, lessons, pick, polarity
+from ouroloop.agents.search.plan_reader import read
 from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest
 from ouroloop.protocols.records import Frozen
 

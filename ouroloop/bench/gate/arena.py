@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ouroloop.envs.snake.rollout import rollout
 from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.ledger.parts import LEDGER
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps import gate, start, train
 from ouroloop.ledger.steps.propose import Proposed, candidates
@@ -164,7 +165,7 @@ def arena(
     """
     recipe = build_recipe({"name": "arena", "seed": seed, "task": {"size": size}, "threads": 1, "gate": settings})
     folder.mkdir(parents=True)
-    with closing(Ledger(folder / "ledger.sqlite", "create")) as ledger, closing(Trainers(1)) as trainers:
+    with closing(Ledger(folder / LEDGER, "create")) as ledger, closing(Trainers(1)) as trainers:
         store, workspace = Store(folder / "artifacts"), Workspace(folder / "workspace")
         players = cast(Players, Arena(store, lambda: stream_seed(recipe, ledger), cast(Sandbox, sandbox)))
         run = Run(recipe, folder, SnakeTask(size), ledger, store, workspace, players, trainers, {}, Quiet(notes=False))

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ouroloop.envs.snake.engine.state import BODY, FOOD, HEAD, WALL
-from ouroloop.files import check_regular, read_regular
+from ouroloop.files import CARD_BYTES, check_regular, read_regular
 from ouroloop.protocols.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 CARD: Final = "baseline.json"
 WEIGHTS: Final = "model.safetensors"
 Kind = Literal["ppo", "dqn"]
-CARD_BYTES: Final = 65_536
 WEIGHTS_BYTES: Final = 256_000_000
 GAMES: Final = 32
 """Games that are played in parallel during training."""

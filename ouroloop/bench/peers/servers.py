@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ouroloop.bench.timing import DRIVERS
-from ouroloop.envs.snake.encodings import ACTIONS
 from ouroloop.child_server import end_group
+from ouroloop.envs.snake.encodings import ACTIONS
 from ouroloop.policy.serving.vllm_server import servable, vllm_python, vllm_settings
 from ouroloop.protocols.errors import SurroundingsError
 

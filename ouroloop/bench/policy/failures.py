@@ -28,10 +28,9 @@ from ouroloop.bench.policy.starved import MARK, call
 from ouroloop.bench.timing import Report
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.settings import Shape
-from ouroloop.policy.snake_gpt import CARD, create, save
+from ouroloop.policy.snake_gpt import CARD, WEIGHTS, create, save
 
 SIZE, OTHER_SIZE = 6, 10
-WEIGHTS: Final = "model.safetensors"
 SPARE_MB: Final = 60
 """Address space left to the starved commands: enough for a part of the batch."""
 TIMEOUT_S: Final = 300

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,7 @@ from ouroloop.inspect.ablation.design import Arms, Design, check_arms, make_desi
 from ouroloop.inspect.ablation.document import MEASURES, Ablation, Comparison, Ended, Measure, VariedRun
 from ouroloop.inspect.ablation.intervals import Interval, interval
 from ouroloop.inspect.ablation.picture import plot
-from ouroloop.inspect.document import Played, latest
+from ouroloop.inspect.document import Played
 from ouroloop.inspect.run import Report
 from ouroloop.protocols.errors import LedgerError, OuroloopError, UsageError
 from ouroloop.protocols.text import shell_word
@@ -115,7 +116,7 @@ def _run_all(design: Design, arms: Arms, folder: Path, progress: Progress) -> li
             progress.note(f"run {number + 1} of {len(cells)}: {arm}, seed {index + 1} of {len(design.seeds)}{left}")
             try:
                 if not where.exists():
-                    create(recipe, where, progress)
+                    create(recipe, where, progress, tell_seed=False)
                 work(where, progress)
             except (OuroloopError, KeyboardInterrupt) as error:
                 ended = "failed" if isinstance(error, OuroloopError) else "was stopped"
@@ -133,10 +134,8 @@ def _done(folder: Path, recipe: Recipe) -> bool:
         return False
     if read_recipe(folder) != recipe:
         raise UsageError(f"{folder} was run with other settings: choose another --out, or remove it")
-    report = Report(folder)
-    status = report.status()
-    report.close()
-    return status == "done"
+    with closing(Report(folder)) as report:
+        return report.status() == "done"
 
 
 def _slug(arm: str) -> str:
@@ -153,10 +152,9 @@ def _left(seconds: float) -> str:
 
 def _ended(folder: Path, measure: Measure) -> Ended:
     """Return the measures of a run's last incumbent. Raises LedgerError if the run ended before its start was scored."""
-    report = Report(folder)
-    document = report.document()
-    report.close()
-    last, first = latest(document), document["start"]
+    with closing(Report(folder)) as report:
+        document = report.document()
+    last, first = document["incumbent"], document["start"]
     if last is None or first is None:
         raise LedgerError(f"{folder} ended before its start was scored, so there is nothing to compare: raise its budget")
     found = _measures(last)
@@ -189,20 +187,20 @@ def compare(runs: list[VariedRun], arms: list[str], measure: Measure) -> list[Co
     for name in sorted(MEASURES, key=lambda m: m != measure):
         by = {arm: np.array([run[name] for run in runs if run["value"] == arm]) for arm in arms}
         for arm in arms:
-            found = Interval(0.0, None, None, None, None)
-            if arm != arms[0]:
-                found = interval(by[arm] - by[arms[0]], len(arms) - 1, 1.0 if name in BOUNDED else np.inf)
-            tested = name == measure
+            tested, differences = name == measure, by[arm] - by[arms[0]]
+            found = Interval(float(differences.mean()), None, None, None, None)
+            if arm != arms[0] and tested:
+                found = interval(differences, len(arms) - 1, 1.0 if name in BOUNDED else np.inf)
             rows.append(
                 {
                     "measure": name,
                     "value": arm,
                     "mean": float(by[arm].mean()),
                     "difference": found.difference,
-                    "low": found.low if tested else None,
-                    "high": found.high if tested else None,
+                    "low": found.low,
+                    "high": found.high,
                     "sd": found.sd,
-                    "seeds_needed": found.seeds_needed if tested else None,
+                    "seeds_needed": found.seeds_needed,
                 }
             )
     return rows

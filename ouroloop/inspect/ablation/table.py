@@ -23,9 +23,9 @@ def _compared(document: Ablation) -> Table:
         if row["value"] == baseline:
             table.add_row(_name(baseline), f"{row['mean']:.3f}", "", "", "")
             continue
-        bounds = "none" if row["low"] is None else f"{row['low']:+.3f} .. {row['high']:+.3f}"
+        bounds = "none" if row["low"] is None else f"[{row['low']:+z.3f}, {row['high']:+z.3f}]"
         sd = "" if row["sd"] is None else f"{row['sd']:.3f}"
-        table.add_row(_name(row["value"]), f"{row['mean']:.3f}", f"{row['difference']:+.3f}", bounds, sd)
+        table.add_row(_name(row["value"]), f"{row['mean']:.3f}", f"{row['difference']:+z.3f}", bounds, sd)
     return table
 
 
@@ -37,7 +37,7 @@ def _others(document: Ablation) -> Table:
     for arm in document["values"]:
         cells = [next(row for row in _rows(document, measure) if row["value"] == arm) for measure in others]
         first = arm == document["values"][0]
-        shown = [f"{row['mean']:.3f}" + ("" if first else f" ({row['difference']:+.3f})") for row in cells]
+        shown = [f"{row['mean']:.3f}" + ("" if first else f" ({row['difference']:+z.3f})") for row in cells]
         table.add_row(_name(arm), *shown)
     return table
 
@@ -68,8 +68,11 @@ def sentences(document: Ablation) -> list[str]:
     baseline, measure, seeds = document["values"][0], document["measure"], document["seeds"]
     rows = [row for row in _rows(document, measure) if row["value"] != baseline]
     lines = ["one seed: no interval; --seeds 5 or more gives one"] if seeds == 1 else [_sentence(document, row) for row in rows]
-    if early := [run["run"] for run in document["runs"] if run["status"] != "done"]:
-        lines.append(f"stopped by a budget before the last round: {', '.join(early)}")
+    for status in sorted({run["status"] for run in document["runs"]} - {"done"}):
+        named = [run["run"] for run in document["runs"] if run["status"] == status]
+        lines.append(
+            f"{'without a single proposal' if status == 'failed' else f'{status} before the last round'}: {', '.join(named)}"
+        )
     return lines
 
 
@@ -85,7 +88,7 @@ def _sentence(document: Ablation, row: Comparison) -> str:
         return f"{arm}: {_said(document['measure'])} is {'higher' if low > 0 else 'lower'} than {plain_line(baseline)}'s"
     needed = row["seeds_needed"]
     more = "more than 10000" if needed is None else f"about {needed}"
-    return f"{arm}: no difference shown; one of {row['difference']:+.3f} would need {more} seeds (in 80 % of ablations)"
+    return f"{arm}: no difference shown; one of {row['difference']:+z.3f} would need {more} seeds (in 80 % of ablations)"
 
 
 def _digests(document: Ablation, arm: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ class Watched:
     """The result of a game that was watched.
 
     Args:
-        game: its number in the `eval` stream.
+        game: its number among those that were watched, from 0.
         score, steps: their values at the end.
         facts: further facts that the game reports at its end.
         cause: how it ended.
@@ -47,15 +47,15 @@ class Watched:
         return {"game": self.game, "score": self.score, "steps": self.steps, **self.facts, "cause": self.cause}
 
 
-def watch_games(player: Contender, seed: int, games: int, screen: Screen, frames: Frames | None) -> list[Watched]:
-    """Play games in turn, show every moment, keep some for a GIF; return the results.
+def watch_games(player: Contender, seeds: Sequence[int], screen: Screen, frames: Frames | None) -> list[Watched]:
+    """Play the games with these seeds in turn, show every moment, keep some for a GIF; return the results.
 
     Raises:
         CandidateFault: the controller failed.
     """
     seen, task = [], player.task
     try:
-        for game in range(games):
+        for game, seed in enumerate(seeds):
             for moment in moments(player, seed, game):
                 screen.show(moment)
                 if frames is not None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ouroloop.protocols.records import Moment
-from ouroloop.protocols.seeds import game_seeds
 
 if TYPE_CHECKING:
     from ouroloop.inspect.contender import Contender
@@ -19,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def moments(player: Contender, seed: int, game: int) -> Iterator[Moment]:
-    """Play a game of the `eval` stream; yield the moment before each move, and the last moment.
+    """Play a game; yield the moment before each move, and the last moment.
+
+    Args:
+        player: who plays.
+        seed: the game's own seed.
+        game: its number among those that are watched.
 
     Raises:
         CandidateFault: the controller failed.
@@ -27,7 +31,7 @@ def moments(player: Contender, seed: int, game: int) -> Iterator[Moment]:
     from ouroloop.policy.choice import odds_of
 
     mover, row = _mover(player), np.zeros(1, np.int64)
-    keys = np.array(game_seeds(seed, "eval", game, 1), dtype=np.uint64)
+    keys = np.array([seed], dtype=np.uint64)
     engine, causes = player.task.engine(keys), player.task.causes
     with nullcontext() if player.open_session is None else closing(player.open_session()) as session:
         step = 0

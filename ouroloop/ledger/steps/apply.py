@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.key import Key, every
@@ -55,6 +56,10 @@ class RolledBack:
     transcripts: tuple[str, ...]
 
 
+Change: TypeAlias = Begun | Applied | RolledBack
+"""What sets the incumbent."""
+
+
 def apply(round: int, candidate: str) -> Key[Applied]:
     """Return the step that applies a candidate."""
     return Key(f"{round}/apply/{candidate}", "patch.apply", Applied)
@@ -85,9 +90,19 @@ def rollbacks(ledger: Ledger) -> list[RolledBack]:
     return [found for _, found in every(ledger, rollback(0, 0))]
 
 
-def changes(ledger: Ledger) -> Iterator[tuple[str, Begun | Applied | RolledBack]]:
+def changes(ledger: Ledger) -> Iterator[tuple[str, Change]]:
     """Yield the keys and results of the steps that set the incumbent, oldest first."""
-    kinds: tuple[Key[Begun] | Key[Applied] | Key[RolledBack], ...] = (INCUMBENT, apply(0, ""), rollback(0, 0))
-    by_method = {key.method: key for key in kinds}
-    for step in ledger.steps(methods=tuple(by_method)):
-        yield step.key, by_method[step.method].of(ledger, step)
+    for step in ledger.steps(methods=tuple(CHANGES)):
+        yield step.key, CHANGES[step.method].of(ledger, step)
+
+
+def standing_after(change: Change, before: Sequence[Standing]) -> list[Standing]:
+    """Return the states that stand after a change, oldest first."""
+    if isinstance(change, RolledBack):
+        return list(change.lineage)
+    return [*before, Standing(change.candidate if isinstance(change, Applied) else None, change.incumbent)]
+
+
+_KINDS: Final[tuple[Key[Begun] | Key[Applied] | Key[RolledBack], ...]] = (INCUMBENT, apply(0, ""), rollback(0, 0))
+CHANGES: Final = {key.method: key for key in _KINDS}
+"""The steps that set the incumbent, by method."""

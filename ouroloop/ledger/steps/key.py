@@ -104,10 +104,17 @@ def every(ledger: Ledger, key: Key[R], pattern: str = "*") -> Iterator[tuple[str
 
 def round_of(key: str) -> int:
     """Return the round of a step, from its key."""
-    round = part(key, 0)
-    if not (round.isascii() and round.isdigit() and len(round) < 10):
-        raise LedgerError(f"step {key[:80]!a} of the ledger names no round: it is damaged, so restore it from a copy")
-    return int(round)
+    return number(key, 0)
+
+
+def number(key: str, index: int) -> int:
+    """Return a part of a step's key that is a number. Raises LedgerError if it is none."""
+    found = part(key, index)
+    if not (found.isascii() and found.isdigit() and len(found) < 10):
+        raise LedgerError(
+            f"part {index} of step {key[:80]!a} of the ledger is no number: it is damaged, so restore it from a copy"
+        )
+    return int(found)
 
 
 def part(key: str, index: int) -> str:

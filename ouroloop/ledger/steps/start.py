@@ -45,7 +45,7 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The first incumbent's measures, and the number of games played."""
+    """An incumbent's measures, and the number of games played: the first one's, or a manual rollback's."""
 
     played: int
     measures: Measures

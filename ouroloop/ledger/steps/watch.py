@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from ouroloop.ledger.sqlite import Ledger
+from ouroloop.ledger.steps.apply import CHANGES, Change
 from ouroloop.ledger.steps.key import Key, every
 from ouroloop.ledger.steps.start import Measures
 from ouroloop.protocols.records import Build, SeedRange
@@ -54,9 +56,14 @@ def judge(round: int, trial: int) -> Key[Found]:
     return Key(f"{round}/watch/judge/{trial}", "gate.judge_watch", Found)
 
 
-def plays(ledger: Ledger) -> Iterator[Watched]:
-    """Yield all blocks of watch games, in order."""
-    return (found for _, found in every(ledger, play(0), "*/watch/*"))
+def history(ledger: Ledger) -> Iterator[Watched | Change]:
+    """Yield all blocks of watch games and all changes of the incumbent, in the order they were recorded."""
+    seen = play(0)
+    for step in ledger.steps(methods=(seen.method, *CHANGES)):
+        if step.method in CHANGES:
+            yield CHANGES[step.method].of(ledger, step)
+        elif step.error is None and fnmatchcase(step.key, "*/watch/*"):
+            yield seen.of(ledger, step)
 
 
 def judged(ledger: Ledger, round: int) -> list[Found]:

@@ -16,15 +16,15 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
 from ouroloop.atomic import whole_directory
-from ouroloop.files import read_regular
+from ouroloop.files import CARD_BYTES, read_regular
 from ouroloop.policy import snake_gpt
 from ouroloop.policy.bases.adapter import prepare_quantised
 from ouroloop.policy.bases.base import Base
-from ouroloop.policy.bases.loading import UNREADABLE, fast_dtype, keep_layout, read_model, read_tokenizer, unreadable
+from ouroloop.policy.bases.loading import fast_dtype, keep_layout, read_model, read_tokenizer, unreadable
 from ouroloop.policy.bases.origin import Origin, find_checkpoint
 from ouroloop.policy.card import GameCard, encoding_for
 from ouroloop.policy.checkpoint.stored import shapes_in
-from ouroloop.policy.checkpoint.vetting import WEIGHTS_BYTES
+from ouroloop.policy.checkpoint.vetting import WEIGHTS_BYTES, vet
 from ouroloop.policy.settings import LoraSettings, Quantisation
 from ouroloop.policy.snake_gpt import SnakeGPT, quiet
 from ouroloop.protocols.errors import UsageError
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from ouroloop.protocols.ports import Task
 
 CARD = "base.json"
-CARD_BYTES = 65_536
 ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 EXOTIC = (
     "rank_pattern", "alpha_pattern", "modules_to_save", "layer_replication", "megatron_config", "loftq_config", "eva_config",
@@ -122,6 +121,7 @@ def _merge(origin: Origin, folder: Path) -> None:
     from peft import PeftModel
 
     checkpoint, _ = find_checkpoint(origin.name, origin.revision)
+    vet(checkpoint, origin.name)
     model = read_model(checkpoint, origin, "none", "auto", "cpu")
     merged = PeftModel.from_pretrained(model, folder).merge_and_unload()
     for path in folder.iterdir():
@@ -165,6 +165,8 @@ def open_policy(
             f"the adapter in {path} belongs to another base than {found.name}, whose configuration, vocabulary or weights "
             "are not those that it was trained on; name the right one"
         )
+    if card.weights == "adapter":
+        check_adapter(path, card.adapter)
     tokenizer, words = read_tokenizer(checkpoint, encoding, found)
     if words.actions != card.actions:
         raise UsageError(
@@ -174,7 +176,6 @@ def open_policy(
     held: Quantisation = card.quantisation if quantisation is None else quantisation
     model = read_model(checkpoint, found, held, dtype or fast_dtype(device), device)
     if card.weights == "adapter":
-        check_adapter(path, card.adapter)
         model = _adapted(model, path, found, quantised=held != "none", trainable=trainable)
     origin = found if card.weights == "adapter" else Origin(card.base, card.revision, card.fingerprint)
     return Base(model.eval(), tokenizer, encoding, card.task, words, origin, held, card.hint, card.adapter)
@@ -229,7 +230,7 @@ def _adapted(model: Any, path: Path, origin: Origin, *, quantised: bool, trainab
             names = set(file.keys())
         with quiet():
             adapted = PeftModel.from_pretrained(model, path, is_trainable=trainable)
-    except UNREADABLE as error:
+    except Exception as error:
         raise unreadable("weights", f"the adapter in {path}", error) from error
     odd = sorted(names ^ set(get_peft_model_state_dict(adapted, save_embedding_layers=False)))
     if odd:

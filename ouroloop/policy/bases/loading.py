@@ -15,19 +15,17 @@ from ouroloop.envs.capabilities import encoding_of
 from ouroloop.policy.bases.adapter import attach, prepare_quantised
 from ouroloop.policy.bases.base import Base
 from ouroloop.policy.bases.origin import Origin, find_checkpoint
+from ouroloop.policy.bases.player import out_of_memory
 from ouroloop.policy.bases.words import Words, words_of
 from ouroloop.policy.checkpoint.vetting import vet
 from ouroloop.policy.settings import LoraSettings, Quantisation
 from ouroloop.policy.snake_gpt import check_device, quiet
 from ouroloop.protocols.encoding import Encoding
-from ouroloop.protocols.errors import SurroundingsError, UsageError
+from ouroloop.protocols.errors import OuroloopError, SurroundingsError, UsageError
 from ouroloop.protocols.text import plain_line
 
 if TYPE_CHECKING:
     from ouroloop.protocols.ports import Task
-
-UNREADABLE = (Exception,)
-"""What `transformers`, `peft` and `safetensors` raise on unsuitable files: of damaged or odd settings, anything."""
 
 
 def load_base(
@@ -88,7 +86,7 @@ def fast_dtype(device: str) -> torch.dtype:
 
 
 def read_tokenizer(folder: Path, encoding: Encoding, origin: Origin) -> tuple[Any, Words]:
-    """Return a base's tokenizer and its tokens for our actions.
+    """Vet a checkpoint, and return its tokenizer and its tokens for our actions.
 
     Raises:
         UsageError: see `load_base`.
@@ -98,7 +96,7 @@ def read_tokenizer(folder: Path, encoding: Encoding, origin: Origin) -> tuple[An
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except UNREADABLE as error:
+    except Exception as error:
         raise unreadable("tokenizer", origin.name, error) from error
     words = words_of(tokenizer, encoding, origin.name)
     tokenizer.padding_side = "left"
@@ -118,7 +116,7 @@ def read_model(
     """Return a checkpoint's model; all of its weights must be in its files.
 
     Args:
-        folder: the checkpoint.
+        folder: the checkpoint, which `vet` has passed.
         origin: the base it belongs to, for errors.
         quantisation: of its linear layers.
         dtype: of the other weights; `auto` for the checkpoint's own.
@@ -127,10 +125,9 @@ def read_model(
 
     Raises:
         UsageError: weights are damaged or missing, or their shapes differ from the configuration.
-        SurroundingsError: bitsandbytes is not installed.
+        SurroundingsError: bitsandbytes is not installed, or the model does not fit into memory.
     """
     check_device(device)
-    vet(folder, origin.name)
     settings: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}, "local_files_only": True, "use_safetensors": True}
     settings |= {"ignore_mismatched_sizes": True, "output_loading_info": True, "trust_remote_code": False}
     if quantisation != "none":
@@ -139,11 +136,7 @@ def read_model(
     try:
         with quiet():
             model, found = kind.from_pretrained(folder, **settings)
-    except torch.OutOfMemoryError as error:
-        raise SurroundingsError(
-            f"{origin.name} does not fit in the memory of {device}: quantise it, or choose another"
-        ) from error
-    except UNREADABLE as error:
+    except Exception as error:
         raise unreadable("weights", origin.name, error) from error
     # `transformers` fills weights missing from a checkpoint with random numbers.
     lacking = sorted({*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])})
@@ -193,7 +186,7 @@ def _check_causal(folder: Path, origin: Origin) -> None:
     try:
         with quiet():
             config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except UNREADABLE as error:
+    except Exception as error:
         raise unreadable("configuration", origin.name, error) from error
     # Such a model, for example BERT, silently loads as a causal one, with other attention than it was trained with.
     causal = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
@@ -214,7 +207,12 @@ def _check_bitsandbytes() -> None:
         raise SurroundingsError("quantisation needs bitsandbytes: `pip install bitsandbytes`") from error
 
 
-def unreadable(what: str, name: str, error: Exception) -> UsageError:
-    """Return the error for a part of a checkpoint that cannot be read."""
+def unreadable(what: str, name: str, error: Exception) -> OuroloopError:
+    """Return the error for a part of a checkpoint that cannot be read.
+
+    `transformers`, `peft` and `safetensors` raise any exception on damaged or odd files. Only a lack of memory is told apart.
+    """
+    if out_of_memory(error):
+        return SurroundingsError(f"out of memory with the {what} of {name}: quantise it, or choose another")
     lines = str(error).splitlines()
     return UsageError(f"the {what} of {name} cannot be read: {plain_line(lines[0]) if lines else type(error).__name__}")

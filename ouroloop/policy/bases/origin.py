@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from ouroloop.files import check_regular, read_regular
-from ouroloop.policy.checkpoint.vetting import VOCABULARY_BYTES, WEIGHTS_BYTES
+from ouroloop.policy.checkpoint.llama import CONFIG
+from ouroloop.policy.checkpoint.vetting import VOCABULARY_BYTES, WEIGHTS, WEIGHTS_BYTES
 from ouroloop.protocols.errors import SurroundingsError, UsageError
 from ouroloop.protocols.text import plain_line
 
-CONFIG: Final = "config.json"
-WEIGHTS: Final = "*.safetensors"
 SAMPLES, SAMPLE_BYTES = 64, 4096
 """Samples of every weights file that the fingerprint reads: an instant for the 15 GB of a model of 7 billion."""
 

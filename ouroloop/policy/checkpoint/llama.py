@@ -17,6 +17,7 @@ from ouroloop.protocols.jsonrpc import loads, one_line
 from ouroloop.protocols.text import plain_line
 
 CONFIG: Final = "config.json"
+"""A file that every policy directory has."""
 MOST_BYTES: Final = 65_536
 TOKENS: Final = 1_000_000
 """The most tokens of a vocabulary or of a prompt."""

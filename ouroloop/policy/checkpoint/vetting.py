@@ -14,13 +14,13 @@ from typing import Final
 from safetensors import SafetensorError
 
 from ouroloop.files import check_regular, read_regular
+from ouroloop.policy.checkpoint.llama import CONFIG
 from ouroloop.policy.checkpoint.stored import Shapes, shapes_in
 from ouroloop.protocols.canonical import Json
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import loads
 from ouroloop.protocols.text import plain_line
 
-CONFIG: Final = "config.json"
 WEIGHTS: Final = "*.safetensors"
 JSON_BYTES: Final = 4_000_000
 VOCABULARY_BYTES: Final = 512_000_000

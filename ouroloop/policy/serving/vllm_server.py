@@ -113,4 +113,3 @@ def _arguments(folder: Path, name: str, port: int, precision: Precision) -> list
         *("--host", "127.0.0.1", "--port", str(port)),
         *("--dtype", precision, "--generation-config", "vllm", "--enforce-eager", "--disable-uvicorn-access-log"),
     ]
-

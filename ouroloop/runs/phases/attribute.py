@@ -41,8 +41,9 @@ def attribute(run: Run, round: int) -> None:
 def naming_level(attributions: int) -> float:
     """Return the level of each factorial of the round's attribution, after so many earlier ones.
 
-    Attribution k has 1 / (k (k + 1)) of the run's level, and its two factorials share that. So over all rounds together a part
-    is named wrongly with probability at most `NAMING_ALPHA`.
+    Attribution k has 1 / (k (k + 1)) of the run's level, and its two factorials share that. A factorial names a part wrongly
+    with probability at most its level, whatever the utilities' distribution. So over all rounds together a part is named
+    wrongly with probability at most `NAMING_ALPHA`.
     """
     k = attributions + 1
     return NAMING_ALPHA / (k * (k + 1)) / 2
@@ -52,9 +53,14 @@ def _attribute(run: Run, games: SeedRange, before: Build) -> steps.Attributed:
     level = naming_level(len(steps.attributions(run.ledger)))
     start, now = lineage(run.ledger)[0].incumbent, run.incumbent()
     played = _utilities(run, games, {*_cells(before, now), *_cells(start, now)})
+
+    def shares(old: Build) -> steps.Shares:
+        cells = [played[cell] for cell in _cells(old, now)]
+        return _shares(attribute_gain(*cells, level=level, gain=run.recipe.gate.gain))
+
     return steps.Attributed(
-        round=_shares(attribute_gain(*(played[cell] for cell in _cells(before, now)), level=level)),
-        total=_shares(attribute_gain(*(played[cell] for cell in _cells(start, now)), level=level)),
+        round=shares(before),
+        total=shares(start),
         played=games.count * len(played),
     )
 

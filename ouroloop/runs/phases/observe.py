@@ -18,7 +18,7 @@ from ouroloop.protocols.records import Candidate, Kind, Mode
 from ouroloop.runs import seeds
 from ouroloop.runs.asking import Asked, ask
 from ouroloop.runs.context import rolled_back
-from ouroloop.runs.players import Lenient, close
+from ouroloop.runs.players import Lenient, close, lost, outcomes_of_accepted
 
 if TYPE_CHECKING:
     from ouroloop.policy.play import Trace
@@ -72,7 +72,11 @@ def diagnosis(run: Run, round: int) -> Diagnosis:
 
 
 def _play(run: Run, round: int, games: SeedRange) -> steps.Observed:
-    """Play and measure. The facts show whether the controller fails. The ends of lost games are kept for the bank."""
+    """Play and measure. The ends of lost games are kept for the bank.
+
+    If the controller fails, action 0 stands for its answer and the game goes on. The games are then played again as they count
+    elsewhere, which tells in how many it fails.
+    """
     from ouroloop.policy.play import play_traced
 
     player, numbers = None, np.array(run.players.seeds(games), dtype=np.uint64)
@@ -80,23 +84,26 @@ def _play(run: Run, round: int, games: SeedRange) -> steps.Observed:
         player = run.players.open(run.incumbent())
         session = Lenient(player)
         trace = play_traced(run.task, player.policy, numbers, session=session, perceive=player.perceive)
+        broken = lost(outcomes_of_accepted(player, run.task, numbers.tolist())) if session.failures else 0
     except CandidateFault as fault:
         return steps.Observed(_broken(run, games.count, fault), None, games.count)
     finally:
         close(player)
-    run.progress.games(games.count)
-    lost = None
+    played = games.count * (2 if session.failures else 1)
+    run.progress.games(played)
+    ends = None
     if trace.failures is not None and trace.failure_regret is not None:
-        lost = run.store.put_text(failures_text(trace.failures, trace.failure_regret))
-    return steps.Observed(_facts(run, round, trace, session.failures), lost, games.count)
+        ends = run.store.put_text(failures_text(trace.failures, trace.failure_regret))
+    return steps.Observed(_facts(run, round, trace, broken), ends, played)
 
 
-def _facts(run: Run, round: int, trace: Trace, failures: int) -> Diagnosis:
+def _facts(run: Run, round: int, trace: Trace, broken: int) -> Diagnosis:
+    """Return the measured facts; `broken` games are lost wherever games count, because the controller fails in them."""
     outcomes = trace.outcomes
     score = score_interval(outcomes.score, run.task.score_bound)
     deaths = {name: float((outcomes.cause == i).mean()) for i, name in enumerate(run.task.causes)}
-    if failures:  # wherever games count, a game with a failure is lost
-        deaths["controller_error"] = min(1.0, failures / len(outcomes.score))
+    if broken:
+        deaths["controller_error"] = broken / len(outcomes.score)
     return Diagnosis(
         games=len(outcomes.score),
         score=score.mean,

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ouroloop.ledger.steps import watch
-from ouroloop.ledger.steps.apply import Applied, RolledBack, Standing, changes
+from ouroloop.ledger.steps.apply import RolledBack, Standing, changes, standing_after
 from ouroloop.ledger.steps.observe import rounds_begun
 from ouroloop.protocols.errors import CandidateFault, UsageError
 from ouroloop.protocols.records import Build
@@ -29,24 +29,8 @@ def lineage(ledger: Ledger) -> list[Standing]:
     """Return the accepted states that still stand, oldest first, as if nothing rolled back had ever been accepted."""
     states: list[Standing] = []
     for _, change in changes(ledger):
-        if isinstance(change, RolledBack):
-            states = list(change.lineage)
-        else:
-            states.append(Standing(change.candidate if isinstance(change, Applied) else None, change.incumbent))
+        states = standing_after(change, states)
     return states
-
-
-def numbered(ledger: Ledger) -> dict[Standing, int]:
-    """Return the numbers of all states that ever stood, in the order in which they came to be; the start has 0."""
-    numbers: dict[Standing, int] = {}
-    for _, change in changes(ledger):
-        if isinstance(change, RolledBack):
-            new = list(change.lineage)
-        else:
-            new = [Standing(change.candidate if isinstance(change, Applied) else None, change.incumbent)]
-        for state in new:
-            numbers.setdefault(state, len(numbers))
-    return numbers
 
 
 def roll_back(run: Run, key: Key[RolledBack], candidate: str, reason: str, transcripts: Sequence[str] = ()) -> RolledBack:

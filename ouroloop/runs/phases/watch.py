@@ -6,7 +6,6 @@ games so far show. A confirmed regression rolls back the change with the most ev
 
 from __future__ import annotations
 
-import math
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ouroloop.envs.intervals import score_interval, share_interval
+from ouroloop.gate.betting import e_value
 from ouroloop.ledger.steps import watch as steps
 from ouroloop.ledger.steps.apply import rollback
 from ouroloop.ledger.steps.start import Measures
@@ -22,7 +22,7 @@ from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.records import Outcomes
 from ouroloop.runs import seeds
 from ouroloop.runs.context import nine_decimals
-from ouroloop.runs.phases.regressions import Contrast, Evidence, Regression
+from ouroloop.runs.phases.regressions import Contrast, Evidence, Regression, recorded
 from ouroloop.runs.phases.rollback import lineage, roll_back
 from ouroloop.runs.players import close, outcomes_of_accepted
 
@@ -71,7 +71,7 @@ def _play(run: Run, round: int, games: SeedRange) -> Watched:
     """Play the watched states on the same seeds; score the newest."""
     numbers = run.players.seeds(games)
     line, span = lineage(run.ledger), run.recipe.gate.watch_span
-    suspect = Evidence(run.ledger, line, run.recipe.gate.gain).suspect(range(1, len(line) - span))
+    suspect = Evidence(recorded(run.ledger), line, run.recipe.gate.gain).suspect(range(1, len(line) - span))
     states = watched(line, span, round, suspect)
     builds = list(dict.fromkeys(state.incumbent for state in states))  # a change may have restored an earlier build
     players = [run.players.open_or_none(build) for build in builds]
@@ -105,29 +105,30 @@ def measured(outcomes: Outcomes, bound: float | None) -> Measures:
 def _judge(run: Run) -> Found:
     """Return the candidate to roll back, why, and games that show it."""
     states = lineage(run.ledger)
-    evidence = Evidence(run.ledger, states, run.recipe.gate.gain)
+    evidence = Evidence(recorded(run.ledger), states, run.recipe.gate.gain)
     found = max(evidence.regressions(), key=lambda r: r.shown.log_e - r.bar, default=None)
     if found is None:
         return Found(None)
     fault = evidence.at_fault(found)
-    reason = _said(states, found)
+    reason = _said(states, found, blamed=fault == found.newer)
     if fault != found.newer:
-        reason = f"{states[found.newer].candidate} is {reason}; most evidence is against {states[fault].candidate}"
+        reason = f"{reason}; most evidence is against {states[fault].candidate}"
     lost = _transcripts(run, states[fault].incumbent, _numbers(run, found.shown))
     return Found(states[fault].candidate, reason, tuple(lost))
 
 
-def _said(states: list[Standing], found: Regression) -> str:
-    """Return in words what is worse than what, and the evidence."""
-    values = np.concatenate(found.shown.differences)
-    if found.older == found.newer - 1 or len(states) == 2:
-        whom = "its predecessor"
-    elif found.older is None:
-        whom = "what stood before it, together with all that came after it,"
+def _said(states: list[Standing], found: Regression, *, blamed: bool) -> str:
+    """Return in words what is worse than what, and the evidence; a state that is itself blamed needs no name."""
+    name = states[found.newer].candidate
+    if found.older is None and len(states) > 2:
+        claim = f"{'it' if blamed else name} and the later states are worse than those before it"
+    elif found.older is None or found.older == found.newer - 1:
+        claim = f"{'' if blamed else f'{name} is '}worse than its predecessor"
     else:
-        whom = states[found.older].candidate or "the start"
-    e_values = f"e-value {_number(found.shown.log_e)} >= {_number(found.bar)}"
-    return f"worse than {whom} by {-values.mean():.3f} utility over {len(values)} watch games ({e_values})"
+        claim = f"{'' if blamed else f'{name} is '}worse than {states[found.older].candidate or 'the start'}"
+    values = np.concatenate(found.shown.differences)
+    e_values = f"e-value {e_value(found.shown.log_e):.3g} >= {e_value(found.bar):.3g}"
+    return f"{claim} by {-values.mean():.3f} utility over {len(values)} watch games ({e_values})"
 
 
 def _numbers(run: Run, shown: Contrast) -> list[int]:
@@ -144,7 +145,7 @@ def losses(run: Run, candidate: str) -> list[str]:
     at = next((i for i, state in enumerate(states) if state.candidate == candidate), 0)
     if at == 0:
         return []
-    shared = Evidence(run.ledger, states, run.recipe.gate.gain).pair(at, at - 1)
+    shared = Evidence(recorded(run.ledger), states, run.recipe.gate.gain).pair(at, at - 1)
     return _transcripts(run, states[at].incumbent, _numbers(run, shared)) if shared.games else []
 
 
@@ -165,7 +166,3 @@ def _transcripts(run: Run, build: Build, numbers: list[int]) -> list[str]:
     finally:
         close(player)
     return list(trace.transcripts)
-
-
-def _number(log_value: float) -> str:
-    return f"{math.exp(min(log_value, math.log(1e12))):.3g}"

@@ -17,6 +17,7 @@ from typing import Any
 from ouroloop.cached import cache_root, is_sound, new_entry, own_folder
 from ouroloop.protocols.canonical import content_hash
 from ouroloop.protocols.errors import SurroundingsError, UsageError
+from ouroloop.protocols.text import plain_line
 from ouroloop.sandbox.docker.packing import PYTHON, pack, tar
 from ouroloop.sandbox.guest import shipped
 
@@ -62,7 +63,7 @@ def ensure_image(client: Any, toolkit_source: str, base: str = "") -> str:
     try:
         if is_sound(entry):
             return str(client.images.get((entry / RECORD).read_text()).id)
-    except ImageNotFound:
+    except (ImageNotFound, FileNotFoundError):  # or another process is just making it anew
         pass
     except DockerException as error:
         raise SurroundingsError(f"the Docker daemon does not show the sandbox image: {str(error)[:300]}") from error
@@ -78,9 +79,13 @@ def ensure_image(client: Any, toolkit_source: str, base: str = "") -> str:
 
 
 def _import(client: Any, files: bytes, key: str) -> str:
-    """Make an image of a root file system, and return its ID."""
+    """Make an image of a root file system, and return its ID, which the daemon tells last."""
     told = client.api.import_image_from_data(files, repository=REPOSITORY, tag=key)
-    return str(json.loads(told.splitlines()[-1])["status"])
+    try:
+        last = json.loads(told.splitlines()[-1])
+        return str(last["status"])
+    except (IndexError, KeyError, TypeError, ValueError):
+        raise SurroundingsError(f"the Docker daemon made no sandbox image: {plain_line(told) or 'it says nothing'}") from None
 
 
 def _build_on(client: Any, base: str, files: dict[str, bytes | Path], key: str) -> str:

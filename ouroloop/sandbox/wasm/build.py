@@ -44,7 +44,7 @@ KEPT = 4
 IN_USE_S = 86_400.0
 """A component used within this time may be in use: its processes read it again for each session."""
 ENGINE_FLAGS = "fuel"
-"""Name of the engine's configuration in the cache key; see `wasm_child.engine`."""
+"""Name of the engine's configuration in the cache key; see `child.engine`, which compiles with it and runs with it."""
 
 
 def cache_folder() -> Path:
@@ -80,17 +80,17 @@ def prepare(toolkit_source: str, progress: Callable[[str], None] | None = None) 
     say = progress or log.info
     folder = cache_folder()
     entry = folder / component_key(toolkit_source)
-    if not is_sound(entry):
-        try:
+    try:
+        if not is_sound(entry):
             with (folder / "lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                if not is_sound(entry):
+                if not is_sound(entry):  # nobody built it while we waited
                     _build(entry, toolkit_source, say)
                     prune(folder)
-        except OSError as error:
-            message = f"the WASM sandbox cannot be built in {folder}: {error.strerror or error}; free the disk"
-            raise SurroundingsError(message) from error
-    os.utime(entry)  # so that a component in use is not pruned
+        os.utime(entry)  # so that a component in use is not pruned
+    except OSError as error:
+        message = f"the WASM sandbox cannot be built in {folder}: {error.strerror or error}; free the disk"
+        raise SurroundingsError(message) from error
     return entry / COMPONENT
 
 

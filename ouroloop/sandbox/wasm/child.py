@@ -30,7 +30,7 @@ DATA_SLACK_MB = 96
 
 
 def engine() -> Engine:
-    """Return the engine; compiling and running use the same configuration (`wasm_build.ENGINE_FLAGS` names it)."""
+    """Return the engine, for compiling and for running; `build.ENGINE_FLAGS` stands for its settings in the cache's key."""
     config = Config()
     config.consume_fuel = True
     config.wasm_component_model = True

@@ -20,7 +20,10 @@ from ouroloop.agents.chat.channels import answer
         ("<think>never closed\ndef act(observation, logits):", ""),
         ("said first\n<think>and then never closed", "said first\n"),
         ("[THINK]draft[/THINK]final", "final"),
-        ("<|channel|>analysis<|message|>draft<|end|><|start|>assistant<|channel|>final<|message|>the answer<|return|>", "the answer"),
+        (
+            "<|channel|>analysis<|message|>draft<|end|><|start|>assistant<|channel|>final<|message|>the answer<|return|>",
+            "the answer",
+        ),
         ("<|channel|>analysis<|message|>only thoughts", ""),
         ("analysisWe need a patch.assistantfinalthe answer", "the answer"),
         ("analysis of the game: final words", "analysis of the game: final words"),

@@ -28,6 +28,7 @@ GOOD_PATCH = f"I filter the moves.\n```diff\n{DIFF}```\n"
 GOOD_SPEC = 'Sure {here}:\n```json\n{"terms": [{"name": "a", "expr": "approach", "weight": 0.5}], "gamma_r": 0.2}\n```'
 PROSE = "I am a teapot and have no opinion on snakes."
 
+
 class Endpoint(Server):
     """A server whose script says (status, reply)."""
 
@@ -149,7 +150,9 @@ def usage(tokens: object) -> dict:
 def test_counts_that_cannot_be_true_are_estimated(server, tokens):
     """No count of an endpoint's lowers the spend; one that its client does not even take is no chat completion."""
     server.says = lambda body: (200, usage(tokens))
-    answer = asyncio.run(ask_all(OrError(server.config()), [Question(lambda brief: [{"role": "user", "content": "x" * 40}], 1)]))[0]
+    answer = asyncio.run(
+        ask_all(OrError(server.config()), [Question(lambda brief: [{"role": "user", "content": "x" * 40}], 1)])
+    )[0]
     if isinstance(answer, ChatReply):
         assert (answer.tokens_in, answer.tokens_out) == (10, -(-len(GOOD_PATCH) // 4))
     else:

@@ -51,7 +51,9 @@ def test_a_forgotten_import_is_added() -> None:
     source = screened(f"```python\n{FORGOT}```")
     assert "from toolkit import legal_moves\n" in source
     assert source.startswith('"""A controller."""\n\nfrom')
-    assert "from toolkit import food_move, legal_moves" in mended(FORGOT.replace("[0])[0]", "[food_move(observation)])[0]"), NAMES)
+    assert "from toolkit import food_move, legal_moves" in mended(
+        FORGOT.replace("[0])[0]", "[food_move(observation)])[0]"), NAMES
+    )
     own = FORGOT.replace("def act", "def legal_moves(observation):\n    return [0]\n\n\ndef act")
     assert mended(own, NAMES) == own
 
@@ -75,7 +77,11 @@ def test_doubt_is_left_to_the_screen(text: str) -> None:
         screened(text)
 
 
-@given(st.lists(st.sampled_from([BLOCK, DIFF, BETTER, "```\n", "```python\n", "~~~\n", "words\n", "```bash\nls\n```\n"]), max_size=4))
+@given(
+    st.lists(
+        st.sampled_from([BLOCK, DIFF, BETTER, "```\n", "```python\n", "~~~\n", "words\n", "```bash\nls\n```\n"]), max_size=4
+    )
+)
 def test_what_the_screen_takes_as_it_is_stays_the_same(parts: list[str]) -> None:
     text = "".join(parts)
     try:

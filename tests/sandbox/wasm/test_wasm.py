@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -206,12 +207,24 @@ def test_a_truncated_component_is_built_again(toolkit: str, counted: list[Path],
     assert "damaged or not ours" in caplog.text
 
 
+def test_a_component_that_cannot_be_marked_as_used_is_told_in_one_line(
+    toolkit: str, counted: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def utime(*_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    prepare(toolkit)
+    monkeypatch.setattr(os, "utime", utime)
+    with pytest.raises(SurroundingsError, match=r"cannot be built in .*: No such file or directory"):
+        prepare(toolkit)
+
+
 def test_a_component_of_another_is_built_again(toolkit: str, counted: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    from ouroloop import cached
+    from ouroloop import files
 
     planted = prepare(toolkit)
     os.utime(planted, ns=(1, 1))  # a mark: an inode's number may be given to the next file
-    monkeypatch.setattr(cached, "_is_ours", lambda found: found.st_mtime_ns != 1)
+    monkeypatch.setattr(files, "is_ours", lambda found: found.st_mtime_ns != 1)
     assert prepare(toolkit).stat().st_mtime_ns != 1
     assert len(counted) == 2
 

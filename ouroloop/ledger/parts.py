@@ -1,4 +1,4 @@
-"""The files of a run directory, opened only as what they must be.
+"""The parts of a run directory, opened only as what they must be.
 
 A run directory may come from a stranger. A link, a FIFO or a device in a file's place is refused before it is opened, so
 nothing outside the directory is read or written through it, and nothing waits for ever.
@@ -11,16 +11,19 @@ import stat
 from pathlib import Path
 from typing import Final, Literal
 
+from ouroloop.files import read_regular
 from ouroloop.protocols.errors import LedgerError
 
 Kind = Literal["file", "directory"]
 LEDGER: Final = "ledger.sqlite"
+RECIPE: Final = "recipe.toml"
+LOCK: Final = "run.lock"
 PARTS: Final[dict[str, Kind]] = {
     LEDGER: "file",
     f"{LEDGER}-wal": "file",
     f"{LEDGER}-shm": "file",
-    "recipe.toml": "file",
-    "run.lock": "file",
+    RECIPE: "file",
+    LOCK: "file",
     "artifacts": "directory",
     "workspace": "directory",
 }
@@ -50,16 +53,12 @@ def look(path: Path, kind: Kind) -> os.stat_result | None:
     except OSError as error:
         raise LedgerError(f"{path} cannot be read: {error.strerror}") from None
     if not _IS[kind](found.st_mode):
-        raise _not_plain(path, found, kind)
+        name = _NAMES.get(stat.S_IFMT(found.st_mode), "something unknown")
+        raise LedgerError(
+            f"{path} is {name}, but a run directory has a plain {kind} there: this is not as a run left it, so do not trust "
+            "it; restore it from a copy"
+        )
     return found
-
-
-def _not_plain(path: Path, found: os.stat_result, kind: Kind) -> LedgerError:
-    name = _NAMES.get(stat.S_IFMT(found.st_mode), "something unknown")
-    return LedgerError(
-        f"{path} is {name}, but a run directory has a plain {kind} there: this is not as a run left it, so do not trust it; "
-        "restore it from a copy"
-    )
 
 
 def require_own(folder: Path) -> None:
@@ -97,14 +96,6 @@ def read_file(path: Path, limit: int) -> bytes:
     if look(path, "file") is None:
         raise FileNotFoundError(path)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return read_regular(path, limit, follow=False)
     except OSError as error:
-        raise LedgerError(f"{path} cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):  # it was exchanged since we looked
-            raise _not_plain(path, found, "file")
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise LedgerError(f"{path} has more than {limit} bytes: this is not as a run left it")
-    return data
+        raise LedgerError(f"{path} cannot be read: {error.strerror or error}") from None
