@@ -75,12 +75,10 @@ def model_server(replies: list[str], delay_s: float = 0.0) -> Iterator[tuple[str
         server.server_close()
 
 
-def model(role: str, url: str, count: int = 1, timeout_s: float = 5) -> tuple[str, ...]:
+def model(role: str, url: str, count: int = 1, timeout_s: float = 5, repairs: int = 0) -> tuple[str, ...]:
     """Return the overrides that point a role at a server."""
-    return tuple(
-        f"roles.{role}.{k}={v}"
-        for k, v in (("model", "openai:scripted"), ("base_url", url), ("timeout_s", timeout_s), ("count", count))
-    )
+    settings = {"model": "openai:scripted", "base_url": url, "timeout_s": timeout_s, "count": count, "repairs": repairs}
+    return tuple(f"roles.{role}.{k}={v}" for k, v in settings.items())
 
 
 def run(folder: Path, *overrides: str, ends: str = "done") -> dict[str, Any]:
@@ -129,18 +127,36 @@ def test_a_model_that_refuses_or_talks_nonsense_costs_its_proposals_only(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with model_server(["Let me think about snakes in general."]) as (url, _):
-        models = (*model("code_patcher", closed_port()), *model("reward_designer", url))
-        shown = run(tmp_path / "r", *models, "budget.rounds=2", ends="failed")
+        models = (*model("code_patcher", closed_port()), *model("reward_designer", url, 2))
+        shown = run(tmp_path / "r", *models, "budget.rounds=1")
     said = capsys.readouterr().err
-    assert "chat-designer gave nothing" in said
     assert "chat-patcher gave nothing" in said
-    assert [r["candidates"] for r in shown["rounds"]] == [[], []]
-    assert shown["status"] == "failed"
-    asked = {one["slot"]: one for r in shown["rounds"] for one in r["asked"]}
-    assert asked["reward_designer"]["lost"][0]["text"] == "Let me think about snakes in general."
-    assert "no reward spec" in asked["reward_designer"]["lost"][0]["reason"]
-    assert asked["reward_designer"]["tokens"] == 120 * asked["reward_designer"]["count"]
+    (candidate, twin) = shown["rounds"][0]["candidates"]
+    assert (candidate["layer"], twin["layer"]) == ("schema", "schema")
+    assert "holds no reward spec" in candidate["reason"]
+    asked = {one["slot"]: one for one in shown["rounds"][0]["asked"]}
+    assert asked["reward_designer"]["tokens"] == 240
     assert "connection refused" in asked["code_patcher"]["lost"][0]["reason"]
+
+
+def test_a_refused_patch_is_repaired_in_the_same_round(tmp_path: Path) -> None:
+    broken = BETTER.replace("0 if move is None else move", "nowhere(observation)")
+    replies = [f"```python\n{broken}```", f"```python\n{broken}```\n", f"```python\n{BETTER}```"]
+    folder = tmp_path / "r"
+    with model_server(replies) as (url, asked):
+        shown = run(folder, "roles.reward_designer.count=0", *model("code_patcher", url, repairs=3))
+        assert len(asked) == 3
+        assert lifecycle.work(folder, Quiet(notes=False)) == "done"
+        assert len(asked) == 3
+    found = {c["id"]: c for c in shown["rounds"][0]["candidates"]}
+    assert list(found) == ["r1-patch1", "r1-patch1.1", "r1-patch1.2"]
+    assert "nowhere" in found["r1-patch1"]["reason"]
+    assert found["r1-patch1.2"]["layer"] in ("gate", "oracle")
+    again = asked[2]["messages"]
+    assert [message["role"] for message in again] == ["system", "user", "assistant", "user"]
+    assert "nowhere" in again[3]["content"]
+    assert [one["count"] for one in shown["rounds"][0]["asked"] if one["slot"] == "code_patcher"] == [1, 1, 1]
+    assert shown["totals"]["tokens"] == 3 * 120
 
 
 def test_a_model_that_does_not_answer_in_time_costs_its_proposals_only(
