@@ -69,22 +69,25 @@ def create(recipe: Recipe, folder: Path, progress: Progress) -> None:
         raise no_git()
     require_room(folder.parent, NEED_MB)
     _roles(recipe)
-    source = _start_source(recipe)
-    check_start(recipe)
+    task = _task(recipe)
+    check_start(recipe, task)
+    source = _start_source(recipe, task)
     if not cache_root().is_dir():
         progress.note("first use: building the sandbox, which takes up to a minute")
-    task, sandbox, _ = _parts(recipe, folder.name)
-    with closing(sandbox):
+    with closing(_sandbox(recipe, task, folder.name)) as sandbox:
         if source is not None:
             check_controller(task, sandbox, source, f"start.controller {recipe.start.controller}")
     recipe = _with_seed(recipe, progress)
+    from ouroloop.ledger.store import Store
+    from ouroloop.runs.phases.start import keep_given
+
     try:
         with whole_directory(folder, replace=False) as half:
             (half / "recipe.toml").write_text(recipe_toml(recipe), encoding="utf-8")
-            ledger = Ledger(half / "ledger.sqlite", "create")
-            ledger.set_meta("status", "stopped")
-            ledger.set_meta("recipe", identity(recipe))
-            ledger.close()
+            with closing(Ledger(half / "ledger.sqlite", "create")) as ledger:
+                ledger.set_meta("status", "stopped")
+                ledger.set_meta("recipe", identity(recipe))
+                keep_given(recipe, source, Store(half / "artifacts"), ledger)
     except OSError as error:
         if folder.exists():
             raise exists_already(folder) from None
@@ -114,7 +117,7 @@ def exists_already(folder: Path) -> UsageError:
     )
 
 
-def check_start(recipe: Recipe) -> None:
+def check_start(recipe: Recipe, task: Task) -> None:
     """Refuse a start controller, reward or policy that cannot be used. Opening the policy is the only full check of it.
 
     Raises:
@@ -122,7 +125,6 @@ def check_start(recipe: Recipe) -> None:
         SurroundingsError: the base of the policy, or the base to be trained, is not on this machine.
     """
     from ouroloop.envs.capabilities import check_teacher, encoding_of
-    from ouroloop.envs.registry import make_task
     from ouroloop.policy.sft.suitable import check_sft
     from ouroloop.protocols.errors import CandidateFault
     from ouroloop.rewards.language import parse
@@ -136,7 +138,6 @@ def check_start(recipe: Recipe) -> None:
             parse(read_text(Path(start.reward), "start.reward"))
         except CandidateFault as error:
             raise UsageError(f"start.reward {start.reward} is not a reward spec: {error}") from None
-    task = make_task(recipe.task)
     if recipe.roles.reward_designer.count and recipe.grpo.continuation != "policy" and task.teachers is not None:
         check_teacher(task, recipe.grpo.continuation)
     if start.policy not in ("sft", "random"):
@@ -161,22 +162,21 @@ def check_start(recipe: Recipe) -> None:
         find_checkpoint(recipe.sft.base)
 
 
-def _start_source(recipe: Recipe) -> str | None:
+def _start_source(recipe: Recipe, task: Task) -> str | None:
     """Return the start controller's source, after the layers that need no sandbox; None if the recipe names none.
 
     Raises:
         UsageError: the file cannot be read, or a layer refuses it.
     """
-    from ouroloop.envs.registry import make_task
     from ouroloop.protocols.errors import CandidateFault
     from ouroloop.sandbox.screen.static import static_screen
 
     name = recipe.start.controller
-    if name is None or not Path(name).is_file():
-        return None  # `check_start` complains
+    if name is None:
+        return None
     text = read_text(Path(name), "start.controller")
     try:
-        return static_screen(text, make_task(recipe.task).start_controller).source
+        return static_screen(text, task.start_controller).source
     except CandidateFault as fault:
         raise _refused(f"start.controller {name}", fault) from None
 
@@ -207,16 +207,20 @@ def _roles(recipe: Recipe) -> dict[str, Role]:
     return {slot.name: build_role(recipe.roles.of(slot), slot) for slot in ROLES}
 
 
-def _parts(recipe: Recipe, run: str) -> tuple[Task, Sandbox, dict[str, Role]]:
+def _task(recipe: Recipe) -> Task:
     from ouroloop.envs.capabilities import sight_of
     from ouroloop.envs.registry import make_task
-    from ouroloop.sandbox.choose import choose
 
     task = make_task(recipe.task)
     if recipe.perception == "vision":
         sight_of(task)
-    roles = _roles(recipe)
-    return task, choose(recipe.sandbox, task.toolkit_source, len(task.actions), run=run, image=recipe.sandbox_image), roles
+    return task
+
+
+def _sandbox(recipe: Recipe, task: Task, run: str) -> Sandbox:
+    from ouroloop.sandbox.choose import choose
+
+    return choose(recipe.sandbox, task.toolkit_source, len(task.actions), run=run, image=recipe.sandbox_image)
 
 
 def read_recipe(folder: Path, overrides: tuple[str, ...] = (), *, unopened: bool = False) -> Recipe:
@@ -283,8 +287,8 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
         recipe = read_recipe(folder, overrides)
         if ledger.meta("recipe") != identity(recipe):
             raise LedgerError(f"{folder / 'recipe.toml'} is not the recipe that the run began with: restore it from a copy")
-        task, sandbox, roles = _parts(recipe, folder.name)
-        stack.callback(sandbox.close)
+        task, roles = _task(recipe), _roles(recipe)
+        sandbox = stack.enter_context(closing(_sandbox(recipe, task, folder.name)))
         progress.note(f"sandbox: {sandbox.name}")
         trainers = stack.enter_context(closing(Trainers(min(2, recipe.threads))))
         store, workspace = Store(folder / "artifacts"), Workspace(folder / "workspace")
