@@ -7,6 +7,7 @@ round, so that one is always begun; and a round that is under way is finished, b
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -32,20 +33,33 @@ class Totals:
     wall_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """The resources that a run has used, and the most tokens (`tokens`) and US dollars (`cost_usd`) that a round has."""
+
+    total: Totals
+    dearest: Mapping[str, float]
+
+
 def totals(ledger: Ledger, usd_per_million: dict[str, float]) -> Totals:
-    """Add up the resources that the recorded steps used.
+    """Add up the resources that the recorded steps used; see `spending`."""
+    return spending(ledger, usd_per_million).total
+
+
+def spending(ledger: Ledger, usd_per_million: dict[str, float]) -> Spending:
+    """Add up the resources that the recorded steps used. This reads every step that played or asked a model.
 
     Args:
         ledger: the run's ledger.
         usd_per_million: price in US dollars of a million tokens, by who used them (`reward`, `patch`, `diagnose`).
     """
-    games = tokens = 0
-    cost = 0.0
+    games, tokens, cost = 0, defaultdict[str, int](int), defaultdict[str, float](float)
     for used in usage(ledger):
         games += used.games
-        tokens += used.tokens
-        cost += used.tokens / 1e6 * usd_per_million.get(used.payer, 0.0)
-    return Totals(games, tokens, round(cost, 6), ledger.wall_s())
+        tokens[used.round] += used.tokens
+        cost[used.round] += used.tokens / 1e6 * usd_per_million.get(used.payer, 0.0)
+    total = Totals(games, sum(tokens.values()), round(sum(cost.values()), 6), ledger.wall_s())
+    return Spending(total, {"tokens": max(tokens.values(), default=0), "cost_usd": max(cost.values(), default=0.0)})
 
 
 def prices(roles: Roles) -> dict[str, float]:
@@ -54,15 +68,13 @@ def prices(roles: Roles) -> dict[str, float]:
     return {**of_proposers, "diagnose": roles.critic.usd_per_million_tokens}
 
 
-def spent_up(run: Run, round: int) -> str:
+def spent_up(run: Run, round: int, used: Spending) -> str:
     """Return why the run must stop before this round, or an empty text if it can go on."""
     budget = run.recipe.budget
     if round > budget.rounds:
         return ROUNDS_DONE
-    price = prices(run.recipe.roles)
-    used, dearest = asdict(totals(run.ledger, price)), most_of_a_round(run.ledger, price)
-    for name, amount in used.items():
-        bound, round_takes = getattr(budget, name), dearest.get(name, 0)
+    for name, amount in asdict(used.total).items():
+        bound, round_takes = getattr(budget, name), used.dearest.get(name, 0)
         remedy = f"go on with `ouroloop resume {shell_word(run.folder)} --set budget.{name}=MORE`"
         if bound and amount >= bound:
             return f"budget.{name} is spent ({amount:.6g} of {bound:.6g}); {remedy}"
@@ -70,13 +82,3 @@ def spent_up(run: Run, round: int) -> str:
             left = f"{bound - amount:.6g} of {bound:.6g} are left, and a round has taken {round_takes:.6g}"
             return f"another round would pass budget.{name} ({left}); {remedy}"
     return ""
-
-
-def most_of_a_round(ledger: Ledger, usd_per_million: dict[str, float]) -> dict[str, float]:
-    """Return the most tokens, and the most US dollars, that any round has used."""
-    tokens: defaultdict[str, int] = defaultdict(int)
-    cost: defaultdict[str, float] = defaultdict(float)
-    for used in usage(ledger):
-        tokens[used.round] += used.tokens
-        cost[used.round] += used.tokens / 1e6 * usd_per_million.get(used.payer, 0.0)
-    return {"tokens": max(tokens.values(), default=0), "cost_usd": max(cost.values(), default=0.0)}
