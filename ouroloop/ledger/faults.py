@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 
 from ouroloop.protocols.errors import LedgerError, SurroundingsError
-from ouroloop.protocols.text import plain_line
+from ouroloop.protocols.text import plain_line, shell_word
 
 ELSEWHERE = "restore it from a copy, or start again with another --run-dir"
 
@@ -47,7 +47,9 @@ def is_full(error: BaseException) -> bool:
 
 def disk_full(path: Path) -> SurroundingsError:
     """Return the error for a write to a full disk."""
-    return SurroundingsError(f"no room left on the disk of {path.parent}: free some, then `ouroloop resume {path.parent}`")
+    return SurroundingsError(
+        f"no room left on the disk of {path.parent}: free some, then `ouroloop resume {shell_word(path.parent)}`"
+    )
 
 
 def require_room(folder: Path, need_mb: int) -> None:
