@@ -32,6 +32,7 @@ from ouroloop.protocols.errors import LedgerError
 SLOW_S: Final = 1.0
 COLUMNS: Final = ("key", "method", "params", "result", "error", "at")
 KEYS: Final[tuple[tuple[str, Key[Any]], ...]] = (
+    (r"start/given", start.GIVEN),
     (r"start/policy", start.POLICY),
     (r"start/incumbent", start.INCUMBENT),
     (r"start/score", start.SCORE),
