@@ -115,11 +115,8 @@ class Report:
         """Return the command that continues the run, with the limit to raise if one keeps it from another round."""
         numbers = self.numbers()
         underway = len(numbers) > 0 and watch.play(numbers[-1]).find(self.ledger) is None
-        found = (
-            None
-            if underway
-            else spent_limit(self.recipe, numbers.stop, budget.spending(self.ledger, prices(self.recipe.roles)))
-        )
+        used = budget.spending(self.ledger, prices(self.recipe.roles))
+        found = None if underway else budget.spent_limit(self.recipe, numbers.stop, used)
         return f"ouroloop resume {shell_word(self.folder)}" if found is None else found.extended(self.folder)
 
     def numbers(self) -> range:
