@@ -130,7 +130,7 @@ def in_memory(run: Path) -> tuple[sqlite3.Connection, Ledger]:
 
 def everything(ledger: Ledger) -> None:
     """Read what no single step shows."""
-    for read in (usage, apply.changes, gate.verdicts, gate.stakes, watch.plays, observe.rounds_begun):
+    for read in (usage, apply.changes, gate.verdicts, gate.stakes, watch.history, observe.rounds_begun):
         list(read(ledger))
     ledger.wall_s()
     ledger.digest()
