@@ -11,7 +11,7 @@ from ouroloop.inspect.report import RunReport, open_run
 from ouroloop.protocols.errors import UsageError
 from ouroloop.runs.lifecycle import create, read_recipe, work
 from ouroloop.runs.progress import Quiet
-from ouroloop.runs.recipe import Recipe, build_recipe, load_recipe
+from ouroloop.runs.recipe import Recipe, build_recipe, decisive, load_recipe
 
 if TYPE_CHECKING:
     from ouroloop.protocols.ports import Role, Task
@@ -127,9 +127,9 @@ def _more(recipe: Recipe, folder: Path) -> tuple[str, ...]:
     begun = read_recipe(folder, unopened=True)  # the directory may name a stranger's game
     if recipe.seed is None:  # the run has drawn its own
         recipe = recipe.model_copy(update={"seed": begun.seed})
-    old, new = (each.model_dump(mode="json", exclude={"budget", "distill"}, exclude_none=True) for each in (begun, recipe))
+    old, new = (decisive(each) for each in (begun, recipe))
     if old != new:
         apart = ", ".join(key for key in new if new[key] != old.get(key))
         raise UsageError(f"{folder} is a run of another recipe (they differ in {apart}): choose another path, or its recipe")
-    old, new = begun.budget.model_dump(mode="json"), recipe.budget.model_dump(mode="json")
-    return tuple(f"budget.{key}={value}" for key, value in new.items() if value != old[key])
+    had, has = begun.budget.model_dump(mode="json"), recipe.budget.model_dump(mode="json")
+    return tuple(f"budget.{key}={value}" for key, value in has.items() if value != had[key])

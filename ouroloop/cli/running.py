@@ -106,7 +106,7 @@ def rollback(folder: Path, candidate: str, reason: str, trust: bool) -> None:
         count = len(rollbacks(open_run.ledger))
         result = roll_back(open_run, manual_rollback(count), candidate, reason, losses(open_run, candidate))
         games = score_again(open_run.recipe.gate, count)
-        score = open_run.step(manual_score(count), games, lambda: scored(open_run, games, f"manual {count}")).measures.score
+        score = open_run.step(manual_score(count), games, lambda: scored(open_run, games)).measures.score
     for id, why in result.chain.items():
         say(f"also rolled back {id}: {why}")
     if result.retained:

@@ -25,7 +25,8 @@ from ouroloop.protocols.errors import OuroloopError, UsageError
 from ouroloop.protocols.jsonrpc import one_line
 from ouroloop.protocols.records import Build, RewardSpec
 from ouroloop.protocols.text import shell_word
-from ouroloop.runs.budget import prices, spent_limit, totals
+from ouroloop.runs import budget
+from ouroloop.runs.budget import prices, totals
 from ouroloop.runs.context import rolled_back, spent
 from ouroloop.runs.lifecycle import read_recipe
 from ouroloop.runs.phases.rollback import lineage
@@ -114,7 +115,8 @@ class Report:
         """Return the command that continues the run, with the limit to raise if one keeps it from another round."""
         numbers = self.numbers()
         underway = len(numbers) > 0 and watch.play(numbers[-1]).find(self.ledger) is None
-        found = None if underway else spent_limit(self.recipe, self.ledger, numbers.stop)
+        used = budget.spending(self.ledger, prices(self.recipe.roles))
+        found = None if underway else budget.spent_limit(self.recipe, numbers.stop, used)
         return f"ouroloop resume {shell_word(self.folder)}" if found is None else found.extended(self.folder)
 
     def numbers(self) -> range:

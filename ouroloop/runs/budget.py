@@ -7,7 +7,7 @@ round, so that one is always begun; and a round that is under way is finished, b
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -38,20 +38,33 @@ class Totals:
     wall_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """The resources that a run has used, and the most tokens (`tokens`) and US dollars (`cost_usd`) that a round has."""
+
+    total: Totals
+    dearest: Mapping[str, float]
+
+
 def totals(ledger: Ledger, usd_per_million: dict[str, float]) -> Totals:
-    """Add up the resources that the recorded steps used.
+    """Add up the resources that the recorded steps used; see `spending`."""
+    return spending(ledger, usd_per_million).total
+
+
+def spending(ledger: Ledger, usd_per_million: dict[str, float]) -> Spending:
+    """Add up the resources that the recorded steps used. This reads every step that played or asked a model.
 
     Args:
         ledger: the run's ledger.
         usd_per_million: price in US dollars of a million tokens, by who used them (`reward`, `patch`, `diagnose`).
     """
-    games = tokens = 0
-    cost = 0.0
+    games, tokens, cost = 0, defaultdict[str, int](int), defaultdict[str, float](float)
     for used in usage(ledger):
         games += used.games
-        tokens += used.tokens
-        cost += used.tokens / 1e6 * usd_per_million.get(used.payer, 0.0)
-    return Totals(games, tokens, round(cost, 6), ledger.wall_s())
+        tokens[used.round] += used.tokens
+        cost[used.round] += used.tokens / 1e6 * usd_per_million.get(used.payer, 0.0)
+    total = Totals(games, sum(tokens.values()), round(sum(cost.values()), 6), ledger.wall_s())
+    return Spending(total, {"tokens": max(tokens.values(), default=0), "cost_usd": max(cost.values(), default=0.0)})
 
 
 def prices(roles: Roles) -> dict[str, float]:
@@ -77,15 +90,13 @@ class Spent:
         return f"ouroloop resume {shell_word(folder)} --set budget.{self.key}=MORE"
 
 
-def spent_limit(recipe: Recipe, ledger: Ledger, round: int) -> Spent | None:
+def spent_limit(recipe: Recipe, round: int, used: Spending) -> Spent | None:
     """Return the limit that keeps a run from this round, or None if it can go on."""
     budget = recipe.budget
     if round > budget.rounds:
         return Spent("rounds", ROUNDS_DONE)
-    price = prices(recipe.roles)
-    used, dearest = asdict(totals(ledger, price)), most_of_a_round(ledger, price)
-    for name, amount in used.items():
-        bound, round_takes = getattr(budget, name), dearest.get(name, 0)
+    for name, amount in asdict(used.total).items():
+        bound, round_takes = getattr(budget, name), used.dearest.get(name, 0)
         if bound and amount >= bound:
             return Spent(name, f"budget.{name} is spent ({amount:.6g} of {bound:.6g})")
         if bound and amount + round_takes > bound:
@@ -94,9 +105,9 @@ def spent_limit(recipe: Recipe, ledger: Ledger, round: int) -> Spent | None:
     return None
 
 
-def spent_up(run: Run, round: int) -> str:
+def spent_up(run: Run, round: int, used: Spending) -> str:
     """Return why the run must stop before this round, and how it goes on, or an empty text if it can go on."""
-    found = spent_limit(run.recipe, run.ledger, round)
+    found = spent_limit(run.recipe, round, used)
     if found is None or found.reason == ROUNDS_DONE:
         return "" if found is None else ROUNDS_DONE
     return f"{found.reason}; go on with `{found.extended(run.folder)}`"
@@ -117,13 +128,3 @@ def refuse_less(recipe: Recipe, ledger: Ledger, keys: Iterable[str]) -> None:
             raise UsageError(
                 f"budget.{key}={bound:g} is less than the run has used already ({used[key]:.6g}): give more, or leave it out"
             )
-
-
-def most_of_a_round(ledger: Ledger, usd_per_million: dict[str, float]) -> dict[str, float]:
-    """Return the most tokens, and the most US dollars, that any round has used."""
-    tokens: defaultdict[str, int] = defaultdict(int)
-    cost: defaultdict[str, float] = defaultdict(float)
-    for used in usage(ledger):
-        tokens[used.round] += used.tokens
-        cost[used.round] += used.tokens / 1e6 * usd_per_million.get(used.payer, 0.0)
-    return {"tokens": max(tokens.values(), default=0), "cost_usd": max(cost.values(), default=0.0)}

@@ -7,12 +7,13 @@ checkpoints are in the same SQLite file. Every node may be repeated, because its
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 
 from ouroloop.ledger.steps.key import FIRST_ROUND
-from ouroloop.runs.budget import ROUNDS_DONE, prices, spent_limit, spent_up, totals
+from ouroloop.runs.budget import ROUNDS_DONE, prices, spending, spent_limit, spent_up
 from ouroloop.runs.checkpoints import begun, checkpoints
 from ouroloop.runs.context import Run
 from ouroloop.runs.phases.attribute import attribute
@@ -48,21 +49,37 @@ def run_rounds(run: Run) -> str:
     if run.recipe.perception == "vision":
         open_eyes(run)
     with checkpoints(run.ledger.path) as saver:
-        graph = _build(run).compile(checkpointer=saver)
+        goes_on = Turnstile(run)
+        graph = _build(run, goes_on).compile(checkpointer=saver)
         config: Any = {"configurable": {"thread_id": "run"}, "recursion_limit": 12 * run.recipe.budget.rounds + 12}
         round, ended = begun(graph, config, run.ledger.path)
         if round is not None and ended:  # it finished earlier, and a larger budget may let it continue
-            found = spent_limit(run.recipe, run.ledger, round)
+            found = spent_limit(run.recipe, round, spending(run.ledger, prices(run.recipe.roles)))
             if found is not None and found.reason == ROUNDS_DONE:
                 done = f"nothing to do: all {round - FIRST_ROUND} rounds of the run are done"
                 run.progress.note(f"{done}; add rounds with `{found.extended(run.folder)}`")
             graph.update_state(config, {"round": round}, as_node="start")
         begin: Any = {"round": FIRST_ROUND} if round is None else None
         graph.invoke(begin, config, durability="sync")
-        return spent_up(run, graph.get_state(config).values["round"])
+        return goes_on.stopped
 
 
-def _build(run: Run) -> StateGraph[State]:
+@dataclass(slots=True)
+class Turnstile:
+    """Decides before each round whether it may begin. `stopped` is why the last one it was asked about may not."""
+
+    run: Run
+    stopped: str = ""
+
+    def __call__(self, state: State) -> str:
+        """Return `on`, or `end`; show what has been used."""
+        used = spending(self.run.ledger, prices(self.run.recipe.roles))
+        self.run.progress.used(used.total.tokens, used.total.cost_usd)
+        self.stopped = spent_up(self.run, state["round"], used)
+        return "end" if self.stopped else "on"
+
+
+def _build(run: Run, goes_on: Turnstile) -> StateGraph[State]:
     graph: StateGraph[State] = StateGraph(State)
     graph.add_node("start", _start(run))
     graph.add_edge(START, "start")
@@ -70,10 +87,10 @@ def _build(run: Run) -> StateGraph[State]:
     for name in names:
         graph.add_node(name, _node(run, name))
     graph.add_node("next", _next())
-    graph.add_conditional_edges("start", _goes_on(run), {"on": names[0], "end": END})
+    graph.add_conditional_edges("start", goes_on, {"on": names[0], "end": END})
     for before, after in zip(names, [*names[1:], "next"], strict=True):
         graph.add_edge(before, after)
-    graph.add_conditional_edges("next", _goes_on(run), {"on": names[0], "end": END})
+    graph.add_conditional_edges("next", goes_on, {"on": names[0], "end": END})
     return graph
 
 
@@ -90,8 +107,6 @@ def _node(run: Run, name: str) -> Any:
     def node(state: State) -> dict[str, Any]:
         run.progress.phase(state["round"], run.recipe.budget.rounds, name)
         PHASES[name](run, state["round"])
-        used = totals(run.ledger, prices(run.recipe.roles))
-        run.progress.used(used.tokens, used.cost_usd)
         return {}
 
     return node
@@ -99,7 +114,3 @@ def _node(run: Run, name: str) -> Any:
 
 def _next() -> Any:
     return lambda state: {"round": state["round"] + 1}
-
-
-def _goes_on(run: Run) -> Callable[[State], str]:
-    return lambda state: "end" if spent_up(run, state["round"]) else "on"

@@ -75,24 +75,27 @@ def create(recipe: Recipe, folder: Path, progress: Progress, *, tell_seed: bool 
         raise no_git()
     require_room(folder.parent, NEED_MB)
     _roles(recipe)
-    source = _start_source(recipe)
+    task = _task(recipe)
     with telling_of_compiling(progress.note):
-        check_start(recipe)
+        check_start(recipe, task)
+    source = _start_source(recipe, task)
     if not cache_root().is_dir():
         progress.note("first use: building the sandbox, which takes up to a minute")
-    task, sandbox, _ = _parts(recipe, folder.name)
-    with closing(sandbox), telling_of_compiling(progress.note):
+    with closing(_sandbox(recipe, task, folder.name)) as sandbox, telling_of_compiling(progress.note):
         if source is not None:
             check_controller(task, sandbox, source, f"start.controller {recipe.start.controller}")
-        check_policy(recipe)  # last, because it takes longest
+        check_policy(recipe, task)  # last, because it takes longest
     recipe = _with_seed(recipe, progress, tell=tell_seed)
+    from ouroloop.ledger.store import Store
+    from ouroloop.runs.phases.start import keep_given
+
     try:
         with whole_directory(folder, replace=False) as half:
             (half / RECIPE).write_text(recipe_toml(recipe), encoding="utf-8")
-            ledger = Ledger(half / LEDGER, "create")
-            ledger.set_meta("status", "stopped")
-            ledger.set_meta("recipe", identity(recipe))
-            ledger.close()
+            with closing(Ledger(half / LEDGER, "create")) as ledger:
+                ledger.set_meta("status", "stopped")
+                ledger.set_meta("recipe", identity(recipe))
+                keep_given(recipe, source, Store(half / "artifacts"), ledger)
     except (OSError, DiskFull) as error:
         if isinstance(error, DiskFull) or is_full(error):
             raise disk_full(folder, "start again") from None
@@ -125,7 +128,7 @@ def exists_already(folder: Path) -> UsageError:
     )
 
 
-def check_start(recipe: Recipe) -> None:
+def check_start(recipe: Recipe, task: Task) -> None:
     """Refuse a start controller, reward or policy that cannot be used, as far as that shows before anything is opened.
 
     Raises:
@@ -133,7 +136,6 @@ def check_start(recipe: Recipe) -> None:
         SurroundingsError: the base to be trained is not on this machine.
     """
     from ouroloop.envs.capabilities import check_teacher, encoding_of
-    from ouroloop.envs.registry import make_task
     from ouroloop.policy.sft.suitable import check_sft
     from ouroloop.protocols.errors import CandidateFault
     from ouroloop.rewards.language import parse
@@ -147,7 +149,6 @@ def check_start(recipe: Recipe) -> None:
             parse(read_text(Path(start.reward), "start.reward"))
         except CandidateFault as error:
             raise UsageError(f"start.reward {start.reward} is not a reward spec: {error}") from None
-    task = make_task(recipe.task)
     if recipe.roles.reward_designer.count and recipe.grpo.continuation != "policy" and task.teachers is not None:
         check_teacher(task, recipe.grpo.continuation)
     if start.policy not in ("sft", "random"):
@@ -169,7 +170,7 @@ def check_start(recipe: Recipe) -> None:
         find_checkpoint(recipe.sft.base)
 
 
-def check_policy(recipe: Recipe) -> None:
+def check_policy(recipe: Recipe, task: Task) -> None:
     """Refuse a start policy that cannot be opened, which is the only full check of it.
 
     Raises:
@@ -178,31 +179,29 @@ def check_policy(recipe: Recipe) -> None:
     """
     if recipe.start.policy in ("sft", "random"):
         return
-    from ouroloop.envs.registry import make_task
     from ouroloop.policy.shipped import find_policy
 
     given = find_policy(recipe.start.policy)
     from ouroloop.policy.bases import open_policy
 
-    open_policy(given, task=make_task(recipe.task))
+    open_policy(given, task=task)
 
 
-def _start_source(recipe: Recipe) -> str | None:
+def _start_source(recipe: Recipe, task: Task) -> str | None:
     """Return the start controller's source, after the layers that need no sandbox; None if the recipe names none.
 
     Raises:
         UsageError: the file cannot be read, or a layer refuses it.
     """
-    from ouroloop.envs.registry import make_task
     from ouroloop.protocols.errors import CandidateFault
     from ouroloop.sandbox.screen.static import static_screen
 
     name = recipe.start.controller
-    if name is None or not Path(name).is_file():
-        return None  # `check_start` complains
+    if name is None:
+        return None
     text = read_text(Path(name), "start.controller")
     try:
-        return static_screen(text, make_task(recipe.task).start_controller).source
+        return static_screen(text, task.start_controller).source
     except CandidateFault as fault:
         raise _refused(f"start.controller {name}", fault) from None
 
@@ -233,16 +232,20 @@ def _roles(recipe: Recipe) -> dict[str, Role]:
     return {slot.name: build_role(recipe.roles.of(slot), slot) for slot in ROLES}
 
 
-def _parts(recipe: Recipe, run: str) -> tuple[Task, Sandbox, dict[str, Role]]:
+def _task(recipe: Recipe) -> Task:
     from ouroloop.envs.capabilities import sight_of
     from ouroloop.envs.registry import make_task
-    from ouroloop.sandbox.choose import choose
 
     task = make_task(recipe.task)
     if recipe.perception == "vision":
         sight_of(task)
-    roles = _roles(recipe)
-    return task, choose(recipe.sandbox, task.toolkit_source, len(task.actions), run=run, image=recipe.sandbox_image), roles
+    return task
+
+
+def _sandbox(recipe: Recipe, task: Task, run: str) -> Sandbox:
+    from ouroloop.sandbox.choose import choose
+
+    return choose(recipe.sandbox, task.toolkit_source, len(task.actions), run=run, image=recipe.sandbox_image)
 
 
 def read_recipe(folder: Path, overrides: tuple[str, ...] = (), *, unopened: bool = False) -> Recipe:
@@ -311,8 +314,9 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
         refuse_less(recipe, ledger, [override.partition("=")[0].removeprefix("budget.").strip() for override in overrides])
         if ledger.meta("recipe") != identity(recipe):
             raise LedgerError(f"{folder / RECIPE} is not the recipe that the run began with: restore it from a copy")
-        task, sandbox, roles = _parts(recipe, folder.name)
-        stack.callback(sandbox.close)
+        task, roles = _task(recipe), _roles(recipe)
+        sandbox = stack.enter_context(closing(_sandbox(recipe, task, folder.name)))
+        progress.note(f"sandbox: {sandbox.name}")
         trainers = stack.enter_context(closing(Trainers(min(2, recipe.threads))))
         store, workspace = Store(folder / "artifacts"), Workspace(folder / "workspace")
         for place in (folder, store.folder):

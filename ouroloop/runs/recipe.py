@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import tomli_w
-from pydantic import Field, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from ouroloop.agents.settings import Roles
 from ouroloop.envs.registry import UNOPENED, TaskSettings
@@ -209,6 +209,16 @@ def recipe_toml(recipe: Recipe) -> str:
     return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
 
 
+def decisive(recipe: Recipe, *, unset: bool = False) -> dict[str, JsonValue]:
+    """Return everything that determines a run, as JSON: all settings but the budget and `[distill]`.
+
+    Args:
+        recipe: the run's, opened or not.
+        unset: keep the keys without a value, which a recipe that was read unopened may lack.
+    """
+    return recipe.model_dump(mode="json", exclude={"budget", "distill"}, exclude_none=not unset)
+
+
 def identity(recipe: Recipe) -> str:
-    """Return the hash of everything that determines a run: all settings but the budget and `[distill]`."""
-    return content_hash(recipe.model_dump(mode="json", exclude={"budget", "distill"}))
+    """Return the hash of everything that determines a run."""
+    return content_hash(decisive(recipe, unset=True))

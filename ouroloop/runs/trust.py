@@ -1,8 +1,8 @@
 """Whose code a run imports, and whether this user has agreed to it.
 
-A recipe may name roles and a game by import path or file, and models that get a key from the environment. Whoever starts a
-run chose them. A run directory that came from somewhere else names what its author chose, so resuming it or rolling back
-asks first. Recipes that were agreed to are remembered outside the run directories.
+A recipe may name roles and a game by import path or file, models that get a key from the environment, and a Docker image in
+which candidates run. Whoever starts a run chose them. A run directory that came from somewhere else names what its author
+chose, so resuming it or rolling back asks first. Recipes that were agreed to are remembered outside the run directories.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 
 from ouroloop.agents.finding import installed_roles
 from ouroloop.agents.roles import ROLES
+from ouroloop.cached import own_folder
 from ouroloop.envs.registry import installed_games
 from ouroloop.protocols.canonical import content_hash
-from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.errors import SurroundingsError, UsageError
 from ouroloop.protocols.text import plain_line
+from ouroloop.runs.recipe import decisive
 
 if TYPE_CHECKING:
     from ouroloop.agents.roles import RoleSlot
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 def reaches(recipe: Recipe) -> list[str]:
     """Return what a recipe would import or ask that is neither part of this program nor an installed plug-in, one text each."""
     found = [] if recipe.task.name in installed_games() else [f"task imports {_located(recipe.task.name)}"]
+    if recipe.sandbox_image and recipe.sandbox != "wasm":
+        found.append(f"sandbox runs the Docker image {recipe.sandbox_image}, pulling it if it is not here")
     for slot in ROLES:
         found += (f"{slot.name} {what}" for what in _of_role(recipe, slot))
     return [plain_line(text) for text in found]
@@ -52,8 +56,7 @@ def _located(where: str) -> str:
 def remember(recipe: Recipe) -> None:
     """Remember that this user agreed to what a recipe reaches. If that cannot be written, the next resume asks."""
     if reached := reaches(recipe):
-        with suppress(OSError):
-            _agreed().mkdir(parents=True, exist_ok=True, mode=0o700)
+        with suppress(OSError, SurroundingsError):
             (_agreed() / _name(recipe, reached)).touch()
 
 
@@ -67,6 +70,7 @@ def agree(folder: Path, recipe: Recipe, *, trust: bool) -> list[str]:
 
     Raises:
         UsageError: it was not agreed to.
+        SurroundingsError: others can write the folder that says what was agreed to, or it cannot be made.
     """
     reached = reaches(recipe)
     if trust:
@@ -80,10 +84,15 @@ def agree(folder: Path, recipe: Recipe, *, trust: bool) -> list[str]:
 
 
 def _agreed() -> Path:
+    """Return the folder of what was agreed to, which this user alone can write."""
     home = os.environ.get("XDG_STATE_HOME")
-    return (Path(home) if home else Path.home() / ".local" / "state") / "ouroloop" / "agreed"
+    try:
+        state = Path(home or Path.home() / ".local" / "state").absolute()
+    except RuntimeError as error:
+        raise SurroundingsError("this user has no home; set XDG_STATE_HOME to a folder of your own") from error
+    return own_folder(state / "ouroloop" / "agreed", "XDG_STATE_HOME")
 
 
 def _name(recipe: Recipe, reached: list[str]) -> str:
     """Return the hash of the recipe, its budget apart, and of what it reaches from here."""
-    return content_hash([recipe.model_dump(mode="json", exclude={"budget", "distill"}, exclude_none=True), reached])
+    return content_hash([decisive(recipe), reached])

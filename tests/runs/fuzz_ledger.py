@@ -32,6 +32,7 @@ from ouroloop.protocols.errors import LedgerError
 SLOW_S: Final = 1.0
 COLUMNS: Final = ("key", "method", "params", "result", "error", "at")
 KEYS: Final[tuple[tuple[str, Key[Any]], ...]] = (
+    (r"start/given", start.GIVEN),
     (r"start/policy", start.POLICY),
     (r"start/incumbent", start.INCUMBENT),
     (r"start/score", start.SCORE),
@@ -129,7 +130,7 @@ def in_memory(run: Path) -> tuple[sqlite3.Connection, Ledger]:
 
 def everything(ledger: Ledger) -> None:
     """Read what no single step shows."""
-    for read in (usage, apply.changes, gate.verdicts, gate.stakes, watch.plays, observe.rounds_begun):
+    for read in (usage, apply.changes, gate.verdicts, gate.stakes, watch.history, observe.rounds_begun):
         list(read(ledger))
     ledger.wall_s()
     ledger.digest()

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ouroloop.agents.settings import Roles
 from ouroloop.bench.gate.arena import arena, controller
 from ouroloop.ledger.sqlite import Ledger
-from ouroloop.runs.budget import Totals, most_of_a_round, prices, spent_up, totals
+from ouroloop.runs import graph
+from ouroloop.runs.budget import ROUNDS_DONE, Spending, Totals, prices, spending, spent_up, totals
+from ouroloop.runs.context import Run
 
 
 def test_a_kind_of_candidate_has_the_price_of_the_role_that_proposes_it(tmp_path: Path) -> None:
@@ -31,24 +35,47 @@ def spend(ledger: Ledger, round: int, tokens: int) -> None:
     ledger.record(f"{round}/propose/patch/chat/0", "chat.complete", {}, {"text": "", "tokens_in": tokens, "tokens_out": 0})
 
 
+def stop_before(run: Run, round: int) -> str:
+    return spent_up(run, round, spending(run.ledger, prices(run.recipe.roles)))
+
+
 def test_a_round_that_would_pass_the_budget_is_not_begun(tmp_path: Path) -> None:
     with arena(tmp_path / "run", controller(), seed=1) as run:
         budget = run.recipe.budget.model_copy(update={"tokens": 10_000})
         run.recipe = run.recipe.model_copy(update={"budget": budget})
-        assert spent_up(run, 0) == ""  # what the first round will take is unknown
+        assert stop_before(run, 0) == ""  # what the first round will take is unknown
         spend(run.ledger, 0, 3_000)
         spend(run.ledger, 1, 4_000)
-        found = spent_up(run, 2)
+        found = stop_before(run, 2)
         assert "another round would pass budget.tokens (3000 of 10000 are left, and a round has taken 4000)" in found
         assert "--set budget.tokens=MORE" in found
         run.recipe = run.recipe.model_copy(update={"budget": budget.model_copy(update={"tokens": 11_000})})
-        assert spent_up(run, 2) == ""
+        assert stop_before(run, 2) == ""
         spend(run.ledger, 2, 4_000)
-        assert "budget.tokens is spent (11000 of 11000)" in spent_up(run, 3)
+        assert "budget.tokens is spent (11000 of 11000)" in stop_before(run, 3)
 
 
 def test_money_is_foreseen_like_tokens(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.sqlite", "create")
     spend(ledger, 0, 1_000_000)
     spend(ledger, 1, 500_000)
-    assert most_of_a_round(ledger, {"patch": 3.0}) == {"tokens": 1_000_000, "cost_usd": 3.0}
+    assert spending(ledger, {"patch": 3.0}).dearest == {"tokens": 1_000_000, "cost_usd": 3.0}
+
+
+def test_what_was_used_is_added_up_once_before_each_round_and_not_after_each_phase(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[int] = []
+
+    def counted(ledger: Ledger, price: dict[str, float]) -> Spending:
+        passes.append(1)
+        return spending(ledger, price)
+
+    monkeypatch.setattr(graph, "spending", counted)
+    monkeypatch.setattr(graph, "PHASES", dict.fromkeys(graph.PHASES, lambda run, round: None))
+    monkeypatch.setattr(graph, "start", lambda run: None)
+    with arena(tmp_path / "run", controller(), seed=1) as run:
+        run.recipe = run.recipe.model_copy(update={"budget": run.recipe.budget.model_copy(update={"rounds": 3})})
+        assert graph.run_rounds(run) == ROUNDS_DONE
+        assert len(passes) == 4
+        assert graph.run_rounds(run) == ROUNDS_DONE  # a run that is resumed with nothing left

@@ -10,8 +10,10 @@ import pytest
 from ouroloop.bench.gate.arena import arena, controller
 from ouroloop.ledger.steps.observe import play
 from ouroloop.runs import seeds
+from ouroloop.runs.context import Run
 from ouroloop.runs.phases import observe
 from ouroloop.runs.phases.observe import observe as begin
+from ouroloop.runs.phases.order import failures
 from ouroloop.runs.players import lost
 from tests.runs.test_players import player
 
@@ -35,3 +37,11 @@ class Answered:
     """An answer of the critic that says nothing."""
 
     reply = ""
+
+
+def test_lost_positions_are_those_of_the_rounds_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with arena(tmp_path / "run", controller(), seed=1) as run:
+        asked: list[str] = []
+        monkeypatch.setattr(Run, "find", lambda self, key: asked.append(key.text))
+        assert failures(run, 3) == []
+        assert asked == [play(round).text for round in (3, 2, 1)]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from ouroloop.agents.roles import ROLES
 from ouroloop.envs.registry import TaskSettings
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.ledger.sqlite import Ledger
@@ -20,10 +24,12 @@ from ouroloop.ledger.store import Store
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.policy.bases import Base, load_base, open_policy, save_policy
 from ouroloop.policy.grpo.config import GrpoConfig
-from ouroloop.policy.settings import LoraSettings
+from ouroloop.policy.settings import LoraSettings, Shape
 from ouroloop.policy.sft.config import SftConfig
 from ouroloop.policy.shipped import find_policy
-from ouroloop.protocols.errors import SurroundingsError, UsageError
+from ouroloop.policy.snake_gpt import create as create_policy
+from ouroloop.policy.snake_gpt import save
+from ouroloop.protocols.errors import LedgerError, SurroundingsError, UsageError
 from ouroloop.protocols.messages import RewardProposal, RewardReply, RewardRequest
 from ouroloop.protocols.records import Frozen, RewardSpec
 from ouroloop.runs import lifecycle
@@ -31,6 +37,7 @@ from ouroloop.runs.executors.local import Job, Trainers
 from ouroloop.runs.phases.start import base_fingerprint, start
 from ouroloop.runs.players import KEPT_BASES, InTurn, Players
 from ouroloop.runs.progress import Quiet
+from ouroloop.runs.recipe import identity, recipe_toml
 from tests.policy.checkpoints import checkpoint
 from tests.runs.small_run import micro, run_micro
 
@@ -225,3 +232,49 @@ def test_another_base_in_the_same_place_is_another_training(base: Path, tmp_path
     assert base_fingerprint(SftConfig(base=str(place))) != first
     assert base_fingerprint(SftConfig()) == ""
     assert base_fingerprint(ReaderConfig()) == ""
+
+
+def test_given_files_are_kept_as_the_run_is_made_and_are_not_read_again(tmp_path: Path) -> None:
+    controller, reward, policy = tmp_path / "mine.py", tmp_path / "mine.json", tmp_path / "policy"
+    controller.write_text("def act(observation, logits):\n    return 1\n")
+    reward.write_text(SPEC)
+    save(create_policy(TASK, Shape(hidden=32, intermediate=48), 1), policy)
+    named = (f"start.controller={controller}", f"start.reward={reward}", f"start.policy={policy}")
+    lifecycle.create(micro(*named), tmp_path / "r", Quiet(notes=False))
+    controller.write_text("def act(observation, logits):\n    return 2\n")
+    reward.unlink()
+    shutil.rmtree(policy)
+    with lifecycle.opened(tmp_path / "r", Quiet(notes=False)) as run:
+        start(run)
+        build = run.incumbent()
+        assert "return 1" in run.store.text(build.controller)
+        assert json.loads(run.store.text(build.reward))["gamma_r"] == 0.3
+        assert (run.store.directory(build.policy) / "config.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("key", "step"), [("controller", "start/given"), ("reward", "start/given"), ("policy", "start/policy")]
+)
+def test_a_path_that_a_stranger_wrote_into_a_recipe_is_never_read(key: str, step: str, tmp_path: Path) -> None:
+    lifecycle.create(micro("start.policy=random"), tmp_path / "r", Quiet(notes=False))
+    os.mkfifo(tmp_path / "fifo")  # reading it would hang
+    odd = micro("start.policy=random", f"start.{key}={tmp_path / 'fifo'}")
+    (tmp_path / "r" / "recipe.toml").write_text(recipe_toml(odd.model_copy(update={"seed": 1})))
+    with closing(Ledger(tmp_path / "r" / "ledger.sqlite")) as ledger:
+        ledger.set_meta("recipe", identity(lifecycle.read_recipe(tmp_path / "r")))
+    with (
+        lifecycle.opened(tmp_path / "r", Quiet(notes=False)) as run,
+        pytest.raises(LedgerError, match=f"step {step} is missing"),
+    ):
+        start(run)
+
+
+def test_roles_and_task_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    for place, name in (("ouroloop.agents.finding", "build_role"), ("ouroloop.envs.registry", "make_task")):
+        module = importlib.import_module(place)
+        true = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args, true=true, name=name: (made.append(name), true(*args))[1])
+    lifecycle.create(micro("start.policy=random"), tmp_path / "r", Quiet(notes=False))
+    assert made.count("make_task") == 1
+    assert made.count("build_role") == len(ROLES)

@@ -23,10 +23,11 @@ import pytest
 from ouroloop.cli.main import call
 from ouroloop.ledger.lock import is_running, locked
 from ouroloop.ledger.sqlite import Ledger
+from ouroloop.protocols.errors import SurroundingsError
 from ouroloop.runs import lifecycle
 from ouroloop.runs.progress import Progress, Quiet
 from ouroloop.runs.recipe import Recipe, identity
-from ouroloop.runs.trust import agree
+from ouroloop.runs.trust import agree, reaches, remember
 from tests.runs.fuzz_ledger import fuzz_documents, fuzz_files, fuzz_rows
 from tests.runs.small_run import document, micro
 from tests.runs.tampering import FINE, TABLE, Bait, bystander, edit, module
@@ -150,6 +151,36 @@ def test_what_a_user_began_is_agreed_to_and_said(tmp_path: Path, bait: Bait, ses
         assert f"ouroloop: recipe: {said}" in session._capsys.readouterr().err
     edit(tmp_path / "r", "roles.code_patcher", {"use": f"{roles}:HostilePatcher"})
     session.expect("code_patcher imports", "resume", tmp_path / "r")
+
+
+@pytest.mark.parametrize(("sandbox", "said"), [("docker", 1), ("auto", 1), ("wasm", 0)])
+def test_an_image_that_candidates_run_in_is_agreed_to(sandbox: str, said: int) -> None:
+    reached = reaches(micro(f"sandbox={sandbox}", "sandbox_image=example.org/evil"))
+    assert ["example.org/evil" in text for text in reached] == [True] * said
+
+
+def test_agreements_in_a_folder_that_others_can_write_count_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    recipe = micro("sandbox=docker", "sandbox_image=mine")
+    remember(recipe)
+    assert agree(tmp_path, recipe, trust=False)
+    (tmp_path / "ouroloop" / "agreed").chmod(0o777)
+    with pytest.raises(SurroundingsError, match="XDG_STATE_HOME"):
+        agree(tmp_path, recipe, trust=False)
+
+
+def test_a_user_without_a_home_is_told_what_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("no home")
+
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    recipe = micro("sandbox=docker", "sandbox_image=mine")
+    remember(recipe)  # the next resume asks
+    with pytest.raises(SurroundingsError, match="set XDG_STATE_HOME"):
+        agree(tmp_path, recipe, trust=False)
 
 
 READING = """

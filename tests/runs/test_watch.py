@@ -10,6 +10,7 @@ import pytest
 
 from ouroloop.bench.gate.arena import arena, controller, let_in, propose
 from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.ledger.faults import disk_full
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.apply import Applied, RolledBack, Standing, manual_rollback, rollback
 from ouroloop.ledger.steps.apply import apply as apply_step
@@ -220,6 +221,15 @@ def test_no_rollback_by_hand_in_the_middle_of_a_round(run: Run) -> None:
     assert refused()
     judge(1, 0).record(run.ledger, {}, Found("r0-patch1"))
     assert refused()  # the round's own rollback is still to come
+
+
+def test_commands_to_copy_are_words_of_a_shell(tmp_path: Path) -> None:
+    with arena(tmp_path / "my run", controller(), seed=1) as run:
+        play(1).record(run.ledger, {}, SEEN)
+        with pytest.raises(UsageError) as caught:
+            refuse_unsettled(run)
+    assert f"`ouroloop resume '{tmp_path / 'my run'}'`" in str(caught.value)
+    assert "`ouroloop resume 'my run'`" in str(disk_full(Path("my run") / "ledger.sqlite"))
 
 
 def test_a_later_patch_that_only_undoes_the_first_goes_with_it(run: Run) -> None:

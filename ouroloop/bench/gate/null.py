@@ -14,6 +14,7 @@ from ouroloop.bench.gate.arena import arena, controller, propose
 from ouroloop.bench.gate.laws.nulls import KINDS
 from ouroloop.bench.gate.simulated import raced
 from ouroloop.bench.timing import Report, significant
+from ouroloop.envs.intervals import share_interval
 from ouroloop.gate.spending import RULES, spending
 from ouroloop.gate.ttest import paired_t
 from ouroloop.protocols.records import Spent
@@ -128,7 +129,7 @@ def measure(report: Report, *, seed: int, workers: int) -> dict[str, Any]:
         "runs": REAL_RUNS,
         "candidates": REAL_CANDIDATES,
         "runs_accepting": accepting,
-        "upper_95": upper_bound(accepting, REAL_RUNS),
+        "upper_95": upper_95(accepting, REAL_RUNS),
         "pairs": sum(row[2] for row in real),
         "candidates_with_t_test_p_under_0.05": sum(row[1] for row in real),
     }
@@ -151,7 +152,7 @@ def _summary(kinds: list[str], rows: list[Run]) -> dict[str, Any]:
     return {
         "runs": len(rows),
         "runs_accepting": accepting,
-        "upper_95": upper_bound(accepting, len(rows)),
+        "upper_95": upper_95(accepting, len(rows)),
         "runs_accepting_by_t_test": sum(row.t_test for row in rows),
         "runs_accepting_by_t_test_at_the_same_levels": sum(row.t_test_same_levels for row in rows),
         "runs_accepting_by_mean": sum(row.mean for row in rows),
@@ -160,7 +161,7 @@ def _summary(kinds: list[str], rows: list[Run]) -> dict[str, Any]:
             kind: {
                 "runs": len(found),
                 "accepting": sum(row.gate for row in found),
-                "upper_95": upper_bound(sum(row.gate for row in found), len(found)),
+                "upper_95": upper_95(sum(row.gate for row in found), len(found)),
                 "accepting_by_t_test": sum(row.t_test for row in found),
                 "accepting_by_t_test_at_the_same_levels": sum(row.t_test_same_levels for row in found),
             }
@@ -169,8 +170,6 @@ def _summary(kinds: list[str], rows: list[Run]) -> dict[str, Any]:
     }
 
 
-def upper_bound(successes: int, trials: int) -> float:
-    """Return the one-sided 95 % upper bound on a rate (Clopper and Pearson 1934)."""
-    from scipy.special import betaincinv
-
-    return 1.0 if successes == trials else significant(float(betaincinv(successes + 1, trials - successes, 0.95)), 3)
+def upper_95(successes: int, trials: int) -> float:
+    """Return the one-sided 95 % upper bound on a rate: the upper end of its 90 % interval."""
+    return significant(share_interval(successes, trials, level=0.9)[1], 3)

@@ -21,7 +21,7 @@ from ouroloop.envs.intervals import score_interval
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.play import play
 from ouroloop.policy.serving.local import LocalPolicy
-from ouroloop.policy.snake_gpt import threads
+from ouroloop.policy.snake_gpt import WEIGHTS, threads
 from ouroloop.protocols.seeds import game_seeds
 
 GAMES: Final = 200
@@ -62,7 +62,7 @@ def compare(policies: list[Trained]) -> dict[str, Any]:
             {
                 "policy": policy.name,
                 "parameters": int(player.policy.model.num_parameters()),
-                "mb": significant((policy.folder / "model.safetensors").stat().st_size / 1e6, 3),
+                "mb": significant((policy.folder / WEIGHTS).stat().st_size / 1e6, 3),
                 "steps": policy.steps,
                 "cpu_s": significant(policy.cpu_s, 3),
                 "score": {key: significant(value) for key, value in asdict(score).items()},

@@ -10,6 +10,14 @@ from ouroloop.protocols.records import Build, Estimate
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """The files that the recipe names for the start, by content hash; empty where it names none."""
+
+    controller: str = ""
+    reward: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FirstPolicy:
     """The policy that the run begins with, by content hash."""
 
@@ -51,6 +59,7 @@ class Scored:
     measures: Measures
 
 
+GIVEN: Final = Key("start/given", "run.keep", Given)
 POLICY: Final = Key("start/policy", "policy.train", FirstPolicy)
 READER: Final = Key("start/reader", "perception.train", Eyes)
 INCUMBENT: Final = Key("start/incumbent", "run.start", Begun)

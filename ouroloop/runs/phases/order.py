@@ -12,6 +12,7 @@ from ouroloop.gate.screen import Answers, Profile, View, answers, score_bank
 from ouroloop.ledger.steps import gate as steps
 from ouroloop.ledger.steps import observe
 from ouroloop.ledger.steps.gate import BankProfile, Fault, Ranked, Ranking
+from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.runs.phases.assemble import assembled
 from ouroloop.runs.players import Lenient, close
@@ -64,7 +65,7 @@ def _profile(found: Profile | None) -> BankProfile | None:
 
 def failures(run: Run, round: int) -> list[Failures]:
     """Return the positions in which incumbents lost search games, up to this round, newest first."""
-    seen = (run.find(observe.play(r)) for r in range(round, -1, -1))
+    seen = (run.find(observe.play(r)) for r in range(round, FIRST_ROUND - 1, -1))
     return [read_failures(run.store.text(played.failures)) for played in seen if played is not None and played.failures]
 
 

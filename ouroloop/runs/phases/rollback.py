@@ -16,6 +16,7 @@ from ouroloop.ledger.steps.apply import RolledBack, Standing, changes, standing_
 from ouroloop.ledger.steps.observe import rounds_begun
 from ouroloop.protocols.errors import CandidateFault, UsageError
 from ouroloop.protocols.records import Build
+from ouroloop.protocols.text import shell_word
 from ouroloop.runs.phases.apply import commit_build, rolling_back
 from ouroloop.runs.phases.screen import checked
 
@@ -68,7 +69,7 @@ def refuse_unsettled(run: Run) -> None:
     judged = watch.judged(run.ledger, max(rounds))
     again = run.find(watch.again(max(rounds))) is not None
     if not judged or judged[-1].candidate is not None or (len(judged) > 1 and not again):
-        remedy = f"`ouroloop resume {run.folder}` first, then roll back"
+        remedy = f"`ouroloop resume {shell_word(run.folder)}` first, then roll back"
         raise UsageError(f"{run.folder} was stopped in the middle of round {max(rounds)}: {remedy}")
 
 

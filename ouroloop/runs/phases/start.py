@@ -1,4 +1,8 @@
-"""Start: the board reader, the first policy and the first incumbent."""
+"""Start: the board reader, the first policy and the first incumbent.
+
+What a recipe names by a path is copied into the run directory as that is made (`keep_given`). From then on a run reads nothing
+outside, so a directory from a stranger cannot point at this user's files, and nobody can exchange what was checked.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from ouroloop.policy.sft.config import SftConfig
 from ouroloop.protocols.canonical import content_hash, sha256
 from ouroloop.protocols.errors import SurroundingsError, TrainingError
 from ouroloop.protocols.records import Build, RewardSpec
+from ouroloop.rewards.language import parse
 from ouroloop.runs import seeds
 from ouroloop.runs.cache import model_cache
 from ouroloop.runs.executors.local import Job
@@ -24,19 +29,51 @@ from ouroloop.runs.players import close, outcomes_of_accepted
 from ouroloop.runs.recipe import read_text
 
 if TYPE_CHECKING:
+    from ouroloop.ledger.sqlite import Ledger
+    from ouroloop.ledger.store import Store
     from ouroloop.protocols.records import SeedRange
     from ouroloop.runs.context import Run
+    from ouroloop.runs.recipe import Recipe
 
+MADE = ("sft", "random")
+"""The start policies that a run makes itself; any other one is given."""
 EXPLANATIONS = ("README.md", "training.json", "curve.png")
 """The files for people that `ouroloop train` leaves beside a policy."""
 
 
+def keep_given(recipe: Recipe, controller: str | None, store: Store, ledger: Ledger) -> None:
+    """Copy what a recipe gives for the start into a run directory in the making, and record it.
+
+    The files of a policy that explain it to people are left out, because they decide no move.
+
+    Args:
+        recipe: the run's; its parts have been checked.
+        controller: the checked source of its start controller; None if it names none.
+        store: the artifacts of the run.
+        ledger: the ledger of the run.
+    """
+    given = recipe.start
+    if given.policy not in MADE:
+        from ouroloop.policy.shipped import find_policy
+
+        copy = store.scratch_dir() / "policy"
+        shutil.copytree(find_policy(given.policy), copy, ignore=shutil.ignore_patterns(*EXPLANATIONS))
+        steps.POLICY.record(ledger, {}, steps.FirstPolicy(store.put_dir(copy)))
+        shutil.rmtree(copy.parent, ignore_errors=True)
+    if controller is not None or given.reward:
+        reward = store.put_text(reward_text(parse(read_text(Path(given.reward), "start.reward")))) if given.reward else ""
+        source = "" if controller is None else store.put_text(controller)
+        steps.GIVEN.record(ledger, {}, steps.Given(source, reward))
+
+
 def start(run: Run) -> None:
     """Train (or load) the policy that the run begins with, commit it as the first incumbent, and score it."""
-    policy = run.step(steps.POLICY, {}, lambda: steps.FirstPolicy(_policy(run))).policy
+    if run.recipe.start.policy in MADE:
+        run.step(steps.POLICY, {}, lambda: steps.FirstPolicy(_policy(run)))
+    policy = run.result(steps.POLICY).policy
     run.step(steps.INCUMBENT, {}, lambda: _incumbent(run, policy))
     games = seeds.first_score(run.recipe.gate)
-    score = run.step(steps.SCORE, games, lambda: scored(run, games, "start")).measures.score
+    score = run.step(steps.SCORE, games, lambda: scored(run, games)).measures.score
     run.progress.note(f"start: score {score.mean:.1f} [{score.low:.1f}, {score.high:.1f}]")
 
 
@@ -55,23 +92,10 @@ def _reader(run: Run) -> str:
 
 
 def _policy(run: Run) -> str:
-    """Return the hash of the policy that the recipe names, of a policy trained by SFT, or of an untrained one.
-
-    A given policy was already opened when the run was made. The files that explain it to people are left out, because they
-    decide no move.
-    """
-    given = run.recipe.start.policy
-    if given == "sft":
-        return _trained(run, "sft", run.recipe.sft, run.start_seed("sft"), "policy")
-    if given == "random":
+    """Return the hash of a policy trained by SFT, or of an untrained one."""
+    if run.recipe.start.policy == "random":
         return _untrained(run)
-    from ouroloop.policy.shipped import find_policy
-
-    copy = run.store.scratch_dir() / "policy"
-    shutil.copytree(find_policy(given), copy, ignore=shutil.ignore_patterns(*EXPLANATIONS))
-    digest = run.store.put_dir(copy)
-    shutil.rmtree(copy.parent, ignore_errors=True)
-    return digest
+    return _trained(run, "sft", run.recipe.sft, run.start_seed("sft"), "policy")
 
 
 def _untrained(run: Run) -> str:
@@ -148,16 +172,16 @@ def source_hash(part: str) -> str:
 
 
 def _incumbent(run: Run, policy: str) -> steps.Begun:
-    given = run.recipe.start
-    controller = read_text(Path(given.controller), "start file") if given.controller else run.task.start_controller
-    spec = RewardSpec.model_validate_json(read_text(Path(given.reward), "start file")) if given.reward else RewardSpec()
-    reward = reward_text(spec)
+    named = run.recipe.start
+    kept = run.result(steps.GIVEN) if named.controller or named.reward else steps.Given()
+    controller = run.store.text(kept.controller) if named.controller else run.task.start_controller
+    reward = run.store.text(kept.reward) if named.reward else reward_text(RewardSpec())
     build = Build(policy, run.store.put_text(reward), run.store.put_text(controller))
     return steps.Begun(build, run.workspace.create(controller, reward, policy))
 
 
-def scored(run: Run, games: SeedRange, occasion: str) -> steps.Scored:
-    """Play the incumbent; return its measures. The occasion tells the bootstraps of a run apart."""
+def scored(run: Run, games: SeedRange) -> steps.Scored:
+    """Play the incumbent; return its measures."""
     player = run.players.open_or_none(run.incumbent())
     try:
         outcomes = outcomes_of_accepted(player, run.task, run.players.seeds(games))
