@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from ouroloop.inspect.asked import finding_lines
 from ouroloop.inspect.candidate.health import explained
-from ouroloop.inspect.decision import effect_lines, way_back
-from ouroloop.inspect.rounds import STYLES
+from ouroloop.inspect.shown.asked import finding_lines
+from ouroloop.inspect.shown.decision import effect_lines, way_back
+from ouroloop.inspect.shown.rounds import STYLES
 from ouroloop.terminal import say, say_lines, show
 
 if TYPE_CHECKING:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from ouroloop.inspect.asked import asked_lines, finding_lines, troubled_lines
-from ouroloop.inspect.credit import NAMING, credit_lines, naming_line, round_credit
 from ouroloop.inspect.document import candidates
 from ouroloop.inspect.history import rollbacks_after, rolled_back_by_hand
-from ouroloop.inspect.history_table import history_table
-from ouroloop.inspect.rounds import rounds_table
 from ouroloop.inspect.run import Report
-from ouroloop.inspect.summary import budget_line, score_line, selection_line, won_line
+from ouroloop.inspect.shown.asked import asked_lines, finding_lines, troubled_lines
+from ouroloop.inspect.shown.credit import NAMING, credit_lines, naming_line, round_credit
+from ouroloop.inspect.shown.history_table import history_table
+from ouroloop.inspect.shown.rounds import rounds_table
+from ouroloop.inspect.shown.summary import budget_line, score_line, selection_line, won_line
 from ouroloop.protocols.text import shell_word
 from ouroloop.streams import say_json
 from ouroloop.terminal import say, say_lines, show, width

@@ -87,8 +87,8 @@ def rollback(folder: Path, candidate: str, reason: str, trust: bool) -> None:
     Examples:
       ouroloop rollback runs/quickstart-001 r1-reward1 --reason "loses on walls"
     """
-    from ouroloop.inspect.decision import way_back
     from ouroloop.inspect.run import Report
+    from ouroloop.inspect.shown.decision import way_back
     from ouroloop.ledger.steps.apply import manual_rollback, manual_score, rollbacks
     from ouroloop.runs.lifecycle import opened
     from ouroloop.runs.phases.rollback import refuse_unsettled, roll_back

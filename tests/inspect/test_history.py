@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from ouroloop.inspect.credit import round_credit
 from ouroloop.inspect.document import tally
 from ouroloop.inspect.history import history
-from ouroloop.inspect.history_table import history_table
-from ouroloop.inspect.summary import budget_line, score_line, won_line
+from ouroloop.inspect.shown.credit import round_credit
+from ouroloop.inspect.shown.history_table import history_table
+from ouroloop.inspect.shown.summary import budget_line, score_line, won_line
 from ouroloop.terminal import show
 
 

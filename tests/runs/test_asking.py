@@ -194,7 +194,8 @@ def test_addresses_are_not_recorded_and_the_kind_of_an_error_is(
     answer: Any, said: str | None, gone: str, kind: str | None, ledger: Ledger
 ) -> None:
     told = put(ledger, returning(answer)())
-    assert (told.error, [one.reason for one in told.lost]) == (said, [gone])
+    plain = [re.sub(r" \(test_asking\.py:\d+\)$", "", text or "") for text in (told.error, *(one.reason for one in told.lost))]
+    assert plain == [said or "", gone]
     step = ledger.step(patch(0).text)
     assert step is not None
     assert (step.error or {}).get("data", {}).get("type") == kind
@@ -203,7 +204,7 @@ def test_addresses_are_not_recorded_and_the_kind_of_an_error_is(
 def test_an_address_at_the_end_of_what_is_kept_is_not_recorded(ledger: Ledger) -> None:
     class Long(Patcher):
         def answer(self) -> Any:
-            raise ValueError(f"{'x' * 260} {object()}")
+            raise ValueError(f"{'x' * 236} {object()}")
 
     assert "0x…" in (put(ledger, Long()).error or "")
 

@@ -166,6 +166,8 @@ KEYS: Final = {
     "roles.critic.max_tokens": "of an answer",
     "roles.critic.usd_per_million_tokens": "price, for the budget",
     "roles.critic.count": "proposals per round; 0 turns a proposer off. The designer's default is 6, the patcher's 4",
+    "roles.critic.repairs": "how often in a round the role may repair what the screen refused; once for a chat model by "
+    "default, else never",
     "roles.critic.config": "the role's own settings; `ouroloop roles NAME` lists them",
     "gate.alpha": "the run's error budget",
     "gate.spending": "the rule by which races spend it ([gate.md](gate.md))",

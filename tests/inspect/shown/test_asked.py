@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ouroloop.inspect.asked import asked_lines, troubled_lines
+from ouroloop.inspect.shown.asked import asked_lines, troubled_lines
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.propose import AskedRole, LostReply, Proposed, UnaskedRole, candidates
 from ouroloop.protocols.records import Candidate

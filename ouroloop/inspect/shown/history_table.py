@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
-from ouroloop.inspect.credit import share_figures
 from ouroloop.inspect.history import history
+from ouroloop.inspect.shown.credit import share_figures
 
 if TYPE_CHECKING:
     from ouroloop.inspect.document import RunDocument

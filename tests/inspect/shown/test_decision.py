@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ouroloop.inspect.decision import effect_lines, way_back
+from ouroloop.inspect.shown.decision import effect_lines, way_back
 
 EFFECT = {"utility": 0.08, "low": -0.01, "high": 0.2, "games": 64}
 MADE = {"policy": "p", "reward": "r", "controller": "c"}

@@ -1,0 +1,1 @@
+"""The tables and lines that `show` and the end of a run print for people."""
