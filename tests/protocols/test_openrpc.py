@@ -8,11 +8,11 @@ from typing import Any
 
 import jsonschema
 import pytest
-from ouroloop.agents.critic import SearchCritic
-from ouroloop.agents.designer import SearchDesigner
-from ouroloop.agents.patcher import SearchPatcher
 
 from ouroloop.agents.conformance import sample_request
+from ouroloop.agents.search.critic import SearchCritic
+from ouroloop.agents.search.designer import SearchDesigner
+from ouroloop.agents.search.patcher import SearchPatcher
 from ouroloop.protocols.messages import METHODS, Lost, PatchReply, RewardReply, Tried
 from ouroloop.protocols.openrpc import document
 from ouroloop.protocols.records import RewardSpec, RewardTerm
