@@ -162,7 +162,7 @@ KEYS: Final = {
     "roles.critic.base_url": "of its endpoint",
     "roles.critic.api_key_env": "environment variable that holds the key",
     "roles.critic.temperature": "of the chat model",
-    "roles.critic.timeout_s": "seconds that an answer may take",
+    "roles.critic.timeout_s": "seconds that an answer may take; of a chat model, each answer",
     "roles.critic.max_tokens": "of an answer",
     "roles.critic.usd_per_million_tokens": "price, for the budget",
     "roles.critic.count": "proposals per round; 0 turns a proposer off. The designer's default is 6, the patcher's 4",

@@ -143,7 +143,9 @@ def question(run: Run, round: int, kind: Kind, refused: tuple[Refused, ...] = ()
     key: Key[Any] = steps.reward(round) if kind == "reward" else steps.patch(round)
     if refused:
         key = steps.repair(round, kind, attempt)
-    return Asked(key, run.roles[slot.name], request, run.recipe.roles.of(slot).timeout_s)
+    settings = run.recipe.roles.of(slot)
+    questions = request.count if settings.model else 1  # a model may be asked for one candidate after the other
+    return Asked(key, run.roles[slot.name], request, settings.timeout_s * questions)
 
 
 def tried(run: Run, before: int, kind: str) -> list[Tried]:
