@@ -75,6 +75,7 @@ def create(recipe: Recipe, folder: Path, progress: Progress, *, tell_seed: bool 
         raise no_git()
     require_room(folder.parent, NEED_MB)
     _roles(recipe)
+    check_models(recipe)
     task = _task(recipe)
     with telling_of_compiling(progress.note):
         check_start(recipe, task)
@@ -126,6 +127,17 @@ def exists_already(folder: Path) -> UsageError:
     return UsageError(
         f"{folder} exists already: continue it with `ouroloop resume {shell_word(folder)}`, or choose another --run-dir"
     )
+
+
+def check_models(recipe: Recipe) -> None:
+    """Refuse local models that could not be served; raises UsageError or SurroundingsError."""
+    from ouroloop.agents.local.serving import PROVIDER, require
+    from ouroloop.agents.roles import ROLES
+
+    for slot in ROLES:
+        settings = recipe.roles.of(slot)
+        if settings.count and settings.model is not None and settings.model.startswith(PROVIDER):
+            require(settings.model.removeprefix(PROVIDER))
 
 
 def check_start(recipe: Recipe, task: Task) -> None:

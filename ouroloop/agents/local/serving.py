@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Final
 
 from ouroloop.agents.local.catalog import Weights, known
-from ouroloop.agents.local.weights import whole
+from ouroloop.agents.local.weights import is_fetched, missing, whole
 from ouroloop.child_server import child_server, free_port
 from ouroloop.protocols.errors import SurroundingsError
 
@@ -52,6 +52,18 @@ def llama_python() -> Path:
             f"no llama.cpp environment ({where}): make one with `make models`, or name its python in {VARIABLE}"
         )
     return path.absolute()
+
+
+def require(name: str) -> None:
+    """Check that a local model could be served, without starting it.
+
+    Raises:
+        UsageError: no such model is known.
+        SurroundingsError: its weights or llama.cpp's environment are missing.
+    """
+    if not is_fetched(known(name)):
+        raise missing(known(name))
+    llama_python()
 
 
 def endpoint(name: str) -> Endpoint:

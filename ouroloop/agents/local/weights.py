@@ -39,10 +39,14 @@ def whole(weights: Weights) -> Path:
         SurroundingsError: it is not there, or damaged; the message gives the command that fetches it.
     """
     if not is_sound(place(weights).parent):
-        raise SurroundingsError(
-            f"the weights of {weights.name} are not here; fetch them with: ouroloop models --fetch {weights.name}"
-        )
+        raise missing(weights)
     return place(weights)
+
+
+def missing(weights: Weights) -> SurroundingsError:
+    """Return the error for weights that are not in the cache."""
+    remedy = f"fetch them with: ouroloop models --fetch {weights.name}"
+    return SurroundingsError(f"the weights of {weights.name} are not here; {remedy}")
 
 
 def fetch(weights: Weights, tell: Callable[[str], None]) -> Path:
