@@ -24,7 +24,7 @@ hypothesis.settings.register_profile("ouroloop", deadline=None)  # the first exa
 hypothesis.settings.load_profile("ouroloop")
 REQUIRED = set(filter(None, os.environ.get("OUROLOOP_REQUIRE", "").split(",")))
 """Markers whose tests must run: with `docker` in it a missing daemon is a failure, not a skip."""
-ALL: Final = frozenset({"docker", "vllm"})
+ALL: Final = frozenset({"docker", "model", "vllm"})
 """With all of these required, as in CI, a skip of any test for any reason is a failure."""
 
 
@@ -113,6 +113,22 @@ def vllm_environment() -> Path:
         if "vllm" in REQUIRED:
             pytest.fail(f"{error}; OUROLOOP_REQUIRE names vllm")
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def local_model() -> str:
+    """Return the name of the smallest local model; skip where it cannot be served, fail where one is required."""
+    from ouroloop.agents.local.serving import require
+    from ouroloop.protocols.errors import SurroundingsError
+
+    name = "smollm2-135m"
+    try:
+        require(name)
+    except SurroundingsError as error:
+        if "model" in REQUIRED:
+            pytest.fail(f"{error}; OUROLOOP_REQUIRE names model")
+        pytest.skip(str(error))
+    return name
 
 
 @pytest.fixture(autouse=True)
