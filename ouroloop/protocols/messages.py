@@ -12,6 +12,7 @@ TEXT: Final = 200_000
 """The most characters of a proposed text; the screen takes far less."""
 PROPOSALS: Final = 64
 """The most proposals, lost replies or findings in one reply."""
+TRIED_TEXT: Final = 2000
 LOST_REASON: Final = 300
 LOST_TEXT: Final = 4000
 """Characters of a lost reply that are kept: of the reason, and of its text."""
@@ -87,6 +88,10 @@ class Tried(Frozen):
     """The whole controller after the patch, if the patch applied."""
     transcripts: tuple[str, ...] = ()
     """Games that it lost after it was accepted; they show why it was rolled back."""
+    text: str | None = None
+    """What was proposed, cut to `TRIED_TEXT` characters, if the screen refused it."""
+    training: dict[str, float] = Field(default_factory=dict)
+    """The figures of its training under the designed reward, among them each term's mean return; see `Diagnosis.training`."""
 
 
 class Lost(Frozen):

@@ -64,8 +64,8 @@ def test_doctor_says_when_others_could_write_the_cache(tmp_path: Path, monkeypat
     (tmp_path / "ouroloop" / "wasm").chmod(0o777)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     check = _sandbox("wasm")
-    assert not check["ok"]
-    assert "can be written by others; delete it, or set XDG_CACHE_HOME" in check["remedy"]
+    assert not check.ok
+    assert "can be written by others; delete it, or set XDG_CACHE_HOME" in check.remedy
 
 
 def test_doctor_tries_a_sandbox_before_it_calls_it_usable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,8 +74,8 @@ def test_doctor_tries_a_sandbox_before_it_calls_it_usable(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(sandbox, "prepare", lambda _: Path("/dev/null"))  # it is there, and no component
     check = _sandbox("wasm")
-    assert not check["ok"]
-    assert "did not start" in check["remedy"]
+    assert not check.ok
+    assert "did not start" in check.remedy
 
 
 def test_runs_that_start_at_once_take_two_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ def question(request: RewardRequest, index: int) -> Question:
 
 def prompt(request: RewardRequest, index: int, *, brief: bool = False) -> list[Message]:
     """Return the messages of one call, for a new candidate or for a repair; a brief one has no history and no lost game."""
-    tried = () if brief else (t for t in request.tried if t.reward is not None)
+    tried = () if brief else request.tried
     ideas = fitting(request.features, request.diagnosis.findings, index)
     values = {
         "task": request.task,

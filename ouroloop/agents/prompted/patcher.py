@@ -63,7 +63,7 @@ def question(request: PatchRequest, index: int) -> Question:
 
 def prompt(request: PatchRequest, index: int, *, brief: bool = False) -> list[Message]:
     """Return the messages of one call, for a new candidate or for a repair; a brief one has no history and no lost game."""
-    tried = () if brief else (t for t in request.tried if t.diff is not None)
+    tried = () if brief else request.tried
     docs = {tool.name: tool.doc for tool in request.toolkit}
     ideas = fitting(docs, request.diagnosis.findings, index)
     values = {

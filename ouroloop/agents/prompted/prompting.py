@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from string import Template
+from typing import Final
 
 from ouroloop.agents.chat import Message
 from ouroloop.protocols.messages import Diagnosis, Refused, Tried
+
+TERM: Final = "term "
+"""How the figure of a reward's term begins in the figures of a training."""
 
 
 def conversation(name: str, values: dict[str, str]) -> list[Message]:
@@ -43,15 +47,38 @@ def diagnosis_text(diagnosis: Diagnosis, games: int = 1) -> str:
 
 
 def history_text(tried: Iterable[Tried], last: int = 8, longest: int = 2000, *, rewards: bool = False) -> str:
-    """Return the last tries as blocks: verdict, effect, and the first `longest` characters of the candidate.
+    """Return the last tries as blocks: verdict, effect, the first `longest` characters of the candidate, how training went.
 
-    For a candidate of both kinds, the block shows its patch, or its reward if `rewards` is set.
+    For a candidate of both kinds, the block shows its patch, or its reward if `rewards` is set. Of a refused candidate it shows
+    what was proposed.
     """
     blocks = []
     for t in list(tried)[-last:]:
         effect = f", effect on utility {t.effect:+.4f}" if t.effect is not None else ""
         reward = t.reward.model_dump_json() if t.reward else ""
-        what = (reward or t.diff or "") if rewards else (t.diff or reward)
+        what = ((reward or t.diff) if rewards else (t.diff or reward)) or t.text or ""
+        trained = f"\n{training_text(t.training)}" if rewards and t.training else ""
         lost = "".join(f"\nHow it then lost a game:\n{game}" for game in t.transcripts[:1])
-        blocks.append(f"Round {t.round}: {t.outcome} at {t.layer} ({t.reason}){effect}\n{what[:longest]}{lost}".strip())
+        blocks.append(
+            f"Round {t.round}: {t.outcome} at {t.layer} ({t.reason}){effect}\n{what[:longest]}{trained}{lost}".strip()
+        )
     return "\n\n".join(blocks) or "Nothing yet."
+
+
+def training_text(training: Mapping[str, float]) -> str:
+    """Return what each term of a reward paid in training, and what that means (after Eureka's reward reflection)."""
+    paid = {name.removeprefix(TERM): value for name, value in training.items() if name.startswith(TERM)}
+    whole = sum(abs(value) for value in paid.values())
+    lines = [
+        f"- {name}: mean return {value:+.3g}, {abs(value) / whole:.0%} of the pay{_meaning(abs(value) / whole, len(paid))}"
+        for name, value in paid.items()
+        if whole
+    ]
+    others = [f"{name} {training[name]:.3g}" for name in ("return_env", "gain", "kl", "entropy") if name in training]
+    return "\n".join([f"Training: {', '.join(others) or 'no figures'}.", *lines])
+
+
+def _meaning(share: float, terms: int) -> str:
+    if terms > 1 and share > 0.9:
+        return ": it outweighs all others, so give it less weight"
+    return ": it hardly pays, so give it more weight or leave it out" if share < 0.02 else ""

@@ -11,7 +11,8 @@ from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.ledger.steps.observe import decide
 from ouroloop.ledger.steps.propose import AskedRole, LostReply, Proposed, UnaskedRole
 from ouroloop.ledger.steps.screen import Screening, screen
-from ouroloop.protocols.messages import PatchReply, PatchRequest, Refused, RewardReply, RewardRequest, Tool, Tried
+from ouroloop.ledger.steps.train import train
+from ouroloop.protocols.messages import TRIED_TEXT, PatchReply, PatchRequest, Refused, RewardReply, RewardRequest, Tool, Tried
 from ouroloop.protocols.records import Candidate, Kind, Mode, RewardSpec
 from ouroloop.protocols.secrets import redacted
 from ouroloop.protocols.text import plain_line
@@ -174,4 +175,17 @@ def _tried(run: Run, round: int, candidate: Candidate, back: str | None, shown: 
         diff=run.store.text(passed.diff) if passed.diff else None,
         source=run.store.text(passed.controller) if passed.controller else None,
         transcripts=shown,
+        text=proposal(candidate)[:TRIED_TEXT] if passed.outcome == "rejected" else None,
+        training=_trained(run, round, candidate),
     )
+
+
+def proposal(candidate: Candidate) -> str:
+    """Return the text that was proposed: the patch, or the reward of a candidate without one."""
+    return candidate.patch if candidate.patch is not None else candidate.reward or ""
+
+
+def _trained(run: Run, round: int, candidate: Candidate) -> dict[str, float]:
+    """Return the figures of a candidate's last stage of training; none if it was not trained."""
+    stages = (train(round, stage, candidate.id) for stage in reversed(range(run.recipe.halving.stages)))
+    return next((dict(found.health) for stage in stages if (found := run.find(stage)) is not None), {})

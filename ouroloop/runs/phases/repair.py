@@ -12,7 +12,7 @@ from ouroloop.ledger.steps.screen import screen
 from ouroloop.protocols.messages import Refused
 from ouroloop.protocols.records import Candidate, Kind
 from ouroloop.runs.asking import Asked, ask
-from ouroloop.runs.phases.propose import account, proposals, question, tell
+from ouroloop.runs.phases.propose import account, proposal, proposals, question, tell
 
 if TYPE_CHECKING:
     from ouroloop.runs.context import Run
@@ -71,5 +71,4 @@ def _refused(run: Run, round: int, kind: Kind, attempt: int) -> list[tuple[Candi
 
 def _told(refused: tuple[Candidate, str, str]) -> Refused:
     candidate, layer, reason = refused
-    text = candidate.patch if candidate.patch is not None else candidate.reward or ""
-    return Refused(candidate=candidate.id, text=text, layer=layer, reason=reason)
+    return Refused(candidate=candidate.id, text=proposal(candidate), layer=layer, reason=reason)
