@@ -30,7 +30,7 @@ class Options:
         rounds: interleaved rounds.
         seconds: for each case in each round.
         seed: of what is simulated (`ablation`, `gate`) or played (`policy`).
-        only: sections of `policy`; all by default.
+        only: sections of `gate` or `policy`; all by default.
     """
 
     peers: Path
@@ -131,34 +131,57 @@ def sandbox(asked: Options, report: Report, keep: Keep) -> JsonObject:
 
 def gate(asked: Options, report: Report, keep: Keep) -> JsonObject:
     """Which candidates get in, and what a decision costs."""
-    from ouroloop.bench.gate.suite import measure
+    from ouroloop.bench.gate.suite import SECTIONS
+    from ouroloop.bench.sections import measure_sections
 
-    return measure(asked.peers, asked.rounds, asked.seconds, report, asked.seed)
+    return measure_sections(SECTIONS, report, asked.seed, asked.only, keep)
 
 
 def policy(asked: Options, report: Report, keep: Keep) -> JsonObject:
     """How well policies play and learn."""
-    from ouroloop.bench.policy.suite import measure
+    from ouroloop.bench.policy.suite import SECTIONS
+    from ouroloop.bench.sections import measure_sections
 
-    return measure(asked.peers, asked.rounds, asked.seconds, report, asked.seed, asked.only, keep)
+    return measure_sections(SECTIONS, report, asked.seed, asked.only, keep)
 
 
-BENCHES: Final[dict[str, Bench]] = {
-    "ablation": ablation,
-    "encodings": encodings,
-    "engine": engine,
-    "gate": gate,
-    "plan": plan,
-    "policy": policy,
-    "sandbox": sandbox,
-    "teachers": teachers,
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One benchmark.
+
+    Args:
+        run: measures it.
+        minutes: about how long it takes with default options on two free cores.
+        timed: whether it measures in interleaved rounds; the others do a fixed amount of work.
+        peers: whether it measures peers beside us.
+        sections: the names of its sections, if it has any.
+    """
+
+    run: Bench
+    minutes: float
+    timed: bool = False
+    peers: bool = False
+    sections: tuple[str, ...] = ()
+
+
+BENCHES: Final[dict[str, Benchmark]] = {
+    "ablation": Benchmark(ablation, 2),
+    "encodings": Benchmark(encodings, 5, timed=True),
+    "engine": Benchmark(engine, 1, timed=True, peers=True),
+    "gate": Benchmark(
+        gate,
+        40,
+        sections=("nulls", "power", "races", "screen", "attribution", "credit", "rollback", "cost", "coverage"),
+    ),
+    "plan": Benchmark(plan, 2, timed=True, peers=True),
+    "policy": Benchmark(
+        policy,
+        30,
+        sections=("scratch", "shipped", "gain", "throughput", "gpu", "failures", "distill", "quantise", "baselines"),
+    ),
+    "sandbox": Benchmark(sandbox, 3, timed=True),
+    "teachers": Benchmark(teachers, 3),
 }
-TIMED: Final = ("encodings", "engine", "plan", "sandbox")
-"""Benchmarks that measure in interleaved rounds; the others play a fixed number of games or simulate a fixed number of runs."""
-MINUTES: Final = {"ablation": 1, "encodings": 5, "engine": 1, "gate": 10, "plan": 2, "policy": 30, "sandbox": 3, "teachers": 3}
-"""About how long each takes with default options on two free cores."""
-WITH_PEERS: Final = ("engine", "plan")
-"""Benchmarks that measure peers beside us."""
 
 
 def measure(name: str, asked: Options, report: Report, keep: Callable[[Measured], None]) -> Measured:
@@ -168,39 +191,37 @@ def measure(name: str, asked: Options, report: Report, keep: Callable[[Measured]
         name: one of `BENCHES`.
         asked: how to measure.
         report: called with the progress.
-        keep: called with the figures so far: after each section of `policy`, and once at the end for the others.
+        keep: called with the figures so far: after each section, and once at the end where there are none.
 
     Raises:
         UsageError: `only` names a section that the benchmark does not have.
         SurroundingsError: a peer is installed but fails.
     """
     check_sections(name, asked.only)
-    found = Measured(name, BENCHES[name](asked, report, lambda document: keep(Measured(name, document))))
-    if name != "policy":  # its sections have been kept one by one
+    bench = BENCHES[name]
+    found = Measured(name, bench.run(asked, report, lambda document: keep(Measured(name, document))))
+    if not bench.sections:  # they have been kept one by one
         keep(found)
     return found
 
 
 def takes(name: str, asked: Options) -> str:
     """Return about how long a benchmark takes, in words: rounds, seconds and sections change it."""
-    minutes = float(MINUTES[name])
-    if name in TIMED:
+    bench = BENCHES[name]
+    minutes = bench.minutes
+    if bench.timed:
         minutes *= 0.5 + 0.5 * (asked.rounds * asked.seconds) / (DEFAULTS.rounds * DEFAULTS.seconds)
     if asked.only:
-        from ouroloop.bench.policy.suite import SECTIONS
-
-        minutes *= len(set(asked.only)) / len(SECTIONS)
+        minutes *= len(set(asked.only)) / len(bench.sections)
     return "a minute" if minutes < 1.5 else f"{minutes:.0f} minutes"
 
 
 def check_sections(name: str, only: tuple[str, ...]) -> None:
-    """Refuse sections for a benchmark other than `policy`, and sections that do not exist; raises UsageError."""
-    if not only:
-        return
-    from ouroloop.bench.policy.suite import SECTIONS
-
-    if name != "policy":
-        raise UsageError(f"--only names sections of `bench policy`, found it with `bench {name}`, which has none: leave it out")
+    """Refuse sections that a benchmark does not have; raises UsageError."""
+    known = BENCHES[name].sections
+    if only and not known:
+        having = " and ".join(f"`bench {other}`" for other, bench in BENCHES.items() if bench.sections)
+        raise UsageError(f"--only names sections of {having}, found it with `bench {name}`, which has none: leave it out")
     for section in only:
-        if section not in SECTIONS:
-            raise UsageError(f"`bench policy` has no section {section!r}; its sections are {', '.join(SECTIONS)}")
+        if section not in known:
+            raise UsageError(f"`bench {name}` has no section {section!r}; its sections are {', '.join(known)}")

@@ -9,8 +9,6 @@ import click
 from ouroloop.bench.catalogue import (
     BENCHES,
     DEFAULTS,
-    TIMED,
-    WITH_PEERS,
     Measured,
     Options,
     check_sections,
@@ -27,7 +25,7 @@ from ouroloop.protocols.errors import UsageError
 @click.option("--rounds", type=click.IntRange(1, 100), help="Interleaved rounds, 3 by default; see below.")
 @click.option("--seconds", type=click.FloatRange(0.01, 60), help="Time per case and round, 0.5 by default; see below.")
 @click.option("--seed", default=0, show_default=True, type=SEED, help="Seed of the simulations (gate) or games (policy).")
-@click.option("--only", multiple=True, metavar="SECTION", help="Measure only this section of `policy`; repeatable.")
+@click.option("--only", multiple=True, metavar="SECTION", help="Measure only this section of `gate` or `policy`; repeatable.")
 @click.option("--out", type=FOLDER, help="Also write NAME.json, NAME.txt and, if there are curves, NAME.png to this folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def bench(
@@ -42,9 +40,9 @@ def bench(
 ) -> None:
     """Measure NAME, from engine and planner to encodings and policy, and installed peers for comparison.
 
-    It says how long it will take, `policy` about half an hour. `encodings`, `engine`, `plan` and `sandbox` measure in rounds
-    (--rounds, --seconds); the others do a fixed amount of work and refuse these options. `policy` writes its sections to
-    --out one by one; --only keeps the other sections there.
+    It says how long it will take, `gate` and `policy` half an hour and more. `encodings`, `engine`, `plan` and `sandbox`
+    measure in rounds (--rounds, --seconds); the others do a fixed amount of work and refuse these options. `gate` and
+    `policy` write their sections to --out one by one; --only keeps the other sections there.
 
     \b
     Examples:
@@ -58,7 +56,7 @@ def bench(
         if out is not None:
             write(found.beside(out / f"{name}.json") if only else found, out)
 
-    if name not in TIMED and (rounds is not None or seconds is not None):
+    if not BENCHES[name].timed and (rounds is not None or seconds is not None):
         raise UsageError(f"`bench {name}` does a fixed amount of work: leave out --rounds and --seconds")
     if seconds is not None and seconds != seconds:
         raise UsageError("--seconds nan is no time: give 0.01 to 60")
@@ -73,7 +71,7 @@ def bench(
         say_lines(found.json())
         return
     show(found.tables())
-    if name in WITH_PEERS and not peers.is_dir():
+    if BENCHES[name].peers and not peers.is_dir():
         say(f"no peers in {peers}: benchmarks/peers/README.md says how to install them", err=True)
 
 

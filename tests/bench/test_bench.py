@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ouroloop.bench import timing
-from ouroloop.bench.catalogue import TIMED
+from ouroloop.bench.catalogue import BENCHES
 from ouroloop.bench.sandbox import aftermath, hostile, starts
 from ouroloop.bench.snake import document, engine, plan, teachers, ways
 from ouroloop.cli.main import call
@@ -36,7 +36,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def measured(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    quick = [*(("--rounds", "1", "--seconds", "0.02") if name in TIMED else ()), "--peers", str(tmp_path / "none")]
+    quick = [*(("--rounds", "1", "--seconds", "0.02") if BENCHES[name].timed else ()), "--peers", str(tmp_path / "none")]
     assert call(["bench", name, "--json", "--out", str(tmp_path / "out"), *quick]) == 0
     printed: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert json.loads((tmp_path / "out" / f"{name}.json").read_text()) == printed

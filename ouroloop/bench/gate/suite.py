@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any, Final
 
 from ouroloop.bench.gate import attribution as gate_attribution
@@ -14,36 +13,69 @@ from ouroloop.bench.gate import races as gate_races
 from ouroloop.bench.gate import rollback as gate_rollback
 from ouroloop.bench.gate import runs as gate_runs
 from ouroloop.bench.gate import screen as gate_screen
-from ouroloop.bench.timing import Report, machine
+from ouroloop.bench.sections import Section
+from ouroloop.bench.timing import Report
 
-PARTS: Final = 9
+
+def _workers() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def measure(peers: Path, count: int, seconds: float, report: Report, seed: int = 0) -> dict[str, Any]:
-    """Return the document, in about twenty minutes on two cores; another seed draws everything anew.
+def nulls(report: Report, seed: int) -> dict[str, Any]:
+    """Let runs race candidates that are no better."""
+    return gate_null.measure(report, seed=seed, workers=_workers())
 
-    Args:
-        peers: unused.
-        count: unused.
-        seconds: unused.
-        report: called with the progress.
-        seed: of every simulation, run and bank.
-    """
-    workers = os.cpu_count() or 1
 
-    def part(number: int) -> Report:
-        return lambda what, fraction: report(f"{number + 1}/{PARTS} {what}", (number + fraction) / PARTS)
+def power(report: Report, seed: int) -> dict[str, Any]:
+    """Let candidates of known gains race, beside t-tests and the optimum."""
+    return gate_power.measure(report, seed=seed, workers=_workers())
 
-    return {
-        "seed": seed,
-        "nulls": gate_null.measure(part(0), seed=seed, workers=workers),
-        "power": gate_power.measure(part(1), seed=seed, workers=workers),
-        "races": gate_races.measure(part(2), seed=seed, workers=workers),
-        "screen": gate_screen.measure(part(3), seed=seed),
-        "attribution": gate_attribution.measure(part(4), seed=seed),
-        "credit": gate_runs.credit(part(5), seed=seed, workers=workers),
-        "rollback": gate_rollback.measure(part(6), seed=seed, workers=workers),
-        "cost": gate_runs.decision_cost(part(7), seed=seed),
-        "coverage": gate_coverage.measure(part(8), seed=seed),
-        "machine": machine(),
-    }
+
+def races(report: Report, seed: int) -> dict[str, Any]:
+    """Let several candidates race at once, and runs race many times."""
+    return gate_races.measure(report, seed=seed, workers=_workers())
+
+
+def screen(report: Report, seed: int) -> dict[str, Any]:
+    """Compare the order of the A* bank with true utilities."""
+    return gate_screen.measure(report, seed=seed)
+
+
+def attribution(report: Report, seed: int) -> dict[str, Any]:
+    """Compare attributed effects and their intervals with true ones."""
+    return gate_attribution.measure(report, seed=seed)
+
+
+def credit(report: Report, seed: int) -> dict[str, Any]:
+    """Let a good patch come with a bad reward."""
+    return gate_runs.credit(report, seed=seed, workers=_workers())
+
+
+def rollback(report: Report, seed: int) -> dict[str, Any]:
+    """Plant patches that turn bad once they are in."""
+    return gate_rollback.measure(report, seed=seed, workers=_workers())
+
+
+def cost(report: Report, seed: int) -> dict[str, Any]:
+    """Time decisions."""
+    return gate_runs.decision_cost(report, seed=seed)
+
+
+def coverage(report: Report, seed: int) -> dict[str, Any]:
+    """Count how often score intervals hold."""
+    return gate_coverage.measure(report, seed=seed)
+
+
+SECTIONS: Final[dict[str, Section]] = {
+    "nulls": nulls,
+    "power": power,
+    "races": races,
+    "screen": screen,
+    "attribution": attribution,
+    "credit": credit,
+    "rollback": rollback,
+    "cost": cost,
+    "coverage": coverage,
+}
+"""Sections by name, in the order of the document."""

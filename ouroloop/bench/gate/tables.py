@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -12,9 +12,27 @@ from ouroloop.bench.gate.report.verdicts import defaults, mixed, nulls, optimum,
 
 
 def tables(document: dict[str, Any]) -> list[Table]:
-    """Return a table for each question."""
-    parts = (nulls, power, defaults, optimum, real_power, races, mixed, screen, attribution, rollback, cost, coverage)
-    return [part(document) for part in parts]
+    """Return a table for each question whose sections have been measured."""
+    parts: tuple[tuple[Callable[[dict[str, Any]], Table], tuple[str, ...]], ...] = (
+        (nulls, ("nulls",)),
+        (power, ("power",)),
+        (defaults, ("power",)),
+        (optimum, ("power",)),
+        (real_power, ("power",)),
+        (races, ("races",)),
+        (mixed, ("races",)),
+        (screen, ("screen",)),
+        (attribution, ("attribution", "credit")),
+        (rollback, ("rollback",)),
+        (cost, ("cost",)),
+        (coverage, ("coverage",)),
+    )
+    return [part(document) for part, sections in parts if measured(document, *sections)]
+
+
+def measured(document: dict[str, Any], *sections: str) -> bool:
+    """Tell whether a document holds the figures of some sections."""
+    return all(name in document and "missing" not in document[name] for name in sections)
 
 
 def screen(document: dict[str, Any]) -> Table:

@@ -6,12 +6,10 @@ a controller. Everything computes on one thread, except that batches of the ship
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final
 
-from ouroloop.bench.timing import Report, machine
+from ouroloop.bench.sections import Section
+from ouroloop.bench.timing import Report
 from ouroloop.protocols.errors import SurroundingsError
 
 UPDATE_SECONDS: Final = 3.0
@@ -22,50 +20,6 @@ BASELINE_SECONDS: Final = 60.0
 """Processor time of each baseline's training, in seconds."""
 TARGETS: Final = {"updates": 4.0, "gradients": 1e-4, "decisions": 3.0}
 """Targets: states/s over the stock trainer's, the largest relative difference of gradients, decisions/s over vLLM's."""
-Section = Callable[[Report, int], dict[str, Any]]
-"""Takes the progress callback and the seed; returns the section of the document."""
-
-
-def measure(
-    peers: Path,
-    count: int,
-    seconds: float,
-    report: Report,
-    seed: int = 0,
-    only: Sequence[str] = (),
-    done: Callable[[dict[str, Any]], None] = lambda _: None,
-) -> dict[str, Any]:
-    """Return the document, about half an hour on two cores.
-
-    If a section's surroundings are missing, it says so under `missing`, and the others continue.
-
-    Args:
-        peers: unused.
-        count: unused.
-        seconds: unused.
-        report: called with the progress.
-        seed: of training and games, for sections without seeds of their own.
-        only: names of sections; all by default.
-        done: called with the document so far after each section.
-    """
-    names = [name for name in SECTIONS if not only or name in only]
-    document: dict[str, Any] = {"seed": seed, "seconds": {}, "machine": machine()}
-    for index, name in enumerate(names):
-        begun = time.perf_counter()
-        try:
-            found = SECTIONS[name](part(report, name, index, len(names)), seed)
-        except SurroundingsError as error:
-            found = {"missing": str(error)}
-        found.pop("machine", None)
-        document[name] = found
-        document["seconds"][name] = round(time.perf_counter() - begun, 1)
-        done(document)
-    return document
-
-
-def part(report: Report, name: str, index: int, parts: int) -> Report:
-    """Return the progress callback of one section among several."""
-    return lambda what, fraction: report(f"{name}: {what}", (index + fraction) / parts)
 
 
 def scratch(report: Report, seed: int) -> dict[str, Any]:

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 
 def plot(document: dict[str, Any], path: Path) -> None:
-    """Draw power and games over the true gain, the ratio over the spread, and the bank's order, to a PNG file."""
+    """Draw power and games over the true gain, the ratio over the spread, and the bank's order, to a PNG file.
+
+    A document that lacks one of the sections draws nothing.
+    """
+    if not all(name in document for name in ("power", "screen", "nulls", "coverage")):
+        return
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
