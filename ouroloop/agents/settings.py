@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from ouroloop.agents.chat.config import ENV_NAME, MOST_TOKENS, refuse_secrets
 from ouroloop.agents.roles import RoleSlot, slot_of
+from ouroloop.protocols.prices import Price
 from ouroloop.protocols.records import Frozen
 
 
@@ -29,9 +30,17 @@ class RoleSettings(Frozen):
     timeout_s: float = Field(default=60.0, gt=0, le=86_400)
     max_tokens: int = Field(default=2000, ge=16, le=MOST_TOKENS)
     usd_per_million_tokens: float = Field(default=0.0, ge=0, le=1_000_000)
+    usd_per_million_written: float | None = Field(default=None, ge=0, le=1_000_000)
+    usd_per_million_cached: float | None = Field(default=None, ge=0, le=1_000_000)
     count: int = Field(default=3, ge=0, le=64)
     repairs: int | None = Field(default=None, ge=0, le=8)
     config: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def price(self) -> Price:
+        """The price of tokens; written and cached ones cost as much as read ones unless the recipe says otherwise."""
+        read, cached, written = self.usd_per_million_tokens, self.usd_per_million_cached, self.usd_per_million_written
+        return Price(read, read if cached is None else cached, read if written is None else written)
 
     @property
     def attempts(self) -> int:

@@ -15,6 +15,7 @@ from ouroloop.agents.roles import PROPOSERS
 from ouroloop.ledger.steps.propose import rounds
 from ouroloop.ledger.steps.usage import usage
 from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.prices import Price
 from ouroloop.protocols.text import shell_word
 
 if TYPE_CHECKING:
@@ -46,31 +47,31 @@ class Spending:
     dearest: Mapping[str, float]
 
 
-def totals(ledger: Ledger, usd_per_million: dict[str, float]) -> Totals:
+def totals(ledger: Ledger, price: Mapping[str, Price]) -> Totals:
     """Add up the resources that the recorded steps used; see `spending`."""
-    return spending(ledger, usd_per_million).total
+    return spending(ledger, price).total
 
 
-def spending(ledger: Ledger, usd_per_million: dict[str, float]) -> Spending:
+def spending(ledger: Ledger, price: Mapping[str, Price]) -> Spending:
     """Add up the resources that the recorded steps used. This reads every step that played or asked a model.
 
     Args:
         ledger: the run's ledger.
-        usd_per_million: price in US dollars of a million tokens, by who used them (`reward`, `patch`, `diagnose`).
+        price: of tokens, by who used them (`reward`, `patch`, `diagnose`).
     """
     games, tokens, cost = 0, defaultdict[str, int](int), defaultdict[str, float](float)
     for used in usage(ledger):
         games += used.games
-        tokens[used.round] += used.tokens
-        cost[used.round] += used.tokens / 1e6 * usd_per_million.get(used.payer, 0.0)
+        tokens[used.round] += used.tokens.total
+        cost[used.round] += price.get(used.payer, Price()).of(used.tokens)
     total = Totals(games, sum(tokens.values()), round(sum(cost.values()), 6), ledger.wall_s())
     return Spending(total, {"tokens": max(tokens.values(), default=0), "cost_usd": max(cost.values(), default=0.0)})
 
 
-def prices(roles: Roles) -> dict[str, float]:
+def prices(roles: Roles) -> dict[str, Price]:
     """Return the price table of `totals` from the recipe's roles."""
-    of_proposers: dict[str, float] = {kind: roles.of(slot).usd_per_million_tokens for kind, slot in PROPOSERS.items()}
-    return {**of_proposers, "diagnose": roles.critic.usd_per_million_tokens}
+    of_proposers: dict[str, Price] = {kind: roles.of(slot).price for kind, slot in PROPOSERS.items()}
+    return {**of_proposers, "diagnose": roles.critic.price}
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,12 +107,12 @@ class Chatty(Patcher):
 @pytest.mark.parametrize("count", [-5, -(10**30), 10**30, float("nan"), float("inf"), True, "12", None, 3.5, [1]])
 def test_token_counts_that_cannot_be_true_are_estimated_and_never_lower_the_spend(count: Any, ledger: Ledger) -> None:
     assert put(ledger, Chatty(ChatReply("t" * 80, count, count))).error is None
-    assert tokens(ledger, "0/propose/patch") == 40 / 4 + 80 / 4
+    assert tokens(ledger, "0/propose/patch").total == 40 / 4 + 80 / 4
 
 
 def test_honest_token_counts_are_taken(ledger: Ledger) -> None:
     put(ledger, Chatty(ChatReply("t", 3, 4)))
-    assert tokens(ledger, "0/propose/patch") == 7
+    assert tokens(ledger, "0/propose/patch").total == 7
 
 
 @pytest.mark.parametrize(

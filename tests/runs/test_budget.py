@@ -9,6 +9,8 @@ import pytest
 from ouroloop.agents.settings import Roles
 from ouroloop.bench.gate.arena import arena, controller
 from ouroloop.ledger.sqlite import Ledger
+from ouroloop.ledger.steps.propose import tokens
+from ouroloop.protocols.prices import Price, Tokens
 from ouroloop.runs import graph
 from ouroloop.runs.budget import ROUNDS_DONE, Spending, Totals, prices, spending, spent_up, totals
 from ouroloop.runs.context import Run
@@ -16,7 +18,7 @@ from ouroloop.runs.context import Run
 
 def test_a_kind_of_candidate_has_the_price_of_the_role_that_proposes_it(tmp_path: Path) -> None:
     price = prices(Roles.model_validate({"code_patcher": {"usd_per_million_tokens": 3.0}}))
-    assert price == {"reward": 0.0, "patch": 3.0, "diagnose": 0.0}
+    assert price == {"reward": Price(), "patch": Price(3.0, 3.0, 3.0), "diagnose": Price()}
     ledger = Ledger(tmp_path / "ledger.sqlite", "create")
     for kind in price:
         ledger.record(
@@ -24,6 +26,17 @@ def test_a_kind_of_candidate_has_the_price_of_the_role_that_proposes_it(tmp_path
         )
     used = totals(ledger, price)
     assert (used.tokens, used.cost_usd) == (3_000_000, 3.0)
+
+
+def test_read_cached_and_written_tokens_have_prices_of_their_own(tmp_path: Path) -> None:
+    table = {"usd_per_million_tokens": 2.0, "usd_per_million_cached": 0.5, "usd_per_million_written": 8.0}
+    price = prices(Roles.model_validate({"code_patcher": table}))
+    ledger = Ledger(tmp_path / "ledger.sqlite", "create")
+    said = {"text": "", "tokens_in": 1_000, "tokens_out": 200, "finish": "length", "cached": 600}
+    ledger.record("1/propose/patch/chat/0/0", "chat.complete", {}, said)
+    ledger.record("1/repair/patch/1/chat/0/0", "chat.complete", {}, said)
+    assert totals(ledger, price).cost_usd == 2 * (400 * 2.0 + 600 * 0.5 + 200 * 8.0) / 1e6
+    assert tokens(ledger, "1/propose/patch") == Tokens(400, 600, 200)
 
 
 def test_a_run_that_was_made_and_never_opened_has_used_nothing(tmp_path: Path) -> None:
@@ -59,7 +72,7 @@ def test_money_is_foreseen_like_tokens(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.sqlite", "create")
     spend(ledger, 0, 1_000_000)
     spend(ledger, 1, 500_000)
-    assert spending(ledger, {"patch": 3.0}).dearest == {"tokens": 1_000_000, "cost_usd": 3.0}
+    assert spending(ledger, {"patch": Price(3.0, 3.0, 3.0)}).dearest == {"tokens": 1_000_000, "cost_usd": 3.0}
 
 
 def test_what_was_used_is_added_up_once_before_each_round_and_not_after_each_phase(
@@ -67,7 +80,7 @@ def test_what_was_used_is_added_up_once_before_each_round_and_not_after_each_pha
 ) -> None:
     passes: list[int] = []
 
-    def counted(ledger: Ledger, price: dict[str, float]) -> Spending:
+    def counted(ledger: Ledger, price: dict[str, Price]) -> Spending:
         passes.append(1)
         return spending(ledger, price)
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.key import Key, every, part
 from ouroloop.protocols.messages import PatchReply, RewardReply
+from ouroloop.protocols.prices import Tokens
 from ouroloop.protocols.records import Candidate, Kind
 
 
@@ -76,6 +77,11 @@ class Exchange:
     finish: Literal["stop", "length"] = "stop"
     cached: int = 0
 
+    @property
+    def tokens(self) -> Tokens:
+        """What the exchange used."""
+        return Tokens(self.tokens_in - self.cached, self.cached, self.tokens_out)
+
 
 def reward(round: int) -> Key[RewardReply]:
     """Return the step in which the reward designer answers."""
@@ -124,10 +130,9 @@ def all_rounds(ledger: Ledger) -> list[Proposed]:
     return [found for _, found in every(ledger, candidates(0))]
 
 
-def tokens(ledger: Ledger, question: str) -> int:
+def tokens(ledger: Ledger, question: str) -> Tokens:
     """Return the tokens that the exchanges of one question used."""
-    said = (found for _, found in every(ledger, chat("", 0, 0), f"{question}/chat/*"))
-    return sum(one.tokens_in + one.tokens_out for one in said)
+    return sum((found.tokens for _, found in every(ledger, chat("", 0, 0), f"{question}/chat/*")), Tokens())
 
 
 def chat(question: str, place: int, turn: int) -> Key[Exchange]:

@@ -11,6 +11,7 @@ from pydantic import Field
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.key import Key
 from ouroloop.ledger.steps.propose import chat, payer
+from ouroloop.protocols.prices import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Played:
     played: Annotated[int, Field(ge=0, lt=1 << 62)]
 
 
+NONE: Final = Tokens()
 _PLAYED: Final = Key("", "", Played)
 PLAYING = ("policy.evaluate", "gate.attribute")
 """Methods whose results give the number of games in `played`."""
@@ -30,7 +32,7 @@ class Usage:
     """The games or tokens that one step used; `payer` is who used the tokens, in which `round`, as the key says it."""
 
     games: int = 0
-    tokens: int = 0
+    tokens: Tokens = NONE
     payer: str = ""
     round: str = ""
 
@@ -42,5 +44,4 @@ def usage(ledger: Ledger) -> Iterator[Usage]:
         if step.method in PLAYING:
             yield Usage(games=_PLAYED.of(ledger, step).played)
         elif step.error is None:
-            said = asked.of(ledger, step)
-            yield Usage(tokens=said.tokens_in + said.tokens_out, payer=payer(step.key), round=step.key.split("/")[0])
+            yield Usage(tokens=asked.of(ledger, step).tokens, payer=payer(step.key), round=step.key.split("/")[0])

@@ -58,9 +58,9 @@ def account(run: Run, slot: str, answer: Answered) -> AskedRole:
     settings = run.recipe.roles.of(slot_of(slot))
     given = len(getattr(answer.reply, "proposals", (None,))) if answer.reply is not None else 0
     gone = tuple(LostReply(one.reason, one.text) for one in answer.lost)
-    cost = nine_decimals(used / 1e6 * settings.usd_per_million_tokens)
+    cost = nine_decimals(settings.price.of(used))
     note = redacted(str(getattr(answer.reply, "note", "")))
-    return AskedRole(role_name(question.role), slot, key.method, question.count, given, gone, used, cost, note)
+    return AskedRole(role_name(question.role), slot, key.method, question.count, given, gone, used.total, cost, note)
 
 
 def tell(run: Run, asked: AskedRole) -> None:
