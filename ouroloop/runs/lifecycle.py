@@ -328,7 +328,6 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
             raise LedgerError(f"{folder / RECIPE} is not the recipe that the run began with: restore it from a copy")
         task, roles = _task(recipe), _roles(recipe)
         sandbox = stack.enter_context(closing(_sandbox(recipe, task, folder.name)))
-        progress.note(f"sandbox: {sandbox.name}")
         trainers = stack.enter_context(closing(Trainers(min(2, recipe.threads))))
         store, workspace = Store(folder / "artifacts"), Workspace(folder / "workspace")
         for place in (folder, store.folder):

@@ -128,7 +128,7 @@ def test_a_line_is_told_while_the_work_goes_on(clock: Clock) -> None:
 
     told = Standing(clock)
     told.work["one"] = (0.5, GoesOn("x"))
-    assert told.line() == "starting; one 50% (going on); 0:00 gone"
+    assert told.line() == "starting; one 50% (going on); 0:00 since the command began"
 
 
 class Terminal(io.StringIO):

@@ -56,7 +56,7 @@ def screened(run: Run, monkeypatch: pytest.MonkeyPatch, round: int, sources: lis
         assert candidate.patch is not None
         return Screening("passed", controller=run.store.put_text(candidate.patch))
 
-    monkeypatch.setattr(screen_phase, "_all_parts", passed)
+    monkeypatch.setattr(screen_phase, "screening", passed)
     screen_phase.screen(run, round)
     return run.undecided(round)
 

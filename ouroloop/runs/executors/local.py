@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,19 @@ def _begin(reports: Any, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     silence()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Let processes that are started in the block ignore Ctrl-C from their first moment on, before `_begin` runs in them."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may change signals
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _end_with(parent: int) -> None:
@@ -187,7 +201,8 @@ class Trainers:
 
     def _side_by_side(self, jobs: list[Job], report: Report) -> Iterator[tuple[Job, Trained | TrainingError]]:
         pool = self._started()
-        futures = {pool.submit(_run, job): job for job in jobs}
+        with _deaf_children():
+            futures = {pool.submit(_run, job): job for job in jobs}
         while futures:
             ended = [f for f in futures if f.done()]
             for future in ended:
