@@ -56,7 +56,7 @@ llama: $(LLAMA_STAMP)
 
 $(LLAMA_STAMP):
 	$(PYTHON) -m venv $(LLAMA)
-	CMAKE_ARGS="-DGGML_NATIVE=OFF $(LLAMA_CMAKE_ARGS)" $(LLAMA)/bin/python -m pip install --disable-pip-version-check --quiet \
+	CMAKE_ARGS="-DGGML_NATIVE=OFF $(LLAMA_CMAKE_ARGS)" $(LLAMA)/bin/python -m pip install --disable-pip-version-check --quiet --no-cache-dir \
 		--no-binary llama-cpp-python 'llama-cpp-python[server]==$(LLAMA_STAMP:$(LLAMA)/.installed-%=%)'
 	$(LLAMA)/bin/python -c 'import llama_cpp'
 	touch $@

@@ -25,6 +25,7 @@ WORDS = {
 EXCEPTIONS = {
     "sandbox/probes.py": "observations of the usual form, which the sandbox's own checks are made with",
     "sandbox/conformance.py": "controllers that read those",
+    "agents/chat/faults.py": "the body of an HTTP answer",
 }
 
 

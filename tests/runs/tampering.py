@@ -313,12 +313,12 @@ def ledger_is_a_link(run: Path, bait: Bait) -> None:
 @tampering("ledger.sqlite-shm is a symbolic link", "ledger.sqlite-shm is a symbolic link")
 def index_of_the_log_is_a_link(run: Path, bait: Bait) -> None:
     (run / "ledger.sqlite-wal").write_bytes(b"x" * 4096)
-    (run / "ledger.sqlite-shm").symlink_to(bait.bystander / "policy")
+    _linked(run / "ledger.sqlite-shm", bait.bystander / "policy")
 
 
 @tampering("ledger.sqlite-wal is a symbolic link", "ledger.sqlite-wal is a symbolic link")
 def log_is_a_link(run: Path, bait: Bait) -> None:
-    (run / "ledger.sqlite-wal").symlink_to(bait.bystander / "policy")
+    _linked(run / "ledger.sqlite-wal", bait.bystander / "policy")
 
 
 @tampering("ledger.sqlite-journal is no file of a run", "ledger.sqlite-journal is no file of a run")
@@ -459,3 +459,9 @@ def texts_are_fifos(run: Path, bait: Bait) -> None:
 @tampering("is missing", "is missing")
 def artifacts_are_gone(run: Path, bait: Bait) -> None:
     shutil.rmtree(run / "artifacts")
+
+
+def _linked(place: Path, target: Path) -> None:
+    """Put a link to a target in a place; a file that an open ledger left there goes."""
+    place.unlink(missing_ok=True)
+    place.symlink_to(target)

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, cast
 from urllib.parse import urlsplit
 
 from ouroloop.agents.chat.config import ChatConfig, counted
-from ouroloop.agents.chat.faults import Faults, said_by, status_of
+from ouroloop.agents.chat.faults import Faults, body_of, said_by, status_of
 from ouroloop.agents.chat.loop import on_chat_loop
 from ouroloop.agents.chat.records import ChatReply, Message
 from ouroloop.agents.local.serving import PROVIDER, Endpoint, endpoint
@@ -141,7 +141,7 @@ class LangChainChat:
         """Return the parameter that a server refuses; None if the error has another cause."""
         if status_of(error) not in (400, 422, 500, 501):
             return None
-        body, said = getattr(error, "body", None), said_by(error)
+        body, said = body_of(error), said_by(error)
         named = body.get("param") if isinstance(body, dict) else None
         if named not in settings:
             if not _REFUSAL.search(said):

@@ -78,10 +78,14 @@ def status_of(error: BaseException) -> int | None:
     return status if isinstance(status, int) and 100 <= status <= 599 else None
 
 
+def body_of(error: BaseException) -> object:
+    """Return the body of the answer that an error carries; None without one."""
+    return getattr(error, "body", None)
+
+
 def said_by(error: BaseException) -> str:
     """Return the message that a server sent with an error, as one line; empty if it sent none."""
-    body = getattr(error, "body", None)
-    found = _message(body) or _message(_text(getattr(error, "response", None)))
+    found = _message(body_of(error)) or _message(_text(getattr(error, "response", None)))
     return plain_line(whole(found), _SAID).rstrip(" .")
 
 
