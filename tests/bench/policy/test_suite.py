@@ -3,13 +3,13 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from ouroloop.bench.growth import plot
 from ouroloop.bench.policy import suite as policy
 from ouroloop.bench.policy.report import demands
+from ouroloop.bench.sections import measure_sections
 from ouroloop.bench.tables import tables
 from ouroloop.cli.main import call
 from ouroloop.protocols.errors import SurroundingsError
@@ -38,12 +38,10 @@ def asked(monkeypatch):
 
 def test_the_sections_in_their_order(asked):
     fractions, seen = [], []
-    found = policy.measure(
-        Path("none"),
-        3,
-        0.5,
+    found = measure_sections(
+        policy.SECTIONS,
         lambda what, fraction: fractions.append((what, fraction)),
-        seed=4,
+        4,
         done=lambda so_far: seen.append(list(so_far["seconds"])),
     )
     names = list(policy.SECTIONS)
@@ -65,8 +63,9 @@ def test_one_section_alone(asked, tmp_path, capsys):
 
 
 def test_only_names_sections_of_this_bench(asked, capsys):
-    assert call(["bench", "gate", "--only", "gain"]) == 2
-    assert "--only names sections of `bench policy`, found it with `bench gate`" in capsys.readouterr().err
+    assert call(["bench", "engine", "--only", "gain"]) == 2
+    said = capsys.readouterr().err
+    assert "--only names sections of `bench gate` and `bench policy`, found it with `bench engine`" in said
     assert call(["bench", "policy", "--only", "gain", "--only", "ruin"]) == 2
     assert "no section 'ruin'; its sections are scratch, shipped, gain" in capsys.readouterr().err
     assert asked == []
