@@ -23,6 +23,27 @@ GRACE_S: Final = 20.0
 """How long a server may take to exit before it is killed."""
 
 
+def environment_python(name: str, variable: str, place: Path, target: str) -> Path:
+    """Return the interpreter of an environment that is not ours.
+
+    Args:
+        name: what an error calls it.
+        variable: the environment variable that may name the interpreter.
+        place: where it is otherwise.
+        target: the target of `make` that creates the environment.
+
+    Raises:
+        SurroundingsError: there is none.
+    """
+    named = os.environ.get(variable)
+    path = Path(named) if named else place
+    if not path.is_file():
+        where = f"{variable} names {named}, but there is no interpreter" if named else f"{place} is missing, {variable} not set"
+        remedy = f"make one with `make {target}`, or name its python in {variable}"
+        raise SurroundingsError(f"no {name} environment ({where}): {remedy}")
+    return path.absolute()
+
+
 @contextmanager
 def child_server(
     command: Sequence[str],

@@ -16,8 +16,7 @@ from typing import Final
 
 from ouroloop.agents.local.catalog import Weights, known
 from ouroloop.agents.local.weights import is_fetched, missing, whole
-from ouroloop.child_server import child_server, free_port
-from ouroloop.protocols.errors import SurroundingsError
+from ouroloop.child_server import child_server, environment_python, free_port
 
 VARIABLE: Final = "OUROLOOP_LLAMA_PYTHON"
 PLACE: Final = Path(".llama/bin/python")
@@ -44,14 +43,7 @@ def llama_python() -> Path:
     Raises:
         SurroundingsError: there is none.
     """
-    named = os.environ.get(VARIABLE)
-    path = Path(named) if named else PLACE
-    if not path.is_file():
-        where = f"{VARIABLE} names {named}, but there is no interpreter" if named else f"{PLACE} is missing, {VARIABLE} not set"
-        raise SurroundingsError(
-            f"no llama.cpp environment ({where}): make one with `make models`, or name its python in {VARIABLE}"
-        )
-    return path.absolute()
+    return environment_python("llama.cpp", VARIABLE, PLACE, "models")
 
 
 def require(name: str) -> None:

@@ -13,10 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ouroloop.child_server import child_server, free_port
+from ouroloop.child_server import child_server, environment_python, free_port
 from ouroloop.policy.serving.wider import widened
 from ouroloop.policy.snake_gpt import CARD, load, save
-from ouroloop.protocols.errors import SurroundingsError
 
 if TYPE_CHECKING:
     from ouroloop.policy.serving.local import Precision
@@ -31,12 +30,7 @@ def vllm_python() -> Path:
     Raises:
         SurroundingsError: there is none.
     """
-    named = os.environ.get(VARIABLE)
-    path = Path(named) if named else PLACE
-    if not path.is_file():
-        where = f"{VARIABLE} names {named}, but there is no interpreter" if named else f"{PLACE} is missing, {VARIABLE} not set"
-        raise SurroundingsError(f"no vLLM environment ({where}): make one with `make vllm`, or name its python in {VARIABLE}")
-    return path.absolute()
+    return environment_python("vLLM", VARIABLE, PLACE, "vllm")
 
 
 @contextmanager
