@@ -79,10 +79,10 @@ class GateSettings(Frozen):
     beta: float = Field(default=0.07, gt=0, lt=1)
     last_look: bool = False
     positions: int = Field(default=48, ge=16, le=65536)
-    watch_games: int = Field(default=48, ge=8, le=100_000)
+    watch_games: int = Field(default=96, ge=8, le=100_000)
     watch_span: int = Field(default=3, ge=1, le=64)
     search_games: int = Field(default=48, ge=8, le=100_000)
-    attribution_games: int = Field(default=96, ge=8, le=100_000)
+    attribution_games: int = Field(default=256, ge=8, le=100_000)
 
 
 class Budget(Frozen):
