@@ -9,12 +9,14 @@ import importlib.util
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import distributions
 from pathlib import Path
 from types import ModuleType
 
 from ouroloop.protocols.canonical import sha256
+from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.text import did_you_mean
 from ouroloop.sheltered import sheltered
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,25 @@ def _points(group: str) -> Iterator[tuple[str, str]]:
             if name not in seen:  # as Python imports, the first of two copies of a package counts
                 seen.add(name)
                 yield from points
+
+
+def place_of(where: str, known: Mapping[str, str], what: str, forms: str) -> str:
+    """Return where a part lies: the place that is announced under its name, or the text itself if that is a place.
+
+    Args:
+        where: a name, or a place (`module:attribute`).
+        known: the announced parts: name -> place.
+        what: what kind of part it is, for the message.
+        forms: how its place may be written, for the message.
+
+    Raises:
+        UsageError: it is neither; the message has the nearest name and all others.
+    """
+    place = known.get(where, where)
+    if ":" in place:
+        return place
+    listed = ", ".join(sorted(known))
+    raise UsageError(f"no {what} {where!r}: {did_you_mean(where, known, 0.6)}give an installed one ({listed}), {forms}")
 
 
 def load(where: str) -> object:

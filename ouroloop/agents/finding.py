@@ -5,7 +5,6 @@ A role is named by entry point (`ouroloop.roles`), import path (`package.module:
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from ouroloop.agents.roles import RoleSlot
 from ouroloop.agents.settings import RoleSettings
-from ouroloop.plugins import announced, load
+from ouroloop.plugins import announced, load, place_of
 from ouroloop.protocols.config_keys import unknown_key
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import one_line
@@ -67,12 +66,7 @@ def find_role(where: str) -> type[Role]:
 
 
 def _find(where: str, known: dict[str, str]) -> type[Role]:
-    place = known.get(where, where)
-    if not place.rpartition(":")[1]:
-        near = difflib.get_close_matches(where, known, 1, 0.6)
-        hint = f"did you mean {near[0]}? " if near else ""
-        listed = ", ".join(sorted(known))
-        raise UsageError(f"no role {where!r}: {hint}give an installed one ({listed}), module:Class or file.py:Class")
+    place = place_of(where, known, "role", "module:Class or file.py:Class")
     try:
         found = load(place)
         missing = sheltered(lambda: _missing(found))

@@ -6,7 +6,6 @@ callable, with an attribute `Settings`: the pydantic model of its settings. Call
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,10 +22,11 @@ from pydantic import (
     model_validator,
 )
 
-from ouroloop.plugins import announced, load
+from ouroloop.plugins import announced, load, place_of
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import one_line
 from ouroloop.protocols.numbers import not_a_number
+from ouroloop.protocols.text import did_you_mean
 from ouroloop.sheltered import Fault, sheltered
 
 if TYPE_CHECKING:
@@ -128,11 +128,7 @@ def find_game(where: str) -> Game:
         UsageError: there is no such game, it cannot be imported, or it is not a game.
     """
     known = SHIPPED if where in SHIPPED else installed_games()
-    place = known.get(where, where)
-    if not place.rpartition(":")[1]:
-        near = difflib.get_close_matches(where, known, 1, 0.6)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise UsageError(f"no game {where!r}: {hint}give an installed one ({', '.join(sorted(known))}) or module:Class")
+    place = place_of(where, known, "game", "module:Class")
     try:
         found = load(place)
         fits = sheltered(lambda: callable(found) and isinstance(getattr(found, "Settings", None), type))
@@ -152,10 +148,9 @@ def game_settings(where: str, values: Mapping[str, object]) -> BaseModel:
     model = find_game(where).Settings
     for key in values:
         if key not in model.model_fields:
-            near = difflib.get_close_matches(key, model.model_fields, 1, 0.4)
             known = ", ".join(sorted(model.model_fields))
-            hint = f"did you mean task.{near[0]}?" if near else f"known keys of game {where}: {known}"
-            raise UsageError(f"unknown key task.{key}; {hint}")
+            hint = did_you_mean(f"task.{key}", [f"task.{name}" for name in model.model_fields], 0.6)
+            raise UsageError(f"unknown key task.{key}; {hint}known keys of game {where}: {known}")
         if said := not_a_number(values[key], model.model_fields[key].annotation):
             raise UsageError(f"task.{key}: expected a number, found {said}")
     try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from importlib import resources
 from pathlib import Path
 
 from ouroloop.policy.checkpoint.llama import CONFIG
 from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.text import did_you_mean
 
 
 def shelf() -> Path:
@@ -35,7 +35,6 @@ def find_policy(name_or_dir: str) -> Path:
     path = Path(name_or_dir)
     if path.is_dir():
         return path
-    near = difflib.get_close_matches(name_or_dir, names, 1, 0.4)
-    hint = f"did you mean {near[0]}? " if near else ""
+    hint = did_you_mean(name_or_dir, names)
     listed = f"the shipped policies are {', '.join(names)}" if names else "this installation ships no policies"
     raise UsageError(f"policy {name_or_dir!r} is no directory and no shipped policy; {hint}{listed}")

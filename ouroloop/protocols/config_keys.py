@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import Iterable
@@ -13,7 +12,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from ouroloop.protocols.canonical import Json
-from ouroloop.protocols.text import plain_line
+from ouroloop.protocols.text import did_you_mean, plain_line
 
 SIGNS: Final = {
     "ge": ">=",
@@ -60,8 +59,7 @@ def unknown_key(config: type[BaseModel], given: Iterable[str]) -> str:
     known = [key for name, field in fields for key in {name, field.alias or name}]
     for key in given:
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1, 0.4)
-            hint = f"did you mean {near[0]}? " if near else ""
+            hint = did_you_mean(key, known)
             listed = f"known keys: {', '.join(sorted(known))}" if known else "it has no keys"
             return f"{plain_line(key, 60)}: unknown key; {hint}{listed}"
     return ""

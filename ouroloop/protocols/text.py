@@ -6,10 +6,12 @@ set its clipboard, turn its text around or hide in it is written as a Python esc
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import shlex
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -49,6 +51,12 @@ def plain_line(text: str, limit: int = 300) -> str:
 def counted(count: int, noun: str) -> str:
     """Return a number with its noun, which takes an `s` unless it is one."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def did_you_mean(word: str, known: Iterable[str], least: float = 0.4) -> str:
+    """Return a hint at the most similar known word, to stand before more text; empty if none is at least so similar."""
+    near = difflib.get_close_matches(word, list(known), 1, least)
+    return f"did you mean {near[0]}? " if near else ""
 
 
 def shell_word(value: str | Path) -> str:

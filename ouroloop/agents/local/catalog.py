@@ -6,11 +6,11 @@ installed or imported, and the joined file must have the SHA-256 that stands her
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Final
 
 from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.text import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,4 @@ def known(name: str) -> Weights:
     found = {one.name: one for one in CATALOG}
     if name in found:
         return found[name]
-    near = difflib.get_close_matches(name, found, 1, 0.5)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise UsageError(f"no local model {name!r}: {hint}known are {', '.join(found)}")
+    raise UsageError(f"no local model {name!r}: {did_you_mean(name, found)}known are {', '.join(found)}")
