@@ -24,7 +24,7 @@ def run(
     path: str | Path,
     *,
     task: str | Settings | None = None,
-    roles: Mapping[str, str | type[Role] | Settings] | None = None,
+    roles: Mapping[str, str | type[Role] | Settings | list[str | type[Role] | Settings]] | None = None,
 ) -> RunReport:
     """Run a recipe to the end of its budget, or go on with it where the directory holds the same run, and report.
 
@@ -38,7 +38,7 @@ def run(
         task: settings that replace those of the recipe's `[task]`, e.g. `{"size": 8}`, or a game's name.
         roles: who answers instead of whom the recipe names: `critic`, `reward_designer` or `code_patcher` -> a role's class,
             `"package.module:Class"`, `"file.py:Class"`, an installed role's name, or a whole table such as
-            `{"use": ..., "count": 4}`.
+            `{"use": ..., "count": 4}`; or a list of these for `reward_designer` and `code_patcher`.
 
     Raises:
         UsageError: an unknown key or bad value, a task or role that the recipe cannot hold, or a directory of another run.
@@ -73,7 +73,12 @@ def completed(recipe: str | Path | Settings | Recipe, task: str | Settings | Non
         tree["task"] = {**tree.get("task", {}), **_task(task)}
     for name, role in (roles or {}).items():
         tables = tree.setdefault("roles", {})
-        tables[name] = {**{k: v for k, v in tables.get(name, {}).items() if k not in ("use", "model")}, **_role(name, role)}
+        if isinstance(role, list | tuple):
+            tables[name] = [_role(name, one) for one in role]
+            continue
+        old = tables.get(name, {})
+        kept = {k: v for k, v in old.items() if k not in ("use", "model")} if isinstance(old, Mapping) else {}
+        tables[name] = {**kept, **_role(name, role)}
     return build_recipe(tree)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, SerializerFunctionWrapHandler, WrapSerializer, model_validator
 
 from ouroloop.agents.chat.config import ENV_NAME, MOST_TOKENS, refuse_secrets
-from ouroloop.agents.roles import RoleSlot, slot_of
+from ouroloop.agents.roles import PROPOSERS, RoleSlot, slot_of
 from ouroloop.protocols.prices import Price
-from ouroloop.protocols.records import Frozen
+from ouroloop.protocols.records import Frozen, Kind
 
 
 class RoleSettings(Frozen):
@@ -34,7 +35,7 @@ class RoleSettings(Frozen):
     usd_per_million_cached: float | None = Field(default=None, ge=0, le=1_000_000)
     count: int = Field(default=3, ge=0, le=64)
     repairs: int | None = Field(default=None, ge=0, le=8)
-    config: dict[str, Any] = Field(default_factory=dict)
+    config: dict[str, JsonValue] = Field(default_factory=dict)
 
     @property
     def price(self) -> Price:
@@ -53,28 +54,76 @@ def _default(name: str) -> RoleSettings:
     return RoleSettings(use=slot.use, count=slot.count)
 
 
+def _listed(tables: Any) -> Any:
+    """Take one table for a list of one."""
+    return [tables] if isinstance(tables, Mapping | RoleSettings) else tables
+
+
+def _unlisted(proposers: tuple[RoleSettings, ...], write: SerializerFunctionWrapHandler) -> Any:
+    """Write a list of one as a table."""
+    tables = write(proposers)
+    return tables[0] if len(tables) == 1 else tables
+
+
+Proposers: TypeAlias = Annotated[
+    tuple[RoleSettings, ...], BeforeValidator(_listed), Field(min_length=1, max_length=8), WrapSerializer(_unlisted)
+]
+"""Who proposes for one slot: a table, or a list of tables (`[[roles.code_patcher]]`)."""
+
+
+class Sharing(Frozen):
+    """How the proposers of a slot share its proposals.
+
+    With `count`, each is asked for its own `count` in every round. With `bandit`, that is so in the first round. Later each
+    proposal of the slot goes to a proposer drawn by Thompson sampling on the accepted gain per unit of cost, `per`. Seconds
+    are read from the clock, so two runs with the same seed may then share differently.
+    """
+
+    share: Literal["count", "bandit"] = "count"
+    per: Literal["second", "usd", "candidate"] = "second"
+
+
 class Roles(Frozen):
-    """The roles of a run: one table, and so one field, for each slot of `roles.ROLES`."""
+    """The roles of a run: one field for each slot of `roles.ROLES`. A slot that proposes may have several roles.
+
+    A proposer's name in keys and records is its kind, `patch`, and from the second of its slot on also its place, `patch.2`.
+    """
 
     critic: RoleSettings = _default("critic")
-    reward_designer: RoleSettings = _default("reward_designer")
-    code_patcher: RoleSettings = _default("code_patcher")
+    reward_designer: Proposers = (_default("reward_designer"),)
+    code_patcher: Proposers = (_default("code_patcher"),)
 
     @model_validator(mode="before")
     @classmethod
     def _keep_defaults(cls, tables: Any) -> Any:
-        """Fill in a partial table with that role's own defaults; a model takes the place of `use`."""
+        """Fill in partial tables with the slot's own defaults; a model takes the place of `use`."""
         if not isinstance(tables, dict):
             return tables
         refuse_secrets(tables, "roles.")
         filled = dict(tables)
         for name, table in tables.items():
-            if name in cls.model_fields and isinstance(table, dict):
+            if name in cls.model_fields:
                 slot = slot_of(name)
-                filled[name] = {"count": slot.count, **({} if table.get("model") else {"use": slot.use}), **table}
+                several = isinstance(table, list | tuple)
+                filled[name] = [_filled(one, slot) for one in table] if several else _filled(table, slot)
         return filled
 
-    def of(self, slot: RoleSlot) -> RoleSettings:
-        """Return the settings of a slot."""
-        settings: RoleSettings = getattr(self, slot.name)
-        return settings
+    def of(self, slot: RoleSlot) -> tuple[RoleSettings, ...]:
+        """Return the settings of all roles of a slot."""
+        return getattr(self, slot.name) if slot.proposes else (getattr(self, slot.name),)
+
+    def proposers(self, kind: Kind) -> dict[str, RoleSettings]:
+        """Return the settings of all who propose candidates of a kind, by name."""
+        each = enumerate(self.of(PROPOSERS[kind]), 1)
+        return {kind if place == 1 else f"{kind}.{place}": settings for place, settings in each}
+
+    def all_proposers(self) -> dict[str, RoleSettings]:
+        """Return the settings of all who propose, by name."""
+        return {name: settings for kind in PROPOSERS for name, settings in self.proposers(kind).items()}
+
+
+def _filled(table: Any, slot: RoleSlot) -> Any:
+    """Complete one table with the defaults of its slot."""
+    if not isinstance(table, dict):
+        return table
+    return {"count": slot.count, **({} if table.get("model") else {"use": slot.use}), **table}

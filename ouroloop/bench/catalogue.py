@@ -30,7 +30,7 @@ class Options:
         rounds: interleaved rounds.
         seconds: for each case in each round.
         seed: of what is simulated (`ablation`, `gate`) or played (`policy`).
-        only: sections of `gate` or `policy`; all by default.
+        only: sections of a benchmark that has some; all by default.
     """
 
     peers: Path
@@ -145,6 +145,14 @@ def policy(asked: Options, report: Report, keep: Keep) -> JsonObject:
     return measure_sections(SECTIONS, report, asked.seed, asked.only, keep)
 
 
+def agents(asked: Options, report: Report, keep: Keep) -> JsonObject:
+    """What local language models are worth as designers and patchers."""
+    from ouroloop.bench.agents.suite import SECTIONS
+    from ouroloop.bench.sections import measure_sections
+
+    return measure_sections(SECTIONS, report, asked.seed, asked.only, keep)
+
+
 @dataclass(frozen=True, slots=True)
 class Benchmark:
     """One benchmark.
@@ -166,6 +174,7 @@ class Benchmark:
 
 BENCHES: Final[dict[str, Benchmark]] = {
     "ablation": Benchmark(ablation, 2),
+    "agents": Benchmark(agents, 240, sections=("sharing", "smollm2", "gemma", "qwen", "runs")),
     "encodings": Benchmark(encodings, 5, timed=True),
     "engine": Benchmark(engine, 1, timed=True, peers=True),
     "gate": Benchmark(

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Group
 
 from ouroloop.bench import ablation
+from ouroloop.bench.agents import tables as agents_show
 from ouroloop.bench.gate import tables as gate_show
 from ouroloop.bench.policy import tables as policy_show
 from ouroloop.bench.sandbox.tables import sandbox_tables
@@ -17,6 +18,7 @@ def tables(name: str, document: dict[str, Any]) -> Group:
     """Return a benchmark's document as tables."""
     makers = {
         "ablation": ablation.tables,
+        "agents": agents_show.tables,
         "encodings": encoding_tables,
         "engine": engine_tables,
         "gate": gate_show.tables,

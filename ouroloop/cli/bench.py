@@ -25,7 +25,7 @@ from ouroloop.protocols.errors import UsageError
 @click.option("--rounds", type=click.IntRange(1, 100), help="Interleaved rounds, 3 by default; see below.")
 @click.option("--seconds", type=click.FloatRange(0.01, 60), help="Time per case and round, 0.5 by default; see below.")
 @click.option("--seed", default=0, show_default=True, type=SEED, help="Seed of the simulations (gate) or games (policy).")
-@click.option("--only", multiple=True, metavar="SECTION", help="Measure only this section of `gate` or `policy`; repeatable.")
+@click.option("--only", multiple=True, metavar="SECTION", help="Measure only this section, where NAME has some; repeatable.")
 @click.option("--out", type=FOLDER, help="Also write NAME.json, NAME.txt and, if there are curves, NAME.png to this folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def bench(
@@ -40,9 +40,9 @@ def bench(
 ) -> None:
     """Measure NAME, from engine and planner to encodings and policy, and installed peers for comparison.
 
-    It says how long it will take, `gate` and `policy` half an hour and more. `encodings`, `engine`, `plan` and `sandbox`
-    measure in rounds (--rounds, --seconds); the others do a fixed amount of work and refuse these options. `gate` and
-    `policy` write their sections to --out one by one; --only keeps the other sections there.
+    It says how long it will take, `agents`, `gate` and `policy` half an hour and more. `encodings`, `engine`, `plan` and
+    `sandbox` measure in rounds (--rounds, --seconds); the others do a fixed amount of work and refuse these options.
+    `agents`, `gate` and `policy` write their sections to --out one by one; --only keeps the other sections there.
 
     \b
     Examples:

@@ -14,6 +14,7 @@ from ouroloop.inspect.run import Report
 from ouroloop.inspect.shown.asked import asked_lines, finding_lines, troubled_lines
 from ouroloop.inspect.shown.credit import NAMING, credit_lines, naming_line, round_credit
 from ouroloop.inspect.shown.history_table import history_table
+from ouroloop.inspect.shown.proposers import proposers_table
 from ouroloop.inspect.shown.rounds import rounds_table
 from ouroloop.inspect.shown.summary import budget_line, score_line, selection_line, won_line
 from ouroloop.protocols.text import shell_word
@@ -36,6 +37,8 @@ def print_run(folder: Path, as_json: bool) -> None:
     for line in troubled_lines(document):
         say(line)
     show(history_table(document, width()))
+    if (proposers := proposers_table(document)) is not None:
+        show(proposers)
     for line in credit_lines(document):
         say(f"who gets the credit: {line}")
     for said in (naming_line(document), selection_line(document), score_line(document), won_line(document)):

@@ -264,6 +264,27 @@ class NotAsked(TypedDict):
     remedy: str
 
 
+class Proposer(TypedDict):
+    """What a proposer has brought so far, and what that cost.
+
+    `name` is its kind, with its place from the second of a slot on (`patch.2`). `asked` counts proposals, repairs included;
+    `passed` those that passed the screen, `accepted` those that stand. `gain` is the sum of their effects in their races.
+    `seconds` are those of its answers, and its candidates' share of the time until verdicts.
+    """
+
+    name: str
+    role: str
+    slot: str
+    asked: int
+    answered: int
+    passed: int
+    accepted: int
+    gain: float
+    seconds: float
+    tokens: int
+    cost_usd: float
+
+
 class Attribution(TypedDict):
     """A gain by part, with intervals of 95 % each. `owner` says who gets the credit; `games` counts the seeds played.
 
@@ -372,6 +393,7 @@ class RunDocument(TypedDict):
     gate: GateSpending
     rounds: list[Round]
     by_hand: list[ByHand]
+    proposers: list[Proposer]
     totals: Totals
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast, get_args
@@ -30,6 +31,7 @@ from ouroloop.runs.budget import prices, totals
 from ouroloop.runs.context import rolled_back, spent
 from ouroloop.runs.lifecycle import read_recipe
 from ouroloop.runs.phases.rollback import lineage
+from ouroloop.runs.proposers.credit import credit_by_proposer
 
 if TYPE_CHECKING:
     from ouroloop.ledger.steps.attribute import Share, Shares
@@ -99,6 +101,9 @@ class Report:
             "gate": self._gate(),
             "rounds": [self.round(n) for n in self.numbers()],
             "by_hand": list(self._by_hand()),
+            "proposers": [
+                cast("doc.Proposer", asdict(one)) for one in credit_by_proposer(self.ledger, self.recipe) if one.asked
+            ],
             "totals": {"games": used.games, "tokens": used.tokens, "cost_usd": used.cost_usd, "wall_s": round(used.wall_s, 3)},
         }
 

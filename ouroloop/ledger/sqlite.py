@@ -132,6 +132,11 @@ class Ledger:
         """Append a `run.event`, which is for people and not part of the digest."""
         self._write("INSERT INTO events (at, name, body) VALUES (?, ?, ?)", (time.time(), name, _dump(body)))
 
+    def events(self, name: str) -> Iterator[Json]:
+        """Yield the bodies of all events of a name, in order. Raises LedgerError for a body that is not JSON."""
+        for (body,) in self._read("SELECT body FROM events WHERE name = ? ORDER BY seq", name):
+            yield self._json(body, f"event {name}")
+
     def wall_s(self) -> float:
         """Return the seconds at work: the time from each opening of the run to its last step before the next opening."""
         opened = sorted(self._time(row) for row in self._read("SELECT at FROM events WHERE name = 'run.opened'"))

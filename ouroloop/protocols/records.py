@@ -100,6 +100,7 @@ class Candidate:
         patch: a diff, or a model's whole reply that contains one; None if the code stays.
         reward: a reward spec as JSON; None if the reward stays.
         fault: why its own role knows that it is none, e.g. a reply that was cut off; the screen rejects it with that reason.
+        proposer: the name of its role as a proposer, see `agents.settings.Roles`.
     """
 
     id: str
@@ -108,6 +109,7 @@ class Candidate:
     patch: str | None = None
     reward: str | None = None
     fault: str | None = None
+    proposer: str = ""
 
     @property
     def kind(self) -> Kind:

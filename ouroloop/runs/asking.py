@@ -7,6 +7,7 @@ in a thread of its own, so one that blocks or hangs is left behind; nothing that
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pydantic import BaseModel
 from ouroloop.agents.replies import accepted, lost
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.key import Key
+from ouroloop.ledger.steps.times import ANSWERED, AnswerTime, note
 from ouroloop.protocols import jsonrpc
 from ouroloop.protocols.errors import ModelError, RoleError
 from ouroloop.protocols.messages import LOST_REASON, METHODS, PROPOSALS, Lost
@@ -81,11 +83,13 @@ async def _ask_one(ledger: Ledger, asked: Asked) -> Answered:
     key, method = asked.key.text, asked.key.method
     params = asked.params.model_dump(mode="json")
     if ledger.recall(key, method, params) is None:
+        begun = time.monotonic()
         try:
             with chat_on_record(ledger, key, asked.role, int(getattr(asked.params, "seed", 0))):
                 reply = await _dispatcher(asked).answer(jsonrpc.request(method, params, key))
         except RoleError as error:
             reply = jsonrpc.failure(jsonrpc.ROLE_FAILED, str(error), key, {"type": error.kind})
+        note(ledger, ANSWERED, AnswerTime(key, round(time.monotonic() - begun, 3)))
         ledger.record(key, method, params, _without_secrets(reply.get("result")), _safe(reply.get("error")))
     return answered(ledger, asked)
 

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from ouroloop.agents.roles import PROPOSERS
 from ouroloop.ledger.steps.propose import rounds
 from ouroloop.ledger.steps.usage import usage
 from ouroloop.protocols.errors import UsageError
@@ -57,7 +56,7 @@ def spending(ledger: Ledger, price: Mapping[str, Price]) -> Spending:
 
     Args:
         ledger: the run's ledger.
-        price: of tokens, by who used them (`reward`, `patch`, `diagnose`).
+        price: of tokens, by who used them: the names of proposers, and `diagnose`.
     """
     games, tokens, cost = 0, defaultdict[str, int](int), defaultdict[str, float](float)
     for used in usage(ledger):
@@ -70,8 +69,7 @@ def spending(ledger: Ledger, price: Mapping[str, Price]) -> Spending:
 
 def prices(roles: Roles) -> dict[str, Price]:
     """Return the price table of `totals` from the recipe's roles."""
-    of_proposers: dict[str, Price] = {kind: roles.of(slot).price for kind, slot in PROPOSERS.items()}
-    return {**of_proposers, "diagnose": roles.critic.price}
+    return {"diagnose": roles.critic.price, **{name: one.price for name, one in roles.all_proposers().items()}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ checkpoints are in the same SQLite file. Every node may be repeated, because its
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -13,6 +14,7 @@ from typing import Any, TypedDict
 from langgraph.graph import END, START, StateGraph
 
 from ouroloop.ledger.steps.key import FIRST_ROUND
+from ouroloop.ledger.steps.times import ENDED, PhaseTime, note
 from ouroloop.runs.budget import ROUNDS_DONE, prices, spending, spent_limit, spent_up
 from ouroloop.runs.checkpoints import begun, checkpoints
 from ouroloop.runs.context import Run
@@ -106,7 +108,9 @@ def _start(run: Run) -> Any:
 def _node(run: Run, name: str) -> Any:
     def node(state: State) -> dict[str, Any]:
         run.progress.phase(state["round"], run.recipe.budget.rounds, name)
+        begun = time.monotonic()
         PHASES[name](run, state["round"])
+        note(run.ledger, ENDED, PhaseTime(state["round"], name, round(time.monotonic() - begun, 3)))
         return {}
 
     return node

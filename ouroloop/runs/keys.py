@@ -32,8 +32,9 @@ def check_numbers(tree: Mapping[str, Any], model: type[BaseModel], source: str, 
     if issubclass(model, TaskSettings):
         return
     for key, value in tree.items():
-        if isinstance(value, Mapping) and (inner := _table(model, key)):
-            check_numbers(value, inner, source, (*where, key))
+        if inner := _table(model, key):
+            for table, path in _tables(value, (*where, key)):
+                check_numbers(table, inner, source, path)
         elif said := not_a_number(value, model.model_fields[key].annotation):
             raise UsageError(f"{source}: {'.'.join((*where, key))}: expected a number, found {said}")
 
@@ -45,8 +46,19 @@ def _unknown(tree: Mapping[str, Any], model: type[BaseModel], where: Path) -> It
     for key, value in tree.items():
         if key not in model.model_fields:
             yield (*where, key), model
-        elif isinstance(value, Mapping) and (inner := _table(model, key)):
-            yield from _unknown(value, inner, (*where, key))
+        elif inner := _table(model, key):
+            for table, path in _tables(value, (*where, key)):
+                yield from _unknown(table, inner, path)
+
+
+def _tables(value: object, where: Path) -> Iterator[tuple[Mapping[str, Any], Path]]:
+    """Yield a table, or each table of a list, with its path; a person counts the tables of a list from 1."""
+    if isinstance(value, Mapping):
+        yield value, where
+    elif isinstance(value, list | tuple):
+        for place, one in enumerate(value, 1):
+            if isinstance(one, Mapping):
+                yield one, (*where, str(place))
 
 
 def _nearest(path: Path, table: type[BaseModel], model: type[BaseModel]) -> Path | None:
@@ -71,5 +83,5 @@ def _paths(model: type[BaseModel], depth: int) -> Iterator[Path]:
 def _table(model: type[BaseModel], name: str) -> type[BaseModel] | None:
     """Return the model of a field that is a table, even an optional one; None for any other field."""
     annotation = model.model_fields[name].annotation
-    options = (annotation, *get_args(annotation))
+    options = (annotation, *get_args(annotation))  # a list's is its entries'
     return next((one for one in options if isinstance(one, type) and issubclass(one, BaseModel)), None)

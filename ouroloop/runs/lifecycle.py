@@ -132,10 +132,8 @@ def exists_already(folder: Path) -> UsageError:
 def check_models(recipe: Recipe) -> None:
     """Refuse local models that could not be served; raises UsageError or SurroundingsError."""
     from ouroloop.agents.local.serving import PROVIDER, require
-    from ouroloop.agents.roles import ROLES
 
-    for slot in ROLES:
-        settings = recipe.roles.of(slot)
+    for settings in (recipe.roles.critic, *recipe.roles.all_proposers().values()):
         if settings.count and settings.model is not None and settings.model.startswith(PROVIDER):
             require(settings.model.removeprefix(PROVIDER))
 
@@ -161,7 +159,8 @@ def check_start(recipe: Recipe, task: Task) -> None:
             parse(read_text(Path(start.reward), "start.reward"))
         except CandidateFault as error:
             raise UsageError(f"start.reward {start.reward} is not a reward spec: {error}") from None
-    if recipe.roles.reward_designer.count and recipe.grpo.continuation != "policy" and task.teachers is not None:
+    trains = any(designer.count for designer in recipe.roles.reward_designer)
+    if trains and recipe.grpo.continuation != "policy" and task.teachers is not None:
         check_teacher(task, recipe.grpo.continuation)
     if start.policy not in ("sft", "random"):
         from ouroloop.policy.shipped import find_policy
@@ -239,9 +238,11 @@ def _refused(what: str, fault: CandidateFault) -> UsageError:
 
 def _roles(recipe: Recipe) -> dict[str, Role]:
     from ouroloop.agents.finding import build_role
-    from ouroloop.agents.roles import ROLES
+    from ouroloop.agents.roles import PROPOSERS, slot_of
 
-    return {slot.name: build_role(recipe.roles.of(slot), slot) for slot in ROLES}
+    roles = recipe.roles
+    proposing = {name: build_role(one, slot) for kind, slot in PROPOSERS.items() for name, one in roles.proposers(kind).items()}
+    return {"critic": build_role(roles.critic, slot_of("critic")), **proposing}
 
 
 def _task(recipe: Recipe) -> Task:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
@@ -11,7 +12,7 @@ from typing import Final, Literal
 import tomli_w
 from pydantic import Field, JsonValue, ValidationError
 
-from ouroloop.agents.settings import Roles
+from ouroloop.agents.settings import Roles, Sharing
 from ouroloop.envs.registry import UNOPENED, TaskSettings
 from ouroloop.files import read_regular
 from ouroloop.perception.config import ReaderConfig
@@ -120,6 +121,7 @@ class Recipe(Frozen):
     reader: ReaderConfig = ReaderConfig()
     camera: CameraSettings = CameraSettings()
     roles: Roles = Roles()
+    sharing: Sharing = Sharing()
     gate: GateSettings = GateSettings()
     budget: Budget = Budget()
 
@@ -179,9 +181,19 @@ def build_recipe(
         recipe = Recipe.model_validate(tree, context=UNOPENED if unopened else None)
     except ValidationError as error:
         said = error.errors()[0].get("ctx", {}).get("error")
-        reason = str(said) if isinstance(said, UsageError) else one_line(error)  # `said` is the game's own error
+        reason = str(said) if isinstance(said, UsageError) else _numbered(one_line(error), tree)  # `said` is the game's own
         raise UsageError(f"{source}: {reason}") from None
     return recipe
+
+
+def _numbered(reason: str, tree: Mapping[str, object]) -> str:
+    """Return a reason without the place of a table that stands alone, and counted from 1 in a list."""
+    roles = tree.get("roles")
+    found = re.match(r"roles\.(\w+)\.(\d)", reason)
+    if found is None or not isinstance(roles, Mapping):
+        return reason
+    place = f".{int(found[2]) + 1}" if isinstance(roles.get(found[1]), list | tuple) else ""
+    return f"roles.{found[1]}{place}{reason[found.end() :]}"
 
 
 def _assign(tree: dict[str, object], override: str) -> None:

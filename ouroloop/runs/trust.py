@@ -23,7 +23,7 @@ from ouroloop.protocols.text import plain_line
 from ouroloop.runs.recipe import decisive
 
 if TYPE_CHECKING:
-    from ouroloop.agents.roles import RoleSlot
+    from ouroloop.agents.settings import RoleSettings
     from ouroloop.runs.recipe import Recipe
 
 
@@ -33,12 +33,11 @@ def reaches(recipe: Recipe) -> list[str]:
     if recipe.sandbox_image and recipe.sandbox != "wasm":
         found.append(f"sandbox runs the Docker image {recipe.sandbox_image}, pulling it if it is not here")
     for slot in ROLES:
-        found += (f"{slot.name} {what}" for what in _of_role(recipe, slot))
+        found += (f"{slot.name} {what}" for settings in recipe.roles.of(slot) for what in _of_role(settings))
     return [plain_line(text) for text in found]
 
 
-def _of_role(recipe: Recipe, slot: RoleSlot) -> Iterator[str]:
-    settings = recipe.roles.of(slot)
+def _of_role(settings: RoleSettings) -> Iterator[str]:
     if settings.use is not None and settings.use not in installed_roles():
         yield f"imports {_located(settings.use)}"
     given = {**settings.model_dump(include={"model", "base_url", "api_key_env"}), **settings.config}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ouroloop.bench.agents.suite import SECTIONS as AGENTS
 from ouroloop.bench.catalogue import BENCHES, Measured, check_sections
 from ouroloop.bench.gate.suite import SECTIONS as GATE
 from ouroloop.bench.policy.suite import SECTIONS as POLICY
@@ -39,6 +40,7 @@ def test_each_section_is_kept_and_a_missing_one_says_so() -> None:
 
 
 def test_the_catalogue_names_the_sections_that_there_are() -> None:
+    assert BENCHES["agents"].sections == tuple(AGENTS)
     assert BENCHES["gate"].sections == tuple(GATE)
     assert BENCHES["policy"].sections == tuple(POLICY)
     with pytest.raises(UsageError, match="`bench gate` has no section 'speed'; its sections are nulls"):

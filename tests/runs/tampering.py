@@ -392,6 +392,9 @@ sql("the_start_is_missing:DELETE FROM steps WHERE key = 'start/incumbent'", "dam
 sql("a_decision_is_missing:DELETE FROM steps WHERE key = '1/decide'", "step 1/decide is missing", "step 1/decide is missing")
 sql("a_key_names_no_round:UPDATE steps SET key = 'x/verdict' WHERE key GLOB '1/verdict/*' AND seq = "
     "(SELECT min(seq) FROM steps WHERE key GLOB '1/verdict/*')", "has no part 2")  # fmt: skip
+PHASE_ENDED = "WHERE name = 'phase.ended'"
+sql(f"a_phase_took_no_number:UPDATE events SET body = json_set(body, '$.seconds', 'x') {PHASE_ENDED}", "phase.ended")
+sql("an_answer_took_a_list:UPDATE events SET body = '[]' WHERE name = 'role.answered'", "role.answered")
 sql("a_time_is_no_time:UPDATE events SET at = 'noon' WHERE name = 'run.opened'", "is no time")
 sql("the_opening_is_not_noted:DELETE FROM events", FINE, FINE)
 sql("a_commit_is_another:UPDATE steps SET result = replace(result, '\"commit\":\"', '\"commit\":\"--') "

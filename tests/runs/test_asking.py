@@ -14,7 +14,8 @@ import pytest
 
 from ouroloop.agents.chat import ChatReply
 from ouroloop.ledger.sqlite import Ledger
-from ouroloop.ledger.steps.propose import patch, tokens
+from ouroloop.ledger.steps.propose import ask as key_of
+from ouroloop.ledger.steps.propose import tokens
 from ouroloop.protocols.errors import ModelError, RoleError
 from ouroloop.runs import asking
 from ouroloop.runs.asking import Answered, Asked, ask, role_name
@@ -30,7 +31,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def put(ledger: Ledger, role: Any, timeout_s: float = LONG) -> Answered:
-    question = Asked(patch(0), role, patch_request(count=2), timeout_s)
+    question = Asked(key_of(0, "patch"), role, patch_request(count=2), timeout_s)
     first, again = ask(ledger, [question])[0], ask(ledger, [question])[0]
     assert (first.reply, first.error, first.lost) == (again.reply, again.error, again.lost)
     ledger.digest()
@@ -71,7 +72,7 @@ def test_what_is_too_much_or_malformed_is_lost_and_takes_nothing_along(what: str
 
 def test_a_good_role_beside_a_bad_one_is_heard(ledger: Ledger) -> None:
     bad, good = ENDING["SystemExit"][0](), Patcher()
-    questions = [Asked(patch(n), role, patch_request(count=2), LONG) for n, role in enumerate((bad, good))]
+    questions = [Asked(key_of(n, "patch"), role, patch_request(count=2), LONG) for n, role in enumerate((bad, good))]
     first, second = ask(ledger, questions)
     assert first.error is not None
     assert first.error.startswith("SystemExit: 0 (hostile_roles.py:")
@@ -196,7 +197,7 @@ def test_addresses_are_not_recorded_and_the_kind_of_an_error_is(
     told = put(ledger, returning(answer)())
     plain = [re.sub(r" \(test_asking\.py:\d+\)$", "", text or "") for text in (told.error, *(one.reason for one in told.lost))]
     assert plain == [said or "", gone]
-    step = ledger.step(patch(0).text)
+    step = ledger.step(key_of(0, "patch").text)
     assert step is not None
     assert (step.error or {}).get("data", {}).get("type") == kind
 
@@ -227,14 +228,14 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from ouroloop.ledger.sqlite import Ledger
-from ouroloop.ledger.steps.propose import patch
+from ouroloop.ledger.steps.propose import ask as key_of
 from ouroloop.runs.asking import Asked, ask
 from ouroloop.sheltered import leave_process
 from tests.agents.fixtures import patch_request
 from tests.runs.hostile_roles import {role}
 from ouroloop.runs import asking
 asking.GRACE_S = 0.1
-said = ask(Ledger(Path(sys.argv[1]), "create"), [Asked(patch(0), {role}(), patch_request(count=2), {timeout})])[0]
+said = ask(Ledger(Path(sys.argv[1]), "create"), [Asked(key_of(0, "patch"), {role}(), patch_request(count=2), {timeout})])[0]
 print(json.dumps(said.error))
 leave_process(0)
 """

@@ -76,7 +76,7 @@ def replies(run: Run, config: ChatConfig, kind: Kind, count: int, tell: Callable
     """
     role: Any = ChatDesigner(config) if kind == "reward" else ChatPatcher(config)
     found, transitions = Replies(kind), cache(lambda: sampled_transitions(run))
-    params: Any = question(run, 1, kind).params
+    params: Any = question(run, 1, kind, 1).params
     while found.asked < count:
         size = min(AT_ONCE, count - found.asked)
         request = params.model_copy(update={"count": size, "seed": params.seed + found.asked})
@@ -89,7 +89,7 @@ def replies(run: Run, config: ChatConfig, kind: Kind, count: int, tell: Callable
             found.asked += size
             continue
         found.seconds += time.monotonic() - begun_s
-        for candidate in proposals(role.name, reply):
+        for candidate in proposals(role.name, kind, reply):
             screened = screening(run, candidate, transitions)
             if screened.outcome == "passed":
                 found.passed += 1

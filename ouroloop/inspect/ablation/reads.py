@@ -52,7 +52,11 @@ def _blind(recipe: Recipe) -> bool:
 
 
 def _untrained(recipe: Recipe) -> bool:
-    return recipe.roles.reward_designer.count == 0
+    return not any(one.count for one in recipe.roles.reward_designer)
+
+
+def _unshared(recipe: Recipe) -> bool:
+    return all(len(recipe.roles.of(slot)) == 1 for slot in ROLES)
 
 
 NO_TRAINING: Final = "roles.reward_designer.count is 0, so no reward is proposed and nothing is trained"
@@ -68,6 +72,7 @@ UNREAD: Final = (
     Unread(("camera",), 'perception is "json", so nothing is seen', _blind),
     Unread(("grpo",), NO_TRAINING, _untrained),
     Unread(("halving",), NO_TRAINING, _untrained),
+    Unread(("sharing",), "each slot of the recipe has one proposer, so nothing is shared", _unshared),
     Unread(("sandbox_image",), 'sandbox is "wasm", which has no image', lambda r: r.sandbox == "wasm"),
 )
 CHAT: Final = ("base_url", "api_key_env", "temperature", "max_tokens", "usd_per_million_tokens")
@@ -81,9 +86,9 @@ def unread(recipe: Recipe) -> Iterator[Unread]:
         where, own = ("roles", slot.name), recipe.roles.of(slot)
         if slot.proposes is None:
             yield Unread((*where, "count"), f"the {slot.name} proposes nothing")
-        elif own.count == 0:
+        elif not any(one.count for one in own):
             yield Unread(where, f"roles.{slot.name}.count is 0, so the role is never asked", but=("count",))
-        if own.model is None:
+        if all(one.model is None for one in own):
             yield from (Unread((*where, key), f"roles.{slot.name} asks no chat model") for key in CHAT)
 
 

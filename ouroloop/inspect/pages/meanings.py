@@ -19,7 +19,8 @@ TABLES: Final = {
     "distill.grpo": "GRPO in the last stage of a distillation; the keys are those of `[grpo]`.",
     "reader": 'The board reader of a run with `perception = "vision"`.',
     "camera": 'The camera of a run with `perception = "vision"`.',
-    "roles.critic": "Who says what the incumbent does wrong; the other two propose rewards and patches.",
+    "roles.critic": "Who says what the incumbent does wrong. The other two propose; each may be a list of tables (`[[...]]`).",
+    "sharing": "How the proposers of a slot that has several share its proposals.",
     "gate": "The statistical gate and the watch.",
     "budget": "Limits that stop a run cleanly between rounds; 0 for none. `ouroloop resume` accepts higher ones.",
 }
@@ -171,6 +172,10 @@ KEYS: Final = {
     "roles.critic.repairs": "how often in a round the role may repair what the screen refused; once for a chat model by "
     "default, else never",
     "roles.critic.config": "the role's own settings; `ouroloop roles NAME` lists them",
+    "sharing.share": "each is asked for its own `count`; or, from the second round on, all counts of a slot are shared by "
+    "Thompson sampling on accepted gain per cost",
+    "sharing.per": "the bandit's cost: time to answer and to decide, money, or a proposal. Seconds differ from run to run, so "
+    "two runs with one seed may share differently",
     "gate.alpha": "the run's error budget",
     "gate.spending": "the rule by which races spend it ([gate.md](gate.md))",
     "gate.games": "most pairs that a candidate plays",

@@ -34,6 +34,7 @@ class AskedRole:
         tokens: used by its exchanges with a model.
         cost_usd: their price.
         note: the role's own line on its reply, such as why it is shorter than asked for.
+        proposer: its name as a proposer, see `agents.settings.Roles`; empty for a critic.
     """
 
     role: str
@@ -45,6 +46,7 @@ class AskedRole:
     tokens: int
     cost_usd: float
     note: str = ""
+    proposer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,13 @@ class Proposed:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """How many proposals of a round each proposer of a kind is asked for, in the recipe's order."""
+
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """A chat model's reply; see `agents.chat.ChatReply`."""
 
@@ -83,20 +92,30 @@ class Exchange:
         return Tokens(self.tokens_in - self.cached, self.cached, self.tokens_out)
 
 
-def reward(round: int) -> Key[RewardReply]:
-    """Return the step in which the reward designer answers."""
-    return Key(f"{round}/propose/reward", "reward.design", RewardReply)
+def share(round: int, kind: Kind) -> Key[Shared]:
+    """Return the step that shares a round's proposals of a kind among their proposers."""
+    return Key(f"{round}/share/{kind}", "run.share", Shared)
 
 
-def patch(round: int) -> Key[PatchReply]:
-    """Return the step in which the code patcher answers."""
-    return Key(f"{round}/propose/patch", "patch.propose", PatchReply)
+def ask(round: int, proposer: str) -> Key[Any]:
+    """Return the step in which a proposer answers; its name begins with the kind that it proposes."""
+    return _asked(f"{round}/propose/{proposer}", proposer)
 
 
-def repair(round: int, kind: Kind, attempt: int) -> Key[Any]:
-    """Return the step in which a role repairs what the screen refused of its candidates; `attempt` counts from 1."""
-    of: Key[Any] = reward(round) if kind == "reward" else patch(round)
-    return Key(f"{round}/repair/{kind}/{attempt}", of.method, of.result)
+def repair(round: int, proposer: str, attempt: int) -> Key[Any]:
+    """Return the step in which a proposer repairs what the screen refused of its candidates; `attempt` counts from 1."""
+    return _asked(f"{round}/repair/{proposer}/{attempt}", proposer)
+
+
+def kind_of(proposer: str) -> Kind:
+    """Return the kind of candidate that a proposer is asked for, from its name."""
+    return "reward" if proposer.partition(".")[0] == "reward" else "patch"
+
+
+def _asked(text: str, proposer: str) -> Key[Any]:
+    if kind_of(proposer) == "reward":
+        return Key(text, "reward.design", RewardReply)
+    return Key(text, "patch.propose", PatchReply)
 
 
 def candidates(round: int) -> Key[Proposed]:
@@ -147,5 +166,5 @@ def chat(question: str, place: int, turn: int) -> Key[Exchange]:
 
 
 def payer(key: str) -> str:
-    """Return who used an exchange's tokens, from its key: `reward`, `patch` or `diagnose`."""
+    """Return who was asked, or used an exchange's tokens, from the key: a proposer's name, or `diagnose`."""
     return part(key, 2)

@@ -176,7 +176,7 @@ def _stands(run: Run, round: int, candidate: Candidate) -> bool:
 
 def wanted(run: Run, kind: Kind) -> int:
     """Return how many proposals of a kind the recipe wants per round."""
-    return run.recipe.roles.of(PROPOSERS[kind]).count
+    return sum(settings.count for settings in run.recipe.roles.proposers(kind).values())
 
 
 def askable(run: Run, round: int) -> set[Kind]:

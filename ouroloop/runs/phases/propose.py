@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from ouroloop.agents.roles import PROPOSERS, slot_of
+from ouroloop.agents.roles import PROPOSERS
 from ouroloop.ledger.steps import propose as steps
 from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.ledger.steps.observe import decide
@@ -19,6 +20,7 @@ from ouroloop.protocols.text import plain_line
 from ouroloop.runs.asking import Answered, Asked, answered, ask, role_name
 from ouroloop.runs.context import nine_decimals, rolled_back, transcripts
 from ouroloop.runs.phases.observe import KINDS, askable, critic, diagnosis, wanted
+from ouroloop.runs.proposers.sharing import shares
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from ouroloop.ledger.sqlite import Ledger
-    from ouroloop.ledger.steps.key import Key
     from ouroloop.runs.context import Run
 
 
@@ -37,30 +38,50 @@ def propose(run: Run, round: int) -> None:
 
 def _all(run: Run, round: int) -> Proposed:
     mode = run.result(decide(round)).mode
-    kinds = [kind for kind in KINDS[mode] if kind in askable(run, round)]
+    counts = {k: n for kind in KINDS[mode] if kind in askable(run, round) for k, n in shares(run, round, kind).items() if n}
     unasked = tuple(not_asked(run, round, mode))
     for left in unasked:
         run.progress.note(f"{left.slot} ({left.role}) is not asked in this round: {left.reason}; {left.remedy}")
     found: list[Candidate] = []
-    asked = [account(run, "critic", answered(run.ledger, critic(run, round)))]
-    for kind, answer in zip(kinds, ask(run.ledger, [question(run, round, kind) for kind in kinds]), strict=True):
-        asked.append(account(run, PROPOSERS[kind].name, answer))
+    asked = [account(run, "", answered(run.ledger, critic(run, round)))]
+    questions = [question(run, round, proposer, count) for proposer, count in counts.items()]
+    for proposer, answer in zip(counts, ask(run.ledger, questions), strict=True):
+        asked.append(account(run, proposer, answer))
         tell(run, asked[-1])
         if answer.reply is not None:
-            found += named(proposals(asked[-1].role, answer.reply), f"r{round}-")
-    return Proposed(tuple(found), tuple(asked), unasked)
+            found += proposals(asked[-1].role, proposer, answer.reply)
+    return Proposed(tuple(named(found, f"r{round}-")), tuple(asked), unasked)
 
 
-def account(run: Run, slot: str, answer: Answered) -> AskedRole:
-    """Return what came of a question: who was asked for how much, what was answered, and what was lost."""
-    question, key = answer.asked, answer.asked.key
+def account(run: Run, proposer: str, answer: Answered) -> AskedRole:
+    """Return what came of a question: who was asked for how much, what was answered, and what was lost.
+
+    Args:
+        run: the run.
+        proposer: the name of the proposer who was asked; empty for the critic.
+        answer: what was answered.
+    """
+    question, key, roles = answer.asked, answer.asked.key, run.recipe.roles
     used = steps.tokens(run.ledger, key.text)
-    settings = run.recipe.roles.of(slot_of(slot))
+    settings = roles.all_proposers()[proposer] if proposer else roles.critic
+    slot = PROPOSERS[steps.kind_of(proposer)].name if proposer else "critic"
     given = len(getattr(answer.reply, "proposals", (None,))) if answer.reply is not None else 0
     gone = tuple(LostReply(one.reason, one.text) for one in answer.lost)
     cost = nine_decimals(settings.price.of(used))
     note = redacted(str(getattr(answer.reply, "note", "")))
-    return AskedRole(role_name(question.role), slot, key.method, question.count, given, gone, used.total, cost, note)
+    role = called(run, proposer)
+    return AskedRole(role, slot, key.method, question.count, given, gone, used.total, cost, note, proposer)
+
+
+def called(run: Run, proposer: str) -> str:
+    """Return what a proposer, or the critic, is called: its role's name, and its model's where that alone tells two apart."""
+    name = role_name(run.roles[proposer or "critic"])
+    if not proposer:
+        return name
+    siblings = run.recipe.roles.proposers(steps.kind_of(proposer))
+    model = siblings[proposer].model
+    alike = [other for other in siblings if other != proposer and role_name(run.roles[other]) == name]
+    return f"{name} {model}" if model and alike else name
 
 
 def tell(run: Run, asked: AskedRole) -> None:
@@ -86,18 +107,19 @@ def not_asked(run: Run, round: int, mode: Mode) -> Iterator[UnaskedRole]:
         else:
             reason = f"mode {mode} asks {' and '.join(others)} alone"
             remedy = f"a recipe with {' and '.join(f'roles.{other}.count=0' for other in others)} has it asked in every round"
-        yield UnaskedRole(role_name(run.roles[slot.name]), slot.name, slot.method, reason, remedy)
+        who = ", ".join(called(run, proposer) for proposer in run.recipe.roles.proposers(kind))
+        yield UnaskedRole(who, slot.name, slot.method, reason, remedy)
 
 
 def silent(ledger: Ledger) -> list[str]:
     """Return a line for each role that was asked in a run and never answered: which, how often, and the last reason."""
-    met: dict[str, list[AskedRole]] = {}
+    met: dict[tuple[str, str], list[AskedRole]] = {}
     for one in (asked for found in steps.all_rounds(ledger) for asked in found.asked):
-        met.setdefault(one.slot, []).append(one)
+        met.setdefault((one.slot, one.proposer), []).append(one)
     return [
-        f"{slot} ({each[-1].role}) was asked in {len(each)} round{'s' * (len(each) > 1)} and never answered: "
+        f"{each[-1].slot} ({each[-1].role}) was asked in {len(each)} round{'s' * (len(each) > 1)} and never answered: "
         f"{each[-1].lost[-1].reason if each[-1].lost else 'it proposed nothing'}"
-        for slot, each in met.items()
+        for each in met.values()
         if not any(one.answered for one in each)
     ]
 
@@ -109,28 +131,34 @@ def fruitless(ledger: Ledger) -> bool:
     return meant and not any(each.candidates for each in found)
 
 
-def proposals(role: str, reply: BaseModel) -> list[Candidate]:
-    """Return a role's proposals as candidates without an id."""
+def proposals(who: str, by: str, reply: BaseModel) -> list[Candidate]:
+    """Return the proposals of a role, and of its name as a proposer, as candidates without an id."""
     if isinstance(reply, RewardReply):
-        return [Candidate("", role, item.rationale, reward=item.spec, fault=item.fault) for item in reply.proposals]
+        return [Candidate("", who, item.rationale, None, item.spec, item.fault, by) for item in reply.proposals]
     assert isinstance(reply, PatchReply)
-    return [Candidate("", role, item.rationale, item.text, item.reward, item.fault) for item in reply.proposals]
+    return [Candidate("", who, item.rationale, item.text, item.reward, item.fault, by) for item in reply.proposals]
 
 
 def named(candidates: list[Candidate], start: str) -> list[Candidate]:
-    """Return candidates with ids: the start, the kind, and a number."""
-    return [replace(candidate, id=f"{start}{candidate.kind}{i}") for i, candidate in enumerate(candidates, 1)]
+    """Return candidates with ids: the start, the kind, and a number among those from the same slot."""
+    numbers: Counter[Kind] = Counter()
+    found = []
+    for candidate in candidates:
+        slot = steps.kind_of(candidate.proposer)
+        numbers[slot] += 1
+        found.append(replace(candidate, id=f"{start}{candidate.kind}{numbers[slot]}"))
+    return found
 
 
-def question(run: Run, round: int, kind: Kind, refused: tuple[Refused, ...] = (), attempt: int = 0) -> Asked:
+def question(run: Run, round: int, proposer: str, count: int, refused: tuple[Refused, ...] = (), attempt: int = 0) -> Asked:
     """Return what a role is asked: for new candidates, or to repair those that were refused."""
-    slot, incumbent = PROPOSERS[kind], run.incumbent()
+    kind, incumbent = steps.kind_of(proposer), run.incumbent()
     again = ("repair", attempt) if refused else ()
     shared: dict[str, Any] = {
         "task": run.task.name,
         "mode": run.result(decide(round)).mode,
-        "count": len(refused) or wanted(run, kind),
-        "seed": run.seed("propose", round, kind, *again),
+        "count": count,
+        "seed": run.seed("propose", round, proposer, *again),
         "diagnosis": diagnosis(run, round),
         "tried": tuple(tried(run, round, kind)),
         "refused": refused,
@@ -141,12 +169,10 @@ def question(run: Run, round: int, kind: Kind, refused: tuple[Refused, ...] = ()
         tools = tuple(Tool(**asdict(t)) for t in run.task.toolkit)
         source = run.store.text(incumbent.controller)
         request = PatchRequest(**shared, source=source, actions=run.task.actions, toolkit=tools)
-    key: Key[Any] = steps.reward(round) if kind == "reward" else steps.patch(round)
-    if refused:
-        key = steps.repair(round, kind, attempt)
-    settings = run.recipe.roles.of(slot)
+    key = steps.repair(round, proposer, attempt) if refused else steps.ask(round, proposer)
+    settings = run.recipe.roles.all_proposers()[proposer]
     questions = request.count if settings.model else 1  # a model may be asked for one candidate after the other
-    return Asked(key, run.roles[slot.name], request, settings.timeout_s * questions)
+    return Asked(key, run.roles[proposer], request, settings.timeout_s * questions)
 
 
 def tried(run: Run, before: int, kind: str) -> list[Tried]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ouroloop.agents.roles import PROPOSERS
 from ouroloop.ledger.steps import propose as steps
 from ouroloop.ledger.steps.propose import AskedRole, Proposed
 from ouroloop.ledger.steps.screen import screen
 from ouroloop.protocols.messages import Refused
-from ouroloop.protocols.records import Candidate, Kind
+from ouroloop.protocols.records import Candidate
 from ouroloop.runs.asking import Asked, ask
 from ouroloop.runs.phases.propose import account, proposal, proposals, question, tell
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 def most_repairs(run: Run) -> int:
     """Return how often the role with the most patience may repair in a round."""
-    return max(run.recipe.roles.of(slot).attempts for slot in PROPOSERS.values())
+    return max(settings.attempts for settings in run.recipe.roles.all_proposers().values())
 
 
 def repair(run: Run, round: int, attempt: int) -> bool:
@@ -28,25 +27,25 @@ def repair(run: Run, round: int, attempt: int) -> bool:
 
     A repaired candidate is a new one. Its id is that of the refused one with the attempt: `r1-patch2.1` answers `r1-patch2`.
     """
-    pending = {kind: found for kind in PROPOSERS if (found := _refused(run, round, kind, attempt))}
+    pending = {who: found for who in run.recipe.roles.all_proposers() if (found := _refused(run, round, who, attempt))}
     if not pending:
         return False
-    asked = {kind: question(run, round, kind, tuple(map(_told, found)), attempt) for kind, found in pending.items()}
+    asked = {who: question(run, round, who, len(found), tuple(map(_told, found)), attempt) for who, found in pending.items()}
     run.step(steps.repaired(round, attempt), {}, lambda: _repaired(run, asked, pending, attempt))
     return True
 
 
 def _repaired(
-    run: Run, asked: dict[Kind, Asked], pending: dict[Kind, list[tuple[Candidate, str, str]]], attempt: int
+    run: Run, asked: dict[str, Asked], pending: dict[str, list[tuple[Candidate, str, str]]], attempt: int
 ) -> Proposed:
     found: list[Candidate] = []
     accounts: list[AskedRole] = []
-    for kind, answer in zip(asked, ask(run.ledger, list(asked.values())), strict=True):
-        accounts.append(account(run, PROPOSERS[kind].name, answer))
+    for who, answer in zip(asked, ask(run.ledger, list(asked.values())), strict=True):
+        accounts.append(account(run, who, answer))
         tell(run, accounts[-1])
         if answer.reply is not None:
-            made = proposals(accounts[-1].role, answer.reply)
-            found += [_after(refused, new, attempt) for (refused, _, _), new in zip(pending[kind], made, strict=False)]
+            made = proposals(accounts[-1].role, who, answer.reply)
+            found += [_after(refused, new, attempt) for (refused, _, _), new in zip(pending[who], made, strict=False)]
     return Proposed(tuple(found), tuple(accounts))
 
 
@@ -56,15 +55,15 @@ def _after(refused: Candidate, new: Candidate, attempt: int) -> Candidate:
     return replace(new, id=f"{first}.{attempt}", reward=new.reward or (refused.reward if new.patch is not None else None))
 
 
-def _refused(run: Run, round: int, kind: Kind, attempt: int) -> list[tuple[Candidate, str, str]]:
-    """Return the candidates of an attempt's predecessor that the screen refused, with layer and reason.
+def _refused(run: Run, round: int, proposer: str, attempt: int) -> list[tuple[Candidate, str, str]]:
+    """Return a proposer's candidates of an attempt's predecessor that the screen refused, with layer and reason.
 
     Twins are left alone: they are sound, and only come second.
     """
-    if run.recipe.roles.of(PROPOSERS[kind]).attempts < attempt:
+    if run.recipe.roles.all_proposers()[proposer].attempts < attempt:
         return []
     before = (steps.candidates(round) if attempt == 1 else steps.repaired(round, attempt - 1)).read(run.ledger)
-    mine = [candidate for candidate in before.candidates if ("reward" if candidate.patch is None else "patch") == kind]
+    mine = [candidate for candidate in before.candidates if candidate.proposer == proposer]
     screened = [(candidate, run.result(screen(round, candidate))) for candidate in mine]
     return [(candidate, found.layer, found.reason) for candidate, found in screened if found.outcome == "rejected"]
 
