@@ -11,6 +11,7 @@ from ouroloop.inspect.report import RunReport, open_run
 from ouroloop.protocols.errors import UsageError
 from ouroloop.runs.lifecycle import create, read_recipe, work
 from ouroloop.runs.progress import Quiet
+from ouroloop.runs.proposers.prices import with_prices_of
 from ouroloop.runs.recipe import Recipe, build_recipe, decisive, load_recipe
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ def _more(recipe: Recipe, folder: Path) -> tuple[str, ...]:
     begun = read_recipe(folder, unopened=True)  # the directory may name a stranger's game
     if recipe.seed is None:  # the run has drawn its own
         recipe = recipe.model_copy(update={"seed": begun.seed})
+    recipe = with_prices_of(recipe, begun)
     old, new = (decisive(each) for each in (begun, recipe))
     if old != new:
         apart = ", ".join(key for key in new if new[key] != old.get(key))

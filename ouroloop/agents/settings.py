@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, JsonValue, SerializerFunctionWrapHandler, WrapSerializer, model_validator
 
@@ -11,6 +11,10 @@ from ouroloop.agents.chat.config import ENV_NAME, MOST_TOKENS, refuse_secrets
 from ouroloop.agents.roles import PROPOSERS, RoleSlot, slot_of
 from ouroloop.protocols.prices import Price
 from ouroloop.protocols.records import Frozen, Kind
+
+PRICES: Final = ("usd_per_million_tokens", "usd_per_million_cached", "usd_per_million_written")
+"""The keys of a price: tokens read, taken from a cache, and written."""
+LOCAL: Final = "local:"
 
 
 class RoleSettings(Frozen):
@@ -30,7 +34,7 @@ class RoleSettings(Frozen):
     temperature: float = Field(default=0.7, ge=0, le=2)
     timeout_s: float = Field(default=60.0, gt=0, le=86_400)
     max_tokens: int = Field(default=2000, ge=16, le=MOST_TOKENS)
-    usd_per_million_tokens: float = Field(default=0.0, ge=0, le=1_000_000)
+    usd_per_million_tokens: float | None = Field(default=None, ge=0, le=1_000_000)
     usd_per_million_written: float | None = Field(default=None, ge=0, le=1_000_000)
     usd_per_million_cached: float | None = Field(default=None, ge=0, le=1_000_000)
     count: int = Field(default=3, ge=0, le=64)
@@ -40,13 +44,26 @@ class RoleSettings(Frozen):
     @property
     def price(self) -> Price:
         """The price of tokens; written and cached ones cost as much as read ones unless the recipe says otherwise."""
-        read, cached, written = self.usd_per_million_tokens, self.usd_per_million_cached, self.usd_per_million_written
+        read = self.usd_per_million_tokens or 0.0
+        cached, written = self.usd_per_million_cached, self.usd_per_million_written
         return Price(read, read if cached is None else cached, read if written is None else written)
 
     @property
     def attempts(self) -> int:
         """How often in a round the role may repair."""
         return self.repairs if self.repairs is not None else int(self.model is not None)
+
+    @property
+    def unpriced(self) -> bool:
+        """Whether it asks a hosted model at its usual address, and the recipe gives no price."""
+        hosted = self.model is not None and not self.model.startswith(LOCAL) and not self.base_url
+        return hosted and self.usd_per_million_tokens is None
+
+    def priced(self, price: Price) -> RoleSettings:
+        """Return these settings with a price; parts of it that the recipe gives stay."""
+        own = self.model_dump(include=set(PRICES), exclude_none=True)
+        listed = dict(zip(PRICES, (price.read, price.cached, price.written), strict=True))
+        return self.model_copy(update={**listed, **own})
 
 
 def _default(name: str) -> RoleSettings:
@@ -111,6 +128,11 @@ class Roles(Frozen):
     def of(self, slot: RoleSlot) -> tuple[RoleSettings, ...]:
         """Return the settings of all roles of a slot."""
         return getattr(self, slot.name) if slot.proposes else (getattr(self, slot.name),)
+
+    def changed(self, change: Callable[[RoleSettings], RoleSettings]) -> Roles:
+        """Return roles whose settings are each what a function makes of them."""
+        proposing = {slot.name: tuple(map(change, self.of(slot))) for slot in PROPOSERS.values()}
+        return self.model_copy(update={"critic": change(self.critic), **proposing})
 
     def proposers(self, kind: Kind) -> dict[str, RoleSettings]:
         """Return the settings of all who propose candidates of a kind, by name."""

@@ -68,6 +68,7 @@ def create(recipe: Recipe, folder: Path, progress: Progress, *, tell_seed: bool 
         SurroundingsError: the sandbox, git, disk space, or the base of the start policy is missing.
     """
     from ouroloop.envs.kernels import telling_of_compiling
+    from ouroloop.runs.proposers.prices import with_prices
 
     if folder.exists():
         raise exists_already(folder)
@@ -86,7 +87,7 @@ def create(recipe: Recipe, folder: Path, progress: Progress, *, tell_seed: bool 
         if source is not None:
             check_controller(task, sandbox, source, f"start.controller {recipe.start.controller}")
         check_policy(recipe, task)  # last, because it takes longest
-    recipe = _with_seed(recipe, progress, tell=tell_seed)
+    recipe = with_prices(_with_seed(recipe, progress, tell=tell_seed), progress.note)
     from ouroloop.ledger.store import Store
     from ouroloop.runs.phases.start import keep_given
 

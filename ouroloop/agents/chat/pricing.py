@@ -1,0 +1,27 @@
+"""What a hosted model's tokens cost, by the list of the package genai-prices, which is part of that package."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ouroloop.protocols.prices import MILLION, Price
+
+SAMPLE: Final = 1000
+"""Tokens that a price is asked for: few enough for the lowest tier of models whose price grows with the context."""
+
+
+def listed_price(model: str) -> Price | None:
+    """Return the listed price of a model, `provider:name`; None if the list does not have it."""
+    from genai_prices import Usage, calc_price  # 0.3 s
+
+    provider, _, name = model.partition(":")
+
+    def usd(**tokens: int) -> float:
+        found = calc_price(Usage(**tokens), model_ref=name, provider_id=provider)
+        return round(float(found.total_price) / SAMPLE * MILLION, 6)
+
+    try:
+        read, written = usd(input_tokens=SAMPLE), usd(output_tokens=SAMPLE)
+        return Price(read, usd(input_tokens=SAMPLE, cache_read_tokens=SAMPLE), written)
+    except (LookupError, ValueError):
+        return None

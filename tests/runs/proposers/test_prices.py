@@ -1,0 +1,56 @@
+"""Prices of models: listed ones are kept with the run, those of the recipe stay, and one's own endpoint is free."""
+
+from __future__ import annotations
+
+import pytest
+
+from ouroloop.agents.chat.pricing import listed_price
+from ouroloop.protocols.prices import Price
+from ouroloop.runs.proposers.prices import with_prices, with_prices_of
+from ouroloop.runs.recipe import Recipe, build_recipe
+
+
+def recipe(**patcher: object) -> Recipe:
+    return build_recipe({"roles": {"code_patcher": patcher}})
+
+
+def test_a_hosted_model_has_its_listed_price_and_an_unknown_one_none() -> None:
+    price = listed_price("openai:gpt-4o-mini")
+    assert price is not None
+    assert 0 < price.cached <= price.read < price.written
+    assert listed_price("openai:no-such-model") is None
+    assert listed_price("nobody:gpt-4o-mini") is None
+
+
+def test_the_run_keeps_the_listed_price() -> None:
+    told: list[str] = []
+    kept = with_prices(recipe(model="openai:gpt-4o-mini"), told.append)
+    assert kept.roles.code_patcher[0].price == listed_price("openai:gpt-4o-mini")
+    assert told == ["openai:gpt-4o-mini: 0.15 USD per million tokens read, 0.6 written, as listed"]
+    assert with_prices(kept, told.append) == kept
+    assert with_prices_of(recipe(model="openai:gpt-4o-mini"), kept) == kept
+    assert len(told) == 1
+
+
+def test_what_the_recipe_says_of_the_price_stays() -> None:
+    kept = with_prices(recipe(model="openai:gpt-4o-mini", usd_per_million_written=9.0), lambda _: None)
+    assert kept.roles.code_patcher[0].price.written == 9.0
+    own = recipe(model="openai:gpt-4o-mini", usd_per_million_tokens=0.0)
+    assert with_prices(own, pytest.fail) == own
+
+
+@pytest.mark.parametrize(
+    "patcher", [{"model": "openai:gpt-4o-mini", "base_url": "http://127.0.0.1:1/v1"}, {"model": "local:x"}, {"count": 2}]
+)
+def test_an_endpoint_of_ones_own_is_free(patcher: dict[str, object]) -> None:
+    own = recipe(**patcher)
+    assert with_prices(own, pytest.fail) == own
+    assert own.roles.code_patcher[0].price == Price()
+
+
+def test_a_model_without_a_listed_price_is_named() -> None:
+    told: list[str] = []
+    with_prices(recipe(model="openai:no-such-model"), told.append)
+    assert told == [
+        "no price of openai:no-such-model is listed, so its tokens count as free; usd_per_million_tokens of its role sets one"
+    ]
