@@ -130,7 +130,7 @@ def _choice(settings: RoleSettings, slot: RoleSlot) -> tuple[str, dict[str, Any]
     """Return the role that the settings ask for, and its config."""
     if settings.model is None:
         return settings.use or slot.use, settings.config
-    if slot.chat is None:
+    if settings.use is None and slot.chat is None:
         installed = ", ".join(sorted(installed_roles()))
         raise UsageError(f"no chat role answers {slot.method}; use an installed role ({installed}) in [roles.{slot.name}]")
-    return slot.chat, {**settings.model_dump(include=set(CHAT_KEYS), exclude_none=True), **settings.config}
+    return settings.use or str(slot.chat), {**settings.model_dump(include=set(CHAT_KEYS), exclude_none=True), **settings.config}

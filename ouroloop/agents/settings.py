@@ -21,7 +21,8 @@ class RoleSettings(Frozen):
     """Who answers for one role.
 
     `use` names an entry point or an import path (`package.module:Class` or `path/to/file.py:Class`). `model` asks a
-    chat model instead, e.g. `openai:NAME` with `base_url`, or `local:NAME` for one that `ouroloop models` knows. `count` is
+    chat model instead, e.g. `openai:NAME` with `base_url`, or `local:NAME` for one that `ouroloop models` knows; with `use`
+    beside it, that role asks the model. `count` is
     the number of proposals per round, and `timeout_s` the time for an answer, or for each of a chat model's. `repairs` says how
     often in a round the role may repair what the screen refused of its proposals; by default once for a chat model, and never
     for others. `config` holds the role's own settings.

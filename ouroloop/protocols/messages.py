@@ -72,6 +72,15 @@ class Diagnosis(Frozen):
     transcripts: tuple[str, ...] = ()
 
 
+class Trial(Frozen):
+    """What became of a draft: the facts of its games, or the layer that refused it and why; `played` counts the games."""
+
+    facts: Diagnosis | None = None
+    layer: str = ""
+    reason: str = Field(default="", max_length=4000)
+    played: int = Field(default=0, ge=0)
+
+
 class Tried(Frozen):
     """An earlier candidate and its fate, for a role to learn from."""
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import Console, RenderableType
 
+    from ouroloop.protocols.messages import Trial
+
 
 class Engine(Protocol):
     """A batch of B games that advance together. Each game depends on its own seed and moves alone."""
@@ -308,6 +310,23 @@ class Spending(Protocol):
 
     def left(self, history: Sequence[Spent]) -> float:
         """Return the budget that remains for all tests after these."""
+        ...
+
+
+class Workshop(Protocol):
+    """Where a proposer may try drafts before it proposes. A role with an attribute `workshop` is lent one per question."""
+
+    async def trial(self, place: int, number: int, draft: str) -> Trial:
+        """Screen a draft and let it play the games on which the incumbent was observed; these decide nothing later.
+
+        Args:
+            place: the number of the proposal that the draft is for, from 0.
+            number: the number of the draft among those for this proposal, from 1.
+            draft: a patch in any form that the screen reads.
+
+        Raises:
+            ModelError: the question is over, or the number is too high.
+        """
         ...
 
 

@@ -26,6 +26,7 @@ from ouroloop.protocols.ports import Role
 from ouroloop.protocols.secrets import redacted
 from ouroloop.protocols.text import plain_line, whole, without_addresses
 from ouroloop.runs.exchanges import chat_on_record
+from ouroloop.runs.proposers.workshop import RunWorkshop, lent
 from ouroloop.sheltered import Call, Fault, sheltered, stdout_aside
 
 GRACE_S = 5.0
@@ -34,12 +35,13 @@ GRACE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question to a role: its key, the role, the params, and the time limit."""
+    """One question to a role: its key, the role, the params, the time limit, and where the role may try drafts."""
 
     key: Key[Any]
     role: Role
     params: BaseModel
     timeout_s: float
+    workshop: RunWorkshop | None = None
 
     @property
     def count(self) -> int:
@@ -85,7 +87,8 @@ async def _ask_one(ledger: Ledger, asked: Asked) -> Answered:
     if ledger.recall(key, method, params) is None:
         begun = time.monotonic()
         try:
-            with chat_on_record(ledger, key, asked.role, int(getattr(asked.params, "seed", 0))):
+            seed = int(getattr(asked.params, "seed", 0))
+            with lent(asked.role, asked.workshop), chat_on_record(ledger, key, asked.role, seed):
                 reply = await _dispatcher(asked).answer(jsonrpc.request(method, params, key))
         except RoleError as error:
             reply = jsonrpc.failure(jsonrpc.ROLE_FAILED, str(error), key, {"type": error.kind})

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.key import Key, every, part
-from ouroloop.protocols.messages import PatchReply, RewardReply
+from ouroloop.protocols.messages import PatchReply, RewardReply, Trial
 from ouroloop.protocols.prices import Tokens
 from ouroloop.protocols.records import Candidate, Kind
 
@@ -163,6 +163,11 @@ def chat(question: str, place: int, turn: int) -> Key[Exchange]:
         turn: the number of the exchange in that conversation.
     """
     return Key(f"{question}/chat/{place}/{turn}", "chat.complete", Exchange)
+
+
+def trial(question: str, place: int, number: int) -> Key[Trial]:
+    """Return the step in which a draft is tried; see `ports.Workshop`."""
+    return Key(f"{question}/trial/{place}/{number}", "patch.try", Trial)
 
 
 def payer(key: str) -> str:

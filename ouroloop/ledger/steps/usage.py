@@ -23,7 +23,7 @@ class Played:
 
 NONE: Final = Tokens()
 _PLAYED: Final = Key("", "", Played)
-PLAYING = ("policy.evaluate", "gate.attribute")
+PLAYING = ("policy.evaluate", "gate.attribute", "patch.try")
 """Methods whose results give the number of games in `played`."""
 
 

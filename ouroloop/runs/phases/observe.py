@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ouroloop.agents.roles import PROPOSERS
-from ouroloop.envs.intervals import score_interval
 from ouroloop.gate.bank import failures_text
 from ouroloop.ledger.steps import observe as steps
 from ouroloop.ledger.steps.key import FIRST_ROUND, every, round_of
@@ -19,6 +18,7 @@ from ouroloop.runs import seeds
 from ouroloop.runs.asking import Asked, ask
 from ouroloop.runs.context import rolled_back
 from ouroloop.runs.players import Lenient, close, lost, outcomes_of_accepted
+from ouroloop.runs.proposers.facts import facts_of
 
 if TYPE_CHECKING:
     from ouroloop.policy.play import Trace
@@ -98,27 +98,9 @@ def _play(run: Run, round: int, games: SeedRange) -> steps.Observed:
 
 
 def _facts(run: Run, round: int, trace: Trace, broken: int) -> Diagnosis:
-    """Return the measured facts; `broken` games are lost wherever games count, because the controller fails in them."""
-    outcomes = trace.outcomes
-    score = score_interval(outcomes.score, run.task.score_bound)
-    deaths = {name: float((outcomes.cause == i).mean()) for i, name in enumerate(run.task.causes)}
-    if broken:
-        deaths["controller_error"] = broken / len(outcomes.score)
-    return Diagnosis(
-        games=len(outcomes.score),
-        score=score.mean,
-        score_low=score.low,
-        score_high=score.high,
-        utility=float(outcomes.utility.mean()),
-        win_rate=float(outcomes.won.mean()),
-        deaths=deaths,
-        regret=dict(trace.regret),
-        avoidable=trace.avoidable,
-        policy_influence=trace.policy_influence,
-        training=_last_training(run, round),
-        trainings=_trainings(run, round),
-        transcripts=trace.transcripts,
-    )
+    """Return the measured facts, with those of earlier trainings."""
+    known = {"training": _last_training(run, round), "trainings": _trainings(run, round)}
+    return facts_of(run.task, trace, broken).model_copy(update=known)
 
 
 def _broken(run: Run, games: int, fault: CandidateFault) -> Diagnosis:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from ouroloop.runs.asking import Answered, Asked, answered, ask, role_name
 from ouroloop.runs.context import nine_decimals, rolled_back, transcripts
 from ouroloop.runs.phases.observe import KINDS, askable, critic, diagnosis, wanted
 from ouroloop.runs.proposers.sharing import shares
+from ouroloop.runs.proposers.workshop import RunWorkshop
+from ouroloop.sheltered import Fault, sheltered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +31,12 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from ouroloop.ledger.sqlite import Ledger
+    from ouroloop.protocols.ports import Role
     from ouroloop.runs.context import Run
+
+
+TURNS = 64
+"""The most replies of its model that a role may ask time for, for one proposal."""
 
 
 def propose(run: Run, round: int) -> None:
@@ -171,8 +179,18 @@ def question(run: Run, round: int, proposer: str, count: int, refused: tuple[Ref
         request = PatchRequest(**shared, source=source, actions=run.task.actions, toolkit=tools)
     key = steps.repair(round, proposer, attempt) if refused else steps.ask(round, proposer)
     settings = run.recipe.roles.all_proposers()[proposer]
-    questions = request.count if settings.model else 1  # a model may be asked for one candidate after the other
-    return Asked(key, run.roles[proposer], request, settings.timeout_s * questions)
+    role = run.roles[proposer]
+    replies = request.count * _turns(role) if settings.model else 1  # a model may be asked for one after the other
+    workshop = RunWorkshop(run, round, key.text) if kind == "patch" else None
+    return Asked(key, role, request, settings.timeout_s * replies, workshop)
+
+
+def _turns(role: Role) -> int:
+    """Return how many replies of its model a role may need for one proposal."""
+    with suppress(Fault):
+        turns = sheltered(lambda: getattr(role, "turns", 1))
+        return turns if type(turns) is int and 0 < turns <= TURNS else 1
+    return 1
 
 
 def tried(run: Run, before: int, kind: str) -> list[Tried]:

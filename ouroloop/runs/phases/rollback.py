@@ -18,7 +18,7 @@ from ouroloop.protocols.errors import CandidateFault, UsageError
 from ouroloop.protocols.records import Build
 from ouroloop.protocols.text import shell_word
 from ouroloop.runs.phases.apply import commit_build, rolling_back
-from ouroloop.runs.phases.screen import checked
+from ouroloop.runs.proposers.checking import checked
 
 if TYPE_CHECKING:
     from ouroloop.ledger.sqlite import Ledger

@@ -17,9 +17,10 @@ from ouroloop.ledger.steps.screen import Screening
 from ouroloop.ledger.steps.start import POLICY
 from ouroloop.protocols.canonical import canonical
 from ouroloop.protocols.errors import CandidateFault
-from ouroloop.protocols.records import Build, Observations, RewardSpec, SeedRange
+from ouroloop.protocols.records import RewardSpec, SeedRange
 from ouroloop.runs.phases.repair import most_repairs, repair
 from ouroloop.runs.phases.twins import Twins
+from ouroloop.runs.proposers.checking import checked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,11 +29,9 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Candidate
     from ouroloop.rewards.recorded import Recorded
     from ouroloop.runs.context import Run
-    from ouroloop.sandbox.screen.static import Screened
 
 RECORDED = SeedRange("bank", 0, 96)
 """The games that show how rewards pay."""
-CONTRACT_POSITIONS = 128
 NOISE = ((0.02, False), (0.2, False), (1.0, True), (1.0, False))
 """The recorded players as (share of random moves, only among legal moves): good, middling, wandering, blind.
 
@@ -99,27 +98,6 @@ def _checked_reward(run: Run, text: str, transitions: Callable[[], Recorded]) ->
 def reward_text(spec: RewardSpec) -> str:
     """Return a spec's canonical text."""
     return canonical(spec.model_dump(mode="json")).decode()
-
-
-def checked(run: Run, text: str, build: Build) -> Screened:
-    """Return a build's controller with a patch applied, after every layer before the gate.
-
-    Raises:
-        CandidateFault: a layer rejected it.
-    """
-    from ouroloop.sandbox.contract import check_contract
-    from ouroloop.sandbox.screen.static import static_screen
-
-    screened = static_screen(text, run.store.text(build.controller))
-    observations = contract_observations(run)
-    logits = run.players.policy(build.policy).logits(observations)
-    check_contract(run.players.sandbox, screened.source, observations, logits)
-    return screened
-
-
-def contract_observations(run: Run) -> Observations:
-    """Return the positions that a controller's contract is checked on."""
-    return run.task.positions(run.seed("contract"), CONTRACT_POSITIONS).observations()
 
 
 def sampled_transitions(run: Run) -> Recorded:

@@ -1,0 +1,180 @@
+"""The code patcher that works in turns: it writes drafts, learns how each plays, looks at lost games, and submits one.
+
+The tools are words in a reply, not a provider's function calls, so any model can use them. The loop follows ReAct (Yao et al.
+2023): thought, action, observation. The host tries drafts on search games; see `ports.Workshop`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+from importlib.resources import files
+from string import Template
+from typing import ClassVar, Final
+
+from pydantic import Field
+
+from ouroloop.agents.chat import Chat, ChatConfig, ContextTooLong, LangChainChat, Message
+from ouroloop.agents.prompted.patcher import prompt
+from ouroloop.agents.prompted.patches import mended
+from ouroloop.agents.prompted.prompting import diagnosis_text
+from ouroloop.agents.prompted.reading import read
+from ouroloop.agents.replies import lost
+from ouroloop.protocols.errors import ModelError
+from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest, Trial
+from ouroloop.protocols.ports import Workshop
+from ouroloop.protocols.text import plain_line
+
+RULES: Final = files("ouroloop.agents.prompted") / "patcher_agent.md"
+LOOK: Final = re.compile(r"^\W*LOOK\W+(\d{1,4})\W*$", re.MULTILINE)
+SUBMIT: Final = re.compile(r"^\W*SUBMIT\W*$", re.MULTILINE)
+DRAFT: Final = re.compile(r"^(?:def act\(|<{7} SEARCH|@@ |--- )", re.MULTILINE)
+KEPT: Final = 2
+"""The turns that are kept of a conversation that no longer fits into the model's context."""
+
+
+class AgentConfig(ChatConfig):
+    """The model, and its budget.
+
+    Args:
+        turns: the most replies of the model for one proposal.
+    """
+
+    turns: int = Field(default=4, ge=1, le=32)
+
+
+@dataclass(slots=True)
+class Work:
+    """The work on one proposal: the conversation, the last draft, and the best one that played."""
+
+    asked: list[Message]
+    said: list[Message] = field(default_factory=list)
+    draft: str = ""
+    fault: str | None = None
+    shown: tuple[str, ...] = ()
+    best: str | None = None
+    best_trial: Trial | None = None
+    turns: int = 0
+
+    @property
+    def utility(self) -> float:
+        """The mean utility of the best draft."""
+        return self.best_trial.facts.utility if self.best_trial is not None and self.best_trial.facts is not None else -1.0
+
+
+class AgentPatcher:
+    """Answers `patch.propose` with the best draft of a conversation for each candidate.
+
+    `chat` is the backend, as in `ChatPatcher`. `workshop` tries drafts; without one the first draft is the proposal.
+    """
+
+    name = "agent-patcher"
+    method: ClassVar[str] = "patch.propose"
+    Config: ClassVar[type[AgentConfig]] = AgentConfig
+    Request: ClassVar[type[PatchRequest]] = PatchRequest
+    Reply: ClassVar[type[PatchReply]] = PatchReply
+
+    def __init__(self, config: AgentConfig) -> None:
+        """Keep the config; `act` contacts the model."""
+        self.config = config
+        self.chat: Chat = LangChainChat(config)
+        self.workshop: Workshop | None = None
+        self.turns = config.turns
+
+    async def act(self, request: PatchRequest) -> PatchReply:
+        """Return the best draft for each candidate; the screen says what is wrong with those that were never right.
+
+        Raises:
+            ModelError: no conversation came to a draft.
+        """
+        ended = await asyncio.gather(*(self._worked(request, index) for index in range(request.count)))
+        failed = [one for one in ended if isinstance(one, ModelError)]
+        if failed and len(failed) == len(ended):
+            raise ModelError(str(failed[0]), tuple((str(error), None) for error in failed)) from failed[0]
+        proposals = tuple(self._proposal(request, work) for work in ended if isinstance(work, Work))
+        return PatchReply(proposals=proposals, lost=tuple(lost(str(error)) for error in failed))
+
+    def _proposal(self, request: PatchRequest, work: Work) -> PatchProposal:
+        said = f"{request.mode}: written by {self.config.model} in {work.turns} turns"
+        if work.best is None or work.best_trial is None or work.best_trial.facts is None:
+            return PatchProposal(text=work.draft, rationale=plain_line(said), fault=work.fault)
+        played, before = work.best_trial.facts, request.diagnosis
+        told = f"; utility {played.utility:.3f} over {played.games} search games, {before.utility:.3f} before"
+        return PatchProposal(text=work.best, rationale=plain_line(said + told))
+
+    async def _worked(self, request: PatchRequest, index: int) -> Work | ModelError:
+        """Hold the conversation about one candidate. An error after a first draft ends it, and the draft stays."""
+        work = Work(self._begun(request, index, brief=False), shown=request.diagnosis.transcripts)
+        try:
+            while work.turns < self.config.turns:
+                reply = await self._reply(work, request, index)
+                work.turns += 1
+                if await self._told(work, request, index, reply):
+                    break
+        except ModelError as error:
+            if not work.draft:
+                return error
+        return work
+
+    def _begun(self, request: PatchRequest, index: int, *, brief: bool) -> list[Message]:
+        messages = prompt(request, index, brief=brief)
+        rules = Template(RULES.read_text(encoding="utf-8"))
+        told = rules.substitute(turns=self.config.turns, games=request.diagnosis.games).strip()
+        return [{**messages[0], "content": f"{messages[0]['content']}\n\n{told}"}, *messages[1:]]
+
+    async def _reply(self, work: Work, request: PatchRequest, index: int) -> tuple[str, str | None]:
+        """Return the model's next answer, and why it is none; a conversation that is too long loses its middle, once."""
+        seed = request.seed + index
+        try:
+            reply = await self.chat.complete([*work.asked, *work.said], seed)
+        except ContextTooLong:
+            work.asked, work.said = self._begun(request, index, brief=True), work.said[-2 * KEPT :]
+            reply = await self.chat.complete([*work.asked, *work.said], seed)
+        return read(reply, self.config.max_tokens)
+
+    async def _told(self, work: Work, request: PatchRequest, index: int, reply: tuple[str, str | None]) -> bool:
+        """Do what an answer asks for, and add what comes of it to the conversation; return whether the work is done."""
+        text, fault = reply
+        drafted = fault is None and DRAFT.search(text) is not None
+        if drafted or (fault is not None and not work.draft):
+            work.draft, work.fault = (mended(text, [tool.name for tool in request.toolkit]), None) if drafted else (text, fault)
+        if fault is not None:
+            seen = f"{fault}. Write less."
+        elif drafted and self.workshop is None:
+            return True
+        elif drafted and self.workshop is not None:
+            trial = await self.workshop.trial(index, work.turns, work.draft)
+            seen = self._judged(work, request, trial)
+        elif SUBMIT.search(text):
+            return True
+        elif found := LOOK.search(text):
+            seen = self._game(work, int(found[1]))
+        else:
+            seen = "That holds no draft, no LOOK and no SUBMIT."
+        left = self.config.turns - work.turns
+        work.said += [
+            {"role": "assistant", "content": text},
+            {"role": "user", "content": f"{seen}\n\nTurns left: {left}. Send a better draft, LOOK N, or SUBMIT."},
+        ]
+        return False
+
+    def _judged(self, work: Work, request: PatchRequest, trial: Trial) -> str:
+        """Return what came of a draft; the best one is kept."""
+        if trial.facts is None:
+            return f"The draft is refused (layer {trial.layer}): {trial.reason}"
+        work.shown = trial.facts.transcripts
+        if trial.facts.utility > work.utility:
+            work.best, work.best_trial = work.draft, trial
+        before = request.diagnosis
+        return (
+            f"The draft passes the screen and plays. {diagnosis_text(trial.facts)}\n"
+            f"On the same games the controller in use has a mean score of {before.score:.2f}, utility {before.utility:.3f}; "
+            f"the best draft so far has utility {work.utility:.3f}."
+        )
+
+    @staticmethod
+    def _game(work: Work, number: int) -> str:
+        if not 1 <= number <= len(work.shown):
+            return f"There are {len(work.shown)} lost games to look at."
+        return f"How game {number} was lost:\n{work.shown[number - 1]}"

@@ -1,0 +1,94 @@
+"""The workshop: lets a proposer try drafts before it proposes, on the search games on which its round was observed.
+
+No gate seed and no score of the gate is among what it tells. Every trial is a step, so a resumed run repeats none.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ouroloop.ledger.steps import propose as steps
+from ouroloop.protocols.errors import CandidateFault, ModelError
+from ouroloop.protocols.messages import Trial
+from ouroloop.runs import seeds
+from ouroloop.runs.proposers.checking import checked
+from ouroloop.runs.proposers.facts import facts_of
+from ouroloop.sheltered import Fault, sheltered
+
+if TYPE_CHECKING:
+    from ouroloop.runs.context import Run
+
+MOST = 64
+"""The most trials for one proposal."""
+
+
+class RunWorkshop:
+    """Tries the drafts of one question's proposals, one after the other."""
+
+    def __init__(self, run: Run, round: int, question: str) -> None:
+        """Try for a question, which its key names."""
+        self._run, self._round, self._question = run, round, question
+        self._busy = threading.Lock()
+        self._over = False
+
+    async def trial(self, place: int, number: int, draft: str) -> Trial:
+        """Return what the screen says of a draft, and how it plays; see `ports.Workshop`."""
+        with self._busy:
+            if self._over or not 0 < number <= MOST:
+                raise ModelError("the draft is not tried: its question is over, or it has been tried too often")
+            key = steps.trial(self._question, place, number)
+            return key.once(self._run.ledger, {"draft": draft}, lambda: self._tried(draft))
+
+    def close(self) -> None:
+        """Try nothing from now on; a trial under way ends first."""
+        with self._busy:
+            self._over = True
+
+    def _tried(self, draft: str) -> Trial:
+        from ouroloop.policy.play import play_traced
+
+        run, build = self._run, self._run.incumbent()
+        games = seeds.observation(run.recipe.gate, self._round)
+        try:
+            source = checked(run, draft, build).source
+            session = run.players.sandbox.open(source)
+        except CandidateFault as fault:
+            return Trial(layer=fault.layer, reason=fault.reason)
+        try:
+            numbers = np.array(run.players.seeds(games), dtype=np.uint64)
+            policy = run.players.policy(build.policy)
+            trace = play_traced(run.task, policy, numbers, session=session, perceive=run.players.perceive)
+        except CandidateFault as fault:
+            return Trial(layer=fault.layer, reason=fault.reason)
+        finally:
+            session.close()
+        run.progress.games(games.count)
+        return Trial(facts=facts_of(run.task, trace), played=games.count)
+
+
+@contextmanager
+def lent(role: Any, workshop: RunWorkshop | None) -> Iterator[None]:
+    """Lend a workshop to a role that has a place for one (an attribute `workshop`), for one question."""
+    if workshop is None:
+        yield
+        return
+    _place(role, workshop)
+    try:
+        yield
+    finally:
+        workshop.close()
+        _place(role, None)
+
+
+def _place(role: Any, workshop: RunWorkshop | None) -> None:
+    def place() -> None:
+        if hasattr(role, "workshop"):
+            role.workshop = workshop
+
+    with suppress(Fault):
+        sheltered(place)

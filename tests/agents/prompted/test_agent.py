@@ -1,0 +1,121 @@
+"""The patcher that works in turns: drafts are tried, games are looked at, the best draft is the proposal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from ouroloop.agents.chat import ChatReply, ContextTooLong, Message
+from ouroloop.agents.prompted.agent import AgentConfig, AgentPatcher
+from ouroloop.protocols.errors import ModelError
+from ouroloop.protocols.messages import PatchReply, Trial
+from tests.agents.fixtures import FACTS, patch_request
+
+DRAFT = "```python\ndef act(observation, logits):\n    return {}\n```"
+
+
+class Scripted:
+    """Answers with fixed texts, one conversation after the other; an error is raised."""
+
+    def __init__(self, *texts: str | Exception, finish: str = "stop") -> None:
+        self.texts, self.heard, self.finish = list(texts), [], finish  # type: ignore[var-annotated]
+
+    async def complete(self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None = None) -> ChatReply:
+        self.heard.append([dict(message) for message in messages])
+        said = self.texts.pop(0)
+        if isinstance(said, Exception):
+            raise said
+        return ChatReply(said, 10, 10, self.finish)  # type: ignore[arg-type]
+
+
+class Bench:
+    """Gives a draft the utility that its number says, and refuses 9."""
+
+    def __init__(self) -> None:
+        self.tried: list[tuple[int, int, str]] = []
+
+    async def trial(self, place: int, number: int, draft: str) -> Trial:
+        self.tried.append((place, number, draft))
+        found = draft.split("return ")[1][0]
+        if found == "9":
+            return Trial(layer="contract", reason="9 is no action")
+        facts = FACTS.model_copy(update={"utility": int(found) / 10, "transcripts": (f"game of {found}",)})
+        return Trial(facts=facts, played=64)
+
+
+def worked(chat: Scripted, bench: Bench | None, turns: int = 4, count: int = 1) -> PatchReply:
+    role = AgentPatcher(AgentConfig(model="openai:x", turns=turns))
+    role.chat, role.workshop = chat, bench
+    return asyncio.run(role.act(patch_request(count=count)))
+
+
+def test_the_best_draft_is_the_proposal_even_if_a_later_one_is_worse() -> None:
+    chat, bench = Scripted(DRAFT.format(1), DRAFT.format(3), DRAFT.format(2), "SUBMIT"), Bench()
+    (proposal,) = worked(chat, bench).proposals
+    assert "return 3" in proposal.text
+    assert "in 4 turns; utility 0.300 over 64 search games, 0.060 before" in proposal.rationale
+    assert [number for _, number, _ in bench.tried] == [1, 2, 3]
+    assert "utility 0.100" in chat.heard[1][-1]["content"]
+    assert "best draft so far has utility 0.300" in chat.heard[3][-1]["content"]
+
+
+def test_a_refused_draft_is_answered_with_layer_and_reason() -> None:
+    chat = Scripted(DRAFT.format(9), DRAFT.format(1), "SUBMIT")
+    (proposal,) = worked(chat, Bench()).proposals
+    assert "refused (layer contract): 9 is no action" in chat.heard[1][-1]["content"]
+    assert "return 1" in proposal.text
+
+
+def test_lost_games_can_be_looked_at() -> None:
+    chat = Scripted("LOOK 1", DRAFT.format(2), "I would LOOK.\nLOOK 1", "**SUBMIT**")
+    worked(chat, Bench())
+    assert "How game 1 was lost:\nH . ." in chat.heard[1][-1]["content"]
+    assert "How game 1 was lost:\ngame of 2" in chat.heard[3][-1]["content"]
+    assert "There are 1 lost games" in str(worked_with_look(7))
+
+
+def worked_with_look(number: int) -> list[Any]:
+    chat = Scripted(f"LOOK {number}", "SUBMIT")
+    worked(chat, Bench())
+    return chat.heard
+
+
+def test_turns_bound_the_conversation() -> None:
+    chat = Scripted(*[DRAFT.format(k) for k in range(9)])
+    (proposal,) = worked(chat, Bench(), turns=2).proposals
+    assert len(chat.heard) == 2
+    assert "return 1" in proposal.text
+
+
+def test_a_reply_without_any_action_is_told_so_and_never_a_proposal_over_a_draft() -> None:
+    chat = Scripted("Well.", DRAFT.format(1), "I am done", "SUBMIT")
+    (proposal,) = worked(chat, Bench()).proposals
+    assert "holds no draft, no LOOK and no SUBMIT" in chat.heard[1][-1]["content"]
+    assert "return 1" in proposal.text
+
+
+def test_an_error_after_a_draft_leaves_the_draft_and_one_before_is_a_loss() -> None:
+    (proposal,) = worked(Scripted(DRAFT.format(1), ModelError("gone")), Bench()).proposals
+    assert "return 1" in proposal.text
+    with pytest.raises(ModelError, match="gone"):
+        worked(Scripted(ModelError("gone")), Bench())
+
+
+def test_a_conversation_that_is_too_long_loses_its_middle() -> None:
+    chat = Scripted(DRAFT.format(1), DRAFT.format(2), DRAFT.format(3), ContextTooLong("long"), "SUBMIT")
+    (proposal,) = worked(chat, Bench(), turns=4).proposals
+    assert "return 3" in proposal.text
+    assert [len(messages) for messages in chat.heard] == [2, 4, 6, 8, 6]
+
+
+def test_without_a_workshop_the_first_draft_is_the_proposal() -> None:
+    (proposal,) = worked(Scripted(DRAFT.format(1)), None).proposals
+    assert "return 1" in proposal.text
+
+
+def test_a_cut_off_reply_is_no_draft() -> None:
+    (proposal,) = worked(Scripted(DRAFT.format(1), finish="length"), Bench(), turns=1).proposals
+    assert "cut off" in (proposal.fault or "")
