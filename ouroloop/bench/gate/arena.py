@@ -40,7 +40,7 @@ from ouroloop.runs.progress import Quiet
 from ouroloop.runs.recipe import build_recipe
 from ouroloop.runs.seeds import stream_seed
 
-SETTINGS: Final = ("SLIPS", "STUMBLES", "LAPSES", "LATER", "SINCE")
+SETTINGS: Final = ("SLIPS", "STUMBLES", "LAPSES", "LATER")
 """Random moves per mille: three kinds that always apply, and one that spares the gate's seeds and starts at some round."""
 TEACHER: Final = "greedy"
 
@@ -97,7 +97,7 @@ class NoSession:
 
 @dataclass(slots=True)
 class TeacherPlayer:
-    """Plays whole games as code and weights say; on the gate's seeds, and before round `SINCE`, without the `LATER` lapses."""
+    """Plays whole games as code and weights say; on the gate's seeds without the `LATER` lapses."""
 
     source: str
     weights: str
@@ -110,7 +110,7 @@ class TeacherPlayer:
     def play(self, task: Task, seeds: list[int]) -> Outcomes:
         """Return how its games on these seeds end."""
         settings, started = settings_of(self.source) | settings_of(self.weights), time.process_time()
-        late = 0 if self.arena.stream == "gate" or self.arena.round < settings["SINCE"] else settings["LATER"]
+        late = 0 if self.arena.stream == "gate" else settings["LATER"]
         noise = (settings["SLIPS"] + settings["STUMBLES"] + settings["LAPSES"] + settings["WEIGHTS"] + late) / 1000
         numbers = np.array(seeds, np.uint64)
         game = cast(SnakeTask, task)
@@ -122,13 +122,13 @@ class TeacherPlayer:
 class Arena:
     """Opens these players; takes the place of `Players`.
 
-    It knows the round, the stream of seeds that was requested last, and the CPU seconds of all games.
+    It knows the stream of seeds that was requested last, and the CPU seconds of all games.
     """
 
     def __init__(self, store: Store, seed: Callable[[], int], sandbox: Sandbox) -> None:
         """Keep the store, what gives the seed of the run's games, and the sandbox."""
         self.store, self.seed, self.sandbox, self.stream = store, seed, sandbox, ""
-        self.round, self.games_s, self.perceive = 0, 0.0, None
+        self.games_s, self.perceive = 0.0, None
 
     def open(self, build: Build) -> TeacherPlayer:
         """Return a player."""
@@ -207,7 +207,6 @@ def _passed(run: Run, candidate: Candidate) -> Screening:
 
 def _record(run: Run, round: int, found: list[Candidate], passed: list[Screening]) -> None:
     """Record what the phases before the gate would have recorded."""
-    cast(Arena, run.players).round = round
     run.step(candidates(round), {}, lambda: Proposed(tuple(found)))
     for c, result in zip(found, passed, strict=True):
         screen(round, c).record(run.ledger, {"candidate": c.id}, result)

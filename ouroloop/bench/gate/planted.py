@@ -21,7 +21,7 @@ from ouroloop.sandbox.choose import choose
 
 RUNS: Final = 50
 ROUNDS: Final = 3
-"""Rounds of watching after the patch turned bad."""
+"""Rounds of watching."""
 START: Final = {"SLIPS": 150, "STUMBLES": 100, "LAPSES": 100}
 LATER: Final = {0.05: 190, 0.1: 270, 0.15: 370}
 """Utility that the planted patch costs outside the gate -> its `LATER`; on the gate's seeds it gains about 0.15."""
@@ -37,7 +37,7 @@ class Found:
 
     Args:
         accepted: whether the gate accepted the planted patch, as intended.
-        rounds: rounds of watching from when it turned bad until it was out; None if it never was.
+        rounds: rounds of watching until it was out; None if it never was.
         exact: whether the workspace then equalled, byte for byte, the state before it plus the later patches that apply.
         kept: later patches kept on top of the state before it.
         chained: later patches that were rolled back with it.
@@ -53,17 +53,21 @@ class Found:
 
 
 def planted_run(seed: int, cost: float) -> Found:
-    """Plant a patch in round 0 that turns bad at once or one or two rounds later, when other patches lie on top of it."""
+    """Plant a patch in round 0 that is bad outside the gate; in two of three runs the watch begins one or two rounds later.
+
+    Other patches then lie on top of it. A build is a fixed player on fresh seeds, so the harm itself is there from the start.
+    """
     with tempfile.TemporaryDirectory() as scratch, closing(choose("wasm", SnakeTask(6).toolkit_source, 4)) as sandbox:
         start = controller(**START)
         with arena(Path(scratch) / "run", start, seed=seed, sandbox=sandbox) as run:
             since = seed % 3
-            bad = controller(**{**START, "SLIPS": 0, "LATER": LATER[cost], "SINCE": since})
+            bad = controller(**{**START, "SLIPS": 0, "LATER": LATER[cost]})
             for round in range(since + ROUNDS):
                 propose(run, round, [bad] if round == 0 else [_next(run, round, seed)])
                 gate(run, round)
                 attribute(run, round)
-                watch(run, round)
+                if round >= since:
+                    watch(run, round)
                 if PLANTED not in {state.candidate for state in lineage(run.ledger)}:
                     break
             return _found(run, start, since, nearby=bool(seed % 2))
