@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
 from ouroloop.agents.chat import Chat, ChatConfig, ChatReply, LangChainChat, Message
 from ouroloop.agents.prompted.asking import Question, ask_all
-from ouroloop.agents.prompted.hints import example_spec, fitting
+from ouroloop.agents.prompted.hints import example_spec, terms
 from ouroloop.agents.prompted.prompting import conversation, diagnosis_text, history_text, repairing
 from ouroloop.agents.prompted.reading import read
 from ouroloop.agents.prompted.specs import find_spec
@@ -16,8 +17,10 @@ from ouroloop.protocols.messages import RewardProposal, RewardReply, RewardReque
 from ouroloop.protocols.records import RewardSpec
 from ouroloop.protocols.text import plain_line
 
-SCHEMA: Final[dict[str, Any]] = RewardSpec.model_json_schema()
-"""The form of a reward spec, for servers that constrain what a model writes."""
+FUNCTIONS: Final = ("min", "max", "abs", "clip", "sqrt", "exp", "log1p", "tanh", "where")
+"""The functions of an expression, as the prompt lists them."""
+TERMS: Final = 6
+"""The most terms that a constrained reply has; more are allowed, but small models then write on until they are cut off."""
 
 
 class ChatDesigner:
@@ -57,13 +60,29 @@ class ChatDesigner:
 
 def question(request: RewardRequest, index: int) -> Question:
     """Return the question for one candidate."""
-    return Question(lambda brief: prompt(request, index, brief=brief), request.seed + index, SCHEMA)
+    return Question(lambda brief: prompt(request, index, brief=brief), request.seed + index, schema(request.features))
+
+
+def schema(features: Iterable[str]) -> dict[str, Any]:
+    """Return the form of a reward spec over some features, for servers that constrain what a model writes.
+
+    Every key is required, since decoding by a schema otherwise often leaves out what has a default. An expression is made of
+    the features' names, the functions, numbers and signs.
+    """
+    found: dict[str, Any] = RewardSpec.model_json_schema()
+    words = sorted({*features, *FUNCTIONS}, key=lambda word: (-len(word), word))
+    term = found["$defs"]["RewardTerm"]
+    term["properties"]["expr"]["pattern"] = f"^([-+*/()<>=., 0-9]|{'|'.join(words)})+$"
+    found["properties"]["terms"].update(minItems=1, maxItems=TERMS)
+    term["required"] = list(term["properties"])
+    found["required"] = list(found["properties"])
+    return found
 
 
 def prompt(request: RewardRequest, index: int, *, brief: bool = False) -> list[Message]:
     """Return the messages of one call, for a new candidate or for a repair; a brief one has no history and no lost game."""
     tried = () if brief else request.tried
-    ideas = fitting(request.features, request.diagnosis.findings, index)
+    could = terms(request.features, request.diagnosis.findings, index)
     values = {
         "task": request.task,
         "mode": request.mode,
@@ -74,7 +93,7 @@ def prompt(request: RewardRequest, index: int, *, brief: bool = False) -> list[M
         "diagnosis": diagnosis_text(request.diagnosis, games=0 if brief else 1),
         "incumbent": request.incumbent.model_dump_json(),
         "history": history_text(tried, rewards=True),
-        "idea": f" It could use {' and '.join(ideas)}." if ideas else "",
+        "idea": "".join(f"\n{one.model_dump_json()}" for one in could),
     }
     asked = conversation("designer", values)
     return repairing(asked, request.refused[index]) if index < len(request.refused) else asked

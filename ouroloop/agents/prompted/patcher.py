@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 from ouroloop.agents.chat import Chat, ChatConfig, ChatReply, LangChainChat, Message
 from ouroloop.agents.prompted.asking import Question, ask_all
-from ouroloop.agents.prompted.hints import example_controller, fitting
+from ouroloop.agents.prompted.hints import example_controller, ideas, toolkit_text
 from ouroloop.agents.prompted.patches import mended
 from ouroloop.agents.prompted.prompting import conversation, diagnosis_text, history_text, repairing
 from ouroloop.agents.prompted.reading import read
@@ -64,21 +64,20 @@ def question(request: PatchRequest, index: int) -> Question:
 def prompt(request: PatchRequest, index: int, *, brief: bool = False) -> list[Message]:
     """Return the messages of one call, for a new candidate or for a repair; a brief one has no history and no lost game."""
     tried = () if brief else request.tried
-    docs = {tool.name: tool.doc for tool in request.toolkit}
-    ideas = fitting(docs, request.diagnosis.findings, index)
+    lines = ideas(request.toolkit, len(request.actions), request.diagnosis.findings, index)
     values = {
         "task": request.task,
         "index": str(index + 1),
         "count": str(request.count),
         "actions": ", ".join(f"{i} {name}" for i, name in enumerate(request.actions)),
         "last": str(len(request.actions) - 1),
-        "toolkit": "\n".join(f"- {t.name}{t.signature}: {t.doc}" for t in request.toolkit),
+        "toolkit": toolkit_text(request.toolkit, len(request.actions)),
         "example": example_controller(request, index),
         "form": (WHOLE if request.source.count("\n") <= WHOLE_LINES else EDITS).read_text(encoding="utf-8").strip(),
         "diagnosis": diagnosis_text(request.diagnosis, games=0 if brief else 1),
         "source": request.source.rstrip("\n"),
         "history": history_text(tried),
-        "idea": f" It could use {' and '.join(ideas)}." if ideas else "",
+        "idea": f" Lines that its `act` could hold:\n```python\n{lines}\n```" if lines else "",
     }
     asked = conversation("patcher", values)
     return repairing(asked, request.refused[index]) if index < len(request.refused) else asked

@@ -7,17 +7,9 @@ from typing import Any, Literal
 
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.key import Key, every, part
-from ouroloop.protocols.messages import PatchReply, RewardReply, Trial
+from ouroloop.protocols.messages import Lost, PatchReply, RewardReply, Trial
 from ouroloop.protocols.prices import Tokens
 from ouroloop.protocols.records import Candidate, Kind
-
-
-@dataclass(frozen=True, slots=True)
-class LostReply:
-    """A reply that yielded no candidate: why, and how its text begins; None if there was no text."""
-
-    reason: str
-    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +34,7 @@ class AskedRole:
     method: str
     count: int
     answered: int
-    lost: tuple[LostReply, ...]
+    lost: tuple[Lost, ...]
     tokens: int
     cost_usd: float
     note: str = ""

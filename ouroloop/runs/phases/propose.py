@@ -11,7 +11,7 @@ from ouroloop.agents.roles import PROPOSERS
 from ouroloop.ledger.steps import propose as steps
 from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.ledger.steps.observe import decide
-from ouroloop.ledger.steps.propose import AskedRole, LostReply, Proposed, UnaskedRole
+from ouroloop.ledger.steps.propose import AskedRole, Proposed, UnaskedRole
 from ouroloop.ledger.steps.screen import Screening, screen
 from ouroloop.ledger.steps.train import train
 from ouroloop.protocols.messages import TRIED_TEXT, PatchReply, PatchRequest, Refused, RewardReply, RewardRequest, Tool, Tried
@@ -74,11 +74,10 @@ def account(run: Run, proposer: str, answer: Answered) -> AskedRole:
     settings = roles.all_proposers()[proposer] if proposer else roles.critic
     slot = PROPOSERS[steps.kind_of(proposer)].name if proposer else "critic"
     given = len(getattr(answer.reply, "proposals", (None,))) if answer.reply is not None else 0
-    gone = tuple(LostReply(one.reason, one.text) for one in answer.lost)
     cost = nine_decimals(settings.price.of(used))
     note = redacted(str(getattr(answer.reply, "note", "")))
     role = called(run, proposer)
-    return AskedRole(role, slot, key.method, question.count, given, gone, used.total, cost, note, proposer)
+    return AskedRole(role, slot, key.method, question.count, given, answer.lost, used.total, cost, note, proposer)
 
 
 def called(run: Run, proposer: str) -> str:

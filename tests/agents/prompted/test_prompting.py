@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
+from ouroloop.agents.prompted.designer import FUNCTIONS, schema
 from ouroloop.agents.prompted.designer import prompt as reward_prompt
+from ouroloop.agents.prompted.hints import example_controller, terms
 from ouroloop.agents.prompted.patcher import prompt as patch_prompt
 from ouroloop.agents.prompted.prompting import history_text, training_text
 from ouroloop.protocols.messages import Refused, Tried
 from ouroloop.protocols.records import RewardSpec, RewardTerm
-from tests.agents.fixtures import patch_request, reward_request
+from ouroloop.rewards.expression import ARITY
+from ouroloop.sandbox.screen.static import static_screen
+from tests.agents.fixtures import TASK, TOOLS, patch_request, reward_request
 
 SPEC = RewardSpec(terms=(RewardTerm(name="a", expr="approach", weight=0.5),))
 REFUSED = Tried(
@@ -43,3 +49,36 @@ def test_a_repair_goes_on_with_what_was_refused() -> None:
     assert [message["role"] for message in again] == ["system", "user", "assistant", "user"]
     assert again[0] == first[0]
     assert "not closed" in again[3]["content"]
+
+
+def test_a_constrained_reward_names_known_features_and_functions_alone() -> None:
+    request = reward_request()
+    found = schema(request.features)
+    pattern = re.compile(found["$defs"]["RewardTerm"]["properties"]["expr"]["pattern"])
+    assert all(pattern.match(f"1 - {name} * 0.5") for name in request.features)
+    assert pattern.match("where(died > 0.5, min(approach, 1), -1)")
+    assert not pattern.match("health + 1")
+    assert set(found["required"]) == {"terms", "gamma_r", "anneal"}
+    assert tuple(sorted(FUNCTIONS)) == tuple(sorted(ARITY))
+
+
+def test_ideas_and_examples_use_each_kind_of_function_as_it_can_be_used() -> None:
+    said = "\n".join(patch_prompt(patch_request(), index)[1]["content"] for index in range(16))
+    assert "keep(" not in said
+    for tool in TOOLS:
+        if tool.kind == "test":
+            assert f"moves = {tool.name}(" not in said
+        if tool.kind == "moves":
+            assert f"{tool.name}(observation, move)" not in said
+    assert "(-food_distance(observation, move), logits[move])" in said
+    for index in range(16):
+        source = example_controller(patch_request(), index)
+        static_screen(source, TASK.start_controller)
+
+
+def test_terms_that_a_prompt_shows_fine_what_is_unwanted_or_lacking() -> None:
+    shown = {one.name: one for index in range(18) for one in terms(TASK.features, (), index)}
+    assert len(shown) > 8
+    assert shown["for_approach"].expr == "approach"
+    assert shown["lack_of_tail_reachable"].expr == "tail_reachable - 1"
+    assert shown["against_died"].weight < 0

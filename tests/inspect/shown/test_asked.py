@@ -9,13 +9,16 @@ import pytest
 
 from ouroloop.inspect.shown.asked import asked_lines, troubled_lines
 from ouroloop.ledger.sqlite import Ledger
-from ouroloop.ledger.steps.propose import AskedRole, LostReply, Proposed, UnaskedRole, candidates
+from ouroloop.ledger.steps.propose import AskedRole, Proposed, UnaskedRole, candidates
+from ouroloop.protocols.messages import Lost
 from ouroloop.protocols.records import Candidate
 from ouroloop.runs.phases.propose import fruitless, silent
 
 CRITIC = AskedRole("search-critic", "critic", "critic.diagnose", 1, 1, (), 0, 0.0)
-DEAD = AskedRole("chat-patcher", "code_patcher", "patch.propose", 4, 0, (LostReply("no reply within 5 s"),), 0, 0.0)
-HALF = AskedRole("chat-patcher", "code_patcher", "patch.propose", 4, 1, (LostReply("prose", "I \x1b[2J muse"),) * 3, 360, 0.01)
+DEAD = AskedRole("chat-patcher", "code_patcher", "patch.propose", 4, 0, (Lost(reason="no reply within 5 s"),), 0, 0.0)
+HALF = AskedRole(
+    "chat-patcher", "code_patcher", "patch.propose", 4, 1, (Lost(reason="prose", text="I \x1b[2J muse"),) * 3, 360, 0.01
+)
 CUT = AskedRole("chat-patcher", "code_patcher", "patch.propose", 12, 4, (), 360, 0.0, "the model was asked for 4 of 12")
 LEFT = UnaskedRole("search-designer", "reward_designer", "reward.design", "mode bug_fix asks code_patcher alone", "set it")
 FOUND = (Candidate("r1-patch1", "chat-patcher", "", patch="x"),)

@@ -53,7 +53,9 @@ def _games(axis: Axes, curve: list[dict[str, Any]]) -> None:
     gains = [point["gain"] for point in curve]
     axis.plot(gains, [point["pairs"] for point in curve], "o-", color=OURS, label="the gate, mean")
     axis.axhline(curve[0]["t_test_pairs"], color=THEIRS, linestyle="--", label="paired t-test of power 0.9")
-    axis.set(xlabel="true gain of utility", ylabel="pairs of games", title="what it takes", ylim=(0, 1.4 * curve[0]["t_test_pairs"]))
+    axis.set(
+        xlabel="true gain of utility", ylabel="pairs of games", title="what it takes", ylim=(0, 1.4 * curve[0]["t_test_pairs"])
+    )
     axis.legend(frameon=False, loc="upper left")
 
 
