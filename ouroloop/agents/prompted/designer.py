@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
 from ouroloop.agents.chat import Chat, ChatConfig, ChatReply, LangChainChat, Message
@@ -17,10 +16,21 @@ from ouroloop.protocols.messages import RewardProposal, RewardReply, RewardReque
 from ouroloop.protocols.records import RewardSpec
 from ouroloop.protocols.text import plain_line
 
-FUNCTIONS: Final = ("min", "max", "abs", "clip", "sqrt", "exp", "log1p", "tanh", "where")
-"""The functions of an expression, as the prompt lists them."""
 TERMS: Final = 6
 """The most terms that a constrained reply has; more are allowed, but small models then write on until they are cut off."""
+
+
+def _schema() -> dict[str, Any]:
+    """Return the form of a spec with every key required: models leave out what has a default."""
+    found: dict[str, Any] = RewardSpec.model_json_schema()
+    term = found["$defs"]["RewardTerm"]
+    found["properties"]["terms"].update(minItems=1, maxItems=TERMS)
+    term["required"], found["required"] = list(term["properties"]), list(found["properties"])
+    return found
+
+
+SCHEMA: Final = _schema()
+"""The form of a reward spec, for servers that constrain what a model writes."""
 
 
 class ChatDesigner:
@@ -60,23 +70,7 @@ class ChatDesigner:
 
 def question(request: RewardRequest, index: int) -> Question:
     """Return the question for one candidate."""
-    return Question(lambda brief: prompt(request, index, brief=brief), request.seed + index, schema(request.features))
-
-
-def schema(features: Iterable[str]) -> dict[str, Any]:
-    """Return the form of a reward spec over some features, for servers that constrain what a model writes.
-
-    Every key is required, since decoding by a schema otherwise often leaves out what has a default. An expression is made of
-    the features' names, the functions, numbers and signs.
-    """
-    found: dict[str, Any] = RewardSpec.model_json_schema()
-    words = sorted({*features, *FUNCTIONS}, key=lambda word: (-len(word), word))
-    term = found["$defs"]["RewardTerm"]
-    term["properties"]["expr"]["pattern"] = f"^([-+*/()<>=., 0-9]|{'|'.join(words)})+$"
-    found["properties"]["terms"].update(minItems=1, maxItems=TERMS)
-    term["required"] = list(term["properties"])
-    found["required"] = list(found["properties"])
-    return found
+    return Question(lambda brief: prompt(request, index, brief=brief), request.seed + index, SCHEMA)
 
 
 def prompt(request: RewardRequest, index: int, *, brief: bool = False) -> list[Message]:
