@@ -105,14 +105,18 @@ def test_task_and_roles_replace_what_the_recipe_says_and_leave_it_as_it_was() ->
     tree: dict[str, Any] = {"task": {"size": 6, "walls": 0.1}, "roles": {"code_patcher": {"model": "openai:x", "count": 2}}}
     found = completed(tree, {"size": 8}, {"code_patcher": HostilePatcher})
     assert (found.task.own.size, found.task.own.walls) == (8, 0.1)
-    assert (found.roles.code_patcher.use, found.roles.code_patcher.model, found.roles.code_patcher.count) == (PATCHER, None, 2)
+    assert (found.roles.code_patcher[0].use, found.roles.code_patcher[0].model, found.roles.code_patcher[0].count) == (
+        PATCHER,
+        None,
+        2,
+    )
     assert tree["task"]["size"] == 6
     assert tree["roles"]["code_patcher"]["model"] == "openai:x"
 
 
 @pytest.mark.parametrize("role", [HostilePatcher, PATCHER, {"use": HostilePatcher}, {"use": PATCHER}])
 def test_a_role_is_a_class_a_name_or_a_table(role: Any) -> None:
-    assert completed({}, "snake", {"code_patcher": role}).roles.code_patcher.use == PATCHER
+    assert completed({}, "snake", {"code_patcher": role}).roles.code_patcher[0].use == PATCHER
 
 
 def test_what_a_resumed_run_could_not_make_again_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

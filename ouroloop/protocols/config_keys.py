@@ -39,7 +39,9 @@ class ConfigKey:
 
 def config_keys(config: type[BaseModel]) -> list[ConfigKey]:
     """Return the keys of a config, in the order of its model."""
-    docs = _args(inspect.getdoc(config) or "")
+    docs: dict[str, str] = {}
+    for known in reversed(config.__mro__):  # a config may add keys to another's
+        docs |= _args(inspect.cleandoc(known.__doc__ or ""))
     found = []
     for name, field in config.model_fields.items():
         required = field.is_required()

@@ -31,13 +31,13 @@ def test_a_recipe_has_a_table_for_every_role_and_every_method_is_answered() -> N
 def test_who_answers_by_default_is_installed_and_answers(slot: RoleSlot) -> None:
     named = [slot.use] if slot.chat is None else [slot.use, slot.chat]
     assert {find_role(where).method for where in named} == {slot.method}
-    assert build_role(Roles().of(slot), slot).name == slot.use
+    assert build_role(Roles().of(slot)[0], slot).name == slot.use
 
 
 def test_a_table_that_sets_one_key_keeps_the_other_defaults_of_its_role() -> None:
     roles = Roles.model_validate({"code_patcher": {"timeout_s": 5}, "reward_designer": {"model": "openai:x"}})
-    assert (roles.code_patcher.use, roles.code_patcher.count) == ("search-patcher", 4)
-    assert (roles.reward_designer.use, roles.reward_designer.count) == (None, 6)
+    assert (roles.code_patcher[0].use, roles.code_patcher[0].count) == ("search-patcher", 4)
+    assert (roles.reward_designer[0].use, roles.reward_designer[0].count) == (None, 6)
 
 
 def test_a_model_takes_the_place_of_the_default() -> None:
@@ -86,7 +86,7 @@ def test_a_role_file_that_raises_is_one_line(tmp_path: Path) -> None:
 )
 def test_an_error_in_a_config_names_the_valid_keys(slot: str, config: dict, says: str) -> None:
     with pytest.raises(UsageError, match=says):
-        build_role(Roles.model_validate({slot: {"config": config}}).of(slot_of(slot)), slot_of(slot))
+        build_role(Roles.model_validate({slot: {"config": config}}).of(slot_of(slot))[0], slot_of(slot))
 
 
 def test_a_role_shows_its_keys_with_types_defaults_and_meanings(capsys: pytest.CaptureFixture[str]) -> None:

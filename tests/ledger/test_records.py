@@ -238,7 +238,7 @@ def test_a_merge_puts_one_change_on_top_of_another_or_says_that_it_cannot(tmp_pa
 
 
 def test_the_default_recipe_is_complete() -> None:
-    assert Recipe().roles.code_patcher.use == "search-patcher"
+    assert Recipe().roles.code_patcher[0].use == "search-patcher"
 
 
 def test_a_workspace_is_made_anew_from_the_record_whatever_lies_there(tmp_path: Path) -> None:
