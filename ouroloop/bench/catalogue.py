@@ -229,8 +229,8 @@ def check_sections(name: str, only: tuple[str, ...]) -> None:
     """Refuse sections that a benchmark does not have; raises UsageError."""
     known = BENCHES[name].sections
     if only and not known:
-        having = " and ".join(f"`bench {other}`" for other, bench in BENCHES.items() if bench.sections)
-        raise UsageError(f"--only names sections of {having}, found it with `bench {name}`, which has none: leave it out")
+        *having, last = (f"`bench {other}`" for other, bench in BENCHES.items() if bench.sections)
+        raise UsageError(f"--only names sections of {', '.join(having)} and {last}, found it with `bench {name}`, which has none: leave it out")
     for section in only:
         if section not in known:
             raise UsageError(f"`bench {name}` has no section {section!r}; its sections are {', '.join(known)}")

@@ -43,7 +43,7 @@ class Arm:
 def shares(run: Run, round: int, kind: Kind) -> dict[str, int]:
     """Return how many proposals each proposer of a kind is asked for in a round; one with none is not asked."""
     counts = {name: settings.count for name, settings in run.recipe.roles.proposers(kind).items()}
-    if run.recipe.sharing.share == "count" or len(counts) == 1 or round == FIRST_ROUND:
+    if len(counts) == 1 or round == FIRST_ROUND or run.recipe.sharing.share == "count":
         return counts
     drawn = run.step(steps.share(round, kind), {}, lambda: Shared(_drawn(run, round, kind, counts)))
     return dict(zip(counts, drawn.counts, strict=True))
