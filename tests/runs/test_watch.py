@@ -93,8 +93,8 @@ def test_a_later_patch_elsewhere_is_kept(run: Run) -> None:
 
 
 def test_a_later_patch_of_the_same_lines_goes_too_and_says_so(run: Run) -> None:
-    first = accept(run, 0, edited(run, "SLIPS = 150", "SLIPS = 100"))
-    second = accept(run, 1, edited(run, "SLIPS = 100", "SLIPS = 0"))
+    first = accept(run, 0, edited(run, "SLIPS = 150", "SLIPS = 70"))
+    second = accept(run, 1, edited(run, "SLIPS = 70", "SLIPS = 0"))
     third = accept(run, 2, edited(run, "LAPSES = 100", "LAPSES = 0"))
     result = roll_back(run, manual_rollback(0), first, "test")
     assert result.retained == (third,)
