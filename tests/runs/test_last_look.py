@@ -20,7 +20,7 @@ def judged(folder: Path, seed: int, *, last_look: bool) -> list[Verdict]:
 
 def test_the_seed_decides_a_last_look_and_only_if_the_recipe_asks_for_one(tmp_path: Path) -> None:
     looked = []
-    for seed in range(5):
+    for seed in range(10):
         once, again, without = (
             judged(tmp_path / f"{seed}-{name}", seed, last_look=name != "without") for name in ("once", "again", "without")
         )
