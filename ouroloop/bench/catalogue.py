@@ -230,7 +230,8 @@ def check_sections(name: str, only: tuple[str, ...]) -> None:
     known = BENCHES[name].sections
     if only and not known:
         *having, last = (f"`bench {other}`" for other, bench in BENCHES.items() if bench.sections)
-        raise UsageError(f"--only names sections of {', '.join(having)} and {last}, found it with `bench {name}`, which has none: leave it out")
+        where = f"{', '.join(having)} and {last}"
+        raise UsageError(f"--only names sections of {where}, found it with `bench {name}`, which has none: leave it out")
     for section in only:
         if section not in known:
             raise UsageError(f"`bench {name}` has no section {section!r}; its sections are {', '.join(known)}")

@@ -16,6 +16,7 @@ from typing import ClassVar, Final
 from pydantic import Field
 
 from ouroloop.agents.chat import Chat, ChatConfig, ContextTooLong, LangChainChat, Message
+from ouroloop.agents.prompted.hints import ideas
 from ouroloop.agents.prompted.patcher import prompt
 from ouroloop.agents.prompted.patches import mended
 from ouroloop.agents.prompted.prompting import diagnosis_text
@@ -53,6 +54,7 @@ class Work:
     draft: str = ""
     fault: str | None = None
     shown: tuple[str, ...] = ()
+    tried: set[str] = field(default_factory=set)
     best: str | None = None
     best_trial: Trial | None = None
     turns: int = 0
@@ -143,7 +145,10 @@ class AgentPatcher:
             seen = f"{fault}. Write less."
         elif drafted and self.workshop is None:
             return True
+        elif drafted and work.draft in work.tried:
+            seen = "You sent this draft before, so it is not tried again."
         elif drafted and self.workshop is not None:
+            work.tried.add(work.draft)
             trial = await self.workshop.trial(index, work.turns, work.draft)
             seen = self._judged(work, request, trial)
         elif SUBMIT.search(text):
@@ -153,9 +158,11 @@ class AgentPatcher:
         else:
             seen = "That holds no draft, no LOOK and no SUBMIT."
         left = self.config.turns - work.turns
+        lines = ideas(request.toolkit, len(request.actions), request.diagnosis.findings, index + work.turns)
+        other = f" Lines that another draft could hold:\n```python\n{lines}\n```" if lines else ""
         work.said += [
             {"role": "assistant", "content": text},
-            {"role": "user", "content": f"{seen}\n\nTurns left: {left}. Send a better draft, LOOK N, or SUBMIT."},
+            {"role": "user", "content": f"{seen}\n\nTurns left: {left}. Send a better draft, LOOK N, or SUBMIT.{other}"},
         ]
         return False
 

@@ -83,6 +83,15 @@ def worked_with_look(number: int) -> list[Any]:
     return chat.heard
 
 
+def test_a_draft_that_was_sent_before_is_not_tried_again_and_other_lines_are_shown() -> None:
+    chat, bench = Scripted(DRAFT.format(1), DRAFT.format(1), "SUBMIT"), Bench()
+    worked(chat, bench)
+    assert [number for _, number, _ in bench.tried] == [1]
+    assert "sent this draft before" in chat.heard[2][-1]["content"]
+    first, second = (messages[-1]["content"].split("```python")[1] for messages in chat.heard[1:3])
+    assert first != second
+
+
 def test_turns_bound_the_conversation() -> None:
     chat = Scripted(*[DRAFT.format(k) for k in range(9)])
     (proposal,) = worked(chat, Bench(), turns=2).proposals
