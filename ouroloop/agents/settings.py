@@ -8,13 +8,13 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, JsonValue, SerializerFunctionWrapHandler, WrapSerializer, model_validator
 
 from ouroloop.agents.chat.config import ENV_NAME, MOST_TOKENS, refuse_secrets
+from ouroloop.agents.local.catalog import PROVIDER
 from ouroloop.agents.roles import PROPOSERS, RoleSlot, slot_of
 from ouroloop.protocols.prices import Price
 from ouroloop.protocols.records import Frozen, Kind
 
 PRICES: Final = ("usd_per_million_tokens", "usd_per_million_cached", "usd_per_million_written")
 """The keys of a price: tokens read, taken from a cache, and written."""
-LOCAL: Final = "local:"
 
 
 class RoleSettings(Frozen):
@@ -57,7 +57,7 @@ class RoleSettings(Frozen):
     @property
     def unpriced(self) -> bool:
         """Whether it asks a hosted model at its usual address, and the recipe gives no price."""
-        hosted = self.model is not None and not self.model.startswith(LOCAL) and not self.base_url
+        hosted = self.model is not None and not self.model.startswith(PROVIDER) and not self.base_url
         return hosted and self.usd_per_million_tokens is None
 
     def priced(self, price: Price) -> RoleSettings:
@@ -139,6 +139,10 @@ class Roles(Frozen):
         """Return the settings of all who propose candidates of a kind, by name."""
         each = enumerate(self.of(PROPOSERS[kind]), 1)
         return {kind if place == 1 else f"{kind}.{place}": settings for place, settings in each}
+
+    def everyone(self) -> tuple[RoleSettings, ...]:
+        """Return the settings of all roles."""
+        return self.critic, *self.all_proposers().values()
 
     def all_proposers(self) -> dict[str, RoleSettings]:
         """Return the settings of all who propose, by name."""

@@ -1,4 +1,7 @@
-"""The document of a run, as `show --json` prints it. Fields may be added, but are never renamed."""
+"""The document of a run, as `show --json` prints it. Fields may be added, but are never renamed.
+
+The module is long because the whole form stands in one place.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reads a run's ledger into the document that `show --json` prints."""
+"""Reads a run's ledger into the document that `show --json` prints.
+
+The module is long because every part of the document is read from the same open ledger.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Make, open and close runs. Everything that can be checked is checked before anything is written."""
+"""Make, open and close runs. Everything that can be checked is checked before anything is written.
+
+The module is long because the checks and what they guard stand side by side.
+"""
 
 from __future__ import annotations
 
@@ -132,9 +135,10 @@ def exists_already(folder: Path) -> UsageError:
 
 def check_models(recipe: Recipe) -> None:
     """Refuse local models that could not be served; raises UsageError or SurroundingsError."""
-    from ouroloop.agents.local.serving import PROVIDER, require
+    from ouroloop.agents.local.catalog import PROVIDER
+    from ouroloop.agents.local.serving import require
 
-    for settings in (recipe.roles.critic, *recipe.roles.all_proposers().values()):
+    for settings in recipe.roles.everyone():
         if settings.count and settings.model is not None and settings.model.startswith(PROVIDER):
             require(settings.model.removeprefix(PROVIDER))
 

@@ -13,7 +13,8 @@ from ouroloop.agents.chat.config import ChatConfig, counted
 from ouroloop.agents.chat.faults import Faults, body_of, said_by, status_of
 from ouroloop.agents.chat.loop import on_chat_loop
 from ouroloop.agents.chat.records import ChatReply, Message
-from ouroloop.agents.local.serving import PROVIDER, Endpoint, endpoint
+from ouroloop.agents.local.catalog import PROVIDER
+from ouroloop.agents.local.serving import Endpoint, endpoint
 from ouroloop.protocols.errors import ModelError, SurroundingsError, UsageError
 from ouroloop.protocols.messages import TEXT
 from ouroloop.protocols.text import plain_line, whole

@@ -12,6 +12,9 @@ from typing import Final
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.text import did_you_mean
 
+PROVIDER: Final = "local:"
+"""How a recipe names a local model: `local:qwen2.5-coder-1.5b`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:

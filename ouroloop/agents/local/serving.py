@@ -20,8 +20,6 @@ from ouroloop.child_server import child_server, environment_python, free_port
 
 VARIABLE: Final = "OUROLOOP_LLAMA_PYTHON"
 PLACE: Final = Path(".llama/bin/python")
-PROVIDER: Final = "local:"
-"""How a recipe names a local model: `local:qwen2.5-coder-1.5b`."""
 START_S: Final = 120.0
 
 _running = ExitStack()

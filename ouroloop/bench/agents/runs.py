@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from ouroloop.agents.local.serving import PROVIDER, require
+from ouroloop.agents.local.catalog import PROVIDER
+from ouroloop.agents.local.serving import require
 from ouroloop.bench.timing import Report as Tell
 from ouroloop.bench.timing import significant
 from ouroloop.inspect.ablation.intervals import interval

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from ouroloop.agents.chat import ChatConfig
-from ouroloop.agents.local.serving import PROVIDER
+from ouroloop.agents.local.catalog import PROVIDER
 from ouroloop.bench.agents.runs import measure as measure_runs
 from ouroloop.bench.agents.sharing import measure as measure_sharing
 from ouroloop.bench.agents.validity import begun, replies

@@ -159,7 +159,7 @@ KEYS: Final = {
     "reader.threads": "torch's threads while it trains",
     "camera.noise": "standard deviation of a pixel, as a share of full scale",
     "roles.critic.use": "an installed role, `package.module:Class` or `file.py:Class`; each slot has its own default",
-    "roles.critic.model": "ask a chat model instead, e.g. `openai:NAME`",
+    "roles.critic.model": "ask a chat model instead, e.g. `openai:NAME`; with `use` beside it, that role asks it",
     "roles.critic.base_url": "of its endpoint",
     "roles.critic.api_key_env": "environment variable that holds the key",
     "roles.critic.temperature": "of the chat model",

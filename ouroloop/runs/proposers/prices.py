@@ -16,7 +16,7 @@ def with_prices(recipe: Recipe, tell: Callable[[str], None]) -> Recipe:
     from ouroloop.agents.chat.pricing import listed_price
 
     found: dict[str, Price] = {}
-    for model in dict.fromkeys(one.model for one in _all(recipe) if one.model is not None and one.unpriced):
+    for model in dict.fromkeys(one.model for one in recipe.roles.everyone() if one.model is not None and one.unpriced):
         if (price := listed_price(model)) is None:
             tell(f"no price of {model} is listed, so its tokens count as free; usd_per_million_tokens of its role sets one")
         else:
@@ -28,12 +28,8 @@ def with_prices(recipe: Recipe, tell: Callable[[str], None]) -> Recipe:
 def with_prices_of(recipe: Recipe, begun: Recipe) -> Recipe:
     """Return the recipe with the prices that a run of it keeps, where it leaves them out."""
     return _priced(
-        recipe, {one.model: one.price for one in _all(begun) if one.model and one.usd_per_million_tokens is not None}
+        recipe, {one.model: one.price for one in begun.roles.everyone() if one.model and one.usd_per_million_tokens is not None}
     )
-
-
-def _all(recipe: Recipe) -> list[RoleSettings]:
-    return [recipe.roles.critic, *recipe.roles.all_proposers().values()]
 
 
 def _priced(recipe: Recipe, prices: Mapping[str, Price]) -> Recipe:
