@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ouroloop.inspect.report import RunReport, open_run
 from ouroloop.protocols.errors import UsageError
-from ouroloop.runs.lifecycle import create, read_recipe, work
+from ouroloop.runs.lifecycle import create, work
 from ouroloop.runs.progress import Quiet
 from ouroloop.runs.proposers.prices import with_prices_of
-from ouroloop.runs.recipe import Recipe, build_recipe, decisive, load_recipe
+from ouroloop.runs.recipe import Recipe, build_recipe, decisive, load_recipe, read_recipe
 
 if TYPE_CHECKING:
     from ouroloop.protocols.ports import Role, Task

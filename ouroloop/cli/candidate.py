@@ -24,6 +24,10 @@ INDENT = "  "
 def print_candidate(found: CandidateDetails, folder: Path) -> None:
     """Print a candidate of the run in `folder`: evidence, what it changes, what led to it, its training, and how to undo it."""
     say(f"{found['id']} ({found['kind']} by {found['role']}, round {found['round']}): {found['rationale']}")
+    if found["answers"]:
+        say(f"it grants the wish of the author of {found['answers']}")
+    if found["wish"]:
+        say(f"its author wants a reward beside it: {'; '.join([found['wish']['objective'], *found['wish']['constraints']])}")
     said = f"{found['verdict']} at {found['layer']}: {found['reason']}" if found["layer"] else found["verdict"]
     say(said, style=STYLES[found["verdict"]])
     _evidence(found)

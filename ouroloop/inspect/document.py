@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, TypedDict, final
+from typing import Literal, NotRequired, TypeAlias, TypedDict, final
 
 from ouroloop.protocols.records import Kind, Mode, Outcome
 
@@ -63,13 +63,23 @@ class Schedule(TypedDict):
     decay: float
 
 
+class Loss(TypedDict, total=False):
+    """What a reward spec changes of the loss; see `records.Loss`."""
+
+    beta: float
+    entropy: float
+    epsilon_low: float
+    epsilon_high: float
+
+
 @final
 class Spec(TypedDict):
-    """A reward spec."""
+    """A reward spec; `loss` is there if it changes the loss."""
 
     terms: list[Term]
     gamma_r: float
     anneal: Schedule
+    loss: NotRequired[Loss]
 
 
 @final
@@ -127,8 +137,18 @@ class Evidence(TypedDict):
     health: dict[str, float] | None
 
 
+class Wish(TypedDict):
+    """The reward that the author of a patch wants beside it."""
+
+    objective: str
+    constraints: list[str]
+
+
 class Candidate(Evidence):
     """A candidate, its verdict, and the evidence.
+
+    `proposer` is the name of its author as a proposer, as in `proposers`. `wish` is what that author wants of a designer, and
+    `answers` the candidate whose wish this one grants.
 
     `fresh` is the round's gain on games that decided nothing; None if the round accepted other candidates as well. `acceptance`
     is why a candidate was accepted, which stays after a rollback, and `made` is the build that it made then.
@@ -137,7 +157,10 @@ class Candidate(Evidence):
     id: str
     kind: Kind
     role: str
+    proposer: str
     rationale: str
+    wish: Wish | None
+    answers: str | None
     verdict: Decision
     layer: str
     reason: str

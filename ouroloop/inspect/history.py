@@ -109,6 +109,7 @@ class Rewards:
         """Start from a spec."""
         self._terms: dict[str, Term] = {term["name"]: term for term in spec["terms"]}
         self._gamma = float(spec["gamma_r"])
+        self._loss = _loss(spec)
 
     def become(self, spec: Spec) -> str:
         """Move to the next spec; return what changed: terms added, dropped, raised or lowered, with their weights."""
@@ -125,5 +126,13 @@ class Rewards:
         gamma = float(spec["gamma_r"])
         if old and gamma != self._gamma:
             said.append(f"gamma_r {'↑' if gamma > self._gamma else '↓'} {abs(gamma - self._gamma):g}")
-        self._terms, self._gamma = terms, gamma
+        loss = _loss(spec)
+        apart = sorted(name for name in loss.keys() | self._loss.keys() if loss.get(name) != self._loss.get(name))
+        said += [f"loss {name} {loss[name]:g}" if name in loss else f"loss {name} as in the recipe" for name in apart]
+        self._terms, self._gamma, self._loss = terms, gamma, loss
         return ", ".join(sorted(said)) or "same terms, other schedule"
+
+
+def _loss(spec: Spec) -> dict[str, float]:
+    """Return what a spec changes of the loss."""
+    return {name: float(value) for name, value in spec.get("loss", {}).items() if isinstance(value, int | float)}

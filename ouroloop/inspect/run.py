@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from ouroloop.gate.spending import spending
 from ouroloop.inspect import document as doc
 from ouroloop.inspect.evidence import evidence, parts_of
-from ouroloop.ledger.faults import damaged
+from ouroloop.ledger.faults import FORMS, damaged
 from ouroloop.ledger.lock import is_running
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps import apply, gate, observe, propose, screen, start, train, watch
@@ -32,9 +32,9 @@ from ouroloop.protocols.text import shell_word
 from ouroloop.runs import budget
 from ouroloop.runs.budget import prices, totals
 from ouroloop.runs.context import rolled_back, spent
-from ouroloop.runs.lifecycle import read_recipe
 from ouroloop.runs.phases.rollback import lineage
 from ouroloop.runs.proposers.credit import credit_by_proposer
+from ouroloop.runs.recipe import read_recipe
 
 if TYPE_CHECKING:
     from ouroloop.ledger.steps.attribute import Share, Shares
@@ -46,9 +46,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 log = logging.getLogger(__name__)
-
-FORMS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
-"""What odd data makes a reader raise."""
 
 
 def _of_damage(method: Callable[Concatenate[Report, P], R]) -> Callable[Concatenate[Report, P], R]:
@@ -266,7 +263,10 @@ class Report:
             "id": id,
             "kind": proposed.kind,
             "role": proposed.role,
+            "proposer": proposed.proposer,
             "rationale": proposed.rationale,
+            "wish": self._wish(index, id),
+            "answers": proposed.answers or None,
             "verdict": decided if back is None else "rolled_back",
             "layer": layer if back is None else "watch",
             "reason": reason if back is None else back,
@@ -277,6 +277,11 @@ class Report:
             "diff": self._diff(proposed, screened),
             "reward": self._reward(proposed, screened),
         }
+
+    def _wish(self, index: int, id: str) -> doc.Wish | None:
+        """Return what the author of a patch wants of a designer."""
+        wish = propose.proposed(self.ledger, index).wishes.get(id)
+        return None if wish is None else doc.Wish(objective=wish.objective, constraints=list(wish.constraints))
 
     def _fresh(self, index: int, id: str) -> doc.Effect | None:
         """Return a candidate's gain on the games of its round's attribution; None unless it alone was accepted in the round."""

@@ -7,10 +7,13 @@ import os
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Final
 
 from ouroloop.protocols.errors import LedgerError, SurroundingsError
 from ouroloop.protocols.text import plain_line, shell_word
 
+FORMS: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What odd but well-formed data makes a reader raise."""
 ELSEWHERE = "restore it from a copy, or start again with another --run-dir"
 
 

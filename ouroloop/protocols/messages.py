@@ -126,6 +126,39 @@ class Refused(Frozen):
     reason: str
 
 
+class Known(Frozen):
+    """A reward or a patch that another run accepted and kept, for a role to begin with.
+
+    Args:
+        run: the name of the run's directory.
+        task: its game with the settings that are not the game's defaults.
+        effect: its gain in utility there.
+        reward: the reward spec; None for a patch.
+        source: the whole controller after the patch; None for a reward.
+    """
+
+    run: str = Field(max_length=200)
+    task: str = Field(max_length=300)
+    effect: float
+    reward: RewardSpec | None = None
+    source: str | None = Field(default=None, max_length=TEXT)
+
+
+class Wish(Frozen):
+    """A reward that a patcher wants beside its patch: what training should bring about, and what it must keep to."""
+
+    objective: str = Field(min_length=1, max_length=300)
+    constraints: tuple[str, ...] = Field(default=(), max_length=8)
+
+
+class Wished(Frozen):
+    """A patcher's wish as a designer reads it: the candidate whose patch it goes with, that patch's diff, and the wish."""
+
+    candidate: str
+    diff: str = Field(max_length=TEXT)
+    wish: Wish
+
+
 class Tool(Frozen):
     """A `ToolkitFunction` on the wire."""
 
@@ -138,7 +171,23 @@ class Tool(Frozen):
 class RewardRequest(Frozen):
     """Params of `reward.design`.
 
-    If `refused` is not empty, the role is asked to repair: one proposal for each refused candidate, in their order.
+    If `refused` is not empty, the role is asked to repair: one proposal for each refused candidate, in their order. If
+    `wishes` is not empty, it is asked to grant them: one proposal for each wish, in their order.
+
+    Args:
+        task: the game's name.
+        mode: the round's mode.
+        count: the number of proposals.
+        seed: of the role's own randomness.
+        diagnosis: what the incumbent does wrong.
+        incumbent: the reward in use.
+        features: a transition's features with what they mean.
+        tried: earlier rewards and their fates, oldest first.
+        refused: what is to be repaired.
+        controller: the source of the controller in use.
+        patched: the patches that were accepted and stand, oldest first.
+        wishes: what patchers want of a reward beside their patches.
+        library: what other runs accepted, the largest gain first; with the run's first request it is worth trying.
     """
 
     task: str
@@ -150,6 +199,10 @@ class RewardRequest(Frozen):
     features: dict[str, str]
     tried: tuple[Tried, ...] = ()
     refused: tuple[Refused, ...] = ()
+    controller: str = ""
+    patched: tuple[Tried, ...] = ()
+    wishes: tuple[Wished, ...] = ()
+    library: tuple[Known, ...] = ()
 
 
 class RewardProposal(Frozen):
@@ -176,7 +229,10 @@ class RewardReply(Frozen):
 
 
 class PatchRequest(Frozen):
-    """Params of `patch.propose`; `refused` is as in `RewardRequest`."""
+    """Params of `patch.propose`: `source` is the controller in use, the other fields are as in `RewardRequest`.
+
+    `reward` is the spec under which the policy was trained last, and `wishes` the number of wishes that the round will grant.
+    """
 
     task: str
     mode: Literal["reward_refresh", "bug_fix", "reward_patch", "meta_learn"]
@@ -188,18 +244,23 @@ class PatchRequest(Frozen):
     toolkit: tuple[Tool, ...]
     tried: tuple[Tried, ...] = ()
     refused: tuple[Refused, ...] = ()
+    reward: RewardSpec = RewardSpec()
+    wishes: int = Field(default=0, ge=0)
+    library: tuple[Known, ...] = ()
 
 
 class PatchProposal(Frozen):
     """One proposed patch: a unified diff, or a model's whole reply that contains one; the screen reads it.
 
     `reward` is an optional reward spec that comes with the patch. The policy is trained under that reward, and the gate
-    judges both together. `fault` says why the role itself knows that the text is no candidate; see `RewardProposal`.
+    judges both together. `wish` asks a designer for such a reward instead; if it is granted, the pair becomes a candidate
+    beside the patch alone. `fault` says why the role itself knows that the text is no candidate; see `RewardProposal`.
     """
 
     text: str = Field(max_length=TEXT)
     rationale: str = Field(max_length=2000)
     reward: str | None = Field(default=None, max_length=TEXT)
+    wish: Wish | None = None
     fault: str | None = Field(default=None, max_length=300)
 
 

@@ -61,12 +61,32 @@ class Anneal(Frozen):
     decay: float = Field(default=0.0, ge=0, le=1)
 
 
+def _unset(value: object) -> bool:
+    return value is None
+
+
+class Loss(Frozen):
+    """What a reward changes of the loss that trains under it; None leaves a setting as the recipe's `[grpo]` has it.
+
+    Args:
+        beta: weight of the KL to the policy from which the training starts.
+        entropy: weight of the policy's entropy as a bonus (Schulman et al. 2017, equation 9).
+        epsilon_low, epsilon_high: how far below and above 1 a ratio may go before it is clipped.
+    """
+
+    beta: float | None = Field(default=None, ge=0, le=1, exclude_if=_unset)
+    entropy: float | None = Field(default=None, ge=0, le=0.1, exclude_if=_unset)
+    epsilon_low: float | None = Field(default=None, gt=0, lt=1, exclude_if=_unset)
+    epsilon_high: float | None = Field(default=None, gt=0, le=1, exclude_if=_unset)
+
+
 class RewardSpec(Frozen):
-    """A reward as data: `r_total = r_env + gamma_r * sum(terms)`."""
+    """A reward as data: `r_total = r_env + gamma_r * sum(terms)`, and what changes of the loss under it."""
 
     terms: tuple[RewardTerm, ...] = Field(default=(), max_length=16)
     gamma_r: float = Field(default=0.2, ge=0, le=1)
     anneal: Anneal = Anneal()
+    loss: Loss = Field(default=Loss(), exclude_if=lambda loss: loss == Loss())
 
     def gamma_at(self, progress: float) -> float:
         """Return `gamma_r` at a training progress in [0, 1]."""
@@ -101,6 +121,7 @@ class Candidate:
         reward: a reward spec as JSON; None if the reward stays.
         fault: why its own role knows that it is none, e.g. a reply that was cut off; the screen rejects it with that reason.
         proposer: the name of its role as a proposer, see `agents.settings.Roles`.
+        answers: the candidate whose author's wish it grants: it has that one's patch, and a reward for it.
     """
 
     id: str
@@ -110,6 +131,7 @@ class Candidate:
     reward: str | None = None
     fault: str | None = None
     proposer: str = ""
+    answers: str = ""
 
     @property
     def kind(self) -> Kind:

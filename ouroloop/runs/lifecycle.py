@@ -8,26 +8,26 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ouroloop.atomic import whole_directory, whole_file
-from ouroloop.ledger.faults import DiskFull, damaged, disk_full, is_full, require_room
+from ouroloop.ledger.faults import DiskFull, disk_full, is_full, require_room
 from ouroloop.ledger.lock import locked
-from ouroloop.ledger.parts import LEDGER, RECIPE, read_file, require_own
+from ouroloop.ledger.parts import LEDGER, RECIPE, require_own
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.workspace import no_git
 from ouroloop.protocols.errors import LedgerError, OuroloopError, UsageError
 from ouroloop.protocols.text import shell_word
 from ouroloop.runs.cache import cache_root
-from ouroloop.runs.recipe import MAX_RECIPE, Recipe, build_recipe, identity, read_text, recipe_toml
+from ouroloop.runs.recipe import Recipe, identity, read_recipe, read_text, recipe_toml
 from ouroloop.runs.trust import agree, remember
 
 if TYPE_CHECKING:
     from ouroloop.protocols.errors import CandidateFault
+    from ouroloop.protocols.messages import Known
     from ouroloop.protocols.ports import Role, Sandbox, Task
     from ouroloop.runs.context import Run
     from ouroloop.runs.progress import Progress
@@ -83,7 +83,7 @@ def create(recipe: Recipe, folder: Path, progress: Progress, *, tell_seed: bool 
     task = _task(recipe)
     with telling_of_compiling(progress.note):
         check_start(recipe, task)
-    source = _start_source(recipe, task)
+    source, known = _start_source(recipe, task), _library(recipe, progress)
     if not cache_root().is_dir():
         progress.note("first use: building the sandbox, which takes up to a minute")
     with closing(_sandbox(recipe, task, folder.name)) as sandbox, telling_of_compiling(progress.note):
@@ -100,7 +100,7 @@ def create(recipe: Recipe, folder: Path, progress: Progress, *, tell_seed: bool 
             with closing(Ledger(half / LEDGER, "create")) as ledger:
                 ledger.set_meta("status", "stopped")
                 ledger.set_meta("recipe", identity(recipe))
-                keep_given(recipe, source, Store(half / "artifacts"), ledger)
+                keep_given(recipe, source, known, Store(half / "artifacts"), ledger)
     except (OSError, DiskFull) as error:
         if isinstance(error, DiskFull) or is_full(error):
             raise disk_full(folder, "start again") from None
@@ -109,6 +109,18 @@ def create(recipe: Recipe, folder: Path, progress: Progress, *, tell_seed: bool 
         raise UsageError(f"{folder} cannot be made: {error.strerror}; choose another --run-dir") from None
     remember(recipe)
     progress.note(f"run directory {folder}")
+
+
+def _library(recipe: Recipe, progress: Progress) -> tuple[Known, ...]:
+    """Return what the runs of the recipe's library accepted, and say how much it is."""
+    if recipe.start.library is None:
+        return ()
+    from ouroloop.runs.proposers.library import library
+
+    known = library(Path(recipe.start.library), progress.note)
+    rewards = sum(entry.reward is not None for entry in known)
+    progress.note(f"library {recipe.start.library}: {rewards} rewards and {len(known) - rewards} patches of earlier runs")
+    return known
 
 
 def _with_seed(recipe: Recipe, progress: Progress, *, tell: bool) -> Recipe:
@@ -216,6 +228,8 @@ def _start_source(recipe: Recipe, task: Task) -> str | None:
     if name is None:
         return None
     text = read_text(Path(name), "start.controller")
+    if text == task.start_controller:
+        return text  # which the screen would refuse as a patch that changes nothing
     try:
         return static_screen(text, task.start_controller).source
     except CandidateFault as fault:
@@ -264,35 +278,6 @@ def _sandbox(recipe: Recipe, task: Task, run: str) -> Sandbox:
     from ouroloop.sandbox.choose import choose
 
     return choose(recipe.sandbox, task.toolkit_source, len(task.actions), run=run, image=recipe.sandbox_image)
-
-
-def read_recipe(folder: Path, overrides: tuple[str, ...] = (), *, unopened: bool = False) -> Recipe:
-    """Return the recipe saved with a run; only its budget may be overridden.
-
-    Args:
-        folder: the run directory.
-        overrides: `budget.key=value` texts.
-        unopened: import nothing that the recipe names; see `build_recipe`.
-
-    Raises:
-        UsageError: the folder is not a run directory, or a key other than `budget.*` is set.
-        LedgerError: the saved recipe is damaged.
-    """
-    path = folder / RECIPE
-    for override in overrides:
-        if not override.startswith("budget."):
-            raise UsageError(
-                f"--set {override}: once a run has begun, only budget.* can change (the other settings are part of its record)"
-            )
-    try:
-        tables = tomllib.loads(read_file(path, MAX_RECIPE).decode())
-        return build_recipe(tables, overrides, str(path), unopened=unopened)
-    except FileNotFoundError:
-        raise UsageError(f"{folder} is not a run directory: it holds no recipe.toml; `ouroloop list` shows the runs") from None
-    except UsageError:
-        raise
-    except (ValueError, RecursionError) as error:  # of bytes that are no text, or of TOML
-        raise damaged(path, error) from None
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from pydantic import Field, JsonValue, ValidationError
 from ouroloop.agents.settings import Roles, Sharing
 from ouroloop.envs.registry import UNOPENED, TaskSettings
 from ouroloop.files import read_regular
+from ouroloop.ledger.faults import damaged
+from ouroloop.ledger.parts import RECIPE, read_file
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.policy.distill.config import DistillConfig
 from ouroloop.policy.grpo.config import GrpoConfig
@@ -37,11 +39,13 @@ class StartSettings(Frozen):
 
     `policy` is one of: `sft`, trained by SFT; `random`, for games without teachers: a Snake-GPT of `sft.shape` and
     `sft.encoding` whose random weights follow from the run's seed; the name of a shipped policy; a policy directory.
+    `library` is a run directory, or a folder of them, whose accepted rewards and patches are offered to the roles.
     """
 
     policy: str = "sft"
     controller: str | None = None
     reward: str | None = None
+    library: str | None = None
 
 
 class HalvingSettings(Frozen):
@@ -86,6 +90,12 @@ class GateSettings(Frozen):
     attribution_games: int = Field(default=256, ge=8, le=100_000)
 
 
+class TalkSettings(Frozen):
+    """How the roles talk: `wishes` bounds how many wishes of patchers for a reward beside their patch a round grants."""
+
+    wishes: int = Field(default=1, ge=0, le=8)
+
+
 class Budget(Frozen):
     """Limits that stop a run cleanly between rounds. A run can be resumed with higher limits. Zero means no limit.
 
@@ -122,6 +132,7 @@ class Recipe(Frozen):
     camera: CameraSettings = CameraSettings()
     roles: Roles = Roles()
     sharing: Sharing = Sharing()
+    talk: TalkSettings = TalkSettings()
     gate: GateSettings = GateSettings()
     budget: Budget = Budget()
 
@@ -140,6 +151,35 @@ def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"recipe {path} is not TOML: {error}") from None
     return build_recipe(tree, overrides, str(path))
+
+
+def read_recipe(folder: Path, overrides: tuple[str, ...] = (), *, unopened: bool = False) -> Recipe:
+    """Return the recipe saved with a run; only its budget may be overridden.
+
+    Args:
+        folder: the run directory.
+        overrides: `budget.key=value` texts.
+        unopened: import nothing that the recipe names; see `build_recipe`.
+
+    Raises:
+        UsageError: the folder is not a run directory, or a key other than `budget.*` is set.
+        LedgerError: the saved recipe is damaged.
+    """
+    path = folder / RECIPE
+    for override in overrides:
+        if not override.startswith("budget."):
+            raise UsageError(
+                f"--set {override}: once a run has begun, only budget.* can change (the other settings are part of its record)"
+            )
+    try:
+        tables = tomllib.loads(read_file(path, MAX_RECIPE).decode())
+        return build_recipe(tables, overrides, str(path), unopened=unopened)
+    except FileNotFoundError:
+        raise UsageError(f"{folder} is not a run directory: it holds no recipe.toml; `ouroloop list` shows the runs") from None
+    except UsageError:
+        raise
+    except (ValueError, RecursionError) as error:  # of bytes that are no text, or of TOML
+        raise damaged(path, error) from None
 
 
 def read_text(path: Path, what: str, most: int = MOST_BYTES) -> str:

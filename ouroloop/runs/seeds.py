@@ -8,13 +8,14 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from ouroloop.ledger.steps.start import INCUMBENT
+from ouroloop.ledger.steps.start import INCUMBENT, LIBRARY
 from ouroloop.protocols.canonical import content_hash
 from ouroloop.protocols.records import SeedRange
 from ouroloop.protocols.seeds import STREAM_LENGTH
 
 if TYPE_CHECKING:
     from ouroloop.ledger.sqlite import Ledger
+    from ouroloop.protocols.messages import Known
     from ouroloop.protocols.records import Build
     from ouroloop.runs.recipe import GateSettings, Recipe
 
@@ -35,15 +36,18 @@ def recipe_seed(recipe: Recipe) -> int:
 
 def stream_seed(recipe: Recipe, ledger: Ledger) -> int:
     """Return the seed of a run's games, and of all that comes after the start; the start must be on record."""
-    return seed_from(recipe_seed(recipe), INCUMBENT.read(ledger).incumbent)
+    known = LIBRARY.find(ledger)
+    return seed_from(recipe_seed(recipe), INCUMBENT.read(ledger).incumbent, known.entries if known is not None else ())
 
 
-def seed_from(seed: int, start: Build) -> int:
-    """Return the seed of the games of a run that began with this build, 64 bits.
+def seed_from(seed: int, start: Build, library: tuple[Known, ...] = ()) -> int:
+    """Return the seed of the games of a run that began with this build and this library, 64 bits.
 
-    A run that begins with the player of an earlier one therefore meets other games, even if the recipes name the same seed.
+    A run that begins with the player of an earlier one, or is offered what an earlier one accepted, therefore meets other
+    games, even if the recipes name the same seed.
     """
-    return int(content_hash([seed, start.policy, start.reward, start.controller])[:16], 16)
+    known = [entry.model_dump(mode="json") for entry in library]
+    return int(content_hash([seed, start.policy, start.reward, start.controller, *known])[:16], 16)
 
 
 def first_score(settings: GateSettings) -> SeedRange:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ouroloop.inspect.document import tally
-from ouroloop.inspect.history import history
+from ouroloop.inspect.history import Rewards, history
 from ouroloop.inspect.shown.credit import round_credit
 from ouroloop.inspect.shown.history_table import history_table
 from ouroloop.inspect.shown.summary import budget_line, score_line, won_line
@@ -20,6 +20,14 @@ def played(mean: float) -> dict[str, Any]:
         "score": {"mean": mean, "low": mean - 1, "high": mean + 1},
         **{"win_rate": 0.25, "win_rate_low": 0.125, "win_rate_high": 0.375},
     }
+
+
+def test_a_change_of_the_loss_is_told() -> None:
+    spec: dict[str, Any] = {"terms": [], "gamma_r": 0.2, "anneal": {}}
+    rewards = Rewards(spec)
+    assert rewards.become({**spec, "loss": {"beta": 0.1, "entropy": 0.003}}) == "loss beta 0.1, loss entropy 0.003"
+    assert rewards.become({**spec, "loss": {"beta": 0.05}}) == "loss beta 0.05, loss entropy as in the recipe"
+    assert rewards.become({**spec, "loss": {"beta": 0.05}}) == "same terms, other schedule"
 
 
 def a_round(index: int, mean: float, stands: bool, verdict: str) -> dict[str, Any]:

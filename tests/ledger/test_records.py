@@ -23,8 +23,7 @@ from ouroloop.protocols.canonical import sha256
 from ouroloop.protocols.errors import LedgerError, UsageError
 from ouroloop.protocols.messages import Diagnosis
 from ouroloop.protocols.records import Estimate
-from ouroloop.runs.lifecycle import read_recipe
-from ouroloop.runs.recipe import MAX_RECIPE, Recipe, build_recipe, load_recipe, recipe_toml
+from ouroloop.runs.recipe import MAX_RECIPE, Recipe, build_recipe, load_recipe, read_recipe, recipe_toml
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 

@@ -33,6 +33,7 @@ from ouroloop.policy.sft.fit import SftConfig, fit_sft
 from ouroloop.policy.snake_gpt import load, quiet
 from ouroloop.policy.training import Record
 from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
+from ouroloop.protocols.records import Loss
 from tests.policy.checkpoints import checkpoint
 
 SIZES = {"steps": 4, "states": 6, "group": 4, "crews": 2, "games": 8, "stagger": 3, "horizon": 5}
@@ -292,6 +293,32 @@ def test_parts_add_up_to_the_whole(task, beginner, tmp_path):
         assert torch.allclose(*found, atol=1e-6)
     with pytest.raises(ValidationError, match="cut into 5 equal parts"):
         GrpoConfig(states=6, parts=5)
+
+
+def test_the_entropy_bonus_is_in_the_loss_and_follows_its_gradient(task, beginner, tmp_path):
+    """Against the plain loss, in one part and in three: less the weight times the mean entropy of the kept prompts."""
+    found = {}
+    for entropy, parts in ((0.0, 1), (0.01, 1), (0.01, 3)):
+        trainer = trainer_of(task, beginner, tmp_path, changed(entropy=entropy, parts=parts))
+        batch_of(trainer)
+        found[entropy, parts] = gradient(trainer, trainer._buffered_inputs)
+    trainer = trainer_of(task, beginner, tmp_path)
+    batch_of(trainer)
+    (part,) = trainer._buffered_inputs
+    logits = next_logits(trainer.model, part["prompts"], part["prompts_mask"])[:, list(trainer.policy.actions)]
+    mean = torch.distributions.Categorical(logits=logits).entropy().mean()
+    trainer.model.zero_grad()
+    mean.backward()
+    bonus = torch.cat([weight.grad.flatten() for weight in trainer.model.parameters() if weight.grad is not None])
+    assert torch.allclose(found[0.0, 1] - 0.01 * bonus, found[0.01, 1], atol=1e-6)
+    assert torch.allclose(found[0.01, 1], found[0.01, 3], atol=1e-6)
+
+
+def test_a_reward_changes_the_settings_that_it_names():
+    config = changed(beta=0.02, epsilon_high=None)
+    under = config.under(Loss(beta=0.1, entropy=0.003, epsilon_low=0.1))
+    assert (under.beta, under.entropy, under.clip()) == (0.1, 0.003, (0.1, 0.28))
+    assert config.under(Loss()) == config
 
 
 @pytest.fixture(scope="module")

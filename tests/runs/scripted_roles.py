@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest
+from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest, Wish
 from ouroloop.protocols.records import Frozen
 
 HOSTILE = {
@@ -63,3 +63,20 @@ class TwoPartPatcher(HostilePatcher):
 
     async def act(self, request: PatchRequest) -> PatchReply:
         return PatchReply(proposals=(PatchProposal(text=SAFE, rationale="both at once", reward=HARMFUL),))
+
+
+class WishingPatcher(HostilePatcher):
+    """Wishes for a reward beside a patch that is refused, and beside two that pass."""
+
+    name = "wishing-patcher"
+
+    async def act(self, request: PatchRequest) -> PatchReply:
+        wish = Wish(objective="fewer detours", constraints=("no slower eating",))
+        other = SAFE.replace("1.0", "2.0")
+        return PatchReply(
+            proposals=(
+                PatchProposal(text=HOSTILE["imports os"], rationale="no", wish=Wish(objective="never granted")),
+                PatchProposal(text=SAFE, rationale="yes", wish=wish),
+                PatchProposal(text=other, rationale="one too many", wish=wish),
+            )
+        )

@@ -10,9 +10,9 @@ from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.start import INCUMBENT, Begun
 from ouroloop.protocols.records import Build
 from ouroloop.protocols.seeds import game_seeds
-from ouroloop.runs.lifecycle import create, read_recipe
+from ouroloop.runs.lifecycle import create
 from ouroloop.runs.progress import Quiet
-from ouroloop.runs.recipe import Recipe, load_recipe
+from ouroloop.runs.recipe import Recipe, load_recipe, read_recipe
 from ouroloop.runs.seeds import drawn, recipe_seed, seed_from, stream_seed
 from tests.runs.small_run import micro
 

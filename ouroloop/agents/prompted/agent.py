@@ -21,9 +21,10 @@ from ouroloop.agents.prompted.patcher import prompt
 from ouroloop.agents.prompted.patches import mended
 from ouroloop.agents.prompted.prompting import diagnosis_text
 from ouroloop.agents.prompted.reading import read
+from ouroloop.agents.prompted.wishes import with_wish
 from ouroloop.agents.replies import lost
 from ouroloop.protocols.errors import ModelError
-from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest, Trial
+from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest, Trial, Wish
 from ouroloop.protocols.ports import Workshop
 from ouroloop.protocols.text import plain_line
 
@@ -55,7 +56,9 @@ class Work:
     fault: str | None = None
     shown: tuple[str, ...] = ()
     tried: set[str] = field(default_factory=set)
+    wish: Wish | None = None
     best: str | None = None
+    best_wish: Wish | None = None
     best_trial: Trial | None = None
     turns: int = 0
 
@@ -100,10 +103,10 @@ class AgentPatcher:
     def _proposal(self, request: PatchRequest, work: Work) -> PatchProposal:
         said = f"{request.mode}: written by {self.config.model} in {work.turns} turns"
         if work.best is None or work.best_trial is None or work.best_trial.facts is None:
-            return PatchProposal(text=work.draft, rationale=plain_line(said), fault=work.fault)
+            return PatchProposal(text=work.draft, rationale=plain_line(said), wish=work.wish, fault=work.fault)
         played, before = work.best_trial.facts, request.diagnosis
         told = f"; utility {played.utility:.3f} over {played.games} search games, {before.utility:.3f} before"
-        return PatchProposal(text=work.best, rationale=plain_line(said + told))
+        return PatchProposal(text=work.best, rationale=plain_line(said + told), wish=work.best_wish)
 
     async def _worked(self, request: PatchRequest, index: int) -> Work | ModelError:
         """Hold the conversation about one candidate. An error after a first draft ends it, and the draft stays."""
@@ -140,7 +143,8 @@ class AgentPatcher:
         text, fault = reply
         drafted = fault is None and DRAFT.search(text) is not None
         if drafted or (fault is not None and not work.draft):
-            work.draft, work.fault = (mended(text, [tool.name for tool in request.toolkit]), None) if drafted else (text, fault)
+            bare, work.wish = with_wish(text) if drafted else (text, None)
+            work.draft, work.fault = (mended(bare, [tool.name for tool in request.toolkit]), None) if drafted else (text, fault)
         if fault is not None:
             seen = f"{fault}. Write less."
         elif drafted and self.workshop is None:
@@ -172,7 +176,7 @@ class AgentPatcher:
             return f"The draft is refused (layer {trial.layer}): {trial.reason}"
         work.shown = trial.facts.transcripts
         if trial.facts.utility > work.utility:
-            work.best, work.best_trial = work.draft, trial
+            work.best, work.best_wish, work.best_trial = work.draft, work.wish, trial
         before = request.diagnosis
         return (
             f"The draft passes the screen and plays. {diagnosis_text(trial.facts)}\n"

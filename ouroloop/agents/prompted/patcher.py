@@ -6,11 +6,13 @@ from importlib.resources import files
 from typing import ClassVar, Final
 
 from ouroloop.agents.chat import Chat, ChatConfig, ChatReply, LangChainChat, Message
+from ouroloop.agents.known import usable_patches
 from ouroloop.agents.prompted.asking import Question, ask_all
 from ouroloop.agents.prompted.hints import example_controller, ideas, toolkit_text
 from ouroloop.agents.prompted.patches import mended
-from ouroloop.agents.prompted.prompting import conversation, diagnosis_text, history_text, repairing
+from ouroloop.agents.prompted.prompting import conversation, diagnosis_text, history_text, known_text, repairing
 from ouroloop.agents.prompted.reading import read
+from ouroloop.agents.prompted.wishes import ASKS, with_wish
 from ouroloop.agents.replies import lost
 from ouroloop.protocols.errors import ModelError
 from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest
@@ -51,7 +53,8 @@ class ChatPatcher:
         proposals = []
         for reply in (answer for answer in answers if isinstance(answer, ChatReply)):
             text, fault = read(reply, self.config.max_tokens)
-            proposals.append(PatchProposal(text=text if fault else mended(text, tools), rationale=why, fault=fault))
+            text, wish = (text, None) if fault else with_wish(text)
+            proposals.append(PatchProposal(text=text if fault else mended(text, tools), rationale=why, wish=wish, fault=fault))
         gone = tuple(lost(str(answer)) for answer in answers if isinstance(answer, ModelError))
         return PatchReply(proposals=tuple(proposals), lost=gone)
 
@@ -76,7 +79,9 @@ def prompt(request: PatchRequest, index: int, *, brief: bool = False) -> list[Me
         "form": (WHOLE if request.source.count("\n") <= WHOLE_LINES else EDITS).read_text(encoding="utf-8").strip(),
         "diagnosis": diagnosis_text(request.diagnosis, games=0 if brief else 1),
         "source": request.source.rstrip("\n"),
-        "history": history_text(tried),
+        "history": history_text(tried) + known_text([(one, source) for one, source in usable_patches(request)[:1]]),
+        "reward": request.reward.model_dump_json(),
+        "wish": ASKS if request.wishes else "",
         "idea": f" Lines that its `act` could hold:\n```python\n{lines}\n```" if lines else "",
     }
     asked = conversation("patcher", values)

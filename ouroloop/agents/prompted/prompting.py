@@ -8,7 +8,8 @@ from string import Template
 from typing import Final
 
 from ouroloop.agents.chat import Message
-from ouroloop.protocols.messages import Diagnosis, Refused, Tried
+from ouroloop.agents.known import told
+from ouroloop.protocols.messages import Diagnosis, Known, Refused, Tried
 
 TERM: Final = "term "
 """How the figure of a reward's term begins in the figures of a training."""
@@ -63,6 +64,11 @@ def history_text(tried: Iterable[Tried], last: int = 8, longest: int = 2000, *, 
             f"Round {t.round}: {t.outcome} at {t.layer} ({t.reason}){effect}\n{what[:longest]}{trained}{lost}".strip()
         )
     return "\n\n".join(blocks) or "Nothing yet."
+
+
+def known_text(known: Iterable[tuple[Known, str]], longest: int = 2000) -> str:
+    """Return what other runs accepted as blocks that follow the history; empty if there is nothing."""
+    return "".join(f"\n\nNot tried here, but {told(entry)}:\n{text[:longest].rstrip()}" for entry, text in known)
 
 
 def training_text(training: Mapping[str, float]) -> str:

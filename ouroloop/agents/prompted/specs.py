@@ -12,6 +12,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import json5
+from pydantic import ValidationError
+
+from ouroloop.agents.search.evidence import generator
+from ouroloop.agents.spaces import RewardSpace
+from ouroloop.protocols.jsonrpc import one_line
 
 LONGEST: Final = 20_000
 """Characters of an object that is read leniently; the lenient reader is slow."""
@@ -107,3 +112,27 @@ def _specs(value: Any) -> Iterator[dict[str, Any]]:
     elif isinstance(value, list):
         for inner in value:
             yield from _specs(inner)
+
+
+def specs_in(text: str, count: int, seed: int) -> list[tuple[str, str | None]]:
+    """Return the reward specs of an answer, each with what is wrong with it.
+
+    Args:
+        text: the answer.
+        count: the number of draws, if the answer holds a space: an object whose weights are ranges `[low, high]`.
+        seed: of the draws.
+    """
+    body, fault = find_spec(text)
+    if fault is not None or not _is_space(json.loads(body)):
+        return [(body, fault)]
+    try:
+        space = RewardSpace.model_validate_json(body)
+    except ValidationError as error:
+        return [(body, f"the space of rewards is not right: {one_line(error)}")]
+    return [(spec.model_dump_json(), None) for spec in space.draws(generator(seed, "space"), count)]
+
+
+def _is_space(spec: dict[str, Any]) -> bool:
+    terms = spec["terms"] if isinstance(spec["terms"], list) else []
+    numbers = [spec.get("gamma_r"), *(term.get("weight") for term in terms if isinstance(term, dict))]
+    return any(isinstance(number, list) for number in numbers)

@@ -11,14 +11,17 @@ import json
 import math
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar, TypeAlias
 
 from pydantic import Field
 
+from ouroloop.agents.known import told, usable_rewards
 from ouroloop.agents.search.evidence import affinities, credit, generator, lead, lessons, pick, polarity
+from ouroloop.agents.search.losses import REMEDIES, adjusted
+from ouroloop.agents.spaces import RewardSpace
 from ouroloop.protocols.canonical import content_hash
-from ouroloop.protocols.messages import RewardProposal, RewardReply, RewardRequest
+from ouroloop.protocols.messages import Finding, RewardProposal, RewardReply, RewardRequest, Wished
 from ouroloop.protocols.records import Anneal, Frozen, RewardSpec, RewardTerm
 
 Edit: TypeAlias = Callable[[RewardSpec], "tuple[RewardSpec, str]"]
@@ -27,6 +30,8 @@ WEIGHTS = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 BOLD_WEIGHTS = (*WEIGHTS, 1.5, 2.0, 4.0)
 GAMMAS = (0.1, 0.15, 0.2, 0.25, 0.3)
 """Shaping weights that leave the game's own reward in charge. Bold proposals draw from `BOLD_GAMMAS`."""
+ADJUSTING = 0.5
+"""The share of proposals that change the loss as well, in mode `reward_patch` or if a finding calls for it."""
 BOLD_GAMMAS = (0.05, *GAMMAS, 0.4, 0.6, 0.9)
 
 
@@ -37,11 +42,14 @@ class DesignerConfig(Frozen):
         bold: share of proposals that leave the incumbent's neighbourhood.
         max_terms: the most terms of a bold spec.
         attempts: draws per proposal before the search stops looking for a new one.
+        space: what mode `meta_learn` searches, in place of composing terms: a spec in which weights, `gamma_r` and the loss
+            may be ranges `[low, high]`, and terms `optional`.
     """
 
     bold: float = Field(default=0.5, ge=0, le=1)
     max_terms: int = Field(default=5, ge=1, le=16)
     attempts: int = Field(default=60, ge=1, le=1000)
+    space: RewardSpace | None = None
 
 
 class SearchDesigner:
@@ -58,12 +66,18 @@ class SearchDesigner:
         self.config = config
 
     async def act(self, request: RewardRequest) -> RewardReply:
-        """Return up to `count` different specs, none of them tried before."""
+        """Return up to `count` different specs, none of them tried before, half of them from the library; or granted wishes."""
         rng = generator(request.seed, "reward.design")
+        if request.wishes:
+            return RewardReply(proposals=tuple(self._granted(request, one, rng) for one in request.wishes))
+        if self.config.space is not None and request.mode == "meta_learn":
+            return RewardReply(proposals=tuple(drawn(self.config.space, request, rng)))
         seen = {spec_key(t.reward) for t in request.tried if t.reward is not None} | {spec_key(request.incumbent)}
         shapes: set[frozenset[str]] = set()
-        proposals = []
-        for index in range(request.count):
+        known = usable_rewards(request)[: -(-request.count // 2)]
+        seen |= {spec_key(spec) for _, spec in known}
+        proposals = [RewardProposal(spec=spec_text(spec), rationale=f"{request.mode}: {told(entry)}") for entry, spec in known]
+        for index in range(len(known), request.count):
             bold = index >= round(request.count * (1 - self.config.bold))
             breeder = Breeder(request, rng, bold, self.config.max_terms)
             for attempt in range(self.config.attempts):
@@ -79,11 +93,33 @@ class SearchDesigner:
                     break
         return RewardReply(proposals=tuple(proposals))
 
+    def _granted(self, request: RewardRequest, wished: Wished, rng: random.Random) -> RewardProposal:
+        """Return a reward that fines what a patcher wants less of, found by the words of its wish."""
+        wish = wished.wish
+        finding = Finding(name=wish.objective[:100], weight=1.0, evidence=" ".join(wish.constraints) or wish.objective)
+        diagnosis = request.diagnosis.model_copy(update={"findings": (finding, *request.diagnosis.findings)})
+        changed = request.model_copy(update={"diagnosis": diagnosis, "mode": "reward_patch"})
+        spec, why = Breeder(changed, rng, False, self.config.max_terms).breed()
+        said = f"{request.mode}: {why}, as the author of {wished.candidate} wants"
+        return RewardProposal(spec=spec_text(spec), rationale=said)
+
+
+def drawn(space: RewardSpace, request: RewardRequest, rng: random.Random) -> Iterator[RewardProposal]:
+    """Yield draws from a space: from all of it, and half of them from near the best tried spec of it that has gained."""
+    tried = [(credit(t), t.reward) for t in request.tried if t.reward is not None and space.holds(t.reward)]
+    worth, best = max(tried, key=lambda pair: pair[0], default=(0.0, None))
+    near = request.count // 2 if best is not None and worth > 0 else 0
+    for spec in space.draws(rng, request.count - near):
+        yield RewardProposal(spec=spec_text(spec), rationale=f"{request.mode}: drawn from the given space")
+    for spec in space.around(best).draws(rng, near) if best is not None else ():
+        why = f"{request.mode}: drawn from the given space, near one that gained {worth:+.3f}"
+        yield RewardProposal(spec=spec_text(spec), rationale=why)
+
 
 def spec_key(spec: RewardSpec) -> str:
     """Return a hash that is equal for specs that pay the same, whatever the names and order of their terms."""
     terms = sorted([t.expr, t.weight, t.clip] for t in spec.terms)
-    return content_hash([terms, spec.gamma_r, spec.anneal.warmup, spec.anneal.decay])
+    return content_hash([terms, spec.gamma_r, spec.anneal.warmup, spec.anneal.decay, spec.loss.model_dump()])
 
 
 def spec_text(spec: RewardSpec) -> str:
@@ -123,6 +159,14 @@ class Breeder:
 
     def breed(self) -> tuple[RewardSpec, str]:
         """Return a new spec and one line that says how it was made."""
+        spec, said = self._bred()
+        called = any(finding.name in REMEDIES for finding in self.request.diagnosis.findings)
+        if (called or self.request.mode == "reward_patch") and self.rng.random() < ADJUSTING:
+            loss, what = adjusted(spec.loss, self.request.diagnosis.findings, self.rng)
+            return spec.model_copy(update={"loss": loss}), f"{said}, {what}"
+        return spec, said
+
+    def _bred(self) -> tuple[RewardSpec, str]:
         if self.request.mode == "reward_patch":
             return self._several([self._penalise], 2 if self.bold else 1, self.request.incumbent)
         if self.bold and (not self.parents or self.rng.random() < 0.5):

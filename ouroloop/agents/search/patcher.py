@@ -13,10 +13,11 @@ from typing import ClassVar, TypeAlias
 
 from pydantic import Field
 
+from ouroloop.agents.known import told, usable_patches
 from ouroloop.agents.search.composer import ARGMAX, LOGITS, Plan, Proposal, Rank, diff, parts, render, tools
 from ouroloop.agents.search.evidence import affinities, credit, generator, lead, lessons, pick, polarity
 from ouroloop.agents.search.plan_reader import read
-from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest
+from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest, Wish
 from ouroloop.protocols.records import Frozen
 
 Edit: TypeAlias = Callable[[Plan], Plan]
@@ -54,14 +55,19 @@ class SearchPatcher:
         self.config = config
 
     async def act(self, request: PatchRequest) -> PatchReply:
-        """Return up to `count` different diffs against the source, none of them tried before.
+        """Return up to `count` different diffs against the source, none of them tried before, half of them from the library.
 
         If no plan renders to the source (another role wrote it), the diff replaces all of it with a composed controller.
         """
         seen = {request.source, render(ARGMAX, len(request.actions))} | {t.source for t in request.tried if t.source}
         breeder = Breeder(request, self.config)
-        proposals = []
-        for index in range(request.count):
+        known = usable_patches(request)[: -(-request.count // 2)]
+        seen |= {source for _, source in known}
+        proposals = [
+            PatchProposal(text=diff(request.source, source), rationale=f"{request.mode}: {told(entry)}")
+            for entry, source in known
+        ]
+        for index in range(len(known), request.count):
             bold = index >= round(request.count * (1 - self.config.bold))
             for _ in range(self.config.attempts):
                 plan = breeder.breed(bold)
@@ -70,7 +76,7 @@ class SearchPatcher:
                     seen.add(source)
                     proposals.append(PatchProposal(text=diff(request.source, source), rationale=_rationale(request, plan)))
                     break
-        return PatchReply(proposals=tuple(proposals))
+        return PatchReply(proposals=tuple(_wishing(request, proposals)))
 
 
 class Breeder:
@@ -209,6 +215,16 @@ def _ranked(plan: Plan, ranking: tuple[Rank, ...]) -> Plan:
         end = next((i + 1 for i, rank in enumerate(kept) if rank.measure == LOGITS), len(kept))
         kept = tuple(replace(rank, factor=1.0 if rank.factor > 0 else -1.0) for rank in kept[:end])
     return replace(plan, ranking=kept, mixed=mixed)
+
+
+def _wishing(request: PatchRequest, proposals: list[PatchProposal]) -> list[PatchProposal]:
+    """Return the proposals; in mode `meta_learn` the last ones, as many as are granted, wish for a reward."""
+    findings = request.diagnosis.findings[:2]
+    if request.mode != "meta_learn" or not findings:
+        return proposals
+    wish = Wish(objective=f"less of {findings[0].name}", constraints=tuple(f.evidence[:200] for f in findings))
+    first = max(0, len(proposals) - request.wishes)
+    return [one.model_copy(update={"wish": wish}) if at >= first else one for at, one in enumerate(proposals)]
 
 
 def _rationale(request: PatchRequest, plan: Plan) -> str:

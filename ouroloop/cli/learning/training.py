@@ -119,7 +119,7 @@ def _trained(kind: Kind, settings: Recipe, task: Task, out: Path, given: Given, 
 
     spec = given.spec or RewardSpec()
     reward_of = termed(spec, list(task.features))
-    return train_grpo(task, begin, reward_of, spec.gamma_at, settings.grpo, recipe_seed(settings), out, report)
+    return train_grpo(task, begin, reward_of, spec.gamma_at, settings.grpo.under(spec.loss), recipe_seed(settings), out, report)
 
 
 def _evaluated(settings: Recipe, task: Task, out: Path, games: int, shown: Progress) -> EvaluationDocument:

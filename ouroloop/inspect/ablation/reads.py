@@ -59,6 +59,10 @@ def _unshared(recipe: Recipe) -> bool:
     return all(len(recipe.roles.of(slot)) == 1 for slot in ROLES)
 
 
+def _silent(recipe: Recipe) -> bool:
+    return _untrained(recipe) or not any(one.count for one in recipe.roles.code_patcher)
+
+
 NO_TRAINING: Final = "roles.reward_designer.count is 0, so no reward is proposed and nothing is trained"
 UNREAD: Final = (
     Unread(("name",), "it only names the run"),
@@ -73,6 +77,7 @@ UNREAD: Final = (
     Unread(("grpo",), NO_TRAINING, _untrained),
     Unread(("halving",), NO_TRAINING, _untrained),
     Unread(("sharing",), "each slot of the recipe has one proposer, so nothing is shared", _unshared),
+    Unread(("talk",), "one of roles.reward_designer and roles.code_patcher has count 0, so nobody talks", _silent),
     Unread(("sandbox_image",), 'sandbox is "wasm", which has no image', lambda r: r.sandbox == "wasm"),
 )
 CHAT: Final = ("base_url", "api_key_env", "temperature", "max_tokens", "usd_per_million_tokens")

@@ -20,7 +20,8 @@ from ouroloop.inspect.document import Played
 from ouroloop.inspect.run import Report
 from ouroloop.protocols.errors import LedgerError, OuroloopError, UsageError
 from ouroloop.protocols.text import shell_word
-from ouroloop.runs.lifecycle import create, next_folder, read_recipe, work
+from ouroloop.runs.lifecycle import create, next_folder, work
+from ouroloop.runs.recipe import read_recipe
 
 if TYPE_CHECKING:
     from ouroloop.runs.progress import Progress

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from ouroloop.inspect.run import Report
     from ouroloop.ledger.sqlite import Ledger, Step
 
-ASKED = {"reward": "reward", "patch": "patch", "both": "patch"}
-"""Kind of a candidate -> the question that its author answered, as in the keys of `propose`."""
-
 
 def details(report: Report, id: str) -> doc.CandidateDetails:
     """Return a candidate with all that is recorded about it.
@@ -48,10 +45,12 @@ def details(report: Report, id: str) -> doc.CandidateDetails:
     }
 
 
-def _questions(round: int, found: doc.Candidate) -> tuple[str, str]:
+def _questions(round: int, found: doc.Candidate) -> tuple[str, ...]:
     """Return the patterns of the keys of the questions that a candidate's author was asked."""
-    kind = ASKED[found["kind"]]
-    return f"{round}/propose/{kind}", f"{round}/repair/{kind}/*"
+    who = found["proposer"] or ("reward" if found["kind"] == "reward" else "patch")
+    if found["answers"]:
+        return (f"{round}/answer/{who}",)
+    return f"{round}/propose/{who}", f"{round}/repair/{who}/*"
 
 
 def _stages(ledger: Ledger, round: int, id: str) -> list[doc.Stage]:

@@ -21,6 +21,7 @@ TABLES: Final = {
     "camera": 'The camera of a run with `perception = "vision"`.',
     "roles.critic": "Who says what the incumbent does wrong. The other two propose; each may be a list of tables (`[[...]]`).",
     "sharing": "How the proposers of a slot that has several share its proposals.",
+    "talk": "How patchers and designers talk.",
     "gate": "The statistical gate and the watch.",
     "budget": "Limits that stop a run cleanly between rounds; 0 for none. `ouroloop resume` accepts higher ones.",
 }
@@ -47,6 +48,7 @@ KEYS: Final = {
     "start.policy": "`sft`, `random`, the name of a shipped policy, or a policy directory",
     "start.controller": "a file; the game's start controller by default",
     "start.reward": "a file with a reward spec ([rewards.md](rewards.md)); none by default",
+    "start.library": "a run directory, or a folder of them: what they accepted is offered to the roles first",
     "sft.encoding": "one of the game's encodings; the first by default",
     "sft.teacher": "whose moves are learned",
     "sft.steps": "optimizer steps",
@@ -91,6 +93,7 @@ KEYS: Final = {
     "grpo.scale": "what advantages are divided by; the variant's by default",
     "grpo.cap": "largest weight that corrects a sampler of another precision",
     "grpo.beta": "weight of the KL to the policy from which the training starts",
+    "grpo.entropy": "weight of the policy's entropy as a bonus",
     "grpo.env_weight": "weight of the game's own reward",
     "grpo.warmup": "share of the steps without the designed reward; it rises over the next such share",
     "grpo.horizon": "moves over which an answer's return counts",
@@ -177,6 +180,7 @@ KEYS: Final = {
     "Thompson sampling on accepted gain per cost",
     "sharing.per": "the bandit's cost: time to answer and to decide, money, or a proposal. Seconds differ from run to run, so "
     "two runs with one seed may share differently",
+    "talk.wishes": "most rewards per round that are designed for a patch whose author asks for one",
     "gate.alpha": "the run's error budget",
     "gate.spending": "the rule by which races spend it ([gate.md](gate.md))",
     "gate.games": "most pairs that a candidate plays",

@@ -39,6 +39,13 @@ FINDINGS: Final = {
     "detours": "games last, but waste moves",
 }
 """Finding of the critic -> what it says; those that come from a game's endings are listed apart."""
+LOSS: Final = {
+    "beta": "weight of the KL to the policy from which the training starts, 0 to 1",
+    "entropy": "weight of the policy's entropy as a bonus, 0 to 0.1",
+    "epsilon_low": "how far below 1 a ratio may go, above 0 and below 1",
+    "epsilon_high": "how far above 1, above 0 and at most 1",
+}
+"""Setting of the loss that a reward may change -> what it is."""
 LAYERS: Final = {
     "schema": f"one JSON object of at most {MAX_BYTES} bytes, known keys and features, an expression of the language",
     "complexity": f"at most {RewardLimits().nodes} nodes in all expressions",
@@ -141,6 +148,7 @@ def _keys() -> dict[str, str]:
         "gamma_r": f"weight of the whole reward, 0 to 1; {spec['gamma_r'].default:g} by default",
         "anneal.warmup": "share of the training over which `gamma_r` rises from 0",
         "anneal.decay": "share of the training over which it falls to 0 at the end",
+        **{f"loss.{name}": f"{what}; the recipe's `grpo.{name}` by default" for name, what in LOSS.items()},
     }
 
 

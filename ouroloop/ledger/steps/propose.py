@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.key import Key, every, part
-from ouroloop.protocols.messages import Lost, PatchReply, RewardReply, Trial
+from ouroloop.protocols.messages import Lost, PatchReply, RewardReply, Trial, Wish
 from ouroloop.protocols.prices import Tokens
 from ouroloop.protocols.records import Candidate, Kind
 
@@ -59,6 +59,8 @@ class Proposed:
     candidates: tuple[Candidate, ...]
     asked: tuple[AskedRole, ...] = ()
     unasked: tuple[UnaskedRole, ...] = ()
+    wishes: dict[str, Wish] = field(default_factory=dict)
+    """What the authors of patches want of a designer, by the id of the candidate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,11 @@ def repair(round: int, proposer: str, attempt: int) -> Key[Any]:
     return _asked(f"{round}/repair/{proposer}/{attempt}", proposer)
 
 
+def answer(round: int, proposer: str) -> Key[Any]:
+    """Return the step in which a designer grants the wishes of patchers."""
+    return _asked(f"{round}/answer/{proposer}", proposer)
+
+
 def kind_of(proposer: str) -> Kind:
     """Return the kind of candidate that a proposer is asked for, from its name."""
     return "reward" if proposer.partition(".")[0] == "reward" else "patch"
@@ -120,14 +127,21 @@ def repaired(round: int, attempt: int) -> Key[Proposed]:
     return Key(f"{round}/repair/all/{attempt}", "run.candidates", Proposed)
 
 
+def answered(round: int) -> Key[Proposed]:
+    """Return the step that lists the candidates in which a designer granted a wish."""
+    return Key(f"{round}/answer/all", "run.candidates", Proposed)
+
+
 def proposed(ledger: Ledger, round: int) -> Proposed:
-    """Return all that was proposed in a round, repairs included. Raises LedgerError if nothing is recorded."""
+    """Return all that was proposed in a round, with repairs and granted wishes. Raises LedgerError if nothing is recorded."""
     first = candidates(round).read(ledger)
     more = [found for _, found in every(ledger, candidates(0), f"{round}/repair/all/*")]
+    more += [found for found in (answered(round).find(ledger),) if found is not None]
     return Proposed(
         first.candidates + tuple(one for each in more for one in each.candidates),
         first.asked + tuple(one for each in more for one in each.asked),
         first.unasked,
+        {id: wish for each in (first, *more) for id, wish in each.wishes.items()},
     )
 
 

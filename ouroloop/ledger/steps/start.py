@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ouroloop.ledger.steps.key import Key
+from ouroloop.protocols.messages import Known
 from ouroloop.protocols.records import Build, Estimate
 
 
@@ -15,6 +16,13 @@ class Given:
 
     controller: str = ""
     reward: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What other runs accepted, the largest gain first."""
+
+    entries: tuple[Known, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,7 @@ class Scored:
     measures: Measures
 
 
+LIBRARY: Final = Key("start/library", "run.library", Library)
 GIVEN: Final = Key("start/given", "run.keep", Given)
 POLICY: Final = Key("start/policy", "policy.train", FirstPolicy)
 READER: Final = Key("start/reader", "perception.train", Eyes)

@@ -8,6 +8,7 @@ from typing import Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ouroloop.policy.grpo.limits import Limits
+from ouroloop.protocols.records import Loss
 
 VariantName = Literal["grpo", "dr_grpo", "dapo", "gspo"]
 Scale = Literal["group", "batch", "none"]
@@ -56,7 +57,7 @@ class GrpoConfig(BaseModel):
     batch serves `iterations` steps. `variant` names one of `VARIANTS`; `epsilon_low`, `epsilon_high` and `scale`, if given,
     replace its clip and scale. `sampler` says whether answers are drawn from the actions or from the whole vocabulary; in the
     latter, an answer that is not an action counts as a death. `cap` bounds the weight that corrects a sampler of another
-    precision. `beta` weighs the KL to the policy from which the training starts.
+    precision. `beta` weighs the KL to the policy from which the training starts, and `entropy` the policy's entropy as a bonus.
 
     The reward is `env_weight * r_env + gamma_r * r_spec`. During a first share `warmup` of the steps gamma_r is 0; during the
     next share of the same size it rises to its schedule. Without r_env there is no warm-up. An answer's reward is the return
@@ -87,6 +88,7 @@ class GrpoConfig(BaseModel):
     scale: Scale | None = None
     cap: float = Field(default=2.0, ge=1)
     beta: float = Field(default=0.02, ge=0)
+    entropy: float = Field(default=0.0, ge=0)
     env_weight: float = Field(default=1.0, ge=0)
     warmup: float = Field(default=0.1, ge=0, le=0.5)
     horizon: int = Field(default=32, ge=1, le=256)
@@ -109,6 +111,10 @@ class GrpoConfig(BaseModel):
         if self.states % self.parts:
             raise ValueError(f"states {self.states} cannot be cut into {self.parts} equal parts; choose a divisor")
         return self
+
+    def under(self, loss: Loss) -> GrpoConfig:
+        """Return these settings with what a reward changes of the loss."""
+        return self.model_copy(update=loss.model_dump())
 
     def clip(self) -> tuple[float, float]:
         """Return how far below and above 1 the ratio may go."""

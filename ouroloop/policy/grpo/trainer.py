@@ -97,6 +97,8 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
     pieces: int = 1
     """The number of pieces in which a part's prompts go through the model; several are recomputed in the backward pass."""
     _shared: dict[str, torch.Tensor]
+    _entropies: torch.Tensor
+    """Of the policy after each prompt of the part at work: (S,) nats."""
     _again: bool = False
 
     def training_step(self, model: torch.nn.Module, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
@@ -214,12 +216,13 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
             known = torch.tensor(self.policy.actions, device=logits.device)
             logits, token = logits[:, known], (token == known).long().argmax(dim=1, keepdim=True)
         logps = torch.log_softmax(logits, dim=-1)
+        kept = logps if self.config.entropy else logps.detach()
+        self._entropies = -(kept.exp() * kept).sum(dim=-1)
         self._chosen = logps[owner].gather(1, token)
         self._correct(self._chosen.detach())
         if not compute_entropy:
             return self._chosen, None, None
-        entropy = -(logps.exp() * logps).sum(dim=-1, keepdim=True)
-        return self._chosen, entropy.detach()[owner], None
+        return self._chosen, self._entropies.detach()[owner, None], None
 
     def _logits(self, model: torch.nn.Module) -> torch.Tensor:
         """Return the logits after a part's prompts: (S, V) float32."""
@@ -230,9 +233,16 @@ class SharedPromptTrainer(GRPOTrainer):  # type: ignore[misc]  # trl's classes a
         return torch.cat([checkpoint(next_logits, model, *piece, use_reentrant=False) for piece in pieces])
 
     def _compute_loss(self, model: torch.nn.Module, inputs: dict[str, Any]) -> torch.Tensor:
-        """Return TRL's loss of a part; its first pass is on policy and gives the old log-probabilities of the others."""
+        """Return TRL's loss of a part, less the entropy's bonus.
+
+        The first pass is on policy, and gives the old log-probabilities of the others.
+        """
         self._shared = inputs
         loss: torch.Tensor = super()._compute_loss(model, inputs)
+        if self.config.entropy:
+            kept = inputs["completion_mask"].view(len(self._entropies), -1)[:, 0]
+            bonus = (self._entropies * kept).sum() / kept.sum().clamp(min=1)
+            loss = loss - self.config.entropy * bonus / self.config.parts
         if "old_per_token_logps" in inputs:
             metrics = self._metrics["train"]
             for ours, theirs in (("clip_off", "region_mean"), ("clip_low", "low_mean"), ("clip_high", "high_mean")):

@@ -152,6 +152,7 @@ def _grpo(job: Job, config: GrpoConfig, task: Task, report: Callable[..., None])
     assert job.start is not None
     assert job.reward is not None
     spec, (low, high) = job.reward, job.progress
+    config = config.under(spec.loss)
     if low > 0:
         config = config.model_copy(update={"warmup": 0.0})
     reward = termed(spec, list(task.features))

@@ -135,7 +135,7 @@ def decide(run: Run, round: int) -> Mode:
 
 def _decide(run: Run, round: int) -> steps.Decision:
     start = run.recipe.start
-    if round == FIRST_ROUND and (start.controller or start.reward):
+    if round == FIRST_ROUND and (start.controller or start.reward or start.library):
         return steps.Decision("meta_learn", "a start from earlier results on a new board")
     tired = _fatigue(run, round)
     weights: dict[Mode, float] = {}

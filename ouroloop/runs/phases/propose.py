@@ -13,8 +13,20 @@ from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.ledger.steps.observe import decide
 from ouroloop.ledger.steps.propose import AskedRole, Proposed, UnaskedRole
 from ouroloop.ledger.steps.screen import Screening, screen
+from ouroloop.ledger.steps.start import LIBRARY
 from ouroloop.ledger.steps.train import train
-from ouroloop.protocols.messages import TRIED_TEXT, PatchReply, PatchRequest, Refused, RewardReply, RewardRequest, Tool, Tried
+from ouroloop.protocols.messages import (
+    TRIED_TEXT,
+    PatchReply,
+    PatchRequest,
+    Refused,
+    RewardReply,
+    RewardRequest,
+    Tool,
+    Tried,
+    Wish,
+    Wished,
+)
 from ouroloop.protocols.records import Candidate, Kind, Mode, RewardSpec
 from ouroloop.protocols.secrets import redacted
 from ouroloop.protocols.text import plain_line
@@ -50,7 +62,7 @@ def _all(run: Run, round: int) -> Proposed:
     unasked = tuple(not_asked(run, round, mode))
     for left in unasked:
         run.progress.note(f"{left.slot} ({left.role}) is not asked in this round: {left.reason}; {left.remedy}")
-    found: list[Candidate] = []
+    found: list[tuple[Candidate, Wish | None]] = []
     asked = [account(run, "", answered(run.ledger, critic(run, round)))]
     questions = [question(run, round, proposer, count) for proposer, count in counts.items()]
     for proposer, answer in zip(counts, ask(run.ledger, questions), strict=True):
@@ -58,7 +70,9 @@ def _all(run: Run, round: int) -> Proposed:
         tell(run, asked[-1])
         if answer.reply is not None:
             found += proposals(asked[-1].role, proposer, answer.reply)
-    return Proposed(tuple(named(found, f"r{round}-")), tuple(asked), unasked)
+    candidates = named([candidate for candidate, _ in found], f"r{round}-")
+    wishes = {candidate.id: wish for candidate, (_, wish) in zip(candidates, found, strict=True) if wish is not None}
+    return Proposed(tuple(candidates), tuple(asked), unasked, wishes)
 
 
 def account(run: Run, proposer: str, answer: Answered) -> AskedRole:
@@ -138,12 +152,15 @@ def fruitless(ledger: Ledger) -> bool:
     return meant and not any(each.candidates for each in found)
 
 
-def proposals(who: str, by: str, reply: BaseModel) -> list[Candidate]:
-    """Return the proposals of a role, and of its name as a proposer, as candidates without an id."""
+def proposals(who: str, by: str, reply: BaseModel) -> list[tuple[Candidate, Wish | None]]:
+    """Return the proposals of a role, and of its name as a proposer, as candidates without an id, each with its wish."""
     if isinstance(reply, RewardReply):
-        return [Candidate("", who, item.rationale, None, item.spec, item.fault, by) for item in reply.proposals]
+        return [(Candidate("", who, item.rationale, None, item.spec, item.fault, by), None) for item in reply.proposals]
     assert isinstance(reply, PatchReply)
-    return [Candidate("", who, item.rationale, item.text, item.reward, item.fault, by) for item in reply.proposals]
+    return [
+        (Candidate("", who, item.rationale, item.text, item.reward, item.fault, by), None if item.reward else item.wish)
+        for item in reply.proposals
+    ]
 
 
 def named(candidates: list[Candidate], start: str) -> list[Candidate]:
@@ -157,10 +174,19 @@ def named(candidates: list[Candidate], start: str) -> list[Candidate]:
     return found
 
 
-def question(run: Run, round: int, proposer: str, count: int, refused: tuple[Refused, ...] = (), attempt: int = 0) -> Asked:
-    """Return what a role is asked: for new candidates, or to repair those that were refused."""
+def question(
+    run: Run,
+    round: int,
+    proposer: str,
+    count: int,
+    refused: tuple[Refused, ...] = (),
+    attempt: int = 0,
+    wishes: tuple[Wished, ...] = (),
+) -> Asked:
+    """Return what a role is asked: for new candidates, to repair those that were refused, or to grant patchers' wishes."""
     kind, incumbent = steps.kind_of(proposer), run.incumbent()
-    again = ("repair", attempt) if refused else ()
+    again = ("repair", attempt) if refused else ("answer",) if wishes else ()
+    known = run.find(LIBRARY)
     shared: dict[str, Any] = {
         "task": run.task.name,
         "mode": run.result(decide(round)).mode,
@@ -169,19 +195,32 @@ def question(run: Run, round: int, proposer: str, count: int, refused: tuple[Ref
         "diagnosis": diagnosis(run, round),
         "tried": tuple(tried(run, round, kind)),
         "refused": refused,
+        "library": known.entries if known is not None else (),
     }
+    source, reward = run.store.text(incumbent.controller), run.reward(incumbent)
     if kind == "reward":
-        request: Any = RewardRequest(**shared, incumbent=run.reward(incumbent), features=dict(run.task.features))
+        stands = tuple(one for one in tried(run, round, "patch") if one.outcome == "accepted")
+        request: Any = RewardRequest(
+            **shared, incumbent=reward, features=dict(run.task.features), controller=source, patched=stands, wishes=wishes
+        )
     else:
         tools = tuple(Tool(**asdict(t)) for t in run.task.toolkit)
-        source = run.store.text(incumbent.controller)
-        request = PatchRequest(**shared, source=source, actions=run.task.actions, toolkit=tools)
+        request = PatchRequest(
+            **shared, source=source, actions=run.task.actions, toolkit=tools, reward=reward, wishes=granted(run, round)
+        )
     key = steps.repair(round, proposer, attempt) if refused else steps.ask(round, proposer)
+    if wishes:
+        key = steps.answer(round, proposer)
     settings = run.recipe.roles.all_proposers()[proposer]
     role = run.roles[proposer]
     replies = request.count * _turns(role) if settings.model else 1  # a model may be asked for one after the other
     workshop = RunWorkshop(run, round, key.text) if kind == "patch" else None
     return Asked(key, role, request, settings.timeout_s * replies, workshop)
+
+
+def granted(run: Run, round: int) -> int:
+    """Return how many wishes of patchers a round grants: none if no reward could be shown to help."""
+    return run.recipe.talk.wishes if "reward" in askable(run, round) else 0
 
 
 def _turns(role: Role) -> int:

@@ -18,7 +18,7 @@ from ouroloop.ledger.steps.start import POLICY
 from ouroloop.protocols.canonical import canonical
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.records import RewardSpec, SeedRange
-from ouroloop.runs.phases.repair import most_repairs, repair
+from ouroloop.runs.phases.follow_up import most_repairs, repair, talk
 from ouroloop.runs.phases.twins import Twins
 from ouroloop.runs.proposers.checking import checked
 
@@ -40,11 +40,13 @@ A reward must tell them apart, and must not pay the wandering player for walking
 
 
 def screen(run: Run, round: int) -> None:
-    """Screen all undecided candidates of the round, and what their authors make of those that are refused."""
+    """Screen all candidates of the round, what their authors make of those that are refused, and the granted wishes."""
     _screen(run, round)
     for attempt in range(1, most_repairs(run) + 1):
         if not repair(run, round, attempt):
-            return
+            break
+        _screen(run, round)
+    if talk(run, round):
         _screen(run, round)
 
 

@@ -31,6 +31,7 @@ from ouroloop.runs.recipe import read_text
 if TYPE_CHECKING:
     from ouroloop.ledger.sqlite import Ledger
     from ouroloop.ledger.store import Store
+    from ouroloop.protocols.messages import Known
     from ouroloop.protocols.records import SeedRange
     from ouroloop.runs.context import Run
     from ouroloop.runs.recipe import Recipe
@@ -41,7 +42,7 @@ EXPLANATIONS = ("README.md", "training.json", "curve.png")
 """The files for people that `ouroloop train` leaves beside a policy."""
 
 
-def keep_given(recipe: Recipe, controller: str | None, store: Store, ledger: Ledger) -> None:
+def keep_given(recipe: Recipe, controller: str | None, known: tuple[Known, ...], store: Store, ledger: Ledger) -> None:
     """Copy what a recipe gives for the start into a run directory in the making, and record it.
 
     The files of a policy that explain it to people are left out, because they decide no move.
@@ -49,10 +50,13 @@ def keep_given(recipe: Recipe, controller: str | None, store: Store, ledger: Led
     Args:
         recipe: the run's; its parts have been checked.
         controller: the checked source of its start controller; None if it names none.
+        known: its library.
         store: the artifacts of the run.
         ledger: the ledger of the run.
     """
     given = recipe.start
+    if given.library is not None:
+        steps.LIBRARY.record(ledger, {}, steps.Library(known))
     if given.policy not in MADE:
         from ouroloop.policy.shipped import find_policy
 

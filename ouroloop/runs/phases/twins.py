@@ -74,4 +74,4 @@ def bare_code(source: str) -> str:
 def bare_spec(spec: RewardSpec) -> list[object]:
     """Return a spec's numbers and expressions; the names of its terms are for people."""
     terms = [[ast.unparse(ast.parse(term.expr.strip(), mode="eval")), term.weight, term.clip] for term in spec.terms]
-    return [terms, spec.gamma_r, spec.anneal.warmup, spec.anneal.decay]
+    return [terms, spec.gamma_r, spec.anneal.warmup, spec.anneal.decay, spec.loss.model_dump()]

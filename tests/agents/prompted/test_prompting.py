@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import jsonschema
 import pytest
 
-from ouroloop.agents.prompted.designer import SCHEMA
 from ouroloop.agents.prompted.designer import prompt as reward_prompt
+from ouroloop.agents.prompted.designer import schema
 from ouroloop.agents.prompted.hints import example_controller, terms
 from ouroloop.agents.prompted.patcher import prompt as patch_prompt
 from ouroloop.agents.prompted.prompting import history_text, training_text
+from ouroloop.agents.prompted.specs import specs_in
 from ouroloop.protocols.messages import Refused, Tried
-from ouroloop.protocols.records import RewardSpec, RewardTerm
+from ouroloop.protocols.records import Loss, RewardSpec, RewardTerm
+from ouroloop.rewards.language import parse
 from ouroloop.sandbox.screen.static import static_screen
 from tests.agents.fixtures import TASK, TOOLS, patch_request, reward_request
 
@@ -53,10 +58,11 @@ def test_a_repair_goes_on_with_what_was_refused() -> None:
 
 def test_a_constrained_reward_has_all_keys_and_few_terms() -> None:
     spec = RewardSpec(terms=(SPEC.terms[0],) * 6)
-    jsonschema.validate(spec.model_dump(mode="json"), SCHEMA)
-    assert set(SCHEMA["required"]) == {"terms", "gamma_r", "anneal"}
+    form = schema()
+    jsonschema.validate(spec.model_dump(mode="json"), form)
+    assert set(form["required"]) == {"terms", "gamma_r", "anneal"}
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(RewardSpec().model_dump(mode="json"), SCHEMA)
+        jsonschema.validate(RewardSpec().model_dump(mode="json"), form)
 
 
 def test_ideas_and_examples_use_each_kind_of_function_as_it_can_be_used() -> None:
@@ -79,3 +85,31 @@ def test_terms_that_a_prompt_shows_fine_what_is_unwanted_or_lacking() -> None:
     assert shown["for_approach"].expr == "approach"
     assert shown["lack_of_tail_reachable"].expr == "tail_reachable - 1"
     assert shown["against_died"].weight < 0
+
+
+def test_in_mode_reward_patch_a_reply_may_change_the_loss() -> None:
+    plain, told = (
+        reward_prompt(reward_request(), 0)[0]["content"],
+        reward_prompt(reward_request(mode="reward_patch"), 0)[0]["content"],
+    )
+    assert "`loss`" not in plain
+    assert '{"beta": B, "entropy": E}' in told
+    spec = RewardSpec(terms=(RewardTerm(name="a", expr="ate", weight=1),), loss=Loss(beta=0.1, entropy=0.01))
+    jsonschema.validate(spec.model_dump(mode="json"), schema(loss=True))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(spec.model_dump(mode="json"), schema())
+
+
+def test_one_reply_with_a_space_gives_all_proposals() -> None:
+    space: dict[str, Any] = {"terms": [{"name": "a", "expr": "ate", "weight": [0.1, 0.9], "clip": 1}], "gamma_r": [0.1, 0.3]}
+    jsonschema.validate({**space, "anneal": {"warmup": 0, "decay": 0}}, schema(space=True))
+    found = specs_in(f"Here: {json.dumps(space)}", 4, 0)
+    specs = [parse(text) for text, fault in found if fault is None]
+    assert len({spec.terms[0].weight for spec in specs}) == 4
+    assert len(specs_in(json.dumps(space), 1, 0)) == 1
+    space["gamma_r"] = [0.3, 0.1]
+    ((_, fault),) = specs_in(json.dumps(space), 4, 0)
+    assert "the range [0.3, 0.1] ends below its start" in str(fault)
+    told = reward_prompt(reward_request(count=4), 0, space=True)[1]["content"]
+    assert "Write one space of rewards from which 4 are drawn" in told
+    assert '"weight": [0.25, 1.0]' in told

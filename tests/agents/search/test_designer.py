@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from ouroloop.agents.search.designer import DesignerConfig, SearchDesigner, genes, spec_key
-from ouroloop.protocols.messages import RewardRequest, Tried
-from ouroloop.protocols.records import RewardSpec, RewardTerm
+from ouroloop.agents.spaces import RewardSpace
+from ouroloop.protocols.messages import Finding, RewardRequest, Tried, Wish, Wished
+from ouroloop.protocols.records import Loss, RewardSpec, RewardTerm
 from ouroloop.rewards.language import compile_spec, parse
 from tests.agents.fixtures import TASK, reward_request
 
@@ -102,3 +103,53 @@ def test_the_rationale_says_what_and_why_in_one_line():
         assert "\n" not in proposal.rationale
         assert "hits_wall" in proposal.rationale
         assert json.loads(proposal.spec)["terms"]
+
+
+def test_reward_patch_also_changes_the_loss_in_half_of_its_proposals():
+    specs = [
+        s for seed in range(6) for s in design(reward_request(seed=seed, count=8, mode="reward_patch", incumbent=INCUMBENT))
+    ]
+    changed = [spec.loss.model_dump() for spec in specs if spec.loss != Loss()]
+    assert 0.3 < len(changed) / len(specs) < 0.7
+    assert {name for loss in changed for name in loss} == {"beta", "entropy", "epsilon_low", "epsilon_high"}
+    assert all(spec.loss == Loss() for spec in design(reward_request(count=16)))
+
+
+@pytest.mark.parametrize(("finding", "setting", "least"), [("kl_high", "beta", 0.05), ("entropy_low", "entropy", 0.003)])
+def test_a_finding_about_the_training_has_its_remedy_tried(finding, setting, least):
+    request = reward_request(count=16)
+    findings = (Finding(name=finding, weight=1.0, evidence="of the training"),)
+    request = request.model_copy(update={"diagnosis": request.diagnosis.model_copy(update={"findings": findings})})
+    values = [value for spec in design(request) if (value := getattr(spec.loss, setting)) is not None]
+    assert len([value for value in values if value >= least]) >= 2
+
+
+def test_a_given_space_is_searched_in_mode_meta_learn_alone():
+    term = {"name": "closer", "expr": "approach", "weight": [0.1, 1.1]}
+    space = RewardSpace.model_validate({"terms": [term], "gamma_r": [0.1, 0.5]})
+    role = SearchDesigner(DesignerConfig(space=space))
+
+    def asked(mode, tried=()):
+        reply = asyncio.run(role.act(reward_request(count=8, mode=mode, tried=tried)))
+        return [parse(one.spec) for one in reply.proposals]
+
+    assert all(space.holds(spec) for spec in asked("meta_learn"))
+    assert not all(space.holds(spec) for spec in asked("reward_refresh"))
+    best = RewardSpec(terms=(RewardTerm(name="closer", expr="approach", weight=1.0),), gamma_r=0.45)
+    later = asked("meta_learn", (tried(best, 0.1),))
+    assert sum(space.around(best).holds(spec) for spec in later) >= 4
+    worse = asked("meta_learn", (tried(best, -0.1),))
+    assert sum(space.around(best).holds(spec) for spec in worse) < 4
+
+
+def test_a_wish_is_granted_by_a_fine_that_fits_its_words():
+    wish = Wish(objective="less of trapped", constraints=("games end trapped in too little space",))
+    wished = tuple(Wished(candidate=f"r1-patch{n}", diff="+", wish=wish) for n in (1, 2))
+    request = reward_request(count=2, mode="meta_learn", incumbent=INCUMBENT).model_copy(update={"wishes": wished})
+    reply = asyncio.run(SearchDesigner(DesignerConfig()).act(request))
+    assert [one.rationale.rsplit(", ", 1)[1] for one in reply.proposals] == [
+        "as the author of r1-patch1 wants",
+        "as the author of r1-patch2 wants",
+    ]
+    for one in reply.proposals:
+        assert INCUMBENT.terms[0] in parse(one.spec).terms

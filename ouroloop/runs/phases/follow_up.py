@@ -1,4 +1,9 @@
-"""Repair: what the screen refused goes back to its author in the same round, with the reason, a few times at most."""
+"""Follow-ups in the same round: refused candidates go back to their authors, and patchers' wishes to a designer.
+
+What the screen refused is repaired, a few times at most. A patcher may want a reward beside its patch; the designer who
+grants the wish sees the patch, and the pair is a candidate of its own. So code and reward that need each other are trained
+and judged together (source document, 20.1 and 20.4), and the patch alone is judged beside the pair.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +13,10 @@ from typing import TYPE_CHECKING
 from ouroloop.ledger.steps import propose as steps
 from ouroloop.ledger.steps.propose import AskedRole, Proposed
 from ouroloop.ledger.steps.screen import screen
-from ouroloop.protocols.messages import Refused
+from ouroloop.protocols.messages import Refused, Wish, Wished
 from ouroloop.protocols.records import Candidate
 from ouroloop.runs.asking import Asked, ask
-from ouroloop.runs.phases.propose import account, proposal, proposals, question, tell
+from ouroloop.runs.phases.propose import account, granted, proposal, proposals, question, tell
 
 if TYPE_CHECKING:
     from ouroloop.runs.context import Run
@@ -39,14 +44,17 @@ def _repaired(
     run: Run, asked: dict[str, Asked], pending: dict[str, list[tuple[Candidate, str, str]]], attempt: int
 ) -> Proposed:
     found: list[Candidate] = []
+    wishes: dict[str, Wish] = {}
     accounts: list[AskedRole] = []
     for who, answer in zip(asked, ask(run.ledger, list(asked.values())), strict=True):
         accounts.append(account(run, who, answer))
         tell(run, accounts[-1])
         if answer.reply is not None:
             made = proposals(accounts[-1].role, who, answer.reply)
-            found += [_after(refused, new, attempt) for (refused, _, _), new in zip(pending[who], made, strict=False)]
-    return Proposed(tuple(found), tuple(accounts))
+            for (refused, _, _), (new, wish) in zip(pending[who], made, strict=False):
+                found.append(_after(refused, new, attempt))
+                wishes |= {found[-1].id: wish} if wish is not None else {}
+    return Proposed(tuple(found), tuple(accounts), wishes=wishes)
 
 
 def _after(refused: Candidate, new: Candidate, attempt: int) -> Candidate:
@@ -71,3 +79,40 @@ def _refused(run: Run, round: int, proposer: str, attempt: int) -> list[tuple[Ca
 def _told(refused: tuple[Candidate, str, str]) -> Refused:
     candidate, layer, reason = refused
     return Refused(candidate=candidate.id, text=proposal(candidate), layer=layer, reason=reason)
+
+
+def talk(run: Run, round: int) -> bool:
+    """Put the wishes beside the round's sound patches to a designer; return whether there were any."""
+    wishes = _wishes(run, round)
+    designer = next((name for name, one in run.recipe.roles.proposers("reward").items() if one.count), None)
+    if not wishes or designer is None:
+        return False
+    run.progress.note(f"{len(wishes)} patch{'es' * (len(wishes) > 1)} of round {round} want a reward of their own")
+    asked = question(run, round, designer, len(wishes), wishes=tuple(wished for _, wished in wishes))
+    patches = [patch for patch, _ in wishes]
+    run.step(steps.answered(round), {}, lambda: _answers(run, designer, asked, patches))
+    return True
+
+
+def _wishes(run: Run, round: int) -> list[tuple[Candidate, Wished]]:
+    """Return the patches that passed the screen and have a wish, as many as the round grants, and what the designer reads."""
+    wanted = steps.proposed(run.ledger, round).wishes
+    found = []
+    for candidate in run.candidates(round):
+        passed = run.find(screen(round, candidate))
+        if candidate.id in wanted and candidate in run.undecided(round) and passed is not None and passed.diff is not None:
+            wished = Wished(candidate=candidate.id, diff=run.store.text(passed.diff), wish=wanted[candidate.id])
+            found.append((candidate, wished))
+    return found[: granted(run, round)] if found else []
+
+
+def _answers(run: Run, designer: str, asked: Asked, patches: list[Candidate]) -> Proposed:
+    answer = ask(run.ledger, [asked])[0]
+    found = account(run, designer, answer)
+    tell(run, found)
+    made = proposals(found.role, designer, answer.reply) if answer.reply is not None else []
+    pairs = [
+        replace(new, id=patch.id.replace("patch", "both", 1), patch=patch.patch, answers=patch.id)
+        for patch, (new, _) in zip(patches, made, strict=False)
+    ]
+    return Proposed(tuple(pairs), (found,))
