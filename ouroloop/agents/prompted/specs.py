@@ -129,7 +129,7 @@ def specs_in(text: str, count: int, seed: int) -> list[tuple[str, str | None]]:
         space = RewardSpace.model_validate_json(body)
     except ValidationError as error:
         return [(body, f"the space of rewards is not right: {one_line(error)}")]
-    return [(spec.model_dump_json(), None) for spec in space.draws(generator(seed, "space"), count)]
+    return [(spec.model_dump_json(), None) for spec in space.draws(generator(seed, "draws"), count)]
 
 
 def _is_space(spec: dict[str, Any]) -> bool:

@@ -18,11 +18,18 @@ HARMLESS = {"name", "threads", "halving", "sandbox_image"}
     [
         (
             ("start.policy=snake-gpt-6x6", "roles.reward_designer.count=0", "roles.code_patcher.count=1"),
-            {"sft", "grpo", "reader", "camera", "distill", "sharing"},
+            {"sft", "grpo", "reader", "camera", "distill", "sharing", "talk"},
         ),
         (
-            ("start.policy=random", "grpo.steps=1", "grpo.states=4", "roles.reward_designer.count=1", "halving.stages=1"),
-            {"reader", "camera", "distill", "sharing"},
+            (
+                "start.policy=random",
+                "grpo.steps=1",
+                "grpo.states=4",
+                "roles.reward_designer.count=1",
+                "halving.stages=1",
+                "roles.code_patcher.count=0",
+            ),
+            {"reader", "camera", "distill", "sharing", "talk"},
         ),
     ],
 )
