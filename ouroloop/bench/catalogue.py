@@ -153,6 +153,12 @@ def agents(asked: Options, report: Report, keep: Keep) -> JsonObject:
     return measure_sections(SECTIONS, report, asked.seed, asked.only, keep)
 
 
+AGENTS: Final = (
+    "sharing", "smollm2", "gemma", "qwen", "search", "model", "both", "silent", "one-shot", "agent", "bandit",
+)  # fmt: skip
+"""The sections of `agents`; their module is heavy, so a test holds the names equal."""
+
+
 @dataclass(frozen=True, slots=True)
 class Benchmark:
     """One benchmark.
@@ -174,7 +180,7 @@ class Benchmark:
 
 BENCHES: Final[dict[str, Benchmark]] = {
     "ablation": Benchmark(ablation, 2),
-    "agents": Benchmark(agents, 240, sections=("sharing", "smollm2", "gemma", "qwen", "runs")),
+    "agents": Benchmark(agents, 240, sections=AGENTS),
     "encodings": Benchmark(encodings, 5, timed=True),
     "engine": Benchmark(engine, 1, timed=True, peers=True),
     "gate": Benchmark(

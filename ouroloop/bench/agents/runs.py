@@ -1,8 +1,12 @@
-"""What language models bring to a run: a search, a local model, and both together, in runs of equal rounds and candidates."""
+"""What language models bring to runs: arms of several runs each, which differ in who proposes, or in whether they talk.
+
+Arms are compared at equal rounds and candidates, the one-shot and the agentic patcher at equal tokens.
+"""
 
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -20,47 +24,76 @@ from ouroloop.runs.lifecycle import create, work
 from ouroloop.runs.progress import Quiet
 from ouroloop.runs.recipe import build_recipe, load_recipe
 
-MODEL: Final = "qwen2.5-coder-1.5b"
+MODELS: Final = ("qwen2.5-coder-1.5b", "smollm2-135m", "gemma-3-270m")
 RECIPE: Final = Path(__file__).parents[3] / "recipes" / "local-model.toml"
 RUNS: Final = 5
 ROUNDS: Final = 3
+LONG: Final = 8
+"""Rounds of the bandit's runs, which has to learn first."""
 PATCHES: Final = 4
 REWARDS: Final = 2
-WHO: Final = ("search", "model", "both")
+TOKENS: Final = 20_000
+"""Tokens of a run of the one-shot and of the agentic patcher; a run does not begin a round that would pass them."""
 
 
-def proposers(who: str, search: str, count: int, tokens: int) -> list[JsonObject]:
-    """Return the tables of a slot; together its proposers give `count` candidates a round."""
-    model: JsonObject = {"model": f"{PROVIDER}{MODEL}", "max_tokens": tokens, "timeout_s": 900.0}
-    shares: dict[str, list[JsonObject]] = {
-        "search": [{"use": search, "count": count}],
-        "model": [{**model, "count": count}],
-        "both": [{"use": search, "count": count // 2}, {**model, "count": count - count // 2}],
-    }
-    return shares[who]
+def asking(model: str, count: int, tokens: int, **more: Any) -> JsonObject:
+    """Return the table of a proposer that asks a local model."""
+    return {"model": f"{PROVIDER}{model}", "max_tokens": tokens, "timeout_s": 900.0, "count": count, **more}
 
 
-def measure(report: Tell, *, seed: int = 0, runs: int = RUNS) -> dict[str, Any]:
-    """Return, for each kind of proposers, the gain in score with a 95 % interval over runs, and what it cost."""
-    require(MODEL)
+def searching(slot: str, count: int) -> JsonObject:
+    """Return the table of a proposer that searches."""
+    return {"use": f"search-{slot}", "count": count}
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way to run: the patchers, the designers, and other tables of the recipe."""
+
+    patchers: list[JsonObject]
+    designers: list[JsonObject]
+    tables: JsonObject = field(default_factory=lambda: {"budget": {"rounds": ROUNDS}})
+
+
+_FIRST: Final = MODELS[0]
+_EQUAL: Final[JsonObject] = {"budget": {"rounds": 100, "tokens": TOKENS}}
+_PATCHER, _DESIGNER = asking(_FIRST, PATCHES, 600), asking(_FIRST, REWARDS, 400)
+ARMS: Final[dict[str, Arm]] = {
+    "search": Arm([searching("patcher", PATCHES)], [searching("designer", REWARDS)]),
+    "model": Arm([_PATCHER], [_DESIGNER]),
+    "both": Arm(
+        [searching("patcher", PATCHES // 2), {**_PATCHER, "count": PATCHES // 2}],
+        [searching("designer", REWARDS // 2), {**_DESIGNER, "count": REWARDS // 2}],
+    ),
+    "silent": Arm([_PATCHER], [_DESIGNER], {"budget": {"rounds": ROUNDS}, "talk": {"wishes": 0}}),
+    "one-shot": Arm([_PATCHER], [searching("designer", 0)], _EQUAL),
+    "agent": Arm([asking(_FIRST, 2, 600, use="agent-patcher", config={"turns": 3})], [searching("designer", 0)], _EQUAL),
+    "bandit": Arm(
+        [searching("patcher", 2), *(asking(model, 2, 600) for model in MODELS)],
+        [searching("designer", 0)],
+        {"budget": {"rounds": LONG}, "sharing": {"share": "bandit", "per": "second"}},
+    ),
+}
+"""Arm by name; each is a section of the benchmark."""
+
+
+def measure(name: str, report: Tell, seed: int, runs: int = RUNS) -> dict[str, Any]:
+    """Return an arm's gain in score with a 95 % interval over its runs, what it cost, and what each proposer brought."""
+    arm = ARMS[name]
+    for model in {str(table["model"]).removeprefix(PROVIDER) for table in (*arm.patchers, *arm.designers) if "model" in table}:
+        require(model)
     tree = load_recipe(RECIPE).model_dump(mode="json", exclude_none=True)
-    document: dict[str, Any] = {"model": MODEL, "rounds": ROUNDS}
-    for index, who in enumerate(WHO):
-        found: list[dict[str, float]] = []
-        for number in range(runs):
-            report(f"{who}, run {number + 1} of {runs}", (index + number / runs) / len(WHO))
-            roles = {
-                "code_patcher": proposers(who, "search-patcher", PATCHES, 600),
-                "reward_designer": proposers(who, "search-designer", REWARDS, 400),
-            }
-            with TemporaryDirectory() as folder:
-                tables = {**tree, "roles": roles, "seed": seed * runs + number, "budget": {"rounds": ROUNDS}}
-                found.append(_run(Path(folder) / "run", tables))
-        document[who] = _summary(found)
-    return document
+    found: list[dict[str, Any]] = []
+    for number in range(runs):
+        report(f"run {number + 1} of {runs}", number / runs)
+        roles = {"code_patcher": arm.patchers, "reward_designer": arm.designers}
+        with TemporaryDirectory() as folder:
+            tables = {**tree, **arm.tables, "roles": roles, "seed": seed * runs + number}
+            found.append(_run(Path(folder) / "run", tables))
+    return _summary(found)
 
 
-def _run(folder: Path, tables: JsonObject) -> dict[str, float]:
+def _run(folder: Path, tables: JsonObject) -> dict[str, Any]:
     create(build_recipe(tables), folder, Quiet(notes=False))
     work(folder, Quiet(notes=False))
     with closing(Report(folder)) as opened:
@@ -77,13 +110,16 @@ def _run(folder: Path, tables: JsonObject) -> dict[str, float]:
         "games": used["games"],
         "tokens": used["tokens"],
         "seconds": used["wall_s"],
+        "proposers": [
+            {key: one[key] for key in ("role", "asked", "passed", "accepted", "gain", "seconds", "tokens")} for one in each
+        ],
     }
 
 
-def _summary(found: list[dict[str, float]]) -> dict[str, Any]:
+def _summary(found: list[dict[str, Any]]) -> dict[str, Any]:
     gains = np.array([one["gain"] for one in found])
     mean = interval(gains, 1)
-    sums = {key: sum(one[key] for one in found) for key in found[0] if key != "gain"}
+    sums = {key: sum(one[key] for one in found) for key in found[0] if key not in ("gain", "proposers")}
     gained = float(gains.sum())
     return {
         "gain": [mean.difference, mean.low, mean.high],
@@ -91,4 +127,5 @@ def _summary(found: list[dict[str, float]]) -> dict[str, Any]:
         **{key: significant(value, 4) for key, value in sums.items()},
         "seconds_per_food_gained": significant(sums["seconds"] / gained, 3) if gained > 0 else None,
         "tokens_per_food_gained": significant(sums["tokens"] / gained, 3) if gained > 0 else None,
+        "proposers": [one["proposers"] for one in found],
     }

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ouroloop.agents.chat import ChatConfig
 from ouroloop.agents.local.catalog import PROVIDER
-from ouroloop.bench.agents.runs import measure as measure_runs
+from ouroloop.bench.agents.runs import ARMS, measure
 from ouroloop.bench.agents.sharing import measure as measure_sharing
 from ouroloop.bench.agents.validity import begun, replies
 from ouroloop.bench.sections import Section
@@ -42,15 +42,12 @@ def validity(model: str, report: Report, seed: int) -> dict[str, Any]:
             document[kind] = {
                 "asked": found.asked,
                 "passed": found.passed,
+                "different": found.different,
+                "copies": found.copies,
                 "stopped": dict(found.stopped.most_common()),
                 "seconds_each": significant(found.seconds / found.asked, 3),
             }
     return document
-
-
-def runs(report: Report, seed: int) -> dict[str, Any]:
-    """Let a search, a model, and both together drive runs of equal games."""
-    return measure_runs(report, seed=seed)
 
 
 def sharing(report: Report, seed: int) -> dict[str, Any]:
@@ -63,6 +60,6 @@ SECTIONS: Final[dict[str, Section]] = {
     "smollm2": partial(validity, "smollm2-135m"),
     "gemma": partial(validity, "gemma-3-270m"),
     "qwen": partial(validity, "qwen2.5-coder-1.5b"),
-    "runs": runs,
+    **{name: partial(measure, name) for name in ARMS},
 }
 """Sections by name, in the order of the document."""

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from rich.table import Table
 
+from ouroloop.bench.agents.runs import ARMS
 from ouroloop.bench.gate.report.grid import grid
 from ouroloop.bench.gate.tables import measured
 
@@ -18,8 +19,10 @@ def tables(document: dict[str, Any]) -> list[Table]:
     found = []
     if any(measured(document, section) for section in MODELS):
         found.append(validity(document))
-    if measured(document, "runs"):
-        found.append(runs(document["runs"]))
+    if any(measured(document, name) for name in ARMS):
+        found.append(runs(document))
+    if measured(document, "bandit"):
+        found.append(bandit(document["bandit"]))
     if measured(document, "sharing"):
         found.append(sharing(document["sharing"]))
     return found
@@ -33,20 +36,37 @@ def validity(document: dict[str, Any]) -> Table:
             continue
         for kind, row in document[section].items():
             stopped = ", ".join(f"{layer} {count}" for layer, count in row["stopped"].items())
-            rows.append((model, kind, f"{row['passed']} of {row['asked']}", stopped, row["seconds_each"]))
-    return grid(("model", "asked for", "passed the screen", "stopped at", "s each"), rows)
+            passed, own = f"{row['passed']} of {row['asked']}", f"{row['different']}, {row['copies']}"
+            rows.append((model, kind, passed, own, stopped, row["seconds_each"]))
+    return grid(("model", "asked for", "passed the screen", "different, copies", "stopped at", "s each"), rows)
 
 
-def runs(found: dict[str, Any]) -> Table:
-    """Return what a search, a model and both brought to runs."""
+def runs(document: dict[str, Any]) -> Table:
+    """Return what each arm of runs brought."""
     rows = []
-    for who in ("search", "model", "both"):
-        row = found[who]
+    for name in ARMS:
+        if not measured(document, name):
+            continue
+        row = document[name]
         mean, low, high = row["gain"]
         bounds = f"{mean:+.1f}" if low is None else f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
         passed = f"{row['passed']:g} of {row['asked']:g}"
-        rows.append((who, bounds, passed, row["accepted"], row["tokens"], row["seconds_per_food_gained"]))
-    return grid((f"{found['rounds']} rounds by", "foods gained", "passed", "accepted", "tokens", "s per food"), rows)
+        rows.append((name, bounds, passed, row["accepted"], row["tokens"], row["seconds_per_food_gained"]))
+    return grid(("runs by", "foods gained", "passed", "accepted", "tokens", "s per food"), rows)
+
+
+def bandit(found: dict[str, Any]) -> Table:
+    """Return what each proposer brought in the bandit's runs, all runs together."""
+    rows: dict[str, list[float]] = {}
+    for one in (one for run in found["proposers"] for one in run):
+        sums = rows.setdefault(one["role"], [0.0] * 4)
+        for place, key in enumerate(("asked", "accepted", "gain", "seconds")):
+            sums[place] += one[key]
+    told = []
+    for role, (asked, accepted, gain, seconds) in rows.items():
+        rate = f"{1000 * gain / seconds:.2f}" if seconds else ""
+        told.append((role, f"{asked:g}", f"{accepted:g}", f"{gain:+.3f}", rate))
+    return grid(("the bandit's proposer", "asked", "accepted", "utility gained", "per 1000 s"), told)
 
 
 def sharing(found: dict[str, Any]) -> Table:
