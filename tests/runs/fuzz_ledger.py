@@ -33,6 +33,7 @@ SLOW_S: Final = 1.0
 COLUMNS: Final = ("key", "method", "params", "result", "error", "at")
 KEYS: Final[tuple[tuple[str, Key[Any]], ...]] = (
     (r"start/given", start.GIVEN),
+    (r"start/library", start.LIBRARY),
     (r"start/policy", start.POLICY),
     (r"start/incumbent", start.INCUMBENT),
     (r"start/score", start.SCORE),
@@ -41,7 +42,9 @@ KEYS: Final[tuple[tuple[str, Key[Any]], ...]] = (
     (r"\d+/decide", observe.decide(0)),
     (r"\d+/propose/reward", propose.ask(0, "reward")),
     (r"\d+/propose/patch", propose.ask(0, "patch")),
+    (r"\d+/(repair/all/.*|answer/all)", propose.candidates(0)),
     (r"\d+/repair/.*", propose.repair(0, "patch", 1)),
+    (r"\d+/answer/.*", propose.answer(0, "reward")),
     (r"\d+/share/.*", propose.share(0, "patch")),
     (r"\d+/propose/all", propose.candidates(0)),
     (r"\d+/screen/.*", Key("", "", Screening)),
