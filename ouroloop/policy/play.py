@@ -178,10 +178,18 @@ class Recorder:
             self.tails[row] = [*self.tails[row], moment][-kept:]
 
     def transcript(self, row: int, cause: int) -> str:
-        """Return the last moves of one game as text: each position with the move made in it."""
+        """Return the last moves of one game as text: each position with the move made in it, and what the oracle says."""
         shown = self.tails[row][-self.moves :]
-        parts = [f"{self.task.ansi(moment.seen, 0)}\n-> {self.task.actions[moment.action]}" for moment in shown]
+        parts = [f"{self.task.ansi(moment.seen, 0)}\n-> {self._made(moment)}" for moment in shown]
         return "\n".join((*parts, f"ended: {self.task.causes[cause]}"))
+
+    def _made(self, moment: Moment) -> str:
+        """Return the name of a move; if the oracle would have made another, also which, and how much worse this one is."""
+        names, regret = self.task.actions, moment.regret[0]
+        if regret[moment.action] <= 0:
+            return names[moment.action]
+        best = " or ".join(names[action] for action in np.flatnonzero(regret <= 0))
+        return f"{names[moment.action]} (regret {regret[moment.action]:.2f}; the oracle: {best})"
 
     def last_moments(self, row: int) -> list[Moment]:
         """Return, in order, those of one game's last `depth` moments in which the moves are not all equally good."""

@@ -1,5 +1,7 @@
 """Games from start to end are a function of seeds, policy, controller and batch."""
 
+import re
+
 import numpy as np
 
 from ouroloop.policy.play import play, play_traced
@@ -92,6 +94,12 @@ def test_trace(task, seeds):
     assert len(trace.transcripts) == 2
     assert trace.transcripts[0].count("-> ") == 3
     assert trace.transcripts[0].rsplit("ended: ")[-1] in task.causes
+    told = re.findall(r"-> (\w+) \(regret (\d\.\d\d); the oracle: ([\w ]+)\)", "\n".join(trace.transcripts))
+    assert told
+    for made, regret, best in told:
+        assert made not in best.split(" or ")
+        assert float(regret) > 0
+        assert set(best.split(" or ")) <= set(task.actions)
 
 
 def test_trace_of_a_perfect_player(task, seeds):
