@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final
+import ast
 
 from ouroloop.protocols.messages import Known, PatchRequest, RewardRequest
 from ouroloop.protocols.records import RewardSpec
 
-NAME: Final = re.compile(r"[A-Za-z_]\w*")
-CALLED: Final = re.compile(r"[A-Za-z_]\w*\s*\(")
-IMPORTED: Final = re.compile(r"^from toolkit import (.+)$", re.MULTILINE)
-
 
 def usable_rewards(request: RewardRequest) -> list[tuple[Known, RewardSpec]]:
-    """Return the library's rewards of this game's features that are neither in use nor tried, the largest gain first."""
+    """Return the library's rewards of this game's features that are neither in use nor tried, the largest gain first.
+
+    A reward that was accepted together with a patch is left to the patchers.
+    """
     seen = [request.incumbent, *(one.reward for one in request.tried if one.reward is not None)]
     found = []
     for entry in request.library:
         spec = entry.reward
-        if (
-            spec is not None
-            and spec not in seen
-            and all(_features(term.expr) <= request.features.keys() for term in spec.terms)
-        ):
+        if spec is None or entry.source is not None or spec in seen:
+            continue
+        if all(_features(term.expr) <= request.features.keys() for term in spec.terms):
             seen.append(spec)
             found.append((entry, spec))
     return found
@@ -49,9 +45,19 @@ def told(entry: Known) -> str:
 
 def _features(expression: str) -> set[str]:
     """Return the names in an expression that are no functions."""
-    return set(NAME.findall(CALLED.sub("", expression)))
+    nodes = _nodes(expression)
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    return {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in called}
 
 
 def _tools(source: str) -> set[str]:
     """Return the toolkit functions that a controller imports."""
-    return {name for line in IMPORTED.findall(source) for name in NAME.findall(line)}
+    return {alias.name for node in _nodes(source) if isinstance(node, ast.ImportFrom) for alias in node.names}
+
+
+def _nodes(source: str) -> list[ast.AST]:
+    """Return the nodes of a source; none if it cannot be read, which the screen then says."""
+    try:
+        return list(ast.walk(ast.parse(source.strip())))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []

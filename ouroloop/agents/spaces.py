@@ -59,8 +59,12 @@ class RewardSpace(Frozen):
     @model_validator(mode="after")
     def _within_the_specs(self) -> Self:
         """Hold both ends of every range to what a spec allows."""
+        axes = len(list(self._ranges()))
+        kept = range(1, 2 * len(self.terms), 2)
         for place in (0.0, 1.0):
-            self.at([place] * len(list(self._ranges())))
+            self.at([1.0 if axis in kept else place for axis in range(axes)])
+        if all(term.optional for term in self.terms):
+            raise ValueError("all terms are optional: a reward needs one that is not")
         return self
 
     def _ranges(self) -> Iterator[tuple[float, float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, Field
 
@@ -12,6 +12,10 @@ TEXT: Final = 200_000
 """The most characters of a proposed text; the screen takes far less."""
 PROPOSALS: Final = 64
 """The most proposals, lost replies or findings in one reply."""
+WISH: Final = 300
+"""The most characters of a wish's objective, and of each of its constraints."""
+CONSTRAINTS: Final = 8
+"""The most constraints of a wish."""
 TRIED_TEXT: Final = 2000
 LOST_REASON: Final = 300
 LOST_TEXT: Final = 4000
@@ -147,8 +151,8 @@ class Known(Frozen):
 class Wish(Frozen):
     """A reward that a patcher wants beside its patch: what training should bring about, and what it must keep to."""
 
-    objective: str = Field(min_length=1, max_length=300)
-    constraints: tuple[str, ...] = Field(default=(), max_length=8)
+    objective: str = Field(min_length=1, max_length=WISH)
+    constraints: tuple[Annotated[str, Field(max_length=WISH)], ...] = Field(default=(), max_length=CONSTRAINTS)
 
 
 class Wished(Frozen):

@@ -69,12 +69,13 @@ class Loss(Frozen):
     """What a reward changes of the loss that trains under it; None leaves a setting as the recipe's `[grpo]` has it.
 
     Args:
-        beta: weight of the KL to the policy from which the training starts.
+        beta: weight of the KL to the policy from which the training starts; never 0, so that the KL stays measured and
+            watched.
         entropy: weight of the policy's entropy as a bonus (Schulman et al. 2017, equation 9).
         epsilon_low, epsilon_high: how far below and above 1 a ratio may go before it is clipped.
     """
 
-    beta: float | None = Field(default=None, ge=0, le=1, exclude_if=_unset)
+    beta: float | None = Field(default=None, gt=0, le=1, exclude_if=_unset)
     entropy: float | None = Field(default=None, ge=0, le=0.1, exclude_if=_unset)
     epsilon_low: float | None = Field(default=None, gt=0, lt=1, exclude_if=_unset)
     epsilon_high: float | None = Field(default=None, gt=0, le=1, exclude_if=_unset)

@@ -12,7 +12,7 @@ from ouroloop.agents.spaces import RewardSpace
 
 TERM = {"name": "closer", "expr": "approach", "weight": [0.1, 1.1]}
 OPTIONAL = {"name": "boxed_in", "expr": "trapped", "weight": [-2.0, -0.5], "optional": True}
-SPACE = RewardSpace.model_validate({"terms": [TERM, OPTIONAL], "gamma_r": [0.1, 0.5], "loss": {"beta": [0.0, 0.1]}})
+SPACE = RewardSpace.model_validate({"terms": [TERM, OPTIONAL], "gamma_r": [0.1, 0.5], "loss": {"beta": [0.01, 0.11]}})
 
 
 def test_every_part_of_every_range_is_drawn_once() -> None:
@@ -21,7 +21,7 @@ def test_every_part_of_every_range_is_drawn_once() -> None:
     for values, (low, high) in (
         ([spec.terms[0].weight for spec in draws], (0.1, 1.1)),
         ([spec.gamma_r for spec in draws], (0.1, 0.5)),
-        ([spec.loss.beta or 0.0 for spec in draws], (0.0, 0.1)),
+        ([spec.loss.beta or 0.0 for spec in draws], (0.01, 0.11)),
     ):
         assert sorted(int((value - low) / (high - low) * 20) for value in values) == pytest.approx(range(20), abs=1)
     assert sum(len(spec.terms) == 1 for spec in draws) == 10
@@ -66,6 +66,8 @@ def test_a_spec_from_elsewhere_is_not_of_the_space() -> None:
         ({"terms": [{**TERM, "name": "Not so"}]}, "pattern"),
         ({"terms": [TERM], "loss": {"entropy": [0.0, 5.0]}}, "less than or equal to 0.1"),
         ({"terms": []}, "at least 1"),
+        ({"terms": [TERM, {**OPTIONAL, "weight": [-100.0, 1.0]}]}, "greater than or equal to -10"),
+        ({"terms": [OPTIONAL]}, "needs one that is not"),
         ({"terms": [TERM], "weights": 1}, "Extra inputs"),
     ],
 )

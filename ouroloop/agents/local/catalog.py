@@ -29,6 +29,7 @@ class Weights:
         context: the most tokens of a conversation that we serve it with.
         licence: the licence of the weights.
         about: one line.
+        chat_format: llama.cpp's name for how a conversation becomes a text; empty if the file says it itself.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Weights:
     context: int
     licence: str
     about: str
+    chat_format: str = ""
 
 
 CATALOG: Final = (
@@ -70,7 +72,8 @@ CATALOG: Final = (
         "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
         8192,
         "Gemma terms of use",
-        "Gemma-3-270M, Q4_K_M",
+        "Gemma-3-270M, Q4_K_M: a base model, which was never taught to chat",
+        "redpajama-incite",
     ),
 )  # fmt: skip
 

@@ -77,6 +77,7 @@ def _started(weights: Weights) -> Endpoint:
         str(llama_python()), str(Path(__file__).with_name("serve.py")), str(os.getpid()),
         *("--model", str(whole(weights)), "--model_alias", weights.name, "--host", "127.0.0.1", "--port", str(port)),
         *("--n_ctx", str(weights.context), "--n_threads", str(_cores()), "--n_threads_batch", str(_cores())),
+        *(("--chat_format", weights.chat_format) if weights.chat_format else ()),
     ]  # fmt: skip
     address = _running.enter_context(
         child_server(

@@ -143,7 +143,7 @@ class AgentPatcher:
         text, fault = reply
         drafted = fault is None and DRAFT.search(text) is not None
         if drafted or (fault is not None and not work.draft):
-            bare, work.wish = with_wish(text) if drafted else (text, None)
+            bare, work.wish = with_wish(text, request.source) if drafted else (text, None)
             work.draft, work.fault = (mended(bare, [tool.name for tool in request.toolkit]), None) if drafted else (text, fault)
         if fault is not None:
             seen = f"{fault}. Write less."

@@ -35,7 +35,7 @@ WEIGHTS: Final = ("weight", "gamma_r")
 """The keys that are ranges in a space."""
 ADJUSTS: Final = (
     "This mode may change the training's loss as well, with a key `loss` beside `gamma_r`: "
-    '{"beta": B, "entropy": E}. `beta` in 0..0.2 holds the policy near the one it began with (usually 0.02), `entropy` in '
+    '{"beta": B, "entropy": E}. `beta` in 0.001..0.2 holds the policy near the one it began with (usually 0.02), `entropy` in '
     "0..0.02 keeps it exploring (usually 0).\n\n"
 )
 """What the prompt adds in mode `reward_patch`."""
@@ -44,7 +44,7 @@ ADJUSTS: Final = (
 def schema(*, loss: bool = False, space: bool = False) -> dict[str, Any]:
     """Return the form of a spec, for servers that constrain what a model writes.
 
-    Every key is required, since models leave out what has a default.
+    Every key but the loss is required, since models leave out what has a default.
 
     Args:
         loss: whether the spec may change the loss.
@@ -54,8 +54,8 @@ def schema(*, loss: bool = False, space: bool = False) -> dict[str, Any]:
     parts = found["$defs"]
     found["properties"]["terms"].update(minItems=1, maxItems=TERMS)
     if loss:
-        own = parts["Loss"]["properties"]
-        parts["Loss"].update(properties={name: {"type": "number", "minimum": 0} for name in own if not name.startswith("eps")})
+        number = {"type": "number", "minimum": 0.0001, "maximum": 0.1}
+        parts["Loss"]["properties"] = {"beta": number, "entropy": number}
     else:
         del parts["Loss"], found["properties"]["loss"]
     if space:
@@ -64,7 +64,7 @@ def schema(*, loss: bool = False, space: bool = False) -> dict[str, Any]:
             number = {"type": "number", "minimum": limits[name][0], "maximum": limits[name][1]}
             form["properties"][name] = {"type": "array", "items": number, "minItems": 2, "maxItems": 2}
     for form in (parts["RewardTerm"], *([parts["Loss"]] if loss else []), found):
-        form["required"] = list(form["properties"])
+        form["required"] = [name for name in form["properties"] if name != "loss"]
     return found
 
 
@@ -139,7 +139,7 @@ def prompt(request: RewardRequest, index: int, *, brief: bool = False, space: bo
         "incumbent": request.incumbent.model_dump_json(),
         "loss": ADJUSTS if request.mode == "reward_patch" else "",
         "controller": "" if brief else _controller_text(request),
-        "history": history_text(tried, rewards=True) + known_text(known),
+        "history": history_text(tried, rewards=True) + known_text([] if brief else known),
         "wanted": _wanted(request, index, space=space),
         "idea": "".join(f"\n{_form(one.model_dump(mode='json'), space=space)}" for one in could),
     }

@@ -53,7 +53,7 @@ class ChatPatcher:
         proposals = []
         for reply in (answer for answer in answers if isinstance(answer, ChatReply)):
             text, fault = read(reply, self.config.max_tokens)
-            text, wish = (text, None) if fault else with_wish(text)
+            text, wish = (text, None) if fault else with_wish(text, request.source)
             proposals.append(PatchProposal(text=text if fault else mended(text, tools), rationale=why, wish=wish, fault=fault))
         gone = tuple(lost(str(answer)) for answer in answers if isinstance(answer, ModelError))
         return PatchReply(proposals=tuple(proposals), lost=gone)
@@ -79,7 +79,7 @@ def prompt(request: PatchRequest, index: int, *, brief: bool = False) -> list[Me
         "form": (WHOLE if request.source.count("\n") <= WHOLE_LINES else EDITS).read_text(encoding="utf-8").strip(),
         "diagnosis": diagnosis_text(request.diagnosis, games=0 if brief else 1),
         "source": request.source.rstrip("\n"),
-        "history": history_text(tried) + known_text([(one, source) for one, source in usable_patches(request)[:1]]),
+        "history": history_text(tried) + known_text([] if brief else usable_patches(request)[:1]),
         "reward": request.reward.model_dump_json(),
         "wish": ASKS if request.wishes else "",
         "idea": f" Lines that its `act` could hold:\n```python\n{lines}\n```" if lines else "",

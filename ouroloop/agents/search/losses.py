@@ -10,7 +10,7 @@ from ouroloop.protocols.messages import Finding
 from ouroloop.protocols.records import Loss
 
 VALUES: Final[dict[str, tuple[float, ...]]] = {
-    "beta": (0.0, 0.005, 0.02, 0.05, 0.1),
+    "beta": (0.002, 0.005, 0.02, 0.05, 0.1),
     "entropy": (0.0, 0.001, 0.003, 0.01),
     "epsilon_low": (0.1, 0.2, 0.3),
     "epsilon_high": (0.2, 0.28, 0.4),
@@ -37,5 +37,9 @@ def adjusted(loss: Loss, findings: Sequence[Finding], random: random.Random) -> 
     else:
         name = random.choice(sorted(VALUES))
         fit = list(VALUES[name])
-    value = random.choice([value for value in fit if value != getattr(loss, name)] or fit)
+    fit = [value for value in fit if value != getattr(loss, name)]
+    if not fit:  # the remedy is in use already
+        name = random.choice(sorted(VALUES.keys() - {name}))
+        fit = [value for value in VALUES[name] if value != getattr(loss, name)]
+    value = random.choice(fit)
     return loss.model_copy(update={name: value}), f"the loss with {name} {value:g}"

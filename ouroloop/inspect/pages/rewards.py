@@ -40,7 +40,7 @@ FINDINGS: Final = {
 }
 """Finding of the critic -> what it says; those that come from a game's endings are listed apart."""
 LOSS: Final = {
-    "beta": "weight of the KL to the policy from which the training starts, 0 to 1",
+    "beta": "weight of the KL to the policy from which the training starts, above 0 and at most 1",
     "entropy": "weight of the policy's entropy as a bonus, 0 to 0.1",
     "epsilon_low": "how far below 1 a ratio may go, above 0 and below 1",
     "epsilon_high": "how far above 1, above 0 and at most 1",

@@ -20,8 +20,13 @@ BOTH = Wish(objective="fewer detours", constraints=("no slower eating", "no circ
     [
         (CODE, CODE, None),
         (f"{CODE}\nWISH: fewer detours; no slower eating; no circling\n", f"{CODE}\n", BOTH),
-        (CODE.replace("    return", "    # WISH: fewer detours\n    return"), None, Wish(objective="fewer detours")),
-        (f"{CODE}\nWISH:\n", f"{CODE}\nWISH:\n", None),
+        (CODE.replace("    return", "    # WISH: fewer detours\n    return"), CODE, Wish(objective="fewer detours")),
+        (f"{CODE}\nWISH:\n", None, None),
+        (f"{CODE}\n# WISH: ;\n", f"{CODE}\n", None),
+        (f"{CODE}\n# WISH: `\n", f"{CODE}\n", None),
+        (f"{CODE}\n# WISH: ;\t;\n", f"{CODE}\n", None),
+        (f"{CODE}\n# WISH: OBJECTIVE; CONSTRAINT\n", f"{CODE}\n", None),
+        ("@@ -1 +1,2 @@\n-a\n+b\n+# WISH: fewer detours\n", None, Wish(objective="fewer detours")),
         ("I WISH: nothing", "I WISH: nothing", None),
     ],
 )
@@ -32,9 +37,14 @@ def test_a_wish_is_read_and_the_code_stays_whole(text: str, kept: str | None, wi
 def test_a_long_wish_is_cut() -> None:
     _, wish = with_wish("WISH: " + "; ".join(["word " * 400] * 20))
     assert wish is not None
-    assert len(wish.objective) <= 300
-    assert len(wish.constraints) == 8
-    assert all(len(one) <= 200 for one in wish.constraints)
+    assert len(wish.objective) == 300
+    assert [len(one) for one in wish.constraints] == [300] * 8
+
+
+def test_a_wish_that_stands_in_the_controller_is_an_old_one() -> None:
+    text = f"{CODE}\n# WISH: fewer detours\n"
+    assert with_wish(text, "# WISH: fewer detours\n")[1] is None
+    assert with_wish(text, "# WISH: more detours\n")[1] == Wish(objective="fewer detours")
 
 
 def test_a_patcher_hears_of_wishes_only_if_they_are_granted() -> None:
