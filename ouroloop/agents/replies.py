@@ -85,6 +85,8 @@ def _sorted_out(given: dict[str, Any], item: type[BaseModel], count: int) -> dic
         if len(kept) >= count:
             without.append(lost(f"proposal {number} of {len(proposals)}: only {count} were asked for", _text(proposal)))
             continue
+        if len(kept) < number - 1 and isinstance(proposal, dict) and proposal.get("place") is None:
+            proposal = {**proposal, "place": number - 1}  # one before it is lost, so its place in the reply changes
         try:
             kept.append(item.model_validate(_mended(proposal)))
         except ValidationError as error:
@@ -104,11 +106,13 @@ def _told(entry: object) -> Lost:
     return lost(str(found.get("reason") or "no reason given")[:1000], _string(found.get("text")))
 
 
-def _mended(proposal: object) -> object:
-    """Return a proposal whose texts can be written down."""
-    if not isinstance(proposal, dict):
-        return proposal
-    return {key: whole(value) if isinstance(value, str) else value for key, value in proposal.items()}
+def _mended(part: object) -> object:
+    """Return a part of a proposal whose texts can be written down."""
+    if isinstance(part, dict):
+        return {key: _mended(value) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_mended(value) for value in part]
+    return whole(part) if isinstance(part, str) else part
 
 
 def _text(proposal: object) -> str | None:

@@ -14,6 +14,8 @@ PROPOSALS: Final = 64
 """The most proposals, lost replies or findings in one reply."""
 WISH: Final = 300
 """The most characters of a wish's objective, and of each of its constraints."""
+ORIGIN: Final = 300
+"""The most characters of an origin: a run's name, and a candidate's id."""
 CONSTRAINTS: Final = 8
 """The most constraints of a wish."""
 TRIED_TEXT: Final = 2000
@@ -131,10 +133,11 @@ class Refused(Frozen):
 
 
 class Known(Frozen):
-    """A reward or a patch that another run accepted and kept, for a role to begin with.
+    """A reward, a patch, or a pair of them that another run accepted and kept, for a role to begin with.
 
     Args:
         run: the name of the run's directory.
+        candidate: its id there.
         task: its game with the settings that are not the game's defaults.
         effect: its gain in utility there.
         reward: the reward spec; None for a patch.
@@ -142,10 +145,16 @@ class Known(Frozen):
     """
 
     run: str = Field(max_length=200)
+    candidate: str = Field(max_length=99)
     task: str = Field(max_length=300)
     effect: float
     reward: RewardSpec | None = None
     source: str | None = Field(default=None, max_length=TEXT)
+
+    @property
+    def origin(self) -> str:
+        """What a proposal that is this entry names as its origin."""
+        return f"{self.run}/{self.candidate}"
 
 
 class Wish(Frozen):
@@ -213,12 +222,16 @@ class RewardProposal(Frozen):
     """One proposed spec.
 
     `spec` is unchecked text on purpose: the screen parses it, and says why if it rejects it. `fault` says why the role itself
-    knows that the text is no candidate, e.g. a reply that was cut off; the screen rejects it with that reason.
+    knows that the text is no candidate, e.g. a reply that was cut off; the screen rejects it with that reason. `place` says
+    which of the request's refused candidates or wishes it is for, counted from 0; by default it is its own place in the reply.
+    `origin` is the `origin` of the library's entry that it is.
     """
 
     spec: str = Field(max_length=TEXT)
     rationale: str = Field(max_length=2000)
     fault: str | None = Field(default=None, max_length=300)
+    place: int | None = Field(default=None, ge=0, lt=PROPOSALS)
+    origin: str = Field(default="", max_length=ORIGIN)
 
 
 class RewardReply(Frozen):
@@ -258,7 +271,7 @@ class PatchProposal(Frozen):
 
     `reward` is an optional reward spec that comes with the patch. The policy is trained under that reward, and the gate
     judges both together. `wish` asks a designer for such a reward instead; if it is granted, the pair becomes a candidate
-    beside the patch alone. `fault` says why the role itself knows that the text is no candidate; see `RewardProposal`.
+    beside the patch alone. The other fields are as in `RewardProposal`.
     """
 
     text: str = Field(max_length=TEXT)
@@ -266,6 +279,8 @@ class PatchProposal(Frozen):
     reward: str | None = Field(default=None, max_length=TEXT)
     wish: Wish | None = None
     fault: str | None = Field(default=None, max_length=300)
+    place: int | None = Field(default=None, ge=0, lt=PROPOSALS)
+    origin: str = Field(default="", max_length=ORIGIN)
 
 
 class PatchReply(Frozen):

@@ -123,6 +123,7 @@ class Candidate:
         fault: why its own role knows that it is none, e.g. a reply that was cut off; the screen rejects it with that reason.
         proposer: the name of its role as a proposer, see `agents.settings.Roles`.
         answers: the candidate whose author's wish it grants: it has that one's patch, and a reward for it.
+        origin: the library's entry that it is; see `messages.Known`.
     """
 
     id: str
@@ -133,6 +134,7 @@ class Candidate:
     fault: str | None = None
     proposer: str = ""
     answers: str = ""
+    origin: str = ""
 
     @property
     def kind(self) -> Kind:

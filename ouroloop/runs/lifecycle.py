@@ -117,8 +117,8 @@ def _library(recipe: Recipe, progress: Progress) -> tuple[Known, ...]:
         return ()
     from ouroloop.runs.proposers.library import library
 
-    known = library(Path(recipe.start.library), progress.note)
-    rewards = sum(entry.reward is not None for entry in known)
+    known = library(Path(recipe.start.library), recipe.task.name, progress.note)
+    rewards = sum(entry.source is None for entry in known)
     progress.note(f"library {recipe.start.library}: {rewards} rewards and {len(known) - rewards} patches of earlier runs")
     return known
 
@@ -134,7 +134,8 @@ def _with_seed(recipe: Recipe, progress: Progress, *, tell: bool) -> Recipe:
             )
         return recipe
     kept = drawn(recipe)
-    progress.note(f"seed {kept.seed}, drawn now; --set seed={kept.seed} repeats the run")
+    with_same = " with the same library" if recipe.start.library is not None else ""
+    progress.note(f"seed {kept.seed}, drawn now; --set seed={kept.seed} repeats the run{with_same}")
     return kept
 
 

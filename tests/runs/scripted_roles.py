@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest, Wish
+from ouroloop.protocols.messages import (
+    PatchProposal,
+    PatchReply,
+    PatchRequest,
+    RewardProposal,
+    RewardReply,
+    RewardRequest,
+    Wish,
+)
 from ouroloop.protocols.records import Frozen
 
 HOSTILE = {
@@ -80,3 +88,21 @@ class WishingPatcher(HostilePatcher):
                 PatchProposal(text=other, rationale="one too many", wish=wish),
             )
         )
+
+
+class HalfDeafDesigner:
+    """Loses its answer to the first of several wishes."""
+
+    name = "half-deaf-designer"
+    method: ClassVar[str] = "reward.design"
+    Config: ClassVar[type[NoConfig]] = NoConfig
+    Request: ClassVar[type[RewardRequest]] = RewardRequest
+    Reply: ClassVar[type[RewardReply]] = RewardReply
+
+    def __init__(self, config: NoConfig) -> None:
+        pass
+
+    async def act(self, request: RewardRequest) -> RewardReply:
+        closer = '{"terms": [{"name": "closer", "expr": "approach", "weight": 1.0}], "gamma_r": 0.3}'
+        kept = RewardProposal(spec=closer, rationale="the second", place=1)
+        return RewardReply(proposals=(kept,) if request.wishes else ())

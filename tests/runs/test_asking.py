@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from ouroloop.agents.chat import ChatReply
+from ouroloop.agents.replies import accepted
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.propose import ask as key_of
 from ouroloop.ledger.steps.propose import tokens
 from ouroloop.protocols.errors import ModelError, RoleError
+from ouroloop.protocols.messages import PatchReply, RewardReply
 from ouroloop.runs import asking
 from ouroloop.runs.asking import Answered, Asked, ask, role_name
 from tests.agents.fixtures import patch_request
@@ -258,3 +260,20 @@ def test_what_a_role_prints_goes_to_stderr(tmp_path: Path) -> None:
 def test_a_thread_that_never_ends_does_not_keep_the_program(tmp_path: Path) -> None:
     done = run_script("Lingers", 0.2, tmp_path)
     assert "no answer within" in json.loads(done.stdout)
+
+
+def test_a_proposal_behind_a_lost_one_keeps_its_place() -> None:
+    reply = {"proposals": [{"spec": "x" * 300_000, "rationale": "too long"}, {"spec": "{}", "rationale": "fine"}]}
+    taken = accepted("reward.design", reply, 2)
+    assert isinstance(taken, RewardReply)
+    assert [one.place for one in taken.proposals] == [1]
+    first = {"proposals": [{"spec": "{}", "rationale": "fine"}]}
+    assert accepted("reward.design", first, 1).proposals[0].place is None  # type: ignore[attr-defined]
+
+
+def test_no_text_of_a_wish_is_unwritable() -> None:
+    wish = {"objective": "a\ud800b", "constraints": ["c\ud800"]}
+    taken = accepted("patch.propose", {"proposals": [{"text": "t", "rationale": "r", "wish": wish}]}, 1)
+    assert isinstance(taken, PatchReply)
+    assert "\ud800" not in taken.model_dump_json()
+    assert len(taken.proposals) == 1

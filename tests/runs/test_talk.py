@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,3 +64,39 @@ def test_with_no_wishes_granted_nobody_is_asked(tmp_path: Path) -> None:
     lifecycle.create(micro(*wishing(tmp_path), "talk.wishes=0", "roles.reward_designer.count=1"), folder, Quiet(notes=False))
     assert lifecycle.work(folder, Quiet(notes=False)) == "done"
     assert all(one["kind"] != "both" for one in document(folder)["rounds"][0]["candidates"])
+
+
+def test_a_reward_goes_to_the_wish_that_it_answers(tmp_path: Path) -> None:
+    """Of two wishes the first gets no reward: the second's must not take its place."""
+    folder = tmp_path / "r"
+    designer = f"roles.reward_designer.use={ROLES}:HalfDeafDesigner"
+    lifecycle.create(micro(*wishing(tmp_path), "talk.wishes=2", designer), folder, Quiet(notes=False))
+    assert lifecycle.work(folder, Quiet(notes=False)) == "done"
+    (entry,) = document(folder)["rounds"]
+    pairs = {one["id"]: one for one in entry["candidates"] if one["kind"] == "both"}
+    assert {id: one["answers"] for id, one in pairs.items()} == {"r1-both3": "r1-patch3"}
+    patches = {one["id"]: one["diff"] for one in entry["candidates"]}
+    assert pairs["r1-both3"]["diff"] == patches["r1-patch3"] != patches["r1-patch2"]
+
+
+def test_a_patch_that_came_in_with_its_pair_does_not_race_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It equals the incumbent then, so its race would spend error budget on nothing."""
+    from ouroloop.runs.phases import gate as phase
+
+    real = phase.race
+
+    def pairs_win(play: Any, levels: dict[str, float], *more: Any) -> Any:
+        found = real(play, levels, *more)
+        return {id: replace(one, accepted=True) if "both" in id else one for id, one in found.items()}
+
+    monkeypatch.setattr(phase, "race", pairs_win)
+    folder = tmp_path / "r"
+    with model_server([json.dumps(SPEC)]) as (url, _):
+        lifecycle.create(micro(*wishing(tmp_path), *model("reward_designer", url)), folder, Quiet(notes=False))
+        assert lifecycle.work(folder, Quiet(notes=False)) == "done"
+    found = {one["id"]: one for one in document(folder)["rounds"][0]["candidates"]}
+    assert found["r1-both2"]["verdict"] == "accepted"
+    assert (found["r1-patch2"]["layer"], found["r1-patch2"]["effect"]) == ("gate", None)
+    assert "accepted in this round already" in found["r1-patch2"]["reason"]
+    assert found["r1-patch3"]["effect"] is not None
+    assert lifecycle.work(folder, Quiet(notes=False)) == "done"

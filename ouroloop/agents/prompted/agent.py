@@ -97,7 +97,11 @@ class AgentPatcher:
         failed = [one for one in ended if isinstance(one, ModelError)]
         if failed and len(failed) == len(ended):
             raise ModelError(str(failed[0]), tuple((str(error), None) for error in failed)) from failed[0]
-        proposals = tuple(self._proposal(request, work) for work in ended if isinstance(work, Work))
+        proposals = tuple(
+            self._proposal(request, work).model_copy(update={"place": place})
+            for place, work in enumerate(ended)
+            if isinstance(work, Work)
+        )
         return PatchReply(proposals=proposals, lost=tuple(lost(str(error)) for error in failed))
 
     def _proposal(self, request: PatchRequest, work: Work) -> PatchProposal:

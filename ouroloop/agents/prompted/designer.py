@@ -106,12 +106,15 @@ class ChatDesigner:
         asked = [question(request, index, space=space) for index in range(1 if space else request.count)]
         answers = await ask_all(self.chat, asked)
         why = plain_line(f"{request.mode}: written by {self.config.model}")
-        replies = [answer for answer in answers if isinstance(answer, ChatReply)]
-        proposals = []
-        for reply in replies:
+        proposals: list[RewardProposal] = []
+        for place, reply in enumerate(answers):
+            if not isinstance(reply, ChatReply):
+                continue
             text, fault = read(reply, self.config.max_tokens)
             made = [(text, fault)] if fault else specs_in(text, request.count if space else 1, request.seed)
-            proposals += [RewardProposal(spec=spec, rationale=why, fault=wrong) for spec, wrong in made]
+            for spec, wrong in made:
+                at = len(proposals) if space else place
+                proposals.append(RewardProposal(spec=spec, rationale=why, fault=wrong, place=at))
         gone = tuple(lost(str(answer)) for answer in answers if isinstance(answer, ModelError))
         return RewardReply(proposals=tuple(proposals), lost=gone)
 

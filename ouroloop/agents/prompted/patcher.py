@@ -51,10 +51,13 @@ class ChatPatcher:
         why = plain_line(f"{request.mode}: written by {self.config.model}")
         tools = [tool.name for tool in request.toolkit]
         proposals = []
-        for reply in (answer for answer in answers if isinstance(answer, ChatReply)):
+        for place, reply in enumerate(answers):
+            if not isinstance(reply, ChatReply):
+                continue
             text, fault = read(reply, self.config.max_tokens)
             text, wish = (text, None) if fault else with_wish(text, request.source)
-            proposals.append(PatchProposal(text=text if fault else mended(text, tools), rationale=why, wish=wish, fault=fault))
+            text = text if fault else mended(text, tools)
+            proposals.append(PatchProposal(text=text, rationale=why, wish=wish, fault=fault, place=place))
         gone = tuple(lost(str(answer)) for answer in answers if isinstance(answer, ModelError))
         return PatchReply(proposals=tuple(proposals), lost=gone)
 

@@ -64,7 +64,12 @@ class SearchPatcher:
         known = usable_patches(request)[: -(-request.count // 2)]
         seen |= {source for _, source in known}
         proposals = [
-            PatchProposal(text=diff(request.source, source), rationale=f"{request.mode}: {told(entry)}")
+            PatchProposal(
+                text=diff(request.source, source),
+                rationale=f"{request.mode}: {told(entry)}",
+                reward=entry.reward.model_dump_json() if entry.reward is not None and request.wishes else None,
+                origin=entry.origin,
+            )
             for entry, source in known
         ]
         for index in range(len(known), request.count):

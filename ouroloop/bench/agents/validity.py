@@ -99,7 +99,7 @@ def replies(run: Run, config: ChatConfig, kind: Kind, count: int, tell: Callable
             found.asked += size
             continue
         found.seconds += time.monotonic() - begun_s
-        for candidate, _ in proposals(role.name, kind, reply):
+        for candidate in (made.candidate for made in proposals(role.name, kind, reply)):
             screened = screening(run, candidate, transitions)
             if screened.outcome == "passed":
                 found.passed += 1

@@ -2,7 +2,7 @@
 
 What the screen refused is repaired, a few times at most. A patcher may want a reward beside its patch; the designer who
 grants the wish sees the patch, and the pair is a candidate of its own. So code and reward that need each other are trained
-and judged together (source document, 20.1 and 20.4), and the patch alone is judged beside the pair.
+and judged together (source document, 20.1 and 20.4), and the patch alone is judged after the pair.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ouroloop.ledger.steps.screen import screen
 from ouroloop.protocols.messages import Refused, Wish, Wished
 from ouroloop.protocols.records import Candidate
 from ouroloop.runs.asking import Asked, ask
-from ouroloop.runs.phases.propose import account, granted, proposal, proposals, question, tell
+from ouroloop.runs.phases.propose import account, called, granted, proposal, proposals, question, tell
 
 if TYPE_CHECKING:
     from ouroloop.runs.context import Run
@@ -50,10 +50,12 @@ def _repaired(
         accounts.append(account(run, who, answer))
         tell(run, accounts[-1])
         if answer.reply is not None:
-            made = proposals(accounts[-1].role, who, answer.reply)
-            for (refused, _, _), (new, wish) in zip(pending[who], made, strict=False):
-                found.append(_after(refused, new, attempt))
-                wishes |= {found[-1].id: wish} if wish is not None else {}
+            made = {one.place: one for one in proposals(accounts[-1].role, who, answer.reply)}
+            for place, (refused, _, _) in enumerate(pending[who]):
+                if place in made:
+                    found.append(_after(refused, made[place].candidate, attempt))
+                    wish = made[place].wish if found[-1].reward is None else None
+                    wishes |= {found[-1].id: wish} if wish is not None else {}
     return Proposed(tuple(found), tuple(accounts), wishes=wishes)
 
 
@@ -87,7 +89,8 @@ def talk(run: Run, round: int) -> bool:
     designer = next((name for name, one in run.recipe.roles.proposers("reward").items() if one.count), None)
     if not wishes or designer is None:
         return False
-    run.progress.note(f"{len(wishes)} patch{'es' * (len(wishes) > 1)} of round {round} want a reward of their own")
+    who = ", ".join(patch.id for patch, _ in wishes)
+    run.progress.note(f"{called(run, designer)} is asked for rewards that the authors of patches want beside them: {who}")
     asked = question(run, round, designer, len(wishes), wishes=tuple(wished for _, wished in wishes))
     patches = [patch for patch, _ in wishes]
     run.step(steps.answered(round), {}, lambda: _answers(run, designer, asked, patches))
@@ -110,9 +113,10 @@ def _answers(run: Run, designer: str, asked: Asked, patches: list[Candidate]) ->
     answer = ask(run.ledger, [asked])[0]
     found = account(run, designer, answer)
     tell(run, found)
-    made = proposals(found.role, designer, answer.reply) if answer.reply is not None else []
+    made = {one.place: one for one in proposals(found.role, designer, answer.reply)} if answer.reply is not None else {}
     pairs = [
-        replace(new, id=patch.id.replace("patch", "both", 1), patch=patch.patch, answers=patch.id)
-        for patch, (new, _) in zip(patches, made, strict=False)
+        replace(made[place].candidate, id=patch.id.replace("patch", "both", 1), patch=patch.patch, answers=patch.id)
+        for place, patch in enumerate(patches)
+        if place in made
     ]
     return Proposed(tuple(pairs), (found,))

@@ -57,7 +57,10 @@ def gate(run: Run, round: int) -> None:
 
 def _heat(run: Run, round: int, kind: Kind, entries: list[tuple[Candidate, steps.Ranked]]) -> None:
     """Let the candidates of a kind race, record each verdict, and apply the winner."""
-    field = [candidate for candidate, _ in entries]
+    field = _field(run, round, kind, [candidate for candidate, _ in entries])
+    entries = [entry for entry in entries if entry[0] in field]
+    if not field:
+        return
     params = {"candidates": [c.id for c in field]}
     stake = run.step(steps.spend(round, kind), params, lambda: _spend(run, field))
     judged = run.step(steps.judge(round, kind), params, lambda: _race(run, round, kind, field, stake))
@@ -68,6 +71,17 @@ def _heat(run: Run, round: int, kind: Kind, entries: list[tuple[Candidate, steps
         rated = None if run.task.oracle is None else (entry.profile.regret, theirs)
         run.decide(round, candidate, replace(judged.verdicts[candidate.id], training=training, regret=rated))
         apply(run, round, candidate)
+
+
+def _field(run: Run, round: int, kind: Kind, candidates: list[Candidate]) -> list[Candidate]:
+    """Return those who race: not who would change nothing, since an earlier heat accepted all of it with something else."""
+    begun, now = run.find(steps.spend(round, kind)), run.incumbent()
+    if begun is not None:
+        return [candidate for candidate in candidates if candidate.id in begun.candidates]
+    for candidate in candidates:
+        if assembled(run, round, candidate, now) == now:
+            run.reject(round, candidate, "gate", "accepted in this round already, as a part of another candidate")
+    return [candidate for candidate in candidates if run.find(steps.verdict(round, candidate.id)) is None]
 
 
 def _spend(run: Run, field: list[Candidate]) -> steps.Stake:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ouroloop.agents.roles import PROPOSERS
@@ -17,6 +17,7 @@ from ouroloop.ledger.steps.start import LIBRARY
 from ouroloop.ledger.steps.train import train
 from ouroloop.protocols.messages import (
     TRIED_TEXT,
+    Known,
     PatchReply,
     PatchRequest,
     Refused,
@@ -26,7 +27,7 @@ from ouroloop.protocols.messages import (
     Tried,
     Wish,
     Wished,
-)
+)  # fmt: skip
 from ouroloop.protocols.records import Candidate, Kind, Mode, RewardSpec
 from ouroloop.protocols.secrets import redacted
 from ouroloop.protocols.text import plain_line
@@ -62,7 +63,7 @@ def _all(run: Run, round: int) -> Proposed:
     unasked = tuple(not_asked(run, round, mode))
     for left in unasked:
         run.progress.note(f"{left.slot} ({left.role}) is not asked in this round: {left.reason}; {left.remedy}")
-    found: list[tuple[Candidate, Wish | None]] = []
+    found: list[Made] = []
     asked = [account(run, "", answered(run.ledger, critic(run, round)))]
     questions = [question(run, round, proposer, count) for proposer, count in counts.items()]
     for proposer, answer in zip(counts, ask(run.ledger, questions), strict=True):
@@ -70,8 +71,8 @@ def _all(run: Run, round: int) -> Proposed:
         tell(run, asked[-1])
         if answer.reply is not None:
             found += proposals(asked[-1].role, proposer, answer.reply)
-    candidates = named([candidate for candidate, _ in found], f"r{round}-")
-    wishes = {candidate.id: wish for candidate, (_, wish) in zip(candidates, found, strict=True) if wish is not None}
+    candidates = named([made.candidate for made in found], f"r{round}-")
+    wishes = {candidate.id: made.wish for candidate, made in zip(candidates, found, strict=True) if made.wish is not None}
     return Proposed(tuple(candidates), tuple(asked), unasked, wishes)
 
 
@@ -121,6 +122,8 @@ def not_asked(run: Run, round: int, mode: Mode) -> Iterator[UnaskedRole]:
     for kind, slot in PROPOSERS.items():
         if not wanted(run, kind) or (kind in KINDS[mode] and kind in askable(run, round)):
             continue
+        if kind == "reward" and granted(run, round):
+            continue  # it may still be asked for a reward that a patch wants
         others = [PROPOSERS[other].name for other in KINDS[mode]]
         if kind in KINDS[mode]:
             reason = "the controller does not heed the policy, so no reward could be shown to help"
@@ -152,15 +155,28 @@ def fruitless(ledger: Ledger) -> bool:
     return meant and not any(each.candidates for each in found)
 
 
-def proposals(who: str, by: str, reply: BaseModel) -> list[tuple[Candidate, Wish | None]]:
-    """Return the proposals of a role, and of its name as a proposer, as candidates without an id, each with its wish."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A proposal: a candidate without an id, its author's wish, and which refused candidate or wish it is for."""
+
+    candidate: Candidate
+    wish: Wish | None
+    place: int
+
+
+def proposals(who: str, by: str, reply: BaseModel) -> list[Made]:
+    """Return what a role proposes; `by` is its name as a proposer."""
+    made = []
     if isinstance(reply, RewardReply):
-        return [(Candidate("", who, item.rationale, None, item.spec, item.fault, by), None) for item in reply.proposals]
+        for number, spec in enumerate(reply.proposals):
+            candidate = Candidate("", who, spec.rationale, None, spec.spec, spec.fault, by, origin=spec.origin)
+            made.append(Made(candidate, None, number if spec.place is None else spec.place))
+        return made
     assert isinstance(reply, PatchReply)
-    return [
-        (Candidate("", who, item.rationale, item.text, item.reward, item.fault, by), None if item.reward else item.wish)
-        for item in reply.proposals
-    ]
+    for number, item in enumerate(reply.proposals):
+        candidate = Candidate("", who, item.rationale, item.text, item.reward, item.fault, by, origin=item.origin)
+        made.append(Made(candidate, None if item.reward else item.wish, number if item.place is None else item.place))
+    return made
 
 
 def named(candidates: list[Candidate], start: str) -> list[Candidate]:
@@ -186,7 +202,6 @@ def question(
     """Return what a role is asked: for new candidates, to repair those that were refused, or to grant patchers' wishes."""
     kind, incumbent = steps.kind_of(proposer), run.incumbent()
     again = ("repair", attempt) if refused else ("answer",) if wishes else ()
-    known = run.find(LIBRARY)
     shared: dict[str, Any] = {
         "task": run.task.name,
         "mode": run.result(decide(round)).mode,
@@ -195,7 +210,7 @@ def question(
         "diagnosis": diagnosis(run, round),
         "tried": tuple(tried(run, round, kind)),
         "refused": refused,
-        "library": known.entries if known is not None else (),
+        "library": _offered(run, round),
     }
     source, reward = run.store.text(incumbent.controller), run.reward(incumbent)
     if kind == "reward":
@@ -216,6 +231,15 @@ def question(
     replies = request.count * _turns(role) if settings.model else 1  # a model may be asked for one after the other
     workshop = RunWorkshop(run, round, key.text) if kind == "patch" else None
     return Asked(key, role, request, settings.timeout_s * replies, workshop)
+
+
+def _offered(run: Run, before: int) -> tuple[Known, ...]:
+    """Return the entries of the run's library that no earlier round has proposed."""
+    known = run.find(LIBRARY)
+    if known is None:
+        return ()
+    used = {one.origin for round in range(FIRST_ROUND, before) for one in run.candidates(round)}
+    return tuple(entry for entry in known.entries if entry.origin not in used)
 
 
 def granted(run: Run, round: int) -> int:

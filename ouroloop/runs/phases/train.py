@@ -29,7 +29,9 @@ def train(run: Run, round: int) -> None:
         alive = [c for c in run.undecided(round) if c.reward is not None]
         _train_all(run, round, stage, alive)
         if stage < stages - 1:
-            _halve(run, round, stage, [c for c in run.undecided(round) if c.reward is not None])
+            alive = [c for c in run.undecided(round) if c.reward is not None]
+            for field in ("reward", "both"):  # a pair is not better than a reward because its patch is
+                _halve(run, round, stage, [c for c in alive if c.kind == field])
 
 
 def _train_all(run: Run, round: int, stage: int, alive: list[Candidate]) -> None:

@@ -6,6 +6,7 @@ passes the screen and the gate like any proposal.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -28,6 +29,7 @@ from ouroloop.runs.recipe import read_recipe
 
 if TYPE_CHECKING:
     from ouroloop.protocols.records import Candidate
+    from ouroloop.runs.recipe import Recipe
 
 MOST_RUNS: Final = 200
 """The most runs that are read."""
@@ -35,43 +37,47 @@ MOST_ENTRIES: Final = 16
 """The most rewards, and the most patches, that are offered."""
 
 
-def library(where: Path, note: Callable[[str], None]) -> tuple[Known, ...]:
+def library(where: Path, game: str, note: Callable[[str], None]) -> tuple[Known, ...]:
     """Return what the runs of a folder accepted, the largest gain first; content that several runs have counts once.
 
     Args:
         where: a run directory, or a folder of them.
+        game: the name of the game whose runs count, on any board.
         note: called with a line for each run that cannot be read, and is passed over.
 
     Raises:
         UsageError: there is no run.
     """
     runs = run_directories(where)
-    found = [entry for folder in runs for entry in _read(folder, note)]
+    if len(runs) > MOST_RUNS:
+        note(f"start.library reads the last {MOST_RUNS} of {len(runs)} runs in {where}")
+    found = [entry for folder in runs[-MOST_RUNS:] for entry in _read(folder, game, note)]
     best: dict[str, Known] = {}
     for entry in sorted(found, key=lambda one: (-one.effect, one.run)):
         best.setdefault(content_hash([entry.source, entry.reward and entry.reward.model_dump(mode="json")]), entry)
-    rewards = [entry for entry in best.values() if entry.reward is not None][:MOST_ENTRIES]
-    patches = [entry for entry in best.values() if entry.reward is None][:MOST_ENTRIES]
+    rewards = [entry for entry in best.values() if entry.source is None][:MOST_ENTRIES]
+    patches = [entry for entry in best.values() if entry.source is not None][:MOST_ENTRIES]
     return tuple(sorted(rewards + patches, key=lambda one: -one.effect))
 
 
 def run_directories(where: Path) -> list[Path]:
     """Return the run directory that this is, or those in it. Raises UsageError if there is none."""
-    if (where / LEDGER).is_file():
-        return [where]
     try:
-        runs = sorted(folder for folder in where.iterdir() if (folder / LEDGER).is_file())
+        if (where / LEDGER).is_file():
+            return [where]
+        runs = sorted(folder for folder in where.iterdir() if os.path.lexists(folder / LEDGER))
     except OSError as error:
         raise UsageError(f"start.library {where} cannot be read: {error.strerror or error}") from None
     if not runs:
         raise UsageError(f"start.library {where} holds no run: give a run directory, or a folder of them")
-    return runs[:MOST_RUNS]
+    return runs
 
 
-def _read(folder: Path, note: Callable[[str], None]) -> list[Known]:
+def _read(folder: Path, game: str, note: Callable[[str], None]) -> list[Known]:
     try:
         with closing(Ledger(folder / LEDGER, "read")) as ledger:
-            return list(_accepted(folder, ledger))
+            recipe = read_recipe(folder, unopened=True)
+            return list(_accepted(folder, recipe, ledger)) if recipe.task.name == game else []
     except OuroloopError as error:
         note(f"start.library passes over {folder.name}: {plain_line(str(error))}")
     except FORMS as error:  # odd but well-formed records of a directory from outside
@@ -79,9 +85,9 @@ def _read(folder: Path, note: Callable[[str], None]) -> list[Known]:
     return []
 
 
-def _accepted(folder: Path, ledger: Ledger) -> Iterator[Known]:
+def _accepted(folder: Path, recipe: Recipe, ledger: Ledger) -> Iterator[Known]:
     """Yield what a run accepted and has not rolled back."""
-    table = read_recipe(folder, unopened=True).task.model_dump(mode="json", exclude_none=True)
+    table = recipe.task.model_dump(mode="json", exclude_none=True)
     task = plain_line(" ".join([table.pop("name"), *(f"{key} {value}" for key, value in table.items())]), 300)
     store, back = Store(folder / "artifacts"), rolled_back(ledger)
     for round in range(FIRST_ROUND, FIRST_ROUND + propose.rounds(ledger)):
@@ -91,7 +97,8 @@ def _accepted(folder: Path, ledger: Ledger) -> Iterator[Known]:
                 continue
             spec, source = _parts(store, ledger, round, candidate)
             effect = nine_decimals(verdict.effect.utility)
-            yield Known(run=plain_line(folder.name, 200), task=task, effect=effect, reward=spec, source=source)
+            run = plain_line(folder.name, 200)
+            yield Known(run=run, candidate=candidate.id, task=task, effect=effect, reward=spec, source=source)
 
 
 def _parts(store: Store, ledger: Ledger, round: int, candidate: Candidate) -> tuple[RewardSpec | None, str | None]:

@@ -8,7 +8,8 @@ import json
 import numpy as np
 import pytest
 
-from ouroloop.agents.search.designer import DesignerConfig, SearchDesigner, genes, spec_key
+from ouroloop.agents.search.breeder import genes, spec_key
+from ouroloop.agents.search.designer import DesignerConfig, SearchDesigner
 from ouroloop.agents.spaces import RewardSpace
 from ouroloop.protocols.messages import Finding, RewardRequest, Tried, Wish, Wished
 from ouroloop.protocols.records import Loss, RewardSpec, RewardTerm

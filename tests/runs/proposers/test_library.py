@@ -34,9 +34,10 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_what_an_earlier_run_accepted_is_proposed_first(earlier: Path, tmp_path: Path) -> None:
-    known = library(earlier, print)
+    known = library(earlier, "snake", print)
     assert [(entry.run, entry.task.split()[0], entry.reward) for entry in known] == [("first-001", "snake", None)]
-    assert known == library(earlier / "first-001", print)
+    assert known == library(earlier / "first-001", "snake", print)
+    assert library(earlier, "another game", print) == ()
     folder = tmp_path / "second"
     run_micro(folder, *PATCHES, f"start.library={earlier}")
     (entry,) = document(folder)["rounds"]
@@ -64,12 +65,12 @@ def test_what_was_rolled_back_is_not_offered_and_a_damaged_run_is_passed_over(ea
     (home / "broken").mkdir()
     (home / "broken" / "ledger.sqlite").write_bytes(b"no database")
     said: list[str] = []
-    assert len(library(home, said.append)) == 1
+    assert len(library(home, "snake", said.append)) == 1
     assert len(said) == 1
     assert "passes over broken" in said[0]
     accepted = next(one for one in document(home / "first-001")["rounds"][0]["candidates"] if one["verdict"] == "accepted")
     assert call(["rollback", str(home / "first-001"), accepted["id"], "--trust"]) == 0
-    assert library(home, said.append) == ()
+    assert library(home, "snake", said.append) == ()
 
 
 @pytest.mark.parametrize("make", [False, True])
