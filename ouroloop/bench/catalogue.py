@@ -154,7 +154,8 @@ def agents(asked: Options, report: Report, keep: Keep) -> JsonObject:
 
 
 AGENTS: Final = (
-    "sharing", "smollm2", "gemma", "qwen", "search", "model", "both", "silent", "one-shot", "agent", "bandit",
+    "sharing", "smollm2-patch", "smollm2-reward", "gemma-patch", "gemma-reward", "qwen-patch", "qwen-reward",
+    "search", "model", "both", "silent", "one-shot", "agent", "bandit",
 )  # fmt: skip
 """The sections of `agents`; their module is heavy, so a test holds the names equal."""
 

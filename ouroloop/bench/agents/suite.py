@@ -19,35 +19,30 @@ from ouroloop.protocols.records import Kind
 REPLIES: Final = 100
 """Replies of a model for each kind of candidate."""
 KINDS: Final[tuple[Kind, ...]] = ("patch", "reward")
+MODELS: Final = {"smollm2": "smollm2-135m", "gemma": "gemma-3-270m", "qwen": "qwen2.5-coder-1.5b"}
+"""The beginning of a section's name -> the model."""
 RECIPE: Final = Path(__file__).parents[3] / "recipes" / "quickstart.toml"
 TIMEOUT_S: Final = 900.0
 WRITTEN: Final = 700
 """Most tokens of an answer."""
 
 
-def validity(model: str, report: Report, seed: int) -> dict[str, Any]:
+def validity(model: str, kind: Kind, report: Report, seed: int) -> dict[str, Any]:
     """Return which share of a local model's replies passes the screen, and which layers stop the others."""
     from ouroloop.agents.local.serving import require
 
     require(model)
     config = ChatConfig(model=f"{PROVIDER}{model}", timeout_s=TIMEOUT_S, max_tokens=WRITTEN)
-    document: dict[str, Any] = {}
     with TemporaryDirectory() as folder, begun(Path(folder) / "run", RECIPE, f"seed={seed}") as run:
-        for index, kind in enumerate(KINDS):
-
-            def tell(done: int, index: int = index, kind: Kind = kind) -> None:
-                report(f"{kind} {done} of {REPLIES}", (index + done / REPLIES) / len(KINDS))
-
-            found = replies(run, config, kind, REPLIES, tell)
-            document[kind] = {
-                "asked": found.asked,
-                "passed": found.passed,
-                "different": found.different,
-                "copies": found.copies,
-                "stopped": dict(found.stopped.most_common()),
-                "seconds_each": significant(found.seconds / found.asked, 3),
-            }
-    return document
+        found = replies(run, config, kind, REPLIES, lambda done, passed: report(f"{passed} of {done} passed", done / REPLIES))
+    return {
+        "asked": found.asked,
+        "passed": found.passed,
+        "different": found.different,
+        "copies": found.copies,
+        "stopped": dict(found.stopped.most_common()),
+        "seconds_each": significant(found.seconds / found.asked, 3),
+    }
 
 
 def sharing(report: Report, seed: int) -> dict[str, Any]:
@@ -57,9 +52,7 @@ def sharing(report: Report, seed: int) -> dict[str, Any]:
 
 SECTIONS: Final[dict[str, Section]] = {
     "sharing": sharing,
-    "smollm2": partial(validity, "smollm2-135m"),
-    "gemma": partial(validity, "gemma-3-270m"),
-    "qwen": partial(validity, "qwen2.5-coder-1.5b"),
+    **{f"{short}-{kind}": partial(validity, model, kind) for short, model in MODELS.items() for kind in KINDS},
     **{name: partial(measure, name) for name in ARMS},
 }
 """Sections by name, in the order of the document."""

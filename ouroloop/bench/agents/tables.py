@@ -11,13 +11,13 @@ from ouroloop.bench.gate.report.grid import grid
 from ouroloop.bench.gate.tables import measured
 
 MODELS: Final = {"smollm2": "SmolLM2-135M", "gemma": "Gemma-3-270M", "qwen": "Qwen2.5-Coder-1.5B"}
-"""Section -> the model that it measures."""
+"""How a section's name begins -> the model that it measures."""
 
 
 def tables(document: dict[str, Any]) -> list[Table]:
     """Return a table for each question whose sections have been measured."""
     found = []
-    if any(measured(document, section) for section in MODELS):
+    if _validities(document):
         found.append(validity(document))
     if any(measured(document, name) for name in ARMS):
         found.append(runs(document))
@@ -31,14 +31,18 @@ def tables(document: dict[str, Any]) -> list[Table]:
 def validity(document: dict[str, Any]) -> Table:
     """Return which share of each model's replies passes the screen."""
     rows = []
-    for section, model in MODELS.items():
-        if not measured(document, section):
-            continue
-        for kind, row in document[section].items():
-            stopped = ", ".join(f"{layer} {count}" for layer, count in row["stopped"].items())
-            passed, own = f"{row['passed']} of {row['asked']}", f"{row['different']}, {row['copies']}"
-            rows.append((model, kind, passed, own, stopped, row["seconds_each"]))
+    for section in _validities(document):
+        short, _, kind = section.partition("-")
+        row = document[section]
+        stopped = ", ".join(f"{layer} {count}" for layer, count in row["stopped"].items())
+        passed, own = f"{row['passed']} of {row['asked']}", f"{row['different']}, {row['copies']}"
+        rows.append((MODELS[short], kind, passed, own, stopped, row["seconds_each"]))
     return grid(("model", "asked for", "passed the screen", "different, copies", "stopped at", "s each"), rows)
+
+
+def _validities(document: dict[str, Any]) -> list[str]:
+    names = (f"{short}-{kind}" for short in MODELS for kind in ("patch", "reward"))
+    return [name for name in names if measured(document, name)]
 
 
 def runs(document: dict[str, Any]) -> Table:

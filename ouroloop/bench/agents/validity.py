@@ -73,7 +73,9 @@ def begun(folder: Path, recipe: Path, *overrides: str) -> Iterator[Run]:
         yield run
 
 
-def replies(run: Run, config: ChatConfig, kind: Kind, count: int, tell: Callable[[int], None] = lambda done: None) -> Replies:
+def replies(
+    run: Run, config: ChatConfig, kind: Kind, count: int, tell: Callable[[int, int], None] = lambda done, passed: None
+) -> Replies:
     """Ask a model for candidates and screen each of them.
 
     Args:
@@ -81,7 +83,7 @@ def replies(run: Run, config: ChatConfig, kind: Kind, count: int, tell: Callable
         config: the model.
         kind: `reward` or `patch`.
         count: the number of questions.
-        tell: called with the number of questions that are done.
+        tell: called with the number of questions that are done, and of replies that have passed.
     """
     role: Any = ChatDesigner(config) if kind == "reward" else ChatPatcher(config)
     found, transitions = Replies(kind), cache(lambda: sampled_transitions(run))
@@ -111,7 +113,7 @@ def replies(run: Run, config: ChatConfig, kind: Kind, count: int, tell: Callable
                 found.reasons.append((screened.layer, screened.reason, candidate.patch or candidate.reward or ""))
         found.stopped["no reply"] += len(reply.lost)
         found.asked += size
-        tell(found.asked)
+        tell(found.asked, found.passed)
     found.different = len(said)
     return found
 
