@@ -279,15 +279,17 @@ def test_a_role_that_fails_costs_its_proposals_only(tmp_path: Path, capsys: pyte
     lifecycle.create(micro(*PATCHES_ONLY, f"roles.code_patcher.use={ROLES}:BrokenPatcher"), folder, Quiet())
     assert lifecycle.work(folder, Quiet()) == "failed"  # nothing at all was proposed, in any round
     said = capsys.readouterr().err
-    assert "broken-patcher gave nothing (RuntimeError: no idea today (scripted_roles.py:47))" in said
-    reason = "RuntimeError: no idea today (scripted_roles.py:47)"
+    lines = Path(ROLES).read_text(encoding="utf-8").splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if "no idea today" in text)
+    reason = f"RuntimeError: no idea today (scripted_roles.py:{line})"
+    assert f"broken-patcher gave nothing ({reason})" in said
     assert f"code_patcher (broken-patcher) was asked in 2 rounds and never answered: {reason}" in said
     shown = document(folder)
     assert shown["status"] == "failed"
     assert [one["slot"] for one in shown["rounds"][1]["asked"]] == ["critic", "code_patcher"]
     asked = shown["rounds"][1]["asked"][1]
     assert (asked["role"], asked["method"], asked["count"], asked["answered"]) == ("broken-patcher", "patch.propose", 4, 0)
-    assert asked["lost"] == [{"reason": "RuntimeError: no idea today (scripted_roles.py:47)", "text": None}]
+    assert asked["lost"] == [{"reason": reason, "text": None}]
     assert call(["show", str(folder)]) == 0
     assert "round 2: code_patcher (broken-patcher): asked for 4, answered 0, 1 lost" in capsys.readouterr().out
     assert call(["resume", str(folder), "--json"]) == 1
