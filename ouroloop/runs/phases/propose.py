@@ -122,14 +122,14 @@ def not_asked(run: Run, round: int, mode: Mode) -> Iterator[UnaskedRole]:
     for kind, slot in PROPOSERS.items():
         if not wanted(run, kind) or (kind in KINDS[mode] and kind in askable(run, round)):
             continue
-        if kind == "reward" and granted(run, round):
-            continue  # it may still be asked for a reward that a patch wants
         others = [PROPOSERS[other].name for other in KINDS[mode]]
         if kind in KINDS[mode]:
             reason = "the controller does not heed the policy, so no reward could be shown to help"
             remedy = "begin with a start.controller that plays by the logits, to have it asked"
         else:
             reason = f"mode {mode} asks {' and '.join(others)} alone"
+            if kind == "reward" and granted(run, round):
+                reason += ", and this role only for a reward that the author of a patch wants"
             remedy = f"a recipe with {' and '.join(f'roles.{other}.count=0' for other in others)} has it asked in every round"
         who = ", ".join(called(run, proposer) for proposer in run.recipe.roles.proposers(kind))
         yield UnaskedRole(who, slot.name, slot.method, reason, remedy)
