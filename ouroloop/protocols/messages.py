@@ -1,4 +1,7 @@
-"""Requests to roles and their replies, which travel as JSON-RPC params and results."""
+"""Requests to roles and their replies, which travel as JSON-RPC params and results.
+
+The module is long because it is the one vocabulary between the loop and its roles.
+"""
 
 from __future__ import annotations
 
@@ -200,7 +203,7 @@ class RewardRequest(Frozen):
         controller: the source of the controller in use.
         patched: the patches that were accepted and stand, oldest first.
         wishes: what patchers want of a reward beside their patches.
-        library: what other runs accepted, the largest gain first; with the run's first request it is worth trying.
+        library: what other runs accepted and no round of this one has proposed, the largest gain first.
     """
 
     task: str

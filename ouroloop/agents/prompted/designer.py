@@ -54,8 +54,9 @@ def schema(*, loss: bool = False, space: bool = False) -> dict[str, Any]:
     parts = found["$defs"]
     found["properties"]["terms"].update(minItems=1, maxItems=TERMS)
     if loss:
-        number = {"type": "number", "minimum": 0.0001, "maximum": 0.1}
-        parts["Loss"]["properties"] = {"beta": number, "entropy": number}
+        ranges = {"beta": (0.001, 0.2), "entropy": (0, 0.02)}  # those that `ADJUSTS` names
+        limited = {name: {"type": "number", "minimum": low, "maximum": high} for name, (low, high) in ranges.items()}
+        parts["Loss"]["properties"] = limited
     else:
         del parts["Loss"], found["properties"]["loss"]
     if space:

@@ -96,6 +96,8 @@ def test_in_mode_reward_patch_a_reply_may_change_the_loss() -> None:
     assert '{"beta": B, "entropy": E}' in told
     spec = RewardSpec(terms=(RewardTerm(name="a", expr="ate", weight=1),), loss=Loss(beta=0.1, entropy=0.01))
     jsonschema.validate(spec.model_dump(mode="json"), schema(loss=True))
+    plain_loss = spec.model_copy(update={"loss": Loss(beta=0.02, entropy=0.0)})
+    jsonschema.validate(plain_loss.model_dump(mode="json"), schema(loss=True))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(spec.model_dump(mode="json"), schema())
 
