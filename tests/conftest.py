@@ -104,8 +104,8 @@ def _needs_docker(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(scope="session")
 def vllm_environment() -> Path:
     """Return the python of vLLM's environment; skip where there is none, fail where one is required."""
-    from ouroloop.policy.serving.vllm_server import vllm_python
     from ouroloop.protocols.errors import SurroundingsError
+    from ouroloop.vllm_environment import vllm_python
 
     try:
         return vllm_python()
@@ -123,7 +123,7 @@ def local_model() -> str:
 
     name = "smollm2-135m"
     try:
-        require(name)
+        require(f"local:{name}")
     except SurroundingsError as error:
         if "model" in REQUIRED:
             pytest.fail(f"{error}; OUROLOOP_REQUIRE names model")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, JsonValue, SerializerFunctionWrapHandler, WrapSerializer, model_validator
 
 from ouroloop.agents.chat.config import ENV_NAME, MOST_TOKENS, refuse_secrets
-from ouroloop.agents.local.catalog import PROVIDER
+from ouroloop.agents.local.catalog import is_local
 from ouroloop.agents.roles import PROPOSERS, RoleSlot, slot_of
 from ouroloop.protocols.prices import Price
 from ouroloop.protocols.records import Frozen, Kind
@@ -21,11 +21,11 @@ class RoleSettings(Frozen):
     """Who answers for one role.
 
     `use` names an entry point or an import path (`package.module:Class` or `path/to/file.py:Class`). `model` asks a
-    chat model instead, e.g. `openai:NAME` with `base_url`, or `local:NAME` for one that `ouroloop models` knows; with `use`
-    beside it, that role asks the model. `count` is
-    the number of proposals per round, and `timeout_s` the time for an answer, or for each of a chat model's. `repairs` says how
-    often in a round the role may repair what the screen refused of its proposals; by default once for a chat model, and never
-    for others. `config` holds the role's own settings.
+    chat model instead, e.g. `openai:NAME` with `base_url`, or `local:NAME` or `vllm:NAME` for one that `ouroloop models`
+    knows; with `use` beside it, that role asks the model. `count` is the number of proposals per round, and `timeout_s` the
+    time for an answer, or for each of a chat model's. `repairs` says how often in a round the role may repair what the
+    screen refused of its proposals; by default once for a chat model, and never for others. `config` holds the role's own
+    settings.
     """
 
     use: str | None = None
@@ -57,7 +57,7 @@ class RoleSettings(Frozen):
     @property
     def unpriced(self) -> bool:
         """Whether it asks a hosted model at its usual address, and the recipe gives no price."""
-        hosted = self.model is not None and not self.model.startswith(PROVIDER) and not self.base_url
+        hosted = self.model is not None and not is_local(self.model) and not self.base_url
         return hosted and self.usd_per_million_tokens is None
 
     def priced(self, price: Price) -> RoleSettings:

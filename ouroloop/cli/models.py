@@ -16,8 +16,9 @@ from ouroloop.streams import say_json
 def models(names: tuple[str, ...], fetch: bool, as_json: bool) -> None:
     """List the language models that run on this machine, or --fetch them.
 
-    A recipe names one as `model = "local:NAME"`. Its server is started with the run and ends with it; `make models` builds
-    llama.cpp for that.
+    A recipe names one as `model = "local:NAME"`, or as "vllm:NAME". Its server is started with the run and ends with it.
+    `make models` builds llama.cpp for the one; `make vllm` installs vLLM for the other, which answers several questions at
+    once and wants 2 bytes of memory a parameter.
 
     \b
     Examples:

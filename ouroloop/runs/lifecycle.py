@@ -148,12 +148,12 @@ def exists_already(folder: Path) -> UsageError:
 
 def check_models(recipe: Recipe) -> None:
     """Refuse local models that could not be served; raises UsageError or SurroundingsError."""
-    from ouroloop.agents.local.catalog import PROVIDER
+    from ouroloop.agents.local.catalog import is_local
     from ouroloop.agents.local.serving import require
 
     for settings in recipe.roles.everyone():
-        if settings.count and settings.model is not None and settings.model.startswith(PROVIDER):
-            require(settings.model.removeprefix(PROVIDER))
+        if settings.count and settings.model is not None and is_local(settings.model):
+            require(settings.model)
 
 
 def check_start(recipe: Recipe, task: Task) -> None:

@@ -20,13 +20,14 @@ from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.policy.play import play
 from ouroloop.policy.serving.local import LocalPolicy
 from ouroloop.policy.serving.served import PROMPTS, ServedPolicy
-from ouroloop.policy.serving.vllm_server import VARIABLE, servable, vllm_python, vllm_server
+from ouroloop.policy.serving.vllm_server import servable, vllm_server
 from ouroloop.policy.serving.wider import WIDTHS, widened
 from ouroloop.policy.settings import Shape
 from ouroloop.policy.sft.fit import SftConfig, fit_sft
 from ouroloop.policy.snake_gpt import create, load, save
 from ouroloop.policy.tokenizer import build_tokenizer
 from ouroloop.protocols.errors import SurroundingsError, UsageError
+from ouroloop.vllm_environment import VARIABLE, vllm_python
 
 TINY = Shape(hidden=32, intermediate=48)
 

@@ -14,8 +14,11 @@ from tests.runs.small_run import micro
 
 @pytest.mark.model
 @pytest.mark.timeout(900)
-def test_a_run_ends_with_a_small_model_and_every_exchange_is_on_record(tmp_path: Path, local_model: str) -> None:
-    settings = {"model": f"local:{local_model}", "count": 1, "max_tokens": 48, "timeout_s": 120, "repairs": 1}
+@pytest.mark.parametrize(("server", "count"), [("local", 1), pytest.param("vllm", 6, marks=pytest.mark.vllm)])
+def test_a_run_ends_with_a_small_model_and_every_exchange_is_on_record(
+    tmp_path: Path, local_model: str, server: str, count: int
+) -> None:
+    settings = {"model": f"{server}:{local_model}", "count": count, "max_tokens": 48, "timeout_s": 300, "repairs": 1}
     overrides = [f"roles.{role}.{k}={v}" for role in ("code_patcher", "reward_designer") for k, v in settings.items()]
     folder = tmp_path / "r"
     lifecycle.create(micro("budget.rounds=1", *overrides), folder, Quiet(notes=False))

@@ -13,8 +13,8 @@ from ouroloop.agents.chat.config import ChatConfig, counted
 from ouroloop.agents.chat.faults import Faults, body_of, said_by, status_of
 from ouroloop.agents.chat.loop import on_chat_loop
 from ouroloop.agents.chat.records import ChatReply, Message
-from ouroloop.agents.local.catalog import PROVIDER
-from ouroloop.agents.local.serving import Endpoint, endpoint
+from ouroloop.agents.local.catalog import is_local, weights_of
+from ouroloop.agents.local.serving import Endpoint, endpoint, places
 from ouroloop.protocols.errors import ModelError, SurroundingsError, UsageError
 from ouroloop.protocols.messages import TEXT
 from ouroloop.protocols.text import plain_line, whole
@@ -48,7 +48,7 @@ class LangChainChat:
         self.config = config
         self._faults = Faults(config)
         self._refused: set[str] = set()
-        self._places = asyncio.Semaphore(1 if config.model.startswith(PROVIDER) else config.parallel)
+        self._places = asyncio.Semaphore(places(config.model) or config.parallel)
 
     async def complete(self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None = None) -> ChatReply:
         """Ask once, within `timeout_s`; see `Chat`."""
@@ -86,23 +86,24 @@ class LangChainChat:
     def _served(self) -> Endpoint:
         """Return the endpoint; that of a local model is started first."""
         config = self.config
-        if config.model.startswith(PROVIDER):
-            return endpoint(config.model.removeprefix(PROVIDER))
+        if is_local(config.model):
+            return endpoint(config.model)
         return Endpoint(config.base_url or "", os.environ.get(config.api_key_env) or "none")
 
     def _settings(self, seed: int, schema: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the optional parameters of a question, by their names on the wire."""
-        config, openai = self.config, self.config.model.startswith(("openai:", PROVIDER))
+        config, local = self.config, is_local(self.config.model)
+        openai = local or config.model.startswith("openai:")
         settings: dict[str, Any] = {"temperature": config.temperature}
         if not openai:
             settings["max_tokens"] = config.max_tokens
         else:
-            own = not config.model.startswith(PROVIDER) and (
-                config.base_url is None or urlsplit(config.base_url).hostname == OWN_HOST
-            )
+            own = not local and (config.base_url is None or urlsplit(config.base_url).hostname == OWN_HOST)
             names = ("max_completion_tokens", "max_tokens") if own else ("max_tokens", "max_completion_tokens")
             known = next((name for name in names if name not in self._refused), names[0])
             settings |= {known: config.max_tokens, "seed": seed % 2**31}
+            if local and (stop := weights_of(config.model).stop):
+                settings["stop"] = [stop]
             if schema is not None and config.structured == "auto":
                 settings["response_format"] = self._form(schema)
         return {name: value for name, value in settings.items() if name not in self._refused}
@@ -119,7 +120,7 @@ class LangChainChat:
         given: dict[str, Any] = {"timeout": config.timeout_s, "max_retries": config.retries}
         if served.base_url:
             given["base_url"] = served.base_url
-        model = config.model.replace(PROVIDER, "openai:", 1) if config.model.startswith(PROVIDER) else config.model
+        model = f"openai:{weights_of(config.model).name}" if is_local(config.model) else config.model
         if model.startswith("openai:"):
             ours = {name: value for name, value in settings.items() if name not in ("temperature", "seed")}
             # Given as the body's own keys, so that LangChain does not rename them.

@@ -29,7 +29,7 @@ class ChatConfig(Frozen):
         timeout_s: seconds for one question, retries included.
         max_tokens: the most tokens in one reply.
         retries: further attempts after the connection or the server failed.
-        parallel: the most questions at a time; a local model is asked one after the other.
+        parallel: the most questions at a time; a local model's server has its own number.
         stream: take the reply as a stream of events, for servers that know no other form.
         structured: whether a reward is asked for by its JSON schema, which constrains the server's decoding. `auto` asks so
             until the server refuses, `off` never does.

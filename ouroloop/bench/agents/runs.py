@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from ouroloop.agents.local.catalog import PROVIDER
 from ouroloop.agents.local.serving import require
+from ouroloop.bench.agents.models import served
 from ouroloop.bench.timing import Report as Tell
 from ouroloop.bench.timing import significant
 from ouroloop.inspect.ablation.intervals import interval
@@ -38,7 +38,7 @@ TOKENS: Final = 20_000
 
 def asking(model: str, count: int, tokens: int, **more: Any) -> JsonObject:
     """Return the table of a proposer that asks a local model."""
-    return {"model": f"{PROVIDER}{model}", "max_tokens": tokens, "timeout_s": 900.0, "count": count, **more}
+    return {"model": served(model), "max_tokens": tokens, "timeout_s": 900.0, "count": count, **more}
 
 
 def searching(slot: str, count: int) -> JsonObject:
@@ -80,7 +80,7 @@ ARMS: Final[dict[str, Arm]] = {
 def measure(name: str, report: Tell, seed: int, runs: int = RUNS) -> dict[str, Any]:
     """Return an arm's gain in score with a 95 % interval over its runs, what it cost, and what each proposer brought."""
     arm = ARMS[name]
-    for model in {str(table["model"]).removeprefix(PROVIDER) for table in (*arm.patchers, *arm.designers) if "model" in table}:
+    for model in {str(table["model"]) for table in (*arm.patchers, *arm.designers) if "model" in table}:
         require(model)
     tree = load_recipe(RECIPE).model_dump(mode="json", exclude_none=True)
     found: list[dict[str, Any]] = []

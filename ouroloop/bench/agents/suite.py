@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from ouroloop.agents.chat import ChatConfig
-from ouroloop.agents.local.catalog import PROVIDER
+from ouroloop.bench.agents.models import served
 from ouroloop.bench.agents.runs import ARMS, measure
 from ouroloop.bench.agents.sharing import measure as measure_sharing
 from ouroloop.bench.agents.validity import begun, replies
@@ -31,16 +31,19 @@ def validity(model: str, kind: Kind, report: Report, seed: int) -> dict[str, Any
     """Return which share of a local model's replies passes the screen, and which layers stop the others."""
     from ouroloop.agents.local.serving import require
 
-    require(model)
-    config = ChatConfig(model=f"{PROVIDER}{model}", timeout_s=TIMEOUT_S, max_tokens=WRITTEN)
+    name = served(model)
+    require(name)
+    config = ChatConfig(model=name, timeout_s=TIMEOUT_S, max_tokens=WRITTEN)
     with TemporaryDirectory() as folder, begun(Path(folder) / "run", RECIPE, f"seed={seed}") as run:
         found = replies(run, config, kind, REPLIES, lambda done, passed: report(f"{passed} of {done} passed", done / REPLIES))
     return {
+        "model": name,
         "asked": found.asked,
         "passed": found.passed,
         "different": found.different,
         "copies": found.copies,
         "stopped": dict(found.stopped.most_common()),
+        "said": {layer: reason for layer, reason, _ in reversed(found.reasons)},
         "seconds_each": significant(found.seconds / found.asked, 3),
     }
 

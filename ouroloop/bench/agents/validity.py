@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ouroloop.ledger.steps.screen import Screening
     from ouroloop.runs.context import Run
 
-AT_ONCE = 10
+AT_ONCE = 50
 """Questions of one request."""
 
 

@@ -15,8 +15,9 @@ import numpy as np
 from ouroloop.bench.timing import DRIVERS
 from ouroloop.child_server import end_group
 from ouroloop.envs.snake.encodings import ACTIONS
-from ouroloop.policy.serving.vllm_server import servable, vllm_python, vllm_settings
+from ouroloop.policy.serving.vllm_server import servable
 from ouroloop.protocols.errors import SurroundingsError
+from ouroloop.vllm_environment import vllm_python, vllm_settings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -67,7 +67,7 @@ def throughput(report: Report, seed: int) -> dict[str, Any]:
 
 def vllm_missing() -> str | None:
     """Return why vLLM was not measured; None if it was."""
-    from ouroloop.policy.serving.vllm_server import vllm_python
+    from ouroloop.vllm_environment import vllm_python
 
     try:
         vllm_python()

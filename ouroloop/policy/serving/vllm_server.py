@@ -1,36 +1,20 @@
-"""A vLLM server for a policy, as a child process in vLLM's own environment.
-
-vLLM needs other versions of our dependencies, so it never shares our environment. `make vllm` creates `.vllm`, with vLLM's
-build for CPUs.
-"""
+"""A vLLM server for a policy, as a child process in vLLM's own environment."""
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from ouroloop.child_server import child_server, environment_python, free_port
+from ouroloop.child_server import child_server, free_port
 from ouroloop.policy.serving.wider import widened
 from ouroloop.policy.snake_gpt import CARD, load, save
+from ouroloop.vllm_environment import REMEDY, vllm_python, vllm_settings
 
 if TYPE_CHECKING:
     from ouroloop.policy.serving.local import Precision
-
-VARIABLE: Final = "OUROLOOP_VLLM_PYTHON"
-PLACE: Final = Path(".vllm/bin/python")
-
-
-def vllm_python() -> Path:
-    """Return the interpreter of vLLM's environment.
-
-    Raises:
-        SurroundingsError: there is none.
-    """
-    return environment_python("vLLM", VARIABLE, PLACE, "vllm")
 
 
 @contextmanager
@@ -66,7 +50,7 @@ def vllm_server(
             path="/health",
             environment=vllm_settings(threads),
             deadline_s=deadline_s,
-            remedy="rebuild its environment (`make vllm`) if it is damaged",
+            remedy=REMEDY,
         ) as address:
             yield address
 
@@ -81,19 +65,6 @@ def servable(policy: Path, room: Path) -> Path:
         return policy.absolute()
     save(wide, room)
     return room
-
-
-def vllm_settings(threads: int) -> dict[str, str]:
-    """Return the environment of a process that runs vLLM: no network, no usage statistics, and no use of others' cores."""
-    return {
-        **os.environ,
-        "OMP_NUM_THREADS": str(threads),
-        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-        "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; by default it takes half of the memory
-        "VLLM_NO_USAGE_STATS": "1",
-        "DO_NOT_TRACK": "1",
-        "HF_HUB_OFFLINE": "1",
-    }
 
 
 def _arguments(folder: Path, name: str, port: int, precision: Precision) -> list[str]:

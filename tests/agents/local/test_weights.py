@@ -99,7 +99,7 @@ def test_a_name_that_is_not_known_lists_those_that_are() -> None:
 
 def test_what_is_missing_is_named_with_the_remedy(index: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SurroundingsError, match="ouroloop models --fetch smollm2-135m"):
-        require("smollm2-135m")
+        require("local:smollm2-135m")
     monkeypatch.setenv(VARIABLE, str(tmp_path / "nowhere"))
     with pytest.raises(SurroundingsError, match=rf"{VARIABLE} names .*nowhere.*make models"):
         llama_python()
