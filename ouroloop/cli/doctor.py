@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ouroloop.envs.capabilities import oracle_of, teachers_of
 from ouroloop.envs.registry import TaskSettings, make_task
 from ouroloop.envs.registry import survey as games_survey
 from ouroloop.policy.sft.config import SftConfig
-from ouroloop.protocols.errors import OuroloopError
+from ouroloop.protocols.errors import OuroloopError, SurroundingsError
 from ouroloop.protocols.text import plain_line
 from ouroloop.runs.cache import cache_root
 from ouroloop.runs.lifecycle import NEED_MB
@@ -63,6 +63,7 @@ def examine() -> list[Check]:
         _roles(announced),
         *_broken(announced),
         _accelerator(),
+        _models(),
     ]
 
 
@@ -119,6 +120,23 @@ def _disk() -> Check:
 def _roles(announced: list[Installed]) -> Check:
     usable = [role.name for role in announced if role.role is not None]
     return Check("roles", bool(usable), True, ", ".join(usable) or "none", "install the package (`pip install -e .`)")
+
+
+def _models() -> Check:
+    """Return what is there to serve language models on this machine."""
+    from ouroloop.agents.local.catalog import CATALOG
+    from ouroloop.agents.local.serving import llama_python
+    from ouroloop.agents.local.weights import is_fetched
+    from ouroloop.vllm_environment import vllm_python
+
+    servers = []
+    for name, python in (("llama.cpp (local:NAME)", llama_python), ("vLLM (vllm:NAME)", vllm_python)):
+        with suppress(SurroundingsError):
+            python()
+            servers.append(name)
+    names = [weights.name for weights in CATALOG if is_fetched(weights)]
+    found = f"{', '.join(servers) or 'no server'}; weights: {', '.join(names) or 'none'}"
+    return Check("local models", bool(servers and names), False, found, "fetch and serve small ones: `make models`")
 
 
 def _broken(announced: list[Installed]) -> list[Check]:

@@ -57,7 +57,9 @@ def create_next(recipe: Recipe, progress: Progress, home: Path = RUNS) -> Path:
             return folder
 
 
-def create(recipe: Recipe, folder: Path, progress: Progress, *, tell_seed: bool = True) -> None:
+def create(
+    recipe: Recipe, folder: Path, progress: Progress, *, tell_seed: bool = True, known: tuple[Known, ...] | None = None
+) -> None:
     """Make a run directory after checking that the run can begin. The directory appears whole or not at all.
 
     Args:
@@ -65,6 +67,7 @@ def create(recipe: Recipe, folder: Path, progress: Progress, *, tell_seed: bool 
         folder: the run directory.
         progress: shows the progress.
         tell_seed: say what a fixed seed gives away; the caller says it otherwise.
+        known: the entries of the recipe's library, as another run keeps them; they are read anew by default.
 
     Raises:
         UsageError: the directory exists, or the recipe asks for something impossible.
@@ -83,7 +86,8 @@ def create(recipe: Recipe, folder: Path, progress: Progress, *, tell_seed: bool 
     task = _task(recipe)
     with telling_of_compiling(progress.note):
         check_start(recipe, task)
-    source, known = _start_source(recipe, task), _library(recipe, progress)
+    source = _start_source(recipe, task)
+    known = _library(recipe, progress) if known is None else known
     if not cache_root().is_dir():
         progress.note("first use: building the sandbox, which takes up to a minute")
     with closing(_sandbox(recipe, task, folder.name)) as sandbox, telling_of_compiling(progress.note):

@@ -26,7 +26,7 @@ START_S: Final = 120.0
 VLLM_START_S: Final = 300.0
 AT_ONCE: Final = 24
 """Conversations that vLLM answers at the same time; it computes no more of them a second beyond that."""
-CACHE_GIB: Final = 4
+CACHE_GIB: Final = 2
 """GiB for keys and values of those conversations."""
 
 _running = ExitStack()

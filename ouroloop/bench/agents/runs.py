@@ -1,10 +1,13 @@
 """What language models bring to runs: arms of several runs each, which differ in who proposes, or in whether they talk.
 
-Arms are compared at equal rounds and candidates, the one-shot and the agentic patcher at equal tokens.
+Arms are compared at equal rounds and candidates, the one-shot and the agentic patcher at equal tokens. An arm's seconds are
+those of all its runs together on this machine.
 """
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ouroloop.agents.local.catalog import VLLM
 from ouroloop.agents.local.serving import require
 from ouroloop.bench.agents.models import served
 from ouroloop.bench.timing import Report as Tell
@@ -27,6 +31,8 @@ from ouroloop.runs.recipe import build_recipe, load_recipe
 MODELS: Final = ("qwen2.5-coder-1.5b", "smollm2-135m", "gemma-3-270m")
 RECIPE: Final = Path(__file__).parents[3] / "recipes" / "local-model.toml"
 RUNS: Final = 5
+AT_ONCE: Final = 3
+"""Runs side by side where the model's server answers several questions at once; all arms alike."""
 ROUNDS: Final = 3
 LONG: Final = 8
 """Rounds of the bandit's runs, which has to learn first."""
@@ -83,19 +89,26 @@ def measure(name: str, report: Tell, seed: int, runs: int = RUNS) -> dict[str, A
     for model in {str(table["model"]) for table in (*arm.patchers, *arm.designers) if "model" in table}:
         require(model)
     tree = load_recipe(RECIPE).model_dump(mode="json", exclude_none=True)
-    found: list[dict[str, Any]] = []
-    for number in range(runs):
-        report(f"run {number + 1} of {runs}", number / runs)
-        roles = {"code_patcher": arm.patchers, "reward_designer": arm.designers}
-        with TemporaryDirectory() as folder:
-            tables = {**tree, **arm.tables, "roles": roles, "seed": seed * runs + number}
-            found.append(_run(Path(folder) / "run", tables))
-    return _summary(found)
+    tree |= {**arm.tables, "roles": {"code_patcher": arm.patchers, "reward_designer": arm.designers}}
+    found: dict[Future[dict[str, Any]], int] = {}
+    begun = time.monotonic()
+    with ThreadPoolExecutor(AT_ONCE if served(_FIRST).startswith(VLLM) else 1) as pool:
+        for number in range(runs):
+            found[pool.submit(_run, {**tree, "seed": seed * runs + number})] = number
+        for done, future in enumerate(as_completed(found), 1):
+            report(f"run {found[future] + 1} ended, {future.result()['gain']:+.1f} foods", done / runs)
+    return _summary([future.result() for future in found], time.monotonic() - begun)
 
 
-def _run(folder: Path, tables: JsonObject) -> dict[str, Any]:
-    create(build_recipe(tables), folder, Quiet(notes=False))
-    work(folder, Quiet(notes=False))
+def _run(tables: JsonObject) -> dict[str, Any]:
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "run"
+        create(build_recipe(tables), folder, Quiet(notes=False))
+        work(folder, Quiet(notes=False))
+        return _brought(folder)
+
+
+def _brought(folder: Path) -> dict[str, Any]:
     with closing(Report(folder)) as opened:
         document = opened.document()
     start, now, used = document["start"], document["incumbent"], document["totals"]
@@ -109,14 +122,13 @@ def _run(folder: Path, tables: JsonObject) -> dict[str, Any]:
         "accepted": sum(one["accepted"] for one in each),
         "games": used["games"],
         "tokens": used["tokens"],
-        "seconds": used["wall_s"],
         "proposers": [
             {key: one[key] for key in ("role", "asked", "passed", "accepted", "gain", "seconds", "tokens")} for one in each
         ],
     }
 
 
-def _summary(found: list[dict[str, Any]]) -> dict[str, Any]:
+def _summary(found: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
     gains = np.array([one["gain"] for one in found])
     mean = interval(gains, 1)
     sums = {key: sum(one[key] for one in found) for key in found[0] if key not in ("gain", "proposers")}
@@ -125,7 +137,8 @@ def _summary(found: list[dict[str, Any]]) -> dict[str, Any]:
         "gain": [mean.difference, mean.low, mean.high],
         "gains": [significant(float(gain), 3) for gain in gains],
         **{key: significant(value, 4) for key, value in sums.items()},
-        "seconds_per_food_gained": significant(sums["seconds"] / gained, 3) if gained > 0 else None,
+        "seconds": round(seconds),
+        "seconds_per_food_gained": significant(seconds / gained, 3) if gained > 0 else None,
         "tokens_per_food_gained": significant(sums["tokens"] / gained, 3) if gained > 0 else None,
         "proposers": [one["proposers"] for one in found],
     }

@@ -23,7 +23,7 @@ MODELS: Final = {"smollm2": "smollm2-135m", "gemma": "gemma-3-270m", "qwen": "qw
 """The beginning of a section's name -> the model."""
 RECIPE: Final = Path(__file__).parents[3] / "recipes" / "quickstart.toml"
 TIMEOUT_S: Final = 900.0
-WRITTEN: Final = 700
+WRITTEN: Final = 600
 """Most tokens of an answer."""
 
 

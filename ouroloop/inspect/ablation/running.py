@@ -18,12 +18,14 @@ from ouroloop.inspect.ablation.intervals import Interval, interval
 from ouroloop.inspect.ablation.picture import plot
 from ouroloop.inspect.document import Played
 from ouroloop.inspect.run import Report
+from ouroloop.ledger.steps.start import LIBRARY
 from ouroloop.protocols.errors import LedgerError, OuroloopError, UsageError
 from ouroloop.protocols.text import shell_word
 from ouroloop.runs.lifecycle import create, next_folder, work
 from ouroloop.runs.recipe import read_recipe
 
 if TYPE_CHECKING:
+    from ouroloop.protocols.messages import Known
     from ouroloop.runs.progress import Progress
     from ouroloop.runs.recipe import Recipe
 
@@ -105,19 +107,24 @@ def _given_seed(recipe: Recipe) -> int | None:
 
 
 def _run_all(design: Design, arms: Arms, folder: Path, progress: Progress) -> list[VariedRun]:
-    """Run every cell, seed by seed, so that a stopped ablation has whole pairs."""
+    """Run every cell, seed by seed, so that a stopped ablation has whole pairs.
+
+    A library is read for the first run that names it. The others get the same entries, whatever other runs have accepted since.
+    """
     cells = [(index, seed, arm) for index, seed in enumerate(design.seeds) for arm in arms]
     runs: list[VariedRun] = []
+    libraries: dict[tuple[str | None, str], tuple[Known, ...] | None] = {}
     started, worked = time.monotonic(), 0
     for number, (index, seed, arm) in enumerate(cells):
         where = folder / f"{list(arms).index(arm) + 1}-{_slug(arm)}-seed{index + 1}"
         recipe = arms[arm].model_copy(update={"seed": seed})
+        library = recipe.start.library, recipe.task.name
         if not _done(where, recipe):
             left = "" if not worked else f"; {_left((time.monotonic() - started) / worked * (len(cells) - number))} left"
             progress.note(f"run {number + 1} of {len(cells)}: {arm}, seed {index + 1} of {len(design.seeds)}{left}")
             try:
                 if not where.exists():
-                    create(recipe, where, progress, tell_seed=False)
+                    create(recipe, where, progress, tell_seed=False, known=libraries.get(library))
                 work(where, progress)
             except (OuroloopError, KeyboardInterrupt) as error:
                 ended = "failed" if isinstance(error, OuroloopError) else "was stopped"
@@ -125,6 +132,8 @@ def _run_all(design: Design, arms: Arms, folder: Path, progress: Progress) -> li
                 progress.note(f"{arm}, seed {index + 1} {ended} in {where}; {again}")
                 raise
             worked += 1
+        if library not in libraries:
+            libraries[library] = _library(where)
         runs.append({"run": where.name, "value": arm, "seed": seed, **_ended(where, design.measure)})
     return runs
 
@@ -137,6 +146,13 @@ def _done(folder: Path, recipe: Recipe) -> bool:
         raise UsageError(f"{folder} was run with other settings: choose another --out, or remove it")
     with closing(Report(folder)) as report:
         return report.status() == "done"
+
+
+def _library(folder: Path) -> tuple[Known, ...] | None:
+    """Return the entries of the library that a run keeps; None if its recipe names none."""
+    with closing(Report(folder)) as report:
+        found = LIBRARY.find(report.ledger)
+        return None if found is None else found.entries
 
 
 def _slug(arm: str) -> str:

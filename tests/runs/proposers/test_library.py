@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from ouroloop.cli.main import call
+from ouroloop.inspect.ablation import running
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.start import LIBRARY
 from ouroloop.protocols.errors import UsageError
 from ouroloop.runs import lifecycle
 from ouroloop.runs.progress import Quiet
 from ouroloop.runs.proposers.library import library
-from ouroloop.runs.recipe import read_recipe
+from ouroloop.runs.recipe import read_recipe, recipe_toml
 from ouroloop.runs.seeds import stream_seed
 from tests.runs.scripted_roles import SAFE
 from tests.runs.small_run import ROLES, document, micro, run_micro
@@ -89,3 +90,25 @@ def test_the_library_is_kept_with_the_run(earlier: Path, tmp_path: Path) -> None
     with closing(Ledger(folder / "ledger.sqlite", "read")) as ledger:
         (entry,) = LIBRARY.read(ledger).entries
     assert entry.source in (SAFE, SAFE.replace("1.0", "2.0"))
+
+
+def test_the_runs_of_an_ablation_get_the_same_library(earlier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What others accept while it goes on would otherwise reach its later arms alone."""
+    home, recipe, work = tmp_path / "home", tmp_path / "recipe.toml", running.work
+    shutil.copytree(earlier, home)
+
+    def worked(folder: Path, progress: Quiet) -> str:
+        shutil.rmtree(home, ignore_errors=True)
+        return work(folder, progress)
+
+    monkeypatch.setattr(running, "work", worked)
+    settings = (*PATCHES, "roles.code_patcher.count=0", f"start.library={home}")
+    recipe.write_text(recipe_toml(micro(*settings)), encoding="utf-8")
+    _, folder = running.ablate(recipe, ("sft.shape.hidden=16,32",), Quiet(notes=False), seeds=1, folder=tmp_path / "ablation")
+    kept = []
+    for run in sorted(folder.glob("*-seed1")):
+        with closing(Ledger(run / "ledger.sqlite", "read")) as ledger:
+            kept.append(LIBRARY.read(ledger))
+    assert len(kept) == 2
+    assert kept[0] == kept[1]
+    assert len(kept[0].entries) == 1
