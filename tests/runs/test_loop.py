@@ -276,7 +276,8 @@ def test_hostile_patches_are_each_rejected_where_they_ought_to_and_the_run_goes_
 
 def test_a_role_that_fails_costs_its_proposals_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "r"
-    lifecycle.create(micro(*PATCHES_ONLY, f"roles.code_patcher.use={ROLES}:BrokenPatcher"), folder, Quiet())
+    broken = (f"roles.code_patcher.use={ROLES}:BrokenPatcher", "roles.code_patcher.count=4")
+    lifecycle.create(micro(*PATCHES_ONLY, *broken), folder, Quiet())
     assert lifecycle.work(folder, Quiet()) == "failed"  # nothing at all was proposed, in any round
     said = capsys.readouterr().err
     lines = Path(ROLES).read_text(encoding="utf-8").splitlines()
