@@ -156,7 +156,7 @@ def check_models(recipe: Recipe) -> None:
     from ouroloop.agents.local.serving import require
 
     for settings in recipe.roles.everyone():
-        if settings.count and settings.model is not None and is_local(settings.model):
+        if settings.count and is_local(settings.model):
             require(settings.model)
 
 

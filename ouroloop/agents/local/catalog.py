@@ -7,7 +7,7 @@ installed or imported, and the joined file must have the SHA-256 that stands her
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeGuard
 
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.text import did_you_mean
@@ -86,7 +86,7 @@ CATALOG: Final = (
 )  # fmt: skip
 
 
-def is_local(model: str | None) -> bool:
+def is_local(model: str | None) -> TypeGuard[str]:
     """Tell whether a recipe's model runs on this machine."""
     return model is not None and model.startswith((LLAMA, VLLM))
 
