@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 Mode = Literal["reward_refresh", "bug_fix", "reward_patch", "meta_learn"]
 Kind = Literal["reward", "patch", "both"]
 Outcome = Literal["accepted", "rejected", "rolled_back"]
+KINDS: dict[Mode, tuple[Kind, ...]] = {
+    "reward_refresh": ("reward",),
+    "bug_fix": ("patch",),
+    "reward_patch": ("reward",),
+    "meta_learn": ("reward", "patch"),
+}
+"""Mode -> the kinds of candidates that it asks for."""
 Row: TypeAlias = "dict[str, int | float | list[int] | list[float]]"
 """One observation as a controller sees it: numbers and lists of numbers, under the game's names for them."""
 

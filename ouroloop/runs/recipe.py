@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 import tomli_w
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError, model_validator
 
+from ouroloop.agents.roles import PROPOSERS
 from ouroloop.agents.settings import Roles, Sharing
 from ouroloop.envs.registry import UNOPENED, TaskSettings
 from ouroloop.files import read_regular
@@ -24,7 +25,7 @@ from ouroloop.policy.sft.config import SftConfig
 from ouroloop.protocols.canonical import content_hash
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import one_line
-from ouroloop.protocols.records import Frozen
+from ouroloop.protocols.records import KINDS, Frozen, Mode
 from ouroloop.runs.keys import check_keys, check_numbers
 
 Perception = Literal["json", "vision"]
@@ -122,6 +123,7 @@ class Recipe(Frozen):
     sandbox: Literal["auto", "docker", "wasm"] = "auto"
     sandbox_image: str = ""
     threads: int = Field(default=2, ge=1, le=256)
+    mode: Literal["auto", Mode] = "auto"
     task: TaskSettings = Field(default_factory=TaskSettings)
     start: StartSettings = StartSettings()
     sft: SftConfig = SftConfig()
@@ -135,6 +137,15 @@ class Recipe(Frozen):
     talk: TalkSettings = TalkSettings()
     gate: GateSettings = GateSettings()
     budget: Budget = Budget()
+
+    @model_validator(mode="after")
+    def _asks_someone(self) -> Recipe:
+        """Refuse a mode that asks only for candidates that nobody proposes."""
+        kinds = KINDS[self.mode] if self.mode != "auto" else tuple(PROPOSERS)
+        if self.mode != "auto" and not any(one.count for kind in kinds for one in self.roles.proposers(kind).values()):
+            slots = " and ".join(f"roles.{PROPOSERS[kind].name}.count" for kind in kinds)
+            raise ValueError(f"mode {self.mode} asks nobody, since {slots} is 0")
+        return self
 
 
 def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:

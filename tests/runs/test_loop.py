@@ -315,6 +315,18 @@ def test_no_reward_is_asked_for_where_the_controller_does_not_heed_the_policy(
     assert "start.controller" in left["remedy"]
 
 
+@pytest.mark.parametrize(("mode", "kinds"), [("meta_learn", {"reward", "patch"}), ("bug_fix", {"patch"})])
+def test_the_recipes_mode_is_every_rounds(mode: str, kinds: set[str], tmp_path: Path) -> None:
+    counts = ("roles.code_patcher.count=2", "roles.reward_designer.count=1", "start.policy=random", "talk.wishes=0")
+    run_micro(tmp_path / "r", f"mode={mode}", *counts)
+    rounds = document(tmp_path / "r")["rounds"]
+    assert [entry["mode"] for entry in rounds] == [mode, mode]
+    assert all({c["kind"] for c in entry["candidates"]} == kinds for entry in rounds)
+    remedies = [left["remedy"] for entry in rounds for left in entry["not_asked"]]
+    assert all("mode=meta_learn" in remedy for remedy in remedies)
+    assert len(remedies) == (2 if mode == "bug_fix" else 0)
+
+
 def test_rollback_by_hand_restores_what_stood_before(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,11 +28,33 @@ from ouroloop.runs.recipe import Recipe, build_recipe, recipe_toml
         ("sft.steps=many", "sft.steps: "),
         ("sft.quantisation=int3", "sft.quantisation: "),
         ("grpo={states = 10, parts = 3}", "choose a divisor"),
+        ("mode=bug_fixes", "mode: "),
     ],
 )
 def test_a_wrong_setting_is_refused_as_the_recipe_is_read(override: str, says: str) -> None:
+    refused((override,), says)
+
+
+@pytest.mark.parametrize(
+    ("mode", "unwanted", "slots"),
+    [
+        ("bug_fix", ("code_patcher",), "roles.code_patcher.count"),
+        ("reward_refresh", ("reward_designer",), "roles.reward_designer.count"),
+        ("meta_learn", ("reward_designer", "code_patcher"), "roles.reward_designer.count and roles.code_patcher.count"),
+    ],
+)
+def test_a_mode_that_asks_nobody_is_refused(mode: str, unwanted: tuple[str, ...], slots: str) -> None:
+    refused((f"mode={mode}", *(f"roles.{slot}.count=0" for slot in unwanted)), f"mode {mode} asks nobody, since {slots} is 0")
+
+
+def test_a_mode_needs_one_who_proposes() -> None:
+    assert build_recipe({}, ("mode=meta_learn", "roles.reward_designer.count=0")).mode == "meta_learn"
+
+
+def refused(overrides: tuple[str, ...], says: str) -> None:
+    """Check that a recipe with these overrides is refused in one line."""
     with pytest.raises(UsageError) as caught:
-        build_recipe({}, (override,))
+        build_recipe({}, overrides)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
 

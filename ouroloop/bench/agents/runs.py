@@ -52,13 +52,16 @@ def searching(slot: str, count: int) -> JsonObject:
     return {"use": f"search-{slot}", "count": count}
 
 
+_BOTH: Final[JsonObject] = {"mode": "meta_learn", "budget": {"rounds": ROUNDS}}
+
+
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way to run: the patchers, the designers, and other tables of the recipe."""
+    """One way to run: the patchers, the designers, and other keys of the recipe. By default each round asks both roles."""
 
     patchers: list[JsonObject]
     designers: list[JsonObject]
-    tables: JsonObject = field(default_factory=lambda: {"budget": {"rounds": ROUNDS}})
+    tables: JsonObject = field(default_factory=lambda: dict(_BOTH))
 
 
 _FIRST: Final = MODELS[0]
@@ -71,7 +74,7 @@ ARMS: Final[dict[str, Arm]] = {
         [searching("patcher", PATCHES // 2), {**_PATCHER, "count": PATCHES // 2}],
         [searching("designer", REWARDS // 2), {**_DESIGNER, "count": REWARDS // 2}],
     ),
-    "silent": Arm([_PATCHER], [_DESIGNER], {"budget": {"rounds": ROUNDS}, "talk": {"wishes": 0}}),
+    "silent": Arm([_PATCHER], [_DESIGNER], {**_BOTH, "talk": {"wishes": 0}}),
     "one-shot": Arm([_PATCHER], [searching("designer", 0)], _EQUAL),
     "agent": Arm([asking(_FIRST, 2, 600, use="agent-patcher", config={"turns": 3})], [searching("designer", 0)], _EQUAL),
     "bandit": Arm(

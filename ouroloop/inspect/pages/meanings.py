@@ -37,6 +37,8 @@ KEYS: Final = {
     "perception": "whether the policy sees the position, or a picture of it through the board reader",
     "sandbox": "where controllers run; `auto` takes Docker where it answers, else WASM",
     "sandbox_image": "another image for Docker's sandbox",
+    "mode": "what rounds ask for: `auto` has the diagnosis decide, `meta_learn` asks all roles in every round; "
+    "[rewards.md](rewards.md#from-findings-to-a-mode) has the others",
     "threads": "processors for trainings and games; results do not depend on how busy they are",
     "task.name": "an installed game, or `package.module:Class`",
     "task.size": "side of the board, 4 to 128",

@@ -16,11 +16,11 @@ from ouroloop.envs.registry import TaskSettings, make_task
 from ouroloop.inspect.pages.markdown import table
 from ouroloop.policy.grpo.limits import Limits
 from ouroloop.policy.grpo.monitors import RULES
-from ouroloop.protocols.records import RewardSpec, RewardTerm
+from ouroloop.protocols.records import KINDS, RewardSpec, RewardTerm
 from ouroloop.rewards.language import MAX_BYTES
 from ouroloop.rewards.operations import COMPARE, functions
 from ouroloop.rewards.recorded import RewardLimits
-from ouroloop.runs.phases.observe import FATIGUE, INFLUENCE, KINDS, MODES
+from ouroloop.runs.phases.observe import FATIGUE, INFLUENCE, MODES
 
 WHEN: Final = {
     "reward_refresh": "training has stalled or is unhealthy",
@@ -91,6 +91,7 @@ $layers
 After the incumbent's games the critic names findings, each with a weight: the share of games or decisions concerned.
 The round's mode is that of the heaviest finding. A mode's weight is multiplied by $fatigue for each of its rounds since
 one last had a candidate accepted. No reward is asked for if the policy decides less than $influence of the moves.
+A recipe's `mode` is the mode of every round instead: `--set mode=meta_learn` has all roles asked each time.
 
 $modes
 

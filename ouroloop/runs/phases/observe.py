@@ -13,7 +13,7 @@ from ouroloop.ledger.steps.key import FIRST_ROUND, every, round_of
 from ouroloop.ledger.steps.train import train
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.messages import DiagnoseRequest, Diagnosis
-from ouroloop.protocols.records import Candidate, Kind, Mode
+from ouroloop.protocols.records import KINDS, Candidate, Kind, Mode
 from ouroloop.runs import seeds
 from ouroloop.runs.asking import Asked, ask
 from ouroloop.runs.context import rolled_back
@@ -36,13 +36,6 @@ MODES: dict[str, Mode] = {
     "detours": "reward_patch",
 }
 """Finding -> the mode that answers it, for findings that do not name a mode."""
-KINDS: dict[Mode, tuple[Kind, ...]] = {
-    "reward_refresh": ("reward",),
-    "bug_fix": ("patch",),
-    "reward_patch": ("reward",),
-    "meta_learn": ("reward", "patch"),
-}
-"""Mode -> the kinds of candidates that it asks for."""
 INFLUENCE = 0.02
 """If the policy decides less than this share of the moves, no training of it can be shown to help."""
 FATIGUE = 0.5
@@ -129,12 +122,14 @@ def _trainings(run: Run, round: int) -> int:
 
 
 def decide(run: Run, round: int) -> Mode:
-    """Choose the round's mode from the diagnosis and from the success of each mode so far; return it."""
+    """Choose the round's mode, return it: the recipe's, or from the diagnosis and from the success of each mode so far."""
     return run.step(steps.decide(round), {}, lambda: _decide(run, round)).mode
 
 
 def _decide(run: Run, round: int) -> steps.Decision:
-    start = run.recipe.start
+    start, fixed = run.recipe.start, run.recipe.mode
+    if fixed != "auto":
+        return steps.Decision(fixed, "the recipe's mode")
     if round == FIRST_ROUND and (start.controller or start.reward or start.library):
         return steps.Decision("meta_learn", "a start from earlier results on a new board")
     tired = _fatigue(run, round)

@@ -28,12 +28,12 @@ from ouroloop.protocols.messages import (
     Wish,
     Wished,
 )  # fmt: skip
-from ouroloop.protocols.records import Candidate, Kind, Mode, RewardSpec
+from ouroloop.protocols.records import KINDS, Candidate, Kind, Mode, RewardSpec
 from ouroloop.protocols.secrets import redacted
 from ouroloop.protocols.text import plain_line
 from ouroloop.runs.asking import Answered, Asked, answered, ask, role_name
 from ouroloop.runs.context import nine_decimals, rolled_back, transcripts
-from ouroloop.runs.phases.observe import KINDS, askable, critic, diagnosis, wanted
+from ouroloop.runs.phases.observe import askable, critic, diagnosis, wanted
 from ouroloop.runs.proposers.sharing import shares
 from ouroloop.runs.proposers.workshop import RunWorkshop
 from ouroloop.sheltered import Fault, sheltered
@@ -130,7 +130,7 @@ def not_asked(run: Run, round: int, mode: Mode) -> Iterator[UnaskedRole]:
             reason = f"mode {mode} asks {' and '.join(others)} alone"
             if kind == "reward" and granted(run, round):
                 reason += ", and this role only for a reward that the author of a patch wants"
-            remedy = f"a recipe with {' and '.join(f'roles.{other}.count=0' for other in others)} has it asked in every round"
+            remedy = "`--set mode=meta_learn` has every role asked in every round"
         who = ", ".join(called(run, proposer) for proposer in run.recipe.roles.proposers(kind))
         yield UnaskedRole(who, slot.name, slot.method, reason, remedy)
 
