@@ -7,7 +7,7 @@ plain data crosses. A proposal that cannot be taken is lost; it takes no other o
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -30,6 +30,7 @@ MOST_BYTES: Final = 32_000_000
 """The most bytes of a reply as JSON."""
 ITEMS: Final[dict[type[BaseModel], type[BaseModel]]] = {RewardReply: RewardProposal, PatchReply: PatchProposal}
 """Reply -> its proposals."""
+Item = TypeVar("Item", RewardProposal, PatchProposal)
 NOTHING: Final = "the reply holds no proposal"
 
 
@@ -56,6 +57,15 @@ def accepted(method: str, reply: object, count: int) -> BaseModel:
 def lost(reason: str, text: str | None = None) -> Lost:
     """Return the record of a reply that yielded nothing."""
     return Lost(reason=plain_line(reason), text=None if text is None else whole(text[:LOST_TEXT]))
+
+
+def built(kind: type[Item], **parts: object) -> Item | Lost:
+    """Return a proposal of these fields, or what is lost if they are outside the limits; a fault that is too long is cut."""
+    fault = parts.get("fault")
+    try:
+        return kind.model_validate({**parts, "fault": plain_line(fault) if isinstance(fault, str) else None})
+    except ValidationError as error:
+        return lost(f"the reply is no {kind.__name__}: {one_line(error)}", _text(parts))
 
 
 def _plain(kind: type[BaseModel], reply: object) -> Any:

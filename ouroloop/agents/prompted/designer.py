@@ -14,10 +14,10 @@ from ouroloop.agents.prompted.asking import Question, ask_all
 from ouroloop.agents.prompted.hints import example_spec, terms
 from ouroloop.agents.prompted.prompting import conversation, diagnosis_text, history_text, known_text, repairing
 from ouroloop.agents.prompted.reading import read
-from ouroloop.agents.prompted.specs import specs_in
-from ouroloop.agents.replies import lost
+from ouroloop.agents.prompted.specs import drawn_specs, one_spec
+from ouroloop.agents.replies import built, lost
 from ouroloop.protocols.errors import ModelError
-from ouroloop.protocols.messages import RewardProposal, RewardReply, RewardRequest
+from ouroloop.protocols.messages import Lost, RewardProposal, RewardReply, RewardRequest
 from ouroloop.protocols.records import RewardSpec
 from ouroloop.protocols.text import plain_line
 
@@ -31,6 +31,8 @@ SPACE: Final = (
     "Write one space of rewards from which {count} are drawn: each `weight`, and `gamma_r`, is a range [LOW, HIGH] in place of "
     "a number. The space leaves out the reward in use and all that were tried."
 )
+NO_RANGES: Final = "a space was asked for, but the reply has no ranges: it is taken as one reward, and {missing} are missing"
+"""The note on a reply that should be a space, and is not one."""
 WEIGHTS: Final = ("weight", "gamma_r")
 """The keys that are ranges in a space."""
 ADJUSTS: Final = (
@@ -107,17 +109,27 @@ class ChatDesigner:
         asked = [question(request, index, space=space) for index in range(1 if space else request.count)]
         answers = await ask_all(self.chat, asked)
         why = plain_line(f"{request.mode}: written by {self.config.model}")
-        proposals: list[RewardProposal] = []
+        made: list[RewardProposal | Lost] = []
         for place, reply in enumerate(answers):
-            if not isinstance(reply, ChatReply):
+            if isinstance(reply, ModelError):
+                made.append(lost(str(reply)))
                 continue
-            text, fault = read(reply, self.config.max_tokens)
-            made = [(text, fault)] if fault else specs_in(text, request.count if space else 1, request.seed)
-            for spec, wrong in made:
-                at = len(proposals) if space else place
-                proposals.append(RewardProposal(spec=spec, rationale=why, fault=wrong, place=at))
-        gone = tuple(lost(str(answer)) for answer in answers if isinstance(answer, ModelError))
-        return RewardReply(proposals=tuple(proposals), lost=gone)
+            specs = self._read(reply, request, space=space)
+            made += [
+                built(RewardProposal, spec=spec, rationale=why, fault=wrong, place=at)
+                for at, (spec, wrong) in enumerate(specs, place)
+            ]
+        proposals = tuple(one for one in made if isinstance(one, RewardProposal))
+        single = space and request.count > len(proposals) == 1 and proposals[0].fault is None
+        note = NO_RANGES.format(missing=request.count - 1) if single else ""
+        return RewardReply(proposals=proposals, lost=tuple(one for one in made if isinstance(one, Lost)), note=note)
+
+    def _read(self, reply: ChatReply, request: RewardRequest, *, space: bool) -> list[tuple[str, str | None]]:
+        """Return the specs of a reply, each with what is wrong with it."""
+        text, fault = read(reply, self.config.max_tokens)
+        if fault is not None:
+            return [(text, fault)]
+        return drawn_specs(text, request.count, request.seed) if space else [one_spec(text)]
 
 
 def question(request: RewardRequest, index: int, *, space: bool = False) -> Question:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import ClassVar, Final
 
-from ouroloop.agents.chat import Chat, ChatConfig, ChatReply, LangChainChat, Message
+from ouroloop.agents.chat import Chat, ChatConfig, LangChainChat, Message
 from ouroloop.agents.known import usable_patches
 from ouroloop.agents.prompted.asking import Question, ask_all
 from ouroloop.agents.prompted.hints import example_controller, ideas, toolkit_text
@@ -13,9 +13,9 @@ from ouroloop.agents.prompted.patches import mended
 from ouroloop.agents.prompted.prompting import conversation, diagnosis_text, history_text, known_text, repairing
 from ouroloop.agents.prompted.reading import read
 from ouroloop.agents.prompted.wishes import ASKS, with_wish
-from ouroloop.agents.replies import lost
+from ouroloop.agents.replies import built, lost
 from ouroloop.protocols.errors import ModelError
-from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest
+from ouroloop.protocols.messages import Lost, PatchProposal, PatchReply, PatchRequest
 from ouroloop.protocols.text import plain_line
 
 WHOLE: Final = files("ouroloop.agents.prompted") / "patcher_whole.md"
@@ -50,16 +50,19 @@ class ChatPatcher:
         answers = await ask_all(self.chat, [question(request, index) for index in range(request.count)])
         why = plain_line(f"{request.mode}: written by {self.config.model}")
         tools = [tool.name for tool in request.toolkit]
-        proposals = []
+        made: list[PatchProposal | Lost] = []
         for place, reply in enumerate(answers):
-            if not isinstance(reply, ChatReply):
+            if isinstance(reply, ModelError):
+                made.append(lost(str(reply)))
                 continue
             text, fault = read(reply, self.config.max_tokens)
             text, wish = (text, None) if fault else with_wish(text, request.source)
             text = text if fault else mended(text, tools)
-            proposals.append(PatchProposal(text=text, rationale=why, wish=wish, fault=fault, place=place))
-        gone = tuple(lost(str(answer)) for answer in answers if isinstance(answer, ModelError))
-        return PatchReply(proposals=tuple(proposals), lost=gone)
+            made.append(built(PatchProposal, text=text, rationale=why, wish=wish, fault=fault, place=place))
+        return PatchReply(
+            proposals=tuple(one for one in made if isinstance(one, PatchProposal)),
+            lost=tuple(one for one in made if isinstance(one, Lost)),
+        )
 
 
 def question(request: PatchRequest, index: int) -> Question:

@@ -13,7 +13,7 @@ from ouroloop.agents.prompted.designer import schema
 from ouroloop.agents.prompted.hints import example_controller, terms
 from ouroloop.agents.prompted.patcher import prompt as patch_prompt
 from ouroloop.agents.prompted.prompting import history_text, training_text
-from ouroloop.agents.prompted.specs import specs_in
+from ouroloop.agents.prompted.specs import drawn_specs
 from ouroloop.protocols.messages import Refused, Tried
 from ouroloop.protocols.records import Loss, RewardSpec, RewardTerm
 from ouroloop.rewards.language import parse
@@ -105,12 +105,12 @@ def test_in_mode_reward_patch_a_reply_may_change_the_loss() -> None:
 def test_one_reply_with_a_space_gives_all_proposals() -> None:
     space: dict[str, Any] = {"terms": [{"name": "a", "expr": "ate", "weight": [0.1, 0.9], "clip": 1}], "gamma_r": [0.1, 0.3]}
     jsonschema.validate({**space, "anneal": {"warmup": 0, "decay": 0}}, schema(space=True))
-    found = specs_in(f"Here: {json.dumps(space)}", 4, 0)
+    found = drawn_specs(f"Here: {json.dumps(space)}", 4, 0)
     specs = [parse(text) for text, fault in found if fault is None]
     assert len({spec.terms[0].weight for spec in specs}) == 4
-    assert len(specs_in(json.dumps(space), 1, 0)) == 1
+    assert len(drawn_specs(json.dumps(space), 1, 0)) == 1
     space["gamma_r"] = [0.3, 0.1]
-    ((_, fault),) = specs_in(json.dumps(space), 4, 0)
+    ((_, fault),) = drawn_specs(json.dumps(space), 4, 0)
     assert "the range [0.3, 0.1] ends below its start" in str(fault)
     told = reward_prompt(reward_request(count=4), 0, space=True)[1]["content"]
     assert "Write one space of rewards from which 4 are drawn" in told
