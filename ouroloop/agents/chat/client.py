@@ -140,7 +140,10 @@ class LangChainChat:
             raise self._faults.failed(said, "name a model as PROVIDER:NAME, e.g. openai:NAME") from error
 
     def _refusal(self, error: Exception, settings: Mapping[str, Any]) -> str | None:
-        """Return the parameter that a server refuses; None if the error has another cause."""
+        """Return the parameter that a server refuses; None if the error has another cause.
+
+        `settings` are those of the refused question: others that were asked beside it may have been refused meanwhile.
+        """
         if status_of(error) not in (400, 422, 500, 501):
             return None
         body, said = body_of(error), said_by(error)
@@ -150,7 +153,7 @@ class LangChainChat:
                 return None
             known = (name for name, words in OPTIONAL.items() if name in settings and re.search(rf"\b({words})", said, re.I))
             named = next(known, None)
-        if named == "response_format" and JSON_SCHEMA not in self._refused:
+        if named == "response_format" and settings["response_format"]["type"] == JSON_SCHEMA:
             return JSON_SCHEMA
         return named
 

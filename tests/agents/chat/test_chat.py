@@ -298,6 +298,22 @@ def test_a_server_that_takes_no_schema_is_asked_without(server):
     assert "response_format" not in server.asked[-1]
 
 
+def test_questions_side_by_side_keep_the_form_that_the_server_takes(server):
+    def says(body: dict) -> tuple[int, Any]:
+        time.sleep(0.1)  # the answers come one after the other, when all questions have been sent
+        if body.get("response_format", {}).get("type") == "json_schema":
+            return 400, {"detail": [{"msg": "response_format: unknown type json_schema, not supported"}]}
+        return 200, completion(SPEC)
+
+    server.says = says
+    role = ChatDesigner(server.config())
+    assert len(asyncio.run(role.act(reward_request(count=3))).proposals) == 3
+    asyncio.run(role.act(reward_request(count=1)))
+    forms = [body.get("response_format", {}).get("type") for body in server.asked]
+    assert None not in forms
+    assert forms[-1] == "json_object"
+
+
 def test_a_conversation_that_is_too_long_is_shortened_once(server):
     too_long = {"message": "This model's maximum context length is 4096 tokens. However, you requested 5200 tokens"}
     server.says = lambda body: (200, completion(SPEC)) if "H . ." not in str(body) else (400, {"error": too_long})
