@@ -51,6 +51,6 @@ def calls(truth: Sequence[tuple[float, float, float]], random: np.random.Generat
         for k, (count, (chance, gain, cost)) in enumerate(zip(counts, truth, strict=True)):
             hits, old = int(random.binomial(count, chance)), found[k]
             found[k] = Arm(old.asked + count, old.accepted + hits, old.gain + hits * gain, old.cost + count * cost)
-        counts = thompson(random, found, EACH * len(truth), USUAL, [True] * len(truth))
+        counts = thompson(random, found, EACH * len(truth), USUAL, [EACH * len(truth)] * len(truth))
         total += counts
     return total

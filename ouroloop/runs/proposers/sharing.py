@@ -17,6 +17,7 @@ import numpy as np
 from ouroloop.ledger.steps import propose as steps
 from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.ledger.steps.propose import Shared
+from ouroloop.protocols.messages import PROPOSALS
 from ouroloop.runs.proposers.credit import credit_by_proposer
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def _drawn(run: Run, round: int, kind: Kind, counts: dict[str, int]) -> tuple[in
     known = {one.name: one for one in credit_by_proposer(run.ledger, run.recipe)}
     arms = [_arm(known[name], run.recipe.sharing.per) for name in counts]
     random = np.random.default_rng(run.seed("share", round, kind))
-    wanted = [count > 0 for count in counts.values()]
-    return thompson(random, arms, sum(counts.values()), run.recipe.gate.gain, wanted)
+    most = [PROPOSALS if count else 0 for count in counts.values()]
+    return thompson(random, arms, sum(counts.values()), run.recipe.gate.gain, most)
 
 
 def _arm(credit: Credit, per: str) -> Arm:
@@ -63,16 +64,18 @@ def _arm(credit: Credit, per: str) -> Arm:
 
 
 def thompson(
-    random: np.random.Generator, arms: Sequence[Arm], total: int, usual: float, wanted: Sequence[bool]
+    random: np.random.Generator, arms: Sequence[Arm], total: int, usual: float, most: Sequence[int]
 ) -> tuple[int, ...]:
-    """Return how many of `total` proposals each arm gets, each by a draw of its own.
+    """Return how many of `total` proposals each arm gets, each by a draw of its own among the arms that are not full.
+
+    A small chance of acceptance draws 0 for several arms, since their Beta draws underflow. Such ties are broken evenly.
 
     Args:
         random: draws.
         arms: what is known of each proposer.
         total: the number of proposals.
         usual: the gain of an accepted proposal, before any was accepted.
-        wanted: whether an arm may be drawn; at least one may.
+        most: the most proposals of each arm; together at least `total`.
     """
     asked, accepted = sum(arm.asked for arm in arms), sum(arm.accepted for arm in arms)
     chance = (DOUBT * WEIGHT + accepted) / (WEIGHT + asked)
@@ -84,5 +87,9 @@ def thompson(
     hits = [WEIGHT * chance + arm.accepted for arm in arms]
     misses = [WEIGHT * (1 - chance) + arm.asked - arm.accepted for arm in arms]
     rates = random.beta(hits, misses, (total, len(arms))) * worth / price
-    chosen = np.where(np.asarray(wanted), rates, -1.0).argmax(axis=1)
-    return tuple(int(count) for count in np.bincount(chosen, minlength=len(arms)))
+    counts = np.zeros(len(arms), np.int64)
+    for drawn in rates:
+        free = np.flatnonzero(counts < most)
+        best = free[drawn[free] == drawn[free].max()]
+        counts[best[0] if len(best) == 1 else random.choice(best)] += 1
+    return tuple(map(int, counts))

@@ -12,13 +12,13 @@ from ouroloop.bench.agents.sharing import TRUTHS, calls
 from ouroloop.inspect.run import Report
 from ouroloop.inspect.shown.proposers import proposers_table
 from ouroloop.protocols.errors import UsageError
-from ouroloop.runs.lifecycle import create, work
+from ouroloop.runs.lifecycle import create, opened, work
+from ouroloop.runs.phases.start import start
 from ouroloop.runs.progress import Quiet
-from ouroloop.runs.proposers.sharing import Arm, thompson
+from ouroloop.runs.proposers.credit import Credit
+from ouroloop.runs.proposers.sharing import Arm, shares, thompson
 from ouroloop.runs.recipe import build_recipe, recipe_toml
 from tests.runs.small_run import MICRO, ROLES, document
-
-WANTED = (True, True, True, True)
 
 
 def arms(*found: tuple[int, int, float, float]) -> list[Arm]:
@@ -26,22 +26,32 @@ def arms(*found: tuple[int, int, float, float]) -> list[Arm]:
 
 
 def test_all_proposals_are_drawn_and_none_goes_to_an_arm_that_is_turned_off() -> None:
-    drawn = thompson(np.random.default_rng(0), arms((10, 1, 0.1, 5.0), (10, 2, 0.3, 5.0)), 12, 0.03, (True, False))
+    drawn = thompson(np.random.default_rng(0), arms((10, 1, 0.1, 5.0), (10, 2, 0.3, 5.0)), 12, 0.03, (12, 0))
     assert drawn == (12, 0)
 
 
 def test_the_same_gain_at_a_tenth_of_the_cost_is_drawn_more_often() -> None:
-    drawn = thompson(np.random.default_rng(0), arms((60, 6, 0.6, 600.0), (60, 6, 0.6, 60.0)), 1000, 0.03, (True, True))
+    drawn = thompson(np.random.default_rng(0), arms((60, 6, 0.6, 600.0), (60, 6, 0.6, 60.0)), 1000, 0.03, (1000, 1000))
     assert drawn[1] > 950
 
 
 def test_one_lucky_acceptance_does_not_take_all() -> None:
-    drawn = thompson(np.random.default_rng(0), arms((2, 1, 0.2, 2.0), (60, 12, 1.2, 60.0)), 1000, 0.03, (True, True))
+    drawn = thompson(np.random.default_rng(0), arms((2, 1, 0.2, 2.0), (60, 12, 1.2, 60.0)), 1000, 0.03, (1000, 1000))
     assert drawn[1] > 100
 
 
 def test_nothing_known_is_shared_evenly() -> None:
-    drawn = thompson(np.random.default_rng(0), arms(*[(0, 0, 0.0, 0.0)] * 4), 4000, 0.03, WANTED)
+    drawn = thompson(np.random.default_rng(0), arms(*[(0, 0, 0.0, 0.0)] * 4), 4000, 0.03, (4000,) * 4)
+    assert min(drawn) > 850
+
+
+def test_what_an_arm_has_no_room_for_goes_to_the_others() -> None:
+    known = arms((60, 20, 6.0, 60.0), (60, 0, 0.0, 60.0), (60, 0, 0.0, 60.0))
+    assert thompson(np.random.default_rng(0), known, 100, 0.03, (64, 64, 0)) == (64, 36, 0)
+
+
+def test_arms_that_have_never_won_a_thousand_proposals_share_evenly() -> None:
+    drawn = thompson(np.random.default_rng(0), arms(*[(1000, 0, 0.0, 1000.0)] * 4), 4000, 0.03, (4000,) * 4)
     assert min(drawn) > 850
 
 
@@ -80,6 +90,17 @@ def test_a_run_with_two_patchers_says_what_each_brought(tmp_path: Path) -> None:
         table = proposers_table(report.document())
     assert table is not None
     assert table.row_count == 2
+
+
+def test_no_proposer_is_asked_for_more_than_a_request_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    roles = {"reward_designer": {"count": 0}, "code_patcher": [{"count": 40}, {"count": 40}]}
+    recipe = build_recipe({**MICRO, "roles": roles, "sharing": {"share": "bandit", "per": "candidate"}})
+    create(recipe, tmp_path / "run", Quiet(notes=False))
+    with opened(tmp_path / "run", Quiet(notes=False)) as run:
+        start(run)
+        known = [Credit(name, "", "", 80, 80, 80, won, 0.1 * won, 1.0, 0, 0.0) for name, won in (("patch", 0), ("patch.2", 60))]
+        monkeypatch.setattr("ouroloop.runs.proposers.sharing.credit_by_proposer", lambda *_: known)
+        assert shares(run, 2, "patch") == {"patch": 16, "patch.2": 64}
 
 
 def test_a_list_of_one_is_a_table() -> None:
