@@ -47,6 +47,23 @@ def test_names_and_layout_do_not_make_another_reward() -> None:
     assert spec("a", "ate") != spec("a", "ate", weight=2.0)
 
 
+def test_neither_order_nor_terms_of_no_weight_make_another_reward() -> None:
+    one, two = RewardTerm(name="a", expr="ate", weight=1.0), RewardTerm(name="b", expr="died", weight=-1.0)
+    none = RewardTerm(name="c", expr="approach", weight=0.0)
+    assert bare_spec(RewardSpec(terms=(one, two))) == bare_spec(RewardSpec(terms=(two, none, one)))
+    assert bare_spec(RewardSpec(terms=(one, two))) != bare_spec(RewardSpec(terms=(one, two, two)))
+
+
+def test_the_reward_in_use_is_refused_under_other_names_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    terms = (RewardTerm(name="a", expr="ate", weight=1.0), RewardTerm(name="b", expr="died", weight=-1.0))
+    monkeypatch.setattr(type(run), "reward", lambda *_: RewardSpec(terms=terms))
+    monkeypatch.setattr("ouroloop.rewards.screen.screen_spec", lambda *_: None)
+    again = RewardSpec(terms=tuple(term.model_copy(update={"name": f"other_{term.name}"}) for term in reversed(terms)))
+    candidate = Candidate("r1-reward1", "copier", "", reward=again.model_dump_json())
+    found = screen_phase.screening(run, candidate, lambda: None)  # type: ignore[arg-type, return-value]
+    assert (found.outcome, found.layer, found.reason) == ("rejected", "schema", "the incumbent's own reward")
+
+
 def screened(run: Run, monkeypatch: pytest.MonkeyPatch, round: int, sources: list[str]) -> list[Candidate]:
     """Let the phase screen patches that all its layers pass; return those still in."""
     found = tuple(Candidate(f"r{round}-patch{i}", "copier", "", text) for i, text in enumerate(sources, 1))

@@ -19,7 +19,7 @@ from ouroloop.protocols.canonical import canonical
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.records import RewardSpec, SeedRange
 from ouroloop.runs.phases.follow_up import most_repairs, repair, talk
-from ouroloop.runs.phases.twins import Twins
+from ouroloop.runs.phases.twins import Twins, bare_spec
 from ouroloop.runs.proposers.checking import checked
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ def _checked_reward(run: Run, text: str, transitions: Callable[[], Recorded]) ->
 
     spec = parse(text)
     screen_spec(spec, list(run.task.features), transitions())
-    if spec == run.reward(run.incumbent()):
-        raise CandidateFault("schema", "the incumbent's own spec")
+    if bare_spec(spec) == bare_spec(run.reward(run.incumbent())):
+        raise CandidateFault("schema", "the incumbent's own reward")
     return reward_text(spec)
 
 

@@ -56,7 +56,7 @@ def _lost(verdict: Verdict) -> bool:
 
 
 def essence(run: Run, passed: Screening) -> str:
-    """Return a hash of what a screened candidate says: its code without comments, its reward without names."""
+    """Return a hash of what a screened candidate says: its code without comments, its reward as a function."""
     code = None if passed.controller is None else bare_code(run.store.text(passed.controller))
     spec = None if passed.reward is None else bare_spec(RewardSpec.model_validate_json(run.store.text(passed.reward)))
     return content_hash([code, spec])
@@ -72,6 +72,6 @@ def bare_code(source: str) -> str:
 
 
 def bare_spec(spec: RewardSpec) -> list[object]:
-    """Return a spec's numbers and expressions; the names of its terms are for people."""
-    terms = [[ast.unparse(ast.parse(term.expr.strip(), mode="eval")), term.weight, term.clip] for term in spec.terms]
-    return [terms, spec.gamma_r, spec.anneal.warmup, spec.anneal.decay, spec.loss.model_dump()]
+    """Return a spec's numbers and expressions. Names and order of its terms, and terms of weight 0, are for people alone."""
+    terms = [[ast.unparse(ast.parse(one.expr.strip(), mode="eval")), one.weight, one.clip] for one in spec.terms if one.weight]
+    return [sorted(terms), spec.gamma_r, spec.anneal.warmup, spec.anneal.decay, spec.loss.model_dump()]
