@@ -294,8 +294,9 @@ class Proposer(TypedDict):
     """What a proposer has brought so far, and what that cost.
 
     `name` is its kind, with its place from the second of a slot on (`patch.2`). `asked` counts proposals, repairs included;
-    `passed` those that passed the screen, `accepted` those that stand. `gain` is the sum of their effects in their races.
-    `seconds` are those of its answers, and its candidates' share of the time until verdicts.
+    `passed` those that passed the screen, `accepted` those that stand. `gain` is the sum of their effects in their races. A
+    pair that grants a wish is accepted for the authors of its patch and its reward, with half of its gain each. `seconds` are
+    those of its answers, and its candidates' share of the time until verdicts.
     """
 
     name: str

@@ -79,6 +79,16 @@ def test_a_reward_goes_to_the_wish_that_it_answers(tmp_path: Path) -> None:
     assert pairs["r1-both3"]["diff"] == patches["r1-patch3"] != patches["r1-patch2"]
 
 
+def test_designers_are_asked_for_wishes_in_turn(tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    designers = 'roles.reward_designer=[{use="search-designer", count=1}, {count=0}, {use="search-designer", count=1}]'
+    lifecycle.create(micro(*wishing(tmp_path), "talk.wishes=2", designers), folder, Quiet(notes=False))
+    assert lifecycle.work(folder, Quiet(notes=False)) == "done"
+    (entry,) = document(folder)["rounds"]
+    by = {one["id"]: one["proposer"] for one in entry["candidates"] if one["kind"] == "both"}
+    assert by == {"r1-both2": "reward", "r1-both3": "reward.3"}
+
+
 def test_a_patch_that_came_in_with_its_pair_does_not_race_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It equals the incumbent then, so its race would spend error budget on nothing."""
     from ouroloop.runs.phases import gate as phase

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ouroloop.inspect.document import Proposer, RunDocument
 
 MINUTE = 60.0
+SHARED = "a granted wish counts for the authors of its patch and its reward, with half of its gain each"
 
 
 def proposers_table(document: RunDocument) -> Table | None:
@@ -20,7 +21,8 @@ def proposers_table(document: RunDocument) -> Table | None:
     found = document["proposers"]
     if not found:
         return None
-    table = Table(pad_edge=False, title="proposers", title_justify="left")
+    pairs = any(one["answers"] and one["verdict"] == "accepted" for round in document["rounds"] for one in round["candidates"])
+    table = Table(pad_edge=False, title="proposers", title_justify="left", caption=SHARED if pairs else None)
     table.add_column("who")
     columns = ["asked", "passed", "accepted", "gain", "seconds", "gain/min"]
     columns += [key for key, used in (("tokens", "tokens"), ("USD", "cost_usd")) if any(_used(one, used) for one in found)]

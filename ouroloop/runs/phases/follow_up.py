@@ -1,6 +1,6 @@
-"""Follow-ups in the same round: refused candidates go back to their authors, and patchers' wishes to a designer.
+"""Follow-ups in the same round: refused candidates go back to their authors, and patchers' wishes to designers in turn.
 
-What the screen refused is repaired, a few times at most. A patcher may want a reward beside its patch; the designer who
+What the screen refused is repaired, a few times at most. A patcher may want a reward beside its patch; the designer that
 grants the wish sees the patch, and the pair is a candidate of its own. So code and reward that need each other are trained
 and judged together (source document, 20.1 and 20.4), and the patch alone is judged after the pair.
 """
@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ouroloop.ledger.steps import propose as steps
+from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.ledger.steps.propose import AskedRole, Proposed
 from ouroloop.ledger.steps.screen import screen
 from ouroloop.protocols.messages import Refused, Wish, Wished
@@ -84,16 +85,20 @@ def _told(refused: tuple[Candidate, str, str]) -> Refused:
 
 
 def talk(run: Run, round: int) -> bool:
-    """Put the wishes beside the round's sound patches to a designer; return whether there were any."""
-    wishes = _wishes(run, round)
-    designer = next((name for name, one in run.recipe.roles.proposers("reward").items() if one.count), None)
-    if not wishes or designer is None:
+    """Put the wishes beside the round's sound patches to the designers in turn; return whether there were any."""
+    designers = [name for name, one in run.recipe.roles.proposers("reward").items() if one.count]
+    wishes = _wishes(run, round) if designers else []
+    if not wishes:
         return False
-    who = ", ".join(patch.id for patch, _ in wishes)
-    run.progress.note(f"{called(run, designer)} is asked for rewards that the authors of patches want beside them: {who}")
-    asked = question(run, round, designer, len(wishes), wishes=tuple(wished for _, wished in wishes))
-    patches = [patch for patch, _ in wishes]
-    run.step(steps.answered(round), {}, lambda: _answers(run, designer, asked, patches))
+    turns: dict[str, list[tuple[Candidate, Wished]]] = {}
+    for place, wish in enumerate(wishes, round - FIRST_ROUND):
+        turns.setdefault(designers[place % len(designers)], []).append(wish)
+    for who, mine in turns.items():
+        patches = ", ".join(patch.id for patch, _ in mine)
+        run.progress.note(f"{called(run, who)} is asked for rewards that the authors of patches want beside them: {patches}")
+    asked = {who: question(run, round, who, len(mine), wishes=tuple(one for _, one in mine)) for who, mine in turns.items()}
+    patches_of = {who: [patch for patch, _ in mine] for who, mine in turns.items()}
+    run.step(steps.answered(round), {}, lambda: _answers(run, asked, patches_of))
     return True
 
 
@@ -109,14 +114,16 @@ def _wishes(run: Run, round: int) -> list[tuple[Candidate, Wished]]:
     return found[: granted(run, round)] if found else []
 
 
-def _answers(run: Run, designer: str, asked: Asked, patches: list[Candidate]) -> Proposed:
-    answer = ask(run.ledger, [asked])[0]
-    found = account(run, designer, answer)
-    tell(run, found)
-    made = {one.place: one for one in proposals(found.role, designer, answer.reply)} if answer.reply is not None else {}
-    pairs = [
-        replace(made[place].candidate, id=patch.id.replace("patch", "both", 1), patch=patch.patch, answers=patch.id)
-        for place, patch in enumerate(patches)
-        if place in made
-    ]
-    return Proposed(tuple(pairs), (found,))
+def _answers(run: Run, asked: dict[str, Asked], patches_of: dict[str, list[Candidate]]) -> Proposed:
+    pairs: list[Candidate] = []
+    accounts: list[AskedRole] = []
+    for who, answer in zip(asked, ask(run.ledger, list(asked.values())), strict=True):
+        accounts.append(account(run, who, answer))
+        tell(run, accounts[-1])
+        made = proposals(accounts[-1].role, who, answer.reply) if answer.reply is not None else []
+        reward_at = {one.place: one.candidate for one in made}
+        for place, patch in enumerate(patches_of[who]):
+            if place in reward_at:
+                id = patch.id.replace("patch", "both", 1)
+                pairs.append(replace(reward_at[place], id=id, patch=patch.patch, answers=patch.id))
+    return Proposed(tuple(pairs), tuple(accounts))
