@@ -110,6 +110,8 @@ class Tried(Frozen):
     """What was proposed, cut to `TRIED_TEXT` characters, if the screen refused it."""
     training: dict[str, float] = Field(default_factory=dict)
     """The figures of its training under the designed reward, among them each term's mean return; see `Diagnosis.training`."""
+    own: bool = False
+    """Whether the role that is asked proposed it, alone or with the author of a wish that it grants."""
 
 
 class Lost(Frozen):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from string import Template
@@ -13,6 +14,9 @@ from ouroloop.protocols.messages import Diagnosis, Known, Refused, Tried
 
 TERM: Final = "term "
 """How the figure of a reward's term begins in the figures of a training."""
+
+REFUSALS: Final = 4
+"""The own refusals that a history begins with."""
 
 
 def conversation(name: str, values: dict[str, str]) -> list[Message]:
@@ -47,14 +51,14 @@ def diagnosis_text(diagnosis: Diagnosis, games: int = 1) -> str:
     return "\n".join(lines)
 
 
-def history_text(tried: Iterable[Tried], last: int = 8, longest: int = 2000, *, rewards: bool = False) -> str:
-    """Return the last tries as blocks: verdict, effect, the first `longest` characters of the candidate, how training went.
+def history_text(tried: Iterable[Tried], most: int = 8, longest: int = 2000, *, rewards: bool = False) -> str:
+    """Return some tries as blocks: verdict, effect, the first `longest` characters of the candidate, how training went.
 
     For a candidate of both kinds, the block shows its patch, or its reward if `rewards` is set. Of a refused candidate it shows
     what was proposed.
     """
     blocks = []
-    for t in list(tried)[-last:]:
+    for t in telling(tried)[:most]:
         effect = f", effect on utility {t.effect:+.4f}" if t.effect is not None else ""
         reward = t.reward.model_dump_json() if t.reward else ""
         what = ((reward or t.diff) if rewards else (t.diff or reward)) or t.text or ""
@@ -64,6 +68,20 @@ def history_text(tried: Iterable[Tried], last: int = 8, longest: int = 2000, *, 
             f"Round {t.round}: {t.outcome} at {t.layer} ({t.reason}){effect}\n{what[:longest]}{trained}{lost}".strip()
         )
     return "\n\n".join(blocks) or "Nothing yet."
+
+
+def telling(tried: Iterable[Tried]) -> list[Tried]:
+    """Return tries in the order in which they teach.
+
+    The role's own that never raced come first, but only its last few. What was accepted follows, and then the rest, the largest
+    effect first. Among equals the newest is first.
+    """
+    newest = list(tried)[::-1]
+    accepted = [t for t in newest if t.outcome != "rejected"]
+    refused = [t for t in newest if t.outcome == "rejected" and t.own and t.effect is None]
+    others = [t for t in newest if t.outcome == "rejected" and not (t.own and t.effect is None)]
+    others.sort(key=lambda t: -math.inf if t.effect is None else t.effect, reverse=True)
+    return [*refused[:REFUSALS], *accepted, *others, *refused[REFUSALS:]]
 
 
 def known_text(known: Iterable[tuple[Known, str]], longest: int = 2000) -> str:

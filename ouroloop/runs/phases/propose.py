@@ -34,6 +34,7 @@ from ouroloop.protocols.text import plain_line
 from ouroloop.runs.asking import Answered, Asked, answered, ask, role_name
 from ouroloop.runs.context import nine_decimals, rolled_back, transcripts
 from ouroloop.runs.phases.observe import askable, critic, diagnosis, wanted
+from ouroloop.runs.proposers.credit import authors
 from ouroloop.runs.proposers.sharing import shares
 from ouroloop.runs.proposers.workshop import RunWorkshop
 from ouroloop.sheltered import Fault, sheltered
@@ -208,13 +209,13 @@ def question(
         "count": count,
         "seed": run.seed("propose", round, proposer, *again),
         "diagnosis": diagnosis(run, round),
-        "tried": tuple(tried(run, round, kind)),
+        "tried": tuple(tried(run, round, kind, proposer)),
         "refused": refused,
         "library": _offered(run, round),
     }
     source, reward = run.store.text(incumbent.controller), run.reward(incumbent)
     if kind == "reward":
-        stands = tuple(one for one in tried(run, round, "patch") if one.outcome == "accepted")
+        stands = tuple(one for one in tried(run, round, "patch", proposer) if one.outcome == "accepted")
         request: Any = RewardRequest(
             **shared, incumbent=reward, features=dict(run.task.features), controller=source, patched=stands, wishes=wishes
         )
@@ -255,17 +256,19 @@ def _turns(role: Role) -> int:
     return 1
 
 
-def tried(run: Run, before: int, kind: str) -> list[Tried]:
-    """Return earlier candidates of a kind and their fates, oldest first."""
+def tried(run: Run, before: int, kind: str, proposer: str) -> list[Tried]:
+    """Return earlier candidates of a kind and their fates, oldest first, as a proposer reads them."""
     back, shown, out = rolled_back(run.ledger), transcripts(run.ledger), []
     for round in range(FIRST_ROUND, before):
-        for candidate in run.candidates(round):
+        candidates = run.candidates(round)
+        for candidate in candidates:
             if candidate.kind in (kind, "both"):
-                out.append(_tried(run, round, candidate, back.get(candidate.id), shown.get(candidate.id, ())))
+                told = back.get(candidate.id), shown.get(candidate.id, ())
+                out.append(_tried(run, round, candidate, *told, own=proposer in authors(candidate, candidates)))
     return out
 
 
-def _tried(run: Run, round: int, candidate: Candidate, back: str | None, shown: tuple[str, ...]) -> Tried:
+def _tried(run: Run, round: int, candidate: Candidate, back: str | None, shown: tuple[str, ...], *, own: bool) -> Tried:
     """Return a candidate and its fate; `back` says why it was rolled back, and `shown` are the games that show it."""
     verdict = run.verdict(round, candidate)
     passed = run.find(screen(round, candidate)) or Screening("rejected")
@@ -283,6 +286,7 @@ def _tried(run: Run, round: int, candidate: Candidate, back: str | None, shown: 
         transcripts=shown,
         text=proposal(candidate)[:TRIED_TEXT] if passed.outcome == "rejected" else None,
         training=_trained(run, round, candidate),
+        own=own,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import jsonschema
@@ -12,7 +13,7 @@ from ouroloop.agents.prompted.designer import prompt as reward_prompt
 from ouroloop.agents.prompted.designer import schema
 from ouroloop.agents.prompted.hints import example_controller, terms
 from ouroloop.agents.prompted.patcher import prompt as patch_prompt
-from ouroloop.agents.prompted.prompting import history_text, training_text
+from ouroloop.agents.prompted.prompting import history_text, telling, training_text
 from ouroloop.agents.prompted.specs import drawn_specs
 from ouroloop.protocols.messages import Refused, Tried
 from ouroloop.protocols.records import Loss, RewardSpec, RewardTerm
@@ -36,6 +37,20 @@ def test_a_refused_candidate_is_shown_with_its_text_and_the_reason() -> None:
     assert "eval(" in said
     brief = str(patch_prompt(patch_request(tried=(REFUSED,)), 0, brief=True))
     assert "no eval here" not in brief
+
+
+def test_a_history_begins_with_ones_own_refusals_then_what_was_accepted_then_the_best() -> None:
+    def raced(reason: str, outcome: str, effect: float | None) -> Tried:
+        update = {"reason": reason, "outcome": outcome, "layer": "gate", "effect": effect, "text": None}
+        return REFUSED.model_copy(update=update)
+
+    mine = [REFUSED.model_copy(update={"own": True, "reason": f"mine {k}"}) for k in range(6)]
+    searched = [raced(f"lost {k}", "rejected", -0.01 * k) for k in range(8)]
+    tried = (raced("stands", "accepted", 0.1), *mine, REFUSED, *searched)
+    told = history_text(tried)
+    found = re.findall(r"\((mine \d|lost \d|stands|no eval here)\)", told)
+    assert found == ["mine 5", "mine 4", "mine 3", "mine 2", "stands", "lost 0", "lost 1", "lost 2"]
+    assert len(telling(tried)) == len(tried)
 
 
 def test_a_designer_reads_what_each_term_paid() -> None:
