@@ -26,9 +26,9 @@ ASKS: Final = (
 """What the prompt adds if the round grants wishes."""
 _LINE: Final = re.compile(r"[ \t]*#?[ \t]*WISH:[ \t]*(?P<said>\S.*)", re.DOTALL)
 _TITLE: Final = re.compile(r"(@@ -\d+(?:,\d+)? \+)(\d{1,6})(?:,(\d{1,6}))?( @@.*)", re.DOTALL)
-_SEARCH: Final = re.compile(r"<{5,9} SEARCH\s*")
-_MIDDLE: Final = re.compile(r"={5,9}\s*")
-_CLOSE: Final = re.compile(r">{5,9} REPLACE\s*")
+_SEARCH: Final = re.compile(r"\s*<{5,9} SEARCH\s*")
+_MIDDLE: Final = re.compile(r"\s*={5,9}\s*")
+_CLOSE: Final = re.compile(r"\s*>{5,9} REPLACE\s*")
 _Kind: TypeAlias = Literal["title", "added", "quoted", "free"]
 """Of a line: the title of a diff's hunk, a line that the hunk adds, one of the controller in use, or any other."""
 

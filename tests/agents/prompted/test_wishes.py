@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import unified_diff
+from textwrap import indent
 
 import pytest
 
@@ -39,6 +40,7 @@ BOTH = Wish(objective="fewer detours", constraints=("no slower eating", "no circ
         ("@@ -1,2 +1,1 @@\n-# WISH: fewer detours\n-a\n+b\n", None, None),
         (f"{SEARCH}# WISH: fewer detours\na\n=======\nb\n{REPLACE}", None, None),
         (f"{SEARCH}# WISH: fewer detours\na\n=======\n# WISH: fewer detours\nb\n{REPLACE}", None, None),
+        (indent(f"{SEARCH}# WISH: fewer detours\na\n=======\nb\n{REPLACE}", "  "), None, None),
         (f"{SEARCH}a\n=======\n# WISH: fewer detours\nb\n{REPLACE}", f"{SEARCH}a\n=======\nb\n{REPLACE}", FEWER),
         ("I WISH: nothing", "I WISH: nothing", None),
     ],
