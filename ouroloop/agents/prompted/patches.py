@@ -1,8 +1,9 @@
 """From a model's reply to the patch in it: form is mended, doubt is left to the screen.
 
 The screen takes one diff, one set of SEARCH/REPLACE blocks, or one whole controller, in exact form. Models are less exact in
-what does not matter: line ends, kinds of fences, titles of fences, time stamps in a diff's headers, a shell example after the
-patch, a toolkit function that they forgot to import. Whatever could be a second candidate stays where it is.
+what does not matter: line ends, kinds of fences, their titles and indents, time stamps in a diff's headers, a shell example
+after the patch, the same patch once more, a toolkit function that they forgot to import. Whatever could be a second candidate
+stays where it is.
 """
 
 from __future__ import annotations
@@ -13,11 +14,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-_FENCE: Final = re.compile(r"(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)")
+_FENCE: Final = re.compile(r"(?P<indent> *)(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)")
+DEEPEST: Final = 3
+"""The most spaces by which a fence is indented outside of a list."""
+_ITEM: Final = re.compile(r" *(?:[-*+]|\d{1,9}[.)]) +(?=\S)")
+"""What begins an item of a list."""
 _OTHER: Final = frozenset(("bash", "sh", "shell", "console", "zsh", "cmd", "powershell", "text", "txt", "plaintext", "output"))
 """Languages of fences that hold no patch."""
 _FILE: Final = re.compile(r"\s*(?:[./\w-]*/)?controller\.py\s*")
-_HEADER: Final = re.compile(r"^((?:---|\+\+\+) [^\t\n]+)\t[^\n]*$", re.MULTILINE)
+_STAMP: Final = r"\t[^\n]*| +\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?: ?(?:[+-]\d\d:?\d\d|Z|UTC))?[ \t]*"
+_HEADER: Final = re.compile(rf"^((?:---|\+\+\+) (?:[ab]/)?controller\.py)(?:{_STAMP})$", re.MULTILINE)
 """A header of a diff with a time stamp after the path."""
 _CANDIDATE: Final = re.compile(r"def\s+act\b|^(?:\+\+\+|---|@@|<{4,}|>{4,}|\*\*\* )", re.MULTILINE)
 
@@ -38,13 +44,14 @@ def mended(answer: str, tools: Iterable[str] = ()) -> str:
         answer: the reply without its thoughts.
         tools: names of the toolkit's functions; a whole controller that uses one without importing it gets the import.
     """
-    blocks = _blocks(answer.replace("\r\n", "\n").lstrip("\ufeff"))
+    blocks = _read(answer.replace("\r\n", "\n").lstrip("\ufeff"))
     fenced = [block for block in blocks if block.mark is not None]
     if len(fenced) > 1:
-        kept = [block for block in fenced if not _beside(block)]
-        if kept:
-            blocks = [block for block in blocks if block.mark is None or block in kept]
-            fenced = kept
+        once = {_essence(block): block for block in reversed(fenced) if not _beside(block)}
+        if once:
+            kept = {id(block) for block in once.values()}
+            blocks = [block for block in blocks if block.mark is None or id(block) in kept]
+            fenced = list(once.values())
     if not fenced:
         return _imported(_HEADER.sub(r"\1", _text(blocks)), tools)
     for block in fenced:
@@ -53,29 +60,79 @@ def mended(answer: str, tools: Iterable[str] = ()) -> str:
     return _text(blocks)
 
 
-def _blocks(text: str) -> list[_Block]:
-    """Return an answer as blocks, fenced or not; a fence that is not closed stays text."""
+def _read(text: str) -> list[_Block]:
+    """Return an answer as blocks. An indented fence is one only if no other is there and no candidate stands outside of it."""
+    blocks = _blocks(text, indented=False)
+    if any(block.mark is not None for block in blocks):
+        return blocks
+    indented = _blocks(text, indented=True)
+    outside = "\n".join(line for block in indented if block.mark is None for line in block.lines)
+    return blocks if _CANDIDATE.search(outside) else indented
+
+
+def _blocks(text: str, *, indented: bool) -> list[_Block]:
+    """Return an answer as blocks, fenced or not; a fence that is not closed stays text.
+
+    A fence may be indented by three spaces, and by more inside an item of a list (CommonMark 0.31, 4.5 and 5.2). If the indent
+    of one is in doubt, none is read.
+    """
     blocks = [_Block(None, "", [])]
+    unclosed: set[tuple[str, str]] = set()
     lines = text.split("\n")
-    at = 0
+    at = item = 0
     while at < len(lines):
         opened = _FENCE.fullmatch(lines[at])
-        closed = _closing(lines, at, opened["mark"]) if opened else None
+        indent, mark = (opened["indent"], opened["mark"]) if opened else ("", "")
+        closed = None
+        if opened and (indented or not indent) and (indent, mark) not in unclosed and len(indent) <= item + DEEPEST:
+            closed = _closing(lines, at, indent, mark)
+            unclosed |= {(indent, mark)} if closed is None else set()
         if opened is None or closed is None:
+            item = _item(lines[at], item)
             blocks[-1].lines.append(lines[at])
             at += 1
             continue
-        blocks += [_Block(opened["mark"], opened["info"].strip(), lines[at + 1 : closed]), _Block(None, "", [])]
+        inside = _outdented(lines[at + 1 : closed], indent)
+        if inside is None:
+            return _blocks(text, indented=False)
+        blocks += [_Block(mark, opened["info"].strip(), inside), _Block(None, "", [])]
         at = closed + 1
     return blocks
 
 
-def _closing(lines: list[str], opened: int, mark: str) -> int | None:
+def _item(line: str, item: int) -> int:
+    """Return where the content of the present item of a list begins after this line; 0 outside of lists."""
+    if found := _ITEM.match(line):
+        return found.end()
+    return 0 if line[:1].strip() else item
+
+
+def _outdented(lines: list[str], indent: str) -> list[str] | None:
+    """Return what an indented fence holds, without its indent; None if it is in doubt.
+
+    If some lines begin in the first column, only the fence itself was indented.
+    """
+    filled = [line for line in lines if line.strip()]
+    if all(line.startswith(indent) for line in filled):
+        return [line[len(indent) :] for line in lines]
+    sloppy = len(indent) <= DEEPEST and any(not line.startswith(" ") for line in filled)
+    return lines if sloppy else None
+
+
+def _closing(lines: list[str], opened: int, indent: str, mark: str) -> int | None:
     for at in range(opened + 1, len(lines)):
         line = lines[at].strip()
-        if len(line) >= len(mark) and not line.strip(mark[0]):
+        if len(line) < len(mark) or line.strip(mark[0]):
+            continue
+        before = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
+        if before == indent or max(len(before), len(indent)) <= DEEPEST:
             return at
     return None
+
+
+def _essence(block: _Block) -> tuple[str, str]:
+    """Return what two fenced blocks have in common if they say the same: language or title, and content."""
+    return _language(block.info), "\n".join(block.lines).rstrip()
 
 
 def _beside(block: _Block) -> bool:

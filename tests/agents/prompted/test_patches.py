@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ BASE = TASK.start_controller
 BETTER = render(Plan(start="legal_moves"), 4)
 DIFF = diff(BASE, BETTER)
 NAMES = [tool.name for tool in TOOLS]
+FILE, PATCH, OTHER = f"```python\n{BETTER}```", f"```diff\n{DIFF}```", f"```python\n{BASE}```"
 BLOCK = "<<<<<<< SEARCH\n    return max(range(4), key=lambda move: logits[move])\n=======\n    return 0\n>>>>>>> REPLACE\n"
 FORGOT = '"""A controller."""\n\n\ndef act(observation, logits):\n    return (legal_moves(observation) or [0])[0]\n'
 
@@ -40,6 +43,16 @@ def screened(text: str) -> str:
         f"```diff\n{DIFF}```\nTry it:\n```bash\nouroloop screen controller.py\n```",
         f"```text\nmove 0 is up\n```\n```python\n{BETTER}```",
         DIFF.replace("controller.py\n", "controller.py\t2025-05-01 10:00:00\n", 2),
+        DIFF.replace("controller.py\n", "controller.py 2025-05-01 10:00:00 +0000\n", 2),
+        DIFF.replace("controller.py\n", "controller.py  2025-05-01T10:00:00.123Z\n", 2),
+        f'```python\n{BETTER}```\nOnce more, as a whole:\n```python title="controller.py"\n{BETTER}\n```',
+        f"```diff\n{DIFF}```\nAgain:\n```diff\n{DIFF}```\nTry it:\n```bash\nls\n```",
+        f" ```python\n{BETTER}```",
+        f"Here:\n  ```diff\n{DIFF}  ```",
+        f"1. The patch:\n\n{indent(PATCH, '   ')}\n\n2. Done.",
+        f"- The controller:\n{indent(FILE.replace('`', '~'), '  ')}",
+        f"- Steps:\n  - the file:\n    in one piece\n\n{indent(FILE, '    ')}\n  - done",
+        f"10. The file:\n{indent(FILE, '    ')}\n11. Try:\n    ```bash\n    ls\n    ```",
         BETTER,
     ],
 )
@@ -70,6 +83,18 @@ def test_a_forgotten_import_is_added() -> None:
         f"```python ../toolkit.py\n{BLOCK}```",
         f"```python:other.py\n{BLOCK}```",
         "```text\nonly words\n```\n```bash\nls\n```",
+        DIFF.replace("controller.py\n", "controller.py other.py\n", 2),
+        DIFF.replace("controller.py\n", "controller.py 2025-05-01 other.py\n", 2),
+        DIFF.replace("controller.py\n", "other.py 2025-05-01 10:00:00\n", 2),
+        f"```python\n{BETTER}```\n```python\n{BETTER.replace('logits[', ' logits[')}```",
+        f"```python\n{BETTER}```\n```python other.py\n{BETTER}```",
+        f"```python\n{BETTER}```\n```python\n{BETTER}```\n```python\n{BETTER}",
+        f"{indent(FILE, '  ')}\n{indent(OTHER, '  ')}",
+        f"{indent(FILE, '  ')}\n```python\n{BASE}```",
+        f"As code:\n{indent(FILE, '     ')}",
+        f"1. The file:\n   ```python\n{indent(BETTER, '  ')}   ```",
+        f"- The file:\n{indent(FILE[:-3], '  ')}",
+        f"- The file:\n{indent(FILE, '  ')}\n{BLOCK}",
     ],
 )
 def test_doubt_is_left_to_the_screen(text: str) -> None:
@@ -77,11 +102,18 @@ def test_doubt_is_left_to_the_screen(text: str) -> None:
         screened(text)
 
 
-@given(
-    st.lists(
-        st.sampled_from([BLOCK, DIFF, BETTER, "```\n", "```python\n", "~~~\n", "words\n", "```bash\nls\n```\n"]), max_size=4
-    )
-)
+@pytest.mark.parametrize("width", [2, 4])
+def test_a_fence_in_a_docstring_is_no_fence(width: int) -> None:
+    quoted = indent('"""Return a move.\n\n- So:\n  ```\n  0\n  ```\n"""\nreturn 0\n', " " * width)
+    source = f"def act(observation, logits):\n{quoted}"
+    assert mended(source, NAMES) == source
+    assert mended(f"```python\n{source}```", NAMES) == f"```python\n{source}```"
+
+
+PARTS = [BLOCK, DIFF, BETTER, "```\n", "```python\n", "~~~\n", "words\n", "```bash\nls\n```\n", "  ```\n", "- x\n"]
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=4))
 def test_what_the_screen_takes_as_it_is_stays_the_same(parts: list[str]) -> None:
     text = "".join(parts)
     try:
