@@ -57,7 +57,7 @@ class ChatPatcher:
                 continue
             text, fault = read(reply, self.config.max_tokens)
             text, wish = (text, None) if fault else with_wish(text, request.source)
-            text = text if fault else mended(text, tools)
+            text = text if fault else mended(text, tools, request.source)
             made.append(built(PatchProposal, text=text, rationale=why, wish=wish, fault=fault, place=place))
         return PatchReply(
             proposals=tuple(one for one in made if isinstance(one, PatchProposal)),

@@ -28,6 +28,11 @@ _HEADER: Final = re.compile(rf"^((?:---|\+\+\+) (?:[ab]/)?controller\.py)(?:{_ST
 _CANDIDATE: Final = re.compile(r"def\s+act\b|^(?:\+\+\+|---|@@|<{4,}|>{4,}|\*\*\* )", re.MULTILINE)
 
 
+_OLD: Final = r"(?P<old>(?:(?!={5,9} *$|<{5,9} SEARCH).*\n)*+)"
+_NEW: Final = r"(?P<new>(?:(?!>{5,9} REPLACE *$|<{5,9} SEARCH).*\n)*+)"
+_EDIT: Final = re.compile(rf"^<{{5,9}} SEARCH *\n{_OLD}={{5,9}} *\n{_NEW}>{{5,9}} REPLACE *$", re.MULTILINE)
+
+
 @dataclass(slots=True)
 class _Block:
     """A fenced block: its first line, its content, its last line; `mark` is None for text outside of fences."""
@@ -37,12 +42,13 @@ class _Block:
     lines: list[str]
 
 
-def mended(answer: str, tools: Iterable[str] = ()) -> str:
+def mended(answer: str, tools: Iterable[str] = (), source: str = "") -> str:
     """Return an answer in the form that the screen reads.
 
     Args:
         answer: the reply without its thoughts.
-        tools: names of the toolkit's functions; a whole controller that uses one without importing it gets the import.
+        tools: names of the toolkit's functions; a controller or an edit that uses one without importing it gets the import.
+        source: the controller in use; without it edits get no import.
     """
     blocks = _read(answer.replace("\r\n", "\n").lstrip("\ufeff"))
     fenced = [block for block in blocks if block.mark is not None]
@@ -53,11 +59,11 @@ def mended(answer: str, tools: Iterable[str] = ()) -> str:
             blocks = [block for block in blocks if block.mark is None or id(block) in kept]
             fenced = list(once.values())
     if not fenced:
-        return _imported(_HEADER.sub(r"\1", _text(blocks)), tools)
+        return _importing(_imported(_HEADER.sub(r"\1", _text(blocks)), tools), tools, source)
     for block in fenced:
         body = _HEADER.sub(r"\1", "\n".join(block.lines))
         block.lines = (_imported(body, tools) if len(fenced) == 1 else body).rstrip("\n").split("\n")
-    return _text(blocks)
+    return _importing(_text(blocks), tools, source)
 
 
 def _read(text: str) -> list[_Block]:
@@ -187,3 +193,31 @@ def _imported(source: str, tools: Iterable[str]) -> str:
     after = (first.end_lineno or 0) if documented else first.lineno - 1
     line = f"from toolkit import {', '.join(missing)}"
     return "\n".join([*lines[:after], *(["", line] if documented else [line]), *lines[after:]])
+
+
+def _importing(answer: str, tools: Iterable[str], source: str) -> str:
+    """Return SEARCH/REPLACE blocks with one more that imports the toolkit's functions which they call; anything else as it is.
+
+    A name that stands in the controller already, or in the new lines other than as a call, gets no import.
+    """
+    edits = list(_EDIT.finditer(answer))
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return answer
+    new = "".join(edit["new"] for edit in edits)
+    missing = [
+        tool
+        for tool in sorted(set(tools) - set(re.findall(r"\w+", source)))
+        if re.search(rf"\b{tool} *\(", new) and not re.search(rf"\b{tool}\b(?! *\()|(?:\bdef +|\.){tool}\b", new)
+    ]
+    body = tree.body[ast.get_docstring(tree) is not None :]
+    if not missing or not body:
+        return answer
+    lines = source.split("\n")
+    line = lines[body[0].lineno - 1]
+    if lines.count(line) > 1 or any(line in edit["old"].split("\n") for edit in edits):
+        return answer
+    gap = "" if isinstance(body[0], ast.ImportFrom) else "\n\n"
+    added = f"<<<<<<< SEARCH\n{line}\n=======\nfrom toolkit import {', '.join(missing)}\n{gap}{line}\n>>>>>>> REPLACE"
+    return f"{answer[: edits[-1].end()]}\n{added}{answer[edits[-1].end() :]}"

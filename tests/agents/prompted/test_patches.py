@@ -19,7 +19,8 @@ BETTER = render(Plan(start="legal_moves"), 4)
 DIFF = diff(BASE, BETTER)
 NAMES = [tool.name for tool in TOOLS]
 FILE, PATCH, OTHER = f"```python\n{BETTER}```", f"```diff\n{DIFF}```", f"```python\n{BASE}```"
-BLOCK = "<<<<<<< SEARCH\n    return max(range(4), key=lambda move: logits[move])\n=======\n    return 0\n>>>>>>> REPLACE\n"
+OLD = "    return max(range(4), key=lambda move: logits[move])"
+BLOCK = f"<<<<<<< SEARCH\n{OLD}\n=======\n    return 0\n>>>>>>> REPLACE\n"
 FORGOT = '"""A controller."""\n\n\ndef act(observation, logits):\n    return (legal_moves(observation) or [0])[0]\n'
 
 
@@ -69,6 +70,40 @@ def test_a_forgotten_import_is_added() -> None:
     )
     own = FORGOT.replace("def act", "def legal_moves(observation):\n    return [0]\n\n\ndef act")
     assert mended(own, NAMES) == own
+
+
+CALLS = BLOCK.replace("return 0", "return legal_moves(observation)[0]")
+WITH_IMPORT = BASE.replace("def act", "from toolkit import food_move\n\n\ndef act")
+
+
+@pytest.mark.parametrize("base", [BASE, WITH_IMPORT, BASE.partition("\n")[2].lstrip()])
+@pytest.mark.parametrize("text", [CALLS, f"```\n{CALLS}```", f"Filter:\n\n{CALLS}\nDone."])
+def test_an_edit_that_forgets_an_import_gets_it(text: str, base: str) -> None:
+    source = static_screen(mended(text, NAMES, base), base).source
+    assert "from toolkit import legal_moves\n" in source
+    assert "return legal_moves(observation)[0]" in source
+    assert source.count("import") == base.count("import") + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "base"),
+    [
+        (BLOCK, BASE),
+        (CALLS, WITH_IMPORT.replace("food_move", "legal_moves")),
+        (CALLS, f"def legal_moves(observation):\n    return [0]\n\n\n{BASE}"),
+        (CALLS.replace("    return legal", "    legal_moves = len\n    return legal"), BASE),
+        (CALLS.replace("return legal", "return logits.legal"), BASE),
+        (
+            CALLS + BLOCK.replace("    return max(range(4), key=lambda move: logits[move])", "def act(observation, logits):"),
+            BASE,
+        ),
+        (CALLS.replace(">>>>>>> REPLACE", ""), BASE),
+        (CALLS, "def act("),
+        (CALLS, ""),
+    ],
+)
+def test_an_edit_gets_no_import_that_it_may_not_need(text: str, base: str) -> None:
+    assert mended(text, NAMES, base) == text
 
 
 @pytest.mark.parametrize(
