@@ -6,6 +6,7 @@ missing. Every message names the thing, what was found, what was expected and wh
 
 from __future__ import annotations
 
+from ouroloop.protocols.prices import Tokens
 from ouroloop.protocols.text import plain_line
 
 
@@ -48,7 +49,18 @@ class RoleError(OuroloopError):
 
 
 class ModelError(RoleError):
-    """A model endpoint refused, timed out or answered nonsense."""
+    """A model endpoint refused, timed out or answered nonsense.
+
+    Args:
+        message: one line.
+        lost: see `RoleError`.
+        used: the tokens of a reply that holds no answer; the endpoint charges for them all the same.
+    """
+
+    def __init__(self, message: str, lost: tuple[tuple[str, str | None], ...] = (), *, used: Tokens | None = None) -> None:
+        """Keep the message, the lost replies and the tokens."""
+        super().__init__(message, lost)
+        self.used = used or Tokens()
 
 
 class TrainingError(OuroloopError):

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from ouroloop.agents.chat import ChatReply, ContextTooLong, Message, counted
+from ouroloop.agents.chat import MOST_TOKENS, ChatReply, ContextTooLong, Message, counted
 from ouroloop.ledger.sqlite import Ledger
-from ouroloop.ledger.steps.propose import Exchange, chat
+from ouroloop.ledger.steps.key import encoded
+from ouroloop.ledger.steps.propose import Exchange, Unanswered, chat
 from ouroloop.protocols.canonical import JsonObject
 from ouroloop.protocols.errors import LedgerError, ModelError, RoleError
 from ouroloop.protocols.messages import TEXT
+from ouroloop.protocols.prices import Tokens
 from ouroloop.protocols.secrets import redacted
 from ouroloop.protocols.text import plain_line, whole, without_addresses
 from ouroloop.sheltered import Fault, sheltered
@@ -116,8 +118,11 @@ class RecordedChat:
             if not self.over:
                 message = plain_line(redacted(without_addresses(str(error))), 600)
                 said: JsonObject = {"code": -32000, "message": message}
-                if isinstance(error, ContextTooLong):
-                    said["data"] = {"type": "ContextTooLong"}
+                data: JsonObject = {"type": "ContextTooLong"} if isinstance(error, ContextTooLong) else {}
+                if (used := _used(error)) != Unanswered():
+                    data["used"] = encoded(used)
+                if data:
+                    said["data"] = data
                 self._ledger.record(key.text, key.method, params, None, said)
             raise
 
@@ -127,6 +132,15 @@ class RecordedChat:
             raise ModelError("the reply came after the time limit")
         key.record(self._ledger, params, said)
         return said
+
+
+def _used(error: ModelError) -> Unanswered:
+    """Return the tokens of a failed exchange. The error may be of the role's making, so counts that cannot be true are none."""
+    read, cached, written = (
+        count if type(count) is int and 0 <= count <= MOST_TOKENS else 0
+        for count in (getattr(getattr(error, "used", None), part, 0) for part in ("read", "cached", "written"))
+    )
+    return Unanswered(read + cached, written, cached)
 
 
 def _recorded(error: JsonObject) -> ModelError:
@@ -143,12 +157,14 @@ def exchange(reply: Any, messages: list[Message]) -> Exchange:
         ModelError: it is no reply, or longer than a reply may be.
     """
     text = getattr(reply, "text", None)
-    if not isinstance(text, str):
-        raise ModelError(f"the model's reply is a {type(reply).__name__} without a text")
-    if len(text) > TEXT:
-        raise ModelError(f"the model's reply has {len(text)} characters, at most {TEXT} are taken: lower max_tokens")
     asked = sum(len(str(message.get("content", ""))) for message in messages)
-    tokens = counted(getattr(reply, "tokens_in", None), asked), counted(getattr(reply, "tokens_out", None), len(text))
+    read = counted(getattr(reply, "tokens_in", None), asked)
+    written = counted(getattr(reply, "tokens_out", None), len(text) if isinstance(text, str) else 0)
     finish, cached = getattr(reply, "finish", "stop"), getattr(reply, "cached", 0)
-    cached = cached if type(cached) is int and 0 <= cached <= tokens[0] else 0
-    return Exchange(whole(text), *tokens, "length" if finish == "length" else "stop", cached)
+    cached = cached if type(cached) is int and 0 <= cached <= read else 0
+    used = Tokens(read - cached, cached, written)
+    if not isinstance(text, str):
+        raise ModelError(f"the model's reply is a {type(reply).__name__} without a text", used=used)
+    if len(text) > TEXT:
+        raise ModelError(f"the model's reply has {len(text)} characters, at most {TEXT} are taken: lower max_tokens", used=used)
+    return Exchange(whole(text), read, written, "length" if finish == "length" else "stop", cached)

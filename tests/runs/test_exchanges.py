@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from ouroloop.agents.chat import ChatReply
 from ouroloop.ledger.sqlite import Ledger
-from ouroloop.protocols.errors import LedgerError
+from ouroloop.ledger.steps.propose import tokens
+from ouroloop.ledger.steps.usage import usage
+from ouroloop.protocols.errors import LedgerError, ModelError
+from ouroloop.protocols.prices import Tokens
 from ouroloop.runs.exchanges import chat_on_record
 
 
@@ -42,3 +46,44 @@ def test_an_exchange_is_paid_once_and_another_question_under_its_key_ends_the_ru
     with pytest.raises(LedgerError, match="0/propose/patch/chat/0/0"):
         exchange("good-bye")
     assert parrot.calls == 1
+
+
+class Mute:
+    """A chat model that charges for a reply without an answer."""
+
+    def __init__(self, used: Any) -> None:
+        self.used = used
+
+    async def complete(self, messages: list[dict[str, str]], seed: int) -> ChatReply:
+        """Refuse."""
+        error = ModelError("no answer")
+        error.used = self.used
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("used", "counted"),
+    [(Tokens(40, 60, 20), Tokens(40, 60, 20)), (Tokens(-5, 1, 10**30), Tokens(0, 1, 0)), (None, Tokens()), ("x", Tokens())],
+)
+def test_a_reply_without_an_answer_is_paid_as_well(used: Any, counted: Tokens, tmp_path: Path) -> None:
+    ledger, role = Ledger(tmp_path / "ledger.sqlite", "create"), SimpleNamespace(chat=Mute(used))
+    for _ in range(2):
+        with chat_on_record(ledger, "0/propose/patch", role, 7), pytest.raises(ModelError, match="no answer"):
+            asyncio.run(role.chat.complete([{"role": "user", "content": "hello"}], 7))
+    assert tokens(ledger, "0/propose/patch") == counted
+    assert [one.tokens for one in usage(ledger)] == [counted]
+
+
+@pytest.mark.parametrize("data", [None, {}, {"type": "ContextTooLong"}, {"used": {}}])
+def test_a_failed_exchange_of_an_older_ledger_used_nothing(data: Any, tmp_path: Path) -> None:
+    ledger, error = Ledger(tmp_path / "ledger.sqlite", "create"), {"code": -32000, "message": "no", "data": data}
+    ledger.record("0/propose/patch/chat/0/0", "chat.complete", {}, None, error)
+    assert tokens(ledger, "0/propose/patch") == Tokens()
+
+
+@pytest.mark.parametrize("used", [1, [], "x", {"tokens_in": -1}, {"tokens_in": 1.5}, {"tokens_out": 10**400}])
+def test_a_charge_that_cannot_be_true_is_a_damaged_ledger(used: Any, tmp_path: Path) -> None:
+    ledger, error = Ledger(tmp_path / "ledger.sqlite", "create"), {"code": -32000, "message": "no", "data": {"used": used}}
+    ledger.record("0/propose/patch/chat/0/0", "chat.complete", {}, None, error)
+    with pytest.raises(LedgerError, match="0/propose/patch/chat/0/0"):
+        tokens(ledger, "0/propose/patch")

@@ -17,6 +17,7 @@ from ouroloop.agents.local.catalog import is_local, weights_of
 from ouroloop.agents.local.serving import Endpoint, endpoint, places
 from ouroloop.protocols.errors import ModelError, SurroundingsError, UsageError
 from ouroloop.protocols.messages import TEXT
+from ouroloop.protocols.prices import Tokens
 from ouroloop.protocols.text import plain_line, whole
 
 OWN_HOST: Final = "api.openai.com"
@@ -158,30 +159,37 @@ class LangChainChat:
         return named
 
     def _reply(self, answer: Any, messages: list[Message]) -> ChatReply:
-        failed, told = self._faults.failed, getattr(answer, "response_metadata", None) or {}
-        if refusal := answer.additional_kwargs.get("refusal"):
-            raise failed(f"refused: {plain_line(str(refusal), 120)}", "reword the prompt or use another model")
-        text, finish = str(answer.text), _finish(told)
-        if finish == "content_filter":
-            raise failed("the reply was withheld by the provider's content filter", "reword the prompt or use another model")
-        if not text.strip():
-            raise failed(*self._empty(answer, finish))
-        if len(text) > TEXT:
-            raise failed(f"a reply of {len(text)} characters, at most {TEXT} are taken", "lower max_tokens")
-        usage = answer.usage_metadata or {}
-        asked = sum(len(message["content"]) for message in messages)
-        tokens = counted(usage.get("input_tokens"), asked), counted(usage.get("output_tokens"), len(text))
-        cached = (usage.get("input_token_details") or {}).get("cache_read")
-        cached = min(cached, tokens[0]) if type(cached) is int and cached > 0 else 0
-        return ChatReply(whole(text), *tokens, cast("Literal['stop', 'length']", finish), cached)
+        text, finish = str(answer.text), _finish(getattr(answer, "response_metadata", None) or {})
+        used = _used(answer, messages, text)
+        if (lack := self._lack(answer, text, finish)) is not None:
+            raise self._faults.failed(*lack, used=used)
+        cut = cast("Literal['stop', 'length']", finish)
+        return ChatReply(whole(text), used.read + used.cached, used.written, cut, used.cached)
 
-    def _empty(self, answer: Any, finish: str) -> tuple[str, str]:
-        """Return why a reply holds no text, and the remedy."""
+    def _lack(self, answer: Any, text: str, finish: str) -> tuple[str, str] | None:
+        """Return why a reply holds no answer, and the remedy; None if it holds one."""
+        if refusal := answer.additional_kwargs.get("refusal"):
+            return f"refused: {plain_line(str(refusal), 120)}", "reword the prompt or use another model"
+        if finish == "content_filter":
+            return "the reply was withheld by the provider's content filter", "reword the prompt or use another model"
+        if len(text) > TEXT:
+            return f"a reply of {len(text)} characters, at most {TEXT} are taken", "lower max_tokens"
+        if text.strip():
+            return None
         if finish == "length":
             return f"all {self.config.max_tokens} tokens went into thoughts", "raise max_tokens"
         if answer.tool_calls or answer.invalid_tool_calls:
             return "the reply is a tool call, and no tool was offered", "use a model that answers in text"
         return "empty reply", "raise max_tokens or use another model"
+
+
+def _used(answer: Any, messages: list[Message], text: str) -> Tokens:
+    """Return the tokens of a reply, whether or not it holds an answer; see `config.counted`."""
+    usage = answer.usage_metadata or {}
+    asked = counted(usage.get("input_tokens"), sum(len(message["content"]) for message in messages))
+    cached = (usage.get("input_token_details") or {}).get("cache_read")
+    cached = min(cached, asked) if type(cached) is int and cached > 0 else 0
+    return Tokens(asked - cached, cached, counted(usage.get("output_tokens"), len(text)))
 
 
 def _finish(told: Mapping[str, Any]) -> str:

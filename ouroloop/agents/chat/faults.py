@@ -13,6 +13,7 @@ from typing import Any, Final
 from ouroloop.agents.chat.config import ChatConfig
 from ouroloop.agents.chat.records import ContextTooLong
 from ouroloop.protocols.errors import ModelError
+from ouroloop.protocols.prices import Tokens
 from ouroloop.protocols.secrets import redacted
 from ouroloop.protocols.text import plain_line, whole
 
@@ -57,10 +58,10 @@ class Faults:
             return self.failed("the server answers as a stream of events alone", "set stream = true in the role's config")
         return self.failed(f"no chat completion ({_line(error)})", "check that base_url is an OpenAI-compatible /v1")
 
-    def failed(self, what: str, remedy: str, kind: type[ModelError] = ModelError) -> ModelError:
-        """Return an error of one line, without the key."""
+    def failed(self, what: str, remedy: str, kind: type[ModelError] = ModelError, *, used: Tokens | None = None) -> ModelError:
+        """Return an error of one line, without the key, with the tokens that the failed question used."""
         said, key = f"model {self.endpoint}: {what}; {remedy}", os.environ.get(self.config.api_key_env, "")
-        return kind(redacted(plain_line(said.replace(key, "***") if len(key) >= 8 else said, 600)))
+        return kind(redacted(plain_line(said.replace(key, "***") if len(key) >= 8 else said, 600)), used=used)
 
     def _remedy(self, status: int) -> str:
         if status in (401, 403):

@@ -8,7 +8,7 @@ from ouroloop.inspect import document as doc
 from ouroloop.inspect.candidate.games import counted_pairs, pairs_of, replay, worst
 from ouroloop.ledger.steps import observe, train
 from ouroloop.ledger.steps.key import every, number
-from ouroloop.ledger.steps.propose import chat
+from ouroloop.ledger.steps.propose import Unanswered, exchanged
 from ouroloop.policy.report import alarm_line
 from ouroloop.protocols.text import shell_word
 from ouroloop.runs.context import transcripts
@@ -72,8 +72,7 @@ def _talk(ledger: Ledger, step: Step) -> doc.Talk:
     sent = step.params.get("messages") if isinstance(step.params, dict) else None
     known = [message for message in sent if isinstance(message, dict)] if isinstance(sent, list) else []
     messages = [doc.Message(role=str(message.get("role")), content=str(message.get("content"))) for message in known]
-    if step.error is not None:
-        error = str(step.error.get("message"))
-        return {"messages": messages, "reply": None, "error": error, "tokens_in": 0, "tokens_out": 0}
-    said = chat("", 0, 0).of(ledger, step)
-    return doc.Talk(messages=messages, reply=said.text, error=None, tokens_in=said.tokens_in, tokens_out=said.tokens_out)
+    said = exchanged(ledger, step)
+    reply = None if isinstance(said, Unanswered) else said.text
+    error = None if step.error is None else str(step.error.get("message"))
+    return doc.Talk(messages=messages, reply=reply, error=error, tokens_in=said.tokens_in, tokens_out=said.tokens_out)

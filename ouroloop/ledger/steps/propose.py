@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal, TypeAlias
 
-from ouroloop.ledger.sqlite import Ledger
+from pydantic import Field
+
+from ouroloop.ledger.sqlite import Ledger, Step
 from ouroloop.ledger.steps.key import Key, every, part
 from ouroloop.protocols.messages import Lost, PatchReply, RewardReply, Trial, Wish
 from ouroloop.protocols.prices import Tokens
 from ouroloop.protocols.records import Candidate, Kind
+
+Count: TypeAlias = Annotated[int, Field(ge=0, lt=1 << 62)]
+"""A number of tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +80,24 @@ class Exchange:
     """A chat model's reply; see `agents.chat.ChatReply`."""
 
     text: str
-    tokens_in: int
-    tokens_out: int
+    tokens_in: Count
+    tokens_out: Count
     finish: Literal["stop", "length"] = "stop"
-    cached: int = 0
+    cached: Count = 0
+
+    @property
+    def tokens(self) -> Tokens:
+        """What the exchange used."""
+        return Tokens(self.tokens_in - self.cached, self.cached, self.tokens_out)
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The tokens of an exchange that brought no answer: `used` in the data of its recorded error, none if that is missing."""
+
+    tokens_in: Count = 0
+    tokens_out: Count = 0
+    cached: Count = 0
 
     @property
     def tokens(self) -> Tokens:
@@ -157,7 +176,17 @@ def all_rounds(ledger: Ledger) -> list[Proposed]:
 
 def tokens(ledger: Ledger, question: str) -> Tokens:
     """Return the tokens that the exchanges of one question used."""
-    return sum((found.tokens for _, found in every(ledger, chat("", 0, 0), f"{question}/chat/*")), Tokens())
+    steps = ledger.steps(f"{question}/chat/*", (chat("", 0, 0).method,))
+    return sum((exchanged(ledger, step).tokens for step in steps), Tokens())
+
+
+def exchanged(ledger: Ledger, step: Step) -> Exchange | Unanswered:
+    """Return the exchange of a step, or what one without an answer used. Raises LedgerError if it is of another form."""
+    if step.error is None:
+        return chat("", 0, 0).of(ledger, step)
+    data = step.error.get("data")
+    used = data.get("used", {}) if isinstance(data, dict) else {}
+    return Key("", "", Unanswered).of(ledger, replace(step, result=used))
 
 
 def chat(question: str, place: int, turn: int) -> Key[Exchange]:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.key import Key
-from ouroloop.ledger.steps.propose import chat, payer
+from ouroloop.ledger.steps.propose import chat, exchanged, payer
 from ouroloop.protocols.prices import Tokens
 
 
@@ -39,9 +39,8 @@ class Usage:
 
 def usage(ledger: Ledger) -> Iterator[Usage]:
     """Yield the usage of each step of a run that used games or tokens."""
-    asked = chat("", 0, 0)
-    for step in ledger.steps(methods=(asked.method, *PLAYING)):
+    for step in ledger.steps(methods=(chat("", 0, 0).method, *PLAYING)):
         if step.method in PLAYING:
             yield Usage(games=_PLAYED.of(ledger, step).played)
-        elif step.error is None:
-            yield Usage(tokens=asked.of(ledger, step).tokens, payer=payer(step.key), round=step.key.split("/")[0])
+        else:
+            yield Usage(tokens=exchanged(ledger, step).tokens, payer=payer(step.key), round=step.key.split("/")[0])

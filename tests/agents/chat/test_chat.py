@@ -18,6 +18,7 @@ from ouroloop.agents.prompted.patcher import ChatPatcher
 from ouroloop.agents.search.composer import Plan, diff, render
 from ouroloop.protocols.errors import CandidateFault, ModelError
 from ouroloop.protocols.messages import Tried
+from ouroloop.protocols.prices import Tokens
 from ouroloop.rewards.language import parse
 from ouroloop.sandbox.screen.static import static_screen
 from tests.agents.fixtures import TASK, apply, patch_request, reward_request
@@ -132,6 +133,25 @@ def test_failures_are_one_line_with_endpoint_and_remedy(server, status, reply, s
 
 
 TOOL_CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        completion("", finish="length"),
+        completion("x", finish="content_filter"),
+        completion(None, refusal="I will not"),
+        completion(None, tool_calls=[TOOL_CALL]),
+        completion("   "),
+        completion("x" * 300_000),
+    ],
+)
+def test_a_reply_that_holds_no_answer_tells_what_it_used(server, reply):
+    reply["usage"]["prompt_tokens_details"] = {"cached_tokens": 60}
+    server.says = lambda body: (200, reply)
+    with pytest.raises(ModelError) as error:
+        asyncio.run(LangChainChat(server.config()).complete([{"role": "user", "content": "hi"}], 0))
+    assert error.value.used == Tokens(40, 60, 20)
 
 
 class OrError(LangChainChat):

@@ -57,7 +57,8 @@ def test_the_exchange_with_the_model_and_the_way_back_are_printed(
     ledger = Ledger(folder / "ledger.sqlite")
     said = {"messages": [{"role": "user", "content": "make it [better]"}], "seed": 1}
     chat(f"{patch['round']}/propose/patch", 0, 0).record(ledger, said, Exchange("here \x1b[2J it is", 12, 5))
-    failed = {"code": -32000, "message": "no route [at all]"}
+    used = {"tokens_in": 7, "tokens_out": 3}
+    failed = {"code": -32000, "message": "no route [at all]", "data": {"used": used}}
     ledger.record(chat(f"{patch['round']}/propose/patch", 1, 0).text, "chat.complete", said, None, failed)
     ledger.close()
     accepted = next((found for found in everything if found["verdict"] == "accepted"), None)
@@ -67,6 +68,7 @@ def test_the_exchange_with_the_model_and_the_way_back_are_printed(
         "exchange 1 with the model (12 tokens sent, 5 received)",
         "  make it [better]",
         "  here \\x1b[2J it is",
+        "exchange 2 with the model (7 tokens sent, 3 received)",
         "no reply: no route [at all]",
         "what the critic found before it was proposed",
         patch["findings"][0]["evidence"],
