@@ -8,6 +8,13 @@ from hypothesis import strategies as st
 
 from ouroloop.agents.chat.channels import answer
 
+CODE = """```python
+# drops what follows <think>
+<think>
+x = text.split('<think>')
+```
+"""
+
 
 @pytest.mark.parametrize(
     ("text", "found"),
@@ -20,6 +27,22 @@ from ouroloop.agents.chat.channels import answer
         ("<think>never closed\ndef act(observation, logits):", ""),
         ("said first\n<think>and then never closed", "said first\n"),
         ("[THINK]draft[/THINK]final", "final"),
+        ("Well, <think>first idea {spec}", "Well, "),
+        ("Well, [THINK]first idea {spec}", "Well, "),
+        ("<seed:think>first idea {spec}", ""),
+        ("<seed:think>draft</seed:think>final", "final"),
+        ("\u25c1think\u25b7draft\u25c1/think\u25b7final", "final"),
+        ("\u25c1think\u25b7first idea {spec}", ""),
+        ("analysisWe need {spec}", ""),
+        ("analysis shows {spec}", "analysis shows {spec}"),
+        ("analysis: {spec}", "analysis: {spec}"),
+        (f"Here:\n{CODE}", f"Here:\n{CODE}"),
+        ("Here:\n```python\n# up to </think>\n```\n", "Here:\n```python\n# up to </think>\n```\n"),
+        ("```json\n<think>draft</think>\n{spec}\n```", "```json\n\n{spec}\n```"),
+        (f"template's thoughts</think>\n{CODE}", CODE),
+        (f"{CODE}<think>another\n{CODE}", CODE),
+        ("```python\na draft, never closed\n</think>\n```python\nfinal\n```\n", "```python\nfinal\n```\n"),
+        ("I leave out `<think>` blocks. final", "I leave out `<think>` blocks. final"),
         (
             "<|channel|>analysis<|message|>draft<|end|><|start|>assistant<|channel|>final<|message|>the answer<|return|>",
             "the answer",
