@@ -35,8 +35,8 @@ def completion(text: str | None, finish: str = "stop", usage: object = None, **m
     }
 
 
-def streamed(text: str) -> bytes:
-    """Return a completion as a stream of events."""
+def streamed(text: str, finish: str | None = "stop") -> bytes:
+    """Return a completion as a stream of events; without a finish, one that stops where its end should be."""
     chunks = [text[at : at + 40] for at in range(0, len(text), 40)]
     events = [
         {
@@ -45,7 +45,7 @@ def streamed(text: str) -> bytes:
         }
         for chunk in chunks
     ]  # fmt: skip
-    events.append({**events[0], "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    events.append({**events[0], "choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
     return "".join(f"data: {json.dumps(event)}\n\n" for event in events).encode() + b"data: [DONE]\n\n"
 
 

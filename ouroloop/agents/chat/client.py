@@ -6,10 +6,11 @@ import asyncio
 import os
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal, cast
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ouroloop.agents.chat.config import ChatConfig, counted
+from ouroloop.agents.chat.endings import Ending, ending
 from ouroloop.agents.chat.faults import Faults, body_of, said_by, status_of
 from ouroloop.agents.chat.loop import on_chat_loop
 from ouroloop.agents.chat.records import ChatReply, Message
@@ -159,14 +160,20 @@ class LangChainChat:
         return named
 
     def _reply(self, answer: Any, messages: list[Message]) -> ChatReply:
-        text, finish = str(answer.text), _finish(getattr(answer, "response_metadata", None) or {})
+        streamed = self.config.stream and self.config.model.startswith("openai:")
+        finish, named = ending(getattr(answer, "response_metadata", None) or {}, streamed=streamed)
+        text = str(answer.text)
         used = _used(answer, messages, text)
+        if finish == "broken":
+            said = f"the server broke the reply off ({plain_line(named, 40) or 'a stream without an end'})"
+            raise self._faults.failed(said, "look at the server's log, or use another endpoint", used=used)
         if (lack := self._lack(answer, text, finish)) is not None:
             raise self._faults.failed(*lack, used=used)
-        cut = cast("Literal['stop', 'length']", finish)
-        return ChatReply(whole(text), used.read + used.cached, used.written, cut, used.cached)
+        return ChatReply(
+            whole(text), used.read + used.cached, used.written, "length" if finish == "length" else "stop", used.cached
+        )
 
-    def _lack(self, answer: Any, text: str, finish: str) -> tuple[str, str] | None:
+    def _lack(self, answer: Any, text: str, finish: Ending) -> tuple[str, str] | None:
         """Return why a reply holds no answer, and the remedy; None if it holds one."""
         if refusal := answer.additional_kwargs.get("refusal"):
             return f"refused: {plain_line(str(refusal), 120)}", "reword the prompt or use another model"
@@ -190,11 +197,3 @@ def _used(answer: Any, messages: list[Message], text: str) -> Tokens:
     cached = (usage.get("input_token_details") or {}).get("cache_read")
     cached = min(cached, asked) if type(cached) is int and cached > 0 else 0
     return Tokens(asked - cached, cached, counted(usage.get("output_tokens"), len(text)))
-
-
-def _finish(told: Mapping[str, Any]) -> str:
-    """Return why a reply ended: `stop`, `length` or `content_filter`; providers name it differently."""
-    said = str(told.get("finish_reason") or told.get("stop_reason") or told.get("done_reason") or "stop").lower()
-    if said in ("length", "max_tokens", "max_output_tokens", "model_length"):
-        return "length"
-    return "content_filter" if said in ("content_filter", "safety", "refusal", "prohibited_content", "blocklist") else "stop"

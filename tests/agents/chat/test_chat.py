@@ -27,6 +27,7 @@ from tests.agents.replies import Answer, Server, completion, streamed
 DIFF = diff(TASK.start_controller, render(Plan(start="legal_moves"), 4))
 GOOD_PATCH = f"I filter the moves.\n```diff\n{DIFF}```\n"
 GOOD_SPEC = 'Sure {here}:\n```json\n{"terms": [{"name": "a", "expr": "approach", "weight": 0.5}], "gamma_r": 0.2}\n```'
+SPEC = '{"terms": [{"name": "a", "expr": "approach", "weight": 0.5}]}'
 PROSE = "I am a teapot and have no opinion on snakes."
 
 
@@ -217,6 +218,19 @@ def test_half_an_emoji_is_replaced(server):
     assert reply.proposals[0].text == GOOD_PATCH.replace("I filter", "I \ufffd filter")
 
 
+@pytest.mark.parametrize(
+    ("body", "stream"), [(completion(SPEC, finish="error"), False), (completion(SPEC, finish="abort"), False),
+                         (streamed(SPEC, "error"), True), (streamed(SPEC, None), True)],
+)  # fmt: skip
+def test_a_reply_that_the_server_broke_off_is_lost_and_paid(server, body, stream):
+    server.says = lambda _: (200, body)
+    server.kind = "text/event-stream" if stream else server.kind
+    with pytest.raises(ModelError, match="the server broke the reply off") as error:
+        asyncio.run(LangChainChat(server.config(stream=stream)).complete([{"role": "user", "content": "x" * 400}], 0))
+    assert error.value.used.read == 100
+    assert error.value.used.written > 0
+
+
 def test_each_failed_call_is_told(server):
     server.says = lambda body: (500, {"error": {"message": "boom"}})
     with pytest.raises(ModelError) as error:
@@ -267,9 +281,6 @@ def test_a_wrapper_may_stand_before_the_model():
 def test_an_unknown_provider_is_named():
     with pytest.raises(ModelError, match="nonesuch"):
         asyncio.run(LangChainChat(ChatConfig(model="nonesuch:x")).complete([], 0))
-
-
-SPEC = '{"terms": [{"name": "a", "expr": "approach", "weight": 0.5}]}'
 
 
 def test_connections_are_kept_from_question_to_question(server):
