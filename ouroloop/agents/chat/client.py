@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from ouroloop.agents.chat.config import ChatConfig, counted
 from ouroloop.agents.chat.endings import Ending, ending
-from ouroloop.agents.chat.faults import Faults, body_of, said_by, status_of
+from ouroloop.agents.chat.faults import Faults, body_of, is_too_long, said_by, status_of
 from ouroloop.agents.chat.loop import on_chat_loop
 from ouroloop.agents.chat.records import ChatReply, Message
 from ouroloop.agents.local.catalog import is_local, weights_of
@@ -146,7 +146,7 @@ class LangChainChat:
 
         `settings` are those of the refused question: others that were asked beside it may have been refused meanwhile.
         """
-        if status_of(error) not in (400, 422, 500, 501):
+        if status_of(error) not in (400, 422, 500, 501) or is_too_long(error):
             return None
         body, said = body_of(error), said_by(error)
         named = body.get("param") if isinstance(body, dict) else None

@@ -19,10 +19,12 @@ from ouroloop.protocols.text import plain_line, whole
 
 _TOO_LONG: Final = re.compile(
     r"context.{0,20}(length|window|size|limit)|(exceeds?|longer than|too long for) .{0,40}context|prompt is too long"
-    r"|too many (input )?tokens|input.{0,20}too long|maximum.{0,30}(input|prompt) (length|tokens)",
+    r"|too many (input )?tokens|input.{0,20}too long|maximum.{0,30}(input|prompt) (length|tokens)"
+    r"|token count.{0,20}exceeds the maximum number|`inputs` must have less than|`inputs` tokens \+ `max_new_tokens` must be"
+    r"|reduce the length of the (messages|prompt|input)",
     re.IGNORECASE | re.DOTALL,
 )
-"""What OpenAI, vLLM, llama.cpp, Anthropic, Google and Mistral say of a conversation that does not fit."""
+"""What OpenAI, vLLM, llama.cpp, Anthropic, Google, Mistral, TGI and Groq say of a conversation that does not fit."""
 _SAID: Final = 240
 """Characters of a server's own message that are quoted."""
 
@@ -43,12 +45,12 @@ class Faults:
         if status is not None:
             said = said_by(error)
             what = f"HTTP {status}" + (f": {said}" if said else "") + _wait(error)
-            if status in (400, 413, 422, 500) and _TOO_LONG.search(said):
+            if is_too_long(error):
                 return self.failed(what, "use a model with a longer context", ContextTooLong)
             return self.failed(what, self._remedy(status))
         if "Connection" in name or "Connect" in name:
             return self.failed("connection refused or lost", "start the server or correct base_url")
-        if _TOO_LONG.search(str(error)):
+        if is_too_long(error):
             return self.failed(_line(error), "use a model with a longer context", ContextTooLong)
         return self.no_completion(error)
 
@@ -82,6 +84,23 @@ def status_of(error: BaseException) -> int | None:
 def body_of(error: BaseException) -> object:
     """Return the body of the answer that an error carries; None without one."""
     return getattr(error, "body", None)
+
+
+def is_too_long(error: BaseException) -> bool:
+    """Return whether an error says that the conversation does not fit into the model's context, in words or by its code."""
+    status = status_of(error)
+    if status is None:
+        return _TOO_LONG.search(str(error)) is not None
+    return status in (400, 413, 422, 500) and _TOO_LONG.search(f"{said_by(error)}\n{_code(body_of(error))}") is not None
+
+
+def _code(body: object) -> str:
+    """Return the code and the type in an error's body, as words; clients may have unwrapped the body."""
+    if not isinstance(body, dict):
+        return ""
+    inner = body.get("error")
+    found = inner if isinstance(inner, dict) else body
+    return " ".join(said.replace("_", " ") for key in ("code", "type") if isinstance(said := found.get(key), str))
 
 
 def said_by(error: BaseException) -> str:
