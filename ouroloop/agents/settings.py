@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, JsonValue, SerializerFunctionWrapHandler, WrapSerializer, model_validator
 
-from ouroloop.agents.chat.config import ENV_NAME, MOST_TOKENS, refuse_secrets
+from ouroloop.agents.chat.addresses import is_own
+from ouroloop.agents.chat.config import ENV_NAME, MODEL_NAME, MOST_TOKENS, refuse_secrets
 from ouroloop.agents.local.catalog import is_local
 from ouroloop.agents.roles import PROPOSERS, RoleSlot, slot_of
 from ouroloop.protocols.prices import Price
@@ -15,6 +18,23 @@ from ouroloop.protocols.records import Frozen, Kind
 
 PRICES: Final = ("usd_per_million_tokens", "usd_per_million_cached", "usd_per_million_written")
 """The keys of a price: tokens read, taken from a cache, and written."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedModel:
+    """A chat model that a role asks, and the address of its endpoint; None for the provider's own."""
+
+    model: str
+    base_url: str | None
+
+    def __str__(self) -> str:
+        """Return what a message calls it."""
+        return f"{self.model} at {self.base_url}" if self.base_url else self.model
+
+    @property
+    def hosted(self) -> bool:
+        """Whether someone else serves it, who may charge."""
+        return not is_local(self.model) and not (self.base_url and is_own(self.base_url))
 
 
 class RoleSettings(Frozen):
@@ -50,15 +70,23 @@ class RoleSettings(Frozen):
         return Price(read, read if cached is None else cached, read if written is None else written)
 
     @property
+    def asks(self) -> AskedModel | None:
+        """The model that it asks, which its `config` may name as well; None if it asks none."""
+        given = {"model": self.model, "base_url": self.base_url, **self.config}
+        model, base_url = given["model"], given["base_url"]
+        if not isinstance(model, str) or (self.model is None and not re.match(MODEL_NAME, model)):
+            return None
+        return AskedModel(model, base_url if isinstance(base_url, str) and base_url else None)
+
+    @property
     def attempts(self) -> int:
         """How often in a round the role may repair."""
         return self.repairs if self.repairs is not None else int(self.model is not None)
 
     @property
     def unpriced(self) -> bool:
-        """Whether it asks a hosted model at its usual address, and the recipe gives no price."""
-        hosted = self.model is not None and not is_local(self.model) and not self.base_url
-        return hosted and self.usd_per_million_tokens is None
+        """Whether it asks a hosted model, and the recipe gives no price."""
+        return self.asks is not None and self.asks.hosted and self.usd_per_million_tokens is None
 
     def priced(self, price: Price) -> RoleSettings:
         """Return these settings with a price; parts of it that the recipe gives stay."""

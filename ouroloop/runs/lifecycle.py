@@ -309,6 +309,7 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
     from ouroloop.runs.executors.local import Trainers
     from ouroloop.runs.phases.apply import revisions
     from ouroloop.runs.players import Players
+    from ouroloop.runs.proposers.prices import refuse_unpriced
     from ouroloop.runs.seeds import stream_seed
 
     require_own(folder)
@@ -319,7 +320,10 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
         for reached in agree(folder, read_recipe(folder, overrides, unopened=True), trust=trust):
             progress.note(f"recipe: {reached}")
         recipe = read_recipe(folder, overrides)
-        refuse_less(recipe, ledger, [override.partition("=")[0].removeprefix("budget.").strip() for override in overrides])
+        changed = [override.partition("=")[0].removeprefix("budget.").strip() for override in overrides]
+        refuse_less(recipe, ledger, changed)
+        if "cost_usd" in changed:
+            refuse_unpriced(recipe)
         if ledger.meta("recipe") != identity(recipe):
             raise LedgerError(f"{folder / RECIPE} is not the recipe that the run began with: restore it from a copy")
         task, roles = _task(recipe), _roles(recipe)

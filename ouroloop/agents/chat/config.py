@@ -16,6 +16,7 @@ MOST_TOKENS: Final = 10_000_000
 CHARACTERS_PER_TOKEN: Final = 4
 """A usual rate in English text and code."""
 ENV_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
+MODEL_NAME: Final = r"^[a-z0-9_]+:.+$"
 
 
 class ChatConfig(Frozen):
@@ -35,7 +36,7 @@ class ChatConfig(Frozen):
             until the server refuses, `off` never does.
     """
 
-    model: str = Field(pattern=r"^[a-z0-9_]+:.+$")
+    model: str = Field(pattern=MODEL_NAME)
     base_url: str | None = None
     api_key_env: str = Field(default="OPENAI_API_KEY", pattern=ENV_NAME)
     temperature: float = Field(default=0.8, ge=0, le=2)

@@ -5,9 +5,15 @@ from __future__ import annotations
 import pytest
 
 from ouroloop.agents.chat.pricing import listed_price
+from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.prices import Price
 from ouroloop.runs.proposers.prices import with_prices, with_prices_of
 from ouroloop.runs.recipe import Recipe, build_recipe
+
+OWN = (
+    "http://127.0.0.1:1/v1", "http://[::1]:1/v1", "http://localhost:1/v1", "https://192.168.1.7/v1", "http://10.0.0.2:8000",
+    "http://gpu7:8000/v1", "http://gpu7.local/v1", "HTTP://GPU7.LOCAL/v1", "http://0.0.0.0:8000/v1",
+)  # fmt: skip
 
 
 def recipe(**patcher: object) -> Recipe:
@@ -40,8 +46,12 @@ def test_what_the_recipe_says_of_the_price_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    "patcher", [{"model": "openai:gpt-4o-mini", "base_url": "http://127.0.0.1:1/v1"}, {"model": "local:x"}, {"count": 2}]
-)
+    "patcher",
+    [
+        *({"model": "openai:gpt-4o-mini", "base_url": url} for url in OWN),
+        {"model": "local:x"}, {"count": 2}, {"config": {"model": "weights.pt"}},
+    ],
+)  # fmt: skip
 def test_an_endpoint_of_ones_own_is_free(patcher: dict[str, object]) -> None:
     own = recipe(**patcher)
     assert with_prices(own, pytest.fail) == own
@@ -54,3 +64,34 @@ def test_a_model_without_a_listed_price_is_named() -> None:
     assert told == [
         "no price of openai:no-such-model is listed, so its tokens count as free; usd_per_million_tokens of its role sets one"
     ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "listed"),
+    [
+        ({"model": "openai:gpt-4o", "base_url": "https://api.openai.com/v1"}, "openai:gpt-4o"),
+        ({"model": "openai:openai/gpt-4o", "base_url": "https://openrouter.ai/api/v1"}, "openrouter:openai/gpt-4o"),
+        ({"use": "chat-patcher", "config": {"model": "openai:gpt-4o"}}, "openai:gpt-4o"),
+    ],
+)
+def test_a_hosted_model_has_a_price_whatever_names_its_address(asked: dict[str, object], listed: str) -> None:
+    told: list[str] = []
+    kept = with_prices(recipe(**asked), told.append)
+    assert kept.roles.code_patcher[0].price == listed_price(listed)
+    assert kept.roles.code_patcher[0].price.read > 0
+    assert len(told) == 1
+    assert with_prices_of(recipe(**asked), kept) == kept
+
+
+@pytest.mark.parametrize("base_url", [None, "https://models.example.com/v1", "http://8.8.8.8/v1", "http://[half/v1"])
+def test_a_limit_of_money_needs_a_price(base_url: str | None) -> None:
+    asked = {"model": "openai:no-such-model", "base_url": base_url}
+
+    def limited(**more: object) -> Recipe:
+        return build_recipe({"budget": {"cost_usd": 1.0}, "roles": {"code_patcher": {**asked, **more}}})
+
+    with pytest.raises(UsageError, match=r"no price of openai:no-such-model.*budget\.cost_usd=1 .*usd_per_million_tokens"):
+        with_prices(limited(), pytest.fail)
+    free = limited(usd_per_million_tokens=0.0)
+    assert with_prices(free, pytest.fail) == free
+    with_prices(limited(count=0), lambda _: None)
