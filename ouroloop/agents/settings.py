@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, JsonValue, SerializerFunctionWrapHandler, WrapSerializer, model_validator
 
 from ouroloop.agents.chat.addresses import is_own
-from ouroloop.agents.chat.config import ENV_NAME, MODEL_NAME, MOST_TOKENS, refuse_secrets
+from ouroloop.agents.chat.config import ENV_NAME, KEY_ENV, MODEL_NAME, MOST_TOKENS, refuse_secrets
 from ouroloop.agents.local.catalog import is_local
 from ouroloop.agents.roles import PROPOSERS, RoleSlot, slot_of
 from ouroloop.protocols.prices import Price
@@ -51,7 +51,7 @@ class RoleSettings(Frozen):
     use: str | None = None
     model: str | None = None
     base_url: str | None = None
-    api_key_env: str = Field(default="OPENAI_API_KEY", pattern=ENV_NAME)
+    api_key_env: str = Field(default=KEY_ENV, pattern=ENV_NAME)
     temperature: float = Field(default=0.7, ge=0, le=2)
     timeout_s: float = Field(default=60.0, gt=0, le=86_400)
     max_tokens: int = Field(default=2000, ge=16, le=MOST_TOKENS)

@@ -130,6 +130,10 @@ class LangChainChat:
             if config.stream:
                 given["stream_usage"] = True
             settings = {name: value for name, value in settings.items() if name in ("temperature", "seed")}
+        elif config.key_env is not None:
+            if not (key := os.environ.get(config.key_env)):
+                raise self._faults.failed(f"{config.key_env} holds no key", "set it, or leave api_key_env out")
+            given["api_key"] = key
         try:
             from langchain.chat_models import init_chat_model
 

@@ -16,6 +16,7 @@ MOST_TOKENS: Final = 10_000_000
 CHARACTERS_PER_TOKEN: Final = 4
 """A usual rate in English text and code."""
 ENV_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
+KEY_ENV: Final = "OPENAI_API_KEY"
 MODEL_NAME: Final = r"^[a-z0-9_]+:.+$"
 
 
@@ -25,7 +26,8 @@ class ChatConfig(Frozen):
     Args:
         model: `PROVIDER:NAME` as LangChain writes it, e.g. `openai:NAME` for any OpenAI-compatible endpoint.
         base_url: the endpoint, e.g. `http://127.0.0.1:8000/v1`; the provider's own if absent.
-        api_key_env: environment variable that holds the key; local servers need none.
+        api_key_env: environment variable that holds the key; local servers need none. Left out, a provider other than
+            `openai` takes the key from its own variable.
         temperature: sampling temperature.
         timeout_s: seconds for one question, retries included.
         max_tokens: the most tokens in one reply.
@@ -38,7 +40,7 @@ class ChatConfig(Frozen):
 
     model: str = Field(pattern=MODEL_NAME)
     base_url: str | None = None
-    api_key_env: str = Field(default="OPENAI_API_KEY", pattern=ENV_NAME)
+    api_key_env: str = Field(default=KEY_ENV, pattern=ENV_NAME)
     temperature: float = Field(default=0.8, ge=0, le=2)
     timeout_s: float = Field(default=60.0, gt=0, le=86_400)
     max_tokens: int = Field(default=2048, ge=1, le=MOST_TOKENS)
@@ -46,6 +48,11 @@ class ChatConfig(Frozen):
     parallel: int = Field(default=8, ge=1, le=64)
     stream: bool = False
     structured: Literal["auto", "off"] = "auto"
+
+    @property
+    def key_env(self) -> str | None:
+        """The variable that holds the key; None if the provider's own does."""
+        return self.api_key_env if self.model.startswith("openai:") or self.api_key_env != KEY_ENV else None
 
     @model_validator(mode="before")
     @classmethod

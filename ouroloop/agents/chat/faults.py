@@ -67,7 +67,7 @@ class Faults:
 
     def _remedy(self, status: int) -> str:
         if status in (401, 403):
-            return f"put a valid key into {self.config.api_key_env}"
+            return f"put a valid key into {self.config.key_env or 'the variable that the provider reads'}"
         if status == 404:
             return "check the model's name and base_url"
         if status == 429:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from langchain import chat_models
+from langchain_core.messages import AIMessage
 
 from ouroloop.agents.chat import ChatConfig, ChatReply, LangChainChat, Message
 from ouroloop.agents.prompted.asking import Question, ask_all
@@ -276,6 +278,36 @@ def test_a_wrapper_may_stand_before_the_model():
     reply = asyncio.run(role.act(patch_request(seed=4, count=2)))
     assert [p.text[-1] for p in reply.proposals] == ["4", "5"]
     assert asyncio.run(ask_all(Scripted(), [])) == []
+
+
+def asked_of_anthropic(monkeypatch, **config: object) -> tuple[list[Message], dict[str, Any]]:
+    """Return the messages and the settings that reach LangChain's model of Anthropic, whose package is not needed here."""
+    seen: list[Any] = []
+
+    class Model:
+        async def ainvoke(self, messages: list[Message]) -> AIMessage:
+            seen.append(messages)
+            return AIMessage("hello")
+
+    def made(model: str, **settings: object) -> Model:
+        seen.append(settings)
+        return Model()
+
+    monkeypatch.setattr(chat_models, "init_chat_model", made)
+    chat = LangChainChat(ChatConfig.model_validate({"model": "anthropic:claude", **config}))
+    asyncio.run(chat.complete([{"role": "system", "content": "rules"}, {"role": "user", "content": "hi"}], 0))
+    settings, messages = seen
+    return messages, settings
+
+
+def test_the_named_key_reaches_every_provider(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "a key of another house")
+    assert "api_key" not in asked_of_anthropic(monkeypatch)[1]
+    monkeypatch.setenv("MY_KEY", "the right key")
+    assert asked_of_anthropic(monkeypatch, api_key_env="MY_KEY")[1]["api_key"] == "the right key"
+    monkeypatch.delenv("MY_KEY")
+    with pytest.raises(ModelError, match="MY_KEY holds no key; set it, or leave api_key_env out"):
+        asked_of_anthropic(monkeypatch, api_key_env="MY_KEY")
 
 
 def test_an_unknown_provider_is_named():
