@@ -75,13 +75,14 @@ def create(
     """
     from ouroloop.envs.kernels import telling_of_compiling
     from ouroloop.runs.proposers.prices import with_prices
+    from ouroloop.runs.proposers.turns import check_turns
 
     if folder.exists():
         raise exists_already(folder)
     if shutil.which("git") is None:
         raise no_git()
     require_room(folder.parent, NEED_MB)
-    _roles(recipe)
+    check_turns(recipe.roles, _roles(recipe))
     check_models(recipe)
     task = _task(recipe)
     with telling_of_compiling(progress.note):

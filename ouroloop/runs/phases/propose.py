@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +35,8 @@ from ouroloop.runs.context import nine_decimals, rolled_back, transcripts
 from ouroloop.runs.phases.observe import askable, critic, diagnosis, wanted
 from ouroloop.runs.proposers.credit import authors
 from ouroloop.runs.proposers.sharing import shares
+from ouroloop.runs.proposers.turns import turns
 from ouroloop.runs.proposers.workshop import RunWorkshop
-from ouroloop.sheltered import Fault, sheltered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,12 +44,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from ouroloop.ledger.sqlite import Ledger
-    from ouroloop.protocols.ports import Role
     from ouroloop.runs.context import Run
-
-
-TURNS = 64
-"""The most replies of its model that a role may ask time for, for one proposal."""
 
 
 def propose(run: Run, round: int) -> None:
@@ -229,7 +223,7 @@ def question(
         key = steps.answer(round, proposer)
     settings = run.recipe.roles.all_proposers()[proposer]
     role = run.roles[proposer]
-    replies = request.count * _turns(role) if settings.model else 1  # a model may be asked for one after the other
+    replies = request.count * turns(role) if settings.model else 1  # a model may be asked for one after the other
     workshop = RunWorkshop(run, round, key.text) if kind == "patch" else None
     return Asked(key, role, request, settings.timeout_s * replies, workshop)
 
@@ -246,14 +240,6 @@ def _offered(run: Run, before: int) -> tuple[Known, ...]:
 def granted(run: Run, round: int) -> int:
     """Return how many wishes of patchers a round grants: none if no reward could be shown to help."""
     return run.recipe.talk.wishes if "reward" in askable(run, round) else 0
-
-
-def _turns(role: Role) -> int:
-    """Return how many replies of its model a role may need for one proposal."""
-    with suppress(Fault):
-        turns = sheltered(lambda: getattr(role, "turns", 1))
-        return turns if type(turns) is int and 0 < turns <= TURNS else 1
-    return 1
 
 
 def tried(run: Run, before: int, kind: str, proposer: str) -> list[Tried]:

@@ -17,8 +17,8 @@ import numpy as np
 from ouroloop.ledger.steps import propose as steps
 from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.ledger.steps.propose import Shared
-from ouroloop.protocols.messages import PROPOSALS
 from ouroloop.runs.proposers.credit import credit_by_proposer
+from ouroloop.runs.proposers.turns import most_proposals
 
 if TYPE_CHECKING:
     from ouroloop.protocols.records import Kind
@@ -54,7 +54,7 @@ def _drawn(run: Run, round: int, kind: Kind, counts: dict[str, int]) -> tuple[in
     known = {one.name: one for one in credit_by_proposer(run.ledger, run.recipe)}
     arms = [_arm(known[name], run.recipe.sharing.per) for name in counts]
     random = np.random.default_rng(run.seed("share", round, kind))
-    most = [PROPOSALS if count else 0 for count in counts.values()]
+    most = [max(count, most_proposals(run.roles[name])) if count else 0 for name, count in counts.items()]
     return thompson(random, arms, sum(counts.values()), run.recipe.gate.gain, most)
 
 
