@@ -316,6 +316,11 @@ class Spending(Protocol):
 class Workshop(Protocol):
     """Where a proposer may try drafts before it proposes. A role with an attribute `workshop` is lent one per question."""
 
+    @property
+    def seconds(self) -> float:
+        """The time that trials have taken so far; the limit of a role's answer is longer by it."""
+        ...
+
     async def trial(self, place: int, number: int, draft: str) -> Trial:
         """Screen a draft and let it play the games on which the incumbent was observed; these decide nothing later.
 

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ouroloop.agents.replies import accepted, lost
+from ouroloop.agents.waiting import unfinished
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.key import Key
 from ouroloop.ledger.steps.times import ANSWERED, AnswerTime, note
@@ -35,7 +36,10 @@ GRACE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question to a role: its key, the role, the params, the time limit, and where the role may try drafts."""
+    """One question to a role: its key, the role, the params, the time limit, and where the role may try drafts.
+
+    The time that trials take does not count.
+    """
 
     key: Key[Any]
     role: Role
@@ -47,6 +51,10 @@ class Asked:
     def count(self) -> int:
         """The number of answers asked for."""
         return int(getattr(self.params, "count", 1))
+
+    def trying_s(self) -> float:
+        """Return the seconds of its trials so far."""
+        return 0.0 if self.workshop is None else self.workshop.seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +154,14 @@ async def _apart(asked: Asked, method: str, params: BaseModel) -> BaseModel:
 
     call = Call(work, passed=(RoleError,), owner=lambda: type(asked.role).__module__)
     call.on_leave = lambda: [stop() for stop in cancel]
-    try:
-        return await asyncio.wait_for(asyncio.wrap_future(call.outcome), asked.timeout_s + GRACE_S)
-    except TimeoutError:
+    answer = asyncio.wrap_future(call.outcome)
+    if await unfinished([answer], asked.timeout_s + GRACE_S, asked.trying_s):
+        answer.cancel()
         call.leave()
         name = role_name(asked.role)
-        raise RoleError(f"role {name} gave no answer within {asked.timeout_s:g} s; raise its timeout_s") from None
+        raise RoleError(f"role {name} gave no answer within {asked.timeout_s:g} s; raise its timeout_s")
+    try:
+        return await answer
     except Fault as fault:
         raise RoleError(str(fault), kind=fault.kind) from None
 

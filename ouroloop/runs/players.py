@@ -131,7 +131,8 @@ class Lenient:
 class Players:
     """Opens players by content hash, for one thread at a time. Policies stay loaded; a session belongs to its caller.
 
-    `stream_seed` gives the seed of the run's games, which is known once the start is on record.
+    `stream_seed` gives the seed of the run's games, which is known once the start is on record. Whoever plays in a thread
+    beside others holds `lock`.
     """
 
     task: Task
@@ -139,6 +140,7 @@ class Players:
     sandbox: Sandbox
     stream_seed: Callable[[], int]
     perceive: Perceive | None = None
+    lock: Lock = field(default_factory=Lock)
     _policies: dict[str, Policy] = field(default_factory=dict)
 
     def open(self, build: Build) -> Player:

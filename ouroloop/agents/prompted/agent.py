@@ -23,6 +23,7 @@ from ouroloop.agents.prompted.prompting import diagnosis_text
 from ouroloop.agents.prompted.reading import read
 from ouroloop.agents.prompted.wishes import with_wish
 from ouroloop.agents.replies import lost
+from ouroloop.agents.waiting import unfinished
 from ouroloop.protocols.errors import ModelError
 from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest, Trial, Wish
 from ouroloop.protocols.ports import Workshop
@@ -90,10 +91,21 @@ class AgentPatcher:
     async def act(self, request: PatchRequest) -> PatchReply:
         """Return the best draft for each candidate; the screen says what is wrong with those that were never right.
 
+        A conversation that is not over when the time is up ends with what it has.
+
         Raises:
             ModelError: no conversation came to a draft.
         """
-        ended = await asyncio.gather(*(self._worked(request, index) for index in range(request.count)))
+        works = [Work(self._begun(request, index, brief=False)) for index in range(request.count)]
+        tasks = [asyncio.create_task(self._worked(request, index, work)) for index, work in enumerate(works)]
+        limit, workshop = self.config.timeout_s * request.count * self.turns, self.workshop
+        late = await unfinished(tasks, limit, lambda: 0.0 if workshop is None else workshop.seconds)
+        for task in late:
+            task.cancel()
+        gone = ModelError(f"no draft came within {limit:g} s; raise timeout_s")
+        ended = [
+            (work if work.draft else gone) if task in late else task.result() for task, work in zip(tasks, works, strict=True)
+        ]
         failed = [one for one in ended if isinstance(one, ModelError)]
         if failed and len(failed) == len(ended):
             raise ModelError(str(failed[0]), tuple((str(error), None) for error in failed)) from failed[0]
@@ -112,9 +124,9 @@ class AgentPatcher:
         told = f"; utility {played.utility:.3f} over {played.games} search games, {before.utility:.3f} before"
         return PatchProposal(text=work.best, rationale=plain_line(said + told), wish=work.best_wish)
 
-    async def _worked(self, request: PatchRequest, index: int) -> Work | ModelError:
+    async def _worked(self, request: PatchRequest, index: int, work: Work) -> Work | ModelError:
         """Hold the conversation about one candidate. An error after a first draft ends it, and the draft stays."""
-        work = Work(self._begun(request, index, brief=False), shown=request.diagnosis.transcripts)
+        work.shown = request.diagnosis.transcripts
         try:
             while work.turns < self.config.turns:
                 reply = await self._reply(work, request, index)

@@ -1,11 +1,14 @@
 """The workshop: lets a proposer try drafts before it proposes, on the search games on which its round was observed.
 
-No gate seed and no score of the gate is among what it tells. Every trial is a step, so a resumed run repeats none.
+No gate seed and no score of the gate is among what it tells. Every trial is a step, so a resumed run repeats none. All
+workshops of a run try one draft at a time, since `Players` serves one thread at a time.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -28,17 +31,40 @@ MOST = 64
 
 
 class RunWorkshop:
-    """Tries the drafts of one question's proposals, one after the other."""
+    """Tries the drafts of one question's proposals, one after the other, apart from the thread of who asks for it."""
 
     def __init__(self, run: Run, round: int, question: str) -> None:
         """Try for a question, which its key names."""
         self._run, self._round, self._question = run, round, question
         self._busy = threading.Lock()
         self._over = False
+        self._asked, self._since, self._ended = 0, 0.0, 0.0
+
+    @property
+    def seconds(self) -> float:
+        """The time so far in which trials were under way, or waited for their turn; see `ports.Workshop`."""
+        return self._ended + (time.monotonic() - self._since if self._asked else 0.0)
 
     async def trial(self, place: int, number: int, draft: str) -> Trial:
         """Return what the screen says of a draft, and how it plays; see `ports.Workshop`."""
-        with self._busy:
+        with self._timed():
+            return await asyncio.to_thread(self._trial, place, number, draft)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        """Count the time of a trial; the time of several at once counts once."""
+        if not self._asked:
+            self._since = time.monotonic()
+        self._asked += 1
+        try:
+            yield
+        finally:
+            if self._asked == 1:
+                self._ended += time.monotonic() - self._since
+            self._asked -= 1
+
+    def _trial(self, place: int, number: int, draft: str) -> Trial:
+        with self._busy, self._run.players.lock:
             if self._over or not 0 < number <= MOST:
                 raise ModelError("the draft is not tried: its question is over, or it has been tried too often")
             key = steps.trial(self._question, place, number)

@@ -17,6 +17,9 @@ from tests.agents.fixtures import FACTS, patch_request
 DRAFT = "```python\ndef act(observation, logits):\n    return {}\n```"
 
 
+SILENCE = "says nothing for a minute"
+
+
 class Scripted:
     """Answers with fixed texts, one conversation after the other; an error is raised."""
 
@@ -26,19 +29,24 @@ class Scripted:
     async def complete(self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None = None) -> ChatReply:
         self.heard.append([dict(message) for message in messages])
         said = self.texts.pop(0)
+        if said == SILENCE:
+            await asyncio.sleep(60)
         if isinstance(said, Exception):
             raise said
         return ChatReply(said, 10, 10, self.finish)  # type: ignore[arg-type]
 
 
 class Bench:
-    """Gives a draft the utility that its number says, and refuses 9."""
+    """Gives a draft the utility that its number says, and refuses 9. A trial takes `delay_s`."""
 
-    def __init__(self) -> None:
+    def __init__(self, delay_s: float = 0.0) -> None:
         self.tried: list[tuple[int, int, str]] = []
+        self.delay_s, self.seconds = delay_s, 0.0
 
     async def trial(self, place: int, number: int, draft: str) -> Trial:
         self.tried.append((place, number, draft))
+        await asyncio.sleep(self.delay_s)
+        self.seconds += self.delay_s
         found = draft.split("return ")[1][0]
         if found == "9":
             return Trial(layer="contract", reason="9 is no action")
@@ -46,8 +54,8 @@ class Bench:
         return Trial(facts=facts, played=64)
 
 
-def worked(chat: Scripted, bench: Bench | None, turns: int = 4, count: int = 1) -> PatchReply:
-    role = AgentPatcher(AgentConfig(model="openai:x", turns=turns))
+def worked(chat: Scripted, bench: Bench | None, turns: int = 4, count: int = 1, timeout_s: float = 60) -> PatchReply:
+    role = AgentPatcher(AgentConfig(model="openai:x", turns=turns, timeout_s=timeout_s))
     role.chat, role.workshop = chat, bench
     return asyncio.run(role.act(patch_request(count=count)))
 
@@ -111,6 +119,19 @@ def test_an_error_after_a_draft_leaves_the_draft_and_one_before_is_a_loss() -> N
     assert "return 1" in proposal.text
     with pytest.raises(ModelError, match="gone"):
         worked(Scripted(ModelError("gone")), Bench())
+
+
+def test_when_time_is_up_the_best_draft_so_far_is_the_proposal_and_no_draft_is_a_loss() -> None:
+    chat = Scripted(DRAFT.format(3), SILENCE, DRAFT.format(1), SILENCE)
+    reply = worked(chat, Bench(), turns=3, count=2, timeout_s=0.1)
+    assert ["return 3" in one.text for one in reply.proposals] == [True]
+    assert [one.reason for one in reply.lost] == ["no draft came within 0.6 s; raise timeout_s"]
+
+
+def test_the_time_of_trials_does_not_count() -> None:
+    chat = Scripted(DRAFT.format(1), DRAFT.format(2), DRAFT.format(3))
+    (proposal,) = worked(chat, Bench(delay_s=0.3), turns=3, timeout_s=0.15).proposals
+    assert "return 3" in proposal.text
 
 
 def test_a_conversation_that_is_too_long_loses_its_middle() -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from ouroloop.ledger.steps.observe import play
+from ouroloop.ledger.steps.propose import ask as ask_key
 from ouroloop.ledger.steps.usage import usage
 from ouroloop.protocols.errors import ModelError
+from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest, Trial
 from ouroloop.protocols.seeds import game_seeds
-from ouroloop.runs import seeds
+from ouroloop.runs import asking, seeds
+from ouroloop.runs.asking import Asked, ask
 from ouroloop.runs.context import Run
 from ouroloop.runs.lifecycle import create, opened
 from ouroloop.runs.phases.observe import decide, observe
@@ -19,6 +23,8 @@ from ouroloop.runs.phases.propose import question
 from ouroloop.runs.phases.start import start
 from ouroloop.runs.progress import Quiet
 from ouroloop.runs.proposers.workshop import RunWorkshop, lent
+from tests.agents.fixtures import patch_request
+from tests.runs.hostile_roles import Patcher
 from tests.runs.scripted_roles import HOSTILE, SAFE
 from tests.runs.small_run import micro
 
@@ -72,6 +78,53 @@ def test_a_workshop_closes_with_its_question(run: Run) -> None:
         asyncio.run(workshop.trial(0, 2, SAFE))
     with lent(object(), RunWorkshop(run, 1, "x")):
         pass
+
+
+class Slow(RunWorkshop):
+    """A trial takes a while; `most` is the largest number of them that were under way at once."""
+
+    under_way, most = 0, 0
+
+    def _tried(self, draft: str) -> Trial:
+        Slow.under_way += 1
+        Slow.most = max(Slow.most, Slow.under_way)
+        time.sleep(0.2)
+        Slow.under_way -= 1
+        return Trial(layer="text", reason="slow")
+
+
+def test_the_workshops_of_a_run_try_one_draft_at_a_time_and_block_nobody_who_waits(run: Run) -> None:
+    async def both() -> tuple[float, float]:
+        shops = Slow(run, 1, "1/propose/patch"), Slow(run, 1, "1/propose/patch.2")
+        trials = asyncio.gather(*(shop.trial(place, 1, "x") for shop in shops for place in (20, 21)))
+        begun = time.monotonic()
+        await asyncio.sleep(0)
+        blocked = time.monotonic() - begun
+        await trials
+        assert all(0.4 <= shop.seconds <= time.monotonic() - begun for shop in shops)
+        return blocked, time.monotonic() - begun
+
+    blocked, taken = asyncio.run(both())
+    assert Slow.most == 1
+    assert blocked < 0.2
+    assert taken >= 0.8
+
+
+def test_the_time_of_trials_is_no_time_of_the_answer(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "GRACE_S", 0.2)
+
+    class Trying(Patcher):
+        workshop: RunWorkshop
+
+        async def act(self, request: PatchRequest) -> PatchReply:
+            await asyncio.gather(*(self.workshop.trial(place, 1, "x") for place in range(30, 35)))
+            return PatchReply(proposals=(PatchProposal(text=SAFE, rationale="tried"),))
+
+    key = ask_key(1, "patch.3")
+    role = Trying()
+    role.workshop = Slow(run, 1, key.text)
+    (said,) = ask(run.ledger, [Asked(key, role, patch_request(count=1), 0.2, role.workshop)])
+    assert said.error is None
 
 
 def test_a_question_for_a_patch_has_a_workshop(run: Run) -> None:
