@@ -24,6 +24,8 @@ _BLANK: Final = frozenset(
 )
 """Letters, marks and symbols without a glyph: joiners, fillers (Hangul, Khitan), Khmer inherent vowels, Mongolian variation
 selectors, blanks (Braille, hieroglyphs, music)."""
+EDIT: Final = r"<{5,9} SEARCH *+"
+"""The line that opens a SEARCH/REPLACE block, as a regular expression."""
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{6,}")
 
 
@@ -75,6 +77,11 @@ def whole(text: str) -> str:
     except UnicodeEncodeError:
         return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
     return text
+
+
+def holds_edits(text: str) -> bool:
+    """Tell whether a model's answer is meant as SEARCH/REPLACE blocks."""
+    return re.search(rf"^{EDIT}\r?$", text, re.MULTILINE) is not None
 
 
 def without_addresses(text: str) -> str:

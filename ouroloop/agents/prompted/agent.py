@@ -27,12 +27,13 @@ from ouroloop.agents.waiting import unfinished
 from ouroloop.protocols.errors import ModelError
 from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest, Trial, Wish
 from ouroloop.protocols.ports import Workshop
-from ouroloop.protocols.text import plain_line
+from ouroloop.protocols.text import holds_edits, plain_line
 
 RULES: Final = files("ouroloop.agents.prompted") / "patcher_agent.md"
 LOOK: Final = re.compile(r"^\W*LOOK\W+(\d{1,4})\W*$", re.MULTILINE)
 SUBMIT: Final = re.compile(r"^\W*SUBMIT\W*$", re.MULTILINE)
-DRAFT: Final = re.compile(r"^(?:def act\(|<{7} SEARCH|@@ |--- )", re.MULTILINE)
+DRAFT: Final = re.compile(r"^(?:def act\(|@@ |--- )", re.MULTILINE)
+"""Where a whole controller or a diff begins; `holds_edits` knows edits."""
 KEPT: Final = 2
 """The turns that are kept of a conversation that no longer fits into the model's context."""
 
@@ -157,7 +158,7 @@ class AgentPatcher:
     async def _told(self, work: Work, request: PatchRequest, index: int, reply: tuple[str, str | None]) -> bool:
         """Do what an answer asks for, and add what comes of it to the conversation; return whether the work is done."""
         text, fault = reply
-        drafted = fault is None and DRAFT.search(text) is not None
+        drafted = fault is None and (DRAFT.search(text) is not None or holds_edits(text))
         if drafted or (fault is not None and not work.draft):
             bare, work.wish = with_wish(text, request.source) if drafted else (text, None)
             work.draft, work.fault = (mended(bare, [tool.name for tool in request.toolkit]), None) if drafted else (text, fault)

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from ouroloop.protocols.errors import CandidateFault
+from ouroloop.protocols.text import EDIT
 from ouroloop.sandbox.screen.diff import EDITABLE, lines_of
 
 BLOCKS_CAP = 64
@@ -18,7 +19,7 @@ _LABEL = re.compile(r"^[\w+-]*[ :]?")
 """The language of a fence, and what parts it from a title: `python title` or `python:title`."""
 HEADING_CAP = 300
 """A longer line is not taken for a file's name."""
-_OPEN = re.compile(r"<{5,9} SEARCH *+\n")
+_OPEN = re.compile(rf"{EDIT}\n")
 _MIDDLE = re.compile(r"={5,9} *+\n")
 _CLOSE = re.compile(r">{5,9} REPLACE *+\n")
 _MARKER = re.compile(r"(<{5,9} SEARCH|={5,9}|>{5,9} REPLACE)\w*+ *+\r?\n?")
@@ -34,11 +35,6 @@ class Edit:
 
     search: tuple[str, ...]
     replace: tuple[str, ...]
-
-
-def holds_edits(text: str) -> bool:
-    """Tell whether a model's answer is meant as SEARCH/REPLACE blocks."""
-    return re.search(r"^<{5,9} SEARCH *+\r?$", text, re.MULTILINE) is not None
 
 
 def read_edits(text: str) -> tuple[list[Edit], str]:

@@ -8,7 +8,8 @@ from typing import Literal
 from unicodedata import normalize
 
 from ouroloop.protocols.errors import CandidateFault
-from ouroloop.sandbox.screen.edits import Edit, holds_edits, read_edits
+from ouroloop.protocols.text import holds_edits
+from ouroloop.sandbox.screen.edits import Edit, read_edits
 from ouroloop.sandbox.screen.fences import fenced, holds_fence
 
 REPLY_CAP = 200_000

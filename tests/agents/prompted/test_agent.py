@@ -134,6 +134,13 @@ def test_the_time_of_trials_does_not_count() -> None:
     assert "return 3" in proposal.text
 
 
+@pytest.mark.parametrize("marks", [5, 7, 9])
+def test_edits_are_a_draft_with_as_many_marks_as_the_screen_takes(marks: int) -> None:
+    lines = "<" * marks + " SEARCH", "    return 0", "=" * marks, "    return 1", ">" * marks + " REPLACE"
+    (proposal,) = worked(Scripted("\n".join(lines)), None).proposals
+    assert "return 1" in proposal.text
+
+
 def test_a_conversation_that_is_too_long_loses_its_middle() -> None:
     chat = Scripted(DRAFT.format(1), DRAFT.format(2), DRAFT.format(3), ContextTooLong("long"), "SUBMIT")
     (proposal,) = worked(chat, Bench(), turns=4).proposals

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ouroloop.protocols.errors import CandidateFault
+from ouroloop.protocols.text import holds_edits
 from ouroloop.sandbox.screen.diff import lines_of
-from ouroloop.sandbox.screen.edits import Edit, apply_edits, holds_edits, read_edits
+from ouroloop.sandbox.screen.edits import Edit, apply_edits, read_edits
 
 OLD = "".join(f"line {i}\n" for i in range(1, 10)) + "same\nsame\n"
 LINES = st.lists(st.sampled_from(["a", "b", "", "  c", "=", "# ====", "\u2028", "\x0c"]), min_size=1, max_size=12)
