@@ -8,12 +8,13 @@ after a quote, is code or a mention: one without its other half means nothing th
 from __future__ import annotations
 
 import re
+from collections import defaultdict, deque
 from typing import Final
 
 _NAMES: Final = r"think|thinking|thought|thoughts|reasoning|reflection|scratchpad|analysis|seed:think"
 _L, _R = "[<\u25c1]", "[>\u25b7]"
 """The brackets of a mark; those of Kimi are triangles."""
-_BLOCK: Final = re.compile(rf"{_L}({_NAMES}){_R}.*?{_L}/\1{_R}|\[THINK\].*?\[/THINK\]", re.DOTALL | re.IGNORECASE)
+_MARK: Final = re.compile(rf"{_L}(/?)({_NAMES}){_R}|\[(/?)THINK\]", re.IGNORECASE)
 _OPEN: Final = re.compile(rf"""(?<![`'"])(?:{_L}(?:{_NAMES}){_R}|\[THINK\])""", re.IGNORECASE)
 _CLOSE: Final = re.compile(rf"""(?<![`'"])(?:{_L}/(?:{_NAMES}){_R}|\[/THINK\])""", re.IGNORECASE)
 """The end of a thought whose begin the chat template put into the prompt."""
@@ -42,17 +43,39 @@ def answer(text: str) -> str:
     elif _BARE_THOUGHT.match(text):
         return ""
     else:
-        text = _BLOCK.sub("", text)
-        if closed := _outside_code(_CLOSE, text):
+        text = _without_blocks(text)
+        if closed := list(_CLOSE.finditer(_without_code(text))):
             text = text[closed[-1].end() :]
-        if opened := _outside_code(_OPEN, text):
-            text = text[: opened[0].start()]
+        if opened := _OPEN.search(_without_code(text)):
+            text = text[: opened.start()]
     if ended := _END.search(text):
         text = text[: ended.start()]
     return text.lstrip("\r\n")
 
 
-def _outside_code(mark: re.Pattern[str], text: str) -> list[re.Match[str]]:
-    """Return where a mark stands outside of fenced code."""
-    fences = [found.span() for found in _FENCE.finditer(text)]
-    return [found for found in mark.finditer(text) if not any(begin <= found.start() < end for begin, end in fences)]
+def _without_blocks(text: str) -> str:
+    """Return a text without its closed thoughts.
+
+    It is read once from mark to mark: a model that is stuck writes the same mark ten thousand times.
+    """
+    opened, closed = list[tuple[str, int]](), defaultdict[str, deque[int]](deque)
+    for mark in _MARK.finditer(text):
+        name = (mark[2] or "[").lower()
+        if mark[1] or mark[3]:
+            closed[name].append(mark.end())
+        else:
+            opened.append((name, mark.start()))
+    kept, at = list[str](), 0
+    for name, begin in opened:
+        ends = closed[name]
+        while ends and ends[0] <= begin:
+            ends.popleft()
+        if begin >= at and ends:
+            kept.append(text[at:begin])
+            at = ends[0]
+    return "".join([*kept, text[at:]])
+
+
+def _without_code(text: str) -> str:
+    """Return a text with blanks in place of its fenced code, so that all else stands where it stood."""
+    return _FENCE.sub(lambda fence: " " * len(fence[0]), text)

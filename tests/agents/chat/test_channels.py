@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ouroloop.agents.chat.channels import answer
+from ouroloop.agents.chat.channels import _without_blocks, answer
+from ouroloop.protocols.messages import TEXT
 
 CODE = """```python
 # drops what follows <think>
@@ -64,3 +68,22 @@ def test_answer(text: str, found: str) -> None:
 @given(st.text("abc<>/\n", max_size=60))
 def test_text_without_marks_is_kept(text: str) -> None:
     assert answer(text) == text.lstrip("\r\n")
+
+
+BLOCK = re.compile(r"<(think|thought)>.*?</\1>|\[THINK\].*?\[/THINK\]", re.DOTALL)
+
+
+@given(
+    st.lists(st.sampled_from(["<think>", "</think>", "<thought>", "</thought>", "[THINK]", "[/THINK]", "a", "\n"])).map("".join)
+)
+def test_closed_thoughts_go_from_each_first_mark_to_its_next_end(text: str) -> None:
+    assert _without_blocks(text) == BLOCK.sub("", text)
+
+
+@pytest.mark.parametrize(
+    "part", ["<think>", "</think>", "<think></thought>", "```\n<think>\n```\n", "```\n", "```a\nb\n", "[THINK]"]
+)
+def test_a_mark_that_is_written_over_and_over_is_read_at_once(part: str) -> None:
+    begun = time.monotonic()
+    answer(part * (TEXT // len(part)))
+    assert time.monotonic() - begun < 5
