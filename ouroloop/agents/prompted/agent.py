@@ -22,10 +22,10 @@ from ouroloop.agents.prompted.patches import mended
 from ouroloop.agents.prompted.prompting import diagnosis_text
 from ouroloop.agents.prompted.reading import read
 from ouroloop.agents.prompted.wishes import with_wish
-from ouroloop.agents.replies import lost
+from ouroloop.agents.replies import built, lost
 from ouroloop.agents.waiting import unfinished
 from ouroloop.protocols.errors import ModelError
-from ouroloop.protocols.messages import PatchProposal, PatchReply, PatchRequest, Trial, Wish
+from ouroloop.protocols.messages import Lost, PatchProposal, PatchReply, PatchRequest, Trial, Wish
 from ouroloop.protocols.ports import Workshop
 from ouroloop.protocols.text import holds_edits, plain_line
 
@@ -110,20 +110,23 @@ class AgentPatcher:
         failed = [one for one in ended if isinstance(one, ModelError)]
         if failed and len(failed) == len(ended):
             raise ModelError(str(failed[0]), tuple((str(error), None) for error in failed)) from failed[0]
-        proposals = tuple(
-            self._proposal(request, work).model_copy(update={"place": place})
+        made = [
+            lost(str(work)) if isinstance(work, ModelError) else self._proposal(request, work, place)
             for place, work in enumerate(ended)
-            if isinstance(work, Work)
+        ]
+        return PatchReply(
+            proposals=tuple(one for one in made if isinstance(one, PatchProposal)),
+            lost=tuple(one for one in made if isinstance(one, Lost)),
         )
-        return PatchReply(proposals=proposals, lost=tuple(lost(str(error)) for error in failed))
 
-    def _proposal(self, request: PatchRequest, work: Work) -> PatchProposal:
+    def _proposal(self, request: PatchRequest, work: Work, place: int) -> PatchProposal | Lost:
         said = f"{request.mode}: written by {self.config.model} in {work.turns} turns"
         if work.best is None or work.best_trial is None or work.best_trial.facts is None:
-            return PatchProposal(text=work.draft, rationale=plain_line(said), wish=work.wish, fault=work.fault)
+            why = plain_line(said)
+            return built(PatchProposal, text=work.draft, rationale=why, wish=work.wish, fault=work.fault, place=place)
         played, before = work.best_trial.facts, request.diagnosis
         told = f"; utility {played.utility:.3f} over {played.games} search games, {before.utility:.3f} before"
-        return PatchProposal(text=work.best, rationale=plain_line(said + told), wish=work.best_wish)
+        return built(PatchProposal, text=work.best, rationale=plain_line(said + told), wish=work.best_wish, place=place)
 
     async def _worked(self, request: PatchRequest, index: int, work: Work) -> Work | ModelError:
         """Hold the conversation about one candidate. An error after a first draft ends it, and the draft stays."""
@@ -158,10 +161,11 @@ class AgentPatcher:
     async def _told(self, work: Work, request: PatchRequest, index: int, reply: tuple[str, str | None]) -> bool:
         """Do what an answer asks for, and add what comes of it to the conversation; return whether the work is done."""
         text, fault = reply
-        drafted = fault is None and (DRAFT.search(text) is not None or holds_edits(text))
+        bare, wish = with_wish(text, request.source)
+        draft = mended(bare, [tool.name for tool in request.toolkit], request.source)
+        drafted = fault is None and (DRAFT.search(draft) is not None or holds_edits(draft))
         if drafted or (fault is not None and not work.draft):
-            bare, work.wish = with_wish(text, request.source) if drafted else (text, None)
-            work.draft, work.fault = (mended(bare, [tool.name for tool in request.toolkit]), None) if drafted else (text, fault)
+            work.draft, work.wish, work.fault = (draft, wish, None) if drafted else (text, None, fault)
         if fault is not None:
             seen = f"{fault}. Write less."
         elif drafted and self.workshop is None:

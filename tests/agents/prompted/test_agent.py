@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from ouroloop.agents.chat import ChatReply, ContextTooLong, Message
 from ouroloop.agents.prompted.agent import AgentConfig, AgentPatcher
 from ouroloop.protocols.errors import ModelError
-from ouroloop.protocols.messages import PatchReply, Trial
+from ouroloop.protocols.messages import TEXT, PatchReply, Trial
 from tests.agents.fixtures import FACTS, patch_request
 
 DRAFT = "```python\ndef act(observation, logits):\n    return {}\n```"
@@ -139,6 +140,20 @@ def test_edits_are_a_draft_with_as_many_marks_as_the_screen_takes(marks: int) ->
     lines = "<" * marks + " SEARCH", "    return 0", "=" * marks, "    return 1", ">" * marks + " REPLACE"
     (proposal,) = worked(Scripted("\n".join(lines)), None).proposals
     assert "return 1" in proposal.text
+
+
+def test_a_draft_in_an_indented_fence_is_one() -> None:
+    chat, bench = Scripted("1. This:\n\n" + textwrap.indent(DRAFT.format(2), "   "), "SUBMIT"), Bench()
+    (proposal,) = worked(chat, bench).proposals
+    assert [draft for _, _, draft in bench.tried] == [proposal.text]
+
+
+def test_a_draft_that_becomes_too_long_is_lost_alone() -> None:
+    long = f"import math\n{'#' * (TEXT - 95)}\ndef act(observation, logits):\n    return {{}} if legal_moves else 0\n"
+    chat = Scripted(long.format(1), DRAFT.format(2))
+    answer = worked(chat, None, count=2, turns=1)
+    assert [one.place for one in answer.proposals] == [1]
+    assert "PatchProposal" in answer.lost[0].reason
 
 
 def test_a_conversation_that_is_too_long_loses_its_middle() -> None:
