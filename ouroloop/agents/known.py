@@ -6,6 +6,7 @@ import ast
 
 from ouroloop.protocols.messages import Known, PatchRequest, RewardRequest
 from ouroloop.protocols.records import RewardSpec
+from ouroloop.protocols.syntax import UNREADABLE, parse_module
 
 
 def usable_rewards(request: RewardRequest) -> list[tuple[Known, RewardSpec]]:
@@ -58,6 +59,6 @@ def _tools(source: str) -> set[str]:
 def _nodes(source: str) -> list[ast.AST]:
     """Return the nodes of a source; none if it cannot be read, which the screen then says."""
     try:
-        return list(ast.walk(ast.parse(source.strip())))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return list(ast.walk(parse_module(source.strip())))
+    except UNREADABLE:
         return []

@@ -20,6 +20,10 @@ PRICES: Final = ("usd_per_million_tokens", "usd_per_million_cached", "usd_per_mi
 """The keys of a price: tokens read, taken from a cache, and written."""
 
 
+SELF_SERVED: Final = "ollama:"
+"""The provider whose models run on one's own machine by default."""
+
+
 @dataclass(frozen=True, slots=True)
 class AskedModel:
     """A chat model that a role asks, and the address of its endpoint; None for the provider's own."""
@@ -34,7 +38,8 @@ class AskedModel:
     @property
     def hosted(self) -> bool:
         """Whether someone else serves it, who may charge."""
-        return not is_local(self.model) and not (self.base_url and is_own(self.base_url))
+        served_here = is_own(self.base_url) if self.base_url else self.model.startswith(SELF_SERVED)
+        return not (served_here or is_local(self.model))
 
 
 class RoleSettings(Frozen):

@@ -24,8 +24,10 @@ _BLANK: Final = frozenset(
 )
 """Letters, marks and symbols without a glyph: joiners, fillers (Hangul, Khitan), Khmer inherent vowels, Mongolian variation
 selectors, blanks (Braille, hieroglyphs, music)."""
-EDIT: Final = r"<{5,9} SEARCH *+"
-"""The line that opens a SEARCH/REPLACE block, as a regular expression."""
+EDIT_OPEN: Final = r"<{5,9} SEARCH"
+EDIT_MIDDLE: Final = r"={5,9}"
+EDIT_CLOSE: Final = r">{5,9} REPLACE"
+"""The three lines that mark a SEARCH/REPLACE block, as regular expressions without the blanks at their ends."""
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{6,}")
 
 
@@ -81,7 +83,7 @@ def whole(text: str) -> str:
 
 def holds_edits(text: str) -> bool:
     """Tell whether a model's answer is meant as SEARCH/REPLACE blocks."""
-    return re.search(rf"^{EDIT}\r?$", text, re.MULTILINE) is not None
+    return re.search(rf"^{EDIT_OPEN} *+\r?$", text, re.MULTILINE) is not None
 
 
 def without_addresses(text: str) -> str:

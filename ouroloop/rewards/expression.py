@@ -16,6 +16,7 @@ import math
 from collections.abc import Mapping
 
 from ouroloop.protocols.errors import CandidateFault
+from ouroloop.protocols.syntax import UNREADABLE, parse_expression
 from ouroloop.rewards.operations import COMPARE, Evaluate, column, constant, operation, within
 
 MAX_DEPTH = 16
@@ -40,8 +41,8 @@ def read_expression(text: str) -> ast.expr:
         CandidateFault: layer `schema`; the reason names the construct.
     """
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        tree = parse_expression(text)
+    except UNREADABLE as error:
         raise CandidateFault("schema", f"expression {text[:60]!r} cannot be read: {error}") from error
     if count_nodes(tree) > MAX_NODES:
         raise CandidateFault(

@@ -141,10 +141,10 @@ class Recipe(Frozen):
     @model_validator(mode="after")
     def _asks_someone(self) -> Recipe:
         """Refuse a mode that asks only for candidates that nobody proposes."""
-        kinds = KINDS[self.mode] if self.mode != "auto" else tuple(PROPOSERS)
-        if self.mode != "auto" and not any(one.count for kind in kinds for one in self.roles.proposers(kind).values()):
+        kinds = () if self.mode == "auto" else KINDS[self.mode]
+        if kinds and not any(one.count for kind in kinds for one in self.roles.proposers(kind).values()):
             slots = " and ".join(f"roles.{PROPOSERS[kind].name}.count" for kind in kinds)
-            raise ValueError(f"mode {self.mode} asks nobody, since {slots} is 0")
+            raise UsageError(f"mode {self.mode} asks nobody, since {slots} {'is' if len(kinds) == 1 else 'are'} 0")
         return self
 
 
@@ -232,7 +232,7 @@ def build_recipe(
         recipe = Recipe.model_validate(tree, context=UNOPENED if unopened else None)
     except ValidationError as error:
         said = error.errors()[0].get("ctx", {}).get("error")
-        reason = str(said) if isinstance(said, UsageError) else _numbered(one_line(error), tree)  # `said` is the game's own
+        reason = str(said) if isinstance(said, UsageError) else _numbered(one_line(error), tree)  # `said` is whole already
         raise UsageError(f"{source}: {reason}") from None
     return recipe
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ouroloop.agents.finding import installed_roles
+from ouroloop.agents.local.catalog import is_local
 from ouroloop.agents.roles import ROLES
 from ouroloop.cached import own_folder
 from ouroloop.envs.registry import installed_games
@@ -43,7 +44,8 @@ def _of_role(settings: RoleSettings) -> Iterator[str]:
     given = {**settings.model_dump(include={"model", "base_url", "api_key_env"}), **settings.config}
     if settings.model is not None or {"model", "base_url", "api_key_env"} & settings.config.keys():
         where = f" at {given['base_url']}" if given["base_url"] else ""
-        yield f"asks {given['model']}{where} with the key in ${given['api_key_env']}"
+        key = "" if is_local(str(given["model"])) else f" with the key in ${given['api_key_env']}"
+        yield f"asks {given['model']}{where}{key}"
 
 
 def _located(where: str) -> str:

@@ -36,27 +36,29 @@ def test_a_wrong_setting_is_refused_as_the_recipe_is_read(override: str, says: s
 
 
 @pytest.mark.parametrize(
-    ("mode", "unwanted", "slots"),
+    ("mode", "unwanted", "reason"),
     [
-        ("bug_fix", ("code_patcher",), "roles.code_patcher.count"),
-        ("reward_refresh", ("reward_designer",), "roles.reward_designer.count"),
-        ("meta_learn", ("reward_designer", "code_patcher"), "roles.reward_designer.count and roles.code_patcher.count"),
+        ("bug_fix", ("code_patcher",), "roles.code_patcher.count is 0"),
+        ("reward_refresh", ("reward_designer",), "roles.reward_designer.count is 0"),
+        ("meta_learn", ("reward_designer", "code_patcher"), "roles.reward_designer.count and roles.code_patcher.count are 0"),
     ],
 )
-def test_a_mode_that_asks_nobody_is_refused(mode: str, unwanted: tuple[str, ...], slots: str) -> None:
-    refused((f"mode={mode}", *(f"roles.{slot}.count=0" for slot in unwanted)), f"mode {mode} asks nobody, since {slots} is 0")
+def test_a_mode_that_asks_nobody_is_refused(mode: str, unwanted: tuple[str, ...], reason: str) -> None:
+    overrides = (f"mode={mode}", *(f"roles.{slot}.count=0" for slot in unwanted))
+    assert refused(overrides, "") == f"recipe: mode {mode} asks nobody, since {reason}"
 
 
 def test_a_mode_needs_one_who_proposes() -> None:
     assert build_recipe({}, ("mode=meta_learn", "roles.reward_designer.count=0")).mode == "meta_learn"
 
 
-def refused(overrides: tuple[str, ...], says: str) -> None:
-    """Check that a recipe with these overrides is refused in one line."""
+def refused(overrides: tuple[str, ...], says: str) -> str:
+    """Check that a recipe with these overrides is refused in one line, and return it."""
     with pytest.raises(UsageError) as caught:
         build_recipe({}, overrides)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 def test_refusing_a_setting_loads_no_machine_learning() -> None:

@@ -153,6 +153,10 @@ def test_what_a_user_began_is_agreed_to_and_said(tmp_path: Path, bait: Bait, ses
     session.expect("code_patcher imports", "resume", tmp_path / "r")
 
 
+def test_a_model_on_this_machine_is_said_to_get_no_key() -> None:
+    assert reaches(micro("roles.code_patcher={model = 'local:smollm2-135m'}")) == ["code_patcher asks local:smollm2-135m"]
+
+
 @pytest.mark.parametrize(("sandbox", "said"), [("docker", 1), ("auto", 1), ("wasm", 0)])
 def test_an_image_that_candidates_run_in_is_agreed_to(sandbox: str, said: int) -> None:
     reached = reaches(micro(f"sandbox={sandbox}", "sandbox_image=example.org/evil"))

@@ -14,6 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from ouroloop.protocols.syntax import UNREADABLE, parse_module
+from ouroloop.protocols.text import EDIT_CLOSE, EDIT_MIDDLE, EDIT_OPEN
+
 _FENCE: Final = re.compile(r"(?P<indent> *)(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)")
 DEEPEST: Final = 3
 """The most spaces by which a fence is indented outside of a list."""
@@ -28,9 +31,9 @@ _HEADER: Final = re.compile(rf"^((?:---|\+\+\+) (?:[ab]/)?controller\.py)(?:{_ST
 _CANDIDATE: Final = re.compile(r"def\s+act\b|^(?:\+\+\+|---|@@|<{4,}|>{4,}|\*\*\* )", re.MULTILINE)
 
 
-_OLD: Final = r"(?P<old>(?:(?!={5,9} *$|<{5,9} SEARCH).*\n)*+)"
-_NEW: Final = r"(?P<new>(?:(?!>{5,9} REPLACE *$|<{5,9} SEARCH).*\n)*+)"
-_EDIT: Final = re.compile(rf"^<{{5,9}} SEARCH *\n{_OLD}={{5,9}} *\n{_NEW}>{{5,9}} REPLACE *$", re.MULTILINE)
+_OLD: Final = rf"(?P<old>(?:(?!{EDIT_MIDDLE} *$|{EDIT_OPEN}).*\n)*+)"
+_NEW: Final = rf"(?P<new>(?:(?!{EDIT_CLOSE} *$|{EDIT_OPEN}).*\n)*+)"
+_EDIT: Final = re.compile(rf"^{EDIT_OPEN} *\n{_OLD}{EDIT_MIDDLE} *\n{_NEW}{EDIT_CLOSE} *$", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -175,8 +178,8 @@ def _imported(source: str, tools: Iterable[str]) -> str:
     if not re.search(r"^def act\(", source, re.MULTILINE):
         return source
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = parse_module(source)
+    except UNREADABLE:
         return source
     bound = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
@@ -202,8 +205,8 @@ def _importing(answer: str, tools: Iterable[str], source: str) -> str:
     """
     edits = list(_EDIT.finditer(answer))
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = parse_module(source)
+    except UNREADABLE:
         return answer
     new = "".join(edit["new"] for edit in edits)
     missing = [

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from ouroloop.agents.search.evidence import generator
 from ouroloop.agents.spaces import LossSpace, RewardSpace
 from ouroloop.protocols.jsonrpc import one_line
+from ouroloop.protocols.syntax import parse_expression
 
 LONGEST: Final = 20_000
 """Characters of an object that is read leniently; the lenient reader is slow."""
@@ -92,7 +93,7 @@ def _is_form(body: str) -> bool:
     if len(body) > LONGEST:
         return False
     try:
-        tree = ast.parse(body, mode="eval")
+        tree = parse_expression(body)
     except _FAILURES:
         return False
     return any(
@@ -133,7 +134,7 @@ def _json5(body: str) -> Any:
 
 
 def _literal(body: str) -> Any:
-    tree = ast.parse(body.strip(), mode="eval")
+    tree = parse_expression(body)
     for node in ast.walk(tree):
         if isinstance(node, ast.Dict):
             _unique([(ast.dump(key) if key is not None else "**", None) for key in node.keys])

@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 from pydantic import TypeAdapter, ValidationError
 
 from ouroloop.protocols.messages import CONSTRAINTS, WISH, Wish
-from ouroloop.protocols.text import whole
+from ouroloop.protocols.text import EDIT_CLOSE, EDIT_MIDDLE, EDIT_OPEN, whole
 
 PLACEHOLDER: Final = "OBJECTIVE"
 ASKS: Final = (
@@ -26,9 +26,9 @@ ASKS: Final = (
 """What the prompt adds if the round grants wishes."""
 _LINE: Final = re.compile(r"[ \t]*#?[ \t]*WISH:[ \t]*(?P<said>\S.*)", re.DOTALL)
 _TITLE: Final = re.compile(r"(@@ -\d+(?:,\d+)? \+)(\d{1,6})(?:,(\d{1,6}))?( @@.*)", re.DOTALL)
-_SEARCH: Final = re.compile(r"\s*<{5,9} SEARCH\s*")
-_MIDDLE: Final = re.compile(r"\s*={5,9}\s*")
-_CLOSE: Final = re.compile(r"\s*>{5,9} REPLACE\s*")
+_OPEN: Final = re.compile(rf"\s*{EDIT_OPEN}\s*")
+_MIDDLE: Final = re.compile(rf"\s*{EDIT_MIDDLE}\s*")
+_CLOSE: Final = re.compile(rf"\s*{EDIT_CLOSE}\s*")
 _Kind: TypeAlias = Literal["title", "added", "quoted", "free"]
 """Of a line: the title of a diff's hunk, a line that the hunk adds, one of the controller in use, or any other."""
 
@@ -68,7 +68,7 @@ def _kinds(lines: Iterable[str]) -> Iterator[_Kind]:
     for line in lines:
         if place == "hunk" and line.strip() and line[0] not in " +-\\":
             place = "free"
-        if place == "free" and _SEARCH.fullmatch(line):
+        if place == "free" and _OPEN.fullmatch(line):
             place, searched = "search", set()
         elif place == "search":
             searched.add(line)

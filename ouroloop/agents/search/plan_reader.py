@@ -6,13 +6,14 @@ import ast
 from collections.abc import Iterator
 
 from ouroloop.agents.search.composer import LOGITS, Plan, Proposal, Rank, render
+from ouroloop.protocols.syntax import UNREADABLE, parse_module
 
 
 def read(source: str, actions: int) -> Plan | None:
     """Return the plan that a source was rendered from, or None if no plan renders to it."""
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = parse_module(source)
+    except UNREADABLE:
         return None
     act = next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "act"), None)
     plan = _plan(act.body) if act else None

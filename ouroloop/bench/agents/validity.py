@@ -20,6 +20,7 @@ from ouroloop.agents.prompted.patcher import ChatPatcher
 from ouroloop.agents.prompted.patches import mended
 from ouroloop.protocols.errors import RoleError
 from ouroloop.protocols.records import Kind, RewardSpec, RewardTerm
+from ouroloop.protocols.syntax import parse_expression
 from ouroloop.runs import lifecycle
 from ouroloop.runs.phases.observe import decide, observe
 from ouroloop.runs.phases.propose import proposals, question
@@ -138,4 +139,4 @@ def _idea(kind: Kind, params: Any, index: int) -> str:
 
 def _terms(spec: Sequence[RewardTerm]) -> list[tuple[str, float, float]]:
     """Return what terms pay, without their names and in a fixed order."""
-    return sorted((ast.unparse(ast.parse(term.expr.strip(), mode="eval")), term.weight, term.clip) for term in spec)
+    return sorted((ast.unparse(parse_expression(term.expr)), term.weight, term.clip) for term in spec)

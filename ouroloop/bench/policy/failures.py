@@ -90,9 +90,10 @@ def measure(report: Report, only: Sequence[str] = ()) -> dict[str, Any]:
 
 def row(case: Case, said: Said, scratch: str) -> dict[str, Any]:
     """Return the outcome of a case; its texts mention neither the folder `scratch` nor the home directory."""
-    line = said.lines[-1] if said.lines else ""
+    telling = [line for line in said.lines if all(word in line for word in case.says)]
+    line = (telling or said.lines or [""])[-1]  # a slow command ends with its progress
     kept = None if case.kept is None else case.kept()
-    clear = len(said.lines) == 1 and said.code == case.code and all(word in line for word in case.says) and kept is not False
+    clear = len(said.lines) == 1 == len(telling) and said.code == case.code and kept is not False
     return {
         "case": case.name,
         "command": " ".join(("ouroloop", *case.command)).replace(f"{scratch}/", ""),

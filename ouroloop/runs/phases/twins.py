@@ -15,6 +15,7 @@ from ouroloop.ledger.steps import screen
 from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.protocols.canonical import content_hash
 from ouroloop.protocols.records import RewardSpec
+from ouroloop.protocols.syntax import parse_expression, parse_module
 
 if TYPE_CHECKING:
     from ouroloop.ledger.steps.screen import Screening
@@ -64,7 +65,7 @@ def essence(run: Run, passed: Screening) -> str:
 
 def bare_code(source: str) -> str:
     """Return a source as its syntax tree alone says it: without comments, layout and docstrings."""
-    tree = ast.parse(source)
+    tree = parse_module(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
@@ -73,5 +74,5 @@ def bare_code(source: str) -> str:
 
 def bare_spec(spec: RewardSpec) -> list[object]:
     """Return a spec's numbers and expressions. Names and order of its terms, and terms of weight 0, are for people alone."""
-    terms = [[ast.unparse(ast.parse(one.expr.strip(), mode="eval")), one.weight, one.clip] for one in spec.terms if one.weight]
+    terms = [[ast.unparse(parse_expression(one.expr)), one.weight, one.clip] for one in spec.terms if one.weight]
     return [sorted(terms), spec.gamma_r, spec.anneal.warmup, spec.anneal.decay, spec.loss.model_dump()]

@@ -8,10 +8,10 @@ functions. Nothing therefore runs at import, and nothing can be remembered betwe
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Iterable, Iterator
 
 from ouroloop.protocols.errors import CandidateFault
+from ouroloop.protocols.syntax import parse_module, unwarned
 from ouroloop.sandbox.screen.imports import fault_at, imports_of
 from ouroloop.sandbox.screen.nodes import annotations_of, check_node
 from ouroloop.sandbox.screen.toplevel import bindings, check_module, check_module_names, check_operands
@@ -38,9 +38,7 @@ def parse(source: str) -> ast.Module:
         CandidateFault: layer "ast": the source is not Python 3.11, or is nested too deeply.
     """
     try:
-        with warnings.catch_warnings():  # the parser's warnings would reach the host's own output
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source, "controller.py", feature_version=(3, 11))
+        tree = parse_module(source)
     except SyntaxError as error:
         raise CandidateFault("ast", f"line {error.lineno}: {error.msg}") from error
     except (ValueError, RecursionError, MemoryError) as error:
@@ -57,8 +55,7 @@ def parse(source: str) -> ast.Module:
 def _check_compiles(tree: ast.Module) -> None:
     """Refuse sources that parse but do not compile, such as `return` outside a function."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with unwarned():
             compile(tree, "controller.py", "exec", dont_inherit=True)
     except SyntaxError as error:
         raise CandidateFault("ast", f"line {error.lineno}: {error.msg}") from error

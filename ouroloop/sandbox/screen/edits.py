@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from ouroloop.protocols.errors import CandidateFault
-from ouroloop.protocols.text import EDIT
+from ouroloop.protocols.text import EDIT_CLOSE, EDIT_MIDDLE, EDIT_OPEN
 from ouroloop.sandbox.screen.diff import EDITABLE, lines_of
 
 BLOCKS_CAP = 64
@@ -19,10 +19,10 @@ _LABEL = re.compile(r"^[\w+-]*[ :]?")
 """The language of a fence, and what parts it from a title: `python title` or `python:title`."""
 HEADING_CAP = 300
 """A longer line is not taken for a file's name."""
-_OPEN = re.compile(rf"{EDIT}\n")
-_MIDDLE = re.compile(r"={5,9} *+\n")
-_CLOSE = re.compile(r">{5,9} REPLACE *+\n")
-_MARKER = re.compile(r"(<{5,9} SEARCH|={5,9}|>{5,9} REPLACE)\w*+ *+\r?\n?")
+_OPEN = re.compile(rf"{EDIT_OPEN} *+\n")
+_MIDDLE = re.compile(rf"{EDIT_MIDDLE} *+\n")
+_CLOSE = re.compile(rf"{EDIT_CLOSE} *+\n")
+_MARKER = re.compile(rf"({EDIT_OPEN}|{EDIT_MIDDLE}|{EDIT_CLOSE})\w*+ *+\r?\n?")
 _CUT = re.compile(r"<{5,9} ?(S|SE|SEA|SEAR|SEARC)?\n")
 _SUFFIX = re.compile(r".+\.(py|pyi|toml|json|txt|md|cfg|ini|ya?ml|sh|c|h|js|ts|rs|sqlite|lock)", re.IGNORECASE)
 _FENCE = re.compile(r"[ \t]*+```[^`\n]*+\n?")

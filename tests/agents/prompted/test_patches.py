@@ -24,6 +24,11 @@ BLOCK = f"<<<<<<< SEARCH\n{OLD}\n=======\n    return 0\n>>>>>>> REPLACE\n"
 FORGOT = '"""A controller."""\n\n\ndef act(observation, logits):\n    return (legal_moves(observation) or [0])[0]\n'
 
 
+def dated(stamp: str) -> str:
+    """Return the diff with something after the path in both headers."""
+    return DIFF.replace("controller.py\n", f"controller.py{stamp}\n", 2)
+
+
 def screened(text: str) -> str:
     return static_screen(mended(text, NAMES), BASE).source
 
@@ -43,9 +48,9 @@ def screened(text: str) -> str:
         f"```\ncontroller.py\n```\n```python\n{BETTER}```",
         f"```diff\n{DIFF}```\nTry it:\n```bash\nouroloop screen controller.py\n```",
         f"```text\nmove 0 is up\n```\n```python\n{BETTER}```",
-        DIFF.replace("controller.py\n", "controller.py\t2025-05-01 10:00:00\n", 2),
-        DIFF.replace("controller.py\n", "controller.py 2025-05-01 10:00:00 +0000\n", 2),
-        DIFF.replace("controller.py\n", "controller.py  2025-05-01T10:00:00.123Z\n", 2),
+        dated("\t2025-05-01 10:00:00"),
+        dated(" 2025-05-01 10:00:00 +0000"),
+        dated("  2025-05-01T10:00:00.123Z"),
         f'```python\n{BETTER}```\nOnce more, as a whole:\n```python title="controller.py"\n{BETTER}\n```',
         f"```diff\n{DIFF}```\nAgain:\n```diff\n{DIFF}```\nTry it:\n```bash\nls\n```",
         f" ```python\n{BETTER}```",
@@ -118,8 +123,8 @@ def test_an_edit_gets_no_import_that_it_may_not_need(text: str, base: str) -> No
         f"```python ../toolkit.py\n{BLOCK}```",
         f"```python:other.py\n{BLOCK}```",
         "```text\nonly words\n```\n```bash\nls\n```",
-        DIFF.replace("controller.py\n", "controller.py other.py\n", 2),
-        DIFF.replace("controller.py\n", "controller.py 2025-05-01 other.py\n", 2),
+        dated(" other.py"),
+        dated(" 2025-05-01 other.py"),
         DIFF.replace("controller.py\n", "other.py 2025-05-01 10:00:00\n", 2),
         f"```python\n{BETTER}```\n```python\n{BETTER.replace('logits[', ' logits[')}```",
         f"```python\n{BETTER}```\n```python other.py\n{BETTER}```",

@@ -58,6 +58,11 @@ def test_an_endpoint_of_ones_own_is_free(patcher: dict[str, object]) -> None:
     assert own.roles.code_patcher[0].price == Price()
 
 
+def test_ollama_is_ones_own_unless_it_is_elsewhere() -> None:
+    for base_url, unpriced in ((None, False), (OWN[0], False), ("https://models.example.com", True)):
+        assert recipe(model="ollama:qwen3", base_url=base_url).roles.code_patcher[0].unpriced is unpriced
+
+
 def test_a_model_without_a_listed_price_is_named() -> None:
     told: list[str] = []
     with_prices(recipe(model="openai:no-such-model"), told.append)
