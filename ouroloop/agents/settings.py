@@ -16,8 +16,13 @@ from ouroloop.agents.roles import PROPOSERS, RoleSlot, slot_of
 from ouroloop.protocols.prices import Price
 from ouroloop.protocols.records import Frozen, Kind
 
-PRICES: Final = ("usd_per_million_tokens", "usd_per_million_cached", "usd_per_million_written")
-"""The keys of a price: tokens read, taken from a cache, and written."""
+PRICES: Final = {
+    "read": "usd_per_million_tokens",
+    "cached": "usd_per_million_cached",
+    "written": "usd_per_million_written",
+    "stored": "usd_per_million_stored",
+}
+"""Part of a `Price` -> its key."""
 
 
 SELF_SERVED: Final = "ollama:"
@@ -63,16 +68,16 @@ class RoleSettings(Frozen):
     usd_per_million_tokens: float | None = Field(default=None, ge=0, le=1_000_000)
     usd_per_million_written: float | None = Field(default=None, ge=0, le=1_000_000)
     usd_per_million_cached: float | None = Field(default=None, ge=0, le=1_000_000)
+    usd_per_million_stored: float | None = Field(default=None, ge=0, le=1_000_000)
     count: int = Field(default=3, ge=0, le=64)
     repairs: int | None = Field(default=None, ge=0, le=8)
     config: dict[str, JsonValue] = Field(default_factory=dict)
 
     @property
     def price(self) -> Price:
-        """The price of tokens; written and cached ones cost as much as read ones unless the recipe says otherwise."""
-        read = self.usd_per_million_tokens or 0.0
-        cached, written = self.usd_per_million_cached, self.usd_per_million_written
-        return Price(read, read if cached is None else cached, read if written is None else written)
+        """The price of tokens; all others cost as much as read ones unless the recipe says otherwise."""
+        given = {part: getattr(self, key) for part, key in PRICES.items()}
+        return Price(**{part: (given["read"] or 0.0) if usd is None else usd for part, usd in given.items()})
 
     @property
     def asks(self) -> AskedModel | None:
@@ -95,8 +100,8 @@ class RoleSettings(Frozen):
 
     def priced(self, price: Price) -> RoleSettings:
         """Return these settings with a price; parts of it that the recipe gives stay."""
-        own = self.model_dump(include=set(PRICES), exclude_none=True)
-        listed = dict(zip(PRICES, (price.read, price.cached, price.written), strict=True))
+        own = self.model_dump(include=set(PRICES.values()), exclude_none=True)
+        listed = {key: getattr(price, part) for part, key in PRICES.items()}
         return self.model_copy(update={**listed, **own})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ouroloop.agents.chat import MOST_TOKENS, ChatReply, ContextTooLong, Message, counted
 from ouroloop.ledger.sqlite import Ledger
@@ -14,7 +14,7 @@ from ouroloop.ledger.steps.propose import Exchange, Unanswered, chat
 from ouroloop.protocols.canonical import JsonObject
 from ouroloop.protocols.errors import LedgerError, ModelError, RoleError
 from ouroloop.protocols.messages import TEXT
-from ouroloop.protocols.prices import Tokens
+from ouroloop.protocols.prices import tokens_of
 from ouroloop.protocols.secrets import redacted
 from ouroloop.protocols.text import plain_line, whole, without_addresses
 from ouroloop.sheltered import Fault, sheltered
@@ -105,7 +105,7 @@ class RecordedChat:
             raise _recorded(step.error)
         else:
             said = key.decoded(step.result)
-        return ChatReply(said.text, said.tokens_in, said.tokens_out, said.finish, said.cached)
+        return ChatReply(said.text, said.tokens_in, said.tokens_out, said.finish, said.cached, said.stored)
 
     async def _asked(
         self, key: Key[Exchange], params: JsonObject, messages: list[Message], seed: int, schema: Mapping[str, Any] | None
@@ -136,11 +136,11 @@ class RecordedChat:
 
 def _used(error: ModelError) -> Unanswered:
     """Return the tokens of a failed exchange. The error may be of the role's making, so counts that cannot be true are none."""
-    read, cached, written = (
+    read, cached, written, stored = (
         count if type(count) is int and 0 <= count <= MOST_TOKENS else 0
-        for count in (getattr(getattr(error, "used", None), part, 0) for part in ("read", "cached", "written"))
+        for count in (getattr(getattr(error, "used", None), part, 0) for part in ("read", "cached", "written", "stored"))
     )
-    return Unanswered(read + cached, written, cached)
+    return Unanswered(read + cached + stored, written, cached, stored)
 
 
 def _recorded(error: JsonObject) -> ModelError:
@@ -160,11 +160,10 @@ def exchange(reply: Any, messages: list[Message]) -> Exchange:
     asked = sum(len(str(message.get("content", ""))) for message in messages)
     read = counted(getattr(reply, "tokens_in", None), asked)
     written = counted(getattr(reply, "tokens_out", None), len(text) if isinstance(text, str) else 0)
-    finish, cached = getattr(reply, "finish", "stop"), getattr(reply, "cached", 0)
-    cached = cached if type(cached) is int and 0 <= cached <= read else 0
-    used = Tokens(read - cached, cached, written)
+    used = tokens_of(read, written, getattr(reply, "cached", 0), getattr(reply, "stored", 0))
+    finish: Literal["stop", "length"] = "length" if getattr(reply, "finish", "stop") == "length" else "stop"
     if not isinstance(text, str):
         raise ModelError(f"the model's reply is a {type(reply).__name__} without a text", used=used)
     if len(text) > TEXT:
         raise ModelError(f"the model's reply has {len(text)} characters, at most {TEXT} are taken: lower max_tokens", used=used)
-    return Exchange(whole(text), read, written, "length" if finish == "length" else "stop", cached)
+    return Exchange(whole(text), used.asked, used.written, finish, used.cached, used.stored)

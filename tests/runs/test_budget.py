@@ -18,7 +18,7 @@ from ouroloop.runs.context import Run
 
 def test_a_kind_of_candidate_has_the_price_of_the_role_that_proposes_it(tmp_path: Path) -> None:
     price = prices(Roles.model_validate({"code_patcher": {"usd_per_million_tokens": 3.0}}))
-    assert price == {"reward": Price(), "patch": Price(3.0, 3.0, 3.0), "diagnose": Price()}
+    assert price == {"reward": Price(), "patch": Price(3.0, 3.0, 3.0, 3.0), "diagnose": Price()}
     ledger = Ledger(tmp_path / "ledger.sqlite", "create")
     for kind in price:
         ledger.record(
@@ -28,15 +28,16 @@ def test_a_kind_of_candidate_has_the_price_of_the_role_that_proposes_it(tmp_path
     assert (used.tokens, used.cost_usd) == (3_000_000, 3.0)
 
 
-def test_read_cached_and_written_tokens_have_prices_of_their_own(tmp_path: Path) -> None:
-    table = {"usd_per_million_tokens": 2.0, "usd_per_million_cached": 0.5, "usd_per_million_written": 8.0}
+def test_each_kind_of_tokens_has_a_price_of_its_own(tmp_path: Path) -> None:
+    usd = {"tokens": 2.0, "cached": 0.5, "written": 8.0, "stored": 2.5}
+    table = {f"usd_per_million_{kind}": price for kind, price in usd.items()}
     price = prices(Roles.model_validate({"code_patcher": table}))
     ledger = Ledger(tmp_path / "ledger.sqlite", "create")
-    said = {"text": "", "tokens_in": 1_000, "tokens_out": 200, "finish": "length", "cached": 600}
+    said = {"text": "", "tokens_in": 1_000, "tokens_out": 200, "finish": "length", "cached": 600, "stored": 100}
     ledger.record("1/propose/patch/chat/0/0", "chat.complete", {}, said)
     ledger.record("1/repair/patch/1/chat/0/0", "chat.complete", {}, said)
-    assert totals(ledger, price).cost_usd == 2 * (400 * 2.0 + 600 * 0.5 + 200 * 8.0) / 1e6
-    assert tokens(ledger, "1/propose/patch") == Tokens(400, 600, 200)
+    assert totals(ledger, price).cost_usd == 2 * (300 * 2.0 + 600 * 0.5 + 200 * 8.0 + 100 * 2.5) / 1e6
+    assert tokens(ledger, "1/propose/patch") == Tokens(300, 600, 200, 100)
 
 
 def test_a_run_that_was_made_and_never_opened_has_used_nothing(tmp_path: Path) -> None:
@@ -72,7 +73,7 @@ def test_money_is_foreseen_like_tokens(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.sqlite", "create")
     spend(ledger, 0, 1_000_000)
     spend(ledger, 1, 500_000)
-    assert spending(ledger, {"patch": Price(3.0, 3.0, 3.0)}).dearest == {"tokens": 1_000_000, "cost_usd": 3.0}
+    assert spending(ledger, {"patch": Price(3.0, 3.0, 3.0, 3.0)}).dearest == {"tokens": 1_000_000, "cost_usd": 3.0}
 
 
 def test_what_was_used_is_added_up_once_before_each_round_and_not_after_each_phase(

@@ -63,7 +63,12 @@ class Mute:
 
 @pytest.mark.parametrize(
     ("used", "counted"),
-    [(Tokens(40, 60, 20), Tokens(40, 60, 20)), (Tokens(-5, 1, 10**30), Tokens(0, 1, 0)), (None, Tokens()), ("x", Tokens())],
+    [
+        (Tokens(30, 60, 20, 10), Tokens(30, 60, 20, 10)),
+        (Tokens(-5, 1, 10**30), Tokens(0, 1, 0)),
+        (None, Tokens()),
+        ("x", Tokens()),
+    ],
 )
 def test_a_reply_without_an_answer_is_paid_as_well(used: Any, counted: Tokens, tmp_path: Path) -> None:
     ledger, role = Ledger(tmp_path / "ledger.sqlite", "create"), SimpleNamespace(chat=Mute(used))

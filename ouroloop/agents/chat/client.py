@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from ouroloop.agents.chat.config import ChatConfig, counted
@@ -18,7 +18,7 @@ from ouroloop.agents.local.catalog import is_local, weights_of
 from ouroloop.agents.local.serving import Endpoint, endpoint, places
 from ouroloop.protocols.errors import ModelError, SurroundingsError, UsageError
 from ouroloop.protocols.messages import TEXT
-from ouroloop.protocols.prices import Tokens
+from ouroloop.protocols.prices import Tokens, tokens_of
 from ouroloop.protocols.text import plain_line, whole
 
 OWN_HOST: Final = "api.openai.com"
@@ -29,9 +29,14 @@ OPTIONAL: Final = {
     "seed": "seed",
     "max_completion_tokens": "max_completion_tokens",
     "max_tokens": r"max_tokens",
+    "cache_control": "cache_control",
 }
 """What a server may refuse of a question -> how it names that. The question is asked again without it."""
 JSON_SCHEMA: Final = "json_schema"
+ASKED_TO_CACHE: Final = "anthropic:"
+"""The provider that puts a conversation into its prompt cache only when asked; the others do so by themselves."""
+STORED: Final = ("cache_creation", "ephemeral_")
+"""How LangChain's names of tokens that went into a cache begin; it counts none of them twice."""
 _REFUSAL: Final = re.compile(
     r"unsupported|not support|unrecognized|unknown|invalid|not (permitted|allowed)|extra|deprecated|literal_error|should be",
     re.I,
@@ -99,6 +104,8 @@ class LangChainChat:
         settings: dict[str, Any] = {"temperature": config.temperature}
         if not openai:
             settings["max_tokens"] = config.max_tokens
+            if config.prompt_cache and config.model.startswith(ASKED_TO_CACHE):
+                settings["cache_control"] = {"type": "ephemeral"}
         else:
             own = not local and (config.base_url is None or urlsplit(config.base_url).hostname == OWN_HOST)
             names = ("max_completion_tokens", "max_tokens") if own else ("max_tokens", "max_completion_tokens")
@@ -116,9 +123,9 @@ class LangChainChat:
             return {"type": JSON_SCHEMA, JSON_SCHEMA: {"name": "reply", "schema": dict(schema)}}
         return {"type": "json_object", "schema": dict(schema)}
 
-    def _model(self, settings: Mapping[str, Any], served: Endpoint) -> Any:
-        """Return the LangChain model."""
-        config = self.config
+    def _model(self, asked: Mapping[str, Any], served: Endpoint) -> Any:
+        """Return the LangChain model, which asks with these parameters."""
+        config, settings = self.config, dict(asked)
         given: dict[str, Any] = {"timeout": config.timeout_s, "max_retries": config.retries}
         if served.base_url:
             given["base_url"] = served.base_url
@@ -134,6 +141,8 @@ class LangChainChat:
             if not (key := os.environ.get(config.key_env)):
                 raise self._faults.failed(f"{config.key_env} holds no key", "set it, or leave api_key_env out")
             given["api_key"] = key
+        if "cache_control" in settings:
+            given["model_kwargs"] = {"cache_control": settings.pop("cache_control")}
         try:
             from langchain.chat_models import init_chat_model
 
@@ -173,9 +182,8 @@ class LangChainChat:
             raise self._faults.failed(said, "look at the server's log, or use another endpoint", used=used)
         if (lack := self._lack(answer, text, finish)) is not None:
             raise self._faults.failed(*lack, used=used)
-        return ChatReply(
-            whole(text), used.read + used.cached, used.written, "length" if finish == "length" else "stop", used.cached
-        )
+        ended: Literal["stop", "length"] = "length" if finish == "length" else "stop"
+        return ChatReply(whole(text), used.asked, used.written, ended, used.cached, used.stored)
 
     def _lack(self, answer: Any, text: str, finish: Ending) -> tuple[str, str] | None:
         """Return why a reply holds no answer, and the remedy; None if it holds one."""
@@ -198,6 +206,6 @@ def _used(answer: Any, messages: list[Message], text: str) -> Tokens:
     """Return the tokens of a reply, whether or not it holds an answer; see `config.counted`."""
     usage = answer.usage_metadata or {}
     asked = counted(usage.get("input_tokens"), sum(len(message["content"]) for message in messages))
-    cached = (usage.get("input_token_details") or {}).get("cache_read")
-    cached = min(cached, asked) if type(cached) is int and cached > 0 else 0
-    return Tokens(asked - cached, cached, counted(usage.get("output_tokens"), len(text)))
+    details = usage.get("input_token_details") or {}
+    stored = sum(count for name, count in details.items() if name.startswith(STORED) and isinstance(count, int))
+    return tokens_of(asked, counted(usage.get("output_tokens"), len(text)), details.get("cache_read"), stored)

@@ -29,6 +29,7 @@ def listed_price(model: str, base_url: str | None = None) -> Price | None:
 
     try:
         read, written = usd(input_tokens=SAMPLE), usd(output_tokens=SAMPLE)
-        return Price(read, usd(input_tokens=SAMPLE, cache_read_tokens=SAMPLE), written)
+        cached = usd(input_tokens=SAMPLE, cache_read_tokens=SAMPLE)
+        return Price(read, cached, written, usd(input_tokens=SAMPLE, cache_write_tokens=SAMPLE))
     except (LookupError, ValueError):
         return None

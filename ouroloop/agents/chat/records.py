@@ -22,6 +22,7 @@ class ChatReply:
         tokens_out: tokens of the text.
         finish: `length` if the reply was cut off by `max_tokens`, `stop` if the model ended it.
         cached: the part of `tokens_in` that the endpoint read from its prompt cache.
+        stored: the part of `tokens_in` that the endpoint put into its prompt cache.
     """
 
     text: str
@@ -29,6 +30,7 @@ class ChatReply:
     tokens_out: int
     finish: Literal["stop", "length"] = "stop"
     cached: int = 0
+    stored: int = 0
 
 
 class ContextTooLong(ModelError):

@@ -46,6 +46,7 @@ class AgentConfig(ChatConfig):
     """
 
     turns: int = Field(default=4, ge=1, le=32)
+    prompt_cache: bool = True
 
 
 @dataclass(slots=True)

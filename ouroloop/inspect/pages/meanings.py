@@ -173,6 +173,7 @@ KEYS: Final = {
     "roles.critic.usd_per_million_tokens": "price of tokens that a model reads, for the budget; if left out, the run "
     "keeps the listed price of a hosted model, and an endpoint of your own is free",
     "roles.critic.usd_per_million_written": "price of tokens that it writes; by default the same",
+    "roles.critic.usd_per_million_stored": "price of tokens that go into its prompt cache; by default that of tokens it reads",
     "roles.critic.usd_per_million_cached": "price of tokens from its prompt cache; by default that of tokens it reads",
     "roles.critic.count": "proposals per round; 0 turns a proposer off. The designer's default is 6, the patcher's 4",
     "roles.critic.repairs": "how often in a round the role may repair what the screen refused; once for a chat model by "

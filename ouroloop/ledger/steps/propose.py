@@ -10,7 +10,7 @@ from pydantic import Field
 from ouroloop.ledger.sqlite import Ledger, Step
 from ouroloop.ledger.steps.key import Key, every, part
 from ouroloop.protocols.messages import Lost, PatchReply, RewardReply, Trial, Wish
-from ouroloop.protocols.prices import Tokens
+from ouroloop.protocols.prices import Tokens, tokens_of
 from ouroloop.protocols.records import Candidate, Kind
 
 Count: TypeAlias = Annotated[int, Field(ge=0, lt=1 << 62)]
@@ -84,11 +84,12 @@ class Exchange:
     tokens_out: Count
     finish: Literal["stop", "length"] = "stop"
     cached: Count = 0
+    stored: Count = 0
 
     @property
     def tokens(self) -> Tokens:
         """What the exchange used."""
-        return Tokens(self.tokens_in - self.cached, self.cached, self.tokens_out)
+        return tokens_of(self.tokens_in, self.tokens_out, self.cached, self.stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,12 @@ class Unanswered:
     tokens_in: Count = 0
     tokens_out: Count = 0
     cached: Count = 0
+    stored: Count = 0
 
     @property
     def tokens(self) -> Tokens:
         """What the exchange used."""
-        return Tokens(self.tokens_in - self.cached, self.cached, self.tokens_out)
+        return tokens_of(self.tokens_in, self.tokens_out, self.cached, self.stored)
 
 
 def share(round: int, kind: Kind) -> Key[Shared]:

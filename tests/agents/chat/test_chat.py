@@ -14,6 +14,7 @@ from langchain import chat_models
 from langchain_core.messages import AIMessage
 
 from ouroloop.agents.chat import ChatConfig, ChatReply, LangChainChat, Message
+from ouroloop.agents.prompted.agent import AgentConfig
 from ouroloop.agents.prompted.asking import Question, ask_all
 from ouroloop.agents.prompted.designer import ChatDesigner
 from ouroloop.agents.prompted.patcher import ChatPatcher
@@ -280,14 +281,16 @@ def test_a_wrapper_may_stand_before_the_model():
     assert asyncio.run(ask_all(Scripted(), [])) == []
 
 
-def asked_of_anthropic(monkeypatch, **config: object) -> tuple[list[Message], dict[str, Any]]:
-    """Return the messages and the settings that reach LangChain's model of Anthropic, whose package is not needed here."""
+USED = {"input_tokens": 100, "output_tokens": 7, "total_tokens": 107}
+
+
+def asked_of_anthropic(monkeypatch, details: object = None, **config: object) -> tuple[ChatReply, dict[str, Any]]:
+    """Return the reply to a question, and the settings of LangChain's model of Anthropic, whose package is not needed here."""
     seen: list[Any] = []
 
     class Model:
         async def ainvoke(self, messages: list[Message]) -> AIMessage:
-            seen.append(messages)
-            return AIMessage("hello")
+            return AIMessage("hello", usage_metadata={**USED, "input_token_details": details or {}})
 
     def made(model: str, **settings: object) -> Model:
         seen.append(settings)
@@ -295,9 +298,9 @@ def asked_of_anthropic(monkeypatch, **config: object) -> tuple[list[Message], di
 
     monkeypatch.setattr(chat_models, "init_chat_model", made)
     chat = LangChainChat(ChatConfig.model_validate({"model": "anthropic:claude", **config}))
-    asyncio.run(chat.complete([{"role": "system", "content": "rules"}, {"role": "user", "content": "hi"}], 0))
-    settings, messages = seen
-    return messages, settings
+    reply = asyncio.run(chat.complete([{"role": "system", "content": "rules"}, {"role": "user", "content": "hi"}], 0))
+    (settings,) = seen
+    return reply, settings
 
 
 def test_the_named_key_reaches_every_provider(monkeypatch):
@@ -308,6 +311,28 @@ def test_the_named_key_reaches_every_provider(monkeypatch):
     monkeypatch.delenv("MY_KEY")
     with pytest.raises(ModelError, match="MY_KEY holds no key; set it, or leave api_key_env out"):
         asked_of_anthropic(monkeypatch, api_key_env="MY_KEY")
+
+
+def test_anthropic_is_asked_to_cache_what_goes_on(monkeypatch):
+    _, settings = asked_of_anthropic(monkeypatch)
+    assert "model_kwargs" not in settings
+    _, settings = asked_of_anthropic(monkeypatch, prompt_cache=True)
+    assert settings["model_kwargs"] == {"cache_control": {"type": "ephemeral"}}
+    assert AgentConfig(model="anthropic:claude").prompt_cache
+
+
+@pytest.mark.parametrize(
+    ("details", "cached", "stored"),
+    [
+        ({"cache_read": 60, "cache_creation": 30}, 60, 30),
+        ({"cache_read": 60, "cache_creation": 0, "ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 5}, 60, 25),
+        ({"cache_read": 60, "cache_creation": 50}, 60, 0),
+        ({"cache_read": 101, "cache_creation": -1}, 0, 0),
+    ],
+)
+def test_tokens_that_went_into_a_cache_are_counted_apart(monkeypatch, details, cached, stored):
+    reply, _ = asked_of_anthropic(monkeypatch, details)
+    assert (reply.tokens_in, reply.tokens_out, reply.cached, reply.stored) == (100, 7, cached, stored)
 
 
 def test_an_unknown_provider_is_named():

@@ -24,6 +24,10 @@ def test_a_hosted_model_has_its_listed_price_and_an_unknown_one_none() -> None:
     price = listed_price("openai:gpt-4o-mini")
     assert price is not None
     assert 0 < price.cached <= price.read < price.written
+    assert price.stored == price.read
+    own = listed_price("anthropic:claude-sonnet-4-5")
+    assert own is not None
+    assert own.cached < own.read < own.stored
     assert listed_price("openai:no-such-model") is None
     assert listed_price("nobody:gpt-4o-mini") is None
 
