@@ -1,7 +1,7 @@
 """What language models bring to runs: arms of several runs each, which differ in who proposes, or in whether they talk.
 
-Arms are compared at equal rounds and candidates, the one-shot and the agentic patcher at equal tokens. An arm's seconds are
-those of all its runs together on this machine.
+Arms are compared at equal games, the one-shot and the agentic patcher at equal tokens, the bandit's runs by themselves. An
+arm's seconds are those of all its runs, which go side by side on this machine.
 """
 
 from __future__ import annotations
@@ -31,14 +31,13 @@ from ouroloop.runs.recipe import build_recipe, load_recipe
 MODELS: Final = ("qwen2.5-coder-1.5b", "smollm2-135m", "gemma-3-270m")
 RECIPE: Final = Path(__file__).parents[3] / "recipes" / "local-model.toml"
 RUNS: Final = 5
-AT_ONCE: Final = 3
-"""Runs side by side where the model's server answers several questions at once; all arms alike."""
-ROUNDS: Final = 3
-LONG: Final = 8
-"""Rounds of the bandit's runs, which has to learn first."""
+GAMES: Final = 5000
+"""Games of a run, which three rounds of a search play; a run does not begin a round after them."""
+ROUNDS: Final = 8
+"""Most rounds of a run: of those whose candidates fail before they play, and of the bandit's, which has to learn first."""
 PATCHES: Final = 4
 REWARDS: Final = 2
-TOKENS: Final = 20_000
+TOKENS: Final = 40_000
 """Tokens of a run of the one-shot and of the agentic patcher; a run does not begin a round that would pass them."""
 
 
@@ -52,7 +51,7 @@ def searching(slot: str, count: int) -> JsonObject:
     return {"use": f"search-{slot}", "count": count}
 
 
-_BOTH: Final[JsonObject] = {"mode": "meta_learn", "budget": {"rounds": ROUNDS}}
+_BOTH: Final[JsonObject] = {"mode": "meta_learn", "budget": {"rounds": ROUNDS, "games": GAMES}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ ARMS: Final[dict[str, Arm]] = {
     "bandit": Arm(
         [searching("patcher", 2), *(asking(model, 2, 600) for model in MODELS)],
         [searching("designer", 0)],
-        {"budget": {"rounds": LONG}, "sharing": {"share": "bandit", "per": "second"}},
+        {"budget": {"rounds": ROUNDS}, "sharing": {"share": "bandit", "per": "second"}},
     ),
 }
 """Arm by name; each is a section of the benchmark."""
@@ -95,7 +94,7 @@ def measure(name: str, report: Tell, seed: int, runs: int = RUNS) -> dict[str, A
     tree |= {**arm.tables, "roles": {"code_patcher": arm.patchers, "reward_designer": arm.designers}}
     found: dict[Future[dict[str, Any]], int] = {}
     begun = time.monotonic()
-    with ThreadPoolExecutor(AT_ONCE if served(_FIRST).startswith(VLLM) else 1) as pool:
+    with ThreadPoolExecutor(runs if served(_FIRST).startswith(VLLM) else 1) as pool:
         for number in range(runs):
             found[pool.submit(_run, {**tree, "seed": seed * runs + number})] = number
         for done, future in enumerate(as_completed(found), 1):
