@@ -7,11 +7,13 @@ arm's seconds are those of all its runs, which go side by side on this machine.
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from tempfile import TemporaryDirectory
+from threading import BoundedSemaphore, Thread
 from typing import Any, Final
 
 import numpy as np
@@ -31,13 +33,13 @@ from ouroloop.runs.recipe import build_recipe, load_recipe
 MODELS: Final = ("qwen2.5-coder-1.5b", "smollm2-135m", "gemma-3-270m")
 RECIPE: Final = Path(__file__).parents[3] / "recipes" / "local-model.toml"
 RUNS: Final = 5
-GAMES: Final = 5000
-"""Games of a run, which three rounds of a search play; a run does not begin a round after them."""
+GAMES: Final = 3000
+"""Games of a run, which two rounds of a search play; a run does not begin a round after them."""
 ROUNDS: Final = 8
 """Most rounds of a run: of those whose candidates fail before they play, and of the bandit's, which has to learn first."""
 PATCHES: Final = 4
 REWARDS: Final = 2
-TOKENS: Final = 40_000
+TOKENS: Final = 30_000
 """Tokens of a run of the one-shot and of the agentic patcher; a run does not begin a round that would pass them."""
 
 
@@ -92,22 +94,41 @@ def measure(name: str, report: Tell, seed: int, runs: int = RUNS) -> dict[str, A
         require(model)
     tree = load_recipe(RECIPE).model_dump(mode="json", exclude_none=True)
     tree |= {**arm.tables, "roles": {"code_patcher": arm.patchers, "reward_designer": arm.designers}}
-    found: dict[Future[dict[str, Any]], int] = {}
+    found: dict[int, dict[str, Any]] = {}
     begun = time.monotonic()
-    with ThreadPoolExecutor(runs if served(_FIRST).startswith(VLLM) else 1) as pool:
-        for number in range(runs):
-            found[pool.submit(_run, {**tree, "seed": seed * runs + number})] = number
-        for done, future in enumerate(as_completed(found), 1):
-            report(f"run {found[future] + 1} ended, {future.result()['gain']:+.1f} foods", done / runs)
-    return _summary([future.result() for future in found], time.monotonic() - begun)
+    each = [{**tree, "seed": seed * runs + number} for number in range(runs)]
+    for number, brought in _side_by_side(each, runs if served(_FIRST).startswith(VLLM) else 1):
+        found[number] = brought
+        report(f"run {number + 1} ended, {brought['gain']:+.1f} foods", len(found) / runs)
+    return _summary([found[number] for number in range(runs)], time.monotonic() - begun)
 
 
-def _run(tables: JsonObject) -> dict[str, Any]:
-    with TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "run"
-        create(build_recipe(tables), folder, Quiet(notes=False))
-        work(folder, Quiet(notes=False))
-        return _brought(folder)
+def _side_by_side(recipes: Sequence[JsonObject], at_once: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the number of each run that has ended, and what it brought. The threads of runs do not outlive the command."""
+    ended: SimpleQueue[tuple[int, dict[str, Any] | BaseException]] = SimpleQueue()
+    places = BoundedSemaphore(at_once)
+
+    def run(number: int, folder: Path) -> None:
+        try:
+            with places:
+                ended.put((number, _run(recipes[number], folder)))
+        except BaseException as error:  # raised again where the results are awaited
+            ended.put((number, error))
+
+    with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        for number in range(len(recipes)):
+            Thread(target=run, args=(number, Path(scratch) / f"run-{number + 1}"), daemon=True).start()
+        for _ in recipes:
+            number, brought = ended.get()
+            if isinstance(brought, BaseException):
+                raise brought
+            yield number, brought
+
+
+def _run(tables: JsonObject, folder: Path) -> dict[str, Any]:
+    create(build_recipe(tables), folder, Quiet(notes=False))
+    work(folder, Quiet(notes=False))
+    return _brought(folder)
 
 
 def _brought(folder: Path) -> dict[str, Any]:
