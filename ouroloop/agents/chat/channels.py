@@ -20,8 +20,10 @@ _CLOSE: Final = re.compile(rf"""(?<![`'"])(?:{_L}/(?:{_NAMES}){_R}|\[/THINK\])""
 """The end of a thought whose begin the chat template put into the prompt."""
 _FENCE: Final = re.compile(r"^(`{3,})[^`\n]*\n(?:(?!\1).*\n)*?\1[ \t]*$", re.MULTILINE)
 """A block of code that is closed before another one begins."""
-_FINAL: Final = re.compile(r"<\|channel\|>\s*final\b[^<]*<\|message\|>")
+_FINAL: Final = re.compile(r"<\|channel\|>\s*final\b[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>")
 _CHANNEL: Final = re.compile(r"<\|(?:channel|message|start)\|>")
+_NEXT: Final = re.compile(r"<\|(?:end|return)\|>\s*<\|start\|>\s*assistant\s*\Z")
+"""The begin of a further message, after a server has dropped the marks before this one."""
 _BARE_FINAL: Final = re.compile(r"\A\s*analysis(?=\S).*assistantfinal", re.DOTALL)
 """The harmony format after a server has dropped its special tokens."""
 _BARE_THOUGHT: Final = re.compile(r"\A\s*analysis(?=[^\W_])")
@@ -34,6 +36,7 @@ _END: Final = re.compile(
 
 def answer(text: str) -> str:
     """Return a reply's answer; empty if the reply holds nothing but thoughts."""
+    text = _NEXT.sub("", text)
     if found := list(_FINAL.finditer(text)):
         text = text[found[-1].end() :]
     elif _CHANNEL.search(text):

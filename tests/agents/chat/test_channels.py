@@ -52,6 +52,13 @@ x = text.split('<think>')
             "the answer",
         ),
         ("<|channel|>analysis<|message|>only thoughts", ""),
+        ("<|channel|>analysis<|message|>only thoughts<|end|><|start|>assistant", ""),
+        ("<|channel|>final <|constrain|>json<|message|>{spec}<|return|>", "{spec}"),
+        (
+            "<|channel|>analysis<|message|>draft<|end|><|start|>assistant<|channel|>final<|constrain|>JSON<|message|>{spec}",
+            "{spec}",
+        ),
+        ("ANSWER<|end|><|start|>assistant", "ANSWER"),
         ("analysisWe need a patch.assistantfinalthe answer", "the answer"),
         ("analysis of the game: final words", "analysis of the game: final words"),
         ("answer<|im_end|>\n<|im_start|>user\nmore", "answer"),
@@ -81,7 +88,11 @@ def test_closed_thoughts_go_from_each_first_mark_to_its_next_end(text: str) -> N
 
 
 @pytest.mark.parametrize(
-    "part", ["<think>", "</think>", "<think></thought>", "```\n<think>\n```\n", "```\n", "```a\nb\n", "[THINK]"]
+    "part",
+    [
+        *("<think>", "</think>", "<think></thought>", "```\n<think>\n```\n", "```\n", "```a\nb\n", "[THINK]"),
+        *("<|channel|>final<|constrain|>", "<|end|> ", "<|end|><|start|>assistant "),
+    ],
 )
 def test_a_mark_that_is_written_over_and_over_is_read_at_once(part: str) -> None:
     begun = time.monotonic()
