@@ -5,16 +5,19 @@ A secret belongs in an environment variable; the recipe holds the variable's nam
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
+from ouroloop.protocols.text import plain_line, whole
+
 _LOGIN: Final = re.compile(r"(?<=://)[^/\s@?#]+@")
 """The user and password of a URL."""
 _TOKEN: Final = re.compile(
     r"(?<![A-Za-z0-9_-])(sk-[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{16,}|gh[opsu]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|xox[abprs]-[\w-]{10,}"
-    r"|AKIA[A-Z0-9]{16}|AIza[\w-]{30,}|glpat-[\w-]{16,}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]+)"
+    r"|gsk_[A-Za-z0-9]{16,}|xai-[A-Za-z0-9]{16,}|r8_[A-Za-z0-9]{16,}|AKIA[A-Z0-9]{16}|AIza[\w-]{30,}|glpat-[\w-]{16,}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]+)"
 )
 """Keys of well-known providers, and JSON web tokens, by their form."""
 _BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/._=-]{16,}")
@@ -24,12 +27,39 @@ _NAMES: Final = re.compile(
     r"|(auth|access|api|bearer|refresh|hf)[_-]?tokens?|authorization|credentials?|cookie|bearer))$"
 )
 """Keys of a table whose values are secrets; `max_tokens` and `api_key_env` are none."""
+_VARIABLE: Final = re.compile(r"(?i)(^|_)(key|token)$")
+"""Environment variables that hold keys: `MISTRAL_API_KEY`, `HF_TOKEN`."""
+_SHORTEST: Final = 16
+"""Characters of a key; what is shorter may be a word."""
+_READ: Final = 20_000
+"""Characters of a text that a line is made of."""
 
 
 def redacted(text: str) -> str:
     """Return text with whatever looks like a password or a key replaced by `***`."""
     text = _QUERY.sub(r"\1***", _LOGIN.sub("***@", text))
-    return _BEARER.sub(r"\1 ***", _TOKEN.sub("***", text))
+    return _BEARER.sub(r"\1 ***", without_keys(text))
+
+
+def without_keys(text: str, *keys: str) -> str:
+    """Return text with keys replaced by `***`; all else stays, so that a text may be code.
+
+    Keys are known by their form, or as the value of an environment variable whose name ends in `KEY` or `TOKEN`.
+
+    Args:
+        text: what a model or a server said.
+        keys: further keys. One with fewer than 16 characters is none: servers without keys are given words instead.
+    """
+    held = {value.strip() for name, value in os.environ.items() if _VARIABLE.search(name)} | set(keys)
+    for key in sorted(held, key=len, reverse=True):  # a key may begin with another one
+        if len(key) >= _SHORTEST:
+            text = text.replace(key, "***")
+    return _TOKEN.sub("***", text)
+
+
+def redacted_line(text: str, limit: int = 300) -> str:
+    """Return text as `plain_line` does, without passwords and keys; they go first, since the half of one has no form."""
+    return plain_line(redacted(whole(text[:_READ])), limit)
 
 
 def secrets_in(table: Mapping[str, object]) -> Iterator[tuple[str, str]]:

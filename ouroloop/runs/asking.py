@@ -24,8 +24,8 @@ from ouroloop.protocols import jsonrpc
 from ouroloop.protocols.errors import ModelError, RoleError
 from ouroloop.protocols.messages import LOST_REASON, METHODS, PROPOSALS, Lost
 from ouroloop.protocols.ports import Role
-from ouroloop.protocols.secrets import redacted
-from ouroloop.protocols.text import plain_line, whole, without_addresses
+from ouroloop.protocols.secrets import redacted, redacted_line
+from ouroloop.protocols.text import without_addresses
 from ouroloop.runs.exchanges import chat_on_record
 from ouroloop.runs.proposers.workshop import RunWorkshop, lent
 from ouroloop.sheltered import Call, Fault, sheltered, stdout_aside
@@ -122,7 +122,7 @@ def _without_secrets(told: Any) -> Any:
 
 def _said(text: str, limit: int) -> str:
     """Return a text as it may be recorded: one line, without secrets and memory addresses."""
-    return plain_line(redacted(without_addresses(whole(text))), limit)
+    return redacted_line(without_addresses(text), limit)
 
 
 def _dispatcher(asked: Asked) -> jsonrpc.Dispatcher:
@@ -169,10 +169,11 @@ async def _apart(asked: Asked, method: str, params: BaseModel) -> BaseModel:
 def _plain(error: RoleError) -> RoleError:
     """Return an error of plain text alone, made in the role's thread: the error may be of a class of the role's own."""
     gone = [
-        lost(without_addresses(str(reason)), text if isinstance(text, str) else None) for reason, text in error.lost[:PROPOSALS]
+        lost(redacted(without_addresses(str(reason))), text if isinstance(text, str) else None)
+        for reason, text in error.lost[:PROPOSALS]
     ]
     kind = ModelError if isinstance(error, ModelError) else RoleError
-    return kind(plain_line(without_addresses(str(error)), 600), tuple((one.reason, one.text) for one in gone))
+    return kind(redacted_line(without_addresses(str(error)), 600), tuple((one.reason, one.text) for one in gone))
 
 
 def role_name(role: Role) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ouroloop.agents.chat import MOST_TOKENS, ChatReply, ContextTooLong, Message, counted
@@ -15,8 +16,8 @@ from ouroloop.protocols.canonical import JsonObject
 from ouroloop.protocols.errors import LedgerError, ModelError, RoleError
 from ouroloop.protocols.messages import TEXT
 from ouroloop.protocols.prices import tokens_of
-from ouroloop.protocols.secrets import redacted
-from ouroloop.protocols.text import plain_line, whole, without_addresses
+from ouroloop.protocols.secrets import redacted_line, without_keys
+from ouroloop.protocols.text import whole, without_addresses
 from ouroloop.sheltered import Fault, sheltered
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class RecordedChat:
             return self._kept(key, params, exchange(await self.inner.complete(messages, seed, **extra), messages))
         except ModelError as error:
             if not self.over:
-                message = plain_line(redacted(without_addresses(str(error))), 600)
+                message = redacted_line(without_addresses(str(error)), 600)
                 said: JsonObject = {"code": -32000, "message": message}
                 data: JsonObject = {"type": "ContextTooLong"} if isinstance(error, ContextTooLong) else {}
                 if (used := _used(error)) != Unanswered():
@@ -127,9 +128,10 @@ class RecordedChat:
             raise
 
     def _kept(self, key: Key[Exchange], params: JsonObject, said: Exchange) -> Exchange:
-        """Record what the model said, unless its question is over."""
+        """Record what the model said, unless its question is over; keys in it go, for a role as for the run's resumption."""
         if self.over:
             raise ModelError("the reply came after the time limit")
+        said = replace(said, text=without_keys(said.text))
         key.record(self._ledger, params, said)
         return said
 

@@ -9,7 +9,7 @@ from ouroloop.agents.finding import build_role
 from ouroloop.agents.roles import slot_of
 from ouroloop.agents.settings import RoleSettings
 from ouroloop.protocols.errors import UsageError
-from ouroloop.protocols.secrets import redacted, secrets_in
+from ouroloop.protocols.secrets import redacted, redacted_line, secrets_in, without_keys
 from ouroloop.runs.recipe import build_recipe
 
 HELD = [
@@ -71,8 +71,36 @@ def test_a_config_is_held_to_it_even_without_a_recipe() -> None:
         ("https://h/?api_key=abc&x=1", "https://h/?api_key=***&x=1"),
         ("key sk-abcdefghijklmnop1234 is wrong", "key *** is wrong"),
         ("Authorization: Bearer abcdefghijklmnop1234", "Authorization: Bearer ***"),
+        ("wrong key: gsk_abcdefghijklmnop1234.", "wrong key: ***."),
+        ("wrong key: xai-abcdefghijklmnop1234", "wrong key: ***"),
+        ("wrong key: r8_abcdefghijklmnop1234", "wrong key: ***"),
         ("nothing to see in task-list or sk-1", "nothing to see in task-list or sk-1"),
     ],
 )
 def test_secrets_are_taken_out_of_texts(text: str, clean: str) -> None:
     assert redacted(text) == clean
+
+
+@pytest.mark.parametrize("name", ["MISTRAL_API_KEY", "HF_TOKEN", "OTHER_KEY", "my_api_key"])
+def test_the_values_of_variables_that_hold_keys_are_taken_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "9f8e7d6c5b4a39281706f5e4d3c2b1a0"
+    monkeypatch.setenv(name, f"{key}\n")
+    monkeypatch.setenv("LONGER_KEY", f"{key}-and-more")
+    assert redacted(f"key {key} is wrong") == "key *** is wrong"
+    assert without_keys(f"key {key}-and-more is wrong") == "key *** is wrong"
+    monkeypatch.setenv(name, "lm-studio")
+    assert redacted("lm-studio is up") == "lm-studio is up"
+
+
+@pytest.mark.parametrize("named", [(), ("9f8e7d6c5b4a39281706f5e4d3c2b1a0",)])
+def test_code_keeps_what_only_looks_like_a_login(named: tuple[str, ...]) -> None:
+    text = "# a basic food-seeking-strategy, see http://me:x@host/?key=1 and task-list"
+    assert without_keys(text, *named) == text
+    assert without_keys(f"{text} {''.join(named)}", *named) == f"{text} {'***' if named else ''}"
+
+
+@pytest.mark.parametrize("room", range(20, 60))
+def test_a_line_is_cut_after_its_keys_have_gone(room: int) -> None:
+    line = redacted_line("x" * 20 + " sk-abcdefghijklmnop1234" * 200, room)
+    assert len(line) <= room
+    assert "sk-" not in line

@@ -48,6 +48,25 @@ def test_an_exchange_is_paid_once_and_another_question_under_its_key_ends_the_ru
     assert parrot.calls == 1
 
 
+def test_a_key_in_a_reply_goes_before_the_reply_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "9f8e7d6c5b4a39281706f5e4d3c2b1a0"
+    monkeypatch.setenv("SOME_API_KEY", key)
+    ledger = Ledger(tmp_path / "ledger.sqlite", "create")
+    heard = []
+    for _ in range(2):
+        role = SimpleNamespace(chat=SimpleNamespace(complete=lambda *_: said(f"I know {key} and sk-abcdefghijklmnop1234")))
+        with chat_on_record(ledger, "0/propose/patch", role, 7):
+            heard.append(asyncio.run(role.chat.complete([{"role": "user", "content": "hello"}], 7)).text)
+    ledger.close()
+    assert heard == ["I know *** and ***"] * 2
+    assert not [path for path in tmp_path.iterdir() if key.encode() in path.read_bytes()]
+
+
+async def said(text: str) -> ChatReply:
+    """Return a reply."""
+    return ChatReply(text, 1, 2)
+
+
 class Mute:
     """A chat model that charges for a reply without an answer."""
 
