@@ -79,7 +79,7 @@ Script = Callable[[dict[str, Any], int], Answer]
 
 
 class Server:
-    """An endpoint on loopback; `asked` holds the bodies that arrived.
+    """An endpoint on loopback; `asked` holds the bodies that arrived, `sent_keys` what came with each as its key.
 
     Args:
         script: makes the answer to a body; its second argument counts from 0.
@@ -88,6 +88,7 @@ class Server:
     def __init__(self, script: Script) -> None:
         """Serve until closed."""
         self.script, self.asked = script, list[dict[str, Any]]()
+        self.sent_keys: list[str] = []
         outer, lock = self, threading.Lock()
 
         class Handler(BaseHTTPRequestHandler):
@@ -97,6 +98,7 @@ class Server:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 with lock:
                     outer.asked.append(body)
+                    outer.sent_keys.append(self.headers.get("Authorization", ""))
                     answer = outer.script(body, len(outer.asked) - 1)
                 if answer.reset:
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -6,7 +6,6 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -25,43 +24,13 @@ from ouroloop.protocols.prices import Tokens
 from ouroloop.rewards.language import parse
 from ouroloop.sandbox.screen.static import static_screen
 from tests.agents.fixtures import TASK, apply, patch_request, reward_request
-from tests.agents.replies import Answer, Server, completion, streamed
+from tests.agents.replies import completion, streamed
 
 DIFF = diff(TASK.start_controller, render(Plan(start="legal_moves"), 4))
 GOOD_PATCH = f"I filter the moves.\n```diff\n{DIFF}```\n"
 GOOD_SPEC = 'Sure {here}:\n```json\n{"terms": [{"name": "a", "expr": "approach", "weight": 0.5}], "gamma_r": 0.2}\n```'
 SPEC = '{"terms": [{"name": "a", "expr": "approach", "weight": 0.5}]}'
 PROSE = "I am a teapot and have no opinion on snakes."
-
-
-class Endpoint(Server):
-    """A server whose script says (status, reply)."""
-
-    def __init__(self) -> None:
-        self.says: Callable[[dict], tuple[int, Any]] = lambda body: (200, completion(PROSE))
-        self.kind, self.encoding = "application/json", ""
-        super().__init__(self._answer)
-
-    def _answer(self, body: dict, _: int) -> Answer:
-        status, reply = self.says(body)
-        text = reply if isinstance(reply, str | bytes) else json.dumps(reply)
-        answer = Answer({"status": status}, None)
-        answer.body = text.encode() if isinstance(text, str) else text
-        answer.headers = {"Content-Type": self.kind, **({"Content-Encoding": self.encoding} if self.encoding else {})}
-        return answer
-
-    def config(self, **extra: object) -> ChatConfig:
-        return ChatConfig.model_validate(
-            {"model": "openai:scripted", "base_url": self.url, "retries": 0, "timeout_s": 20, **extra}
-        )
-
-
-@pytest.fixture
-def server(monkeypatch) -> Iterator[Endpoint]:
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with Endpoint() as server:
-        yield server
 
 
 def test_patcher_returns_whole_replies_and_sends_what_it_knows(server):
