@@ -3,44 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from ouroloop.agents.chat.config import ChatConfig, counted
-from ouroloop.agents.chat.endings import Ending, ending
-from ouroloop.agents.chat.faults import Faults, body_of, is_too_long, said_by, status_of
+from pydantic import SecretStr
+
+from ouroloop.agents.chat.answers import Answer, charged, heard, of_message
+from ouroloop.agents.chat.config import ChatConfig, key_in
+from ouroloop.agents.chat.faults import Faults
 from ouroloop.agents.chat.loop import on_chat_loop
 from ouroloop.agents.chat.records import ChatReply, Message
+from ouroloop.agents.chat.refusals import JSON_SCHEMA, refused
+from ouroloop.agents.chat.retries import Tries
 from ouroloop.agents.local.catalog import is_local, weights_of
 from ouroloop.agents.local.serving import Endpoint, endpoint, places
 from ouroloop.protocols.errors import ModelError, SurroundingsError, UsageError
 from ouroloop.protocols.messages import TEXT
-from ouroloop.protocols.prices import Tokens, tokens_of
+from ouroloop.protocols.prices import Tokens
 from ouroloop.protocols.text import plain_line, whole
 
 OWN_HOST: Final = "api.openai.com"
 """The host that wants `max_completion_tokens`. Other servers of the same protocol know `max_tokens`."""
-OPTIONAL: Final = {
-    "response_format": r"response_?format|json_?schema|structured|grammar|guided",
-    "temperature": "temperature",
-    "seed": "seed",
-    "max_completion_tokens": "max_completion_tokens",
-    "max_tokens": r"max_tokens",
-    "cache_control": "cache_control",
-}
-"""What a server may refuse of a question -> how it names that. The question is asked again without it."""
-JSON_SCHEMA: Final = "json_schema"
 ASKED_TO_CACHE: Final = "anthropic:"
 """The provider that puts a conversation into its prompt cache only when asked; the others do so by themselves."""
-STORED: Final = ("cache_creation", "ephemeral_")
-"""How LangChain's names of tokens that went into a cache begin; it counts none of them twice."""
-_REFUSAL: Final = re.compile(
-    r"unsupported|not support|unrecognized|unknown|invalid|not (permitted|allowed)|extra|deprecated|literal_error|should be",
-    re.I,
-)
+OF_CLIENT: Final = ("temperature", "seed")
+"""Parameters that LangChain's client of the OpenAI protocol has; all others are given as the body's own keys, so that it does
+not rename them."""
 
 
 class LangChainChat:
@@ -68,41 +57,63 @@ class LangChainChat:
             raise ModelError(plain_line(str(error), 600)) from error
         except Exception as error:  # the boundary: a server that answers with no chat completion makes clients raise anything
             raise self._faults.of(error) from error
-        try:
-            return self._reply(answer, messages)
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-            raise self._faults.no_completion(error) from error
+        return self._reply(answer, _characters(messages))
 
-    async def _timed(self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None, served: Endpoint) -> Any:
+    async def _timed(self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None, served: Endpoint) -> Answer:
         """Ask within `timeout_s`, which does not count the wait for a place."""
-        async with self._places, asyncio.timeout(self.config.timeout_s):
-            return await self._asked(messages, seed, schema, served)
+        tries = Tries(self.config.retries, seed)
+        async with self._places:
+            try:
+                async with asyncio.timeout(self.config.timeout_s):
+                    return await self._asked(messages, seed, schema, served, tries)
+            except TimeoutError as late:
+                if tries.last is None:
+                    raise
+                raise tries.last from late
 
-    async def _asked(self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None, served: Endpoint) -> Any:
-        """Ask; leave out what the server says it does not take, one thing after the other."""
+    async def _asked(
+        self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None, served: Endpoint, tries: Tries
+    ) -> Answer:
+        """Ask; leave out what the server says it does not take, one thing after the other, and ask again what may pass."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.config.timeout_s
         while True:
             settings = self._settings(seed, schema)
+            model, used = self._model(settings, served), Tokens()
             try:
-                return await self._model(settings, served).ainvoke(messages)
+                message = await model.ainvoke(messages)
+                return heard(model.told, streamed=self.config.stream) if self._openai else of_message(message)
             except Exception as error:
-                refused = self._refusal(error, settings)
-                if refused is None:
-                    raise
-                self._refused.add(refused)
+                if (name := refused(error, settings)) is not None:
+                    self._refused.add(name)
+                    continue
+                if self._openai:
+                    used = charged(model.told, _characters(messages))
+                pause_s = tries.pause_s(error, end - loop.time()) if used == Tokens() else None
+                if pause_s is None:
+                    raise self._faults.of(error, used) from error
+            await asyncio.sleep(pause_s)
+
+    @property
+    def _openai(self) -> bool:
+        """Whether the endpoint speaks the OpenAI protocol."""
+        return is_local(self.config.model) or self.config.model.startswith("openai:")
 
     def _served(self) -> Endpoint:
         """Return the endpoint; that of a local model is started first."""
         config = self.config
         if is_local(config.model):
             return endpoint(config.model)
-        return Endpoint(config.base_url or "", os.environ.get(config.api_key_env) or "none")
+        key = key_in(config.key_env) if config.key_env else ""
+        if not (key.isascii() and key.isprintable()):  # a header of HTTP holds nothing else
+            raise self._faults.failed(f"{config.key_env} holds more than a key", "set it to the key alone, without line breaks")
+        return Endpoint(config.base_url or "", key)
 
     def _settings(self, seed: int, schema: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the optional parameters of a question, by their names on the wire."""
         config, local = self.config, is_local(self.config.model)
-        openai = local or config.model.startswith("openai:")
         settings: dict[str, Any] = {"temperature": config.temperature}
-        if not openai:
+        if not self._openai:
             settings["max_tokens"] = config.max_tokens
             if config.prompt_cache and config.model.startswith(ASKED_TO_CACHE):
                 settings["cache_control"] = {"type": "ephemeral"}
@@ -111,6 +122,8 @@ class LangChainChat:
             names = ("max_completion_tokens", "max_tokens") if own else ("max_tokens", "max_completion_tokens")
             known = next((name for name in names if name not in self._refused), names[0])
             settings |= {known: config.max_tokens, "seed": seed % 2**31}
+            if config.stream:
+                settings["stream_options"] = {"include_usage": True}
             if local and (stop := weights_of(config.model).stop):
                 settings["stop"] = [stop]
             if schema is not None and config.structured == "auto":
@@ -123,89 +136,78 @@ class LangChainChat:
             return {"type": JSON_SCHEMA, JSON_SCHEMA: {"name": "reply", "schema": dict(schema)}}
         return {"type": "json_object", "schema": dict(schema)}
 
-    def _model(self, asked: Mapping[str, Any], served: Endpoint) -> Any:
-        """Return the LangChain model, which asks with these parameters."""
-        config, settings = self.config, dict(asked)
-        given: dict[str, Any] = {"timeout": config.timeout_s, "max_retries": config.retries}
+    def _model(self, settings: Mapping[str, Any], served: Endpoint) -> Any:
+        """Return the LangChain model, which asks with these parameters, once."""
+        config = self.config
+        given: dict[str, Any] = {"timeout": config.timeout_s, "max_retries": 0}
         if served.base_url:
             given["base_url"] = served.base_url
-        model = f"openai:{weights_of(config.model).name}" if is_local(config.model) else config.model
-        if model.startswith("openai:"):
-            ours = {name: value for name, value in settings.items() if name not in ("temperature", "seed")}
-            # Given as the body's own keys, so that LangChain does not rename them.
-            given |= {"api_key": served.key, "extra_body": ours, "streaming": config.stream}
-            if config.stream:
-                given["stream_usage"] = True
-            settings = {name: value for name, value in settings.items() if name in ("temperature", "seed")}
-        elif config.key_env is not None:
-            if not (key := os.environ.get(config.key_env)):
+        if self._openai:
+            from ouroloop.agents.chat.wire import WireChat  # LangChain takes a second
+
+            ours = {name: value for name, value in settings.items() if name not in OF_CLIENT}
+            theirs = {name: value for name, value in settings.items() if name in OF_CLIENT}
+            named = weights_of(config.model).name if is_local(config.model) else config.model.partition(":")[2]
+            return WireChat(
+                model=named,
+                api_key=SecretStr(served.key or "none"),
+                extra_body=ours,
+                streaming=config.stream,
+                stream_usage=False,  # asked for in the body
+                use_responses_api=False,  # LangChain would ask there for some names of models
+                **given,
+                **theirs,
+            )
+        if config.key_env is not None:
+            if not served.key:
                 raise self._faults.failed(f"{config.key_env} holds no key", "set it, or leave api_key_env out")
-            given["api_key"] = key
-        if "cache_control" in settings:
-            given["model_kwargs"] = {"cache_control": settings.pop("cache_control")}
+            given["api_key"] = served.key
+        cache = settings.get("cache_control")
+        given |= {name: value for name, value in settings.items() if name != "cache_control"}
+        return self._of_provider(given | ({} if cache is None else {"model_kwargs": {"cache_control": cache}}))
+
+    def _of_provider(self, given: Mapping[str, Any]) -> Any:
+        """Return LangChain's model of a provider other than OpenAI."""
         try:
             from langchain.chat_models import init_chat_model
 
-            return init_chat_model(model, **given, **settings)
+            return init_chat_model(self.config.model, **given)
         except ImportError as error:
-            said = plain_line(f"{type(error).__name__}: {error}", 160)
+            said = self._faults.quoted(f"{type(error).__name__}: {error}", 160)
             raise self._faults.failed(said, "install the provider's LangChain package") from error
         except ValueError as error:
-            said = plain_line(f"{type(error).__name__}: {error}", 160)
+            said = self._faults.quoted(f"{type(error).__name__}: {error}", 160)
             raise self._faults.failed(said, "name a model as PROVIDER:NAME, e.g. openai:NAME") from error
 
-    def _refusal(self, error: Exception, settings: Mapping[str, Any]) -> str | None:
-        """Return the parameter that a server refuses; None if the error has another cause.
-
-        `settings` are those of the refused question: others that were asked beside it may have been refused meanwhile.
-        """
-        if status_of(error) not in (400, 422, 500, 501) or is_too_long(error):
-            return None
-        body, said = body_of(error), said_by(error)
-        named = body.get("param") if isinstance(body, dict) else None
-        if named not in settings:
-            if not _REFUSAL.search(said):
-                return None
-            known = (name for name, words in OPTIONAL.items() if name in settings and re.search(rf"\b({words})", said, re.I))
-            named = next(known, None)
-        if named == "response_format" and settings["response_format"]["type"] == JSON_SCHEMA:
-            return JSON_SCHEMA
-        return named
-
-    def _reply(self, answer: Any, messages: list[Message]) -> ChatReply:
-        streamed = self.config.stream and self.config.model.startswith("openai:")
-        finish, named = ending(getattr(answer, "response_metadata", None) or {}, streamed=streamed)
-        text = str(answer.text)
-        used = _used(answer, messages, text)
-        if finish == "broken":
-            said = f"the server broke the reply off ({plain_line(named, 40) or 'a stream without an end'})"
+    def _reply(self, answer: Answer, asked: int) -> ChatReply:
+        """Return the reply in an answer to a conversation of so many characters."""
+        used = answer.tokens(asked)
+        if answer.finish == "broken":
+            said = f"the server broke the reply off ({self._faults.quoted(answer.named, 40) or 'a stream without an end'})"
             raise self._faults.failed(said, "look at the server's log, or use another endpoint", used=used)
-        if (lack := self._lack(answer, text, finish)) is not None:
+        if (lack := self._lack(answer)) is not None:
             raise self._faults.failed(*lack, used=used)
-        ended: Literal["stop", "length"] = "length" if finish == "length" else "stop"
-        return ChatReply(whole(text), used.asked, used.written, ended, used.cached, used.stored)
+        ended: Literal["stop", "length"] = "length" if answer.finish == "length" else "stop"
+        text = whole(self._faults.without_key(answer.text))
+        return ChatReply(text, used.asked, used.written, ended, used.cached, used.stored)
 
-    def _lack(self, answer: Any, text: str, finish: Ending) -> tuple[str, str] | None:
-        """Return why a reply holds no answer, and the remedy; None if it holds one."""
-        if refusal := answer.additional_kwargs.get("refusal"):
-            return f"refused: {plain_line(str(refusal), 120)}", "reword the prompt or use another model"
-        if finish == "content_filter":
+    def _lack(self, answer: Answer) -> tuple[str, str] | None:
+        """Return why an answer holds no reply, and the remedy; None if it holds one."""
+        if answer.refusal:
+            return f"refused: {self._faults.quoted(answer.refusal, 120)}", "reword the prompt or use another model"
+        if answer.finish == "content_filter":
             return "the reply was withheld by the provider's content filter", "reword the prompt or use another model"
-        if len(text) > TEXT:
-            return f"a reply of {len(text)} characters, at most {TEXT} are taken", "lower max_tokens"
-        if text.strip():
+        if len(answer.text) > TEXT:
+            return f"a reply of {len(answer.text)} characters, at most {TEXT} are taken", "lower max_tokens"
+        if answer.text.strip():
             return None
-        if finish == "length":
+        if answer.finish == "length":
             return f"all {self.config.max_tokens} tokens went into thoughts", "raise max_tokens"
-        if answer.tool_calls or answer.invalid_tool_calls:
+        if answer.called:
             return "the reply is a tool call, and no tool was offered", "use a model that answers in text"
         return "empty reply", "raise max_tokens or use another model"
 
 
-def _used(answer: Any, messages: list[Message], text: str) -> Tokens:
-    """Return the tokens of a reply, whether or not it holds an answer; see `config.counted`."""
-    usage = answer.usage_metadata or {}
-    asked = counted(usage.get("input_tokens"), sum(len(message["content"]) for message in messages))
-    details = usage.get("input_token_details") or {}
-    stored = sum(count for name, count in details.items() if name.startswith(STORED) and isinstance(count, int))
-    return tokens_of(asked, counted(usage.get("output_tokens"), len(text)), details.get("cache_read"), stored)
+def _characters(messages: list[Message]) -> int:
+    """Return the length of a conversation."""
+    return sum(len(message["content"]) for message in messages)

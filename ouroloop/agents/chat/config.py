@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -63,6 +64,11 @@ class ChatConfig(Frozen):
         if isinstance(table, dict):
             refuse_secrets(table, "")
         return table
+
+
+def key_in(variable: str) -> str:
+    """Return the key in an environment variable, empty without one; a key that was read from a file ends in a line feed."""
+    return os.environ.get(variable, "").strip()
 
 
 def refuse_secrets(table: Mapping[str, object], where: str) -> None:
