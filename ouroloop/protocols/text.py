@@ -11,7 +11,8 @@ import os
 import re
 import shlex
 import unicodedata
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -84,6 +85,24 @@ def whole(text: str) -> str:
 def holds_edits(text: str) -> bool:
     """Tell whether a model's answer is meant as SEARCH/REPLACE blocks."""
     return re.search(rf"^{EDIT_OPEN} *+\r?$", text, re.MULTILINE) is not None
+
+
+def next_at_least(needs: Sequence[int], sizes: Sequence[int]) -> list[int | None]:
+    """Return for each place the next one after it whose size is at least its need; None if there is none.
+
+    Fences are paired so, in one pass from the end: of the places ahead only those count that are larger than all before them.
+    """
+    found: list[int | None] = [None] * len(needs)
+    places, smaller = list[int](), list[int]()
+    for at in range(len(needs) - 1, -1, -1):
+        if fitting := bisect_right(smaller, -needs[at]):
+            found[at] = places[fitting - 1]
+        while smaller and smaller[-1] >= -sizes[at]:
+            places.pop()
+            smaller.pop()
+        places.append(at)
+        smaller.append(-sizes[at])
+    return found
 
 
 def without_addresses(text: str) -> str:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ouroloop.protocols.text import hidden, plain, plain_line
+from ouroloop.protocols.text import hidden, next_at_least, plain, plain_line
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,10 @@ def test_nothing_hidden_remains(text):
     assert not any(map(hidden, plain(text)))
     assert len(plain_line(text, 300)) <= 300
     assert plain(plain(text)) == plain(text)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=30))
+def test_the_next_place_that_is_large_enough_is_found(pairs):
+    needs, sizes = [need for need, _ in pairs], [size for _, size in pairs]
+    found = [next((at for at in range(k + 1, len(sizes)) if sizes[at] >= need), None) for k, need in enumerate(needs)]
+    assert next_at_least(needs, sizes) == found
