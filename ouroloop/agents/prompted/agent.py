@@ -16,6 +16,7 @@ from typing import ClassVar, Final
 from pydantic import Field
 
 from ouroloop.agents.chat import Chat, ChatConfig, ContextTooLong, LangChainChat, Message
+from ouroloop.agents.prompted.blocks import outside
 from ouroloop.agents.prompted.hints import ideas
 from ouroloop.agents.prompted.patcher import prompt
 from ouroloop.agents.prompted.patches import mended
@@ -30,9 +31,14 @@ from ouroloop.protocols.ports import Workshop
 from ouroloop.protocols.text import holds_edits, plain_line
 
 RULES: Final = files("ouroloop.agents.prompted") / "patcher_agent.md"
-LOOK: Final = re.compile(r"^\W*LOOK\W+(\d{1,4})\W*$", re.MULTILINE)
-SUBMIT: Final = re.compile(r"^\W*SUBMIT\W*$", re.MULTILINE)
-DRAFT: Final = re.compile(r"^(?:def act\(|@@ |--- )", re.MULTILINE)
+_LEAD: Final = r"^[^\w\n]*+(?:(?:[Aa]ction|ACTION)[^\w\n]++)?+"
+LOOK: Final = re.compile(
+    _LEAD + r"(?:LOOK|[Ll]ook)[^\w\n]++(?:(?:at|game)[^\w\n]++)*+(\d{1,4})\b[^\w\n(]*+(?:\([^()\n]*+\))?+[^\w\n]*+$",
+    re.MULTILINE,
+)
+SUBMIT: Final = re.compile(_LEAD + r"(?:SUBMIT(?:[^\w\n]++(?:the|this|my|best|last|draft))*+|Submit)[^\w\n]*+$", re.MULTILINE)
+"""The words are lines of their own: in a sentence they are only talked about."""
+DRAFT: Final = re.compile(r"^(?:def act *\(|@@ |--- )", re.MULTILINE)
 """Where a whole controller or a diff begins; `holds_edits` knows edits."""
 KEPT: Final = 2
 """The turns that are kept of a conversation that no longer fits into the model's context."""
@@ -177,9 +183,9 @@ class AgentPatcher:
             work.tried.add(work.draft)
             trial = await self.workshop.trial(index, work.turns, work.draft)
             seen = self._judged(work, request, trial)
-        elif SUBMIT.search(text):
+        elif SUBMIT.search(said := outside(text)):
             return True
-        elif found := LOOK.search(text):
+        elif found := LOOK.search(said):
             seen = self._game(work, int(found[1]))
         else:
             seen = "That holds no draft, no LOOK and no SUBMIT."

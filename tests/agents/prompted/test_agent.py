@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import textwrap
 from collections.abc import Mapping
+from time import process_time
 from typing import Any
 
 import pytest
 
 from ouroloop.agents.chat import ChatReply, ContextTooLong, Message
-from ouroloop.agents.prompted.agent import AgentConfig, AgentPatcher
+from ouroloop.agents.prompted.agent import LOOK, SUBMIT, AgentConfig, AgentPatcher
+from ouroloop.agents.prompted.blocks import outside
 from ouroloop.protocols.errors import ModelError
 from ouroloop.protocols.messages import TEXT, PatchReply, Trial
 from tests.agents.fixtures import FACTS, patch_request
@@ -86,6 +88,44 @@ def test_lost_games_can_be_looked_at() -> None:
     assert "There are 1 lost games" in str(worked_with_look(7))
 
 
+@pytest.mark.parametrize(
+    ("said", "seen"),
+    [
+        ("LOOK 1", "How game 1"),
+        ("Action: LOOK 1", "How game 1"),
+        ("LOOK game 1", "How game 1"),
+        ("LOOK 1 (the wall)", "How game 1"),
+        ("**Look 1**", "How game 1"),
+        ("I see.\n\n> `LOOK(1)`", "How game 1"),
+        ("Action: SUBMIT", None),
+        ("SUBMIT the draft.", None),
+        ("**Submit**", None),
+        ("I will LOOK 1.", "holds no draft"),
+        ("Look 1 move ahead", "holds no draft"),
+        ("I could SUBMIT the draft.", "holds no draft"),
+        ("If it fails, do not\nsubmit the draft", "holds no draft"),
+        ("SUBMIT the draft only if it wins", "holds no draft"),
+        ("Like this:\n```\nSUBMIT\n```", "holds no draft"),
+        ("- Like this:\n  ```\n  LOOK 1\n  ```", "holds no draft"),
+    ],
+)
+def test_a_word_is_understood_on_a_line_of_its_own(said: str, seen: str | None) -> None:
+    chat = Scripted(DRAFT.format(1), said, "SUBMIT")
+    worked(chat, Bench(), turns=3)
+    assert len(chat.heard) == (2 if seen is None else 3)
+    assert seen is None or seen in chat.heard[2][-1]["content"]
+
+
+@pytest.mark.parametrize("part", ["\n", "LOOK (\n", "Look at ", "SUBMIT the ", "-", "LOOK 3-", "~~~\n", "- x\n  ```\n"])
+def test_no_word_takes_long(part: str) -> None:
+    text = f"LOOK 3{part * (190_000 // len(part))}x"
+    start = process_time()
+    said = outside(text)
+    LOOK.search(said)
+    SUBMIT.search(said)
+    assert process_time() - start < 1
+
+
 def worked_with_look(number: int) -> list[Any]:
     chat = Scripted(f"LOOK {number}", "SUBMIT")
     worked(chat, Bench())
@@ -149,7 +189,8 @@ def test_a_draft_in_an_indented_fence_is_one() -> None:
 
 
 def test_a_draft_that_becomes_too_long_is_lost_alone() -> None:
-    long = f"import math\n{'#' * (TEXT - 95)}\ndef act(observation, logits):\n    return {{}} if legal_moves else 0\n"
+    fence = f"~~~\n{'`' * 60_000}\ndef act(observation, logits):\n    return {{}}\n~~~\n"
+    long = fence + "x" * (TEXT - len(fence))
     chat = Scripted(long.format(1), DRAFT.format(2))
     answer = worked(chat, None, count=2, turns=1)
     assert [one.place for one in answer.proposals] == [1]
