@@ -24,7 +24,11 @@ ASKS: Final = (
     "should bring about, and what it must keep."
 )
 """What the prompt adds if the round grants wishes."""
-_LINE: Final = re.compile(r"[ \t]*#?[ \t]*WISH:[ \t]*(?P<said>\S.*)", re.DOTALL)
+_LINE: Final = re.compile(r"[ \t]*+#?[ \t]*+WISH:[ \t]*+(?P<said>\S.*)", re.DOTALL)
+_NOTHING: Final = re.compile(
+    rf"\W*(?:none|no|nothing|null|n/?a|no (?:wish|change|constraints?)|{PLACEHOLDER}|CONSTRAINTS?)\W*|<[^<>]*>", re.IGNORECASE
+)
+"""A part that says that there is none, or that stands for one."""
 _TITLE: Final = re.compile(r"(@@ -\d+(?:,\d+)? \+)(\d{1,6})(?:,(\d{1,6}))?( @@.*)", re.DOTALL)
 _OPEN: Final = re.compile(rf"\s*{EDIT_OPEN}\s*")
 _MIDDLE: Final = re.compile(rf"\s*{EDIT_MIDDLE}\s*")
@@ -97,10 +101,11 @@ def _recounted(title: str, before: int, here: int) -> str:
 
 def _wish(said: str) -> Wish | None:
     parts = [part for part in (whole(one).strip(f"{whitespace}`") for one in said.split(";")) if part]
-    if not parts or parts[0] == PLACEHOLDER:
+    if not parts or _NOTHING.fullmatch(parts[0]):
         return None
+    kept = [part[:WISH] for part in parts[1:] if not _NOTHING.fullmatch(part)]
     try:
-        cut = {"objective": parts[0][:WISH], "constraints": tuple(part[:WISH] for part in parts[1 : CONSTRAINTS + 1])}
+        cut = {"objective": parts[0][:WISH], "constraints": tuple(kept[:CONSTRAINTS])}
         return TypeAdapter(Wish).validate_python(cut)
     except ValidationError:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from difflib import unified_diff
 from textwrap import indent
+from time import process_time
 
 import pytest
 
@@ -34,6 +35,14 @@ BOTH = Wish(objective="fewer detours", constraints=("no slower eating", "no circ
         (f"{CODE}\n# WISH: `\n", f"{CODE}\n", None),
         (f"{CODE}\n# WISH: ;\t;\n", f"{CODE}\n", None),
         (f"{CODE}\n# WISH: OBJECTIVE; CONSTRAINT\n", f"{CODE}\n", None),
+        (f"{CODE}\n# WISH: None\n", f"{CODE}\n", None),
+        (f"{CODE}\n# WISH: n/a; none\n", f"{CODE}\n", None),
+        (f"{CODE}\n# WISH: (no)\n", f"{CODE}\n", None),
+        (f"{CODE}\n# WISH: nothing.\n", f"{CODE}\n", None),
+        (f"{CODE}\n# WISH: <objective>; <constraint>\n", f"{CODE}\n", None),
+        (f"{CODE}\n# WISH: objective; constraint\n", f"{CODE}\n", None),
+        (f"{CODE}\n# WISH: fewer detours; None\n", f"{CODE}\n", FEWER),
+        (f"{CODE}\n# WISH: no detours\n", f"{CODE}\n", Wish(objective="no detours")),
         ("@@ -1 +1,2 @@\n-a\n+b\n+# WISH: fewer detours\n", "@@ -1 +1,1 @@\n-a\n+b\n", FEWER),
         (f"{CODE}\r\nWISH: fewer detours; no slower eating; no circling\r\n", f"{CODE}\r\n", BOTH),
         ("@@ -1,2 +1,3 @@\n # WISH: fewer detours\n-a\n+b\n+c\n", None, None),
@@ -47,6 +56,13 @@ BOTH = Wish(objective="fewer detours", constraints=("no slower eating", "no circ
 )
 def test_a_wish_is_read_and_the_code_stays_whole(text: str, kept: str | None, wish: Wish | None) -> None:
     assert with_wish(text) == (text if kept is None else kept, wish)
+
+
+def test_a_line_of_blanks_is_read_at_once() -> None:
+    text = f"x\n{' ' * 190_000}\ny"
+    start = process_time()
+    assert with_wish(text) == (text, None)
+    assert process_time() - start < 1
 
 
 def test_a_long_wish_is_cut() -> None:
