@@ -164,6 +164,11 @@ class Roles(Frozen):
                 filled[name] = [_filled(one, slot) for one in table] if several else _filled(table, slot)
         return filled
 
+    @property
+    def see(self) -> bool:
+        """Whether a patcher is asked that takes pictures."""
+        return any(one.count and one.config.get("sees") is True for one in self.code_patcher)
+
     def of(self, slot: RoleSlot) -> tuple[RoleSettings, ...]:
         """Return the settings of all roles of a slot."""
         return getattr(self, slot.name) if slot.proposes else (getattr(self, slot.name),)

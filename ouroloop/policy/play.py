@@ -38,6 +38,7 @@ class Trace:
             negated; near 0, the controller decides by itself.
         transcripts: the last moves of some lost games, as text.
         decisions: moves made in all games.
+        shown: of each transcript the positions in it, in order.
         failures: F positions of the last moves of lost games, those in which a move mattered; None if there are none.
         failure_regret: (F, A) float32, the oracle's regret of each move in them.
     """
@@ -48,6 +49,7 @@ class Trace:
     policy_influence: float
     transcripts: tuple[str, ...]
     decisions: int
+    shown: tuple[Observations, ...] = ()
     failures: Observations | None = None
     failure_regret: NDArray[np.float32] | None = None
 
@@ -177,10 +179,13 @@ class Recorder:
             moment = Moment(observations.take([index]), int(actions[index]), rating[index : index + 1])
             self.tails[row] = [*self.tails[row], moment][-kept:]
 
+    def shown(self, row: int) -> list[Moment]:
+        """Return the moments of one game that its transcript shows."""
+        return self.tails[row][-self.moves :]
+
     def transcript(self, row: int, cause: int) -> str:
         """Return the last moves of one game as text: each position with the move made in it, and what the oracle says."""
-        shown = self.tails[row][-self.moves :]
-        parts = [f"{self.task.ansi(moment.seen, 0)}\n-> {self._made(moment)}" for moment in shown]
+        parts = [f"{self.task.ansi(moment.seen, 0)}\n-> {self._made(moment)}" for moment in self.shown(row)]
         return "\n".join((*parts, f"ended: {self.task.causes[cause]}"))
 
     def _made(self, moment: Moment) -> str:
@@ -213,6 +218,7 @@ def _trace(recorders: Sequence[Recorder], failures: int, most: int) -> Trace:
         policy_influence=float(np.concatenate([part for r in recorders for part in r.heeded]).mean()),
         transcripts=tuple(recorder.transcript(row, cause) for recorder, row, cause in shown),
         decisions=int(outcomes.steps.sum()),
+        shown=tuple(join_observations([moment.seen for moment in recorder.shown(row)]) for recorder, row, _ in shown),
         failures=join_observations([moment.seen for moment in moments]) if moments else None,
         failure_regret=np.concatenate([moment.regret for moment in moments]) if moments else None,
     )

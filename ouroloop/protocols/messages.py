@@ -63,6 +63,7 @@ class Diagnosis(Frozen):
         trainings: candidates trained under designed rewards so far, whether they stand or not.
         findings: the findings from all of this, heaviest first.
         transcripts: failures as text, in the shortest useful form.
+        pictures: of each transcript the positions in it, as a PNG in base64; empty if no role sees.
     """
 
     games: int
@@ -79,6 +80,7 @@ class Diagnosis(Frozen):
     trainings: int = Field(default=0, ge=0)
     findings: tuple[Finding, ...] = ()
     transcripts: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
 
 
 class Trial(Frozen):

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ouroloop.agents.chat import MOST_TOKENS, ChatReply, ContextTooLong, Message, counted
+from ouroloop.agents.chat import MOST_TOKENS, ChatReply, ContextTooLong, Message, characters, counted
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.key import encoded
 from ouroloop.ledger.steps.propose import Exchange, Unanswered, chat
@@ -159,7 +159,7 @@ def exchange(reply: Any, messages: list[Message]) -> Exchange:
         ModelError: it is no reply, or longer than a reply may be.
     """
     text = getattr(reply, "text", None)
-    asked = sum(len(str(message.get("content", ""))) for message in messages)
+    asked = sum(map(characters, messages))
     read = counted(getattr(reply, "tokens_in", None), asked)
     written = counted(getattr(reply, "tokens_out", None), len(text) if isinstance(text, str) else 0)
     used = tokens_of(read, written, getattr(reply, "cached", 0), getattr(reply, "stored", 0))

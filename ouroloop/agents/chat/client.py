@@ -13,7 +13,7 @@ from ouroloop.agents.chat.answers import Answer, charged, heard, of_message
 from ouroloop.agents.chat.config import ChatConfig, key_in
 from ouroloop.agents.chat.faults import Faults
 from ouroloop.agents.chat.loop import on_chat_loop
-from ouroloop.agents.chat.records import ChatReply, Message
+from ouroloop.agents.chat.records import ChatReply, Message, characters
 from ouroloop.agents.chat.refusals import JSON_SCHEMA, refused
 from ouroloop.agents.chat.retries import Tries
 from ouroloop.agents.local.catalog import is_local, weights_of
@@ -210,4 +210,4 @@ class LangChainChat:
 
 def _characters(messages: list[Message]) -> int:
     """Return the length of a conversation."""
-    return sum(len(message["content"]) for message in messages)
+    return sum(map(characters, messages))

@@ -37,6 +37,7 @@ class ChatConfig(Frozen):
         stream: take the reply as a stream of events, for servers that know no other form.
         structured: whether a reward is asked for by its JSON schema, which constrains the server's decoding. `auto` asks so
             until the server refuses, `off` never does.
+        sees: whether the model takes pictures; a patcher then sends lost games as text and as pictures.
         prompt_cache: ask Anthropic to keep the conversation for the next question. That costs a quarter more, so it pays
             where a conversation goes on. Other providers cache by themselves.
     """
@@ -51,6 +52,7 @@ class ChatConfig(Frozen):
     parallel: int = Field(default=8, ge=1, le=64)
     stream: bool = False
     structured: Literal["auto", "off"] = "auto"
+    sees: bool = False
     prompt_cache: bool = False
 
     @property

@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 
 from pydantic import Field
 
-from ouroloop.agents.chat import Chat, ChatConfig, ContextTooLong, LangChainChat, Message
+from ouroloop.agents.chat import Chat, ChatConfig, ContextTooLong, LangChainChat, Message, with_pictures
 from ouroloop.agents.prompted.blocks import outside
 from ouroloop.agents.prompted.hints import ideas
 from ouroloop.agents.prompted.patcher import prompt
@@ -64,6 +64,7 @@ class Work:
     draft: str = ""
     fault: str | None = None
     shown: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
     tried: set[str] = field(default_factory=set)
     wish: Wish | None = None
     best: str | None = None
@@ -137,7 +138,7 @@ class AgentPatcher:
 
     async def _worked(self, request: PatchRequest, index: int, work: Work) -> Work | ModelError:
         """Hold the conversation about one candidate. An error after a first draft ends it, and the draft stays."""
-        work.shown = request.diagnosis.transcripts
+        work.shown, work.pictures = request.diagnosis.transcripts, request.diagnosis.pictures
         try:
             while work.turns < self.config.turns:
                 reply = await self._reply(work, request, index)
@@ -150,7 +151,7 @@ class AgentPatcher:
         return work
 
     def _begun(self, request: PatchRequest, index: int, *, brief: bool) -> list[Message]:
-        messages = prompt(request, index, brief=brief)
+        messages = prompt(request, index, brief=brief, sees=self.config.sees)
         rules = Template(RULES.read_text(encoding="utf-8"))
         told = rules.substitute(turns=self.config.turns, games=request.diagnosis.games).strip()
         return [{**messages[0], "content": f"{messages[0]['content']}\n\n{told}"}, *messages[1:]]
@@ -168,6 +169,7 @@ class AgentPatcher:
     async def _told(self, work: Work, request: PatchRequest, index: int, reply: tuple[str, str | None]) -> bool:
         """Do what an answer asks for, and add what comes of it to the conversation; return whether the work is done."""
         text, fault = reply
+        looked: tuple[str, ...] = ()
         bare, wish = with_wish(text, request.source)
         draft = mended(bare, [tool.name for tool in request.toolkit], request.source)
         drafted = fault is None and (DRAFT.search(draft) is not None or holds_edits(draft))
@@ -186,15 +188,17 @@ class AgentPatcher:
         elif SUBMIT.search(said := outside(text)):
             return True
         elif found := LOOK.search(said):
-            seen = self._game(work, int(found[1]))
+            number = int(found[1])
+            seen, looked = self._game(work, number), work.pictures[number - 1 : number] if number else ()
         else:
             seen = "That holds no draft, no LOOK and no SUBMIT."
         left = self.config.turns - work.turns
         lines = ideas(request.toolkit, len(request.actions), request.diagnosis.findings, index + work.turns)
         other = f" Lines that another draft could hold:\n```python\n{lines}\n```" if lines else ""
+        told = f"{seen}\n\nTurns left: {left}. Send a better draft, LOOK N, or SUBMIT.{other}"
         work.said += [
             {"role": "assistant", "content": text},
-            {"role": "user", "content": f"{seen}\n\nTurns left: {left}. Send a better draft, LOOK N, or SUBMIT.{other}"},
+            with_pictures({"role": "user", "content": told}, looked if self.config.sees else ()),
         ]
         return False
 
@@ -202,7 +206,7 @@ class AgentPatcher:
         """Return what came of a draft; the best one is kept."""
         if trial.facts is None:
             return f"The draft is refused (layer {trial.layer}): {trial.reason}"
-        work.shown = trial.facts.transcripts
+        work.shown, work.pictures = trial.facts.transcripts, trial.facts.pictures
         if trial.facts.utility > work.utility:
             work.best, work.best_wish, work.best_trial = work.draft, work.wish, trial
         before = request.diagnosis

@@ -34,7 +34,7 @@ class Block:
 def read_blocks(text: str) -> list[Block]:
     """Return an answer as blocks. An indented fence is one only if no other is there and no candidate stands outside of it."""
     blocks = _blocks(text, indented=False)
-    if any(block.mark is not None for block in blocks):
+    if any(block.mark is not None for block in blocks) or not ("```" in text or "~~~" in text):
         return blocks
     indented = _blocks(text, indented=True)
     return blocks if _CANDIDATE.search(_outside(indented)) else indented
@@ -82,8 +82,7 @@ def _fences(lines: list[str]) -> dict[int, tuple[re.Match[str], int]]:
     """
     alike: dict[tuple[str, str], list[tuple[int, re.Match[str] | None, int]]] = defaultdict(list)
     for at, line in enumerate(lines):
-        bare = line.strip()
-        if bare.startswith(("```", "~~~")):
+        if ("```" in line or "~~~" in line) and (bare := line.strip()).startswith(("```", "~~~")):
             before = line[: len(line) - len(line.lstrip())]
             closing = 0 if bare.strip(bare[0]) else len(bare)
             key = (bare[0], before if len(before) > DEEPEST else "")

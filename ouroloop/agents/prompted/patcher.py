@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import ClassVar, Final
 
-from ouroloop.agents.chat import Chat, ChatConfig, LangChainChat, Message
+from ouroloop.agents.chat import Chat, ChatConfig, LangChainChat, Message, with_pictures
 from ouroloop.agents.known import usable_patches
 from ouroloop.agents.prompted.asking import Question, ask_all
 from ouroloop.agents.prompted.hints import example_controller, ideas, toolkit_text
@@ -47,7 +47,8 @@ class ChatPatcher:
         Raises:
             ModelError: no call was answered.
         """
-        answers = await ask_all(self.chat, [question(request, index) for index in range(request.count)])
+        sees = self.config.sees
+        answers = await ask_all(self.chat, [question(request, index, sees=sees) for index in range(request.count)])
         why = plain_line(f"{request.mode}: written by {self.config.model}")
         tools = [tool.name for tool in request.toolkit]
         made: list[PatchProposal | Lost] = []
@@ -65,14 +66,15 @@ class ChatPatcher:
         )
 
 
-def question(request: PatchRequest, index: int) -> Question:
-    """Return the question for one candidate."""
-    return Question(lambda brief: prompt(request, index, brief=brief), request.seed + index)
+def question(request: PatchRequest, index: int, *, sees: bool = False) -> Question:
+    """Return the question for one candidate; a model that sees also gets the lost game as a picture."""
+    return Question(lambda brief: prompt(request, index, brief=brief, sees=sees), request.seed + index)
 
 
-def prompt(request: PatchRequest, index: int, *, brief: bool = False) -> list[Message]:
+def prompt(request: PatchRequest, index: int, *, brief: bool = False, sees: bool = False) -> list[Message]:
     """Return the messages of one call, for a new candidate or for a repair; a brief one has no history and no lost game."""
     tried = () if brief else request.tried
+    games = 0 if brief else 1
     lines = ideas(request.toolkit, len(request.actions), request.diagnosis.findings, index)
     values = {
         "task": request.task,
@@ -83,12 +85,13 @@ def prompt(request: PatchRequest, index: int, *, brief: bool = False) -> list[Me
         "toolkit": toolkit_text(request.toolkit, len(request.actions)),
         "example": example_controller(request, index),
         "form": (WHOLE if request.source.count("\n") <= WHOLE_LINES else EDITS).read_text(encoding="utf-8").strip(),
-        "diagnosis": diagnosis_text(request.diagnosis, games=0 if brief else 1),
+        "diagnosis": diagnosis_text(request.diagnosis, games),
         "source": request.source.rstrip("\n"),
         "history": history_text(tried) + known_text([] if brief else usable_patches(request)[:1]),
         "reward": request.reward.model_dump_json(),
         "wish": ASKS if request.wishes else "",
         "idea": f" Lines that its `act` could hold:\n```python\n{lines}\n```" if lines else "",
     }
-    asked = conversation("patcher", values)
+    *rules, asking = conversation("patcher", values)
+    asked = [*rules, with_pictures(asking, request.diagnosis.pictures[:games] if sees else ())]
     return repairing(asked, request.refused[index]) if index < len(request.refused) else asked

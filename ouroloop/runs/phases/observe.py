@@ -93,7 +93,7 @@ def _play(run: Run, round: int, games: SeedRange) -> steps.Observed:
 def _facts(run: Run, round: int, trace: Trace, broken: int) -> Diagnosis:
     """Return the measured facts, with those of earlier trainings."""
     known = {"training": _last_training(run, round), "trainings": _trainings(run, round)}
-    return facts_of(run.task, trace, broken).model_copy(update=known)
+    return facts_of(run.task, trace, broken, pictures=run.recipe.roles.see).model_copy(update=known)
 
 
 def _broken(run: Run, games: int, fault: CandidateFault) -> Diagnosis:

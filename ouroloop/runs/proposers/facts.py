@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING
 
 from ouroloop.envs.intervals import score_interval
 from ouroloop.protocols.messages import Diagnosis
+from ouroloop.runs.proposers.pictures import picture_of
 
 if TYPE_CHECKING:
     from ouroloop.policy.play import Trace
     from ouroloop.protocols.ports import Task
 
 
-def facts_of(task: Task, trace: Trace, broken: int = 0) -> Diagnosis:
+def facts_of(task: Task, trace: Trace, broken: int = 0, *, pictures: bool = False) -> Diagnosis:
     """Return the measured facts, without what a run knows beside the games.
 
     Args:
         task: the game.
         trace: the games.
         broken: games that are lost wherever games count, because the controller fails in them.
+        pictures: whether the lost games are drawn as well.
     """
     outcomes = trace.outcomes
     score = score_interval(outcomes.score, task.score_bound)
@@ -37,4 +39,5 @@ def facts_of(task: Task, trace: Trace, broken: int = 0) -> Diagnosis:
         avoidable=trace.avoidable,
         policy_influence=trace.policy_influence,
         transcripts=trace.transcripts,
+        pictures=tuple(picture_of(task, positions) for positions in trace.shown) if pictures else (),
     )

@@ -94,7 +94,7 @@ class RunWorkshop:
         finally:
             session.close()
         run.progress.games(games.count)
-        return Trial(facts=facts_of(run.task, trace), played=games.count)
+        return Trial(facts=facts_of(run.task, trace, pictures=run.recipe.roles.see), played=games.count)
 
 
 @contextmanager

@@ -95,3 +95,18 @@ def test_other_refusals_are_none(status: int, body: object) -> None:
 def test_a_refusal_is_quoted_with_its_remedy(status: int, body: object, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MYKEY", "9f8e7d6c5b4a39281706f5e4d3c2b1a0\n")
     assert says in str(Faults(ChatConfig(model="openai:m", api_key_env="MYKEY")).of(Refused(status, body)))
+
+
+@pytest.mark.parametrize("sees", [True, False])
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, "This model does not support image inputs"),
+        (404, "No endpoints found that support image input"),
+        (422, "messages.1.content: Input should be a valid string"),
+        (500, "image input is not supported - hint: you may need to provide the mmproj"),
+    ],
+)
+def test_a_model_that_takes_no_pictures_need_not_be_shown_any(status: int, said: str, sees: bool) -> None:
+    told = str(Faults(ChatConfig(model="openai:m", sees=sees)).of(Refused(status, {"message": said})))
+    assert ("leave sees out of the role's config" in told) == sees

@@ -42,9 +42,9 @@ class Scripted:
 class Bench:
     """Gives a draft the utility that its number says, and refuses 9. A trial takes `delay_s`."""
 
-    def __init__(self, delay_s: float = 0.0) -> None:
+    def __init__(self, delay_s: float = 0.0, more: Mapping[str, object] | None = None) -> None:
         self.tried: list[tuple[int, int, str]] = []
-        self.delay_s, self.seconds = delay_s, 0.0
+        self.delay_s, self.seconds, self.more = delay_s, 0.0, more or {}
 
     async def trial(self, place: int, number: int, draft: str) -> Trial:
         self.tried.append((place, number, draft))
@@ -53,7 +53,7 @@ class Bench:
         found = draft.split("return ")[1][0]
         if found == "9":
             return Trial(layer="contract", reason="9 is no action")
-        facts = FACTS.model_copy(update={"utility": int(found) / 10, "transcripts": (f"game of {found}",)})
+        facts = FACTS.model_copy(update={"utility": int(found) / 10, "transcripts": (f"game of {found}",), **self.more})
         return Trial(facts=facts, played=64)
 
 
@@ -86,6 +86,18 @@ def test_lost_games_can_be_looked_at() -> None:
     assert "How game 1 was lost:\nH . ." in chat.heard[1][-1]["content"]
     assert "How game 1 was lost:\ngame of 2" in chat.heard[3][-1]["content"]
     assert "There are 1 lost games" in str(worked_with_look(7))
+
+
+@pytest.mark.parametrize("sees", [True, False])
+def test_a_model_that_sees_looks_at_pictures(sees: bool) -> None:
+    chat = Scripted("LOOK 1", DRAFT.format(2), "LOOK 1", "LOOK 2", "LOOK 0", "SUBMIT")
+    facts = FACTS.model_copy(update={"pictures": ("first",)})
+    agent = AgentPatcher(AgentConfig(model="openai:scripted", turns=6, sees=sees))
+    agent.chat, agent.workshop = chat, Bench(more={"pictures": ("second",)})
+    asyncio.run(agent.act(patch_request(count=1).model_copy(update={"diagnosis": facts})))
+    last = [heard[-1]["content"] for heard in chat.heard]
+    shown = [[part["image_url"]["url"][-6:] for part in said[1:]] if isinstance(said, list) else [] for said in last]
+    assert shown == ([[",first"], [",first"], [], ["second"], [], []] if sees else [[]] * 6)
 
 
 @pytest.mark.parametrize(
