@@ -155,7 +155,7 @@ def agents(asked: Options, report: Report, keep: Keep) -> JsonObject:
 
 AGENTS: Final = (
     "sharing", "smollm2-patch", "smollm2-reward", "gemma-patch", "gemma-reward", "qwen-patch", "qwen-reward",
-    "search", "model", "both", "silent", "one-shot", "agent", "bandit",
+    "roles", "turns", "bandit",
 )  # fmt: skip
 """The sections of `agents`; their module is heavy, so a test holds the names equal."""
 
@@ -181,7 +181,7 @@ class Benchmark:
 
 BENCHES: Final[dict[str, Benchmark]] = {
     "ablation": Benchmark(ablation, 2),
-    "agents": Benchmark(agents, 240, sections=AGENTS),
+    "agents": Benchmark(agents, 150, sections=AGENTS),
     "encodings": Benchmark(encodings, 5, timed=True),
     "engine": Benchmark(engine, 1, timed=True, peers=True),
     "gate": Benchmark(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ouroloop.bench.agents import runs
+from ouroloop.bench.agents.tables import tables
 
 
 def test_no_more_than_the_given_number_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,3 +47,24 @@ def test_a_run_that_fails_ends_the_bench_and_leaves_no_thread_that_must_be_await
         list(runs._side_by_side([{"seed": 0}, {"seed": 1}], 2))
     assert all(thread.daemon for thread in set(threading.enumerate()) - before)
     hold.set()
+
+
+def test_arms_are_compared_on_the_same_seeds_and_told_in_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, str]] = []
+
+    def run(tables: Any, folder: Path) -> dict[str, Any]:
+        asked.append((tables["seed"], tables["roles"]["code_patcher"][0].get("use", "chat")))
+        gain = 2.0 if "use" in tables["roles"]["code_patcher"][0] else 1.0
+        return {"gain": gain, "asked": 4, "passed": 3, "accepted": 1, "games": 9, "tokens": 50, "proposers": []}
+
+    monkeypatch.setattr(runs, "_run", run)
+    monkeypatch.setattr(runs, "require", lambda model: None)
+    told: list[tuple[str, float]] = []
+    found = runs.measure(("search", "model"), lambda what, share: told.append((what, share)), 3, 2)
+    assert sorted(asked) == [(6, "chat"), (6, "search-patcher"), (7, "chat"), (7, "search-patcher")]
+    assert [found[name]["gain"][0] for name in ("search", "model")] == [2.0, 1.0]
+    assert found["model"]["tokens_per_food_gained"] == 50
+    assert told[-1][1] == 1.0
+    assert {name for names in runs.GROUPS.values() for name in names} == set(runs.ARMS)
+    (table,) = tables({"roles": found})
+    assert [list(column.cells)[1] for column in table.columns] == ["model", "+1.0", "6 of 8", "2", "18", "100", "50"]

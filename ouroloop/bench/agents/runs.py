@@ -1,12 +1,12 @@
 """What language models bring to runs: arms of several runs each, which differ in who proposes, or in whether they talk.
 
-Arms are compared at equal games, the one-shot and the agentic patcher at equal tokens, the bandit's runs by themselves. An
-arm's seconds are those of all its runs, which go side by side on this machine.
+Arms are compared at equal games, the one-shot and the agentic patcher at equal tokens, the bandit's runs by themselves. The
+runs of arms that are compared go side by side, so that the model's server is never idle. Seconds are therefore told of
+proposers alone, whose questions the run times.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -68,6 +68,8 @@ class Arm:
 _FIRST: Final = MODELS[0]
 _EQUAL: Final[JsonObject] = {"budget": {"rounds": 100, "tokens": TOKENS}}
 _PATCHER, _DESIGNER = asking(_FIRST, PATCHES, 600), asking(_FIRST, REWARDS, 400)
+AT_ONCE: Final = 8
+"""Runs side by side where the model's server answers several questions at once; more would not fit into 24 GiB."""
 ARMS: Final[dict[str, Arm]] = {
     "search": Arm([searching("patcher", PATCHES)], [searching("designer", REWARDS)]),
     "model": Arm([_PATCHER], [_DESIGNER]),
@@ -84,23 +86,37 @@ ARMS: Final[dict[str, Arm]] = {
         {"budget": {"rounds": ROUNDS}, "sharing": {"share": "bandit", "per": "second"}},
     ),
 }
-"""Arm by name; each is a section of the benchmark."""
+"""Arm by name."""
+GROUPS: Final = {
+    "roles": ("search", "model", "both", "silent"),
+    "turns": ("one-shot", "agent"),
+    "bandit": ("bandit",),
+}
+"""Section of the benchmark -> the arms that it compares."""
 
 
-def measure(name: str, report: Tell, seed: int, runs: int = RUNS) -> dict[str, Any]:
-    """Return an arm's gain in score with a 95 % interval over its runs, what it cost, and what each proposer brought."""
-    arm = ARMS[name]
-    for model in {str(table["model"]) for table in (*arm.patchers, *arm.designers) if "model" in table}:
+def measure(names: Sequence[str], report: Tell, seed: int, runs: int = RUNS) -> dict[str, Any]:
+    """Return of each arm the gain in score with a 95 % interval over its runs, what it cost, what each proposer brought."""
+    for model in {str(table["model"]) for name in names for table in _proposers(ARMS[name]) if "model" in table}:
         require(model)
+    jobs = [(name, number) for number in range(runs) for name in names]
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    each = [{**_recipe(ARMS[name]), "seed": seed * runs + number} for name, number in jobs]
+    for place, brought in _side_by_side(each, AT_ONCE if served(_FIRST).startswith(VLLM) else 1):
+        name, number = jobs[place]
+        found[name, number] = brought
+        report(f"run {number + 1} of {name} ended, {brought['gain']:+.1f} foods", len(found) / len(jobs))
+    return {name: _summary([found[name, number] for number in range(runs)]) for name in names}
+
+
+def _proposers(arm: Arm) -> list[JsonObject]:
+    return [*arm.patchers, *arm.designers]
+
+
+def _recipe(arm: Arm) -> JsonObject:
+    """Return the recipe of an arm's runs, without their seed."""
     tree = load_recipe(RECIPE).model_dump(mode="json", exclude_none=True)
-    tree |= {**arm.tables, "roles": {"code_patcher": arm.patchers, "reward_designer": arm.designers}}
-    found: dict[int, dict[str, Any]] = {}
-    begun = time.monotonic()
-    each = [{**tree, "seed": seed * runs + number} for number in range(runs)]
-    for number, brought in _side_by_side(each, runs if served(_FIRST).startswith(VLLM) else 1):
-        found[number] = brought
-        report(f"run {number + 1} ended, {brought['gain']:+.1f} foods", len(found) / runs)
-    return _summary([found[number] for number in range(runs)], time.monotonic() - begun)
+    return {**tree, **arm.tables, "roles": {"code_patcher": arm.patchers, "reward_designer": arm.designers}}
 
 
 def _side_by_side(recipes: Sequence[JsonObject], at_once: int) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -151,7 +167,7 @@ def _brought(folder: Path) -> dict[str, Any]:
     }
 
 
-def _summary(found: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
+def _summary(found: list[dict[str, Any]]) -> dict[str, Any]:
     gains = np.array([one["gain"] for one in found])
     mean = interval(gains, 1)
     sums = {key: sum(one[key] for one in found) for key in found[0] if key not in ("gain", "proposers")}
@@ -160,8 +176,6 @@ def _summary(found: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
         "gain": [mean.difference, mean.low, mean.high],
         "gains": [significant(float(gain), 3) for gain in gains],
         **{key: significant(value, 4) for key, value in sums.items()},
-        "seconds": round(seconds),
-        "seconds_per_food_gained": significant(seconds / gained, 3) if gained > 0 else None,
         "tokens_per_food_gained": significant(sums["tokens"] / gained, 3) if gained > 0 else None,
         "proposers": [one["proposers"] for one in found],
     }

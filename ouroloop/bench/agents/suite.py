@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ouroloop.agents.chat import ChatConfig
 from ouroloop.bench.agents.models import served
-from ouroloop.bench.agents.runs import ARMS, measure
+from ouroloop.bench.agents.runs import GROUPS, measure
 from ouroloop.bench.agents.sharing import measure as measure_sharing
 from ouroloop.bench.agents.validity import begun, replies
 from ouroloop.bench.sections import Section
@@ -56,6 +56,6 @@ def sharing(report: Report, seed: int) -> dict[str, Any]:
 SECTIONS: Final[dict[str, Section]] = {
     "sharing": sharing,
     **{f"{short}-{kind}": partial(validity, model, kind) for short, model in MODELS.items() for kind in KINDS},
-    **{name: partial(measure, name) for name in ARMS},
+    **{name: partial(measure, arms) for name, arms in GROUPS.items()},
 }
 """Sections by name, in the order of the document."""

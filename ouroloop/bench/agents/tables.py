@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from rich.table import Table
 
-from ouroloop.bench.agents.runs import ARMS
+from ouroloop.bench.agents.runs import GROUPS
 from ouroloop.bench.gate.report.grid import grid
 from ouroloop.bench.gate.tables import measured
 
@@ -19,10 +19,9 @@ def tables(document: dict[str, Any]) -> list[Table]:
     found = []
     if _validities(document):
         found.append(validity(document))
-    if any(measured(document, name) for name in ARMS):
-        found.append(runs(document))
+    found += [runs(document[group]) for group in GROUPS if measured(document, group)]
     if measured(document, "bandit"):
-        found.append(bandit(document["bandit"]))
+        found.append(bandit(document["bandit"]["bandit"]))
     if measured(document, "sharing"):
         found.append(sharing(document["sharing"]))
     return found
@@ -45,18 +44,15 @@ def _validities(document: dict[str, Any]) -> list[str]:
     return [name for name in names if measured(document, name)]
 
 
-def runs(document: dict[str, Any]) -> Table:
-    """Return what each arm of runs brought."""
+def runs(group: dict[str, Any]) -> Table:
+    """Return what each arm of a group brought."""
     rows = []
-    for name in ARMS:
-        if not measured(document, name):
-            continue
-        row = document[name]
+    for name, row in group.items():
         mean, low, high = row["gain"]
         bounds = f"{mean:+.1f}" if low is None else f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
         passed = f"{row['passed']:g} of {row['asked']:g}"
-        rows.append((name, bounds, passed, row["accepted"], row["tokens"], row["seconds_per_food_gained"]))
-    return grid(("runs by", "foods gained", "passed", "accepted", "tokens", "s per food"), rows)
+        rows.append((name, bounds, passed, row["accepted"], row["games"], row["tokens"], row["tokens_per_food_gained"]))
+    return grid(("runs by", "foods gained", "passed", "accepted", "games", "tokens", "tokens per food"), rows)
 
 
 def bandit(found: dict[str, Any]) -> Table:
