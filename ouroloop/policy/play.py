@@ -39,6 +39,8 @@ class Trace:
         transcripts: the last moves of some lost games, as text.
         decisions: moves made in all games.
         shown: of each transcript the positions in it, in order.
+        shown_regret: of each transcript (P, A) float32, the oracle's regret of each move in its positions; empty without an
+            oracle.
         failures: F positions of the last moves of lost games, those in which a move mattered; None if there are none.
         failure_regret: (F, A) float32, the oracle's regret of each move in them.
     """
@@ -50,6 +52,7 @@ class Trace:
     transcripts: tuple[str, ...]
     decisions: int
     shown: tuple[Observations, ...] = ()
+    shown_regret: tuple[NDArray[np.float32], ...] = ()
     failures: Observations | None = None
     failure_regret: NDArray[np.float32] | None = None
 
@@ -210,15 +213,19 @@ def _trace(recorders: Sequence[Recorder], failures: int, most: int) -> Trace:
     where = [(recorder, row) for recorder in recorders for row in range(recorder.engine.games)]
     shown = [(*where[game], int(outcomes.cause[game])) for game in np.flatnonzero(lost)[:failures]]
     moments = [moment for game in np.flatnonzero(lost) for moment in where[game][0].last_moments(where[game][1])][:most]
+    rated = bool(recorders) and recorders[0].task.oracle is not None
     regret = {name: float(s / c) for name, s, c in zip(PHASES, np.atleast_1d(sums), np.atleast_1d(counts), strict=True) if c}
     return Trace(
         outcomes=outcomes,
-        regret=regret if recorders and recorders[0].task.oracle is not None else {},
+        regret=regret if rated else {},
         avoidable=float((last[lost] > 0).mean()) if lost.any() else 0.0,
         policy_influence=float(np.concatenate([part for r in recorders for part in r.heeded]).mean()),
         transcripts=tuple(recorder.transcript(row, cause) for recorder, row, cause in shown),
         decisions=int(outcomes.steps.sum()),
         shown=tuple(join_observations([moment.seen for moment in recorder.shown(row)]) for recorder, row, _ in shown),
+        shown_regret=tuple(
+            np.concatenate([moment.regret for moment in recorder.shown(row)]) for recorder, row, _ in (shown if rated else ())
+        ),
         failures=join_observations([moment.seen for moment in moments]) if moments else None,
         failure_regret=np.concatenate([moment.regret for moment in moments]) if moments else None,
     )

@@ -64,6 +64,7 @@ class Diagnosis(Frozen):
         findings: the findings from all of this, heaviest first.
         transcripts: failures as text, in the shortest useful form.
         pictures: of each transcript the positions in it, as a PNG in base64; empty if no role sees.
+        regrets: of each transcript, of each position in it, the oracle's regret of each action; empty without an oracle.
     """
 
     games: int
@@ -81,6 +82,7 @@ class Diagnosis(Frozen):
     findings: tuple[Finding, ...] = ()
     transcripts: tuple[str, ...] = ()
     pictures: tuple[str, ...] = ()
+    regrets: tuple[tuple[tuple[float, ...], ...], ...] = ()
 
 
 class Trial(Frozen):

@@ -94,6 +94,11 @@ def test_trace(task, seeds):
     assert len(trace.transcripts) == 2
     assert trace.transcripts[0].count("-> ") == 3
     assert trace.transcripts[0].rsplit("ended: ")[-1] in task.causes
+    assert [(rows.shape, rows.dtype) for rows in trace.shown_regret] == [((3, 4), np.float32)] * 2
+    for text, rows in zip(trace.transcripts, trace.shown_regret, strict=True):
+        moves = [task.actions.index(name) for name in re.findall(r"-> (\w+)", text)]
+        for row, move, made in zip(rows, moves, re.findall(r"-> \w+(?: \(regret (\d\.\d\d))?", text), strict=True):
+            assert f"{row[move]:.2f}" == (made or "0.00")
     told = re.findall(r"-> (\w+) \(regret (\d\.\d\d); the oracle: ([\w ]+)\)", "\n".join(trace.transcripts))
     assert told
     for made, regret, best in told:

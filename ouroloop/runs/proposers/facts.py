@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ouroloop.envs.intervals import score_interval
 from ouroloop.protocols.messages import Diagnosis
@@ -11,6 +11,9 @@ from ouroloop.runs.proposers.pictures import picture_of
 if TYPE_CHECKING:
     from ouroloop.policy.play import Trace
     from ouroloop.protocols.ports import Task
+
+DECIMALS: Final = 3
+"""Of a regret in a diagnosis."""
 
 
 def facts_of(task: Task, trace: Trace, broken: int = 0, *, pictures: bool = False) -> Diagnosis:
@@ -40,4 +43,5 @@ def facts_of(task: Task, trace: Trace, broken: int = 0, *, pictures: bool = Fals
         policy_influence=trace.policy_influence,
         transcripts=trace.transcripts,
         pictures=tuple(picture_of(task, positions) for positions in trace.shown) if pictures else (),
+        regrets=tuple(tuple(tuple(round(float(one), DECIMALS) for one in row) for row in rows) for rows in trace.shown_regret),
     )

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from ouroloop.agents.chat import ChatReply, ContextTooLong, Message
-from ouroloop.agents.prompted.agent import LOOK, SUBMIT, AgentConfig, AgentPatcher
+from ouroloop.agents.prompted.agent import AgentConfig, AgentPatcher
 from ouroloop.agents.prompted.blocks import outside
+from ouroloop.agents.prompted.tools.words import LOOK, ORACLE, SUBMIT
 from ouroloop.protocols.errors import ModelError
 from ouroloop.protocols.messages import TEXT, PatchReply, Trial
 from tests.agents.fixtures import FACTS, patch_request
@@ -85,7 +86,25 @@ def test_lost_games_can_be_looked_at() -> None:
     worked(chat, Bench())
     assert "How game 1 was lost:\nH . ." in chat.heard[1][-1]["content"]
     assert "How game 1 was lost:\ngame of 2" in chat.heard[3][-1]["content"]
-    assert "There are 1 lost games" in str(worked_with_look(7))
+    assert "There is 1 lost game." in str(worked_with_look(7))
+
+
+def test_the_oracle_rates_every_move_of_a_lost_game() -> None:
+    chat = Scripted("ORACLE 1", DRAFT.format(2), "ORACLE 1", "ORACLE 2", "SUBMIT")
+    facts = FACTS.model_copy(update={"regrets": (((1.0, 0.0, 0.25, 0.0), (0.0, 0.0, 0.0, 1.0)),)})
+    agent = AgentPatcher(AgentConfig(model="openai:scripted", turns=5))
+    agent.chat, agent.workshop = chat, Bench(more={"regrets": (((0.7, 1.0, 1.0, 1.0),),)})
+    asyncio.run(agent.act(patch_request(count=1).model_copy(update={"diagnosis": facts})))
+    first, second, none = (str(chat.heard[turn][-1]["content"]).split("\n\n")[0].split("\n") for turn in (1, 3, 4))
+    assert first[1:] == [
+        "position 1: down 0, right 0, left 0.25, up 1",
+        "position 2: down 0, left 0, up 0, right 1",
+    ]
+    assert second == [
+        "The oracle's regret of every move in game 1 (0: best, 1: loses at once):",
+        "position 1: up 0.7, down 1, left 1, right 1",
+    ]
+    assert none == ["There is 1 lost game."]
 
 
 @pytest.mark.parametrize("sees", [True, False])
@@ -109,6 +128,11 @@ def test_a_model_that_sees_looks_at_pictures(sees: bool) -> None:
         ("LOOK 1 (the wall)", "How game 1"),
         ("**Look 1**", "How game 1"),
         ("I see.\n\n> `LOOK(1)`", "How game 1"),
+        ("ORACLE 1", "These lost games have no oracle."),
+        ("Action: ask the ORACLE 1", "holds no draft"),
+        ("**Oracle on game 1**", "These lost games have no oracle."),
+        ("The oracle: 1", "holds no draft"),
+        ("LOOK 1\nORACLE 1", "game of 1\n\nThese lost games"),
         ("Action: SUBMIT", None),
         ("SUBMIT the draft.", None),
         ("**Submit**", None),
@@ -128,12 +152,15 @@ def test_a_word_is_understood_on_a_line_of_its_own(said: str, seen: str | None) 
     assert seen is None or seen in chat.heard[2][-1]["content"]
 
 
-@pytest.mark.parametrize("part", ["\n", "LOOK (\n", "Look at ", "SUBMIT the ", "-", "LOOK 3-", "~~~\n", "- x\n  ```\n"])
+@pytest.mark.parametrize(
+    "part", ["\n", "LOOK (\n", "Look at ", "SUBMIT the ", "-", "LOOK 3-", "ORACLE on ", "~~~\n", "- x\n  ```\n"]
+)
 def test_no_word_takes_long(part: str) -> None:
     text = f"LOOK 3{part * (190_000 // len(part))}x"
     start = process_time()
     said = outside(text)
     LOOK.search(said)
+    ORACLE.search(said)
     SUBMIT.search(said)
     assert process_time() - start < 1
 
@@ -163,7 +190,7 @@ def test_turns_bound_the_conversation() -> None:
 def test_a_reply_without_any_action_is_told_so_and_never_a_proposal_over_a_draft() -> None:
     chat = Scripted("Well.", DRAFT.format(1), "I am done", "SUBMIT")
     (proposal,) = worked(chat, Bench()).proposals
-    assert "holds no draft, no LOOK and no SUBMIT" in chat.heard[1][-1]["content"]
+    assert "holds no draft, no LOOK, no ORACLE and no SUBMIT" in chat.heard[1][-1]["content"]
     assert "return 1" in proposal.text
 
 

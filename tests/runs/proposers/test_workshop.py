@@ -47,6 +47,8 @@ def test_a_draft_plays_the_games_of_the_observation_once(run: Run, monkeypatch: 
     first = asyncio.run(RunWorkshop(run, 1, KEY).trial(0, 1, SAFE))
     assert first.facts is not None
     assert (first.facts.games, first.played) == (16, 16)
+    assert [len(rows) for rows in first.facts.regrets] == [text.count("-> ") for text in first.facts.transcripts]
+    assert all(min(row) == 0 and max(row) <= 1 and len(row) == 4 for rows in first.facts.regrets for row in rows)
     assert first.facts.score > run.result(play(1)).facts.score
     monkeypatch.setattr(type(run.players), "policy", pytest.fail)
     assert asyncio.run(RunWorkshop(run, 1, KEY).trial(0, 1, SAFE)) == first
