@@ -52,6 +52,20 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A chat model's call of a function that it was offered: its name, the arguments as the model's JSON, the call's id."""
+
+    name: str
+    arguments: str
+    id: str = ""
+
+    @property
+    def characters(self) -> int:
+        """Its length."""
+        return len(self.name) + len(self.arguments) + len(self.id)
+
+
 class RewardTerm(Frozen):
     """One term: `weight * clip(expr)`, with `expr` clipped to [-clip, clip]."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -16,6 +16,7 @@ from ouroloop.protocols.canonical import JsonObject
 from ouroloop.protocols.errors import LedgerError, ModelError, RoleError
 from ouroloop.protocols.messages import TEXT
 from ouroloop.protocols.prices import tokens_of
+from ouroloop.protocols.records import ToolCall
 from ouroloop.protocols.secrets import redacted_line, without_keys
 from ouroloop.protocols.text import whole, without_addresses
 from ouroloop.sheltered import Fault, sheltered
@@ -83,11 +84,19 @@ class RecordedChat:
         self._asked_of: Counter[int] = Counter()
         """Seed -> how often the model was asked with it."""
 
-    async def complete(self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None = None) -> ChatReply:
+    async def complete(
+        self,
+        messages: list[Message],
+        seed: int,
+        schema: Mapping[str, Any] | None = None,
+        *,
+        tools: Sequence[Mapping[str, Any]] = (),
+    ) -> ChatReply:
         """Return the recorded reply, or ask the model and record its reply.
 
         An exchange is known by its conversation, which the seed tells, and by its turn there: conversations run side by side,
-        and the order of their exchanges differs from run to run.
+        and the order of their exchanges differs from run to run. Schema and functions are not recorded: they follow from the
+        role's settings.
         """
         if self.over or self._asked_of.total() >= MOST:
             why = "its question is over" if self.over else f"it was asked {MOST} times for one question, the most allowed"
@@ -101,18 +110,18 @@ class RecordedChat:
             self.broken = error
             raise
         if step is None:
-            said = await self._asked(key, params, messages, seed, schema)
+            extra = {name: value for name, value in (("schema", schema), ("tools", tools)) if value}
+            said = await self._asked(key, params, messages, seed, extra)
         elif step.error is not None:
             raise _recorded(step.error)
         else:
             said = key.decoded(step.result)
-        return ChatReply(said.text, said.tokens_in, said.tokens_out, said.finish, said.cached, said.stored)
+        return ChatReply(said.text, said.tokens_in, said.tokens_out, said.finish, said.cached, said.stored, said.calls)
 
     async def _asked(
-        self, key: Key[Exchange], params: JsonObject, messages: list[Message], seed: int, schema: Mapping[str, Any] | None
+        self, key: Key[Exchange], params: JsonObject, messages: list[Message], seed: int, extra: Mapping[str, Any]
     ) -> Exchange:
         """Ask the model and record what it said, or why it said nothing."""
-        extra = {} if schema is None else {"schema": schema}
         try:
             return self._kept(key, params, exchange(await self.inner.complete(messages, seed, **extra), messages))
         except ModelError as error:
@@ -131,7 +140,8 @@ class RecordedChat:
         """Record what the model said, unless its question is over; keys in it go, for a role as for the run's resumption."""
         if self.over:
             raise ModelError("the reply came after the time limit")
-        said = replace(said, text=without_keys(said.text))
+        calls = tuple(ToolCall(*map(without_keys, (call.name, call.arguments, call.id))) for call in said.calls)
+        said = replace(said, text=without_keys(said.text), calls=calls)
         key.record(self._ledger, params, said)
         return said
 
@@ -158,14 +168,25 @@ def exchange(reply: Any, messages: list[Message]) -> Exchange:
     Raises:
         ModelError: it is no reply, or longer than a reply may be.
     """
-    text = getattr(reply, "text", None)
+    text, calls = getattr(reply, "text", None), _calls(reply)
     asked = sum(map(characters, messages))
     read = counted(getattr(reply, "tokens_in", None), asked)
-    written = counted(getattr(reply, "tokens_out", None), len(text) if isinstance(text, str) else 0)
+    length = (len(text) if isinstance(text, str) else 0) + sum(call.characters for call in calls)
+    written = counted(getattr(reply, "tokens_out", None), length)
     used = tokens_of(read, written, getattr(reply, "cached", 0), getattr(reply, "stored", 0))
     finish: Literal["stop", "length"] = "length" if getattr(reply, "finish", "stop") == "length" else "stop"
     if not isinstance(text, str):
         raise ModelError(f"the model's reply is a {type(reply).__name__} without a text", used=used)
-    if len(text) > TEXT:
-        raise ModelError(f"the model's reply has {len(text)} characters, at most {TEXT} are taken: lower max_tokens", used=used)
-    return Exchange(whole(text), used.asked, used.written, finish, used.cached, used.stored)
+    if length > TEXT:
+        raise ModelError(f"the model's reply has {length} characters, at most {TEXT} are taken: lower max_tokens", used=used)
+    return Exchange(whole(text), used.asked, used.written, finish, used.cached, used.stored, calls)
+
+
+def _calls(reply: Any) -> tuple[ToolCall, ...]:
+    """Return the calls in a chat model's reply; what has another form is none."""
+    told, found = getattr(reply, "calls", ()), []
+    for call in told if isinstance(told, tuple | list) else ():
+        said = [getattr(call, part, None) for part in ("name", "arguments", "id")]
+        if all(isinstance(part, str) for part in said):
+            found.append(ToolCall(*(whole(str(part)) for part in said)))
+    return tuple(found)

@@ -49,6 +49,29 @@ def streamed(text: str, finish: str | None = "stop") -> bytes:
     return "".join(f"data: {json.dumps(event)}\n\n" for event in events).encode() + b"data: [DONE]\n\n"
 
 
+def called(calls: list[tuple[str, str]], text: str | None = None) -> dict[str, Any]:
+    """Return a completion that calls functions; a call is a name with its arguments as text."""
+    told = [
+        {"id": f"call-{place}", "type": "function", "function": {"name": name, "arguments": arguments}}
+        for place, (name, arguments) in enumerate(calls)
+    ]
+    return completion(text, "tool_calls", tool_calls=told)
+
+
+def called_in_pieces(calls: list[tuple[str, str]]) -> bytes:
+    """Return the same as a stream of events: name and id come first, then the arguments in pieces of seven characters."""
+    deltas: list[dict[str, Any]] = []
+    for place, (name, arguments) in enumerate(calls):
+        first = {"index": place, "id": f"call-{place}", "type": "function", "function": {"name": name, "arguments": ""}}
+        pieces = [arguments[at : at + 7] for at in range(0, len(arguments), 7)]
+        deltas += [first, *({"index": place, "function": {"arguments": piece}} for piece in pieces)]
+    events = [{"index": 0, "delta": {"tool_calls": [delta]}, "finish_reason": None} for delta in deltas]
+    events.append({"index": 0, "delta": {}, "finish_reason": "tool_calls"})
+    head = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "scripted"}
+    told = "".join(f"data: {json.dumps({**head, 'choices': [event]})}\n\n" for event in events)
+    return told.encode() + b"data: [DONE]\n\n"
+
+
 class Answer:
     """One answer on the wire.
 

@@ -11,11 +11,12 @@ import pytest
 
 from ouroloop.agents.chat import ChatReply
 from ouroloop.ledger.sqlite import Ledger
-from ouroloop.ledger.steps.propose import tokens
+from ouroloop.ledger.steps.propose import Exchange, chat, tokens
 from ouroloop.ledger.steps.usage import usage
 from ouroloop.protocols.errors import LedgerError, ModelError
 from ouroloop.protocols.prices import Tokens
-from ouroloop.runs.exchanges import chat_on_record
+from ouroloop.protocols.records import ToolCall
+from ouroloop.runs.exchanges import chat_on_record, exchange
 
 
 class Parrot:
@@ -65,6 +66,39 @@ def test_a_key_in_a_reply_goes_before_the_reply_is_recorded(tmp_path: Path, monk
 async def said(text: str) -> ChatReply:
     """Return a reply."""
     return ChatReply(text, 1, 2)
+
+
+def test_calls_are_on_record_without_keys_and_what_is_none_is_left_out(tmp_path: Path) -> None:
+    ledger, offered, key = Ledger(tmp_path / "ledger.sqlite", "create"), list[Any](), "sk-abcdefghijklmnop1234"
+    good = ToolCall("look", f'{{"game": 1, "why": "{key}"}}', f"a {key}")
+    odd = (None, 5, ToolCall("look", None, "b"), SimpleNamespace(name="look"))  # type: ignore[arg-type]
+
+    async def complete(messages: Any, seed: int, *, tools: Any) -> ChatReply:
+        offered.append(tools)
+        return ChatReply("", None, None, calls=(*odd, good))  # type: ignore[arg-type]
+
+    heard = []
+    for _ in range(2):
+        role = SimpleNamespace(chat=SimpleNamespace(complete=complete))
+        with chat_on_record(ledger, "0/propose/patch", role, 7):
+            heard.append(asyncio.run(role.chat.complete([{"role": "user", "content": "hello"}], 7, tools=[{"a": 1}])))
+    assert offered == [[{"a": 1}]]
+    assert heard[0] == heard[1]
+    assert heard[0].calls == (ToolCall("look", '{"game": 1, "why": "***"}', "a ***"),)
+    assert heard[0].tokens_out == -(-good.characters // 4)
+
+
+def test_an_exchange_of_an_older_ledger_has_no_calls(tmp_path: Path) -> None:
+    ledger, key = Ledger(tmp_path / "ledger.sqlite", "create"), chat("0/propose/patch", 0, 0)
+    ledger.record(key.text, key.method, {}, {"text": "hello", "tokens_in": 1, "tokens_out": 2, "finish": "stop"}, None)
+    assert key.read(ledger) == Exchange("hello", 1, 2)
+    assert key.read(ledger).calls == ()
+
+
+def test_calls_that_are_too_long_are_no_reply() -> None:
+    long = ChatReply("", 1, 1, calls=(ToolCall("look", "x" * 300_000),))
+    with pytest.raises(ModelError, match="at most 200000 are taken"):
+        exchange(long, [])
 
 
 class Mute:

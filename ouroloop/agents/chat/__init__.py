@@ -6,9 +6,18 @@ of it. LangChain is imported at the first question.
 
 from ouroloop.agents.chat.client import LangChainChat
 from ouroloop.agents.chat.config import ENV_NAME, MOST_TOKENS, ChatConfig, counted, refuse_secrets
-from ouroloop.agents.chat.records import Chat, ChatReply, ContextTooLong, Message, characters, text_of, with_pictures
+from ouroloop.agents.chat.records import (
+    Chat,
+    ChatReply,
+    ContextTooLong,
+    Message,
+    calls_of,
+    characters,
+    text_of,
+    with_pictures,
+)
 
 __all__ = [
-    "ENV_NAME", "MOST_TOKENS", "Chat", "ChatConfig", "ChatReply", "ContextTooLong", "LangChainChat", "Message", "characters",
-    "counted", "refuse_secrets", "text_of", "with_pictures",
+    "ENV_NAME", "MOST_TOKENS", "Chat", "ChatConfig", "ChatReply", "ContextTooLong", "LangChainChat", "Message", "calls_of",
+    "characters", "counted", "refuse_secrets", "text_of", "with_pictures",
 ]  # fmt: skip

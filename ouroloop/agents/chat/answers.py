@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,11 +11,16 @@ from typing import Any, Final
 from ouroloop.agents.chat.counts import Counts, counts
 from ouroloop.agents.chat.endings import Ending, ending
 from ouroloop.protocols.prices import Tokens
+from ouroloop.protocols.records import ToolCall
 
 _THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking")
 """Where servers put thoughts, beside the text."""
 _TEXTS: Final = (None, "text", "output_text")
 """The types of a content's parts that are text."""
+_CALLS: Final = 16
+"""The most calls that are taken of a reply."""
+_NAMED: Final = re.compile(r"[^A-Za-z0-9_-]")
+"""What the name of a function cannot hold. A server refuses a conversation with such a name, which a model has made up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,7 @@ class Answer:
         named: the server's name for that.
         counts: the server's counts of tokens.
         refusal: why the model does not answer, in its own words.
-        called: whether it calls a tool.
+        calls: the calls of functions in it.
     """
 
     text: str
@@ -36,11 +43,16 @@ class Answer:
     named: str
     counts: Counts
     refusal: str = ""
-    called: bool = False
+    calls: tuple[ToolCall, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """The characters of text and calls."""
+        return len(self.text) + sum(call.characters for call in self.calls)
 
     def tokens(self, asked: int) -> Tokens:
         """Return the tokens of the exchange, whose conversation has so many characters."""
-        return self.counts.tokens(asked, len(self.text) + self.thoughts)
+        return self.counts.tokens(asked, self.length + self.thoughts)
 
 
 class AnsweredError(Exception):
@@ -79,7 +91,7 @@ def heard(told: Sequence[object], *, streamed: bool) -> Answer:
 def charged(told: Sequence[object], asked: int) -> Tokens:
     """Return the tokens of what a server sent before it failed, to a conversation of so many characters."""
     answer = _read(told, streamed=True)
-    return answer.tokens(asked) if answer.counts != Counts() or answer.text or answer.thoughts else Tokens()
+    return answer.tokens(asked) if answer.counts != Counts() or answer.length or answer.thoughts else Tokens()
 
 
 def of_message(message: Any) -> Answer:
@@ -94,7 +106,9 @@ def of_message(message: Any) -> Answer:
         named,
         counts([message.usage_metadata, told.get("token_usage")]),
         str(extra.get("refusal") or ""),
-        bool(message.tool_calls or message.invalid_tool_calls),
+        tuple(_call(call["name"], call["args"], call["id"]) for call in (*message.tool_calls, *message.invalid_tool_calls))[
+            :_CALLS
+        ],
     )
 
 
@@ -110,8 +124,51 @@ def _read(told: Sequence[object], *, streamed: bool) -> Answer:
         named,
         counts(body.get("usage") for body in told if isinstance(body, Mapping)),
         "".join(refusal for message in messages if isinstance(refusal := message.get("refusal"), str)),
-        any(message.get("tool_calls") or message.get("function_call") for message in messages),
+        _calls(messages, streamed=streamed),
     )
+
+
+def _calls(messages: Sequence[Mapping[str, Any]], *, streamed: bool) -> tuple[ToolCall, ...]:
+    """Return the calls in messages. In a stream a call comes in pieces, of which the first alone has name and id.
+
+    Pieces of one call share their index. Some servers give none, or the same to every call, with an id for each.
+    """
+    found: list[ToolCall] = []
+    at: dict[int, int] = {}
+    for part in (part for message in messages for part in _parts(message)):
+        function = part["function"]
+        piece = _call(function.get("name"), function.get("arguments"), part.get("id"))
+        index = part.get("index")
+        place = at.get(index) if type(index) is int else len(found) - 1 if found else None
+        if place is None or not streamed or _begins(piece, found[place], counted=type(index) is int):
+            place = len(found)
+            found.append(piece)
+        else:
+            known = found[place]
+            found[place] = ToolCall(known.name or piece.name, known.arguments + piece.arguments, known.id or piece.id)
+        if type(index) is int:
+            at[index] = place
+    return tuple(found[:_CALLS])
+
+
+def _begins(piece: ToolCall, known: ToolCall, *, counted: bool) -> bool:
+    """Return whether a piece is the first of another call than the one known at its place."""
+    if piece.id:
+        return bool(known.id) and piece.id != known.id
+    return bool(piece.name) and not counted
+
+
+def _parts(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the calls in a message, or pieces of calls; an older form has one, without a list."""
+    told = message.get("tool_calls") or [{"index": 0, "function": message.get("function_call")}]
+    parts = [part for part in (told if isinstance(told, list) else []) if isinstance(part, Mapping)]
+    return [part for part in parts if isinstance(part.get("function"), Mapping)]
+
+
+def _call(name: object, arguments: object, id: object) -> ToolCall:
+    """Return a call, or a piece of one; some servers give the arguments as a table."""
+    said = "" if arguments is None else arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    return ToolCall(_NAMED.sub("_", str(name or ""))[:64], said, str(id or ""))
 
 
 def _choices(told: Sequence[object]) -> list[Mapping[str, Any]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from pydantic import SecretStr
 
 from ouroloop.agents.chat.answers import Answer, charged, heard, of_message
 from ouroloop.agents.chat.config import ChatConfig, key_in
-from ouroloop.agents.chat.faults import Faults
+from ouroloop.agents.chat.faults import WITHOUT_TOOLS, Faults
 from ouroloop.agents.chat.loop import on_chat_loop
 from ouroloop.agents.chat.records import ChatReply, Message, characters
 from ouroloop.agents.chat.refusals import JSON_SCHEMA, refused
@@ -32,6 +33,21 @@ OF_CLIENT: Final = ("temperature", "seed")
 not rename them."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked; see `Chat.complete`."""
+
+    messages: list[Message]
+    seed: int
+    schema: Mapping[str, Any] | None
+    tools: Sequence[Mapping[str, Any]]
+
+    @property
+    def characters(self) -> int:
+        """The length of the conversation."""
+        return sum(map(characters, self.messages))
+
+
 class LangChainChat:
     """A `Chat` through LangChain.
 
@@ -46,49 +62,55 @@ class LangChainChat:
         self._refused: set[str] = set()
         self._places = asyncio.Semaphore(places(config.model) or config.parallel)
 
-    async def complete(self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None = None) -> ChatReply:
+    async def complete(
+        self,
+        messages: list[Message],
+        seed: int,
+        schema: Mapping[str, Any] | None = None,
+        *,
+        tools: Sequence[Mapping[str, Any]] = (),
+    ) -> ChatReply:
         """Ask once, within `timeout_s`; see `Chat`."""
+        question = _Question(messages, seed, schema, tools)
         try:
             served = await asyncio.to_thread(self._served)
-            answer = await on_chat_loop(self._timed(messages, seed, schema, served))
+            answer = await on_chat_loop(self._timed(question, served))
         except (ModelError, UsageError):
             raise
         except SurroundingsError as error:
             raise ModelError(plain_line(str(error), 600)) from error
         except Exception as error:  # the boundary: a server that answers with no chat completion makes clients raise anything
             raise self._faults.of(error) from error
-        return self._reply(answer, _characters(messages))
+        return self._reply(answer, question)
 
-    async def _timed(self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None, served: Endpoint) -> Answer:
+    async def _timed(self, question: _Question, served: Endpoint) -> Answer:
         """Ask within `timeout_s`, which does not count the wait for a place."""
-        tries = Tries(self.config.retries, seed)
+        tries = Tries(self.config.retries, question.seed)
         async with self._places:
             try:
                 async with asyncio.timeout(self.config.timeout_s):
-                    return await self._asked(messages, seed, schema, served, tries)
+                    return await self._asked(question, served, tries)
             except TimeoutError as late:
                 if tries.last is None:
                     raise
                 raise tries.last from late
 
-    async def _asked(
-        self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None, served: Endpoint, tries: Tries
-    ) -> Answer:
+    async def _asked(self, question: _Question, served: Endpoint, tries: Tries) -> Answer:
         """Ask; leave out what the server says it does not take, one thing after the other, and ask again what may pass."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self.config.timeout_s
         while True:
-            settings = self._settings(seed, schema)
-            model, used = self._model(settings, served), Tokens()
+            settings = self._settings(question.seed, question.schema)
+            model, used = self._model(settings, question.tools, served), Tokens()
             try:
-                message = await model.ainvoke(messages)
+                message = await model.ainvoke(question.messages)
                 return heard(model.told, streamed=self.config.stream) if self._openai else of_message(message)
             except Exception as error:
                 if (name := refused(error, settings)) is not None:
                     self._refused.add(name)
                     continue
                 if self._openai:
-                    used = charged(model.told, _characters(messages))
+                    used = charged(model.told, question.characters)
                 pause_s = tries.pause_s(error, end - loop.time()) if used == Tokens() else None
                 if pause_s is None:
                     raise self._faults.of(error, used) from error
@@ -136,7 +158,7 @@ class LangChainChat:
             return {"type": JSON_SCHEMA, JSON_SCHEMA: {"name": "reply", "schema": dict(schema)}}
         return {"type": "json_object", "schema": dict(schema)}
 
-    def _model(self, settings: Mapping[str, Any], served: Endpoint) -> Any:
+    def _model(self, settings: Mapping[str, Any], tools: Sequence[Mapping[str, Any]], served: Endpoint) -> Any:
         """Return the LangChain model, which asks with these parameters, once."""
         config = self.config
         given: dict[str, Any] = {"timeout": config.timeout_s, "max_retries": 0}
@@ -146,6 +168,7 @@ class LangChainChat:
             from ouroloop.agents.chat.wire import WireChat  # LangChain takes a second
 
             ours = {name: value for name, value in settings.items() if name not in OF_CLIENT}
+            ours |= {"tools": list(tools)} if tools else {}
             theirs = {name: value for name, value in settings.items() if name in OF_CLIENT}
             named = weights_of(config.model).name if is_local(config.model) else config.model.partition(":")[2]
             return WireChat(
@@ -164,7 +187,16 @@ class LangChainChat:
             given["api_key"] = served.key
         cache = settings.get("cache_control")
         given |= {name: value for name, value in settings.items() if name != "cache_control"}
-        return self._of_provider(given | ({} if cache is None else {"model_kwargs": {"cache_control": cache}}))
+        model = self._of_provider(given | ({} if cache is None else {"model_kwargs": {"cache_control": cache}}))
+        return self._with_tools(model, tools) if tools else model
+
+    def _with_tools(self, model: Any, tools: Sequence[Mapping[str, Any]]) -> Any:
+        """Return LangChain's model of a provider with functions offered to it."""
+        try:
+            return model.bind_tools(list(tools))
+        except (NotImplementedError, ValueError) as error:
+            said = self._faults.quoted(f"it takes no functions ({type(error).__name__}: {error})", 160)
+            raise self._faults.failed(said, WITHOUT_TOOLS) from error
 
     def _of_provider(self, given: Mapping[str, Any]) -> Any:
         """Return LangChain's model of a provider other than OpenAI."""
@@ -179,35 +211,37 @@ class LangChainChat:
             said = self._faults.quoted(f"{type(error).__name__}: {error}", 160)
             raise self._faults.failed(said, "name a model as PROVIDER:NAME, e.g. openai:NAME") from error
 
-    def _reply(self, answer: Answer, asked: int) -> ChatReply:
-        """Return the reply in an answer to a conversation of so many characters."""
-        used = answer.tokens(asked)
+    def _reply(self, answer: Answer, question: _Question) -> ChatReply:
+        """Return the reply in an answer."""
+        used = answer.tokens(question.characters)
         if answer.finish == "broken":
             said = f"the server broke the reply off ({self._faults.quoted(answer.named, 40) or 'a stream without an end'})"
             raise self._faults.failed(said, "look at the server's log, or use another endpoint", used=used)
-        if (lack := self._lack(answer)) is not None:
+        if (lack := self._lack(answer, offered=bool(question.tools))) is not None:
             raise self._faults.failed(*lack, used=used)
         ended: Literal["stop", "length"] = "length" if answer.finish == "length" else "stop"
-        text = whole(self._faults.without_key(answer.text))
-        return ChatReply(text, used.asked, used.written, ended, used.cached, used.stored)
+        calls = tuple(
+            replace(call, arguments=self._clean(call.arguments), id=self._clean(call.id))
+            for call in (answer.calls if question.tools else ())
+        )
+        return ChatReply(self._clean(answer.text), used.asked, used.written, ended, used.cached, used.stored, calls)
 
-    def _lack(self, answer: Answer) -> tuple[str, str] | None:
+    def _clean(self, text: str) -> str:
+        """Return what a model wrote without the key and without halves of characters."""
+        return whole(self._faults.without_key(text))
+
+    def _lack(self, answer: Answer, *, offered: bool) -> tuple[str, str] | None:
         """Return why an answer holds no reply, and the remedy; None if it holds one."""
         if answer.refusal:
             return f"refused: {self._faults.quoted(answer.refusal, 120)}", "reword the prompt or use another model"
         if answer.finish == "content_filter":
             return "the reply was withheld by the provider's content filter", "reword the prompt or use another model"
-        if len(answer.text) > TEXT:
-            return f"a reply of {len(answer.text)} characters, at most {TEXT} are taken", "lower max_tokens"
-        if answer.text.strip():
+        if answer.length > TEXT:
+            return f"a reply of {answer.length} characters, at most {TEXT} are taken", "lower max_tokens"
+        if answer.text.strip() or (answer.calls and offered):
             return None
         if answer.finish == "length":
             return f"all {self.config.max_tokens} tokens went into thoughts", "raise max_tokens"
-        if answer.called:
+        if answer.calls:
             return "the reply is a tool call, and no tool was offered", "use a model that answers in text"
         return "empty reply", "raise max_tokens or use another model"
-
-
-def _characters(messages: list[Message]) -> int:
-    """Return the length of a conversation."""
-    return sum(map(characters, messages))

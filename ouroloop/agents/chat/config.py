@@ -60,6 +60,11 @@ class ChatConfig(Frozen):
         """The variable that holds the key; None if the provider's own does."""
         return self.api_key_env if self.model.startswith("openai:") or self.api_key_env != KEY_ENV else None
 
+    @property
+    def offers_tools(self) -> bool:
+        """Whether functions are offered to the model."""
+        return False
+
     @model_validator(mode="before")
     @classmethod
     def _hold_no_secret(cls, table: Any) -> Any:

@@ -33,6 +33,8 @@ _LIMIT_ALONE: Final = re.compile(r"max_(completion_)?tokens\W+must be (less|at m
 _LIMIT: Final = re.compile(r"max_(completion_|output_|new_)?tokens", re.IGNORECASE)
 _STREAM_ONLY: Final = re.compile(r"only supports? (the )?stream|enable the stream|stream\W.{0,30}\btrue\b", re.IGNORECASE)
 _SIGHT: Final = re.compile(r"image|vision|multi-?modal|content.{0,40}\b(string|list|array)", re.IGNORECASE)
+_TOOLS: Final = re.compile(r"\btools?\b|\btool_|function.?call|--jinja", re.IGNORECASE)
+WITHOUT_TOOLS: Final = 'set tools = "words" in the role\'s config, since this model takes no functions'
 _EVENTS: Final = re.compile(r"text/event-stream|(\A|['\"\n]|\\n)data: ?\{", re.IGNORECASE)
 _NO_CREDIT: Final = re.compile(r"insufficient.(quota|balance|credit|fund)|exceeded.current.quota.error", re.IGNORECASE)
 _MARKUP: Final = re.compile(r"\s*<[a-zA-Z!?/]")
@@ -103,6 +105,8 @@ class Faults:
             return f"put a valid key into {self.config.key_env or 'the variable that the provider reads'}"
         if is_without_credit(error):
             return "add credit to the account, or use another endpoint"
+        if self.config.offers_tools and status != 429 and _TOOLS.search(said):
+            return WITHOUT_TOOLS
         if self.config.sees and _SIGHT.search(said):
             return "leave sees out of the role's config, since this model takes no pictures"
         if status == 404:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from pydantic import JsonValue
 
 from ouroloop.protocols.errors import ModelError
+from ouroloop.protocols.records import ToolCall
 from ouroloop.protocols.text import counted
 
 Message: TypeAlias = dict[str, JsonValue]
-"""One message of a conversation: its `role` (`system`, `user`, `assistant`) and its `content`.
+"""One message of a conversation: its `role` (`system`, `user`, `assistant`, `tool`) and its `content`.
 
-That is text, or a list of parts as in the OpenAI protocol: of text (`text`), and of pictures (`image_url`)."""
+That is text, or a list of parts as in the OpenAI protocol: of text (`text`), and of pictures (`image_url`). An assistant's
+`tool_calls`, and the `tool_call_id` of the message that answers one, are as there too."""
 PICTURE_CHARACTERS: Final = 2000
 """What a picture counts for where a server does not count: about 500 tokens."""
 
@@ -30,6 +33,7 @@ class ChatReply:
         finish: `length` if the reply was cut off by `max_tokens`, `stop` if the model ended it.
         cached: the part of `tokens_in` that the endpoint read from its prompt cache.
         stored: the part of `tokens_in` that the endpoint put into its prompt cache.
+        calls: calls of the functions that were offered.
     """
 
     text: str
@@ -38,6 +42,7 @@ class ChatReply:
     finish: Literal["stop", "length"] = "stop"
     cached: int = 0
     stored: int = 0
+    calls: tuple[ToolCall, ...] = ()
 
 
 class ContextTooLong(ModelError):
@@ -47,13 +52,22 @@ class ContextTooLong(ModelError):
 class Chat(Protocol):
     """Something that answers a conversation."""
 
-    async def complete(self, messages: list[Message], seed: int, schema: Mapping[str, Any] | None = None) -> ChatReply:
+    async def complete(
+        self,
+        messages: list[Message],
+        seed: int,
+        schema: Mapping[str, Any] | None = None,
+        *,
+        tools: Sequence[Mapping[str, Any]] = (),
+    ) -> ChatReply:
         """Return the reply to a conversation.
 
         Args:
             messages: the conversation so far.
             seed: the sampling seed, for endpoints that take one.
             schema: a JSON schema that the reply should have; endpoints that cannot constrain a reply ignore it.
+            tools: the functions that the model may call, as in the OpenAI protocol. Whoever offers none may leave it out, so
+                that a chat model without functions need not know it.
 
         Raises:
             ContextTooLong: the conversation does not fit into the model's context.
@@ -70,18 +84,42 @@ def with_pictures(message: Message, pictures: Iterable[str]) -> Message:
     return {**message, "content": [{"type": "text", "text": message["content"]}, *shown]} if shown else message
 
 
-def text_of(content: Any) -> str:
-    """Return what a message says as text; a picture is named with its size."""
-    if not isinstance(content, list):
-        return str(content)
-    return "\n".join(_text(part) for part in content)
+def text_of(content: Any, calls: Iterable[ToolCall] = ()) -> str:
+    """Return what a message says as text, then its calls; a picture is named with its size."""
+    parts = content if isinstance(content, list) else [content] if content else []
+    return "\n".join([*map(_text, parts), *map(_call_text, calls)])
+
+
+def calls_of(message: Mapping[str, Any]) -> list[ToolCall]:
+    """Return the calls in an assistant's message; what has another form is none."""
+    told = message.get("tool_calls")
+    calls = [(call, call.get("function")) for call in (told if isinstance(told, list) else []) if isinstance(call, dict)]
+    return [
+        ToolCall(str(function.get("name")), str(function.get("arguments")), str(call.get("id")))
+        for call, function in calls
+        if isinstance(function, dict)
+    ]
+
+
+def _call_text(call: ToolCall) -> str:
+    """Return a call as a person reads it: `-> name(key=value)`, arguments of several lines below it."""
+    try:
+        given = json.loads(call.arguments or "{}")
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        return f"-> {call.name}: {call.arguments}"
+    long = [value for value in given.values() if isinstance(value, str) and "\n" in value]
+    short = (f"{key}={'...' if value in long else json.dumps(value, ensure_ascii=False)}" for key, value in given.items())
+    return "\n".join([f"-> {call.name}({', '.join(short)})", *long])
 
 
 def characters(message: Any) -> int:
     """Return the length of a message, for estimates."""
     content = message.get("content", "")
     parts = content if isinstance(content, list) else [content]
-    return sum(PICTURE_CHARACTERS if _is_picture(part) else len(_text(part)) for part in parts)
+    said = sum(PICTURE_CHARACTERS if _is_picture(part) else len(_text(part)) for part in parts)
+    return said + sum(call.characters for call in calls_of(message))
 
 
 def _is_picture(part: Any) -> bool:

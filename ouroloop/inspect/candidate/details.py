@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ouroloop.agents.chat import text_of
+from ouroloop.agents.chat import calls_of, text_of
 from ouroloop.inspect import document as doc
 from ouroloop.inspect.candidate.games import counted_pairs, pairs_of, replay, worst
 from ouroloop.ledger.steps import observe, train
@@ -72,8 +72,11 @@ def _talk(ledger: Ledger, step: Step) -> doc.Talk:
     """Return an exchange with a chat model from its step."""
     sent = step.params.get("messages") if isinstance(step.params, dict) else None
     known = [message for message in sent if isinstance(message, dict)] if isinstance(sent, list) else []
-    messages = [doc.Message(role=str(message.get("role")), content=text_of(message.get("content"))) for message in known]
+    messages = [
+        doc.Message(role=str(message.get("role")), content=text_of(message.get("content"), calls_of(message)))
+        for message in known
+    ]
     said = exchanged(ledger, step)
-    reply = None if isinstance(said, Unanswered) else said.text
+    reply = None if isinstance(said, Unanswered) else text_of(said.text, said.calls)
     error = None if step.error is None else str(step.error.get("message"))
     return doc.Talk(messages=messages, reply=reply, error=error, tokens_in=said.tokens_in, tokens_out=said.tokens_out)

@@ -11,7 +11,7 @@ from ouroloop.ledger.sqlite import Ledger, Step
 from ouroloop.ledger.steps.key import Key, every, part
 from ouroloop.protocols.messages import Lost, PatchReply, RewardReply, Trial, Wish
 from ouroloop.protocols.prices import Tokens, tokens_of
-from ouroloop.protocols.records import Candidate, Kind
+from ouroloop.protocols.records import Candidate, Kind, ToolCall
 
 Count: TypeAlias = Annotated[int, Field(ge=0, lt=1 << 62)]
 """A number of tokens."""
@@ -85,6 +85,7 @@ class Exchange:
     finish: Literal["stop", "length"] = "stop"
     cached: Count = 0
     stored: Count = 0
+    calls: tuple[ToolCall, ...] = ()
 
     @property
     def tokens(self) -> Tokens:
