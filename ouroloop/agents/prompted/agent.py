@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from importlib.resources import files
 from string import Template
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -25,7 +25,10 @@ from ouroloop.protocols.messages import Lost, PatchProposal, PatchReply, PatchRe
 from ouroloop.protocols.ports import Workshop
 from ouroloop.protocols.text import plain_line
 
-RULES: Final = files("ouroloop.agents.prompted") / "patcher_agent.md"
+RULES: Final = {
+    "words": files("ouroloop.agents.prompted") / "patcher_agent.md",
+    "functions": files("ouroloop.agents.prompted") / "patcher_functions.md",
+}
 
 
 class AgentConfig(ChatConfig):
@@ -33,10 +36,17 @@ class AgentConfig(ChatConfig):
 
     Args:
         turns: the most replies of the model for one proposal.
+        tools: whether they are words in its replies, as any model can write them, or functions that it calls.
     """
 
     turns: int = Field(default=4, ge=1, le=32)
+    tools: Literal["words", "functions"] = "words"
     prompt_cache: bool = True
+
+    @property
+    def offers_tools(self) -> bool:
+        """Whether functions are offered to the model."""
+        return self.tools == "functions"
 
 
 class AgentPatcher:
@@ -99,7 +109,12 @@ class AgentPatcher:
         """Hold the conversation about one candidate. An error after a first draft ends it, and the draft stays."""
         talk = Talk(self.chat, desk.request.seed + desk.index, lambda brief: self._begun(desk, brief=brief))
         try:
-            await words.converse(talk, desk, self.config)
+            if self.config.tools == "words":
+                await words.converse(talk, desk, self.config)
+            else:
+                from ouroloop.agents.prompted.tools import functions  # LangChain takes a second
+
+                await functions.converse(talk, desk, self.config)
         except ModelError as error:
             if not desk.draft:
                 return error
@@ -108,6 +123,6 @@ class AgentPatcher:
     def _begun(self, desk: Desk, *, brief: bool) -> list[Message]:
         request = desk.request
         messages = prompt(request, desk.index, brief=brief, sees=self.config.sees)
-        rules = Template(RULES.read_text(encoding="utf-8"))
+        rules = Template(RULES[self.config.tools].read_text(encoding="utf-8"))
         told = rules.substitute(turns=desk.budget, games=request.diagnosis.games).strip()
         return [{**messages[0], "content": f"{messages[0]['content']}\n\n{told}"}, *messages[1:]]
