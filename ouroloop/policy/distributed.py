@@ -13,8 +13,10 @@ not supported: they hide the weights where `refill` does not look.
 
 from __future__ import annotations
 
+import atexit
 import copy
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -33,6 +35,8 @@ Arguments: TypeAlias = dict[str, bool | int | str | dict[str, bool]]
 """Arguments of a trainer by name."""
 PATIENCE: Final = timedelta(hours=2)
 """How long a process waits for another, which may be playing games for all of them."""
+PAUSE: Final = 0.2
+"""Seconds between a process's work and its end; gloo's threads need well under a millisecond of them."""
 
 
 def processes() -> int:
@@ -59,6 +63,8 @@ def join_processes() -> None:
     """
     if processes() == 1:
         return
+    atexit.unregister(_pause)
+    atexit.register(_pause)
     from accelerate.state import AcceleratorState, PartialState
     from accelerate.utils import DistributedType
 
@@ -68,6 +74,16 @@ def join_processes() -> None:
         import_module("deepspeed.ops").__compatible_ops__["deepspeed_shm_comm"] = False
     if on_cpu() and os.environ.get("ACCELERATE_USE_FSDP") == "true":
         state.distributed_type = DistributedType.MULTI_GPU
+
+
+def _pause() -> None:
+    """Let gloo's threads free what they sent last, for which they need the interpreter.
+
+    A thread that asks a finishing interpreter for this ends the process with SIGABRT (PyTorch issue 190489; seen in one of
+    twelve trainings that did nothing after their last exchange). Destroying the process group would not help: DTensor's
+    caches keep it, and its threads, alive.
+    """
+    time.sleep(PAUSE)
 
 
 def arguments() -> Arguments:
