@@ -181,7 +181,7 @@ class Benchmark:
 
 BENCHES: Final[dict[str, Benchmark]] = {
     "ablation": Benchmark(ablation, 2),
-    "agents": Benchmark(agents, 150, sections=AGENTS),
+    "agents": Benchmark(agents, 210, sections=AGENTS),
     "encodings": Benchmark(encodings, 5, timed=True),
     "engine": Benchmark(engine, 1, timed=True, peers=True),
     "gate": Benchmark(
