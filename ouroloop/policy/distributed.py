@@ -36,7 +36,7 @@ Arguments: TypeAlias = dict[str, bool | int | str | dict[str, bool]]
 PATIENCE: Final = timedelta(hours=2)
 """How long a process waits for another, which may be playing games for all of them."""
 PAUSE: Final = 0.2
-"""Seconds between a process's work and its end; gloo's threads need well under a millisecond of them."""
+"""Seconds between a process's work and its end, for gloo's threads to end theirs."""
 
 
 def processes() -> int:
