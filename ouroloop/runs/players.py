@@ -147,10 +147,18 @@ class Players:
         """Return a player with a fresh controller session, which the caller closes.
 
         Raises:
-            CandidateFault: the controller could not be loaded.
+            CandidateFault: the controller could not be loaded, twice.
         """
         source = self.store.text(build.controller)
-        return Player(self.policy(build.policy), self.sandbox.open(source), self.perceive, lambda: self.sandbox.open(source))
+        return Player(self.policy(build.policy), self._session(source), self.perceive, lambda: self._session(source))
+
+    def _session(self, source: str) -> Session:
+        """Load a controller that has been screened; a second worker is tried, since a hiccup of the machine decides nothing."""
+        try:
+            return self.sandbox.open(source)
+        except CandidateFault as fault:
+            log.warning("a controller is loaded once more: %s", fault)
+        return self.sandbox.open(source)
 
     def open_or_none(self, build: Build) -> Player | None:
         """Return a player, or None if its controller cannot be loaded, in which case it loses every game."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.ledger.store import Store
 from ouroloop.protocols.errors import CandidateFault
-from ouroloop.protocols.records import Observations
-from ouroloop.runs.players import Lenient, Player, lost, outcomes_of_accepted
+from ouroloop.protocols.records import Build, Observations
+from ouroloop.runs.players import Lenient, Player, Players, lost, outcomes_of_accepted
 
 TASK = SnakeTask(6)
 SEEDS = list(range(100, 124))
@@ -85,3 +88,36 @@ def test_a_lenient_session_goes_on_and_counts() -> None:
     assert session.failures == failed.sum() > 0
     assert not actions[failed].any()
     assert np.array_equal(actions[~failed], Greedy().logits(positions).argmax(axis=1)[~failed])
+
+
+class Sluggish:
+    """A sandbox in which the first workers, a number of them, are too late."""
+
+    name = "sluggish"
+
+    def __init__(self, late: int) -> None:
+        self.late, self.asked = late, 0
+
+    def open(self, source: str) -> Failing:
+        self.asked += 1
+        if self.asked <= self.late:
+            raise CandidateFault("sandbox", "loading the controller took longer than its 0.40 s")
+        return Failing(None, True)
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
+@pytest.mark.parametrize("late", [0, 1, 2])
+def test_a_worker_that_comes_up_late_is_tried_once_more(tmp_path: Path, late: int) -> None:
+    store, sandbox = Store(tmp_path), Sluggish(late)
+    build = Build("policy", store.put_text("{}"), store.put_text(TASK.start_controller))
+    players = Players(TASK, store, sandbox, lambda: 1)
+    players._policies["policy"] = Greedy()
+    if late == 2:
+        with pytest.raises(CandidateFault, match="took longer"):
+            players.open(build)
+        assert players.open_or_none(build) is not None, "the third worker came up in time"
+        return
+    assert players.open(build).play(TASK, SEEDS[:2]).score.min() > 0
+    assert sandbox.asked == 1 + late
