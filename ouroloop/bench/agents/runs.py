@@ -1,8 +1,8 @@
 """What language models bring to runs: arms of several runs each, which differ in who proposes, or in whether they talk.
 
 Arms are compared at equal games, the one-shot and the agentic patcher at equal tokens, the bandit's runs by themselves. The
-runs of arms that are compared go side by side, so that the model's server is never idle. Seconds are therefore told of
-proposers alone, whose questions the run times.
+runs of arms that are compared go side by side, so that the model's server is never idle; no seconds are told of them. The
+bandit shares by gain per second, so its runs go one after another.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ def measure(names: Sequence[str], report: Tell, seed: int, runs: int = RUNS) -> 
     jobs = [(name, number) for number in range(runs) for name in names]
     found: dict[tuple[str, int], dict[str, Any]] = {}
     each = [{**_recipe(ARMS[name]), "seed": seed * runs + number} for name, number in jobs]
-    for place, brought in _side_by_side(each, AT_ONCE if _FIRST.startswith(VLLM) else 1):
+    timed = any("sharing" in ARMS[name].tables for name in names)
+    for place, brought in _side_by_side(each, AT_ONCE if _FIRST.startswith(VLLM) and not timed else 1):
         name, number = jobs[place]
         found[name, number] = brought
         report(f"run {number + 1} of {name} ended, {brought['gain']:+.1f} foods", len(found) / len(jobs))
