@@ -20,7 +20,7 @@ from ouroloop.protocols.records import Moment, Observations, Outcomes, ToolkitFu
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ouroloop.protocols.ports import Engine, Task
+    from ouroloop.protocols.ports import Engine, Sight, Task
 
 GAMES: Final = 12
 STEPS: Final = 40
@@ -277,6 +277,26 @@ def reads_its_pictures_where_it_can(task: Task) -> None:
     assert reading.exact(seen).all(), "a position is read from its cells as it is"
     assert not reading.repaired.any(), "the cells of a position do not contradict each other"
     _equal(reading.into(seen), seen, "what was read exactly changes no observation")
+    draws_from_sheets(task, task.sight, seen)
+
+
+def draws_from_sheets(task: Task, sight: Sight, seen: Observations) -> None:
+    """Pictures are composed of sheets; looks and phrases have different names, and a caption tells positions apart."""
+    names = (*sight.looks, *sight.held_out)
+    assert len(set(names)) == len(names) >= 1, f"looks have different names, found {names}"
+    sheets = np.stack([sight.sheet(sight.looks[0], 8), sight.random_sheet(8, np.random.default_rng(0))])
+    which = np.zeros(len(seen), np.int64)
+    assert np.array_equal(sight.compose(seen, sheets, which), task.render(seen, 8)), "render draws the first of the looks"
+    other = sight.compose(seen, sheets, which + 1)
+    assert other.shape == (len(seen), 8 * sight.side, 8 * sight.side, 3), f"compose gives whole boards, found {other.shape}"
+    assert len(sight.glyphs) == len(set(sight.glyphs)) == sight.classes, "every class has a glyph of its own"
+    focus = sight.focus(seen)
+    assert ((0 <= focus) & (focus < sight.side**2)).all(), "focus gives cells of the board"
+    for phrase in sight.phrases:
+        assert sight.marked(phrase, seen).shape == (len(seen), sight.side**2), f"marked({phrase!r}) gives (B, side * side)"
+    told, cells = sight.captions(seen), sight.label(seen)
+    alike = [(cells[one] == cells[other]).all() == (told[one] == told[other]) for one in range(3) for other in range(3)]
+    assert all(alike), "captions of different positions differ"
 
 
 CHECKS: Final[tuple[Callable[[Task], None], ...]] = (

@@ -290,11 +290,14 @@ class Observations:
         constants: keys whose values are equal in all rows, e.g. `size`.
         columns: key -> array, (B,) for a number or (B, W) for a list of numbers; integers stay integers, floats floats.
         lengths: key -> (B,) true length of each ragged row of `columns[key]`; absent if all rows are full.
+        scene: the true observations, where perception has replaced the columns by what it read. Only the host's own eyes
+            look at it; it is not part of a row, and no controller gets it.
     """
 
     constants: Mapping[str, int | float]
     columns: Mapping[str, NDArray[np.generic]]
     lengths: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    scene: Observations | None = None
 
     def __len__(self) -> int:
         """Return B."""
@@ -306,6 +309,7 @@ class Observations:
             self.constants,
             {k: v[rows] for k, v in self.columns.items()},
             {k: v[rows] for k, v in self.lengths.items()},
+            self.scene.take(rows) if self.scene is not None else None,
         )
 
     def row(self, index: int) -> Row:
