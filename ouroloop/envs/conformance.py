@@ -290,6 +290,9 @@ def draws_from_sheets(task: Task, sight: Sight, seen: Observations) -> None:
     other = sight.compose(seen, sheets, which + 1)
     assert other.shape == (len(seen), 8 * sight.side, 8 * sight.side, 3), f"compose gives whole boards, found {other.shape}"
     assert len(sight.glyphs) == len(set(sight.glyphs)) == sight.classes, "every class has a glyph of its own"
+    assert not sight.encoding or sight.encoding in task.encodings, f"{sight.encoding!r} is one of the game's encodings"
+    for key in sight.unseen:
+        assert seen.columns[key].shape == (len(seen),), f"what no picture shows is one number a position, found {key}"
     focus = sight.focus(seen)
     assert ((0 <= focus) & (focus < sight.side**2)).all(), "focus gives cells of the board"
     for phrase in sight.phrases:
