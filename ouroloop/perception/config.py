@@ -99,7 +99,7 @@ class ReaderConfig(Frozen):
     depth: int = Field(default=3, ge=1, le=8)
     sizes: tuple[int, ...] = (6, 8, 10, 14, 20, 32)
     cells: int = Field(default=131_072, ge=1, le=10_000_000)
-    steps: int = Field(default=8000, ge=1, le=1_000_000)
+    steps: int = Field(default=6000, ge=1, le=1_000_000)
     pretrain_steps: int = Field(default=0, ge=0, le=1_000_000)
     masked: float = Field(default=0.4, gt=0, lt=1)
     batch_cells: int = Field(default=4096, ge=1, le=1_000_000)

@@ -69,7 +69,7 @@ def test_latents_are_standardised(trained):
 
 @pytest.mark.slow
 def test_a_tenth_of_the_default_training_reads_shaken_boards_in_looks_that_it_never_saw(tmp_path):
-    config = ReaderConfig(steps=800, sizes=(6, 10))
+    config = ReaderConfig(steps=600, sizes=(6, 10))
     report = train_reader(in_sizes(TaskSettings(), config.sizes), config, 0, tmp_path / "r", quiet)
     assert report.exact > 0.9
     assert report.exact_shaken > 0.8
