@@ -18,7 +18,7 @@ from ouroloop.envs.registry import UNOPENED, TaskSettings
 from ouroloop.files import read_regular
 from ouroloop.ledger.faults import damaged
 from ouroloop.ledger.parts import RECIPE, read_file
-from ouroloop.perception.config import ReaderConfig
+from ouroloop.perception.config import CameraConfig, ReaderConfig
 from ouroloop.policy.distill.config import DistillConfig
 from ouroloop.policy.grpo.config import GrpoConfig
 from ouroloop.policy.sft.config import SftConfig
@@ -58,12 +58,6 @@ class HalvingSettings(Frozen):
 
     stages: int = Field(default=2, ge=1, le=6)
     eta: int = Field(default=3, ge=2, le=16)
-
-
-class CameraSettings(Frozen):
-    """The camera of a run with `perception = "vision"`: `noise` is a pixel's standard deviation, in units of full scale."""
-
-    noise: float = Field(default=0.0, ge=0, le=1)
 
 
 class GateSettings(Frozen):
@@ -131,7 +125,7 @@ class Recipe(Frozen):
     halving: HalvingSettings = HalvingSettings()
     distill: DistillConfig = DistillConfig()
     reader: ReaderConfig = ReaderConfig()
-    camera: CameraSettings = CameraSettings()
+    camera: CameraConfig = CameraConfig()
     roles: Roles = Roles()
     sharing: Sharing = Sharing()
     talk: TalkSettings = TalkSettings()

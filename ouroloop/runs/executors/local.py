@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ouroloop.envs.registry import TaskSettings, make_task
+from ouroloop.envs.registry import TaskSettings, in_sizes, make_task
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.policy.grpo.config import GrpoConfig
 from ouroloop.policy.sft.config import SftConfig
@@ -129,12 +129,12 @@ def _run(job: Job) -> Trained:
 
 def run_job(job: Job, report: Callable[..., None]) -> Trained:
     """Do a job in this process."""
-    task = make_task(job.task)
     if isinstance(job.config, ReaderConfig):
         from ouroloop.perception.training import train_reader
 
-        reader = train_reader(task, job.config, job.seed, job.out, report)
+        reader = train_reader(in_sizes(job.task, job.config.sizes), job.config, job.seed, job.out, report)
         return Trained({"exact": reader.exact})
+    task = make_task(job.task)
     from ouroloop.policy.snake_gpt import threads
 
     threads(job.threads)

@@ -83,15 +83,22 @@ def start(run: Run) -> None:
 
 def open_eyes(run: Run) -> None:
     """Train or load the board reader and put it between the boards and the player. This is done whenever a run is opened."""
+    from ouroloop.perception.camera import Camera
     from ouroloop.perception.perceive import VisionPerception
     from ouroloop.perception.reader import load_reader
 
     digest = run.step(steps.READER, {}, lambda: steps.Eyes(_reader(run))).reader
     reader = load_reader(run.store.directory(digest), run.task)
-    run.players.perceive = VisionPerception(reader, run.task, noise=run.recipe.camera.noise, seed=run.start_seed("camera"))
+    run.players.perceive = VisionPerception(reader, Camera(run.task, run.recipe.camera, run.start_seed("camera")))
 
 
 def _reader(run: Run) -> str:
+    """Return the hash of the reader that ships for the game, or of one that is trained if `[reader]` asks for another."""
+    from ouroloop.perception.shipped import shipped_reader
+
+    shipped = shipped_reader(run.task)
+    if shipped is not None and run.recipe.reader == ReaderConfig():
+        return run.store.put_dir(shipped)
     return _trained(run, "reader", run.recipe.reader, run.start_seed("reader"), "perception")
 
 
