@@ -7,10 +7,10 @@ import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
 import tomli_w
-from pydantic import Field, JsonValue, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, ValidationError, model_validator
 
 from ouroloop.agents.roles import PROPOSERS
 from ouroloop.agents.settings import Roles, Sharing
@@ -18,8 +18,12 @@ from ouroloop.envs.registry import UNOPENED, TaskSettings
 from ouroloop.files import read_regular
 from ouroloop.ledger.faults import damaged
 from ouroloop.ledger.parts import RECIPE, read_file
+from ouroloop.perception.clip.config import ClipConfig
 from ouroloop.perception.config import CameraConfig, ReaderConfig
+from ouroloop.perception.gemma.config import GemmaConfig
+from ouroloop.perception.vae.config import VaeConfig
 from ouroloop.policy.distill.config import DistillConfig
+from ouroloop.policy.fusion.config import FusionConfig
 from ouroloop.policy.grpo.config import GrpoConfig
 from ouroloop.policy.sft.config import SftConfig
 from ouroloop.protocols.canonical import content_hash
@@ -28,7 +32,11 @@ from ouroloop.protocols.jsonrpc import one_line
 from ouroloop.protocols.records import KINDS, Frozen, Mode
 from ouroloop.runs.keys import check_keys, check_numbers
 
-Perception = Literal["json", "vision"]
+Perception: TypeAlias = Annotated[
+    Literal["json", "ascii", "vision-reader", "vision-latent", "clip", "gemma3"],
+    BeforeValidator(lambda value: "vision-reader" if value == "vision" else value),
+]
+"""How a player perceives; `vision` is short for `vision-reader`."""
 MAX_RECIPE: Final = 1 << 20
 """The most bytes of a recipe."""
 MOST_BYTES: Final = 1 << 24
@@ -58,6 +66,19 @@ class HalvingSettings(Frozen):
 
     stages: int = Field(default=2, ge=1, le=6)
     eta: int = Field(default=3, ge=2, le=16)
+
+
+class EyesSettings(Frozen):
+    """The trained parts of a run that sees. What is not given is shipped with the package, or trained as the run begins.
+
+    `reader` is a directory of a board reader, and `encoder` one of an encoder of latents (`train clip`, `gemma` or `vae`); a
+    run copies both. `"train"` has them trained even if one is shipped. `latents` says whose latents a policy gets with
+    `perception = "vision-latent"`.
+    """
+
+    reader: str = ""
+    encoder: str = ""
+    latents: Literal["reader", "vae"] = "reader"
 
 
 class GateSettings(Frozen):
@@ -124,8 +145,13 @@ class Recipe(Frozen):
     grpo: GrpoConfig = GrpoConfig()
     halving: HalvingSettings = HalvingSettings()
     distill: DistillConfig = DistillConfig()
-    reader: ReaderConfig = ReaderConfig()
+    eyes: EyesSettings = EyesSettings()
     camera: CameraConfig = CameraConfig()
+    reader: ReaderConfig = ReaderConfig()
+    clip: ClipConfig = ClipConfig()
+    gemma: GemmaConfig = GemmaConfig()
+    vae: VaeConfig = VaeConfig()
+    fusion: FusionConfig = FusionConfig()
     roles: Roles = Roles()
     sharing: Sharing = Sharing()
     talk: TalkSettings = TalkSettings()

@@ -72,7 +72,7 @@ def test_a_value_nested_too_deeply_is_told_in_one_line() -> None:
 
 def test_overrides_win_and_bare_words_are_strings() -> None:
     recipe = build_recipe({"seed": 1, "task": {"size": 6}}, ("seed=2", "task.size=8", "perception=vision", "gate.alpha=0.01"))
-    assert (recipe.seed, recipe.task.own.size, recipe.perception, recipe.gate.alpha) == (2, 8, "vision", 0.01)
+    assert (recipe.seed, recipe.task.own.size, recipe.perception, recipe.gate.alpha) == (2, 8, "vision-reader", 0.01)
     with pytest.raises(UsageError, match="key=value"):
         build_recipe({}, ("seed",))
 

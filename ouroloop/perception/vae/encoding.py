@@ -14,8 +14,8 @@ from safetensors.torch import load, save
 
 from ouroloop.atomic import whole_directory
 from ouroloop.files import CARD_BYTES, read_regular
+from ouroloop.perception.cells import check_pictures, torch_threads
 from ouroloop.perception.optics import resized
-from ouroloop.perception.reader import torch_threads
 from ouroloop.perception.vae.config import VaeConfig
 from ouroloop.perception.vae.network import Vae, network
 from ouroloop.protocols.errors import UsageError
@@ -81,13 +81,12 @@ class VaeEncoder:
         return 1, 1
 
     def latents(self, pixels: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
-        """Return the latents of pictures (B, H, W, 3) uint8, of any size: (B, 1, 1, width) float32 within [-4, 4].
+        """Return the latents of pictures (B, H, H, 3) uint8: (B, 1, 1, width) float32 within [-4, 4].
 
         Raises:
-            UsageError: these are no such pictures.
+            UsageError: the pictures have another form.
         """
-        if pixels.ndim != 4 or pixels.shape[3] != 3 or pixels.dtype != np.uint8:
-            raise UsageError(f"pictures of {pixels.dtype} {pixels.shape}: the autoencoder takes uint8 (B, H, W, 3)")
+        check_pictures(pixels, side)
         found = np.zeros((len(pixels), self.width), np.float32)
         with torch_threads(1), torch.inference_mode():
             for at in range(0, len(pixels), CHUNK):

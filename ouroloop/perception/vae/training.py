@@ -19,8 +19,8 @@ import torch
 from ouroloop.atomic import whole_directory
 from ouroloop.envs.capabilities import sight_of
 from ouroloop.perception.camera import Camera
+from ouroloop.perception.cells import torch_threads
 from ouroloop.perception.config import perfect
-from ouroloop.perception.reader import torch_threads
 from ouroloop.perception.vae.encoding import VaeCard, pictures, weights_of, write
 from ouroloop.perception.vae.network import Vae, network
 from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError

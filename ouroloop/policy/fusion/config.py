@@ -36,4 +36,4 @@ class FusionConfig(Frozen):
     projector: int = Field(default=128, ge=8, le=8192)
     mutual: bool = True
     readout: float = Field(default=0.3, ge=0, le=100)
-    lora: LoraSettings = LoraSettings(rank=8, dropout=0.0)
+    lora: LoraSettings = LoraSettings()

@@ -31,7 +31,7 @@ from ouroloop.policy.tokenizer import build_tokenizer
 from ouroloop.protocols.errors import UsageError
 
 if TYPE_CHECKING:
-    from ouroloop.protocols.ports import Task
+    from ouroloop.protocols.ports import Eye, Task
 
 CARD: Final = "seeing.json"
 EYE: Final = "eye"
@@ -67,7 +67,15 @@ def save_seeing(policy: Seeing, out: Path) -> None:
         policy.eye.save(folder / EYE)
 
 
-def open_seeing(path: Path, *, task: Task | None = None, trainable: bool = False, device: str = "cpu", seed: int = 0) -> Seeing:
+def open_seeing(
+    path: Path,
+    *,
+    task: Task | None = None,
+    trainable: bool = False,
+    device: str = "cpu",
+    seed: int = 0,
+    eye: Eye | None = None,
+) -> Seeing:
     """Return the seeing policy in a directory.
 
     Args:
@@ -76,6 +84,7 @@ def open_seeing(path: Path, *, task: Task | None = None, trainable: bool = False
         trainable: set its weights up for training, as its stage says.
         device: where the model goes.
         seed: of a fresh adapter, if its stage has one.
+        eye: what it looks through instead of its own eye, for instance the same encoder behind another camera.
 
     Raises:
         UsageError: it is damaged or belongs to another game or board, or its eye cannot be opened.
@@ -95,7 +104,7 @@ def open_seeing(path: Path, *, task: Task | None = None, trainable: bool = False
         raise UsageError(f"the policy in {path} has {shape.vocab_size} tokens, {wants}; retrain it")
     if (shape.layout.side, shape.layout.classes, shape.layout.memory) != (sight.side, sight.classes, len(sight.unseen)):
         raise UsageError(f"the policy in {path} was made for other pictures than those of {task.name}; retrain it")
-    eye = open_eye(path / EYE, task)
+    eye = eye or open_eye(path / EYE, task)
     model = _model(path, shape).to(device)
     model = staged(model, card.fusion, seed) if trainable else model
     return Seeing(model.eval(), encoding, card.task, eye, shape.layout, sight.unseen, card.fusion)

@@ -1,12 +1,15 @@
 """Latents to embeddings: ids are unfolded, 2x2 neighbours become one, and a projector of two layers makes each an embedding.
 
 Folding 2x2 neighbours into the channels is pixel shuffle (Shi et al. 2016), as InternVL (Chen et al. 2024) and Idefics3
-(Laurencon et al. 2024) use it; the projector is LLaVA-1.5's (Liu et al. 2023).
+(Laurencon et al. 2024) use it; the projector is LLaVA-1.5's (Liu et al. 2023). The closing embedding, from which the policy
+answers, begins with a glance at the whole picture. Without it the first layer would only find the head and the food, and a
+policy of two layers would have a single one left to decide.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +20,28 @@ from ouroloop.policy.fusion.written import LEVELS, REACH
 
 if TYPE_CHECKING:
     from ouroloop.policy.fusion.layout import Layout
+
+
+GLANCES: Final = 4
+"""Places of a picture that the closing can look at before the first layer."""
+
+
+class Glance(nn.Module):  # type: ignore[misc]  # torch is untyped here
+    """Attention pooling: learned queries look at a picture's tokens, and what they find is one embedding."""
+
+    def __init__(self, hidden: int) -> None:
+        """Build the layers for embeddings of `hidden` numbers."""
+        super().__init__()
+        self.queries = nn.Embedding(GLANCES, hidden)
+        self.pair = nn.Linear(hidden, 2 * hidden)
+        self.out = nn.Linear(GLANCES * hidden, hidden)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return what is found: (B, T, hidden) to (B, hidden)."""
+        keys, values = self.pair(tokens).chunk(2, dim=2)
+        weights = (self.queries.weight @ keys.transpose(1, 2) / math.sqrt(keys.shape[2])).softmax(dim=2)
+        found: Tensor = self.out((weights @ values).flatten(1))
+        return found
 
 
 class Folding(nn.Module):  # type: ignore[misc]  # torch is untyped here
@@ -36,6 +61,7 @@ class Folding(nn.Module):  # type: ignore[misc]  # torch is untyped here
         self.narrow = nn.Linear(layout.inner, layout.spread * hidden)
         self.places = nn.Embedding(layout.tokens, hidden)
         self.frame = nn.Embedding(2, hidden)
+        self.glance = Glance(hidden)
         self.memory = nn.Linear(layout.memory, hidden, bias=False) if layout.memory else None
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -50,7 +76,7 @@ class Folding(nn.Module):  # type: ignore[misc]  # torch is untyped here
         seen = ids[:, 1 : 1 + layout.written].unflatten(1, (layout.rows, layout.columns, layout.ids_each))
         picture = self.picture(self.numbers(seen, layout.width))
         frame = self.frame.weight.expand(len(ids), -1, -1)
-        closing = frame[:, 1:]
+        closing = frame[:, 1:] + self.glance(picture)[:, None]
         if self.memory is not None:
             kept = ids[:, 1 + layout.written : -1]
             closing = closing + self.memory(self.numbers(kept, layout.memory))[:, None]

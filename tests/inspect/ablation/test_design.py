@@ -58,6 +58,9 @@ def test_values_are_separated_by_commas_outside_of_brackets(vary, found):
         (("sft.steps=5,6",), "sft.steps: start.policy is given"),
         (("reader.steps=5,6",), 'reader.steps: perception is "json"'),
         (("camera.noise=0.1,0.2",), "camera.noise"),
+        (("perception=vision,vision-reader",), "same settings"),
+        (("fusion.stage=lora,all",), "no policy that gets latents is made in this run"),
+        (("clip.steps=5,6",), "no clip is trained for this run"),
         (("distill.logits=5,6",), "ouroloop train distill"),
         (("threads=1,2",), "how fast"),
         (("name=a,b",), "only names"),
@@ -84,6 +87,15 @@ def test_what_cannot_be_compared_is_refused(vary, said):
         (("start.policy=random",), "sft.steps=5,6", True),
         (("start.policy=random",), "sft.shape.layers=1,2", False),
         (("perception=vision",), "camera.noise=0.1,0.2", False),
+        (("perception=ascii", "start.policy=sft"), "sft.encoding=path,cells", True),
+        (("perception=vision-latent", "start.policy=sft"), "sft.encoding=path,cells", True),
+        (("perception=vision-latent", "start.policy=sft"), "fusion.readout=0,1", False),
+        (("perception=vision-latent", "start.policy=sft"), "fusion.lora.rank=2,4", True),
+        (("perception=vision-latent", "start.policy=sft"), "clip.steps=5,6", True),
+        (("perception=vision-latent", "start.policy=sft", "eyes.latents=vae"), "vae.steps=5,6", False),
+        (("perception=clip", "start.policy=sft"), "clip.steps=5,6", False),
+        (("perception=clip", "start.policy=sft", "eyes.encoder=a"), "clip.steps=5,6", True),
+        (("start.policy=sft",), "perception=json,ascii,vision-reader,vision-latent,clip,gemma3", False),
         ((), "budget.rounds=1,2", False),
         ((), "start.policy=sft,snake-gpt-6x6", False),
     ],
@@ -93,7 +105,7 @@ def test_arms_differ_if_a_run_reads_the_key(overrides, vary, refused):
         with pytest.raises(UsageError, match="cannot differ"):
             arms_of(vary, overrides=overrides)
     else:
-        assert len(arms_of(vary, overrides=overrides)) == 2
+        assert len(arms_of(vary, overrides=overrides)) == 1 + vary.count(",")
 
 
 def test_start_files_differ_by_their_content(tmp_path):
