@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ouroloop.files import CARD_BYTES, read_regular
+from ouroloop.perception.camera import Camera
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.text import did_you_mean, plain_line
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from ouroloop.perception.config import CameraConfig
+    from ouroloop.protocols.ports import Task
 
 ENCODERS: Final = {
     "reader": "ouroloop.perception.reader:load_encoder",
@@ -23,8 +31,10 @@ ENCODERS: Final = {
 """Kind -> where the function is that opens a folder of it: `load_encoder(folder: Path) -> Encoder`."""
 
 
-CARDS: Final = {"reader": "reader.json", "clip": "clip.json", "gemma": "gemma.json", "vae": "vae.json"}
-"""Kind -> the file by which a folder of it is recognised."""
+CARDS: Final = ("reader.json", "encoder.json", "vae.json", "gemma.json")
+"""The files whose `format`, `ouroloop-KIND...`, says which kind a folder holds."""
+SAMPLES: Final = 256
+"""Positions whose pictures standardise the latents of a model that was made elsewhere."""
 
 
 class Encoder(Protocol):
@@ -52,9 +62,22 @@ class Encoder(Protocol):
         ...
 
 
+class CardFormat(BaseModel):
+    """What every card of ours says; its other keys are its kind's own."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    format: str = Field(max_length=60)
+
+
 def kind_of(folder: Path) -> str | None:
-    """Return the kind of encoder that a folder holds, by its card; None if it holds none that we trained."""
-    return next((kind for kind, card in CARDS.items() if (folder / card).is_file()), None)
+    """Return the kind of encoder that a folder holds, by its card; None if it holds nothing of ours."""
+    for name in CARDS:
+        with suppress(OSError, ValidationError):
+            written = CardFormat.model_validate_json(read_regular(folder / name, 4 * CARD_BYTES)).format
+            kind = written.partition("/")[0].removeprefix("ouroloop-").removesuffix("-encoder")
+            if kind in ENCODERS:
+                return kind
+    return None
 
 
 def open_encoder(kind: str, folder: Path) -> Encoder:
@@ -74,3 +97,36 @@ def open_encoder(kind: str, folder: Path) -> Encoder:
         raise UsageError(f"{folder} holds an encoder of the kind {found!r}, expected {kind!r}: name another")
     module, _, name = ENCODERS[kind].partition(":")
     return cast("Callable[[Path], Encoder]", getattr(import_module(module), name))(folder)
+
+
+def make_encoder(kind: str, given: str | Path, task: Task, camera: CameraConfig, seed: int = 0) -> Encoder:
+    """Return the encoder of a kind that a user names, by the folder of one or by any model of that kind.
+
+    A CLIP is named as for `clip.loading.load_clip`, with its pretrained weights after an `@` (`ViT-B-32@openai`); a Gemma as
+    for `gemma.loading.load_gemma`. The latents of such models are standardised on pictures of the game.
+
+    Args:
+        kind: one of `ENCODERS`.
+        given: a folder or a name.
+        task: the game.
+        camera: takes those pictures.
+        seed: of the positions in them.
+
+    Raises:
+        UsageError: there is no such encoder or model, or it is damaged or of another kind.
+        SurroundingsError: the model exists, but is not on this machine.
+    """
+    folder = Path(given).expanduser()
+    model = kind in ("clip", "gemma") and not (folder / "encoder.json").is_file()
+    if not model or kind_of(folder) not in (None, kind):
+        return open_encoder(kind, folder)
+    if kind == "gemma":
+        from ouroloop.perception.gemma.encoding import make_encoder as of_gemma
+
+        return of_gemma(given, task, Camera(task, camera, seed), seed=seed)
+    from ouroloop.perception.clip.encoding import scaled_encoder
+    from ouroloop.perception.clip.loading import load_clip
+
+    name, _, weights = str(given).partition("@")
+    pictures = Camera(task, camera, seed).look(task.positions(seed, SAMPLES).observations())
+    return scaled_encoder(load_clip(name, weights), pictures)

@@ -11,7 +11,7 @@ from ouroloop.atomic import whole_directory
 from ouroloop.files import CARD_BYTES, read_regular
 from ouroloop.perception.camera import Camera
 from ouroloop.perception.config import CameraConfig
-from ouroloop.perception.encoders import Encoder, open_encoder
+from ouroloop.perception.encoders import Encoder, make_encoder, open_encoder
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import Frozen
 from ouroloop.protocols.text import plain_line
@@ -108,10 +108,6 @@ def load_eye(folder: Path, task: Task) -> PictureEye:
     return PictureEye(task, card.encoder, open_encoder(card.encoder, folder / ENCODER), card.camera, card.seed)
 
 
-def eye_of(place: Path, kind: str, task: Task, camera: CameraConfig, seed: int = 0) -> PictureEye:
-    """Return an eye made of the folder of an encoder, a camera and its seed; see `PictureEye`.
-
-    Raises:
-        UsageError: there is no encoder of that kind in the folder.
-    """
-    return PictureEye(task, kind, open_encoder(kind, place), camera, seed)
+def eye_of(given: str | Path, kind: str, task: Task, camera: CameraConfig, seed: int = 0) -> PictureEye:
+    """Return an eye made of an encoder that a user names, a camera and its seed; see `PictureEye` and `make_encoder`."""
+    return PictureEye(task, kind, make_encoder(kind, given, task, camera, seed), camera, seed)

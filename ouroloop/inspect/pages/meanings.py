@@ -167,7 +167,8 @@ KEYS: Final = {
     "distill.checkpoint": "steps between checkpoints; 0 for none",
     "eyes.reader": "directory of a board reader; by default the shipped one, or with a `[reader]` of your own one that is "
     "trained; `train` trains one in any case",
-    "eyes.encoder": "directory of a CLIP, a Gemma or an autoencoder; the default and `train` are as for the reader",
+    "eyes.encoder": "directory of a trained CLIP, Gemma or autoencoder; or any CLIP of open_clip (`ViT-B-32@openai`), or "
+    "Gemma, by name; the default and `train` are as for the reader",
     "eyes.latents": "whose latents `vision-latent` gives the policy",
     "camera.look": "how the game is drawn: one of its looks, its first if empty, or `random` for another in each position",
     "camera.cell_px": "pixels of a cell in the picture; below 8, a drawing with 8 is averaged",

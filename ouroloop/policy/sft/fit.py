@@ -30,6 +30,7 @@ from ouroloop.policy.shipped import find_policy
 from ouroloop.policy.slots import slot_trainer
 from ouroloop.policy.snake_gpt import SnakeGPT, create, quiet
 from ouroloop.policy.training import Record, Workplace
+from ouroloop.protocols.canonical import sha256
 from ouroloop.protocols.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
@@ -121,9 +122,10 @@ def _trained(trainer: LessonTrainer, place: Workplace, record: Record) -> str | 
 
 
 def _stamp(config: SftConfig, eye: Path | None, fusion: FusionConfig | None) -> str:
-    """Return the settings of a training as text."""
-    seeing = f" {eye} {(fusion or FusionConfig()).model_dump_json()}" if eye or fusion else ""
-    return f"{config.model_dump_json()}{seeing}"
+    """Return the settings of a training as text; an eye counts by its content, since it may lie elsewhere the next time."""
+    seeing = f" {(fusion or FusionConfig()).model_dump_json()}" if eye or fusion else ""
+    parts = [] if eye is None else [sha256(path.read_bytes()) for path in sorted(eye.rglob("*")) if path.is_file()]
+    return " ".join((config.model_dump_json() + seeing, *parts))
 
 
 def _student(

@@ -53,8 +53,8 @@ def place_of_reader(recipe: Recipe, task: Task) -> Path | None:
     return None if given == TRAIN or recipe.reader != ReaderConfig() else shipped_reader(task)
 
 
-def place_of_encoder(recipe: Recipe, task: Task) -> Path | None:
-    """Return the directory of a recipe's encoder; None if it is to be trained, or is the board reader.
+def place_of_encoder(recipe: Recipe, task: Task) -> str | Path | None:
+    """Return the directory or the name of a recipe's encoder; None if it is to be trained, or is the board reader.
 
     A shipped one is taken if its own settings are those of the recipe's, and it sees boards of this size.
     """
@@ -64,7 +64,7 @@ def place_of_encoder(recipe: Recipe, task: Task) -> Path | None:
     if kind in (None, "reader"):
         return None
     if names(given):
-        return Path(given)
+        return given
     config = config_of(recipe, str(kind))
     found = shelf() / f"{task.name}-{kind}"
     if given == TRAIN or config != type(config)() or not task.name.isidentifier() or not found.is_dir():
@@ -76,8 +76,8 @@ def place_of_encoder(recipe: Recipe, task: Task) -> Path | None:
     return found
 
 
-def open_eye(recipe: Recipe, task: Task, encoder: Path, seed: int = 0) -> PictureEye:
-    """Return the eye of a recipe with an encoder from a directory, after it has looked at a position.
+def open_eye(recipe: Recipe, task: Task, encoder: str | Path, seed: int = 0) -> PictureEye:
+    """Return the eye of a recipe with an encoder, given by directory or name, after it has looked at a position.
 
     Raises:
         UsageError: there is no such encoder, or it does not see such pictures.
@@ -100,7 +100,7 @@ def keep_eyes(recipe: Recipe, task: Task, store: Store, ledger: Ledger) -> None:
     if recipe.start.policy not in MADE:  # it has its own eye, if it sees
         return
     if (encoder := place_of_encoder(recipe, task)) is not None:
-        steps.ENCODER.record(ledger, {}, steps.Encoder(str(encoder_kind(recipe)), _copied(encoder, store)))
+        steps.ENCODER.record(ledger, {}, steps.Encoder(str(encoder_kind(recipe)), _kept(recipe, task, encoder, store)))
     if encoder_kind(recipe) is not None and recipe.start.policy == "sft" and recipe.fusion.body:
         from ouroloop.policy.shipped import find_policy
 
@@ -113,6 +113,15 @@ def _copied(place: Path, store: Store) -> str:
     shutil.copytree(place, copy, ignore=shutil.ignore_patterns("README.md", "training.json", "*.png"))
     digest = store.put_dir(copy)
     shutil.rmtree(copy.parent, ignore_errors=True)
+    return digest
+
+
+def _kept(recipe: Recipe, task: Task, encoder: str | Path, store: Store) -> str:
+    """Write a recipe's encoder into the store, in its own form, and return its hash."""
+    out = store.scratch_dir() / "encoder"
+    open_eye(recipe, task, encoder).encoder.save(out)
+    digest = store.put_dir(out)
+    shutil.rmtree(out.parent, ignore_errors=True)
     return digest
 
 

@@ -47,7 +47,7 @@ def made_eye(recipe: Recipe, task: Task, given: Path | None, *, learns: bool) ->
         yield out
 
 
-def _encoder(recipe: Recipe, task: Task) -> Path:
+def _encoder(recipe: Recipe, task: Task) -> str | Path:
     """Return the directory of the encoder that a recipe names, or that is shipped for its perception."""
     reader = encoder_kind(recipe) == "reader"
     found = place_of_reader(recipe, task) if reader else place_of_encoder(recipe, task)
@@ -65,6 +65,8 @@ def _named(recipe: Recipe, given: Path) -> Recipe:
     from ouroloop.perception.encoders import kind_of
 
     kind = kind_of(given)
+    if kind is None and recipe.perception in ("clip", "gemma3"):  # any model of that kind, by directory or name
+        return recipe
     if kind is None:
         raise UsageError(f"--eye {given} is no eye, reader or encoder: `ouroloop train reader` makes one, or clip, gemma, vae")
     perception = next((name for name, own in LATENTS.items() if own == kind), "vision-latent")

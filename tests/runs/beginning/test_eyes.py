@@ -155,7 +155,7 @@ def test_a_path_that_a_stranger_wrote_into_a_recipe_is_never_read(reader, tmp_pa
         (("perception=vision", "eyes.encoder=READER"), "the policy gets no latents"),
         (("perception=vision-latent", "eyes.encoder=READER"), "the policy gets the latents of eyes.reader"),
         (("perception=clip", "eyes.encoder=READER"), "an encoder of the kind 'reader', expected 'clip'"),
-        (("perception=clip", "eyes.encoder=nowhere"), "no encoder at nowhere"),
+        (("perception=vision-latent", "eyes.latents=vae", "eyes.encoder=nowhere"), "no encoder at nowhere"),
         (("perception=vision-latent", "sft.base=owner/model"), "leave sft.base out"),
         (("perception=vision-latent", "fusion.body=snake-gpt-10x10"), "size 10, found size 4"),
         (("perception=vision-latent", "fusion.body=snake-gpt-7x7"), "no directory and no shipped policy"),
