@@ -1,0 +1,1 @@
+"""What eyes see of boards, what it is worth to a player, and what it costs."""
