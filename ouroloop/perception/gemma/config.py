@@ -44,19 +44,16 @@ class TextConfig(Frozen):
         head_width: numbers of a head.
         inner: width of the perceptron's inside.
         rope_theta: base of the rotary embedding. It is low, because an answer's sign must find its own cell among neighbours:
-            with Gemma's million most frequencies would be too slow to tell one token from the next.
-        sharpness: attention scores are divided by the square root of this number (`query_pre_attn_scalar`); low, so that a
-            head can attend to a single token from the beginning.
+            with Gemma's million most frequencies are too slow to tell one token from the next.
     """
 
     width: int = Field(default=96, ge=8, le=4096)
-    depth: int = Field(default=4, ge=1, le=64)
+    depth: int = Field(default=4, ge=1, le=16)
     heads: int = Field(default=3, ge=1, le=32)
     groups: int = Field(default=1, ge=1, le=32)
     head_width: int = Field(default=32, ge=4, le=256, multiple_of=2)
     inner: int = Field(default=192, ge=8, le=16384)
     rope_theta: float = Field(default=100.0, gt=1, le=1e7)
-    sharpness: int = Field(default=8, ge=1, le=1024)
 
 
 class GemmaConfig(Frozen):
@@ -84,7 +81,7 @@ class GemmaConfig(Frozen):
     steps: int = Field(default=1500, ge=1, le=1_000_000)
     batch: int = Field(default=32, ge=1, le=4096)
     rate: float = Field(default=3e-3, gt=0, le=1)
-    teacher: str = "best"
+    teacher: str = "early"
     smoothing: float = Field(default=1.0, ge=0, le=1)
     disturbance: int = Field(default=6, ge=0, le=64)
     held_out: int = Field(default=1024, ge=1, le=100_000)

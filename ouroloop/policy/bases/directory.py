@@ -23,14 +23,13 @@ from ouroloop.policy.bases.base import Base
 from ouroloop.policy.bases.loading import fast_dtype, keep_layout, read_model, read_tokenizer, unreadable
 from ouroloop.policy.bases.origin import Origin, find_checkpoint
 from ouroloop.policy.card import GameCard, encoding_for
-from ouroloop.policy.checkpoint.stored import shapes_in
-from ouroloop.policy.checkpoint.vetting import WEIGHTS_BYTES, vet
 from ouroloop.policy.fusion.directory import is_seeing, open_seeing, save_seeing
 from ouroloop.policy.fusion.seeing import Seeing
 from ouroloop.policy.settings import LoraSettings, Quantisation
 from ouroloop.policy.snake_gpt import SnakeGPT, quiet
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import loads
+from ouroloop.vetting import WEIGHTS_BYTES, shapes_in, vet
 
 if TYPE_CHECKING:
     from ouroloop.policy.language import LanguagePolicy

@@ -12,12 +12,11 @@ from typing import Any, Final, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ouroloop.files import read_regular
+from ouroloop.hub import CONFIG
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import loads, one_line
 from ouroloop.protocols.text import plain_line
 
-CONFIG: Final = "config.json"
-"""A file that every policy directory has."""
 MOST_BYTES: Final = 65_536
 TOKENS: Final = 1_000_000
 """The most tokens of a vocabulary or of a prompt."""
