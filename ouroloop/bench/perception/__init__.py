@@ -1,0 +1,1 @@
+"""What eyes are worth: `ouroloop bench perception`."""
