@@ -178,6 +178,10 @@ class Sight(Protocol):
         """Return the positions as other settings of the game would show them, so that one reader serves all settings."""
         ...
 
+    def nudge(self, observations: Observations, rng: np.random.Generator) -> Observations:
+        """Return valid positions of which each shows one to three other cells than the given one, if it can."""
+        ...
+
     def sheet(self, look: str, cell_px: int) -> NDArray[np.uint8]:
         """Return the sheet of a look: (S, cell_px, cell_px, 3) uint8. Raises UsageError for an unknown look."""
         ...

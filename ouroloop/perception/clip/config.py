@@ -44,6 +44,7 @@ class ClipConfig(Frozen):
     text_layers: int = Field(default=2, ge=1, le=12)
     heads: int = Field(default=4, ge=1, le=16)
     mlp_ratio: float = Field(default=2.0, ge=0.5, le=8)
+    pool: Literal["avg", "tok"] = "avg"
     states: States = "caption"
     camera: CameraConfig = CameraConfig()
     boards: int = Field(default=4096, ge=1, le=1_000_000)
