@@ -41,6 +41,8 @@ MAX_RECIPE: Final = 1 << 20
 """The most bytes of a recipe."""
 MOST_BYTES: Final = 1 << 24
 """The most bytes of any other file that a user names as text."""
+ABLATION: Final = "ablation"
+"""The table of a recipe file that says what an ablation varies; no run has it."""
 
 
 class StartSettings(Frozen):
@@ -175,13 +177,22 @@ def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
         UsageError: the file is missing or not TOML, a key is unknown (the error names the nearest known one), or a value is
             bad.
     """
+    tree = read_tables(path)
+    if ABLATION in tree:
+        raise UsageError(
+            f"{path} says what an ablation varies ([{ABLATION}]): give it to `ouroloop ablate`, which makes its runs"
+        )
+    return build_recipe(tree, overrides, str(path))
+
+
+def read_tables(path: Path) -> dict[str, object]:
+    """Return the tables of a recipe file as they are. Raises UsageError if it is missing, or not TOML."""
     if not path.exists():
         raise UsageError(f"recipe {path} does not exist; the shipped recipes are in recipes/")
     try:
-        tree = tomllib.loads(read_text(path, "recipe", MAX_RECIPE))
+        return tomllib.loads(read_text(path, "recipe", MAX_RECIPE))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"recipe {path} is not TOML: {error}") from None
-    return build_recipe(tree, overrides, str(path))
 
 
 def read_recipe(folder: Path, overrides: tuple[str, ...] = (), *, unopened: bool = False) -> Recipe:

@@ -9,13 +9,9 @@ import errno
 import multiprocessing
 import os
 import queue
-import signal
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -30,6 +26,7 @@ from ouroloop.policy.grpo.config import GrpoConfig
 from ouroloop.policy.sft.config import SftConfig
 from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
 from ouroloop.protocols.records import RewardSpec
+from ouroloop.runs.executors.children import deaf_children, settle_in
 from ouroloop.runs.libraries import silence
 
 if TYPE_CHECKING:
@@ -92,31 +89,11 @@ _reports: Any = None
 
 
 def _begin(reports: Any, parent: int) -> None:
-    """Set up a child: ignore Ctrl-C (the parent decides), end with the parent."""
+    """Set up a child."""
     global _reports
     _reports = reports
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    settle_in(parent)
     silence()
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-@contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Let processes that are started in the block ignore Ctrl-C from their first moment on, before `_begin` runs in them."""
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may change signals
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
 
 
 def _run(job: Job) -> Trained:
@@ -211,7 +188,7 @@ class Trainers:
 
     def _side_by_side(self, jobs: list[Job], report: Report) -> Iterator[tuple[Job, Trained | TrainingError]]:
         pool = self._started()
-        with _deaf_children():
+        with deaf_children():
             futures = {pool.submit(_run, job): job for job in jobs}
         while futures:
             ended = [f for f in futures if f.done()]
