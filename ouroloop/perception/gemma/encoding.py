@@ -14,10 +14,10 @@ from ouroloop.atomic import whole_directory
 from ouroloop.envs.capabilities import sight_of
 from ouroloop.files import CARD_BYTES, read_regular
 from ouroloop.perception.camera import Camera
+from ouroloop.perception.cells import torch_threads
 from ouroloop.perception.gemma.config import Precision
 from ouroloop.perception.gemma.loading import quiet
 from ouroloop.perception.gemma.towers import Layer, Tower, load_tower, save_tower
-from ouroloop.perception.reader import torch_threads
 from ouroloop.protocols.errors import SurroundingsError, UsageError
 from ouroloop.protocols.jsonrpc import one_line
 from ouroloop.protocols.records import Frozen

@@ -8,12 +8,12 @@ import numpy as np
 
 from ouroloop.envs.capabilities import sight_of
 from ouroloop.perception.camera import Camera
+from ouroloop.perception.cells import torch_threads
 from ouroloop.perception.gemma.asking import Asker
 from ouroloop.perception.gemma.config import Questions, Way
 from ouroloop.perception.gemma.forms import board_form, move_words
 from ouroloop.perception.gemma.replies import Replies, certainty, read_reply
 from ouroloop.perception.gemma.words import full_questions
-from ouroloop.perception.reader import torch_threads
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.text import plain_line
 

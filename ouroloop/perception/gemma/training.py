@@ -22,6 +22,7 @@ from torch.nn import functional
 from ouroloop.atomic import whole_directory
 from ouroloop.envs.capabilities import sight_of
 from ouroloop.perception.camera import Camera
+from ouroloop.perception.cells import torch_threads
 from ouroloop.perception.config import perfect
 from ouroloop.perception.gemma.asking import Asker, followed
 from ouroloop.perception.gemma.config import CARD, GemmaCard, GemmaConfig
@@ -31,7 +32,6 @@ from ouroloop.perception.gemma.lessons import Lessons, gather
 from ouroloop.perception.gemma.loading import Gemma, quiet
 from ouroloop.perception.gemma.small import save_checkpoint, small_model, small_processor
 from ouroloop.perception.gemma.words import TURN_ENDS, short_questions
-from ouroloop.perception.reader import torch_threads
 from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
 from ouroloop.protocols.seeds import derived_seed
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ouroloop.envs.capabilities import oracle_of
+from ouroloop.envs.capabilities import oracle_of, sight_of
 from ouroloop.protocols.records import Observations
 
 if TYPE_CHECKING:
@@ -42,3 +42,8 @@ def gather(task: Task, seed: int, count: int) -> Observations:
         for key, column in now.lengths.items():
             lengths[key][alive] = column[alive]
     return Observations(states.constants, kept, lengths)
+
+
+def varied(task: Task, seed: int, count: int) -> Observations:
+    """Return the positions of `gather` as other settings of the game would show them, for instance with walls."""
+    return sight_of(task).vary(gather(task, seed, count), np.random.default_rng(seed))

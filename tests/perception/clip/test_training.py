@@ -10,9 +10,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from ouroloop.perception.cells import torch_threads
 from ouroloop.perception.clip.config import ClipConfig
 from ouroloop.perception.clip.training import CARD, ClipCard, phrase_loss, train_clip
-from ouroloop.perception.reader import torch_threads
 from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
 from tests.games.balance.task import BalanceTask
 from tests.perception.clip.conftest import TASK, TINY
