@@ -186,4 +186,4 @@ def in_sizes(settings: TaskSettings, sizes: Sequence[int]) -> list[Task]:
     """
     if not sizes or "size" not in type(settings.own).model_fields:
         return [make_task(settings)]
-    return [make_task(TaskSettings(name=settings.name, size=size)) for size in sizes]
+    return [make_task(TaskSettings.model_validate({"name": settings.name, "size": size})) for size in sizes]

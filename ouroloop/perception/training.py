@@ -46,7 +46,9 @@ EXAM_CELLS: Final = 40_000
 EXAM_BOARDS: Final = 400
 """Most boards of each size, in each look."""
 STANDARD_LESSONS: Final = 24
-"""Lessons whose cells say what a latent's mean and deviation are."""
+"""Lessons whose cells say what a latent's mean and deviation are, and how rare each class is."""
+DEAREST: Final = 4.0
+"""How much more than the commonest class a rare one counts at most, cell by cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class ReaderReport:
     Args:
         steps: optimiser steps, pre-training included.
         parameters: trained numbers in the network.
-        loss: mean cross-entropy per cell over the last steps, in nats.
+        loss: mean cross-entropy over the last steps, in nats; rare classes count more.
         exact: share of fresh boards read exactly (board, snake and food), from clean pictures in the looks of the training.
         exact_shaken: the same through the default camera, in looks that the training never drew.
         by_size: both shares for each size: side -> (exact, exact_shaken).
@@ -97,7 +99,7 @@ def train_reader(tasks: Sequence[Task], config: ReaderConfig, seed: int, out: Pa
             pretrain(model, lessons, config, generator, lambda share, found: progress("masked", share, found))
         told = descend(
             model.parameters(),
-            losses(model, lessons),
+            losses(model, lessons, worths(islice(lessons, STANDARD_LESSONS), classes)),
             config.steps,
             config.rate,
             lambda share, found: progress("training", share, found),
@@ -138,7 +140,18 @@ def _checked(tasks: Sequence[Task], out: Path) -> int:
     return kinds[0]
 
 
-def losses(model: CellNet, lessons: Iterator[Lesson]) -> Iterator[dict[str, Tensor]]:
+def worths(lessons: Iterator[Lesson], classes: int) -> Tensor:
+    """Return how much a cell of each class counts: (classes,) float32, from 1 for the commonest to `DEAREST`.
+
+    It falls with the square root of a class's share. A board has one head among a hundred walls; where the two look alike, the
+    prior alone would call it a wall.
+    """
+    counts = sum((np.bincount(lesson.classes.reshape(-1), minlength=classes) for lesson in lessons), np.zeros(classes))
+    shares = torch.from_numpy(counts / counts.max()).float()
+    return shares.clamp(min=DEAREST**-2).rsqrt()
+
+
+def losses(model: CellNet, lessons: Iterator[Lesson], worth: Tensor) -> Iterator[dict[str, Tensor]]:
     """Yield a lesson's losses at a time: `loss`, the classes' cross-entropy, and `aligning`, the lattice's squared error."""
     model.train().requires_grad_(True)
     for lesson in lessons:
@@ -146,7 +159,7 @@ def losses(model: CellNet, lessons: Iterator[Lesson]) -> Iterator[dict[str, Tens
         logits = model(prepared(lesson.straight))
         phases = model.lattice(prepared(lesson.seen))
         yield {
-            "loss": functional.cross_entropy(logits.view(len(classes), -1), classes),
+            "loss": functional.cross_entropy(logits.view(len(classes), -1), classes, weight=worth),
             "aligning": functional.mse_loss(phases, torch.from_numpy(lesson.phases)),
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,9 +11,10 @@ from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.perception.camera import Camera
 from ouroloop.perception.cells import CARD, WEIGHTS, torch_threads
 from ouroloop.perception.config import CameraConfig, ReaderConfig, perfect
+from ouroloop.perception.learning.lessons import Lesson
 from ouroloop.perception.learning.positions import gather
 from ouroloop.perception.reader import load_reader
-from ouroloop.perception.training import train_reader
+from ouroloop.perception.training import DEAREST, train_reader, worths
 from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
 from tests.games.balance.task import BalanceTask
 from tests.perception.small import TASKS, TINY, quiet, train
@@ -116,3 +118,8 @@ def test_settings_that_cannot_be_are_refused():
         with pytest.raises(ValueError, match=r"cell_px|heads|camera"):
             ReaderConfig.model_validate(wrong)
     assert ReaderConfig.model_validate({"camera": {"noise": 0.2}}).camera == CameraConfig(noise=0.2)
+
+
+def test_rare_classes_count_more_up_to_a_limit():
+    lesson = Lesson(*[np.zeros(0)] * 3, classes=np.repeat([0, 1, 2], [100, 25, 1]).reshape(1, 9, 14).astype(np.uint8))
+    assert worths(iter([lesson]), 4).tolist() == [1.0, 2.0, DEAREST, DEAREST]

@@ -56,7 +56,7 @@ class Taught:
     def logits(self, observations: Observations) -> NDArray[np.float32]:
         """Return 1 for the teacher's move and 0 for the others: (B, 4) float32; zeros where no food was read."""
         found = np.zeros((len(observations), len(self.task.actions)), np.float32)
-        rows = np.flatnonzero(observations.columns["food"] >= 0)
+        rows = np.flatnonzero(observations.columns["food"].astype(np.int64) >= 0)
         if len(rows):
             engine = SnakeEngine.of(observations.take(rows), self.task.settings)
             found[rows, self.task.teach(TEACHER, engine)] = 1.0
