@@ -33,7 +33,8 @@ class ClipConfig(Frozen):
         groups: positions of a step.
         group: boards that are made of each: itself, and others that differ from it in one to three cells.
         rate: peak learning rate.
-        dense: weight of the loss by which phrases find their cells, beside CLIP's own.
+        bridge: weight of the losses that align images and texts with a table of the states' cells, beside CLIP's own.
+        dense: weight of the loss by which phrases find their cells.
         threads: torch's threads while training; one by default, so that the weights do not depend on the number of cores.
     """
 
@@ -44,7 +45,6 @@ class ClipConfig(Frozen):
     text_layers: int = Field(default=2, ge=1, le=12)
     heads: int = Field(default=4, ge=1, le=16)
     mlp_ratio: float = Field(default=2.0, ge=0.5, le=8)
-    pool: Literal["avg", "tok"] = "avg"
     states: States = "caption"
     camera: CameraConfig = CameraConfig()
     boards: int = Field(default=4096, ge=1, le=1_000_000)
@@ -52,5 +52,6 @@ class ClipConfig(Frozen):
     groups: int = Field(default=32, ge=1, le=4096)
     group: int = Field(default=4, ge=1, le=256)
     rate: float = Field(default=2e-3, gt=0, le=1)
+    bridge: float = Field(default=1.0, ge=0, le=100)
     dense: float = Field(default=0.5, ge=0, le=100)
     threads: int = Field(default=1, ge=1, le=256)

@@ -6,6 +6,7 @@ Its directory is one in open_clip's format, so that open_clip itself reads it, w
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from ouroloop.atomic import whole_directory
-from ouroloop.files import CARD_BYTES, read_regular
+from ouroloop.files import CARD_BYTES, check_regular, read_regular, regular
 from ouroloop.perception.clip.dense import check_tower, dense
 from ouroloop.perception.clip.loading import load_clip
 from ouroloop.perception.clip.model import WEIGHTS
@@ -98,8 +99,8 @@ class ClipEncoder:
             UsageError: the pictures have another form, or the model was trained on boards of another size.
         """
         self._check(side)
-        scaled = (dense(self.clip, pixels) - self._mean) / self._std
-        return np.clip(scaled, -LARGEST, LARGEST, dtype=np.float32)
+        scaled: NDArray[np.float32] = (dense(self.clip, pixels) - self._mean) / self._std
+        return scaled.clip(-LARGEST, LARGEST)
 
     def _check(self, side: int) -> None:
         if self.side and side != self.side:
@@ -128,7 +129,7 @@ class ClipEncoder:
         card = EncoderCard(
             name=plain_line(self.clip.name),
             side=self.side,
-            weights=hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
+            weights=_hash(folder / WEIGHTS),
             latents=hashlib.sha256(scales).hexdigest(),
         )
         (folder / CARD).write_text(card.model_dump_json(indent=1), encoding="utf-8")
@@ -157,7 +158,7 @@ def load_encoder(folder: Path) -> ClipEncoder:
         card = EncoderCard.model_validate_json(read_regular(folder / CARD, CARD_BYTES))
         scales = read_regular(folder / SCALES, SCALES_BYTES)
         kept = load(scales)
-        weights = hashlib.sha256(read_regular(folder / WEIGHTS, WEIGHTS_BYTES)).hexdigest()
+        weights = _hash(folder / WEIGHTS)
     except (OSError, ValidationError, SafetensorError, ValueError) as error:
         line = plain_line(str(error).splitlines()[0], 160)
         raise UsageError(f"no CLIP encoder in {folder}: {line}; train one there, or name another folder") from error
@@ -167,6 +168,12 @@ def load_encoder(folder: Path) -> ClipEncoder:
     right = kept.keys() == {"mean", "std"} and all(part.shape == (clip.width,) for part in kept.values())
     if not right or any(part.dtype != np.float32 or not np.isfinite(part).all() for part in kept.values()):
         raise UsageError(f"the CLIP encoder {folder} is damaged: {SCALES} does not fit the model; train or save it again")
-    encoder = ClipEncoder(clip, kept["mean"], np.maximum(np.float32(LEAST), kept["std"]), card.side)
-    encoder.name = f"clip {plain_line(card.name)}"
-    return encoder
+    clip = replace(clip, name=plain_line(card.name))
+    return ClipEncoder(clip, kept["mean"], np.maximum(np.float32(LEAST), kept["std"]), card.side)
+
+
+def _hash(path: Path) -> str:
+    """Return the SHA-256 of a regular file, read piece by piece; raises OSError as `check_regular` does."""
+    check_regular(path, WEIGHTS_BYTES)
+    with regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -74,9 +74,11 @@ class Clip:
 
     def over(self, pixels: NDArray[np.uint8], forward: Callable[[torch.Tensor], torch.Tensor]) -> NDArray[np.float32]:
         """Return what `forward` makes of pictures (B, H, W, 3) uint8 as the vision tower takes them, chunk by chunk."""
+        if not len(pixels):  # a tower cannot reshape nothing: one picture tells the shape of none
+            return self.over(np.zeros((1, *self.size, 3), np.uint8), forward)[:0]
         chunk = max(1, CHUNK_TOKENS // self._patches())
         with torch_threads(1), torch.inference_mode():
-            starts = range(0, max(1, len(pixels)), chunk)
+            starts = range(0, len(pixels), chunk)
             out: NDArray[np.float32] = torch.cat([forward(self.inputs(pixels[at : at + chunk])) for at in starts]).numpy()
         return out
 

@@ -58,7 +58,7 @@ def settings(config: ClipConfig, side: int, words: int, context: int) -> dict[st
         "layers": config.vision_layers,
         "head_width": config.vision_width // config.heads,
         "mlp_ratio": config.mlp_ratio,
-        "pool_type": config.pool,
+        "pool_type": "avg",
     }
     text = {
         "context_length": context,

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ouroloop.protocols.ports import Sight, Task
 
 JSON: Final = "json"
-ROUNDS: Final = 64
-"""How often every position of a gallery is nudged, as a multiple of what would do if no board came twice."""
+PATIENCE: Final = 64
+"""A gallery is complete when nudging all positions so many times in a row brings no new board."""
 
 
 def texts_of(task: Task, observations: Observations, states: States) -> list[str]:
@@ -58,12 +58,12 @@ def gallery(sight: Sight, positions: Observations, count: int, rng: np.random.Ge
     Raises:
         UsageError: so many different boards cannot be made of these positions.
     """
-    kept, seen, total = [], set[bytes](), 0
+    kept, seen, total, vain = [], set[bytes](), 0, 0
     batch = positions
-    for _ in range(ROUNDS * -(-count // len(positions))):
+    while vain < PATIENCE:
         fresh = _unseen(sight.label(batch), seen)[: count - total]
         kept.append(batch.take(fresh))
-        total += len(fresh)
+        total, vain = total + len(fresh), 0 if len(fresh) else vain + 1
         if total == count:
             return joined(kept)
         batch = sight.nudge(positions, rng)

@@ -1,8 +1,7 @@
 """Training of the small CLIP, from scratch: pictures and texts of the same boards are drawn together (Radford et al. 2021).
 
 Each step sees positions of the task and, for each, others that differ from it in one to three cells. They are in the same
-batch, so that open_clip's symmetric loss can only fall by reading every cell. A second loss lets the sight's phrases find their
-cells among the patches: a cross-entropy over a picture's cells, whose target is equal weight on the cells that a phrase names.
+batch, so that open_clip's symmetric loss can only fall by reading every cell. `losses` tells what else is trained.
 """
 
 from __future__ import annotations
@@ -15,16 +14,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 import torch
-from open_clip.loss import ClipLoss
-from torch.nn import functional
 
 from ouroloop.atomic import whole_directory
 from ouroloop.envs.capabilities import sight_of
 from ouroloop.perception.camera import Camera
 from ouroloop.perception.cells import torch_threads
 from ouroloop.perception.clip.config import ClipConfig
-from ouroloop.perception.clip.dense import patch_features
 from ouroloop.perception.clip.encoding import ClipEncoder, scaled_encoder
+from ouroloop.perception.clip.losses import StateCode, losses
 from ouroloop.perception.clip.measures import localisations, retrieve
 from ouroloop.perception.clip.model import Clip
 from ouroloop.perception.clip.reading import ClipReader, Readout, fit_readout
@@ -50,8 +47,8 @@ Progress: TypeAlias = Callable[[str, float, dict[str, float]], None]
 CARD: Final = "clip.json"
 SPARE: Final = 8
 """Tokens of the context beyond the longest text that was seen."""
-SHARPNESS: Final = 20.0
-"""What a phrase's cosines with cells are multiplied by before the softmax."""
+DECAY: Final = 0.01
+"""AdamW's weight decay of matrices."""
 LARGEST_SCALE: Final = math.log(100)
 """CLIP's bound for the logarithm of its learnt scale."""
 HELD_OUT: Final = 512
@@ -157,7 +154,7 @@ def _untrained(task: Task, config: ClipConfig, positions: Observations, seed: in
     context = max(len(ids) for ids in tokenizer(texts).input_ids) + SPARE
     made = settings(config, sight.side, len(tokenizer), context)
     model = build(made["model_cfg"], derived_seed(seed, "clip", "weights"))
-    return Clip(task.name, model, made, Words(tokenizer, context))
+    return Clip(f"{task.name} {sight.side}x{sight.side}", model, made, Words(tokenizer, context))
 
 
 class Words:
@@ -182,61 +179,38 @@ class Words:
 
 def _fit(clip: Clip, camera: Camera, positions: Observations, config: ClipConfig, seed: int, progress: Progress) -> float:
     """Train the model in place; return the mean of CLIP's loss over the last steps."""
-    model = clip.model.train().requires_grad_(True)
-    decayed = [weight for weight in model.parameters() if weight.ndim > 1]
-    others = [weight for weight in model.parameters() if weight.ndim <= 1]
-    parameters = [{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(parameters, lr=config.rate, betas=(0.9, 0.98), fused=True)
+    model, sight = clip.model.train().requires_grad_(True), camera.sight
+    generator = torch.Generator().manual_seed(derived_seed(seed, "clip", "code"))
+    code = StateCode(sight.side**2, sight.classes, clip.width, generator)
+    weights = [*model.parameters(), *code.parameters()]
+    optimiser = torch.optim.AdamW(_by_decay(weights), lr=config.rate, betas=(0.9, 0.98), fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, total_steps=config.steps + 1, pct_start=0.1)
     rng = np.random.default_rng(derived_seed(seed, "clip", "steps"))
-    recent = {"loss": 0.0, "dense": 0.0}
+    recent: dict[str, float] = {}
     for step in range(config.steps):
         rows = rng.integers(len(positions), size=config.groups)
-        boards = grouped(camera.sight, positions.take(rows), config.group, rng)
-        contrast, place = _losses(clip, camera, boards, config.states)
+        boards = grouped(sight, positions.take(rows), config.group, rng)
+        found = losses(clip, code, camera, boards, config.states)
         optimiser.zero_grad()
-        (contrast + config.dense * place).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        (found["contrast"] + config.bridge * found["bridge"] + config.dense * found["dense"]).backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimiser.step()
         schedule.step()
         with torch.no_grad():
             model.logit_scale.clamp_(0.0, LARGEST_SCALE)
-        for key, value in (("loss", float(contrast.detach())), ("dense", float(place.detach()))):
-            recent[key] = value if step == 0 else recent[key] + 0.1 * (value - recent[key])
-        if not all(map(math.isfinite, recent.values())):
-            raise TrainingError(f"CLIP's loss is {recent['loss']} at step {step}: lower `rate` (now {config.rate})")
+        now = {name: float(value.detach()) for name, value in found.items()}
+        recent = {name: recent.get(name, value) + 0.1 * (value - recent.get(name, value)) for name, value in now.items()}
+        if not all(map(math.isfinite, now.values())):
+            raise TrainingError(f"CLIP's loss is {now['contrast']} at step {step}: lower `rate` (now {config.rate})")
         if (step + 1) % REPORT_EVERY == 0:
-            progress("training", (step + 1) / config.steps, dict(recent))
-    return recent["loss"]
+            progress("training", (step + 1) / config.steps, recent)
+    return recent["contrast"]
 
 
-def _losses(
-    clip: Clip, camera: Camera, boards: Observations, states: Literal["caption", "json"]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return CLIP's loss of a batch, and that of the phrases, both in nats."""
-    model, sight = clip.model, camera.sight
-    inputs = clip.inputs(camera.look(boards))
-    patches = patch_features(model.visual, inputs)
-    images = model.encode_image(inputs, normalize=True)
-    texts = texts_of(camera.task, boards, states)
-    told = model.encode_text(clip.tokenize([*texts, *sight.phrases]), normalize=True)
-    contrast = ClipLoss()(images, told[: len(texts)], model.logit_scale.exp())
-    marked = torch.from_numpy(np.stack([sight.marked(phrase, boards) for phrase in sight.phrases], axis=-1))
-    return contrast, phrase_loss(functional.normalize(patches, dim=-1) @ told[len(texts) :].T, marked)
-
-
-def phrase_loss(cosines: torch.Tensor, marked: torch.Tensor) -> torch.Tensor:
-    """Return how far phrases are from weighing the cells that they name equally, and no others: a mean divergence in nats.
-
-    Args:
-        cosines: (B, C, P) float32, of each cell with each phrase.
-        marked: (B, C, P) bool, the cells that a phrase names; a phrase that names none does not count.
-    """
-    count = marked.sum(1)
-    named = count > 0
-    shares = functional.log_softmax(SHARPNESS * cosines, dim=1)
-    divergence = -(shares * marked).sum(1) / count.clamp(min=1) - count.clamp(min=1).log()
-    return divergence[named].mean()
+def _by_decay(weights: list[torch.nn.Parameter]) -> list[dict[str, Any]]:
+    """Return weights as AdamW takes them: matrices decay, norms, biases and the scale do not."""
+    matrices, others = [one for one in weights if one.ndim > 1], [one for one in weights if one.ndim <= 1]
+    return [{"params": matrices, "weight_decay": DECAY}, {"params": others, "weight_decay": 0.0}]
 
 
 def _read_out(clip: Clip, camera: Camera, positions: Observations) -> tuple[ClipEncoder, Readout]:

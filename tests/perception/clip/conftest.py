@@ -13,12 +13,11 @@ TINY = ClipConfig(
     embed_dim=32,
     vision_width=32,
     text_width=32,
-    text_layers=1,
     camera=perfect(),
     boards=128,
-    steps=60,
+    steps=200,
     groups=8,
-    rate=1e-2,
+    rate=5e-3,
 )
 TASK = SnakeTask(4)
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from ouroloop.perception.cells import torch_threads
 from ouroloop.perception.clip.config import ClipConfig
-from ouroloop.perception.clip.training import CARD, ClipCard, phrase_loss, train_clip
+from ouroloop.perception.clip.training import CARD, ClipCard, train_clip
+from ouroloop.perception.reader import torch_threads
 from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
 from tests.games.balance.task import BalanceTask
 from tests.perception.clip.conftest import TASK, TINY
@@ -53,14 +53,6 @@ def test_images_are_aligned_with_json_as_well(tmp_path):
     report = train_clip(TASK, config, 1, tmp_path / "json", quiet)
     assert report.loss < math.log(TINY.groups * TINY.group) - 0.4
     assert '"[0,3]"' in (tmp_path / "json" / "tokenizer.json").read_text()
-
-
-def test_phrases_are_perfect_when_they_weigh_their_cells_equally_and_no_others():
-    marked = torch.tensor([[[True, False], [True, False], [False, False]]])
-    right = torch.tensor([[[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]]])
-    assert phrase_loss(right, marked) < 1e-6
-    assert phrase_loss(torch.zeros_like(right), marked) == pytest.approx(math.log(3 / 2))
-    assert phrase_loss(-right, marked) > 10
 
 
 def test_what_cannot_be_trained_is_refused_in_one_line(trained, tmp_path):
