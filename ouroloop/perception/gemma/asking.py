@@ -86,7 +86,8 @@ class Asker:
         inputs = self.inputs(pixels)
         keeper = _Keeper(form, inputs["input_ids"].shape[1])
         self._generate(inputs, int(form.places[-1]) + 1, [keeper])
-        return torch.stack(keeper.kept, 1).softmax(-1).cpu().numpy()
+        probabilities: NDArray[np.float32] = torch.stack(keeper.kept, 1).softmax(-1).cpu().numpy()
+        return probabilities
 
     def parallel(self, pixels: NDArray[np.uint8], form: Form) -> NDArray[np.float32]:
         """Return the same as `forced`; see the module."""
@@ -100,7 +101,8 @@ class Asker:
                 break
             classes = chosen
             logits = self._drafted(inputs, form, classes, signs)
-        return logits.softmax(-1).cpu().numpy()
+        probabilities: NDArray[np.float32] = logits.softmax(-1).cpu().numpy()
+        return probabilities
 
     def _drafted(self, inputs: Mapping[str, Tensor], form: Form, classes: NDArray[np.int64], signs: Tensor) -> Tensor:
         """Return the logits of each cell's classes after the tokens of a draft before it: (B, C, K) float32."""
