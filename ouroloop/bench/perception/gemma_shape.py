@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -143,7 +144,7 @@ def _on_gpu() -> dict[str, Any]:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         settings = {"dtype": torch.bfloat16, "device_map": {"": "cuda"}, "quantization_config": four_bits("bfloat16")}
-        small = read_weights(Gemma3ForConditionalGeneration, folder, "the random model", **settings).eval()
+        small = read_weights(Gemma3ForConditionalGeneration, Path(folder), "the random model", **settings).eval()
     return found | {f"4 bits, {name}": _cuda_costs(small)}
 
 

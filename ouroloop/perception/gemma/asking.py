@@ -86,29 +86,49 @@ class Asker:
         inputs = self.inputs(pixels)
         keeper = _Keeper(form, inputs["input_ids"].shape[1])
         self._generate(inputs, int(form.places[-1]) + 1, [keeper])
-        return torch.stack(keeper.kept, 1).softmax(-1).cpu().numpy()
+        probabilities: NDArray[np.float32] = torch.stack(keeper.kept, 1).softmax(-1).cpu().numpy()
+        return probabilities
 
     def parallel(self, pixels: NDArray[np.uint8], form: Form) -> NDArray[np.float32]:
-        """Return the same as `forced`; see the module."""
-        inputs = self.inputs(pixels)
-        signs = torch.from_numpy(form.signs).to(self.gemma.device)
-        classes = np.zeros((len(pixels), len(form.places)), np.int64)
-        logits = self._drafted(inputs, form, classes, signs)
-        for _ in range(len(form.places)):  # each pass settles one more cell at least
-            chosen = logits.argmax(-1).cpu().numpy()
-            if (chosen == classes).all():
-                break
-            classes = chosen
-            logits = self._drafted(inputs, form, classes, signs)
-        return logits.softmax(-1).cpu().numpy()
-
-    def _drafted(self, inputs: Mapping[str, Tensor], form: Form, classes: NDArray[np.int64], signs: Tensor) -> Tensor:
-        """Return the logits of each cell's classes after the tokens of a draft before it: (B, C, K) float32."""
-        end = int(form.places[-1])
-        answer = torch.from_numpy(form.fill(classes)[:, :end]).to(self.gemma.device)
+        """Return the same as `forced`; see the module. Answers that are settled leave the batch."""
         with torch.inference_mode(), quiet():
-            found = self.gemma.model(**followed(inputs, answer), logits_to_keep=end + 1, use_cache=False).logits
-        at = found[:, torch.from_numpy(form.places).to(found.device)]
+            return self._settle(self.inputs(pixels), form)
+
+    def _settle(self, inputs: dict[str, Tensor], form: Form) -> NDArray[np.float32]:
+        memory = self.gemma.model(**inputs, logits_to_keep=1, use_cache=True).past_key_values
+        if hasattr(memory, "activate_past_recording"):  # else layers with a window forget what a draft pushes out of it
+            memory.activate_past_recording()
+        cells, classes = form.signs.shape
+        found = np.zeros((len(inputs["input_ids"]), cells, classes), np.float32)
+        rows, draft = np.arange(len(found)), np.zeros((len(found), cells), np.int64)
+        for _ in range(cells + 1):  # each pass settles one more cell at least
+            logits = self._passed(memory, form, draft, inputs["input_ids"].shape[1])
+            found[rows] = logits.softmax(-1).cpu().numpy()
+            chosen = logits.argmax(-1).cpu().numpy()
+            left = (chosen != draft).any(1)
+            if not left.any():
+                break
+            if not left.all():
+                memory.batch_select_indices(torch.from_numpy(np.flatnonzero(left)).to(self.gemma.device))
+            rows, draft = rows[left], chosen[left]
+        return found
+
+    def _passed(self, memory: Any, form: Form, draft: NDArray[np.int64], begin: int) -> Tensor:
+        """Return the logits of each cell's classes after the tokens of a draft before it, (R, C, K) float32.
+
+        Args:
+            memory: the model's cache of the prompts; it is the same afterwards.
+            form: of the answers; they never begin with a sign.
+            draft: (R, C), the class of each cell.
+            begin: tokens of a prompt.
+        """
+        end = int(form.places[-1])
+        answer = torch.from_numpy(form.fill(draft)[:, :end]).to(self.gemma.device)
+        seen = torch.ones((len(answer), begin + end), dtype=torch.int64, device=answer.device)
+        said = self.gemma.model(input_ids=answer, attention_mask=seen, past_key_values=memory, use_cache=True).logits
+        memory.crop(-end)
+        at = said[:, torch.from_numpy(form.places - 1).to(said.device)]
+        signs = torch.from_numpy(form.signs).to(said.device)
         return at.gather(-1, signs.expand(len(at), -1, -1)).float()
 
     def _generate(self, inputs: Mapping[str, Tensor], most: int, processors: list[Any]) -> Tensor:

@@ -69,6 +69,8 @@ class GemmaConfig(Frozen):
         rate: peak learning rate.
         teacher: whose moves are learned; the game's teachers have names.
         smoothing: share of a move's weight that goes to all moves that the teacher rates as highly.
+        doubt: share of the given signs of an answer that are exchanged at random. A sign is then learned from the picture
+            rather than from the signs before it, and a parallel reply settles in fewer passes.
         disturbance: most random moves after a teacher's position.
         held_out: positions that measure the result.
         threads: torch's threads while training. The weights depend on their number.
@@ -83,6 +85,7 @@ class GemmaConfig(Frozen):
     rate: float = Field(default=3e-3, gt=0, le=1)
     teacher: str = "early"
     smoothing: float = Field(default=1.0, ge=0, le=1)
+    doubt: float = Field(default=0.5, ge=0, le=1)
     disturbance: int = Field(default=6, ge=0, le=64)
     held_out: int = Field(default=1024, ge=1, le=100_000)
     threads: int = Field(default=1, ge=1, le=256)

@@ -99,7 +99,8 @@ class GemmaEncoder:
         """
         if not len(pixels):
             return np.zeros((0, *self.grid(pixels.shape[1], side), self.width), np.float32)
-        return np.clip((self._raw(pixels) - self._mean) / self._scale, -REACH, REACH)
+        latents: NDArray[np.float32] = np.clip((self._raw(pixels) - self._mean) / self._scale, -REACH, REACH)
+        return latents
 
     def save(self, folder: Path) -> None:
         """Write the encoder into a folder that does not exist yet: the tower's weights, the statistics and a card.
@@ -124,7 +125,8 @@ class GemmaEncoder:
         with torch_threads(self._threads):
             parts = range(0, len(pixels), self._batch)
             found = [self._tower.features(pixels[at : at + self._batch], self._layer) for at in parts]
-            return torch.cat(found).numpy()
+            raw: NDArray[np.float32] = torch.cat(found).numpy()
+        return raw
 
 
 def make_encoder(

@@ -1,8 +1,9 @@
 """Training of the small Gemma from scratch: picture to board, and picture to move, by the answers' cross-entropy alone.
 
 Each step shows one batch of pictures to be read and one to be played. A prompt is always the same but for its picture, so
-prompts and answers have fixed lengths, and only an answer's tokens are scored. Answers are given (teacher forcing). A
-board's answer has a token per cell at a fixed distance from the cell's image token (`words`). The number of steps is fixed.
+prompts and answers have fixed lengths, and only an answer's tokens are scored. Answers are given (teacher forcing), but for
+some signs that are exchanged. A board's answer has a token per cell at a fixed distance from the cell's image token
+(`words`). The number of steps is fixed.
 """
 
 from __future__ import annotations
@@ -151,9 +152,12 @@ class _Course:
     def board_loss(self, rows: NDArray[np.int64], camera: Camera) -> Tensor:
         """Return the mean cross-entropy of the answers' tokens, for the boards of these rows."""
         inputs = self.boards.inputs(camera.look(self.lessons.varied.take(rows)))
-        answer = torch.from_numpy(self.form.fill(self.lessons.classes[rows]))
-        answer = functional.pad(answer, (0, 1), value=self.end)
-        logits = self._answered(followed(inputs, answer[:, :-1]), answer.shape[1])
+        classes = self.lessons.classes[rows]
+        rng = np.random.default_rng(camera.seed)
+        others = rng.integers(0, self.form.signs.shape[1], classes.shape)
+        given = self.form.fill(np.where(rng.random(classes.shape) < self.config.doubt, others, classes))
+        answer = functional.pad(torch.from_numpy(self.form.fill(classes)), (0, 1), value=self.end)
+        logits = self._answered(followed(inputs, torch.from_numpy(given)), answer.shape[1])
         return functional.cross_entropy(logits.flatten(0, 1), answer.flatten())
 
     def move_loss(self, rows: NDArray[np.int64], camera: Camera) -> Tensor:

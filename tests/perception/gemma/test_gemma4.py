@@ -42,6 +42,7 @@ def save_gemma4(folder):
         "hidden_size_per_layer_input": 0,
         "layer_types": ["sliding_attention", "full_attention"],
         "use_bidirectional_attention": "vision",
+        "sliding_window": 48,  # shorter than the prompt, and a draft moves it
     }
     vision = {
         "hidden_size": 32,
