@@ -122,8 +122,8 @@ def _probed(run: Run, player: Player | None, games: int) -> Found:
     if player is None:
         return Found(digest=digest, games=games, decisions=0, act_errors=1.0)
     seed = recipe_seed(run.recipe)
+    times = single_decisions(run.task, player, derived_seed(seed, "probe"))  # first, since it warms up
     tally = play(run.task, player, np.array(game_seeds(seed, "eval", 0, games), dtype=np.uint64))
-    times = single_decisions(run.task, player, derived_seed(seed, "probe"))
     p50, p95 = (float(np.percentile(times, share)) * 1e3 for share in (50, 95)) if len(times) else (None, None)
     return Found(
         digest=digest,

@@ -141,6 +141,7 @@ def test_side_by_side_stopped_and_resumed_it_gives_the_table_of_one_by_one(recip
     assert begun.returncode == 130, said
     assert said.count("was stopped in") == 2, said
     assert not any(is_running(run) for run in folder.glob("*-seed*"))
+    capsys.readouterr()  # what libraries said while nobody silenced them
     assert call(command) == 0
     again = json.loads(capsys.readouterr().out)
     assert lasting(again) == lasting(once)
