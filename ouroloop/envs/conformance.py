@@ -266,6 +266,7 @@ def draws_itself(task: Task) -> None:
         moment = Moment(seen.take([0]), 0, 0, 0, None, 0, tuple(np.eye(len(task.actions))[0].tolist()))
         assert all(type(value) is int for value in task.drawing.facts(moment).values()), "facts of a moment are int"
         assert task.drawing.gif([moment, moment], [100, 100]).startswith(b"GIF8"), "gif gives the bytes of a GIF"
+        assert task.drawing.png([moment, moment]).startswith(b"\x89PNG"), "png gives the bytes of a PNG"
         for cause in task.causes:
             assert task.drawing.ending(cause).strip(), f"the ending {cause} has words"
 
