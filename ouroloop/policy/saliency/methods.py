@@ -126,6 +126,4 @@ def integrated_gradients(prompts: Prompts, chosen: Any) -> Any:
 
 
 METHODS: Final[dict[str, Attribute]] = {"rollout": rollout, "gradcam": gradcam, "ig": integrated_gradients}
-"""Methods by name."""
-TITLES: Final = {"rollout": "attention rollout", "gradcam": "Grad-CAM", "ig": "integrated gradients"}
-"""How a method is called in words."""
+"""Methods by name, those of `names.TITLES`."""
