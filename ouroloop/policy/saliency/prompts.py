@@ -29,7 +29,19 @@ ROWS: Final = 4096
 
 @runtime_checkable
 class Embedding(Protocol):
-    """A policy whose prompts are not all words: it embeds positions itself, e.g. because it sees them."""
+    """A policy whose prompts are not all words: it embeds positions itself, e.g. because it sees them.
+
+    Such a policy is a `Located` as well: it says which of its tokens speaks of which cell (`places.grid_cells`).
+    """
+
+    @property
+    def reader(self) -> Any:
+        """The module that reads embeddings, as a `transformers` model takes `inputs_embeds` and `attention_mask`.
+
+        Everything that it computes of a token has to follow from the token's embedding, and only from those that the mask
+        shows: what is taken out of a prompt must not come in by another way.
+        """
+        ...
 
     def embed(self, observations: Observations) -> tuple[Any, Any]:
         """Return the prompts: embeddings (B, L, D), and mask (B, L) bool, false for padding; both torch tensors."""
@@ -93,7 +105,8 @@ def prompts_of(policy: LanguagePolicy, observations: Observations) -> Prompts:
     Raises:
         UsageError: nothing says which token speaks of which cell, or the observations are of a game with other settings.
     """
-    model, places = policy.model, places_of(policy, observations)
+    model: Any = policy.reader if isinstance(policy, Embedding) else policy.model
+    places = places_of(policy, observations)
     with torch.no_grad():
         if isinstance(policy, Embedding):
             embeddings, mask = policy.embed(observations)

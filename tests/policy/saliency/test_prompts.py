@@ -6,6 +6,9 @@ import torch
 
 from ouroloop.policy.bases import load_base
 from ouroloop.policy.bases.player import HfPolicy
+from ouroloop.policy.saliency.explaining import explain
+from ouroloop.policy.saliency.methods import METHODS
+from ouroloop.policy.saliency.places import grid_cells
 from ouroloop.policy.saliency.prompts import action_logits, log_odds, prompts_of, read, run
 from ouroloop.policy.snake_gpt import load
 from ouroloop.protocols.errors import UsageError
@@ -79,3 +82,36 @@ def test_a_game_whose_tokens_speak_of_no_cells_is_refused():
     policy = create(game, Shape(hidden=32, intermediate=48), 0)
     with pytest.raises(UsageError, match="encoding 'bins' of the game balance does not say which token"):
         prompts_of(policy, game.positions(0, 2).observations())
+
+
+class Looking:
+    """A policy that sees: 3x3 latents of a position of 6x6 cells between an opening and a closing token."""
+
+    task, cells = "snake", 36
+
+    def __init__(self, policy):
+        self._policy, self.actions, self.reader = policy, policy.actions, policy.model
+        generator = torch.Generator().manual_seed(0)
+        self.projector = torch.randn(4, policy.model.config.hidden_size, generator=generator)
+
+    def embed(self, observations):
+        boards = torch.from_numpy(observations.columns["board"].astype(np.float32)).unflatten(1, (6, 6))
+        blocks = boards.unflatten(2, (3, 2)).unflatten(1, (3, 2)).permute(0, 1, 3, 2, 4).flatten(3).flatten(1, 2)
+        frame = self.reader.get_input_embeddings()(torch.tensor([7, 8])).expand(len(boards), -1, -1)
+        embeddings = torch.cat([frame[:, :1], blocks @ self.projector, frame[:, 1:]], dim=1)
+        return embeddings, torch.ones(embeddings.shape[:2], dtype=torch.bool)
+
+    def cells_of(self, observations):
+        cells = np.full((len(observations), 11, 4), -1, np.int32)
+        cells[:, 1:-1] = grid_cells(3, 3, 6)
+        return cells
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_policy_that_embeds_positions_itself_has_maps_too(policy, seen, method):
+    found = explain(Looking(policy), seen, method)
+    assert found.tokens.shape == (6, 11)
+    blocks = found.cells.reshape(6, 3, 2, 3, 2).transpose(0, 1, 3, 2, 4).reshape(6, 9, 4)
+    assert np.allclose(blocks, blocks[..., :1])  # a token divides its weight among the cells of its block
+    assert np.allclose(found.cells.sum(axis=1), 1, atol=1e-5)
+    assert np.ptp(found.cells, axis=1).max() > 0
