@@ -1,0 +1,1 @@
+"""What seeing costs and gives: readers, eyes, and what decides a move."""
