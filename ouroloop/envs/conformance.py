@@ -284,6 +284,7 @@ def reads_its_pictures_where_it_can(task: Task) -> None:
     assert not reading.repaired.any(), "the cells of a position do not contradict each other"
     _equal(reading.into(seen), seen, "what was read exactly changes no observation")
     draws_from_sheets(task, task.sight, seen)
+    nudges(task.sight, seen)
 
 
 def draws_from_sheets(task: Task, sight: Sight, seen: Observations) -> None:
@@ -296,6 +297,9 @@ def draws_from_sheets(task: Task, sight: Sight, seen: Observations) -> None:
     other = sight.compose(seen, sheets, which + 1)
     assert other.shape == (len(seen), 8 * sight.side, 8 * sight.side, 3), f"compose gives whole boards, found {other.shape}"
     assert len(sight.glyphs) == len(set(sight.glyphs)) == sight.classes, "every class has a glyph of its own"
+    assert not sight.encoding or sight.encoding in task.encodings, f"{sight.encoding!r} is one of the game's encodings"
+    for key in sight.unseen:
+        assert seen.columns[key].shape == (len(seen),), f"what no picture shows is one number a position, found {key}"
     focus = sight.focus(seen)
     assert ((0 <= focus) & (focus < sight.side**2)).all(), "focus gives cells of the board"
     for phrase in sight.phrases:
@@ -303,6 +307,18 @@ def draws_from_sheets(task: Task, sight: Sight, seen: Observations) -> None:
     told, cells = sight.captions(seen), sight.label(seen)
     alike = [(cells[one] == cells[other]).all() == (told[one] == told[other]) for one in range(3) for other in range(3)]
     assert all(alike), "captions of different positions differ"
+
+
+def nudges(sight: Sight, seen: Observations) -> None:
+    """A nudged position is valid, and shows at most three other cells."""
+    near = sight.nudge(seen, np.random.default_rng(0))
+    cells = sight.label(near)
+    changed = (cells != sight.label(seen)).sum(1)
+    assert changed.max() <= 3, f"nudge changes one to three cells, found {changed.max()}"
+    assert changed.any(), "nudge changes positions"
+    reading = sight.decode(np.eye(sight.classes, dtype=np.float32)[cells])
+    assert reading.exact(near).all(), "a nudged position is read from its cells as it is"
+    assert not reading.repaired.any(), "the cells of a nudged position do not contradict each other"
 
 
 CHECKS: Final[tuple[Callable[[Task], None], ...]] = (

@@ -169,6 +169,10 @@ class Sight(Protocol):
     """The sign of each class in texts that are read from pictures."""
     phrases: tuple[str, ...]
     """Names in words of what can be seen, e.g. `the apple`."""
+    unseen: tuple[str, ...]
+    """The columns of one number each that no picture shows, because they are memory."""
+    encoding: str
+    """The game's encoding that writes a board as it looks, a sign per cell; empty if there is none."""
 
     def label(self, observations: Observations) -> NDArray[np.uint8]:
         """Return the class of each cell: (B, side * side) uint8."""
@@ -176,6 +180,10 @@ class Sight(Protocol):
 
     def vary(self, observations: Observations, rng: np.random.Generator) -> Observations:
         """Return the positions as other settings of the game would show them, so that one reader serves all settings."""
+        ...
+
+    def nudge(self, observations: Observations, rng: np.random.Generator) -> Observations:
+        """Return valid positions of which each shows one to three other cells than the given one, if it can."""
         ...
 
     def sheet(self, look: str, cell_px: int) -> NDArray[np.uint8]:

@@ -1,1 +1,1 @@
-"""What seeing costs and gives: readers, eyes, and what decides a move."""
+"""What seeing costs and what it is worth: cameras, readers, latents, and players that see."""

@@ -11,6 +11,7 @@ from ouroloop.envs.snake.engine.state import EMPTY, WALL
 from ouroloop.envs.snake.sight import words
 from ouroloop.envs.snake.sight.cells import CLASSES, label
 from ouroloop.envs.snake.sight.decode import ReadBoards, decode
+from ouroloop.envs.snake.sight.neighbours import nudge
 from ouroloop.protocols.records import Observations
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class BoardSight:
         self.looks, self.held_out = tuple(looks.LOOKS), tuple(looks.HELD_OUT)
         self.glyphs = words.GLYPHS
         self.phrases = (*words.PHRASES, words.BORDER)
+        self.unseen, self.encoding = ("idle",), "ascii"
 
     def label(self, observations: Observations) -> NDArray[np.uint8]:
         """Return the class of each cell: (B, size * size) uint8."""
@@ -46,6 +48,10 @@ class BoardSight:
         columns: dict[str, NDArray[Any]] = {**observations.columns, "board": observations.columns["board"].copy()}
         scatter_walls(columns["board"], rng)
         return Observations(observations.constants, columns, observations.lengths)
+
+    def nudge(self, observations: Observations, rng: np.random.Generator) -> Observations:
+        """Return boards of which one to three cells differ; see `neighbours.nudge`."""
+        return nudge(observations, rng)
 
     def sheet(self, look: str, cell_px: int) -> NDArray[np.uint8]:
         """Return the sprites of a look; see `looks.sheet`."""
