@@ -34,7 +34,7 @@ class Places:
     count: int
 
 
-def places_of(policy: LanguagePolicy, observations: Observations) -> Places:
+def places_of(policy: LanguagePolicy | Located, observations: Observations) -> Places:
     """Return which cells the tokens of a policy's prompts speak of. A policy that is itself `Located` says so itself.
 
     Raises:

@@ -15,7 +15,9 @@ import numpy as np
 import torch
 
 from ouroloop.policy.bases.player import plain_model
+from ouroloop.policy.fusion.seeing import Seeing
 from ouroloop.policy.saliency.places import places_of
+from ouroloop.policy.saliency.seeing import Gaze
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,8 +45,12 @@ class Embedding(Protocol):
         """
         ...
 
-    def embed(self, observations: Observations) -> tuple[Any, Any]:
-        """Return the prompts: embeddings (B, L, D), and mask (B, L) bool, false for padding; both torch tensors."""
+    def embed(self, observations: Observations) -> tuple[Any, Any, Any]:
+        """Return the prompts as torch tensors.
+
+        Returns:
+            embeddings (B, L, D); mask (B, L) bool, false for padding; and what stands where a token is taken out, (L, D).
+        """
         ...
 
 
@@ -58,7 +64,7 @@ class Prompts:
         mask: (B, L) bool tensor, false for padding, which is on the left.
         cells: (B, L, K) int32, the cells that each token speaks of, filled up with -1.
         count: cells of a position.
-        neutral: (D,) tensor, what stands where a token is taken out.
+        neutral: (D,) or (L, D) tensor, what stands where a token is taken out.
         actions: token ids of the actions.
     """
 
@@ -105,18 +111,18 @@ def prompts_of(policy: LanguagePolicy, observations: Observations) -> Prompts:
     Raises:
         UsageError: nothing says which token speaks of which cell, or the observations are of a game with other settings.
     """
-    model: Any = policy.reader if isinstance(policy, Embedding) else policy.model
-    places = places_of(policy, observations)
+    own = Gaze(policy) if isinstance(policy, Seeing) else policy
+    model: Any = own.reader if isinstance(own, Embedding) else own.model
+    places = places_of(own, observations)
     with torch.no_grad():
-        if isinstance(policy, Embedding):
-            embeddings, mask = policy.embed(observations)
+        if isinstance(own, Embedding):
+            embeddings, mask, neutral = own.embed(observations)
         else:
-            ids, seen = policy.encode(observations)
-            words = torch.from_numpy(ids).long().to(model.device)
-            embeddings, mask = plain_model(model).get_input_embeddings()(words), torch.from_numpy(seen).to(model.device)
-        neutral = neutral_of(plain_model(model).get_input_embeddings())
+            table, (ids, seen) = plain_model(model).get_input_embeddings(), own.encode(observations)
+            embeddings, mask = table(torch.from_numpy(ids).long().to(model.device)), torch.from_numpy(seen).to(model.device)
+            neutral = neutral_of(table)
     embeddings = embeddings.detach()
-    return Prompts(model, embeddings, mask.bool(), places.cells, places.count, neutral.to(embeddings), policy.actions)
+    return Prompts(model, embeddings, mask.bool(), places.cells, places.count, neutral.detach().to(embeddings), own.actions)
 
 
 def neutral_of(table: Any) -> Any:

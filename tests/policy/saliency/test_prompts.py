@@ -99,7 +99,7 @@ class Looking:
         blocks = boards.unflatten(2, (3, 2)).unflatten(1, (3, 2)).permute(0, 1, 3, 2, 4).flatten(3).flatten(1, 2)
         frame = self.reader.get_input_embeddings()(torch.tensor([7, 8])).expand(len(boards), -1, -1)
         embeddings = torch.cat([frame[:, :1], blocks @ self.projector, frame[:, 1:]], dim=1)
-        return embeddings, torch.ones(embeddings.shape[:2], dtype=torch.bool)
+        return embeddings, torch.ones(embeddings.shape[:2], dtype=torch.bool), torch.zeros(embeddings.shape[1:])
 
     def cells_of(self, observations):
         cells = np.full((len(observations), 11, 4), -1, np.int32)
