@@ -124,6 +124,10 @@ class Drawing(Protocol):
         """Return the bytes of a GIF that loops for ever, with a frame for each of at least one moment."""
         ...
 
+    def png(self, moments: Sequence[Moment]) -> bytes:
+        """Return the bytes of a PNG that shows at least one moment, side by side and large."""
+        ...
+
 
 class Reading(Protocol):
     """B positions that were read from pictures."""
