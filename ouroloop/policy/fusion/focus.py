@@ -55,7 +55,8 @@ class Focus(nn.Module):  # type: ignore[misc]  # torch is untyped here
 
 @lru_cache(maxsize=8)
 def _steps(rows: int, columns: int, device: str) -> Tensor:
-    return torch.from_numpy(steps_between(rows, columns)).to(device)
+    with torch.inference_mode(False):  # or a training could not use what a player made
+        return torch.from_numpy(steps_between(rows, columns)).to(device)
 
 
 def steps_between(rows: int, columns: int) -> NDArray[np.int64]:
