@@ -7,6 +7,7 @@ teaches it, and gives each place an embedding for its distance from there, besid
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 class Focus(nn.Module):  # type: ignore[misc]  # torch is untyped here
     """Finds the focus of a grid, and says where each place lies as seen from there."""
 
-    steps: Tensor
-
     def __init__(self, grid: tuple[int, int], inner: int, hidden: int) -> None:
         """Build the layers.
 
@@ -33,11 +32,10 @@ class Focus(nn.Module):  # type: ignore[misc]  # torch is untyped here
             hidden: width of an embedding.
         """
         super().__init__()
-        rows, columns = grid
+        rows, columns = self.grid = grid
         self.find = nn.Linear(inner, 1)
         self.around = nn.Embedding((2 * rows - 1) * (2 * columns - 1), hidden)
         self.here = nn.Embedding(rows * columns, hidden)
-        self.register_buffer("steps", torch.from_numpy(steps_between(rows, columns)), persistent=False)
 
     def forward(self, inner: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return where the focus may be, each place as seen from there, and the focus itself.
@@ -50,9 +48,15 @@ class Focus(nn.Module):  # type: ignore[misc]  # torch is untyped here
         """
         logits = self.find(inner)[..., 0]
         chances = logits.softmax(dim=1)
-        table = self.around(self.steps)
+        table = self.around(_steps(*self.grid, str(inner.device)))
         around = (chances @ table.flatten(1)).unflatten(1, table.shape[1:])
         return logits, around, chances @ self.here.weight
+
+
+@lru_cache(maxsize=8)
+def _steps(rows: int, columns: int, device: str) -> Tensor:
+    with torch.inference_mode(False):  # or a training could not use what a player made
+        return torch.from_numpy(steps_between(rows, columns)).to(device)
 
 
 def steps_between(rows: int, columns: int) -> NDArray[np.int64]:

@@ -36,8 +36,8 @@ class FusedConfig(LlamaConfig):  # type: ignore[misc]  # transformers' classes a
 class FusedOutput(CausalLMOutput):  # type: ignore[misc]  # transformers' classes are untyped
     """Logits, and if asked for, what the model tells of a picture.
 
-    `board` has the class logits of the board's cells, (B, side * side, classes), and `focus` logits over the places of the grid,
-    (B, tokens), if it has places.
+    `board` has the class logits of the board's cells, (B, side * side, classes), and `focus` logits over the places of the
+    grid, (B, tokens), if it has places.
     """
 
     board: Tensor | None = None

@@ -39,8 +39,12 @@ if TYPE_CHECKING:
 
 __all__ = ["SftConfig", "fit_sft"]
 
-FIGURES = {"accuracy": "mean_token_accuracy", "entropy": "entropy", "grad_norm": "grad_norm"} | {
-    name: name for name in (BOARD_READ, FOCUS_FOUND)
+FIGURES = {
+    "accuracy": "mean_token_accuracy",
+    "entropy": "entropy",
+    "grad_norm": "grad_norm",
+    BOARD_READ: BOARD_READ,
+    FOCUS_FOUND: FOCUS_FOUND,
 }
 
 

@@ -56,7 +56,7 @@ class SeeingTrainer(LessonTrainer):
         return loss, logits[:, 0]
 
     def _read_back(self, name: str, logits: torch.Tensor, truth: NDArray[np.integer]) -> torch.Tensor:
-        """Return the mean cross entropy of what was read back, (N, K) logits of (N,) classes; record the share that is right."""
+        """Return the mean cross entropy of what was read back, (N, K) logits of (N,) classes; record how much is right."""
         wanted = torch.from_numpy(truth.astype(np.int64)).to(logits.device)
         right = (logits.detach().argmax(dim=1) == wanted).float().mean()
         self._metrics["train"][name].append(float(self.accelerator.gather(right[None]).mean()))
