@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ouroloop.inspect.ablation.document import MEASURES, Ablation, Comparison, Estimated, MainEffect, Measure
-from ouroloop.protocols.text import plain_line
+from ouroloop.protocols.text import counted, plain_line
 
 Figure = Literal[
     "read_errors",
@@ -57,7 +57,7 @@ def tables(document: Ablation) -> list[Table]:
     if any(run["memory_mb"] is not None for run in document["runs"]):
         found += [
             _means(document, "decisions of the last incumbent that went wrong, mean over seeds", ERRORS),
-            _means(document, "what its decisions cost, one at a time, and the run's tokens; mean over seeds", COSTS),
+            _means(document, "what its decisions took, and the tokens of the run; mean over seeds", COSTS),
         ]
     return found
 
@@ -66,7 +66,7 @@ def _compared(document: Ablation) -> Table:
     baseline, measure, arms = document["values"][0], document["measure"], len(document["values"])
     together = "95 % interval" if arms == 2 else "95 % together"
     table = _table(document["vary"], _said(measure), "minus the first", together, "sd over seeds")
-    table.title = Text(f"{plain_line(document['vary'])}: {_said(measure)} over {document['seeds']} paired seeds")
+    table.title = Text(f"{plain_line(document['vary'])}: {_said(measure)} over {counted(document['seeds'], 'paired seed')}")
     for row in _rows(document, measure):
         if row["value"] == baseline:
             table.add_row(_name(baseline), f"{row['mean']:.3f}", "", "", "")
