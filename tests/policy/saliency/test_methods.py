@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from ouroloop.policy.bases import load_base
 from ouroloop.policy.saliency.explaining import attributed, best_of, explain, salience_of
 from ouroloop.policy.saliency.faithfulness import area, curves, faithfulness, mean_interval
 from ouroloop.policy.saliency.methods import METHODS
@@ -12,6 +13,7 @@ from ouroloop.policy.saliency.prompts import action_logits, log_odds, prompts_of
 from ouroloop.policy.shipped import find_policy
 from ouroloop.policy.snake_gpt import load
 from ouroloop.protocols.errors import UsageError
+from tests.policy.checkpoints import KINDS, checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +115,19 @@ def test_an_area_is_a_mean_and_an_interval_students():
     assert area(np.array([[1.0, 0.5, 0.0], [1.0, 1.0, 1.0]])).tolist() == [0.5, 1.0]
     found = mean_interval(np.array([1.0, 2.0, 3.0]))
     assert (found.mean, found.low, found.high) == pytest.approx((2, 2 - 4.30265 / 3**0.5, 2 + 4.30265 / 3**0.5), abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bases_have_maps_as_well(tmp_path, task, seen, kind):
+    base = load_base(checkpoint(tmp_path / kind, kind), task=task, encoding="json", dtype=torch.float32)
+    mask = base.encode(seen.take([0, 1]))[1]
+    for method in METHODS:
+        found = explain(base, seen.take([0, 1]), method)
+        assert np.isfinite(found.tokens).all()
+        assert (found.tokens[~mask] == 0).all()
+        own = seen.row(0)
+        named = {*own["snake"], own["food"]}
+        assert found.cells[0][sorted(set(range(36)) - named)].sum() == 0
 
 
 def test_an_unknown_method_is_refused(policy, seen):

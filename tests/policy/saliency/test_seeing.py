@@ -1,4 +1,4 @@
-"""Maps of a policy that sees: its own logits, tokens of the picture over their cells, and what is taken out is out of the glance."""
+"""Maps of a policy that sees: its own logits, its tokens over their cells; what is taken out is out of the glance as well."""
 
 import numpy as np
 import pytest
