@@ -2,9 +2,9 @@
 
 The cells of the picture are the patches of the network, because vision-language models read a grid badly whose cells lie across
 their patches (Grid2Matrix, arXiv 2604.09687). No part knows how large a board is: the cost is linear in the number of cells,
-and one set of weights serves every board. Each block is a ConvNeXt block (Liu et al. 2022) that is also told the board's mean
-(as in squeeze-and-excitation, Hu et al. 2018): which of two flat colours is the ground follows from the whole board, not from
-a cell and its neighbours.
+and one set of weights serves every board. Each block is a ConvNeXt block (Liu et al. 2022) that is also told what kinds of
+cells the board has, through a few pooled vectors (as in Set Transformers, Lee et al. 2019): which of two flat colours is the
+ground, and which the snake, follows from the whole board, not from a cell and its neighbours.
 
 Pictures are turned back before they are classified. How far is said by `Lattice`, a smaller network of the same kind: it tells,
 for each cell, how far what the cell shows lies from its place.
@@ -29,6 +29,10 @@ RING_PX: Final = 3
 """Pixels around a cell that its patch holds too."""
 EDGES: Final = 16
 """Channels of the first convolution."""
+KINDS: Final = 8
+"""Kinds of cells of which a board's cells are told."""
+NOTES: Final = 16
+"""Numbers that are told of each kind."""
 LATTICE_EDGES: Final = 12
 LATTICE_WIDTH: Final = 32
 
@@ -50,16 +54,38 @@ class Patches(nn.Module):  # type: ignore[misc]
         return normed
 
 
+class Board(nn.Module):  # type: ignore[misc]
+    """Tells every cell what kinds of cells the board has: for each of a few kinds, a mean over its cells and its share.
+
+    The network draws up the kinds itself, and each cell belongs to each kind to some degree.
+    """
+
+    def __init__(self, width: int) -> None:
+        """Build the layer for vectors of `width` numbers; it answers with twice as many."""
+        super().__init__()
+        self.kinds = nn.Linear(width, KINDS)
+        self.notes = nn.Linear(width, NOTES)
+        self.tell = nn.Linear(KINDS * (NOTES + 1), 2 * width, bias=False)
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """Return what all cells of a board are told: (B, rows, columns, width) to (B, 1, 1, 2 * width)."""
+        degrees = self.kinds(cells).sigmoid().flatten(1, 2)
+        sums = degrees.transpose(1, 2) @ self.notes(cells).flatten(1, 2)
+        means = sums / (degrees.sum(1)[..., None] + 1e-3)
+        told: Tensor = self.tell(torch.cat([means.flatten(1), degrees.mean(1)], dim=1))
+        return told[:, None, None]
+
+
 class Block(nn.Module):  # type: ignore[misc]
-    """Mixes each cell with its eight neighbours, then with the mean of the board, then its own channels."""
+    """Mixes each cell with its eight neighbours, then with what it is told of the board, then its own channels."""
 
     def __init__(self, width: int, *, told: bool = True) -> None:
-        """Build the block for vectors of `width` numbers; without `told` it is not told the board's mean."""
+        """Build the block for vectors of `width` numbers; without `told` it knows nothing of the rest of the board."""
         super().__init__()
         self.neighbours = nn.Conv2d(width, width, 3, padding=1, groups=width)
         self.norm = nn.LayerNorm(width)
         self.widen = nn.Linear(width, 2 * width)
-        self.board = nn.Linear(width, 2 * width, bias=False) if told else None
+        self.board = Board(width) if told else None
         self.narrow = nn.Linear(2 * width, width)
 
     def forward(self, cells: Tensor) -> Tensor:
@@ -67,7 +93,7 @@ class Block(nn.Module):  # type: ignore[misc]
         mixed = self.norm(self.neighbours(cells.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
         wide = self.widen(mixed)
         if self.board is not None:
-            wide = wide + self.board(mixed.mean((1, 2), keepdim=True))
+            wide = wide + self.board(mixed)
         return cells + self.narrow(functional.gelu(wide))
 
 
@@ -76,8 +102,8 @@ class Lattice(nn.Module):  # type: ignore[misc]
 
     A distance of one cell is once around the circle, since a lattice that is moved by a cell is the same lattice. The network
     is trained by the squared error. Its answer is therefore the mean over all distances that the pixels allow, and lies the
-    nearer to the circle's middle the less they say. It is not told the board's mean: it would answer how the board lies as a
-    whole, where the differences between its cells tell the turn.
+    nearer to the circle's middle the less they say. It knows nothing of the rest of the board: it would answer how the board
+    lies as a whole, where the differences between its cells tell the turn.
     """
 
     def __init__(self) -> None:
