@@ -52,6 +52,6 @@ class ClipConfig(Frozen):
     groups: int = Field(default=32, ge=1, le=4096)
     group: int = Field(default=4, ge=1, le=256)
     rate: float = Field(default=2e-3, gt=0, le=1)
-    bridge: float = Field(default=1.0, ge=0, le=100)
-    dense: float = Field(default=0.5, ge=0, le=100)
+    bridge: float = Field(default=2.0, ge=0, le=100)
+    dense: float = Field(default=0.1, ge=0, le=100)
     threads: int = Field(default=1, ge=1, le=256)
