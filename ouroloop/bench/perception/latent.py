@@ -63,9 +63,14 @@ def measure(report: Report, seed: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         for index, size in enumerate(SETTINGS):
-            found[str(size)] = _size(size, seed, Path(scratch), lambda what, done, i=index: report(what, (i + done) / 2.5))
+            found[str(size)] = _size(size, seed, Path(scratch), part_of(report, index))
         grpo = _grpo(seed, Path(scratch), lambda what, done: report(what, 0.8 + 0.2 * done))
     return {"boards": found, "grpo": grpo, "games": GAMES, "wanted": SHARE_WANTED, "wanted_ms": MS_WANTED, "machine": machine()}
+
+
+def part_of(report: Report, index: int) -> Report:
+    """Return the progress callback of one of the boards."""
+    return lambda what, done: report(what, 0.4 * (index + done))
 
 
 def _size(size: int, seed: int, scratch: Path, report: Report) -> dict[str, Any]:

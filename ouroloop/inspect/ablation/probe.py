@@ -101,11 +101,12 @@ def probe(folder: Path, games: int, progress: Progress) -> None:
         OuroloopError: the run cannot be opened, or its parts cannot play.
     """
     from ouroloop.policy.snake_gpt import threads
+    from ouroloop.runs.beginning.eyes import open_eyes
     from ouroloop.runs.lifecycle import opened
 
     threads(1)
     with opened(folder, progress) as run:
-        _open_eyes(run)
+        open_eyes(run)
         player = run.players.open_or_none(run.incumbent())
         try:
             found = _probed(run, player, games)
@@ -113,13 +114,6 @@ def probe(folder: Path, games: int, progress: Progress) -> None:
             close(player)
     with whole_file(folder / PROBE) as half:
         half.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
-
-
-def _open_eyes(run: Run) -> None:
-    from ouroloop.runs.phases.start import open_eyes
-
-    if run.recipe.perception != "json":
-        open_eyes(run)
 
 
 def _probed(run: Run, player: Player | None, games: int) -> Found:

@@ -246,7 +246,7 @@ KEYS: Final = {
     "fusion.spread": "tokens per latent; more than one suits an autoencoder, whose picture is a single latent",
     "fusion.projector": "width of the projector's hidden layer",
     "fusion.mutual": "let the tokens of a picture attend to each other in both directions",
-    "fusion.readout": "weight of the auxiliary loss, the board read back from the last states; 0 for none",
+    "fusion.readout": "weight of the auxiliary loss, the board and the focus (in Snake the head) read back; 0 for none",
     "roles.critic.use": "an installed role, `package.module:Class` or `file.py:Class`; each slot has its own default",
     "roles.critic.model": "ask a chat model instead, e.g. `openai:NAME`; with `use` beside it, that role asks it",
     "roles.critic.base_url": "of its endpoint",

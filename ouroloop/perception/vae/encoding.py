@@ -92,7 +92,8 @@ class VaeEncoder:
             for at in range(0, len(pixels), CHUNK):
                 part = pictures(pixels[at : at + CHUNK], self.card.config.image_px)
                 found[at : at + CHUNK] = self._model.encode(part)[0].numpy()
-        return np.clip((found - self._mean) / self._deviation, -REACH, REACH)[:, None, None, :]
+        scaled: NDArray[np.float32] = np.clip((found - self._mean) / self._deviation, -REACH, REACH)
+        return scaled[:, None, None, :]
 
     def save(self, folder: Path) -> None:
         """Write the encoder into a folder that does not exist yet."""

@@ -7,6 +7,7 @@ player that knows ids alone can use them; the model unfolds them, and a projecto
 - `layout`: `Layout`, what a prompt consists of. No torch.
 - `written`: latents as ids, and back. No torch.
 - `folding`: latents to embeddings: pixel shuffle, projector, places.
+- `focus`: places counted from where a player looks.
 - `readout`: the board read back from the model's last states, an auxiliary task.
 - `model`: `FusedForCausalLM`.
 - `seeing`: `Seeing`, a `language.LanguagePolicy`; `create_seeing` makes one, from nothing or from a trained Snake-GPT.

@@ -25,7 +25,7 @@ class FusionConfig(Frozen):
         spread: tokens per latent; more than one suits an eye that gives a single latent of many numbers.
         projector: width of the projector's hidden layer.
         mutual: let the tokens of a picture attend to each other in both directions.
-        readout: weight of the auxiliary loss, the board's cells read back from the last states; 0 for none.
+        readout: weight of the auxiliary loss: the board's cells and the focus, read back from latents and states; 0 for none.
         lora: the adapter of the stage `lora`.
     """
 

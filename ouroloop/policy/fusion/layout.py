@@ -100,6 +100,11 @@ class Layout(Frozen):
         return self.tokens + 2
 
     @property
+    def focused(self) -> bool:
+        """Whether the tokens are places of a grid, of which one is the picture's focus."""
+        return self.spread == 1 and self.tokens > 1
+
+    @property
     def aligned(self) -> bool:
         """Whether each latent is one of the board's cells."""
         return (self.rows, self.columns, self.spread) == (self.side, self.side, 1)

@@ -34,9 +34,14 @@ class FusedConfig(LlamaConfig):  # type: ignore[misc]  # transformers' classes a
 
 @dataclass
 class FusedOutput(CausalLMOutput):  # type: ignore[misc]  # transformers' classes are untyped
-    """Logits, and if asked for, the class logits of the board's cells: (B, side * side, classes)."""
+    """Logits, and if asked for, what the model tells of a picture.
+
+    `board` has the class logits of the board's cells, (B, side * side, classes), and `focus` logits over the places of the
+    grid, (B, tokens), if it has places.
+    """
 
     board: Tensor | None = None
+    focus: Tensor | None = None
 
 
 class FusedForCausalLM(LlamaForCausalLM):  # type: ignore[misc]  # transformers' classes are untyped
@@ -71,10 +76,10 @@ class FusedForCausalLM(LlamaForCausalLM):  # type: ignore[misc]  # transformers'
             inputs_embeds: (B, length + N, hidden) in place of the ids, as `embedded` returns them.
             use_cache: not looked at; nothing is cached.
             logits_to_keep: the number of last positions whose logits are returned; 0 for all, of length + N.
-            board: whether the board is read back too.
+            board: whether the board and the focus are read back too.
             kwargs: passed on to the Llama, as far as they are given.
         """
-        embeds = self.embedded(input_ids) if inputs_embeds is None else inputs_embeds
+        embeds, focus = self.begun(input_ids) if inputs_embeds is None else (inputs_embeds, None)
         found = self.model(
             inputs_embeds=embeds,
             attention_mask=self.mask(embeds),
@@ -86,14 +91,20 @@ class FusedForCausalLM(LlamaForCausalLM):  # type: ignore[misc]  # transformers'
         return FusedOutput(
             logits=self.lm_head(states[:, -logits_to_keep:]),
             board=self.readout(states[:, 1 : 1 + self.layout.tokens]) if board else None,
+            focus=focus if board else None,
             hidden_states=found.hidden_states,
             attentions=found.attentions,
         )
 
     def embedded(self, ids: Tensor) -> Tensor:
         """Return prompts and answers as embeddings: (B, prompt + N) int64 to (B, length + N, hidden)."""
+        return self.begun(ids)[0]
+
+    def begun(self, ids: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return prompts and answers as embeddings, and where the focus of the pictures may be; see `Folding.forward`."""
         cut = self.layout.prompt
-        return torch.cat([self.folding(ids[:, :cut]), self.model.embed_tokens(ids[:, cut:])], dim=1)
+        folded, focus = self.folding(ids[:, :cut])
+        return torch.cat([folded, self.model.embed_tokens(ids[:, cut:])], dim=1), focus
 
     def mask(self, embeds: Tensor) -> Tensor:
         """Return which places attend to which, as numbers to add to the scores: (1, 1, L, L), 0 or the type's lowest.

@@ -29,10 +29,10 @@ class Readout(nn.Module):  # type: ignore[misc]  # torch is untyped here
         """Return class logits: the states of a picture's tokens (B, tokens, hidden) to (B, side * side, classes)."""
         if self.queries is not None:
             weights = (self.queries.weight @ states.transpose(1, 2) / math.sqrt(states.shape[2])).softmax(dim=2)
-            return self.classes(weights @ states)  # type: ignore[no-any-return]
-        layout, (rows, columns) = self.layout, self.layout.folded
-        told = self.classes(states).unflatten(1, (rows, columns))
+            return self.classes(weights @ states)
+        layout = self.layout
+        told: Tensor = self.classes(states).unflatten(1, layout.folded)
         for _ in range(layout.shuffle):
             apart = told.unflatten(3, (2, 2, -1)).permute(0, 1, 3, 2, 4, 5)
             told = apart.flatten(3, 4).flatten(1, 2)
-        return told[:, : layout.side, : layout.side].flatten(1, 2)  # type: ignore[no-any-return]
+        return told[:, : layout.side, : layout.side].flatten(1, 2)

@@ -24,7 +24,7 @@ from ouroloop.policy.fusion.seeing import Seeing, create_seeing
 from ouroloop.policy.report import Progress, TrainingReport, silent
 from ouroloop.policy.sft.config import SftConfig
 from ouroloop.policy.sft.school import School
-from ouroloop.policy.sft.seeing import BOARD_READ, SeeingTrainer
+from ouroloop.policy.sft.seeing import BOARD_READ, FOCUS_FOUND, SeeingTrainer
 from ouroloop.policy.sft.trainer import LessonTrainer
 from ouroloop.policy.shipped import find_policy
 from ouroloop.policy.slots import slot_trainer
@@ -39,7 +39,13 @@ if TYPE_CHECKING:
 
 __all__ = ["SftConfig", "fit_sft"]
 
-FIGURES = {"accuracy": "mean_token_accuracy", "entropy": "entropy", "grad_norm": "grad_norm", "board_read": BOARD_READ}
+FIGURES = {
+    "accuracy": "mean_token_accuracy",
+    "entropy": "entropy",
+    "grad_norm": "grad_norm",
+    BOARD_READ: BOARD_READ,
+    FOCUS_FOUND: FOCUS_FOUND,
+}
 
 
 def fit_sft(
@@ -94,7 +100,7 @@ def fit_sft(
         )
         trainer.school, trainer.pieces = school, config.pieces
         if isinstance(trainer, SeeingTrainer) and isinstance(policy, Seeing):
-            trainer.task, trainer.readout = task, policy.fusion.readout
+            trainer.task, trainer.layout, trainer.readout = task, policy.layout, policy.fusion.readout
         trainer.add_callback(school)
         trainer.add_callback(record)
         stopped = _trained(trainer, place, record)

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from ouroloop.envs.snake.task import SnakeTask
+from ouroloop.policy.bases import save_policy
 from ouroloop.policy.fusion.config import FusionConfig
+from ouroloop.policy.fusion.focus import Focus, places_of, steps_between
 from ouroloop.policy.fusion.folding import shuffled
 from ouroloop.policy.fusion.layout import layout_of
 from ouroloop.policy.fusion.readout import Readout
@@ -54,6 +57,40 @@ def test_neighbours_are_folded_together_and_told_apart_again():
     assert torch.equal(told[0, :, 0], grid[0, :, :, 0].flatten())
 
 
+def test_places_are_counted_from_the_focus():
+    steps = steps_between(3, 4)
+    assert steps.shape == (12, 12)
+    assert set(steps.ravel()) == set(range(5 * 7))
+    assert (steps.diagonal() == steps[0, 0]).all()
+    assert steps[0, 5] == steps[1, 6] == steps[5, 10]  # one down, one to the right
+    cells = np.array([0, 7, 8, 63])
+    grids = {(8, 8): cells.tolist(), (4, 4): [0, 3, 0, 15], (7, 7): [0, 6, 7, 48]}
+    for grid, places in grids.items():
+        assert places_of(cells, layout_of(grid, 8, SnakeTask(8).sight, FusionConfig())).tolist() == places
+    folded = layout_of((8, 8), 8, SnakeTask(8).sight, FusionConfig(tokens=16))
+    assert places_of(cells, folded).tolist() == [0, 3, 0, 15]
+
+
+def test_the_focus_moves_the_places_with_it():
+    layout = layout_of((4, 4), 8, TASK.sight, FusionConfig())
+    focus = Focus(layout.folded, 3, 5)
+    with torch.no_grad():
+        focus.find.weight[0] = torch.tensor([50.0, 0.0, 0.0])
+        marked = torch.zeros(2, 16, 3)
+        marked[0, 5, 0] = marked[1, 10, 0] = 1
+        logits, around, here = focus(marked)
+    assert logits.argmax(dim=1).tolist() == [5, 10]
+    assert torch.allclose(around[0, 6], around[1, 11], atol=1e-5)  # the place to the right of the focus
+    assert torch.allclose(around[0, 5], around[1, 10], atol=1e-5)
+    assert not torch.allclose(around[0, 6], around[1, 6], atol=1e-2)
+    assert torch.allclose(here[0], focus.here.weight[5], atol=1e-5)
+
+
+def test_a_single_latent_has_no_focus():
+    assert not layout_of((1, 1), 128, TASK.sight, FusionConfig(spread=16)).focused
+    assert layout_of((4, 4), 8, TASK.sight, FusionConfig()).focused
+
+
 def test_the_model_sees_what_the_eye_saw():
     policy = create_seeing(TASK, SMALL, 0, CellEye(TASK), FusionConfig())
     positions = TASK.positions(3, 5).observations()
@@ -68,6 +105,15 @@ def test_the_model_sees_what_the_eye_saw():
     assert np.allclose(unfolded.numpy(), read(cells, 8, first), atol=1e-6)
     idle = folding.numbers(torch.from_numpy(ids[:, -2:-1]).long(), 1)[:, 0].numpy()
     assert np.array_equal(np.argsort(idle, kind="stable"), np.argsort(positions.columns["idle"], kind="stable"))
+
+
+def test_auto_classes_load_it(tmp_path):
+    policy = create_seeing(TASK, SMALL, 0, CellEye(TASK), FusionConfig())
+    save_policy(policy, tmp_path / "policy")
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "policy")
+    ids = torch.from_numpy(policy.encode(TASK.positions(3, 3).observations())[0]).long()
+    with torch.no_grad():
+        assert torch.allclose(model(input_ids=ids).logits, policy.model.eval()(input_ids=ids).logits, atol=1e-6)
 
 
 @pytest.mark.parametrize("mutual", [True, False])
