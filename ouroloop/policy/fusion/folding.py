@@ -58,13 +58,22 @@ class Folding(nn.Module):  # type: ignore[misc]  # torch is untyped here
             raise ValueError(f"a prompt of {ids.shape[1]} ids, expected {layout.prompt}")
         seen = ids[:, 1 : 1 + layout.written].unflatten(1, (layout.rows, layout.columns, layout.ids_each))
         folded = shuffled(self.numbers(seen, layout.width), layout.shuffle).flatten(1, 2)
+        kept = None if self.memory is None else self.numbers(ids[:, 1 + layout.written : -1], layout.memory)
+        return self.joined(folded, kept)
+
+    def joined(self, folded: Tensor, kept: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return what `forward` does, of folded latents.
+
+        Args:
+            folded: (B, places, folded width).
+            kept: (B, memory), what no picture shows; None if there is nothing of that kind.
+        """
         inner = functional.gelu(self.widen(folded))
-        picture = self.narrow(inner).unflatten(2, (layout.spread, -1)).flatten(1, 2) + self.places.weight
-        frame = self.frame.weight.expand(len(ids), -1, -1)
+        picture = self.narrow(inner).unflatten(2, (self.layout.spread, -1)).flatten(1, 2) + self.places.weight
+        frame = self.frame.weight.expand(len(folded), -1, -1)
         closing, logits = frame[:, 1:], None
         if self.memory is not None:
-            kept = ids[:, 1 + layout.written : -1]
-            closing = closing + self.memory(self.numbers(kept, layout.memory))[:, None]
+            closing = closing + self.memory(kept)[:, None]
         if self.focus is not None:
             logits, around, here = self.focus(inner)
             picture, closing = picture + around, closing + here[:, None]

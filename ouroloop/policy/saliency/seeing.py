@@ -1,7 +1,8 @@
-"""The prompts of a policy that sees: the tokens of its picture, which can be taken out one by one.
+"""The prompts of a policy that sees: the latents of its picture, which can be taken out one by one.
 
-A fused model's closing embedding begins with a glance at the whole picture. Here the closing is kept without it, and the reader
-adds it, so that gradients reach the picture through the glance as well, and a token that is taken out is out of both.
+A fused model makes embeddings of latents in ways that let places know of each other, such as the focus that all are counted
+from. So the units here are the latents themselves, as the projector gets them: gradients reach them by every way that they
+have to the answer, and a latent that is taken out is out of all of them.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ouroloop.policy.bases.player import plain_model
+from ouroloop.policy.fusion.folding import shuffled
 from ouroloop.policy.saliency.places import flush_right, grid_cells
+from ouroloop.protocols.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,35 +33,43 @@ class Gaze:
 
     Args:
         policy: the policy that sees.
+
+    Raises:
+        UsageError: its eye gives latents of no place, such as one for the whole picture.
     """
 
     def __init__(self, policy: Seeing) -> None:
         """Keep the policy."""
+        layout = policy.layout
+        if layout.spread > 1 or layout.tokens == 1:
+            raise UsageError("the eye of this policy sees a picture as a whole, so there are no places to show: give it a grid")
         self._policy, self.reader = policy, Reader(plain_model(policy.model))
-        self.actions, self.cells = policy.actions, policy.layout.side**2
+        self.actions, self.cells = policy.actions, layout.side**2
 
     def embed(self, observations: Observations) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the prompts without their glances, (B, L, D); a mask, all true; the prompt of a picture that shows nothing.
+        """Return the prompts: an opening of zeros, the folded latents, and what no picture shows; see `prompts.Embedding`.
 
-        Such a picture has latents of zero, which eyes scale to be the mean, and the tokens keep their places.
+        What stands where a latent is taken out is zeros: eyes scale their latents so that this is the mean.
         """
         layout, fused = self._policy.layout, self.reader.fused
         ids = torch.from_numpy(self._policy.encode(observations)[0]).long().to(fused.device)
         folding, cut = fused.folding, 1 + layout.written
-        latents = folding.numbers(ids[:, 1:cut].unflatten(1, (layout.rows, layout.columns, layout.ids_each)), layout.width)
-        memory = folding.numbers(ids[:, cut:-1], layout.memory) if layout.memory else None
-        embeddings = _framed(folding, latents, memory)
-        neutral = _framed(folding, torch.zeros_like(latents[:1]), None if memory is None else torch.zeros_like(memory[:1]))
-        return embeddings, torch.ones(embeddings.shape[:2], dtype=torch.bool, device=ids.device), neutral[0]
+        seen = ids[:, 1:cut].unflatten(1, (layout.rows, layout.columns, layout.ids_each))
+        folded = shuffled(folding.numbers(seen, layout.width), layout.shuffle).flatten(1, 2)
+        width = max(layout.folded_width, layout.memory)
+        closing = folding.numbers(ids[:, cut:-1], layout.memory)[:, None] if layout.memory else folded[:, :1] * 0
+        parts = [functional.pad(part, (0, width - part.shape[2])) for part in (folded[:, :1] * 0, folded, closing)]
+        units = torch.cat(parts, dim=1)
+        return units, torch.ones(units.shape[:2], dtype=torch.bool, device=ids.device), torch.zeros_like(units[0])
 
     def cells_of(self, observations: Observations) -> NDArray[np.int32]:
-        """Return the cells of each token: (B, L, K) int32; the opening and the closing have none."""
+        """Return the cells of each unit: (B, L, K) int32; the opening and the closing have none."""
         own = flush_right([[(), *picture_cells(self._policy.layout), ()]])
         return np.repeat(own, len(observations), axis=0)
 
 
 class Reader(nn.Module):  # type: ignore[misc]  # torch is untyped here
-    """A fused model that reads prompts without their glances, and heeds a mask.
+    """A fused model that reads latents, and heeds a mask.
 
     Args:
         fused: a `FusedForCausalLM`.
@@ -87,8 +99,9 @@ class Reader(nn.Module):  # type: ignore[misc]  # torch is untyped here
         """
         from ouroloop.policy.fusion.model import FusedOutput
 
-        glance = self.fused.folding.glance(inputs_embeds[:, 1:-1])[:, None]
-        embeds = torch.cat([inputs_embeds[:, :-1], inputs_embeds[:, -1:] + glance], dim=1)
+        layout, folding = self.fused.layout, self.fused.folding
+        kept = inputs_embeds[:, -1, : layout.memory] if layout.memory else None
+        embeds, _ = folding.joined(inputs_embeds[:, 1:-1, : layout.folded_width], kept)
         mask, hidden = self.fused.mask(embeds), attention_mask[:, None, None] == 0
         found = self.fused.model(
             inputs_embeds=embeds,
@@ -102,18 +115,11 @@ class Reader(nn.Module):  # type: ignore[misc]  # torch is untyped here
 
 
 def picture_cells(layout: Layout) -> list[tuple[int, ...]]:
-    """Return the cells that each token of a picture covers: those of all latents that are folded into it."""
+    """Return the cells that each place of a folded grid covers: those of all latents that are folded into it."""
     own = grid_cells(layout.rows, layout.columns, layout.side).reshape(layout.rows, layout.columns, -1)
     step, places = 2**layout.shuffle, list[tuple[int, ...]]()
     for row in range(layout.folded[0]):
         for column in range(layout.folded[1]):
             block = own[row * step : (row + 1) * step, column * step : (column + 1) * step]
-            places += [tuple(sorted({int(cell) for cell in block.ravel() if cell >= 0}))] * layout.spread
+            places.append(tuple(sorted({int(cell) for cell in block.ravel() if cell >= 0})))
     return places
-
-
-def _framed(folding: Any, latents: Tensor, memory: Tensor | None) -> Tensor:
-    """Return prompts without glances, (B, L, D), of latents (B, rows, columns, width) and what no picture shows (B, memory)."""
-    frame = folding.frame.weight.expand(len(latents), -1, -1)
-    closing = frame[:, 1:] if memory is None else frame[:, 1:] + folding.memory(memory)[:, None]
-    return torch.cat([frame[:, :1], folding.picture(latents), closing], dim=1)

@@ -1,4 +1,4 @@
-"""Maps of a policy that sees: its own logits, its tokens over their cells; what is taken out is out of the glance as well."""
+"""Maps of a policy that sees: its own logits, its tokens over their cells; what is taken out is out of the focus as well."""
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from ouroloop.policy.saliency.methods import METHODS
 from ouroloop.policy.saliency.prompts import action_logits, prompts_of, read
 from ouroloop.policy.saliency.seeing import picture_cells
 from ouroloop.policy.settings import LoraSettings, Shape
+from ouroloop.protocols.errors import UsageError
 from tests.policy.fusion.eyes import CellEye
 
 SMALL = Shape(hidden=32, intermediate=48)
@@ -81,7 +82,12 @@ def test_tokens_cover_the_board(task):
 
     assert cells(FusionConfig()) == [(cell,) for cell in range(36)]
     assert cells(FusionConfig(tokens=9))[0] == (0, 1, 6, 7)
-    assert cells(FusionConfig(spread=2))[:4] == [(0,), (0,), (1,), (1,)]
     folded = cells(FusionConfig(tokens=9), side=5)
     assert len(folded) == 9
     assert sorted({cell for own in folded for cell in own}) == list(range(36))
+
+
+def test_an_eye_without_places_is_refused(task, seen):
+    whole = create_seeing(task, SMALL, 0, CellEye(task), FusionConfig(projector=16, spread=2))
+    with pytest.raises(UsageError, match="sees a picture as a whole"):
+        explain(whole, seen, "ig")
