@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ouroloop.envs.capabilities import phases_of
-from ouroloop.protocols.encoding import PAD, action_tokens, first_words
+from ouroloop.protocols.encoding import PAD, Located, action_tokens, first_words
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import Moment, Observations, Outcomes, ToolkitFunction
 
@@ -240,6 +240,11 @@ def writes_itself(task: Task) -> None:
             texts.append(text)
         assert encoding.texts(seen) == texts, f"{name}: text and ids say the same"
         assert set("".join(encoding.hinted(seen))) <= set(encoding.signs), f"{name}: prompts are made of signs alone"
+        if isinstance(encoding, Located):
+            cells = encoding.cells_of(seen)
+            assert cells.shape[:2] == ids.shape, f"{name}: cells_of gives (B, L, K) for ids {ids.shape}, found {cells.shape}"
+            assert ((cells >= -1) & (cells < encoding.cells)).all(), f"{name}: cells_of gives cells of the position, or -1"
+            assert (cells[~mask] == -1).all(), f"{name}: padding speaks of no cell"
         alone = encoding.encode_batch(seen.take([3]))
         assert np.array_equal(alone[0][alone[1]], ids[3][mask[3]]), f"{name}: a prompt depends on the positions beside it"
     try:
@@ -261,6 +266,7 @@ def draws_itself(task: Task) -> None:
         moment = Moment(seen.take([0]), 0, 0, 0, None, 0, tuple(np.eye(len(task.actions))[0].tolist()))
         assert all(type(value) is int for value in task.drawing.facts(moment).values()), "facts of a moment are int"
         assert task.drawing.gif([moment, moment], [100, 100]).startswith(b"GIF8"), "gif gives the bytes of a GIF"
+        assert task.drawing.png([moment, moment]).startswith(b"\x89PNG"), "png gives the bytes of a PNG"
         for cause in task.causes:
             assert task.drawing.ending(cause).strip(), f"the ending {cause} has words"
 
@@ -291,6 +297,9 @@ def draws_from_sheets(task: Task, sight: Sight, seen: Observations) -> None:
     other = sight.compose(seen, sheets, which + 1)
     assert other.shape == (len(seen), 8 * sight.side, 8 * sight.side, 3), f"compose gives whole boards, found {other.shape}"
     assert len(sight.glyphs) == len(set(sight.glyphs)) == sight.classes, "every class has a glyph of its own"
+    assert not sight.encoding or sight.encoding in task.encodings, f"{sight.encoding!r} is one of the game's encodings"
+    for key in sight.unseen:
+        assert seen.columns[key].shape == (len(seen),), f"what no picture shows is one number a position, found {key}"
     focus = sight.focus(seen)
     assert ((0 <= focus) & (focus < sight.side**2)).all(), "focus gives cells of the board"
     for phrase in sight.phrases:

@@ -78,7 +78,7 @@ class Camera:
         if config.jpeg:
             pixels = compress(pixels, keys, config.jpeg, scatter=config.scatter)
         if config.window:
-            self._darken(pixels, observations)
+            darken(pixels, self.sight.focus(observations), self.sight.side, config.window)
         return pixels
 
     def _drawn(self, observations: Observations) -> NDArray[np.uint8]:
@@ -88,13 +88,21 @@ class Camera:
             which = (keys_of(clean, self.seed) % np.uint64(len(self._sheets))).astype(np.int64)
         return self.sight.compose(observations, self._sheets, which)
 
-    def _darken(self, pixels: NDArray[np.uint8], observations: Observations) -> None:
-        """Black out, in place, every cell farther from the focus than the window reaches, along rows or columns."""
-        px, side = self.cell_px, self.sight.side
-        for row, focus in enumerate(self.sight.focus(observations)):
-            y, x = divmod(int(focus), side)
-            low, left = max(0, y - self.config.window) * px, max(0, x - self.config.window) * px
-            high, right = (y + self.config.window + 1) * px, (x + self.config.window + 1) * px
-            kept = pixels[row, low:high, left:right].copy()
-            pixels[row] = 0
-            pixels[row, low:high, left:right] = kept
+
+def darken(pixels: NDArray[np.uint8], focus: NDArray[np.int64], side: int, reach: int) -> None:
+    """Black out, in place, every cell that lies farther from a picture's focus than the reach, along rows or columns.
+
+    Args:
+        pixels: (B, H, W, 3) uint8.
+        focus: (B,) the cell around which each picture is seen.
+        side: cells per side.
+        reach: cells.
+    """
+    px = pixels.shape[1] // side
+    for row, cell in enumerate(focus):
+        y, x = divmod(int(cell), side)
+        low, left = max(0, y - reach) * px, max(0, x - reach) * px
+        high, right = (y + reach + 1) * px, (x + reach + 1) * px
+        kept = pixels[row, low:high, left:right].copy()
+        pixels[row] = 0
+        pixels[row, low:high, left:right] = kept

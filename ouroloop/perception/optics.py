@@ -111,6 +111,41 @@ def _expose(pixels: Array, keys: Array, strengths: Array, scatter: bool, out: Ar
             _hide(out[row], drawn[4], state)
 
 
+def turned(
+    pixels: NDArray[np.uint8], angles: NDArray[np.float64], down: NDArray[np.float64], right: NDArray[np.float64]
+) -> NDArray[np.uint8]:
+    """Return pictures (B, H, W, 3) uint8 that are each turned about their middle and then moved, by bilinear interpolation.
+
+    What a picture shows at place p from its middle, (y, x), then lies at R p + (down, right), R = [[cos, sin], [-sin, cos]].
+    Beyond a picture's border the border goes on.
+
+    Args:
+        pixels: (B, H, W, 3) uint8.
+        angles: (B,) radians.
+        down: (B,) pixels.
+        right: (B,) pixels.
+    """
+    out = np.empty_like(pixels, order="C")
+    _turn_all(np.ascontiguousarray(pixels), angles, down, right, out)
+    return out
+
+
+@allocating_kernel
+def _turn_all(pixels: Array, angles: Array, down: Array, right: Array, out: Array) -> None:
+    """Fill `out`, one picture after another."""
+    height, width = pixels.shape[1], pixels.shape[2]
+    seen = np.empty((height, width, 3), np.float32)
+    for row in range(len(pixels)):
+        if angles[row] == 0 and down[row] == 0 and right[row] == 0:
+            out[row] = pixels[row]
+            continue
+        _turn(pixels[row], angles[row], down[row], right[row], seen)
+        for y in range(height):
+            for x in range(width):
+                for channel in range(3):
+                    out[row, y, x, channel] = np.uint8(seen[y, x, channel] + np.float32(0.5))
+
+
 @allocating_kernel
 def _turn(picture: Array, angle: float, down: float, right: float, seen: Array) -> None:
     """Fill `seen` with a picture turned and moved, by bilinear interpolation; beyond its border the border goes on."""
@@ -142,7 +177,7 @@ def _turn(picture: Array, angle: float, down: float, right: float, seen: Array) 
 @allocating_kernel
 def _blur(seen: Array, sigma: float, spare: Array) -> None:
     """Blur a picture in place by a Gaussian, along rows and then along columns."""
-    reach = int(math.ceil(2.5 * sigma))
+    reach = math.ceil(2.5 * sigma)
     taps = np.empty(2 * reach + 1, np.float32)
     total = 0.0
     for tap in range(2 * reach + 1):
@@ -196,8 +231,8 @@ def _hide(out: Array, share: float, state: Array) -> None:
     """Lay a rectangle of one colour over a share of a picture."""
     height, width = out.shape[0], out.shape[1]
     long = math.exp(0.7 * (2 * _next(state) - 1))
-    tall = min(height, max(1, int(round(height * math.sqrt(share) * long))))
-    wide = min(width, max(1, int(round(width * math.sqrt(share) / long))))
+    tall = min(height, max(1, round(height * math.sqrt(share) * long)))
+    wide = min(width, max(1, round(width * math.sqrt(share) / long)))
     top, left = int(_next(state) * (height - tall + 1)), int(_next(state) * (width - wide + 1))
     for channel in range(3):
         value = np.uint8(255 * _next(state))

@@ -124,6 +124,10 @@ class Drawing(Protocol):
         """Return the bytes of a GIF that loops for ever, with a frame for each of at least one moment."""
         ...
 
+    def png(self, moments: Sequence[Moment]) -> bytes:
+        """Return the bytes of a PNG that shows at least one moment, side by side and large."""
+        ...
+
 
 class Reading(Protocol):
     """B positions that were read from pictures."""
@@ -165,6 +169,10 @@ class Sight(Protocol):
     """The sign of each class in texts that are read from pictures."""
     phrases: tuple[str, ...]
     """Names in words of what can be seen, e.g. `the apple`."""
+    unseen: tuple[str, ...]
+    """The columns of one number each that no picture shows, because they are memory."""
+    encoding: str
+    """The game's encoding that writes a board as it looks, a sign per cell; empty if there is none."""
 
     def label(self, observations: Observations) -> NDArray[np.uint8]:
         """Return the class of each cell: (B, side * side) uint8."""

@@ -337,6 +337,8 @@ class Moment:
         cause: how the game ended; None while it runs.
         action: the move that comes next; None if the game is over.
         odds: the player's probability of each move, summing to 1; a teacher is sure. Empty if the game is over.
+        heat: how much each cell speaks for the move, in [0, 1], with 1 for the highest; empty if nobody asked.
+        lens: what found the heat, in words.
     """
 
     seen: Observations
@@ -346,6 +348,8 @@ class Moment:
     cause: str | None
     action: int | None = None
     odds: tuple[float, ...] = ()
+    heat: tuple[float, ...] = ()
+    lens: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""What eyes are worth: `ouroloop bench perception`."""
+"""What seeing costs and what it is worth: cameras, readers, latents, and players that see."""

@@ -22,7 +22,7 @@ from ouroloop.perception.clip.reading import load_clip_reader
 from ouroloop.perception.clip.states import gallery
 from ouroloop.perception.clip.training import CARD, train_clip
 from ouroloop.perception.config import CameraConfig, perfect
-from ouroloop.perception.training import gather
+from ouroloop.perception.learning.positions import varied
 from ouroloop.protocols.seeds import derived_seed
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def measure(report: Report, seed: int) -> dict[str, Any]:
     """
     task = SnakeTask(SIDE)
     place = derived_seed(seed, "bench", "clip")
-    boards = gallery(task.sight, gather(task, place, BOARDS // FAMILY), BOARDS, np.random.default_rng(place))
+    boards = gallery(task.sight, varied(task, place, BOARDS // FAMILY), BOARDS, np.random.default_rng(place))
     found: dict[str, Any] = {"side": SIDE, "boards": BOARDS, "family": FAMILY, "places": PLACES, "models": {}}
     with own_clip(task, seed, report) as folder:
         clip = load_clip(folder)

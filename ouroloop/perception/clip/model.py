@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from ouroloop.perception.reader import torch_threads
+from ouroloop.perception.cells import torch_threads
 from ouroloop.protocols.errors import UsageError
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from torch.nn import functional
 
 from ouroloop.envs.capabilities import sight_of
 from ouroloop.files import read_regular
+from ouroloop.perception.cells import torch_threads
 from ouroloop.perception.clip.dense import to_cells
 from ouroloop.perception.clip.encoding import ClipEncoder, load_encoder
-from ouroloop.perception.reader import torch_threads
 from ouroloop.protocols.errors import UsageError
 
 if TYPE_CHECKING:

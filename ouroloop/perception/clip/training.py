@@ -18,6 +18,7 @@ import torch
 from ouroloop.atomic import whole_directory
 from ouroloop.envs.capabilities import sight_of
 from ouroloop.perception.camera import Camera
+from ouroloop.perception.cells import torch_threads
 from ouroloop.perception.clip.config import ClipConfig
 from ouroloop.perception.clip.encoding import ClipEncoder, scaled_encoder
 from ouroloop.perception.clip.losses import StateCode, losses
@@ -27,8 +28,7 @@ from ouroloop.perception.clip.reading import ClipReader, Readout, fit_readout
 from ouroloop.perception.clip.small import build, settings
 from ouroloop.perception.clip.states import gallery, grouped, texts_of
 from ouroloop.perception.clip.words import build_tokenizer
-from ouroloop.perception.reader import torch_threads
-from ouroloop.perception.training import gather
+from ouroloop.perception.learning.positions import varied
 from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
 from ouroloop.protocols.records import Frozen
 from ouroloop.protocols.seeds import derived_seed
@@ -118,7 +118,7 @@ def train_clip(task: Task, config: ClipConfig, seed: int, out: Path, progress: P
     sight = sight_of(task)
     camera = Camera(task, config.camera, derived_seed(seed, "clip", "camera"))
     with torch_threads(config.threads):
-        positions = gather(task, derived_seed(seed, "clip", "boards"), config.boards)
+        positions = varied(task, derived_seed(seed, "clip", "boards"), config.boards)
         clip = _untrained(task, config, positions, seed)
         loss = _fit(clip, camera, positions, config, seed, progress)
     clip.model.eval().requires_grad_(False)
@@ -223,7 +223,7 @@ def _read_out(clip: Clip, camera: Camera, positions: Observations) -> tuple[Clip
 def _held_out(task: Task, seed: int) -> Observations:
     """Return boards that all look different, in families that differ in one to three cells."""
     place = derived_seed(seed, "clip", "held out")
-    return gallery(sight_of(task), gather(task, place, HELD_OUT // FAMILY), HELD_OUT, np.random.default_rng(place))
+    return gallery(sight_of(task), varied(task, place, HELD_OUT // FAMILY), HELD_OUT, np.random.default_rng(place))
 
 
 def _save(out: Path, encoder: ClipEncoder, readout: Readout, card: ClipCard) -> None:

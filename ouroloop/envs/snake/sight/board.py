@@ -34,6 +34,8 @@ class BoardSight:
         self.looks, self.held_out = tuple(looks.LOOKS), tuple(looks.HELD_OUT)
         self.glyphs = words.GLYPHS
         self.phrases = (*words.PHRASES, words.BORDER)
+        self.unseen: tuple[str, ...] = ("idle",)
+        self.encoding = "ascii"
 
     def label(self, observations: Observations) -> NDArray[np.uint8]:
         """Return the class of each cell: (B, size * size) uint8."""
