@@ -48,7 +48,7 @@ class ClipConfig(Frozen):
     states: States = "caption"
     camera: CameraConfig = CameraConfig()
     boards: int = Field(default=4096, ge=1, le=1_000_000)
-    steps: int = Field(default=1500, ge=1, le=1_000_000)
+    steps: int = Field(default=2000, ge=1, le=1_000_000)
     groups: int = Field(default=32, ge=1, le=4096)
     group: int = Field(default=4, ge=1, le=256)
     rate: float = Field(default=2e-3, gt=0, le=1)

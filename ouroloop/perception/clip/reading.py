@@ -101,13 +101,12 @@ def fit_readout(encoder: ClipEncoder, camera: Camera, observations: Observations
     return Readout(weight.detach().numpy(), bias.detach().numpy())
 
 
-def load_clip_reader(folder: Path, task: Task, cell_px: int = 8) -> ClipReader:
+def load_clip_reader(folder: Path, task: Task) -> ClipReader:
     """Return the reader kept with a CLIP that `train_clip` wrote.
 
     Args:
         folder: of the CLIP.
         task: the game whose pictures will be read.
-        cell_px: pixels of a cell in these pictures.
 
     Raises:
         UsageError: there is no reader, it is damaged, or it is for other boards.
@@ -121,8 +120,9 @@ def load_clip_reader(folder: Path, task: Task, cell_px: int = 8) -> ClipReader:
     shapes = readout.weight.shape, readout.bias.shape
     if shapes != ((encoder.width, sight.classes), (sight.classes,)) or not all(map(_finite, (readout.weight, readout.bias))):
         raise UsageError(f"the reader in {folder} is for other boards than those of {task.name}: train a CLIP for them")
-    encoder.grid(sight.side * cell_px, sight.side)
-    return ClipReader(encoder, readout, sight, cell_px)
+    pixels, _ = encoder.clip.size
+    encoder.grid(pixels, sight.side)
+    return ClipReader(encoder, readout, sight, pixels // sight.side)
 
 
 def _finite(values: NDArray[np.float32]) -> bool:

@@ -18,6 +18,7 @@ TINY = ClipConfig(
     steps=200,
     groups=8,
     rate=5e-3,
+    dense=0.5,
 )
 TASK = SnakeTask(4)
 

@@ -70,6 +70,20 @@ def test_a_cached_repository_is_a_directory(trained, tmp_path):
     assert load_clip("hf-hub:owner/snake-clip").width == 32
 
 
+def test_a_tags_weights_are_taken_from_the_caches_safetensors_first(tmp_path):
+    snapshot = tmp_path / "cache" / "models--laion--CLIP-ViT-B-32-laion2B-s34B-b79K" / "snapshots" / ("0" * 40)
+    refs = snapshot.parents[1] / "refs"
+    for folder in (snapshot, refs, tmp_path / "urls"):
+        folder.mkdir(parents=True)
+    (refs / "main").write_text("0" * 40)
+    (snapshot / "open_clip_pytorch_model.bin").touch()
+    assert loading._weights("ViT-B-32", "laion2b_s34b_b79k")[0].name == "open_clip_pytorch_model.bin"
+    (snapshot / WEIGHTS).touch()
+    assert loading._weights("ViT-B-32", "laion2b_s34b_b79k")[0] == snapshot / WEIGHTS
+    (tmp_path / "urls" / "rn50-quickgelu-cc12m-f000538c.pt").touch()
+    assert loading._weights("RN50", "cc12m")[0].parent == tmp_path / "urls"
+
+
 def test_pictures_of_any_size_are_resized_and_other_things_refused(trained):
     clip = load_clip(trained[0])
     assert clip.inputs(np.zeros((2, 50, 70, 3), np.uint8)).shape == (2, 3, 32, 32)

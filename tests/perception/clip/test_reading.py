@@ -19,6 +19,7 @@ from tests.perception.clip.test_dense import toy
 
 def test_boards_are_read_from_pictures(trained):
     reader = load_clip_reader(trained[0], TASK)
+    assert reader.cell_px == 8
     truth = TASK.positions(9, 200).observations()
     probabilities = reader.probabilities(TASK.render(truth))
     np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-5)
