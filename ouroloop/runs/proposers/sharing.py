@@ -2,8 +2,9 @@
 
 The bandit is Thompson sampling (Thompson 1933; Russo et al. 2018, "A Tutorial on Thompson Sampling", section 3) on a ratio: a
 proposal is accepted or not, an accepted one gains some utility, and each has a cost. The chance of acceptance is drawn from
-its Beta posterior. Gain and cost are means, both shrunk towards those of all proposers together, since a proposer's first
-acceptance says little about the next one's gain.
+its Beta posterior. The gain is a mean that is shrunk towards that of all proposers together, since a proposer's first
+acceptance says little about the next one's gain. The cost is hardly shrunk, and as a logarithm: proposers differ in cost by
+orders of magnitude, and one proposal tells by which.
 """
 
 from __future__ import annotations
@@ -21,12 +22,17 @@ from ouroloop.runs.proposers.credit import credit_by_proposer
 from ouroloop.runs.proposers.turns import most_proposals
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ouroloop.protocols.records import Kind
     from ouroloop.runs.context import Run
     from ouroloop.runs.proposers.credit import Credit
 
-WEIGHT: Final = 4.0
-"""What is known of all proposers together counts as so many proposals of each."""
+PRIOR: Final = 0.5
+"""What is known of all proposers together counts as so many acceptances of each. With a tenth of that, the draws of arms that
+have not won lie orders of magnitude apart, so that costs hardly matter."""
+CHEAPEST: Final = 0.01
+"""The least that a proposal counts for, as a share of the mean cost of all; a proposer that costs nothing would take all."""
 DOUBT: Final = 0.05
 """The chance that a proposal is accepted, before any was made."""
 
@@ -68,8 +74,6 @@ def thompson(
 ) -> tuple[int, ...]:
     """Return how many of `total` proposals each arm gets, each by a draw of its own among the arms that are not full.
 
-    A small chance of acceptance draws 0 for several arms, since their Beta draws underflow. Such ties are broken evenly.
-
     Args:
         random: draws.
         arms: what is known of each proposer.
@@ -78,18 +82,28 @@ def thompson(
         most: the most proposals of each arm; together at least `total`.
     """
     asked, accepted = sum(arm.asked for arm in arms), sum(arm.accepted for arm in arms)
-    chance = (DOUBT * WEIGHT + accepted) / (WEIGHT + asked)
+    chance = (PRIOR + accepted) / (PRIOR / DOUBT + asked)
     gain = (usual + sum(arm.gain for arm in arms)) / (1 + accepted)
-    cost = sum(arm.cost for arm in arms) / asked if asked else 0.0
     worth = np.array([(gain + arm.gain) / (1 + arm.accepted) for arm in arms])
-    price = np.array([(WEIGHT * cost + arm.cost) / (WEIGHT + arm.asked) for arm in arms])
-    price = np.maximum(price, np.finfo(float).tiny)
-    hits = [WEIGHT * chance + arm.accepted for arm in arms]
-    misses = [WEIGHT * (1 - chance) + arm.asked - arm.accepted for arm in arms]
-    rates = random.beta(hits, misses, (total, len(arms))) * worth / price
+    hits = [PRIOR + arm.accepted for arm in arms]
+    misses = [PRIOR * (1 - chance) / chance + arm.asked - arm.accepted for arm in arms]
+    rates = random.beta(hits, misses, (total, len(arms))) * worth / prices(arms)
     counts = np.zeros(len(arms), np.int64)
     for drawn in rates:
-        free = np.flatnonzero(counts < most)
-        best = free[drawn[free] == drawn[free].max()]
-        counts[best[0] if len(best) == 1 else random.choice(best)] += 1
+        counts[np.where(counts < most, drawn, -1.0).argmax()] += 1
     return tuple(map(int, counts))
+
+
+def prices(arms: Sequence[Arm]) -> NDArray[np.float64]:
+    """Return what a proposal of each arm costs: (A,), 1 for all if nothing has cost anything.
+
+    It is the geometric mean of the arm's own mean, once per proposal, and once of the geometric mean over arms.
+    """
+    asked = np.array([arm.asked for arm in arms])
+    cost = np.array([arm.cost for arm in arms])
+    if not cost.any():
+        return np.ones(len(arms))
+    mean = cost.sum() / asked.sum()
+    own = np.log(np.maximum(np.divide(cost, asked, out=np.full(len(arms), mean), where=asked > 0), CHEAPEST * mean))
+    found: NDArray[np.float64] = np.exp((own[asked > 0].mean() + asked * own) / (1 + asked))
+    return found

@@ -35,6 +35,17 @@ def test_the_same_gain_at_a_tenth_of_the_cost_is_drawn_more_often() -> None:
     assert drawn[1] > 950
 
 
+def test_the_cost_of_one_proposal_tells_who_is_cheap() -> None:
+    """Nobody has won yet; the first costs a tenth of the others, and is asked about as often as all of them."""
+    drawn = thompson(np.random.default_rng(0), arms((1, 0, 0.0, 6.0), *[(1, 0, 0.0, 60.0)] * 3), 4000, 0.03, (4000,) * 4)
+    assert drawn[0] > 1800
+
+
+def test_a_proposer_that_costs_nothing_leaves_some_to_the_others() -> None:
+    drawn = thompson(np.random.default_rng(0), arms((20, 0, 0.0, 0.0), (20, 4, 0.4, 2.0)), 1000, 0.03, (1000, 1000))
+    assert drawn[1] > 100
+
+
 def test_one_lucky_acceptance_does_not_take_all() -> None:
     drawn = thompson(np.random.default_rng(0), arms((2, 1, 0.2, 2.0), (60, 12, 1.2, 60.0)), 1000, 0.03, (1000, 1000))
     assert drawn[1] > 100
