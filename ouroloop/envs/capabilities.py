@@ -69,6 +69,14 @@ def encoding_of(task: Task, name: str = "") -> Encoding:
     return task.encoding(name or task.encodings[0])
 
 
+def drawn_encoding_of(task: Task) -> Encoding:
+    """Return the encoding that writes a position as it looks; raises UsageError if the game has none."""
+    name = "" if task.sight is None else task.sight.encoding
+    if not name:
+        raise UsageError(f'the game {task.name} has no encoding that writes its board as it looks: set perception = "json"')
+    return task.encoding(name)
+
+
 def sight_of(task: Task) -> Sight:
     """Return the classes that the game's pictures show; raises UsageError if no reader can be trained for them."""
     if task.sight is None:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ouroloop.envs.capabilities import phases_of
-from ouroloop.protocols.encoding import PAD, action_tokens, first_words
+from ouroloop.protocols.encoding import PAD, Located, action_tokens, first_words
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import Moment, Observations, Outcomes, ToolkitFunction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ouroloop.protocols.ports import Engine, Task
+    from ouroloop.protocols.ports import Engine, Sight, Task
 
 GAMES: Final = 12
 STEPS: Final = 40
@@ -240,6 +240,11 @@ def writes_itself(task: Task) -> None:
             texts.append(text)
         assert encoding.texts(seen) == texts, f"{name}: text and ids say the same"
         assert set("".join(encoding.hinted(seen))) <= set(encoding.signs), f"{name}: prompts are made of signs alone"
+        if isinstance(encoding, Located):
+            cells = encoding.cells_of(seen)
+            assert cells.shape[:2] == ids.shape, f"{name}: cells_of gives (B, L, K) for ids {ids.shape}, found {cells.shape}"
+            assert ((cells >= -1) & (cells < encoding.cells)).all(), f"{name}: cells_of gives cells of the position, or -1"
+            assert (cells[~mask] == -1).all(), f"{name}: padding speaks of no cell"
         alone = encoding.encode_batch(seen.take([3]))
         assert np.array_equal(alone[0][alone[1]], ids[3][mask[3]]), f"{name}: a prompt depends on the positions beside it"
     try:
@@ -261,6 +266,7 @@ def draws_itself(task: Task) -> None:
         moment = Moment(seen.take([0]), 0, 0, 0, None, 0, tuple(np.eye(len(task.actions))[0].tolist()))
         assert all(type(value) is int for value in task.drawing.facts(moment).values()), "facts of a moment are int"
         assert task.drawing.gif([moment, moment], [100, 100]).startswith(b"GIF8"), "gif gives the bytes of a GIF"
+        assert task.drawing.png([moment, moment]).startswith(b"\x89PNG"), "png gives the bytes of a PNG"
         for cause in task.causes:
             assert task.drawing.ending(cause).strip(), f"the ending {cause} has words"
 
@@ -277,6 +283,42 @@ def reads_its_pictures_where_it_can(task: Task) -> None:
     assert reading.exact(seen).all(), "a position is read from its cells as it is"
     assert not reading.repaired.any(), "the cells of a position do not contradict each other"
     _equal(reading.into(seen), seen, "what was read exactly changes no observation")
+    draws_from_sheets(task, task.sight, seen)
+    nudges(task.sight, seen)
+
+
+def draws_from_sheets(task: Task, sight: Sight, seen: Observations) -> None:
+    """Pictures are composed of sheets; looks and phrases have different names, and a caption tells positions apart."""
+    names = (*sight.looks, *sight.held_out)
+    assert len(set(names)) == len(names) >= 1, f"looks have different names, found {names}"
+    sheets = np.stack([sight.sheet(sight.looks[0], 8), sight.random_sheet(8, np.random.default_rng(0))])
+    which = np.zeros(len(seen), np.int64)
+    assert np.array_equal(sight.compose(seen, sheets, which), task.render(seen, 8)), "render draws the first of the looks"
+    other = sight.compose(seen, sheets, which + 1)
+    assert other.shape == (len(seen), 8 * sight.side, 8 * sight.side, 3), f"compose gives whole boards, found {other.shape}"
+    assert len(sight.glyphs) == len(set(sight.glyphs)) == sight.classes, "every class has a glyph of its own"
+    assert not sight.encoding or sight.encoding in task.encodings, f"{sight.encoding!r} is one of the game's encodings"
+    for key in sight.unseen:
+        assert seen.columns[key].shape == (len(seen),), f"what no picture shows is one number a position, found {key}"
+    focus = sight.focus(seen)
+    assert ((focus >= 0) & (focus < sight.side**2)).all(), "focus gives cells of the board"
+    for phrase in sight.phrases:
+        assert sight.marked(phrase, seen).shape == (len(seen), sight.side**2), f"marked({phrase!r}) gives (B, side * side)"
+    told, cells = sight.captions(seen), sight.label(seen)
+    alike = [(cells[one] == cells[other]).all() == (told[one] == told[other]) for one in range(3) for other in range(3)]
+    assert all(alike), "captions of different positions differ"
+
+
+def nudges(sight: Sight, seen: Observations) -> None:
+    """A nudged position is valid, and shows at most three other cells."""
+    near = sight.nudge(seen, np.random.default_rng(0))
+    cells = sight.label(near)
+    changed = (cells != sight.label(seen)).sum(1)
+    assert changed.max() <= 3, f"nudge changes one to three cells, found {changed.max()}"
+    assert changed.any(), "nudge changes positions"
+    reading = sight.decode(np.eye(sight.classes, dtype=np.float32)[cells])
+    assert reading.exact(near).all(), "a nudged position is read from its cells as it is"
+    assert not reading.repaired.any(), "the cells of a nudged position do not contradict each other"
 
 
 CHECKS: Final[tuple[Callable[[Task], None], ...]] = (

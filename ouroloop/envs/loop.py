@@ -112,7 +112,9 @@ def join_observations(parts: Sequence[Observations]) -> Observations:
     first = parts[0]
     columns = {key: np.concatenate([part.columns[key] for part in parts]) for key in first.columns}
     lengths = {key: np.concatenate([part.lengths[key] for part in parts]) for key in first.lengths}
-    return Observations(first.constants, columns, lengths)
+    scenes = [part.scene for part in parts if part.scene is not None]
+    scene = join_observations(scenes) if len(scenes) == len(parts) else None
+    return Observations(first.constants, columns, lengths, scene)
 
 
 def join_outcomes(parts: Sequence[Outcomes]) -> Outcomes:

@@ -6,7 +6,7 @@ callable, with an attribute `Settings`: the pydantic model of its settings. Call
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
@@ -174,3 +174,16 @@ def installed_task(name: str, settings: Mapping[str, Any]) -> Task:
 def make_task(settings: TaskSettings) -> Task:
     """Return the game of a recipe's `[task]` table; raises UsageError for settings that cannot be played."""
     return find_game(settings.name)(**dict(settings.own))
+
+
+def in_sizes(settings: TaskSettings, sizes: Sequence[int]) -> list[Task]:
+    """Return a game on boards of several sizes, all else by default.
+
+    Without sizes, or if the game has no setting `size`, it is the game as its settings say, alone.
+
+    Raises:
+        UsageError: the game cannot be played in one of the sizes.
+    """
+    if not sizes or "size" not in type(settings.own).model_fields:
+        return [make_task(settings)]
+    return [make_task(TaskSettings.model_validate({"name": settings.name, "size": size})) for size in sizes]

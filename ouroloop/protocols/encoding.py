@@ -7,7 +7,7 @@ of a prompt is one token. A base model reads the text. The answer is one token: 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,4 +103,26 @@ class Encoding(Protocol):
 
     def hinted(self, observations: Observations) -> list[str]:
         """Return the prompts as text, each with the game's hint if the game has one."""
+        ...
+
+
+@runtime_checkable
+class Located(Protocol):
+    """What an encoding may offer besides: which cells of a position each token speaks of. Saliency is drawn by it."""
+
+    @property
+    def cells(self) -> int:
+        """The number of cells of a position."""
+        ...
+
+    def cells_of(self, observations: Observations) -> NDArray[np.int32]:
+        """Return the cells that each token of the prompts of `encode_batch` speaks of.
+
+        Returns:
+            (B, L, K) int32, the tokens' cells filled up with -1. A token that speaks of no cell has none, as has padding.
+            K is the most cells of a token.
+
+        Raises:
+            UsageError: the observations come from a game with other settings.
+        """
         ...

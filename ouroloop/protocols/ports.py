@@ -14,6 +14,8 @@ from ouroloop.protocols.encoding import Encoding
 from ouroloop.protocols.records import Ending, Moment, Observations, Outcomes, Spent, ToolkitFunction
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
     from rich.console import Console, RenderableType
@@ -122,6 +124,10 @@ class Drawing(Protocol):
         """Return the bytes of a GIF that loops for ever, with a frame for each of at least one moment."""
         ...
 
+    def png(self, moments: Sequence[Moment]) -> bytes:
+        """Return the bytes of a PNG that shows at least one moment, side by side and large."""
+        ...
+
 
 class Reading(Protocol):
     """B positions that were read from pictures."""
@@ -145,12 +151,28 @@ class Reading(Protocol):
 
 
 class Sight(Protocol):
-    """What the pictures of `Task.render` show, cell by cell: all that a reader needs to know of the game."""
+    """What the pictures of `Task.render` show, cell by cell: all that eyes need to know of the game.
+
+    A picture consists of cells, each with one of a few sprites. A sheet has all sprites of a look: (S, cell_px, cell_px, 3)
+    uint8.
+    """
 
     side: int
     """Cells per side."""
     classes: int
     """Number of kinds of cell."""
+    looks: tuple[str, ...]
+    """Names of the looks that may be trained on; the first is that of `Task.render`."""
+    held_out: tuple[str, ...]
+    """Names of looks that no training draws, so that eyes can be measured on looks that they have never seen."""
+    glyphs: str
+    """The sign of each class in texts that are read from pictures."""
+    phrases: tuple[str, ...]
+    """Names in words of what can be seen, e.g. `the apple`."""
+    unseen: tuple[str, ...]
+    """The columns of one number each that no picture shows, because they are memory."""
+    encoding: str
+    """The game's encoding that writes a board as it looks, a sign per cell; empty if there is none."""
 
     def label(self, observations: Observations) -> NDArray[np.uint8]:
         """Return the class of each cell: (B, side * side) uint8."""
@@ -158,6 +180,37 @@ class Sight(Protocol):
 
     def vary(self, observations: Observations, rng: np.random.Generator) -> Observations:
         """Return the positions as other settings of the game would show them, so that one reader serves all settings."""
+        ...
+
+    def nudge(self, observations: Observations, rng: np.random.Generator) -> Observations:
+        """Return valid positions of which each shows one to three other cells than the given one, if it can."""
+        ...
+
+    def sheet(self, look: str, cell_px: int) -> NDArray[np.uint8]:
+        """Return the sheet of a look: (S, cell_px, cell_px, 3) uint8. Raises UsageError for an unknown look."""
+        ...
+
+    def random_sheet(self, cell_px: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Return the sheet of a look drawn at random: (S, cell_px, cell_px, 3) uint8."""
+        ...
+
+    def compose(self, observations: Observations, sheets: NDArray[np.uint8], which: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return pictures from sheets (K, S, cell_px, cell_px, 3), of which board b uses number `which[b]`.
+
+        The result is (B, side * cell_px, side * cell_px, 3) uint8.
+        """
+        ...
+
+    def focus(self, observations: Observations) -> NDArray[np.int64]:
+        """Return the cell around which a player looks: (B,)."""
+        ...
+
+    def captions(self, observations: Observations) -> list[str]:
+        """Return a text per position that tells everything that its picture shows."""
+        ...
+
+    def marked(self, phrase: str, observations: Observations) -> NDArray[np.bool_]:
+        """Return the cells that one of `phrases` names: (B, side * side) bool."""
         ...
 
     def decode(self, probabilities: NDArray[np.float32]) -> Reading:
@@ -292,6 +345,29 @@ class Sandbox(Protocol):
 
     def close(self) -> None:
         """End every worker of this sandbox; safe to call twice."""
+        ...
+
+
+class Eye(Protocol):
+    """Sees positions as pictures and turns them into a grid of latents, which a policy can read in place of an encoding."""
+
+    name: str
+    width: int
+    """Numbers of a latent."""
+
+    def grid(self, observations: Observations) -> tuple[int, int]:
+        """Return the rows and columns of latents that these positions give."""
+        ...
+
+    def see(self, observations: Observations) -> NDArray[np.float32]:
+        """Return the latents: (B, rows, columns, width) float32, each number within about [-4, 4].
+
+        Observations with a `scene` are seen as the scene is.
+        """
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write everything that makes this eye into a folder that does not exist yet."""
         ...
 
 

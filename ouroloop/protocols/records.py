@@ -290,11 +290,14 @@ class Observations:
         constants: keys whose values are equal in all rows, e.g. `size`.
         columns: key -> array, (B,) for a number or (B, W) for a list of numbers; integers stay integers, floats floats.
         lengths: key -> (B,) true length of each ragged row of `columns[key]`; absent if all rows are full.
+        scene: the true observations, where perception has replaced the columns by what it read. Only the host's own eyes
+            look at it; it is not part of a row, and no controller gets it.
     """
 
     constants: Mapping[str, int | float]
     columns: Mapping[str, NDArray[np.generic]]
     lengths: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    scene: Observations | None = None
 
     def __len__(self) -> int:
         """Return B."""
@@ -306,6 +309,7 @@ class Observations:
             self.constants,
             {k: v[rows] for k, v in self.columns.items()},
             {k: v[rows] for k, v in self.lengths.items()},
+            self.scene.take(rows) if self.scene is not None else None,
         )
 
     def row(self, index: int) -> Row:
@@ -333,6 +337,8 @@ class Moment:
         cause: how the game ended; None while it runs.
         action: the move that comes next; None if the game is over.
         odds: the player's probability of each move, summing to 1; a teacher is sure. Empty if the game is over.
+        heat: how much each cell speaks for the move, in [0, 1], with 1 for the highest; empty if nobody asked.
+        lens: what found the heat, in words.
     """
 
     seen: Observations
@@ -342,6 +348,8 @@ class Moment:
     cause: str | None
     action: int | None = None
     odds: tuple[float, ...] = ()
+    heat: tuple[float, ...] = ()
+    lens: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,25 @@ PALE: Final[Colour] = (236, 240, 247)
 MUTED: Final[Colour] = (138, 148, 168)
 BODY: Final[tuple[Colour, ...]] = ((205, 246, 96), (66, 205, 134), (30, 128, 150), (52, 74, 138))
 """The snake from head to tail."""
+WARM: Final[tuple[Colour, ...]] = ((96, 24, 72), (204, 56, 56), (255, 136, 44), (255, 216, 96))
+"""Heat from little to much."""
 
 
 def gradient(share: float) -> Colour:
     """Return the snake's colour at a share of its length, 0 at the head and 1 at the tail."""
-    at = share * (len(BODY) - 1)
-    low = min(int(at), len(BODY) - 2)
-    return blend(BODY[low], BODY[low + 1], at - low)
+    return along(BODY, share)
+
+
+def warmth(heat: float) -> Colour:
+    """Return the colour of a heat in [0, 1]."""
+    return along(WARM, heat)
+
+
+def along(ramp: tuple[Colour, ...], share: float) -> Colour:
+    """Return the colour at a share, in [0, 1], of the way through several colours."""
+    at = share * (len(ramp) - 1)
+    low = min(int(at), len(ramp) - 2)
+    return blend(ramp[low], ramp[low + 1], at - low)
 
 
 def blend(first: Colour, second: Colour, share: float) -> Colour:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from ouroloop.envs.snake.drawing.colours import APPLE, GROUND, LEAF, PALE, STONE, Colour, blend, gradient
+from ouroloop.envs.snake.drawing.colours import APPLE, GROUND, LEAF, PALE, STONE, Colour, blend, gradient, warmth
 from ouroloop.envs.snake.drawing.scene import Scene
 
 PANEL: Final = 38
@@ -17,6 +17,8 @@ FRAME: Final = 4
 """Rows above, below and around the board."""
 FINEST: Final = 4
 """Most points along a side of a cell."""
+OVER_GROUND, OVER_THINGS = 0.85, 0.42
+"""How much the hottest colour covers of the ground, and of what lies on it."""
 STEPS: Final = ((-1, 0), (1, 0), (0, -1), (0, 1))
 """Row and column change of a step up, down, left and right."""
 
@@ -48,7 +50,15 @@ def points(scene: Scene, fine: int) -> NDArray[np.uint8]:
     if scene.food >= 0:
         _apple(_cell(picture, scene.food, size, fine)[:thick, :thick])
     _head(_cell(picture, scene.snake[0], size, fine)[:thick, :thick], scene.heading)
+    for at, heat in enumerate(scene.heat):
+        _warm(_cell(picture, at, size, fine), ground[divmod(at, size)], heat)
     return picture
+
+
+def _warm(own: NDArray[np.uint8], ground: NDArray[np.uint8], heat: float) -> None:
+    """Blend the colour of a heat in [0, 1] into the points of a cell, more where its ground shows."""
+    most = np.where((own == ground).all(axis=2), OVER_GROUND, OVER_THINGS)[..., None] * heat**0.5
+    own[:] = (own * (1 - most) + np.array(warmth(heat)) * most).round()
 
 
 def _cell(picture: NDArray[np.uint8], at: int, size: int, fine: int) -> NDArray[np.uint8]:

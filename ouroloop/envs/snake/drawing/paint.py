@@ -20,15 +20,36 @@ HEADER: Final = 46
 
 
 def paint(scene: Scene) -> Image.Image:
-    """Return a picture of a scene, in the palette of `scene_tiles`."""
-    cell = max(4, min(CELL_PX, BOARD_PX // scene.size))
-    picture = _board(scene.size, scene.walls, cell).copy()
-    if scene.food >= 0:
-        picture.paste(tiles.apple(cell, _parity(scene, scene.food)), _corner(scene, scene.food, cell))
-    for part, at in enumerate(scene.snake):
-        picture.paste(_part(scene, part, cell), _corner(scene, at, cell))
+    """Return a picture of a scene, in the palette of `tile`."""
+    cell = cell_of(scene)
+    picture = board_of(scene, cell)
     picture.paste(_header(scene, picture.width), (0, 0))
     return picture
+
+
+def cell_of(scene: Scene, board_px: int = BOARD_PX, cell_px: int = CELL_PX) -> int:
+    """Return the side of a cell in pixels, for at most so many pixels of a board's and of a cell's side."""
+    return max(4, min(cell_px, board_px // scene.size))
+
+
+def board_of(scene: Scene, cell: int) -> Image.Image:
+    """Return a picture of a scene in the palette, with space for the line above the board.
+
+    Args:
+        scene: what to show.
+        cell: side of a cell in pixels.
+    """
+    picture = _board(scene.size, scene.walls, cell).copy()
+    if scene.food >= 0:
+        picture.paste(tiles.apple(cell, _parity(scene, scene.food)), corner(scene, scene.food, cell))
+    for part, at in enumerate(scene.snake):
+        picture.paste(_part(scene, part, cell), corner(scene, at, cell))
+    return picture
+
+
+def empty_board(size: int, cell: int) -> Image.Image:
+    """Return the picture of a board without anything on it, of the size of `board_of`; not to be written."""
+    return _board(size, (), cell)
 
 
 def _part(scene: Scene, part: int, cell: int) -> Image.Image:
@@ -53,7 +74,7 @@ def shade_of(scene: Scene, part: int) -> int:
     return min(at, 2 * tile.SHADES - 1 - at)
 
 
-def _corner(scene: Scene, at: int, cell: int) -> tuple[int, int]:
+def corner(scene: Scene, at: int, cell: int) -> tuple[int, int]:
     """Return x and y of a cell's corner."""
     row, column = divmod(at, scene.size)
     return MARGIN + column * cell, HEADER + row * cell
@@ -79,17 +100,18 @@ def _header(scene: Scene, width: int) -> Image.Image:
     """Return the line above the board: the score, the step or how the game ended, and how full the board is."""
     picture = Image.new("RGB", (width, HEADER), NIGHT)
     pen, right = ImageDraw.Draw(picture), width - MARGIN - 1
-    pen.text((MARGIN, 18), f"{scene.score}", PALE, _font(22), anchor="lm")
-    wide = pen.textlength(f"{scene.score}", _font(22))
-    pen.text((MARGIN + wide + 7, 20), "score", MUTED, _font(12), anchor="lm")
+    pen.text((MARGIN, 18), f"{scene.score}", PALE, font(22), anchor="lm")
+    wide = pen.textlength(f"{scene.score}", font(22))
+    pen.text((MARGIN + wide + 7, 20), "score", MUTED, font(12), anchor="lm")
     said = f"step {scene.steps}" if scene.cause is None else ENDS.get(scene.cause, scene.cause)
-    pen.text((right, 20), said, MUTED if scene.cause is None else PALE, _font(12), anchor="rm")
+    pen.text((right, 20), said, MUTED if scene.cause is None else PALE, font(12), anchor="rm")
     full = len(scene.snake) / scene.room
     pen.rounded_rectangle((MARGIN, HEADER - 11, right, HEADER - 8), 2, fill=GROUND[1])
     pen.rounded_rectangle((MARGIN, HEADER - 11, MARGIN + max(4, full * (right - MARGIN)), HEADER - 8), 2, fill=tile.GROWTH)
     return tile.in_palette(picture)
 
 
-@lru_cache(maxsize=4)
-def _font(px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+@lru_cache(maxsize=16)
+def font(px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return the font of this size."""
     return ImageFont.load_default(px)

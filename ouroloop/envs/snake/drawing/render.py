@@ -7,87 +7,73 @@ cell that no bridge leads to.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
-from ouroloop.protocols.errors import UsageError
+from ouroloop.envs.kernels import Array, kernel
+from ouroloop.envs.snake.drawing.cells import label
+from ouroloop.envs.snake.drawing.looks import LOOKS, SPRITES, sheet
 from ouroloop.protocols.records import Observations
 
-GROUND: Final = (24, 26, 33)
-GRID: Final = (33, 36, 45)
-SKIN: Final = (63, 160, 88)
-CROWN: Final = (250, 214, 80)
-EYE: Final = (24, 26, 33)
-APPLE: Final = (226, 72, 66)
-STONE: Final = (122, 128, 142)
-SPRITES: Final = 8
-"""Empty, body with its bridge up, down, left or right, head, food, wall."""
+PLAIN: Final = next(iter(LOOKS))
 GLYPHS: Final = ".o@*#"
-
-
-def draw_sprite(index: int, cell_px: int) -> Image.Image:
-    """Return sprite `index` in 0..7, see `SPRITES`."""
-    image = Image.new("RGB", (cell_px, cell_px), GROUND)
-    pen = ImageDraw.Draw(image)
-    last, inset = cell_px - 1, max(1, cell_px // 5)
-    box = (inset, inset, last - inset, last - inset)
-    if index == 0:
-        pen.point((last // 2, last // 2), fill=GRID)
-    elif index <= 4:
-        pen.rectangle(box, fill=SKIN)
-        bridge = [(inset, 0, last - inset, inset), (inset, last - inset, last - inset, last)]
-        bridge += [(0, inset, inset, last - inset), (last - inset, inset, last, last - inset)]
-        pen.rectangle(bridge[index - 1], fill=SKIN)
-    elif index == 5:
-        pen.rectangle((0, 0, last, last), fill=CROWN)
-        pen.rectangle((last // 3, last // 3, last - last // 3, last - last // 3), fill=EYE)
-    elif index == 6:
-        pen.ellipse(box, fill=APPLE)
-    else:
-        pen.rectangle((0, 0, last, last), fill=STONE)
-    return image
-
-
-@lru_cache(maxsize=8)
-def sprites(cell_px: int) -> NDArray[np.uint8]:
-    """Return (8, cell_px, cell_px, 3) uint8.
-
-    Raises:
-        UsageError: the cells are too small to tell the sprites apart, or too large.
-    """
-    if not 4 <= cell_px <= 256:
-        raise UsageError(f"cells of {cell_px} pixels cannot be drawn: choose 4 to 256")
-    sheet = np.stack([np.asarray(draw_sprite(index, cell_px)) for index in range(SPRITES)])
-    sheet.setflags(write=False)
-    return sheet
+_SPRITE: Final = np.array([0, 6, 7, 5, 1, 2, 3, 4], np.uint8)
+"""The sprite of each class of cells."""
 
 
 def sprite_map(observations: Observations) -> NDArray[np.uint8]:
     """Return which sprite lies on each cell: (B, N) uint8; the code of a body cell is 1 plus the move towards the head."""
-    size = observations.constants["size"]
-    board, snake = observations.columns["board"], observations.columns["snake"].astype(np.int64)
-    sheet: NDArray[np.uint8] = np.array([0, 1, 5, 6, 7], np.uint8)[board.astype(np.intp)]
-    ahead = snake[:, :-1] - snake[:, 1:]  # from each part to the one nearer the head
-    bridge = np.select([ahead == -size, ahead == size, ahead == -1], [1, 2, 3], 4).astype(np.uint8)
-    rows, parts = np.nonzero(np.arange(1, snake.shape[1]) < observations.lengths["snake"].astype(np.int64)[:, None])
-    sheet[rows, snake[rows, parts + 1]] = bridge[rows, parts]
-    return sheet
+    return _SPRITE[label(observations)]
 
 
-def render(observations: Observations, cell_px: int = 8) -> NDArray[np.uint8]:
+def compose(sprites: NDArray[np.uint8], sheets: NDArray[np.uint8], which: NDArray[np.int64], side: int) -> NDArray[np.uint8]:
+    """Return pictures of boards whose sprites are known: (B, side * cell_px, side * cell_px, 3) uint8.
+
+    Args:
+        sprites: (B, side * side) uint8, the sprite of each cell.
+        sheets: (K, SPRITES, cell_px, cell_px, 3) uint8.
+        which: (B,) the sheet that each board is drawn from.
+        side: cells per side.
+    """
+    cell_px = sheets.shape[2]
+    out = np.empty((len(sprites), side * cell_px, side * cell_px, 3), np.uint8)
+    rows = np.ascontiguousarray(sheets).reshape(len(sheets), SPRITES, cell_px, cell_px * 3)
+    lines = out.reshape(len(sprites), side * cell_px, side * cell_px * 3)
+    _compose(np.ascontiguousarray(sprites), rows, np.asarray(which, np.int64), side, lines)
+    return out
+
+
+@kernel
+def _compose(sprites: Array, sheets: Array, which: Array, side: int, out: Array) -> None:
+    """Copy sprite rows into `out`: (B, side * cell_px, side * cell_px * 3)."""
+    cell_px, width = sheets.shape[2], sheets.shape[3]
+    for board in range(len(sprites)):
+        chosen = which[board]
+        for row in range(side):
+            for y in range(cell_px):
+                line = row * cell_px + y
+                for column in range(side):
+                    sprite = sprites[board, row * side + column]
+                    start = column * width
+                    for x in range(width):
+                        out[board, line, start + x] = sheets[chosen, sprite, y, x]
+
+
+def render(observations: Observations, cell_px: int = 8, look: str = PLAIN) -> NDArray[np.uint8]:
     """Return RGB pictures: (B, size * cell_px, size * cell_px, 3) uint8.
 
     Args:
         observations: of this game.
         cell_px: side of a cell, 4 to 256 pixels.
+        look: a style by name.
+
+    Raises:
+        UsageError: the cells are too small or too large, or there is no such look.
     """
-    side = int(observations.constants["size"])
-    cells = sprites(cell_px)[sprite_map(observations)].reshape(-1, side, side, cell_px, cell_px, 3)
-    return np.ascontiguousarray(cells.transpose(0, 1, 3, 2, 4, 5)).reshape(-1, side * cell_px, side * cell_px, 3)
+    side, sheets = int(observations.constants["size"]), sheet(look, cell_px)[None]
+    return compose(sprite_map(observations), sheets, np.zeros(len(observations), np.int64), side)
 
 
 def ansi(observations: Observations, row: int) -> str:

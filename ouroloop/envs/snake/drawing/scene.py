@@ -33,6 +33,8 @@ class Scene:
         steps: moves made.
         cause: how the game ended; None while it runs.
         game: number of the game, from 0.
+        heat: how much each cell speaks for the move, in [0, 1]; empty if nobody asked.
+        lens: what found the heat, in words.
     """
 
     size: int
@@ -45,6 +47,8 @@ class Scene:
     steps: int
     cause: str | None
     game: int
+    heat: tuple[float, ...] = ()
+    lens: str = ""
 
     @property
     def heading(self) -> int:
@@ -82,4 +86,6 @@ def scene_of(moment: Moment) -> Scene:
         steps=moment.steps,
         cause=moment.cause,
         game=moment.game,
+        heat=moment.heat,
+        lens=moment.lens,
     )

@@ -1,4 +1,4 @@
-"""Snake's `ports.Drawing`: the board in colours on a terminal, and as an animated GIF."""
+"""Snake's `ports.Drawing`: the board in colours on a terminal, as an animated GIF, and large as a PNG."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ouroloop.envs.snake.drawing.gif import encoded
 from ouroloop.envs.snake.drawing.scene import ENDS, scene_of
+from ouroloop.envs.snake.drawing.sheet import sheet
 from ouroloop.envs.snake.drawing.text import draw
 from ouroloop.protocols.records import Moment
 
@@ -40,3 +41,7 @@ class SnakeDrawing:
     def gif(self, moments: Sequence[Moment], pauses_ms: Sequence[int]) -> bytes:
         """Return the bytes of a GIF of these moments, at least one."""
         return encoded([scene_of(moment) for moment in moments], pauses_ms)
+
+    def png(self, moments: Sequence[Moment]) -> bytes:
+        """Return the bytes of a PNG of these moments, at least one, side by side."""
+        return sheet([scene_of(moment) for moment in moments], self._actions)

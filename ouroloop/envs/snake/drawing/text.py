@@ -18,7 +18,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from ouroloop.envs.snake.drawing.colours import GROUND, MUTED, PALE, Colour, gradient
+from ouroloop.envs.snake.drawing.colours import GROUND, MUTED, PALE, Colour, gradient, warmth
 from ouroloop.envs.snake.drawing.dots import fineness, points
 from ouroloop.envs.snake.drawing.scene import ENDS, Scene
 from ouroloop.protocols.text import plain
@@ -82,7 +82,10 @@ def _beside(scene: Scene, actions: tuple[str, ...]) -> RenderableType:
             _bar(share, colour),
             Text(f"{share:.2f}", _style(colour)),
         )
-    return Group("", facts, "", filled, "", odds)
+    if not scene.heat:
+        return Group("", facts, "", filled, "", odds)
+    scale = Text.assemble(*(("█", _style(warmth(step / (BAR - 1)))) for step in range(BAR)), (" little to much", _style(MUTED)))
+    return Group("", facts, "", filled, "", odds, "", Text(f"what speaks for it: {scene.lens}", _style(MUTED)), scale)
 
 
 def _bar(share: float, colour: Colour) -> Text:

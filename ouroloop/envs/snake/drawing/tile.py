@@ -35,9 +35,18 @@ def palette() -> Image.Image:
     meet += [(MUTED, NIGHT), (PALE, NIGHT)] + [(colour, ground) for ground in GROUND for colour in (INK, APPLE, LEAF, STONE)]
     colours = [NIGHT, *GROUND, *(colour for pair in meet for colour in pair)]
     colours += [blend(*pair, share) for pair in meet for share in (0.25, 0.5, 0.75)]
+    return palette_of(colours)
+
+
+def palette_of(colours: Sequence[Colour]) -> Image.Image:
+    """Return an image whose palette has these colours, fewer than 256, each once, and is filled up with others.
+
+    All 256 differ, because a GIF's frames are brought into one palette by their colours. The last is `CLEAR`.
+    """
     unique = list(dict.fromkeys(colours))
     assert len(unique) <= CLEAR, "the palette is full"
-    unique += [(255, 0, index) for index in range(256 - len(unique))]  # loud colours, near none that is drawn
+    loud = ((255, 0, index) for index in range(256))  # near none that is drawn
+    unique += [colour for colour in loud if colour not in unique][: 256 - len(unique)]
     image = Image.new("P", (1, 1))
     image.putpalette([channel for colour in unique for channel in colour])
     return image

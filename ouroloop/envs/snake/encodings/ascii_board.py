@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
 from ouroloop.envs.snake.encodings.glyphs import GLYPHS, glyphs, state_of
-from ouroloop.envs.snake.encodings.port import END, SPECIAL, START, BoardState, Encoding
+from ouroloop.envs.snake.encodings.port import END, SPECIAL, START, BoardState, Encoding, each
 from ouroloop.envs.snake.encodings.write import batch_of, write_glyphs
 
 if TYPE_CHECKING:
@@ -63,6 +64,12 @@ class AsciiEncoding(Encoding):
         out[:, 0], out[:, -1] = OPENING, GLYPH + GLYPHS + batch.idle
         write_glyphs(batch, places.reshape(self.size, -1)[:, :-1].flatten(), GLYPH, out)
         return out, np.ones(out.shape, dtype=bool)
+
+    def places(self, state: BoardState) -> list[tuple[int, ...]]:
+        """Return the cell of each token: one for a glyph, none for the others."""
+        n = self.size
+        lines = ([*each(range(at, at + n)), ()] for at in range(0, n * n, n))
+        return [(), *chain.from_iterable(lines), ()]
 
     def text(self, state: BoardState) -> str:
         """Return the prompt of a state."""

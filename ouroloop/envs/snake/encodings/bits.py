@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import numpy as np
 
 from ouroloop.envs.snake.encodings.glyphs import GLYPHS, glyphs, state_of
-from ouroloop.envs.snake.encodings.port import END, SPECIAL, START, BoardState, Encoding
+from ouroloop.envs.snake.encodings.port import END, SPECIAL, START, BoardState, Encoding, each
 from ouroloop.envs.snake.encodings.write import batch_of, write_glyphs
 
 if TYPE_CHECKING:
@@ -62,6 +62,10 @@ class BitsEncoding(Encoding):
         out[:, 0], out[:, -1] = CELL + GLYPHS + 1 + batch.idle, CELL + GLYPHS
         write_glyphs(batch, places, CELL, out)
         return out, np.ones(out.shape, dtype=bool)
+
+    def places(self, state: BoardState) -> list[tuple[int, ...]]:
+        """Return the cell of each token: one for a glyph, none for the others."""
+        return [(), *each(range(self.size**2)), ()]
 
     def text(self, state: BoardState) -> str:
         """Return the prompt of a state."""

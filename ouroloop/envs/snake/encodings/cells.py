@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
-from ouroloop.envs.snake.encodings.port import END, SPECIAL, START, BoardState, Encoding
+from ouroloop.envs.snake.encodings.port import END, SPECIAL, START, BoardState, Encoding, each, steps_around
 from ouroloop.envs.snake.encodings.write import batch_of, empty_rows, write_cells
 
 if TYPE_CHECKING:
@@ -104,6 +104,12 @@ class CellsEncoding(Encoding):
         bases = (here, here + around, self.cell_base + 2 * around, FREE, self.idle_base, OPENING)
         write_cells(batch, bases, out)
         return out, mask
+
+    def places(self, state: BoardState) -> list[tuple[int, ...]]:
+        """Return the cells of each token: the one that it names, or those beside the head for `free`."""
+        walls = [*each(state.walls), ()] if state.walls else []
+        head, *body = state.snake
+        return [(), *walls, *each(body), *each([head, state.food]), steps_around(state), (), ()]
 
     def text(self, state: BoardState) -> str:
         """Return the prompt of a state."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import numpy as np
 
 from ouroloop.envs.snake.encodings.board import free_of
-from ouroloop.envs.snake.encodings.port import END, SPECIAL, START, BoardState, Encoding
+from ouroloop.envs.snake.encodings.port import END, SPECIAL, START, BoardState, Encoding, each
 from ouroloop.envs.snake.encodings.write import batch_of, empty_rows, write_coordinates
 
 if TYPE_CHECKING:
@@ -74,6 +74,11 @@ class JsonEncoding(Encoding):
         out, mask = empty_rows(3 + batch.lengths + np.where(batch.walls, batch.walls + 1, 0))
         write_coordinates(batch, CELL + np.arange(self.size**2, dtype=np.int32), OPENING, out)
         return out, mask
+
+    def places(self, state: BoardState) -> list[tuple[int, ...]]:
+        """Return the cell of each token: the one that it names."""
+        walls = [(), *each(state.walls)] if state.walls else []
+        return [(), *each(state.snake), *walls, *each([state.food]), ()]
 
     def text(self, state: BoardState) -> str:
         """Return the prompt of a state."""

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import numpy as np
 
 from ouroloop.envs.snake.encodings.board import STEPS
-from ouroloop.envs.snake.encodings.port import END, SPECIAL, START, BoardState, Encoding
+from ouroloop.envs.snake.encodings.port import END, SPECIAL, START, BoardState, Encoding, each, steps_around
 from ouroloop.envs.snake.encodings.write import CHUNK, batch_of, empty_rows, write_path
 from ouroloop.protocols.encoding import UNK
 
@@ -136,6 +136,16 @@ class PathEncoding(Encoding):
         around = (base[field] + here for field in ("wall", "tail", "food"))
         write_path(batch, LOOKUP, (*around, *(base[field] for field in ("free", "idle", "head", "after")), FIRST - 2), out)
         return out, mask
+
+    def places(self, state: BoardState) -> list[tuple[int, ...]]:
+        """Return the cells of each token: those that its moves entered, the one that it names, those beside the head."""
+        walls = [*each(state.walls), ()] if state.walls else []
+        entered = state.snake[-2::-1]  # from the cell after the tail to the head
+        odd = len(entered) % CHUNK
+        starts = [*([0] if odd else []), *range(odd, len(entered), CHUNK)]
+        chunks = [entered[low:high] for low, high in zip(starts, [*starts[1:], len(entered)], strict=True)]
+        ends = (*each([state.snake[-1], state.food]), steps_around(state), ())
+        return [(), *walls, *chunks, *ends, *each([state.snake[0]])]
 
     def text(self, state: BoardState) -> str:
         """Return the prompt of a state."""

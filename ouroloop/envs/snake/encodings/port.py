@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
-from ouroloop.envs.snake.encodings.board import WALL, free_moves, free_of, idle_steps
+from ouroloop.envs.snake.encodings.board import STEPS, WALL, free_moves, free_of, idle_steps
 from ouroloop.envs.snake.encodings.hints import NONE, food_distances
 from ouroloop.protocols.encoding import UNK, action_tokens, first_words
 from ouroloop.protocols.errors import UsageError
@@ -111,6 +111,10 @@ class Encoding(ABC):
         """Return the state of a prompt. Raises ValueError, KeyError, TypeError or IndexError if it is not a prompt."""
 
     @abstractmethod
+    def places(self, state: BoardState) -> list[tuple[int, ...]]:
+        """Return the cells that each token of a state's prompt speaks of."""
+
+    @abstractmethod
     def ids(self, observations: Observations) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Return what `encode_batch` returns, after it has checked the board's size."""
 
@@ -125,6 +129,26 @@ class Encoding(ABC):
         """
         self._check(observations)
         return self.ids(observations)
+
+    @property
+    def cells(self) -> int:
+        """Cells of a board."""
+        return self.size**2
+
+    def cells_of(self, observations: Observations) -> NDArray[np.int32]:
+        """Return the cells that each token speaks of: (B, L, K) int32, filled up with -1, flush right as the prompts are.
+
+        Raises:
+            UsageError: the observations are of another board size.
+        """
+        self._check(observations)
+        rows = [self.places(state) for state in states(observations)]
+        longest, most = (max(counts, default=0) for counts in (map(len, rows), (len(own) for row in rows for own in row)))
+        out = np.full((len(rows), longest, max(1, most)), -1, np.int32)
+        for index, row in enumerate(rows):
+            for at, own in enumerate(row, longest - len(row)):
+                out[index, at, : len(own)] = own
+        return out
 
     def _check(self, observations: Observations) -> None:
         found = observations.constants["size"]
@@ -171,6 +195,18 @@ class Encoding(ABC):
         except (ValueError, KeyError, IndexError, TypeError) as error:
             msg = f"not a prompt of the encoding {self.name!r} for a board of size {self.size}: {text[:80]!r}"
             raise UsageError(msg) from error
+
+
+def steps_around(state: BoardState) -> tuple[int, ...]:
+    """Return the cells beside the head that lie on the board: those of which `free` speaks."""
+    row, column = divmod(state.snake[0], state.size)
+    around = ((row + down, column + right) for down, right in STEPS)
+    return tuple(r * state.size + c for r, c in around if 0 <= r < state.size and 0 <= c < state.size)
+
+
+def each(cells: Iterable[int]) -> list[tuple[int, ...]]:
+    """Return the places of tokens that speak of one cell each; -1 stands for no cell."""
+    return [(cell,) if cell >= 0 else () for cell in cells]
 
 
 def states(observations: Observations) -> list[BoardState]:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ouroloop.envs.kernels import Array, allocating_kernel
+from ouroloop.envs.snake.drawing.cells import BODY, CLASSES, EMPTY, FOOD, HEAD
 from ouroloop.envs.snake.engine.state import neighbours
-from ouroloop.envs.snake.sight.cells import BODY, CLASSES, EMPTY, FOOD, HEAD
 from ouroloop.protocols.records import Observations
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from ouroloop.envs.snake.drawing.render import ansi, render, sprites
+from ouroloop.envs.snake.drawing.looks import HELD_OUT, LOOKS, sheet
+from ouroloop.envs.snake.drawing.render import PLAIN, ansi, render
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.protocols.errors import UsageError
 
@@ -13,8 +14,8 @@ from ouroloop.protocols.errors import UsageError
 def read(picture, size, cell_px):
     """Return board and snake as the picture shows them, cell by nearest sprite."""
     cells = picture.reshape(size, cell_px, size, cell_px, 3).transpose(0, 2, 1, 3, 4).reshape(size * size, 1, -1)
-    sheet = sprites(cell_px).reshape(1, 8, -1)
-    codes = (np.abs(cells.astype(int) - sheet).sum(axis=2) == 0).argmax(axis=1)
+    drawn = sheet(PLAIN, cell_px).reshape(1, 8, -1)
+    codes = (np.abs(cells.astype(int) - drawn).sum(axis=2) == 0).argmax(axis=1)
     ahead = {cell: cell + (-size, size, -1, 1)[code - 1] for cell, code in enumerate(codes) if 1 <= code <= 4}
     behind = {front: cell for cell, front in ahead.items()}
     snake = [int(np.flatnonzero(codes == 5)[0])]
@@ -24,9 +25,10 @@ def read(picture, size, cell_px):
 
 
 @pytest.mark.parametrize("cell_px", [4, 5, 8, 13, 32])
-def test_sprites_differ(cell_px):
-    sheet = sprites(cell_px).reshape(8, -1).astype(int)
-    apart = np.abs(sheet[:, None] - sheet).sum(axis=2) / sheet.shape[1]
+@pytest.mark.parametrize("look", [*LOOKS, *HELD_OUT])
+def test_sprites_differ(look, cell_px):
+    drawn = sheet(look, cell_px).reshape(8, -1).astype(int)
+    apart = np.abs(drawn[:, None] - drawn).sum(axis=2) / drawn.shape[1]
     assert apart[~np.eye(8, dtype=bool)].min() > 1
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from ouroloop.envs.snake.sight.cells import BODY, CLASSES, EMPTY, FOOD, HEAD, label
+from ouroloop.envs.snake.drawing.cells import BODY, CLASSES, EMPTY, FOOD, HEAD, label
 from ouroloop.envs.snake.sight.decode import decode
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.protocols.records import Observations
