@@ -2,10 +2,13 @@
 
 Its parts are imported by name, so that importing this package loads neither torch nor numba:
 
-- `vit`: the built-in encoder, a small vision transformer over the cells of a board.
-- `config`: `ReaderConfig`, the reader's network and training.
-- `reader`: `load_reader(path, task) -> Reader`, pixels to boards, and the files of a reader.
-- `training`: `train_reader(task, config, seed, out, progress) -> ReaderReport`.
+- `config`: `CameraConfig` and `ReaderConfig`, the settings of cameras, and of the reader's network and training.
+- `camera`: `Camera(task, config, seed).look(observations)`, positions to pictures; `optics` does the work.
+- `reader`: `load_reader(path, task) -> Reader`, pixels to boards, and `load_encoder(folder)`, pixels to latents.
+- `cells`: what both stand on: a network with its card, and the files of a reader.
+- `cellnet`: the network, linear in the number of cells, and `aligning`: how a picture lies, and how that is undone.
+- `training`: `train_reader(tasks, config, seed, out, progress) -> ReaderReport`; `learning/` holds its parts.
+- `shipped`: `shipped_reader(task)`, the directory of the reader that ships with the package.
 - `perceive`: `VisionPerception`, which maps observations to what a reader sees in their pictures.
 
 A game's classes of cells, and how they become a board again, are its `ports.Sight` (for Snake, `envs.snake.sight`).

@@ -1,50 +1,54 @@
-"""Training of the built-in reader, from scratch, on rendered positions: a picture in, each cell's class out.
+"""Training of the built-in reader, from scratch: pictures of boards in, each cell's class out.
 
-Positions come from the task, and most of them are then disturbed by random moves, so that the reader does not learn what a good
-player's positions look like. The game's sight varies them further. Each step changes brightness and adds noise; otherwise the
-reader would only look up eight sprites. The number of steps is fixed, so a seed gives one set of weights.
+One training makes one reader for boards of all sizes. Each step shows boards of one size: a lesson of `learning.lessons`. The
+number of steps is fixed, so a seed gives one set of weights. Two things are learned side by side: how pictures lie, and what
+straightened pictures show.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from itertools import islice
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional
 
-from ouroloop.envs.capabilities import oracle_of, sight_of
-from ouroloop.perception.config import ReaderConfig
-from ouroloop.perception.reader import ReaderCard, network, save_reader, torch_threads, weights_of
-from ouroloop.perception.vit import CellVit, initialise, normalise, patchify
-from ouroloop.protocols.errors import TrainingError, UsageError
-from ouroloop.protocols.records import Observations
+from ouroloop.envs.capabilities import sight_of
+from ouroloop.perception.camera import Camera
+from ouroloop.perception.cellnet import CellNet, build, initialise, prepared
+from ouroloop.perception.cells import CellEncoder, ReaderCard, save_reader, torch_threads, weights_of
+from ouroloop.perception.config import CameraConfig, ReaderConfig, perfect
+from ouroloop.perception.learning.fitting import descend
+from ouroloop.perception.learning.lessons import Lesson, Lessons, ahead
+from ouroloop.perception.learning.positions import gather
+from ouroloop.perception.learning.pretraining import pretrain
+from ouroloop.perception.reader import Reader
+from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.seeds import derived_seed
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from ouroloop.protocols.ports import Task
 
 Progress: TypeAlias = Callable[[str, float, dict[str, float]], None]
 """Called with a phase's name, its share done in [0, 1], and the current figures."""
 
-HELD_OUT: Final = 2048
-"""Held-out boards that measure the trained reader."""
-EXAMINED_AT_ONCE: Final = 64
-"""Held-out boards per pass."""
-VARIANTS: Final = 4
-"""Boards made from one teacher's position."""
-DISTURBANCE: Final = 8
-"""Most random moves after a teacher's position."""
-REPORT_EVERY: Final = 20
-"""Steps between two reports of progress."""
+EXAM_CELLS: Final = 40_000
+"""Cells of the fresh boards of each size that measure the trained reader, in each look."""
+EXAM_BOARDS: Final = 400
+"""Most boards of each size, in each look."""
+STANDARD_LESSONS: Final = 24
+"""Lessons whose cells say what a latent's mean and deviation are, and how rare each class is."""
+DEAREST: Final = 4.0
+"""How much more than the commonest class a rare one counts at most, cell by cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,12 @@ class ReaderReport:
     """The result of a training.
 
     Args:
-        steps: optimiser steps.
+        steps: optimiser steps, pre-training included.
         parameters: trained numbers in the network.
-        loss: mean cross-entropy per cell over the last steps, in nats.
-        exact: share of held-out boards whose board, snake and food were read exactly, from clean pictures.
-        exact_augmented: the same for pictures altered as in training.
+        loss: mean cross-entropy over the last steps, in nats; rare classes count more.
+        exact: share of fresh boards read exactly (board, snake and food), from clean pictures in the looks of the training.
+        exact_shaken: the same through the default camera, in looks that the training never drew.
+        by_size: both shares for each size: side -> (exact, exact_shaken).
         seconds: wall time.
     """
 
@@ -64,124 +69,133 @@ class ReaderReport:
     parameters: int
     loss: float
     exact: float
-    exact_augmented: float
+    exact_shaken: float
+    by_size: dict[int, tuple[float, float]]
     seconds: float
 
 
-def train_reader(task: Task, config: ReaderConfig, seed: int, out: Path, progress: Progress) -> ReaderReport:
-    """Train a reader for a task's boards and write it to the directory `out`.
+def train_reader(tasks: Sequence[Task], config: ReaderConfig, seed: int, out: Path, progress: Progress) -> ReaderReport:
+    """Train a reader for a game's boards and write it to the directory `out`.
+
+    Args:
+        tasks: the game on boards of several sizes (`envs.registry.in_sizes`).
+        config: the network and its training; `config.sizes` is what the tasks were made of, and is not read here.
+        seed: of everything random.
+        out: where the reader is to lie.
+        progress: called with `masked`, `training` and `reading`.
 
     Raises:
-        UsageError: `out` exists, or the configuration contradicts itself.
-        TrainingError: the loss is no longer finite.
+        UsageError: `out` exists, or there are no tasks, or tasks of several games.
+        TrainingError: a loss is no longer finite.
         SurroundingsError: the disk is full, or `out` cannot be written.
     """
     started = time.monotonic()
-    if out.exists():
-        raise UsageError(f"the reader {out} exists already: delete it or name another place")
-    sight = sight_of(task)
-    model = network(sight, config)
-    generator = torch.Generator().manual_seed(derived_seed(seed, "reader", "weights"))
-    with torch_threads(config.threads):
-        observations = gather(task, derived_seed(seed, "reader", "boards"), config.boards)
-        loss = _fit(initialise(model, generator), task, observations, config, generator, progress)
-        held_out = gather(task, derived_seed(seed, "reader", "held out"), HELD_OUT)
-        exact = _exact(model, task, held_out, config, None)
-        exact_augmented = _exact(model, task, held_out, config, generator)
-    progress("reading", 1.0, {"exact": exact, "exact_augmented": exact_augmented})
-    parameters = sum(weight.numel() for weight in model.parameters())
-    weights = weights_of(model)
+    classes = _checked(tasks, out)
+    model, generator = build(classes, config.width, config.depth), torch.Generator()
+    generator.manual_seed(derived_seed(seed, "reader", "weights"))
+    initialise(model, generator)
+    with torch_threads(config.threads), closing(ahead(Lessons(tasks, config, seed))) as lessons:
+        if config.pretrain_steps:
+            pretrain(model, lessons, config, generator, lambda share, found: progress("masked", share, found))
+        told = descend(
+            model.parameters(),
+            losses(model, lessons, worths(islice(lessons, STANDARD_LESSONS), classes)),
+            config.steps,
+            config.rate,
+            lambda share, found: progress("training", share, found),
+        )
+        standardise(model, islice(lessons, STANDARD_LESSONS))
+    sizes = tuple(sight_of(task).side for task in tasks)
+    parameters, weights = sum(weight.numel() for weight in model.parameters()), weights_of(model)
     card = ReaderCard(
-        task=task.name,
-        size=sight.side,
+        task=tasks[0].name,
+        classes=classes,
+        sizes=sizes,
         seed=seed,
         parameters=parameters,
-        exact=exact,
-        exact_augmented=exact_augmented,
+        exact=0.0,
+        exact_shaken=0.0,
         sha256=hashlib.sha256(weights).hexdigest(),
         config=config,
     )
-    save_reader(out, card, weights)
-    return ReaderReport(config.steps, parameters, loss, exact, exact_augmented, time.monotonic() - started)
+    by_size = examined(CellEncoder(card, model), tasks, seed, progress)
+    exact, shaken = (float(np.mean([row[which] for row in by_size.values()])) for which in (0, 1))
+    progress("reading", 1.0, {"exact": exact, "exact_shaken": shaken})
+    save_reader(out, card.model_copy(update={"exact": exact, "exact_shaken": shaken}), weights)
+    steps = config.steps + config.pretrain_steps
+    return ReaderReport(steps, parameters, told["loss"], exact, shaken, by_size, time.monotonic() - started)
 
 
-def gather(task: Task, seed: int, count: int) -> Observations:
-    """Return `count` observations: `VARIANTS` of each teacher's position; all but the first are moved on at random.
+def _checked(tasks: Sequence[Task], out: Path) -> int:
+    """Return the number of classes of the tasks' cells; raises UsageError if they cannot be trained together, or not there."""
+    if out.exists():
+        raise UsageError(f"the reader {out} exists already: delete it or name another place")
+    games = sorted({task.name for task in tasks})
+    if len(games) != 1:
+        found = f"tasks of {', '.join(games)}" if games else "no tasks"
+        raise UsageError(f"a reader is trained on one game, found {found}: give boards of one game")
+    kinds = sorted({sight_of(task).classes for task in tasks})
+    if len(kinds) != 1:
+        raise UsageError(f"the tasks of {games[0]} have {kinds} kinds of cells: give boards with the same kinds")
+    return kinds[0]
 
-    The random moves are drawn from those that do not lose at once; if there is none, the board stays as it is.
+
+def worths(lessons: Iterator[Lesson], classes: int) -> Tensor:
+    """Return how much a cell of each class counts: (classes,) float32, from 1 for the commonest to `DEAREST`.
+
+    It falls with the square root of a class's share. A board has one head among a hundred walls; where the two look alike, the
+    prior alone would call it a wall.
     """
-    rows = np.arange(count, dtype=np.int64)
-    engine = task.positions(seed, -(-count // VARIANTS)).clone(rows // VARIANTS)
-    rng = np.random.default_rng(seed)
-    states = engine.observations()
-    kept: dict[str, NDArray[Any]] = {key: column.copy() for key, column in states.columns.items()}
-    lengths = {key: column.copy() for key, column in states.lengths.items()}
-    moves = np.where(rows % VARIANTS == 0, 0, rng.integers(1, DISTURBANCE + 1, count))
-    for step in range(DISTURBANCE):
-        engine.step(np.argmax(rng.random((count, len(task.actions))) - (oracle_of(task).regret(engine) >= 1), axis=1))
-        now = engine.observations()
-        alive = (step < moves) & ~engine.done
-        for key, column in now.columns.items():
-            kept[key][alive] = column[alive]
-        for key, column in now.lengths.items():
-            lengths[key][alive] = column[alive]
-    return sight_of(task).vary(Observations(states.constants, kept, lengths), rng)
+    counts = sum((np.bincount(lesson.classes.reshape(-1), minlength=classes) for lesson in lessons), np.zeros(classes))
+    shares = torch.from_numpy(counts / counts.max()).float()
+    return shares.clamp(min=DEAREST**-2).rsqrt()
 
 
-def augment(patches: torch.Tensor, config: ReaderConfig, generator: torch.Generator) -> torch.Tensor:
-    """Return patches (B, C, P) in [0, 1] with gain, offset and Gaussian noise drawn per board, clipped to [0, 1]."""
-    gain, offset, noise = torch.rand(3, len(patches), 1, 1, generator=generator)
-    patches = patches * (1 + config.brightness * (2 * gain - 1)) + config.brightness * (2 * offset - 1)
-    grain = torch.randn(patches.shape, generator=generator)
-    return patches.addcmul_(grain, config.noise * noise).clamp_(0.0, 1.0)
-
-
-def _fit(
-    model: CellVit,
-    task: Task,
-    observations: Observations,
-    config: ReaderConfig,
-    generator: torch.Generator,
-    progress: Progress,
-) -> float:
-    """Train the network in place; return the mean loss of the last steps."""
+def losses(model: CellNet, lessons: Iterator[Lesson], worth: Tensor) -> Iterator[dict[str, Tensor]]:
+    """Yield a lesson's losses at a time: `loss`, the classes' cross-entropy, and `aligning`, the lattice's squared error."""
     model.train().requires_grad_(True)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, weight_decay=0.01, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, total_steps=config.steps + 1, pct_start=0.1)
-    sight = sight_of(task)
-    classes = torch.from_numpy(sight.label(observations)).long()
-    batch = max(1, config.batch_cells // classes.shape[1])
-    recent = 0.0
-    for step in range(config.steps):
-        rows = torch.randint(len(classes), (batch,), generator=generator)
-        pixels = task.render(observations.take(rows.numpy()), config.cell_px)
-        patches = normalise(augment(patchify(pixels, config.cell_px), config, generator))
-        loss = functional.cross_entropy(model(patches).view(-1, sight.classes), classes[rows].view(-1))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        value = float(loss.detach())
-        if not np.isfinite(value):
-            raise TrainingError(f"the reader's loss is {value} at step {step}: lower `rate` (now {config.rate})")
-        recent = value if step == 0 else recent + 0.1 * (value - recent)
-        if (step + 1) % REPORT_EVERY == 0:
-            progress("training", (step + 1) / config.steps, {"loss": recent})
-    return recent
+    for lesson in lessons:
+        classes = torch.from_numpy(lesson.classes).long().view(-1)
+        logits = model(prepared(lesson.straight))
+        phases = model.lattice(prepared(lesson.seen))
+        yield {
+            "loss": functional.cross_entropy(logits.view(len(classes), -1), classes, weight=worth),
+            "aligning": functional.mse_loss(phases, torch.from_numpy(lesson.phases)),
+        }
 
 
-def _exact(
-    model: CellVit, task: Task, observations: Observations, config: ReaderConfig, generator: torch.Generator | None
-) -> float:
-    """Return the share of boards read exactly; with a generator, from pictures altered as in training."""
-    sight, same = sight_of(task), 0
+def standardise(model: CellNet, lessons: Iterator[Lesson]) -> None:
+    """Set the mean and the scale of the network's latents, in place, from lessons.
+
+    Each class counts alike. Most cells are empty ground; scaled by their share, a head would lie far outside [-4, 4].
+    """
     model.eval()
-    for start in range(0, len(observations), EXAMINED_AT_ONCE):
-        batch = observations.take(slice(start, start + EXAMINED_AT_ONCE))
-        patches = patchify(task.render(batch, config.cell_px), config.cell_px)
-        if generator is not None:
-            patches = augment(patches, config, generator)
+    sums = torch.zeros(3, model.head.out_features, model.head.in_features, dtype=torch.float64)
+    for lesson in lessons:
+        kinds = functional.one_hot(torch.from_numpy(lesson.classes).long().view(-1), model.head.out_features).double()
         with torch.inference_mode():
-            read = sight.decode(model(normalise(patches)).softmax(-1).numpy())
-        same += int(read.exact(batch).sum())
-    return same / len(observations)
+            found = model.vectors(prepared(lesson.straight)).flatten(0, 2).double()
+        for place, values in enumerate((torch.ones_like(found), found, found.square())):
+            sums[place] += kinds.T @ values
+    there = sums[0, :, 0] > 0
+    means = sums[1:, there] / sums[0, there]
+    first, second = means.mean(1)
+    model.latent_mean.copy_(first)
+    model.latent_scale.copy_((second - first.square()).clamp(min=1e-6).rsqrt())
+
+
+def examined(cells: CellEncoder, tasks: Sequence[Task], seed: int, progress: Progress) -> dict[int, tuple[float, float]]:
+    """Return, for each size, the shares of fresh boards that are read exactly: clean, and shaken in looks never seen."""
+    found: dict[int, tuple[float, float]] = {}
+    for place, task in enumerate(tasks):
+        progress("reading", place / len(tasks), {})
+        sight = sight_of(task)
+        reader = Reader(cells, sight)
+        count = max(1, min(EXAM_BOARDS, EXAM_CELLS // sight.side**2))
+        boards = gather(task, derived_seed(seed, "reader", "held out"), count)
+        boards = sight.vary(boards, np.random.default_rng(derived_seed(seed, "reader", "held out")))
+        clean = [Camera(task, perfect(look=look)) for look in sight.looks]
+        shaken = [Camera(task, CameraConfig(look=look)) for look in sight.held_out or sight.looks]
+        shares = [np.mean([reader.read(one.look(boards)).exact(boards).mean() for one in many]) for many in (clean, shaken)]
+        found[sight.side] = (float(shares[0]), float(shares[1]))
+    return found
