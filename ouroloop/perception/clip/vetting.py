@@ -1,0 +1,144 @@
+"""A directory in open_clip's format, checked before open_clip makes a model of it.
+
+Such a directory may come from a stranger. Its configuration could name models elsewhere, let a tokenizer run code, or describe
+a network that fills the memory. Its weights could be a pickle. Each of these is refused in one line.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg, CustomTextCLIP
+from pydantic import Field, JsonValue, ValidationError
+
+from ouroloop.files import check_regular, read_regular
+from ouroloop.perception.clip.model import CONFIG, WEIGHTS
+from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.records import Frozen
+from ouroloop.protocols.text import plain_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG_BYTES: Final = 1_000_000
+WEIGHTS_BYTES: Final = 64_000_000_000
+NAMES: Final = (WEIGHTS, "open_clip_pytorch_model.safetensors", "model.safetensors")
+"""Files of weights, in the order in which open_clip chooses among them."""
+PICKLES: Final = ("*.bin", "*.pth", "*.pt")
+MOST: Final = {"layers": 256, "width": 16_384, "heads": 256, "image_size": 4096, "patch_size": 4096, "context_length": 4096}
+"""The largest sensible values of numbers in a configuration."""
+MOST_OTHER: Final = 2_000_000
+TIMM: Final = re.compile(r"[\w.-]+")
+"""A network that timm knows by name; one with a colon or slash would be fetched."""
+TOKENIZER_KEYS: Final = frozenset({"clean", "strip_sep_token"})
+"""What a configuration may say of its tokenizer; anything else would go to `transformers`."""
+Table = dict[str, JsonValue]
+
+
+class ModelSettings(Frozen):
+    """`model_cfg`: the towers as open_clip describes them."""
+
+    embed_dim: int
+    vision_cfg: Table
+    text_cfg: Table
+    quick_gelu: bool = False
+    custom_text: bool = False
+    init_logit_scale: float = 2.6593
+    init_logit_bias: float | None = None
+    nonscalar_logit_scale: bool = False
+
+
+class Settings(Frozen):
+    """The contents of `open_clip_config.json`."""
+
+    model_cfg: ModelSettings
+    preprocess_cfg: Table = Field(default_factory=dict)
+
+
+def vet(folder: Path) -> dict[str, Any]:
+    """Return the contents of a directory's `open_clip_config.json`.
+
+    Raises:
+        UsageError: there is no such directory, it is of another kind or damaged, or it would reach for something elsewhere.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"no CLIP at {folder}: there is no such directory; name one that holds {CONFIG}, or a model's name")
+    if not (folder / CONFIG).is_file():
+        raise UsageError(f"{folder} holds no CLIP: {CONFIG} is missing{_kind(folder)}; save it in open_clip's format")
+    try:
+        text = read_regular(folder / CONFIG, CONFIG_BYTES)
+        found = Settings.model_validate_json(text)
+    except (OSError, ValidationError) as error:
+        raise _damaged(folder, _first(error)) from error
+    _check_tower(folder, "vision_cfg", found.model_cfg.vision_cfg, {field.name for field in fields(CLIPVisionCfg)})
+    _check_tower(folder, "text_cfg", found.model_cfg.text_cfg, {field.name for field in fields(CLIPTextCfg)})
+    model_cfg = found.model_cfg.model_dump(exclude_unset=True)
+    _check_weights(folder, found.model_cfg, model_cfg)
+    return {"model_cfg": model_cfg, "preprocess_cfg": dict(found.preprocess_cfg)}
+
+
+def _kind(folder: Path) -> str:
+    """Return a hint at what else a directory holds."""
+    kinds = (("adapter_config.json", "an adapter"), ("reader.json", "a board reader"), ("config.json", "a transformers model"))
+    return next((f" (it is {what})" for name, what in kinds if (folder / name).is_file()), "")
+
+
+def _check_tower(folder: Path, tower: str, table: Table, known: set[str]) -> None:
+    if unknown := sorted(table.keys() - known):
+        raise _damaged(folder, f"{tower} has {plain_line(unknown[0], 60)}, which open_clip does not know")
+    if table.get("hf_model_name"):
+        raise UsageError(f"the CLIP {folder} takes its text tower from the Hugging Face Hub: choose one that is complete")
+    timm = table.get("timm_model_name")
+    if timm and not TIMM.fullmatch(str(timm)):
+        raise UsageError(f"the CLIP {folder} takes its vision tower from elsewhere: choose one that is complete")
+    kwargs = table.get("tokenizer_kwargs") or {}
+    if not isinstance(kwargs, dict) or kwargs.keys() - TOKENIZER_KEYS:
+        raise _damaged(folder, "tokenizer_kwargs may hold clean and strip_sep_token alone")
+    for key, value in table.items():
+        for number in value if isinstance(value, list) else [value]:
+            most = MOST.get(key, MOST_OTHER)
+            if isinstance(number, (int, float)) and not -most <= number <= most:
+                raise _damaged(folder, f"{tower}.{key} is {number}, at most {most} is possible")
+
+
+def _check_weights(folder: Path, found: ModelSettings, model_cfg: dict[str, Any]) -> None:
+    """Refuse weights that are no safetensors, and a network with more numbers than the file has bytes."""
+    name = next((name for name in NAMES if (folder / name).is_file()), None)
+    if name is None:
+        pickled = any(next(folder.glob(pattern), None) for pattern in PICKLES)
+        what = "its weights are a pickle, which could run code" if pickled else "its weights are missing"
+        raise UsageError(f"the CLIP {folder} has no {WEIGHTS}: {what}; save it again as safetensors")
+    try:
+        held = check_regular(folder / name, WEIGHTS_BYTES)
+    except OSError as error:
+        raise _damaged(folder, str(error)) from error
+    if found.vision_cfg.get("timm_model_name"):
+        return  # a network of a known name, and of a known size
+    numbers = _numbers(folder, found, model_cfg)
+    if numbers > held:
+        raise _damaged(folder, f"its configuration has {numbers} numbers, {name} has {held} bytes")
+
+
+def _numbers(folder: Path, found: ModelSettings, model_cfg: dict[str, Any]) -> int:
+    """Return the size of a network in numbers, without making it."""
+    kept = {key: value for key, value in model_cfg.items() if key != "custom_text"}
+    try:
+        with torch.device("meta"):
+            model = (CustomTextCLIP if found.custom_text else CLIP)(**kept)
+    except Exception as error:  # open_clip and torch raise anything on odd numbers
+        raise _damaged(folder, _first(error)) from error
+    return sum(weight.numel() for weight in model.parameters())
+
+
+def _damaged(folder: Path, why: str) -> UsageError:
+    return UsageError(f"the CLIP {folder} cannot be read: {plain_line(why, 160)}; save it again in open_clip's format")
+
+
+def _first(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        one = error.errors()[0]
+        return f"{'.'.join(map(str, one['loc'])) or CONFIG}: {one['msg']}"
+    return (str(error).splitlines() or [type(error).__name__])[0]
