@@ -48,9 +48,11 @@ def read_regular(path: Path, most: int, *, follow: bool = True) -> bytes:
         OSError: there is no such file, or it cannot be read, is no regular file, or has more than `most` bytes.
     """
     with regular(path, follow=follow) as file:
-        _check_size(os.fstat(file.fileno()).st_size, path, most)
-        data = file.read(most + 1)
-    if len(data) > most:
+        size = os.fstat(file.fileno()).st_size
+        _check_size(size, path, most)
+        enough = min(most, max(size, CARD_BYTES))  # a read of `most` bytes would take that much memory, whatever the file holds
+        data = file.read(enough + 1)
+    if len(data) > enough:
         raise OSError(f"{path.name} grows while it is read")
     return data
 

@@ -23,12 +23,13 @@ from ouroloop.policy.bases.base import Base
 from ouroloop.policy.bases.loading import fast_dtype, keep_layout, read_model, read_tokenizer, unreadable
 from ouroloop.policy.bases.origin import Origin, find_checkpoint
 from ouroloop.policy.card import GameCard, encoding_for
-from ouroloop.policy.checkpoint.stored import shapes_in
-from ouroloop.policy.checkpoint.vetting import WEIGHTS_BYTES, vet
+from ouroloop.policy.fusion.directory import is_seeing, open_seeing, save_seeing
+from ouroloop.policy.fusion.seeing import Seeing
 from ouroloop.policy.settings import LoraSettings, Quantisation
 from ouroloop.policy.snake_gpt import SnakeGPT, quiet
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import loads
+from ouroloop.vetting import WEIGHTS_BYTES, shapes_in, vet
 
 if TYPE_CHECKING:
     from ouroloop.policy.language import LanguagePolicy
@@ -58,10 +59,10 @@ class Card(GameCard):
 
 
 def save_policy(policy: LanguagePolicy, out: Path, *, merge: bool = False) -> None:
-    """Write a policy directory of either kind; it appears complete or not at all, and replaces an older one.
+    """Write a policy directory of any kind; it appears complete or not at all, and replaces an older one.
 
     Args:
-        policy: Snake-GPT or a base.
+        policy: a Snake-GPT that reads or sees, or a base.
         out: the directory.
         merge: write all weights of a base with the adapter merged into them, instead of the adapter alone.
 
@@ -70,6 +71,9 @@ def save_policy(policy: LanguagePolicy, out: Path, *, merge: bool = False) -> No
     """
     if isinstance(policy, SnakeGPT):
         snake_gpt.save(policy, out)
+        return
+    if isinstance(policy, Seeing):
+        save_seeing(policy, out)
         return
     assert isinstance(policy, Base)
     with whole_directory(out) as folder:
@@ -139,12 +143,12 @@ def open_policy(
     device: str = "cpu",
     base: str = "",
 ) -> LanguagePolicy:
-    """Return the policy, of either kind, in a directory.
+    """Return the policy, of any kind, in a directory.
 
     Args:
         path: the policy directory.
         task: the game that it is to play; by default the installed one that its card names.
-        trainable: whether a base's adapter can be trained.
+        trainable: whether a base's adapter can be trained, or a seeing policy's weights of its stage.
         quantisation: of a base's linear layers; by default as it was trained. For Snake-GPT see `quantise.in_precision`.
         dtype: of a base's other weights; `fast_dtype(device)` by default.
         device: where the model goes.
@@ -155,6 +159,8 @@ def open_policy(
             another base.
         SurroundingsError: the base is not on this machine, or bitsandbytes is not installed.
     """
+    if is_seeing(path):
+        return open_seeing(path, task=task, trainable=trainable, device=device)
     if not (path / CARD).is_file():
         return snake_gpt.load(path, task=task, device=device)
     card = _card(path)

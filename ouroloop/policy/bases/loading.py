@@ -17,12 +17,12 @@ from ouroloop.policy.bases.base import Base
 from ouroloop.policy.bases.origin import Origin, find_checkpoint
 from ouroloop.policy.bases.player import out_of_memory
 from ouroloop.policy.bases.words import Words, words_of
-from ouroloop.policy.checkpoint.vetting import vet
 from ouroloop.policy.settings import LoraSettings, Quantisation
 from ouroloop.policy.snake_gpt import check_device, quiet
 from ouroloop.protocols.encoding import Encoding
 from ouroloop.protocols.errors import OuroloopError, SurroundingsError, UsageError
 from ouroloop.protocols.text import plain_line
+from ouroloop.vetting import vet
 
 if TYPE_CHECKING:
     from ouroloop.protocols.ports import Task

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ouroloop.files import check_regular, read_regular
-from ouroloop.policy.checkpoint.llama import CONFIG
-from ouroloop.policy.checkpoint.vetting import VOCABULARY_BYTES, WEIGHTS, WEIGHTS_BYTES
-from ouroloop.protocols.errors import SurroundingsError, UsageError
+from ouroloop.hub import CONFIG, WEIGHTS, find_model
+from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.text import plain_line
+from ouroloop.vetting import VOCABULARY_BYTES, WEIGHTS_BYTES
 
 SAMPLES, SAMPLE_BYTES = 64, 4096
 """Samples of every weights file that the fingerprint reads: an instant for the 15 GB of a model of 7 billion."""
@@ -42,39 +42,12 @@ def find_checkpoint(name: str, revision: str = "") -> tuple[Path, Origin]:
         UsageError: the directory does not exist or has no model, or the name is not that of a model.
         SurroundingsError: the cache does not have the model.
     """
-    folder = Path(name).expanduser()
-    local = folder.is_dir()
-    if not local:
-        folder = _cached(name, revision)
-    if not (folder / CONFIG).is_file():
-        raise UsageError(f"{folder} has no model: {CONFIG} is missing; choose a directory that `save_pretrained` wrote")
-    if not any(folder.glob(WEIGHTS)):
-        raise UsageError(f"{folder} has no weights in the safetensors format: save the model again with `save_pretrained`")
+    folder, local = find_model(name, revision)
     try:
         mark = fingerprint(folder)
     except OSError as error:
         raise UsageError(f"the checkpoint {folder} cannot be read: {plain_line(str(error), 160)}") from error
     return folder, Origin(str(folder.resolve()) if local else name, "" if local else folder.name, mark)
-
-
-def _cached(name: str, revision: str) -> Path:
-    """Return the folder of a model in the Hub's cache."""
-    from huggingface_hub import constants, try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        found = try_to_load_from_cache(name, CONFIG, cache_dir=constants.HF_HUB_CACHE, revision=revision or None)
-    except HFValidationError as error:
-        raise UsageError(
-            f"{name} is no directory, and no name of a model: expected a path, or owner/model as on the Hugging Face Hub"
-        ) from error
-    if not isinstance(found, str):
-        exactly = f"{name} --revision {revision}" if revision else name
-        raise SurroundingsError(
-            f"the model {name} is not on this machine: looked for a directory of this name and in the cache "
-            f"{constants.HF_HUB_CACHE} (HF_HUB_CACHE moves it); fetch it with `hf download {exactly}`, or name a directory"
-        )
-    return Path(found).parent
 
 
 def fingerprint(folder: Path) -> str:

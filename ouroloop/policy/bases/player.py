@@ -118,11 +118,14 @@ def player_of(policy: LanguagePolicy, **options: Any) -> Any:
 
     Both have `logits`, `token_logits`, `refresh` and `policy`.
     """
+    from ouroloop.policy.fusion.seeing import Seeing
     from ouroloop.policy.serving.local import LocalPolicy
     from ouroloop.policy.snake_gpt import SnakeGPT
 
     if isinstance(policy, SnakeGPT) and policy.model.device.type == "cpu":
         return LocalPolicy(policy)
+    if isinstance(policy, Seeing):  # its prompts have several ids for each token that the model computes
+        options = {"batch_tokens": BATCH_TOKENS * policy.layout.prompt // policy.prompt_tokens, **options}
     return HfPolicy(policy, **options)
 
 

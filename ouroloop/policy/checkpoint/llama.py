@@ -7,17 +7,16 @@ The model is made from the checked values alone.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ouroloop.files import read_regular
+from ouroloop.hub import CONFIG
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import loads, one_line
 from ouroloop.protocols.text import plain_line
 
-CONFIG: Final = "config.json"
-"""A file that every policy directory has."""
 MOST_BYTES: Final = 65_536
 TOKENS: Final = 1_000_000
 """The most tokens of a vocabulary or of a prompt."""
@@ -34,11 +33,9 @@ class Rope(_Part):
     rope_theta: float = Field(default=10000.0, gt=1, le=1e9, allow_inf_nan=False)
 
 
-class LlamaShape(_Part):
-    """Everything that `config.json` of a Snake-GPT may hold; what follows `initializer_range` changes nothing when it plays."""
+class LlamaNumbers(_Part):
+    """What `config.json` of any Snake-GPT may hold; what follows `initializer_range` changes nothing when it plays."""
 
-    model_type: Literal["llama"]
-    architectures: list[Literal["LlamaForCausalLM"]] = Field(default=["LlamaForCausalLM"], max_length=1)
     vocab_size: int = Field(ge=1, le=TOKENS)
     hidden_size: int = Field(ge=1, le=8192)
     intermediate_size: int = Field(ge=1, le=65_536)
@@ -64,7 +61,7 @@ class LlamaShape(_Part):
     transformers_version: str = Field(default="", max_length=40)
 
     @model_validator(mode="after")
-    def _fit(self) -> LlamaShape:
+    def _fit(self) -> LlamaNumbers:
         if self.num_key_value_heads != self.num_attention_heads:
             raise ValueError(
                 f"num_key_value_heads is {self.num_key_value_heads}, expected {self.num_attention_heads}, as heads"
@@ -73,17 +70,36 @@ class LlamaShape(_Part):
 
     def settings(self) -> dict[str, Any]:
         """Return the keyword arguments of a `transformers.LlamaConfig`."""
-        return self.model_dump(exclude={"model_type", "architectures", "dtype", "transformers_version"})
+        return self.model_dump(include=set(LlamaNumbers.model_fields) - {"dtype", "transformers_version"})
+
+
+class LlamaShape(LlamaNumbers):
+    """Everything that `config.json` of a Snake-GPT that reads text may hold."""
+
+    model_type: Literal["llama"]
+    architectures: list[Literal["LlamaForCausalLM"]] = Field(default=["LlamaForCausalLM"], max_length=1)
+
+
+Numbers = TypeVar("Numbers", bound=LlamaNumbers)
 
 
 def read_shape(folder: Path) -> LlamaShape:
+    """Return the checked configuration in the directory of a Snake-GPT that reads text; see `read_numbers`."""
+    return read_numbers(folder, LlamaShape)
+
+
+def read_numbers(folder: Path, kind: type[Numbers]) -> Numbers:
     """Return the checked configuration in a policy's directory.
 
+    Args:
+        folder: the directory.
+        kind: what it may hold.
+
     Raises:
-        UsageError: it is missing or damaged, or not that of a Snake-GPT; the message names the first key that is wrong.
+        UsageError: it is missing or damaged, or not of this kind; the message names the first key that is wrong.
     """
     try:
-        return LlamaShape.model_validate(loads(read_regular(folder / CONFIG, MOST_BYTES)))
+        return kind.model_validate(loads(read_regular(folder / CONFIG, MOST_BYTES)))
     except ValidationError as error:
         raise UsageError(
             f"{CONFIG} of the policy in {folder} is not that of a Snake-GPT: {plain_line(one_line(error))}"

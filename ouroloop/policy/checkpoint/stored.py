@@ -8,28 +8,15 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from ouroloop.files import check_regular
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.text import plain_line
+from ouroloop.vetting import Shapes, shapes_in
 
 HEADER: Final = 100_000_000
 """The most bytes that a safetensors header may have."""
-Shapes = dict[str, tuple[int, ...]]
-
-
-def shapes_in(path: Path, most: int) -> Shapes:
-    """Return the shapes of the weights in a file of at most `most` bytes, without reading the weights.
-
-    Raises:
-        OSError: the file is missing, no regular file, or larger.
-        SafetensorError: it is damaged.
-    """
-    check_regular(path, most)
-    with safe_open(path, framework="pt") as file:
-        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no mapping
 
 
 def read_weights(path: Path, expected: Mapping[str, tuple[int, ...]], what: str) -> dict[str, torch.Tensor]:

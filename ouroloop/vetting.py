@@ -1,6 +1,6 @@
-"""The configuration of a base, held against the weights that lie beside it before `transformers` makes a model of it.
+"""The configuration of a model, held against the weights that lie beside it before `transformers` makes a model of it.
 
-A base may be of any architecture, so its keys are not known. But a model cannot have more layers than its files have weights,
+A model may be of any architecture, so its keys are not known. But a model cannot have more layers than its files have weights,
 nor a dimension that no weight has. A configuration that says otherwise would fill the memory, or take for ever.
 """
 
@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
 from ouroloop.files import check_regular, read_regular
-from ouroloop.policy.checkpoint.llama import CONFIG
-from ouroloop.policy.checkpoint.stored import Shapes, shapes_in
+from ouroloop.hub import CONFIG, WEIGHTS
 from ouroloop.protocols.canonical import Json
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.jsonrpc import loads
 from ouroloop.protocols.text import plain_line
 
-WEIGHTS: Final = "*.safetensors"
+Shapes = dict[str, tuple[int, ...]]
+"""Name of a weight -> its shape."""
 JSON_BYTES: Final = 4_000_000
 VOCABULARY_BYTES: Final = 512_000_000
 WEIGHTS_BYTES: Final = 2**44
@@ -41,7 +41,7 @@ def vet(folder: Path, name: str) -> None:
 
     Args:
         folder: its directory.
-        name: the base's name, for errors.
+        name: the model's name, for errors.
 
     Raises:
         UsageError: a file is damaged, no regular file or too large, or a number in the configuration is impossible.
@@ -61,6 +61,18 @@ def vet(folder: Path, name: str) -> None:
     if not isinstance(config, dict):
         raise UsageError(f"the configuration of {name} cannot be read: it is no table of settings")
     _hold(config, shapes, name)
+
+
+def shapes_in(path: Path, most: int) -> Shapes:
+    """Return the shapes of the weights in a file of at most `most` bytes, without reading the weights.
+
+    Raises:
+        OSError: the file is missing, no regular file, or larger.
+        SafetensorError: it is damaged.
+    """
+    check_regular(path, most)
+    with safe_open(path, framework="pt") as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no mapping
 
 
 def _hold(config: dict[str, Json], shapes: Shapes, name: str) -> None:
