@@ -44,10 +44,20 @@ class LessonTrainer(SlotTrainer):
         lessons = self.school.draw(slots.cpu().numpy())
         wanted = torch.from_numpy(lessons.targets).to(slots.device)
         ids, mask = self.policy.encode(lessons.positions)
-        loss, logits = lesson_loss(model, self.policy, ids, mask, wanted)
+        loss, logits = self.lesson_loss(model, lessons, (ids, mask), wanted)
         self._note(logits.detach(), wanted)
         self._total_train_tokens += int(mask.sum()) + len(ids)
         return loss, logits
+
+    def lesson_loss(
+        self,
+        model: torch.nn.Module,
+        lessons: Lessons,
+        prompts: tuple[NDArray[np.int32], NDArray[np.bool_]],
+        wanted: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the mean loss of lessons, whose prompts are given, and the logits after the prompts; see `lesson_loss`."""
+        return lesson_loss(model, self.policy, *prompts, wanted)
 
     def _note(self, logits: torch.Tensor, wanted: torch.Tensor) -> None:
         """Record accuracy and entropy of a batch, over all processes."""
@@ -88,6 +98,19 @@ def lesson_loss(
             inputs["position_ids"] = (seen.cumsum(dim=1) - 1).clamp(min=0)
         outputs.append(model(**inputs, logits_to_keep=2, use_cache=False).logits.float())
     logits = torch.cat(outputs)[torch.from_numpy(np.argsort(order)).to(device)]
+    return answer_loss(policy, logits, wanted), logits[:, 0]
+
+
+def answer_loss(policy: LanguagePolicy, logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Return the mean loss of B answers: a scalar.
+
+    Args:
+        policy: supplies the tokens of the actions and the end.
+        logits: (B, 2, V) float32, after the prompts and after the answers.
+        wanted: (B, A), the wanted probabilities of the actions.
+    """
+    actions = torch.tensor(policy.actions, device=wanted.device)
     move = -(wanted * functional.log_softmax(logits[:, 0], dim=-1)[:, actions]).sum(dim=1)
-    end = functional.cross_entropy(logits[:, 1], torch.full_like(answer[:, 0], policy.end), reduction="none")
-    return (move + end).mean(), logits[:, 0]
+    ends = torch.full((len(wanted),), policy.end, device=wanted.device)
+    end = functional.cross_entropy(logits[:, 1], ends, reduction="none")
+    return (move + end).mean()
