@@ -1,4 +1,4 @@
-"""The command `watch`: a game in the terminal, as an image or as an animation."""
+"""The command `watch`: a game in the terminal, as a picture or as an animation, and what decides its moves."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import click
 
 from ouroloop.cli.options import FOLDER, GAME, place
 from ouroloop.cli.play import Sandbox, asked, played_by
+from ouroloop.policy.saliency.names import TITLES
 from ouroloop.protocols.errors import UsageError
 from ouroloop.streams import say_json
+
+ALL = "all"
+"""All methods side by side."""
 
 if TYPE_CHECKING:
     from ouroloop.inspect.contender import Contender
@@ -31,6 +35,13 @@ if TYPE_CHECKING:
     help="Play this very game instead; repeatable.",
 )
 @click.option("--gif", type=FOLDER, metavar="FILE", help="Save the games as an animated GIF.")
+@click.option("--png", type=FOLDER, metavar="FILE", help="Save one moment of the first game as a picture.")
+@click.option("--move", type=click.IntRange(0), metavar="N", help="The move of that moment, from 0; the middle one by default.")
+@click.option(
+    "--saliency",
+    type=click.Choice([*TITLES, ALL]),
+    help=f"Tint the cells that speak for the policy's move; {ALL}: by all methods side by side, in a picture.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Show no games; print their results as one JSON document.")
 def watch(
     policy: str | None,
@@ -45,43 +56,70 @@ def watch(
     games: int | None,
     exact: tuple[int, ...],
     gif: Path | None,
+    png: Path | None,
+    move: int | None,
+    saliency: str | None,
     as_json: bool,
 ) -> None:
     """Watch a policy or teacher play the first games that `eval` plays with the same seed. Ctrl-C ends it.
 
-    --game plays a game by its own seed, such as one that `show --candidate` names.
+    --game plays a game by its own seed, such as one that `show --candidate` names. --saliency says what in a position decided
+    the move: by attention rollout, by Grad-CAM, or by integrated gradients.
 
     \b
     Examples:
       ouroloop watch --policy snake-gpt-10x10
       ouroloop watch --teacher best --size 6 --gif game.gif
+      ouroloop watch --policy snake-gpt-6x6 --saliency all --png maps.png
     """
     from dataclasses import asdict
 
     from ouroloop.inspect.contender import contender, cores
     from ouroloop.inspect.watch.animation import Frames
     from ouroloop.inspect.watch.games import keep_gif, watch_games
+    from ouroloop.inspect.watch.lens import Lens
+    from ouroloop.inspect.watch.still import Still, keep_png
     from ouroloop.protocols.seeds import game_seeds
     from ouroloop.terminal import say
 
-    if gif is not None and place(gif, "--gif").is_dir():
-        raise UsageError(f"--gif {gif} is a directory: give the name of a file")
+    _check(gif, png, move, saliency)
     if exact and games is not None:
         raise UsageError("--game names the very games to play, so --games changes nothing: leave one of them out")
     seeds = exact or tuple(game_seeds(seed, "eval", 0, games or 1))
-    frames = None if gif is None else Frames()
+    frames, still = None if gif is None else Frames(), None if png is None else Still(move)
+    methods = () if saliency is None else tuple(TITLES) if saliency == ALL else (saliency,)
     with contender(policy, teacher, controller, sandbox, asked(size, walls), cores(), task) as player:
-        screen = _screen(player, len(seeds), fps, quiet=as_json, keeps=gif is not None)
-        seen = watch_games(player, seeds, screen, frames)
+        lenses = [Lens(player, method) for method in methods]
+        live = sys.stdout.isatty() and not as_json
+        if lenses and not (live or gif or png):
+            raise UsageError("--saliency is drawn on a terminal or in a picture, and here is neither: add --gif or --png FILE")
+        screen = _screen(player, len(seeds), fps, quiet=as_json, keeps=bool(gif or png))
+        shown = {"lens": lenses[0]} if saliency not in (None, ALL) and (live or gif) else {}
+        seen = watch_games(player, seeds, screen, frames, still=still, **shown)
+        picture = None if png is None or still is None else keep_png(player.task, still, lenses, png)
     kept = None if gif is None or frames is None else keep_gif(player.task, frames, gif, fps)
     if as_json:
-        say_json({"games": [game.document() for game in seen], "gif": None if kept is None else asdict(kept)})
+        files = {name: None if file is None else asdict(file) for name, file in (("gif", kept), ("png", picture))}
+        say_json({"games": [game.document() for game in seen], **files})
         return
     for game in seen:
         say(game.line())
+    if picture is not None:
+        say(f"{picture.file}: move {picture.move}, {picture.bytes / 1000:.0f} kB")
     if kept is not None:
         left_out = "" if kept.every == 1 else f"; the games are long: one move in {kept.every} is shown"
         say(f"{kept.file}: {kept.frames} frames, {kept.bytes / 1000:.0f} kB{left_out}")
+
+
+def _check(gif: Path | None, png: Path | None, move: int | None, saliency: str | None) -> None:
+    """Refuse files that are folders, and options that would change nothing."""
+    for option, file in (("--gif", gif), ("--png", png)):
+        if file is not None and place(file, option).is_dir():
+            raise UsageError(f"{option} {file} is a directory: give the name of a file")
+    if move is not None and png is None:
+        raise UsageError(f"--move {move} without --png changes nothing: add --png FILE, or leave it out")
+    if saliency == ALL and (png is None or gif is not None):
+        raise UsageError(f"--saliency {ALL} draws a picture of one move: give --png FILE and no --gif, or choose one method")
 
 
 def _screen(player: Contender, games: int, fps: int, *, quiet: bool, keeps: bool) -> Screen:

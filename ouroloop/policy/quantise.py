@@ -20,12 +20,12 @@ from ouroloop.policy.bases.directory import open_policy
 from ouroloop.policy.bases.loading import fast_dtype, read_model
 from ouroloop.policy.bases.origin import Origin
 from ouroloop.policy.bases.player import HfPolicy
-from ouroloop.policy.checkpoint.vetting import vet
 from ouroloop.policy.play import play
 from ouroloop.policy.report import Progress, silent
 from ouroloop.policy.settings import Quantisation
 from ouroloop.policy.snake_gpt import SnakeGPT
 from ouroloop.protocols.seeds import game_seeds
+from ouroloop.vetting import vet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from ouroloop.policy.checkpoint.llama import CONFIG
+from ouroloop.hub import CONFIG
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.text import did_you_mean
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +14,10 @@ from ouroloop.inspect.watch.screens import ending_of, facts_of
 if TYPE_CHECKING:
     from ouroloop.inspect.contender import Contender
     from ouroloop.inspect.watch.screens import Screen
+    from ouroloop.inspect.watch.still import Still
     from ouroloop.protocols.canonical import JsonObject
     from ouroloop.protocols.ports import Task
+    from ouroloop.protocols.records import Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,24 @@ class Watched:
         return {"game": self.game, "score": self.score, "steps": self.steps, **self.facts, "cause": self.cause}
 
 
-def watch_games(player: Contender, seeds: Sequence[int], screen: Screen, frames: Frames | None) -> list[Watched]:
-    """Play the games with these seeds in turn, show every moment, keep some for a GIF; return the results.
+def watch_games(
+    player: Contender,
+    seeds: Sequence[int],
+    screen: Screen,
+    frames: Frames | None,
+    *,
+    still: Still | None = None,
+    lens: Callable[[Moment], Moment] = lambda moment: moment,
+) -> list[Watched]:
+    """Play the games with these seeds in turn, show every moment, keep some for a GIF or a PNG; return the results.
+
+    Args:
+        player: who plays.
+        seeds: the games' own.
+        screen: shows every moment.
+        frames: keeps the moments of a GIF.
+        still: keeps those of a PNG.
+        lens: adds to each moment what speaks for its move.
 
     Raises:
         CandidateFault: the controller failed.
@@ -56,10 +74,11 @@ def watch_games(player: Contender, seeds: Sequence[int], screen: Screen, frames:
     seen, task = [], player.task
     try:
         for game, seed in enumerate(seeds):
-            for moment in moments(player, seed, game):
+            for moment in moments(player, seed, game, lens):
                 screen.show(moment)
-                if frames is not None:
-                    frames.add(moment)
+                for keeper in (frames, still):
+                    if keeper is not None:
+                        keeper.add(moment)
             cause = str(moment.cause)
             said = ending_of(task, cause)
             seen.append(Watched(game, moment.score, moment.steps, facts_of(task, moment), cause, said))

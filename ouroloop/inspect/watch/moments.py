@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING
 
@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from ouroloop.protocols.records import Observations
 
 
-def moments(player: Contender, seed: int, game: int) -> Iterator[Moment]:
+def moments(
+    player: Contender, seed: int, game: int, lens: Callable[[Moment], Moment] = lambda moment: moment
+) -> Iterator[Moment]:
     """Play a game; yield the moment before each move, and the last moment.
 
     Args:
         player: who plays.
         seed: the game's own seed.
         game: its number among those that are watched.
+        lens: adds to each moment what speaks for its move; by default nothing.
 
     Raises:
         CandidateFault: the controller failed.
@@ -40,7 +43,7 @@ def moments(player: Contender, seed: int, game: int) -> Iterator[Moment]:
             logits, actions = mover.choose(engine, row, observations, keys, step, session)
             sure = np.eye(len(player.task.actions))[actions]
             odds = sure if isinstance(player.player, str) else odds_of(logits)
-            yield moment_of(engine, observations, game, causes, int(actions[0]), tuple(odds[0].tolist()))
+            yield lens(moment_of(engine, observations, game, causes, int(actions[0]), tuple(odds[0].tolist())))
             engine.step(actions)
             step += 1
     yield moment_of(engine, engine.observations(row), game, causes)

@@ -37,6 +37,12 @@ class Reads(Protocol):
         ...
 
 
+def prompt_tokens(reader: Reads, observations: Observations) -> int:
+    """Return the number of tokens in the prompts of some positions; those of a policy that sees have a fixed number each."""
+    each: int | None = getattr(reader, "prompt_tokens", None)
+    return int(reader.encode(observations)[1].sum()) if each is None else each * len(observations)
+
+
 class Stopped(Exception):
     """Another batch failed, or the user interrupted."""
 
@@ -127,7 +133,7 @@ class Batch:
         self.entropy += float(entropy_of(odds_of(logits, mover.temperature)).sum())
         if reader is not None and self.step % COUNTED_EVERY == 0:
             self.prompts += len(rows)
-            self.tokens += int(reader.encode(observations)[1].sum())
+            self.tokens += prompt_tokens(reader, observations)
         self.step += 1
         return actions
 
