@@ -40,9 +40,10 @@ def bench(
 ) -> None:
     """Measure NAME, from engine and planner to encodings and policy, and installed peers for comparison.
 
-    It says how long it will take, `agents`, `gate` and `policy` half an hour and more. `encodings`, `engine`, `plan` and
-    `sandbox` measure in rounds (--rounds, --seconds); the others do a fixed amount of work and refuse these options.
-    `agents`, `gate` and `policy` write their sections to --out one by one; --only keeps the other sections there.
+    It says how long it will take, `agents`, `gate`, `perception` and `policy` half an hour and more. `encodings`, `engine`,
+    `plan` and `sandbox` measure in rounds (--rounds, --seconds); the others do a fixed amount of work and refuse these
+    options. `agents`, `gate`, `perception` and `policy` write their sections to --out one by one; --only keeps the other
+    sections there.
 
     \b
     Examples:

@@ -13,6 +13,7 @@ from ouroloop.inspect.history import rollbacks_after, rolled_back_by_hand
 from ouroloop.inspect.run import Report
 from ouroloop.inspect.shown.asked import asked_lines, finding_lines, troubled_lines
 from ouroloop.inspect.shown.credit import NAMING, credit_lines, naming_line, round_credit
+from ouroloop.inspect.shown.eyes import eyes_line
 from ouroloop.inspect.shown.history_table import history_table
 from ouroloop.inspect.shown.proposers import proposers_table
 from ouroloop.inspect.shown.rounds import rounds_table
@@ -41,8 +42,8 @@ def print_run(folder: Path, as_json: bool) -> None:
         show(proposers)
     for line in credit_lines(document):
         say(f"who gets the credit: {line}")
-    for said in (naming_line(document), selection_line(document), score_line(document), won_line(document)):
-        if said is not None:
+    for line_of in (naming_line, selection_line, score_line, won_line, eyes_line):
+        if (said := line_of(document)) is not None:
             say(said)
     say(budget_line(document))
     used = document["totals"]

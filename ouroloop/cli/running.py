@@ -90,9 +90,10 @@ def rollback(folder: Path, candidate: str, reason: str, trust: bool) -> None:
     from ouroloop.inspect.run import Report
     from ouroloop.inspect.shown.decision import way_back
     from ouroloop.ledger.steps.apply import manual_rollback, manual_score, rollbacks
+    from ouroloop.runs.beginning.eyes import open_eyes
     from ouroloop.runs.lifecycle import opened
     from ouroloop.runs.phases.rollback import refuse_unsettled, roll_back
-    from ouroloop.runs.phases.start import open_eyes, scored
+    from ouroloop.runs.phases.start import scored
     from ouroloop.runs.phases.watch import losses
     from ouroloop.runs.progress import Quiet
     from ouroloop.runs.seeds import score_again
@@ -101,8 +102,7 @@ def rollback(folder: Path, candidate: str, reason: str, trust: bool) -> None:
     with opened(folder, Quiet(), trust=trust) as open_run:
         open_run.progress = Quiet(notes=False)  # the lines below say it
         refuse_unsettled(open_run)
-        if open_run.recipe.perception == "vision":
-            open_eyes(open_run)
+        open_eyes(open_run)
         count = len(rollbacks(open_run.ledger))
         result = roll_back(open_run, manual_rollback(count), candidate, reason, losses(open_run, candidate))
         games = score_again(open_run.recipe.gate, count)

@@ -405,10 +405,27 @@ class Totals(TypedDict):
 Status: TypeAlias = Literal["running", "done", "stopped", "failed"]
 
 
+class Eyes(TypedDict):
+    """By which eyes a run plays.
+
+    `encoder` is the kind of encoder whose latents the policy gets; none if it reads text. `reader` and `eye` are content
+    hashes. `exact` is the share of `boards`, those read so far, of which everything visible was read correctly.
+    """
+
+    perception: str
+    encoder: str | None
+    reader: str | None
+    eye: str | None
+    camera: dict[str, str | float | bool]
+    boards: int
+    exact: float | None
+
+
 class RunDocument(TypedDict):
     """A whole run. `incumbent` is the build that plays now, as last scored; None before it has been scored.
 
-    `by_hand` are the rollbacks by hand; a round's own rollbacks are in the verdicts of its candidates.
+    `by_hand` are the rollbacks by hand; a round's own rollbacks are in the verdicts of its candidates. `eyes` is None for a run
+    in which nothing is seen.
     """
 
     run: str
@@ -417,6 +434,7 @@ class RunDocument(TypedDict):
     seed: int | None
     start: Started | None
     incumbent: Played | None
+    eyes: Eyes | None
     gate: GateSpending
     rounds: list[Round]
     by_hand: list[ByHand]

@@ -27,6 +27,8 @@ def model_card(kind: Kind, task: Task, settings: Recipe, given: Given, document:
     command += ["--seed", str(settings.seed)] + [part for override in given.overrides for part in ("--set", override)]
     if given.start is not None:
         command += ["--teacher" if kind == "distill" else "--start", given.start]
+    if given.eye is not None:
+        command += ["--eye", str(given.eye)]
     if given.reward is not None:
         command += ["--reward", str(given.reward)]
     by = "a GPU" if _on_gpu(kind, settings) else f"{settings.threads} CPU thread" + ("s" if settings.threads > 1 else "")
@@ -44,7 +46,7 @@ tags: [{task.name}, ouroloop]
 
 # {settings.name}
 
-A causal language model that plays {task.name}: it reads the position as text and answers with one token, the move.
+A causal language model that plays {task.name}: it {_reads(Path(document["policy"]))} and answers with one token, the move.
 
 | setting of the game | |
 |---|---|
@@ -79,8 +81,15 @@ Limits: it plays this game with these settings and no others. {again}
 """
 
 
+def _reads(policy: Path) -> str:
+    """Return what a policy takes in, in words."""
+    return "sees a picture of the position" if (policy / "seeing.json").is_file() else "reads the position as text"
+
+
 def _loading(policy: Path) -> str:
     """Return a sentence that says how to load the policy directory."""
+    if (policy / "seeing.json").is_file():
+        return "`ouroloop.policy.bases.open_policy` loads it; `eye/` holds the eye that it looks through."
     if (policy / "base.json").is_file():
         return "`ouroloop.policy.bases.open_policy` loads it; `base.json` names its base and the encoding of the prompt."
     return "`AutoModelForCausalLM` and `AutoTokenizer` load it; `snake_gpt.json` names the encoding of the prompt."

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from ouroloop.gate.spending import spending
 from ouroloop.inspect import document as doc
 from ouroloop.inspect.evidence import evidence, parts_of
+from ouroloop.inspect.eyes import eyes_of
 from ouroloop.ledger.faults import FORMS, damaged
 from ouroloop.ledger.lock import is_running
 from ouroloop.ledger.sqlite import Ledger
@@ -98,6 +99,7 @@ class Report:
             "seed": self.recipe.seed,
             "start": self._start(),
             "incumbent": self._now(),
+            "eyes": eyes_of(self.recipe, self.ledger),
             "gate": self._gate(),
             "rounds": [self.round(n) for n in self.numbers()],
             "by_hand": list(self._by_hand()),

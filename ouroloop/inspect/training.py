@@ -24,6 +24,7 @@ class Given:
         start: the policy that the training starts from, or that it distils.
         reward: the file of the reward spec.
         spec: what that file holds.
+        eye: the folder of the eye, reader or encoder that the policy looks through.
     """
 
     recipe: Path | None = None
@@ -31,6 +32,7 @@ class Given:
     start: str | None = None
     reward: Path | None = None
     spec: RewardSpec | None = None
+    eye: Path | None = None
 
 
 class AlarmDocument(TypedDict):

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ouroloop.ledger.faults import damaged
 from ouroloop.ledger.steps import apply, gate, propose
+from ouroloop.ledger.steps.start import POLICY
 from ouroloop.protocols.jsonrpc import one_line
 from ouroloop.protocols.records import Build, Candidate, RewardSpec, Spent, Verdict
 from ouroloop.protocols.seeds import derived_seed
@@ -61,6 +62,10 @@ class Run:
         """Return the build that plays now."""
         *_, (_, last) = apply.changes(self.ledger)
         return last.incumbent
+
+    def salient(self) -> Path | None:
+        """Return the directory of the policy whose saliency rewards may speak of, the start's; None if they may not."""
+        return self.store.directory(self.result(POLICY).policy) if self.recipe.salience.method else None
 
     def seed(self, *path: str | int) -> int:
         """Return a 31-bit seed for the generator of a part that works after the start."""

@@ -15,6 +15,8 @@ from langgraph.graph import END, START, StateGraph
 
 from ouroloop.ledger.steps.key import FIRST_ROUND
 from ouroloop.ledger.steps.times import ENDED, PhaseTime, note
+from ouroloop.runs.beginning.eyes import open_eyes
+from ouroloop.runs.beginning.sight import Tally
 from ouroloop.runs.budget import ROUNDS_DONE, prices, spending, spent_limit, spent_up
 from ouroloop.runs.checkpoints import begun, checkpoints
 from ouroloop.runs.context import Run
@@ -23,7 +25,7 @@ from ouroloop.runs.phases.gate import gate
 from ouroloop.runs.phases.observe import decide, observe
 from ouroloop.runs.phases.propose import propose
 from ouroloop.runs.phases.screen import screen
-from ouroloop.runs.phases.start import open_eyes, start
+from ouroloop.runs.phases.start import start
 from ouroloop.runs.phases.train import train
 from ouroloop.runs.phases.watch import watch
 
@@ -48,11 +50,10 @@ PHASES: dict[str, Callable[[Run, int], Any]] = {
 
 def run_rounds(run: Run) -> str:
     """Run (or continue) the graph until a budget is spent; return which one, in the words of `budget.spent_up`."""
-    if run.recipe.perception == "vision":
-        open_eyes(run)
+    open_eyes(run)
     with checkpoints(run.ledger.path) as saver:
         goes_on = Turnstile(run)
-        graph = _build(run, goes_on).compile(checkpointer=saver)
+        graph = _build(run, goes_on, Tally(run)).compile(checkpointer=saver)
         config: Any = {"configurable": {"thread_id": "run"}, "recursion_limit": 12 * run.recipe.budget.rounds + 12}
         round, ended = begun(graph, config, run.ledger.path)
         if round is not None and ended:  # it finished earlier, and a larger budget may let it continue
@@ -81,13 +82,13 @@ class Turnstile:
         return "end" if self.stopped else "on"
 
 
-def _build(run: Run, goes_on: Turnstile) -> StateGraph[State]:
+def _build(run: Run, goes_on: Turnstile, tally: Tally) -> StateGraph[State]:
     graph: StateGraph[State] = StateGraph(State)
-    graph.add_node("start", _start(run))
+    graph.add_node("start", _start(run, tally))
     graph.add_edge(START, "start")
     names = list(PHASES)
     for name in names:
-        graph.add_node(name, _node(run, name))
+        graph.add_node(name, _node(run, name, tally))
     graph.add_node("next", _next())
     graph.add_conditional_edges("start", goes_on, {"on": names[0], "end": END})
     for before, after in zip(names, [*names[1:], "next"], strict=True):
@@ -96,20 +97,22 @@ def _build(run: Run, goes_on: Turnstile) -> StateGraph[State]:
     return graph
 
 
-def _start(run: Run) -> Any:
+def _start(run: Run, tally: Tally) -> Any:
     def node(state: State) -> dict[str, Any]:
         run.progress.phase(0, run.recipe.budget.rounds, "start")
         start(run)
+        tally.note()
         return {}
 
     return node
 
 
-def _node(run: Run, name: str) -> Any:
+def _node(run: Run, name: str, tally: Tally) -> Any:
     def node(state: State) -> dict[str, Any]:
         run.progress.phase(state["round"], run.recipe.budget.rounds, name)
         begun = time.monotonic()
         PHASES[name](run, state["round"])
+        tally.note()
         note(run.ledger, ENDED, PhaseTime(state["round"], name, round(time.monotonic() - begun, 3)))
         return {}
 

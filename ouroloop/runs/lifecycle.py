@@ -105,7 +105,7 @@ def create(
             with closing(Ledger(half / LEDGER, "create")) as ledger:
                 ledger.set_meta("status", "stopped")
                 ledger.set_meta("recipe", identity(recipe))
-                keep_given(recipe, source, known, Store(half / "artifacts"), ledger)
+                keep_given(recipe, task, source, known, Store(half / "artifacts"), ledger)
     except (OSError, DiskFull) as error:
         if isinstance(error, DiskFull) or is_full(error):
             raise disk_full(folder, "start again") from None
@@ -172,6 +172,8 @@ def check_start(recipe: Recipe, task: Task) -> None:
     from ouroloop.policy.sft.suitable import check_sft
     from ouroloop.protocols.errors import CandidateFault
     from ouroloop.rewards.language import parse
+    from ouroloop.runs.beginning.checking import check_eyes
+    from ouroloop.runs.beginning.perceiving import sft_of
 
     start = recipe.start
     for key, name in (("controller", start.controller), ("reward", start.reward)):
@@ -182,6 +184,7 @@ def check_start(recipe: Recipe, task: Task) -> None:
             parse(read_text(Path(start.reward), "start.reward"))
         except CandidateFault as error:
             raise UsageError(f"start.reward {start.reward} is not a reward spec: {error}") from None
+    check_eyes(recipe, task)
     trains = any(designer.count for designer in recipe.roles.reward_designer)
     if trains and recipe.grpo.continuation != "policy" and task.teachers is not None:
         check_teacher(task, recipe.grpo.continuation)
@@ -190,14 +193,15 @@ def check_start(recipe: Recipe, task: Task) -> None:
 
         find_policy(start.policy)
         return
-    encoding_of(task, recipe.sft.encoding)
+    sft = sft_of(recipe, task)
+    encoding_of(task, sft.encoding)
     if start.policy == "sft" and task.teachers is None:
         raise UsageError(
             f'the game {task.name} has no teachers, so start.policy = "sft" has nobody to learn from: set start.policy = '
             '"random", or give a policy directory'
         )
     if start.policy == "sft":
-        check_sft(task, recipe.sft)
+        check_sft(task, sft)
     if start.policy == "sft" and recipe.sft.base:
         from ouroloop.policy.bases.origin import find_checkpoint
 
@@ -208,7 +212,7 @@ def check_policy(recipe: Recipe, task: Task) -> None:
     """Refuse a start policy that cannot be opened, which is the only full check of it.
 
     Raises:
-        UsageError: it is missing, damaged, or made for another board.
+        UsageError: it is missing, damaged, made for another board, or perceives in another way than the run.
         SurroundingsError: its base is not on this machine.
     """
     if recipe.start.policy in ("sft", "random"):
@@ -217,8 +221,9 @@ def check_policy(recipe: Recipe, task: Task) -> None:
 
     given = find_policy(recipe.start.policy)
     from ouroloop.policy.bases import open_policy
+    from ouroloop.runs.beginning.checking import check_perceives
 
-    open_policy(given, task=task)
+    check_perceives(recipe, task, open_policy(given, task=task))
 
 
 def _start_source(recipe: Recipe, task: Task) -> str | None:
@@ -273,9 +278,10 @@ def _roles(recipe: Recipe) -> dict[str, Role]:
 def _task(recipe: Recipe) -> Task:
     from ouroloop.envs.capabilities import sight_of
     from ouroloop.envs.registry import make_task
+    from ouroloop.runs.beginning.perceiving import blind
 
     task = make_task(recipe.task)
-    if recipe.perception == "vision":
+    if not blind(recipe):
         sight_of(task)
     return task
 

@@ -7,10 +7,10 @@ import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
 import tomli_w
-from pydantic import Field, JsonValue, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, ValidationError, model_validator
 
 from ouroloop.agents.roles import PROPOSERS
 from ouroloop.agents.settings import Roles, Sharing
@@ -18,8 +18,12 @@ from ouroloop.envs.registry import UNOPENED, TaskSettings
 from ouroloop.files import read_regular
 from ouroloop.ledger.faults import damaged
 from ouroloop.ledger.parts import RECIPE, read_file
-from ouroloop.perception.config import ReaderConfig
+from ouroloop.perception.clip.config import ClipConfig
+from ouroloop.perception.config import CameraConfig, ReaderConfig
+from ouroloop.perception.gemma.config import GemmaConfig
+from ouroloop.perception.vae.config import VaeConfig
 from ouroloop.policy.distill.config import DistillConfig
+from ouroloop.policy.fusion.config import FusionConfig
 from ouroloop.policy.grpo.config import GrpoConfig
 from ouroloop.policy.sft.config import SftConfig
 from ouroloop.protocols.canonical import content_hash
@@ -28,11 +32,17 @@ from ouroloop.protocols.jsonrpc import one_line
 from ouroloop.protocols.records import KINDS, Frozen, Mode
 from ouroloop.runs.keys import check_keys, check_numbers
 
-Perception = Literal["json", "vision"]
+Perception: TypeAlias = Annotated[
+    Literal["json", "ascii", "vision-reader", "vision-latent", "clip", "gemma3"],
+    BeforeValidator(lambda value: "vision-reader" if value == "vision" else value),
+]
+"""How a player perceives; `vision` is short for `vision-reader`."""
 MAX_RECIPE: Final = 1 << 20
 """The most bytes of a recipe."""
 MOST_BYTES: Final = 1 << 24
 """The most bytes of any other file that a user names as text."""
+ABLATION: Final = "ablation"
+"""The table of a recipe file that says what an ablation varies; no run has it."""
 
 
 class StartSettings(Frozen):
@@ -60,10 +70,23 @@ class HalvingSettings(Frozen):
     eta: int = Field(default=3, ge=2, le=16)
 
 
-class CameraSettings(Frozen):
-    """The camera of a run with `perception = "vision"`: `noise` is a pixel's standard deviation, in units of full scale."""
+class EyesSettings(Frozen):
+    """The trained parts of a run that sees. What is not given is shipped with the package, or trained as the run begins.
 
-    noise: float = Field(default=0.0, ge=0, le=1)
+    `reader` is a directory of a board reader, and `encoder` one of an encoder of latents (`train clip`, `gemma` or `vae`); a
+    run copies both. `"train"` has them trained even if one is shipped. `latents` says whose latents a policy gets with
+    `perception = "vision-latent"`.
+    """
+
+    reader: str = ""
+    encoder: str = ""
+    latents: Literal["reader", "vae"] = "reader"
+
+
+class SalienceSettings(Frozen):
+    """With a `method`, rewards may speak of `toward_salient`: how much nearer a move came to what the start policy looks at."""
+
+    method: Literal["", "rollout", "gradcam", "ig"] = ""
 
 
 class GateSettings(Frozen):
@@ -130,8 +153,14 @@ class Recipe(Frozen):
     grpo: GrpoConfig = GrpoConfig()
     halving: HalvingSettings = HalvingSettings()
     distill: DistillConfig = DistillConfig()
+    eyes: EyesSettings = EyesSettings()
+    camera: CameraConfig = CameraConfig()
     reader: ReaderConfig = ReaderConfig()
-    camera: CameraSettings = CameraSettings()
+    clip: ClipConfig = ClipConfig()
+    gemma: GemmaConfig = GemmaConfig()
+    vae: VaeConfig = VaeConfig()
+    fusion: FusionConfig = FusionConfig()
+    salience: SalienceSettings = SalienceSettings()
     roles: Roles = Roles()
     sharing: Sharing = Sharing()
     talk: TalkSettings = TalkSettings()
@@ -155,13 +184,22 @@ def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
         UsageError: the file is missing or not TOML, a key is unknown (the error names the nearest known one), or a value is
             bad.
     """
+    tree = read_tables(path)
+    if ABLATION in tree:
+        raise UsageError(
+            f"{path} says what an ablation varies ([{ABLATION}]): give it to `ouroloop ablate`, which makes its runs"
+        )
+    return build_recipe(tree, overrides, str(path))
+
+
+def read_tables(path: Path) -> dict[str, object]:
+    """Return the tables of a recipe file as they are. Raises UsageError if it is missing, or not TOML."""
     if not path.exists():
         raise UsageError(f"recipe {path} does not exist; the shipped recipes are in recipes/")
     try:
-        tree = tomllib.loads(read_text(path, "recipe", MAX_RECIPE))
+        return tomllib.loads(read_text(path, "recipe", MAX_RECIPE))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"recipe {path} is not TOML: {error}") from None
-    return build_recipe(tree, overrides, str(path))
 
 
 def read_recipe(folder: Path, overrides: tuple[str, ...] = (), *, unopened: bool = False) -> Recipe:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from ouroloop.bench.catalogue import BENCHES
 from ouroloop.cli.main import cli
 
-NO_EXAMPLE = {"train", "ablate", "roles", "tasks", "protocol", "conformance"}
+NO_EXAMPLE = {"train", "roles", "tasks", "protocol", "conformance"}
 """Groups, and commands whose use needs no example."""
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from ouroloop.inspect.ablation.axes import read_axes
 from ouroloop.ledger.faults import is_full
 from ouroloop.ledger.parts import require_own
 from ouroloop.ledger.sqlite import Ledger
@@ -30,7 +31,7 @@ RECIPES = Path(__file__).parents[2] / "recipes"
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda p: p.stem)
 def test_every_shipped_recipe_is_read_and_survives_being_saved(path: Path, tmp_path: Path) -> None:
-    recipe = load_recipe(path)
+    recipe = build_recipe(read_axes(path)[0])
     saved = tmp_path / "recipe.toml"
     saved.write_text(recipe_toml(recipe))
     assert load_recipe(saved) == recipe
@@ -72,7 +73,7 @@ def test_a_value_nested_too_deeply_is_told_in_one_line() -> None:
 
 def test_overrides_win_and_bare_words_are_strings() -> None:
     recipe = build_recipe({"seed": 1, "task": {"size": 6}}, ("seed=2", "task.size=8", "perception=vision", "gate.alpha=0.01"))
-    assert (recipe.seed, recipe.task.own.size, recipe.perception, recipe.gate.alpha) == (2, 8, "vision", 0.01)
+    assert (recipe.seed, recipe.task.own.size, recipe.perception, recipe.gate.alpha) == (2, 8, "vision-reader", 0.01)
     with pytest.raises(UsageError, match="key=value"):
         build_recipe({}, ("seed",))
 

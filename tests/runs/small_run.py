@@ -62,10 +62,10 @@ def document(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="session", autouse=True)
 def _own_model_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep trained models away from the user's cache, so that every session trains for itself; the WASM worker is shared."""
-    import ouroloop.runs.phases.start as start
+    import ouroloop.runs.beginning.models as models
 
     folder = tmp_path_factory.mktemp("models")
-    start.model_cache = lambda: folder
+    models.model_cache = lambda: folder
 
 
 @pytest.fixture(scope="session")

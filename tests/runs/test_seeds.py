@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from ouroloop.inspect.ablation.axes import read_axes
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.start import INCUMBENT, Begun
 from ouroloop.protocols.records import Build
 from ouroloop.protocols.seeds import game_seeds
 from ouroloop.runs.lifecycle import create
 from ouroloop.runs.progress import Quiet
-from ouroloop.runs.recipe import Recipe, load_recipe, read_recipe
+from ouroloop.runs.recipe import Recipe, build_recipe, read_recipe
 from ouroloop.runs.seeds import drawn, recipe_seed, seed_from, stream_seed
 from tests.runs.small_run import micro
 
@@ -22,7 +23,7 @@ START = Build("p", "r", "c")
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_no_shipped_recipe_fixes_the_seed(path: Path) -> None:
-    assert load_recipe(path).seed is None
+    assert build_recipe(read_axes(path)[0]).seed is None
 
 
 def unseeded() -> Recipe:

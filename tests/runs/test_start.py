@@ -33,8 +33,9 @@ from ouroloop.protocols.errors import LedgerError, SurroundingsError, UsageError
 from ouroloop.protocols.messages import RewardProposal, RewardReply, RewardRequest
 from ouroloop.protocols.records import Frozen, RewardSpec
 from ouroloop.runs import lifecycle
+from ouroloop.runs.beginning.models import base_fingerprint
 from ouroloop.runs.executors.local import Job, Trainers
-from ouroloop.runs.phases.start import base_fingerprint, start
+from ouroloop.runs.phases.start import start
 from ouroloop.runs.players import KEPT_BASES, InTurn, Players
 from ouroloop.runs.progress import Quiet
 from ouroloop.runs.recipe import identity, recipe_toml

@@ -1,4 +1,4 @@
-"""Commands that train (`train sft`, `train grpo`, `train distill`), and `train data`, which writes data for them.
+"""Commands that train policies (`train sft`, `train grpo`, `train distill`); `data` and `eyes` hold the other ones.
 
 Like a run, a training takes its settings from a recipe's tables (`[task]`, `[sft]`, `[grpo]`, `[distill]`) and from `--set`.
 It leaves a policy directory with a model card, the figures of every step in `training.json` and a learning curve in
@@ -13,12 +13,13 @@ from pathlib import Path
 import click
 
 from ouroloop.cli.learning.data import data
+from ouroloop.cli.learning.eyes import clip, gemma, reader, vae
 from ouroloop.cli.options import FOLDER, SEED
 
 
 @click.group()
 def train() -> None:
-    """Train a policy, or make training data."""
+    """Train a policy or an eye, or make training data."""
 
 
 def training(command: Callable[..., None]) -> Callable[..., None]:
@@ -40,19 +41,31 @@ def training(command: Callable[..., None]) -> Callable[..., None]:
 @train.command()
 @training
 @click.option("--start", help="A policy to train further (a name or a directory); a new one by default.")
+@click.option("--eye", type=FOLDER, help="An eye, reader or encoder that the policy looks through; [fusion] says how.")
 def sft(
-    recipe: Path | None, out: Path, overrides: tuple[str, ...], seed: int | None, games: int, as_json: bool, start: str | None
+    recipe: Path | None,
+    out: Path,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    games: int,
+    as_json: bool,
+    start: str | None,
+    eye: Path | None,
 ) -> None:
     """Train a policy on a teacher's moves, by the [sft] table of RECIPE.
+
+    With --eye the policy sees pictures, taken by the recipe's [camera], and --start
+    names a Snake-GPT that learns to see.
 
     \b
     Examples:
       ouroloop train sft recipes/snake-gpt-6x6.toml --out my-policy
       ouroloop train sft --set sft.steps=300 --out my-policy
+      ouroloop train sft --eye my-reader --out my-seeing-policy
     """
     from ouroloop.cli.learning.training import train_by_recipe
 
-    train_by_recipe("sft", recipe, overrides, out, seed, games, as_json, start=start)
+    train_by_recipe("sft", recipe, overrides, out, seed, games, as_json, start=start, eye=eye)
 
 
 @train.command()
@@ -97,4 +110,5 @@ def distill(
     train_by_recipe("distill", recipe, overrides, out, seed, games, as_json, start=start)
 
 
-train.add_command(data)
+for other in (data, reader, clip, gemma, vae):
+    train.add_command(other)

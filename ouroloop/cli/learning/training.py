@@ -21,6 +21,8 @@ from ouroloop.protocols.records import RewardSpec
 from ouroloop.protocols.seeds import game_seeds
 from ouroloop.protocols.text import shell_word
 from ouroloop.rewards.language import parse
+from ouroloop.runs.beginning.lending import made_eye
+from ouroloop.runs.beginning.perceiving import sft_of
 from ouroloop.runs.progress import Progress, progress
 from ouroloop.runs.recipe import Recipe, build_recipe, load_recipe, read_text
 from ouroloop.runs.seeds import recipe_seed
@@ -43,11 +45,12 @@ def train_by_recipe(
     *,
     start: str | None = None,
     reward: Path | None = None,
+    eye: Path | None = None,
 ) -> None:
     """Train, evaluate, write the policy directory, and print the results.
 
     Raises:
-        UsageError: the settings, the start policy or the reward cannot be used, or `out` exists.
+        UsageError: the settings, the start policy, the eye or the reward cannot be used, or `out` exists.
         TrainingError: the training failed.
     """
     settings = build_recipe({}, overrides) if recipe is None else load_recipe(recipe, overrides)
@@ -61,12 +64,14 @@ def train_by_recipe(
     if place(out, "--out").exists():
         raise UsageError(f"{out} exists already: remove it, or choose another --out")
     if kind == "sft":
+        settings = settings.model_copy(update={"sft": sft_of(settings, task)})
         check_sft(task, settings.sft)
-    given = Given(recipe, overrides, start, reward, None if reward is None else parse(read_text(reward, "reward")))
-    with progress() as shown:
+    spec = None if reward is None else parse(read_text(reward, "reward"))
+    given = Given(recipe, overrides, start, reward, spec, eye)
+    with progress() as shown, made_eye(settings, task, eye, learns=kind == "sft" and not _sees(start)) as looks:
         try:
             with redirect_stdout(sys.stderr):  # if DeepSpeed is installed, it prints on stdout from its import on
-                report = _trained(kind, settings, task, out, given, shown)
+                report = _trained(kind, settings, task, out, given, looks, shown)
         except KeyboardInterrupt:
             shown.note("stopped; the same command resumes from the last checkpoint, if there is one")
             raise
@@ -85,6 +90,14 @@ def train_by_recipe(
     say_lines(f"next: ouroloop watch --policy {shell_word(out)}")
 
 
+def _sees(start: str | None) -> bool:
+    """Tell whether a policy to be trained further has an eye of its own."""
+    from ouroloop.policy.fusion.directory import is_seeing
+    from ouroloop.policy.shipped import find_policy
+
+    return start is not None and is_seeing(find_policy(start))
+
+
 def _speaks() -> bool:
     """Return whether this process, among those that train together, is the one that evaluates and prints."""
     from ouroloop.policy.distributed import is_main
@@ -92,7 +105,9 @@ def _speaks() -> bool:
     return is_main()
 
 
-def _trained(kind: Kind, settings: Recipe, task: Task, out: Path, given: Given, shown: Progress) -> TrainingReport:
+def _trained(
+    kind: Kind, settings: Recipe, task: Task, out: Path, given: Given, eye: Path | None, shown: Progress
+) -> TrainingReport:
     from ouroloop.policy.distributed import alone
     from ouroloop.policy.shipped import find_policy
     from ouroloop.policy.snake_gpt import threads
@@ -108,7 +123,8 @@ def _trained(kind: Kind, settings: Recipe, task: Task, out: Path, given: Given, 
     if kind == "sft":
         from ouroloop.policy.sft.fit import fit_sft
 
-        return fit_sft(task, settings.sft, recipe_seed(settings), out, report, start=begin)
+        fusion = settings.fusion if eye is not None or _sees(given.start) else None
+        return fit_sft(task, settings.sft, recipe_seed(settings), out, report, start=begin, eye=eye, fusion=fusion)
     assert begin is not None
     if kind == "distill":
         from ouroloop.policy.distill.fit import distill
@@ -116,8 +132,10 @@ def _trained(kind: Kind, settings: Recipe, task: Task, out: Path, given: Given, 
         return distill(task, begin, settings.distill, recipe_seed(settings), out, report)
     from ouroloop.policy.grpo.fit import train_grpo
     from ouroloop.runs.executors.local import termed
+    from ouroloop.runs.executors.salience import rewarded
 
-    spec = given.spec or RewardSpec()
+    spec, method = given.spec or RewardSpec(), settings.salience.method
+    task = rewarded(task, method, begin if method else None)
     reward_of = termed(spec, list(task.features))
     return train_grpo(task, begin, reward_of, spec.gamma_at, settings.grpo.under(spec.loss), recipe_seed(settings), out, report)
 

@@ -5,7 +5,7 @@ frozen dataclass. No other module spells a key or reads a raw result.
 
 | module | keys |
 |---|---|
-| `start` | `start/given`, `start/policy`, `start/reader`, `start/incumbent`, `start/score` |
+| `start` | `start/given`, `start/policy`, `start/incumbent`, `start/score`; of eyes `start/reader`, `encoder`, `eye`, `body` |
 | `observe` | `<round>/observe/play`, `<round>/observe/diagnose`, `<round>/decide` |
 | `propose` | `<round>/propose/<kind>`, `<round>/propose/all`, `<question>/chat/<n>` |
 | `screen` | `<round>/screen/<candidate>` |

@@ -1,4 +1,4 @@
-"""The start: the first policy, the board reader, the first incumbent and its score."""
+"""The start: the first policy, the eyes, the first incumbent and its score."""
 
 from __future__ import annotations
 
@@ -40,6 +40,21 @@ class Eyes:
 
 
 @dataclass(frozen=True, slots=True)
+class Encoder:
+    """The encoder whose latents the policy gets: its kind, and its content hash."""
+
+    kind: str
+    encoder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Eye:
+    """The eye that the policies look through, an encoder behind a camera, by content hash."""
+
+    eye: str
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
     """The first incumbent, and its commit."""
 
@@ -71,5 +86,8 @@ LIBRARY: Final = Key("start/library", "run.library", Library)
 GIVEN: Final = Key("start/given", "run.keep", Given)
 POLICY: Final = Key("start/policy", "policy.train", FirstPolicy)
 READER: Final = Key("start/reader", "perception.train", Eyes)
+ENCODER: Final = Key("start/encoder", "perception.train", Encoder)
+EYE: Final = Key("start/eye", "perception.make", Eye)
+BODY: Final = Key("start/body", "run.keep", FirstPolicy)
 INCUMBENT: Final = Key("start/incumbent", "run.start", Begun)
 SCORE: Final = Key("start/score", "policy.evaluate", Scored)

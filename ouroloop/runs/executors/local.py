@@ -1,4 +1,4 @@
-"""Training in child processes: SFT, GRPO and the board reader. Each training is a plain job; two run side by side.
+"""Training in child processes: SFT, GRPO, and the readers and encoders of eyes. Each is a plain job; two run side by side.
 
 Children are started once and kept, so each pays for the heavy imports only once. A child ends when its parent is gone.
 """
@@ -9,29 +9,31 @@ import errno
 import multiprocessing
 import os
 import queue
-import signal
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ouroloop.envs.registry import TaskSettings, make_task
+from ouroloop.perception.clip.config import ClipConfig
 from ouroloop.perception.config import ReaderConfig
+from ouroloop.perception.gemma.config import GemmaConfig
+from ouroloop.perception.vae.config import VaeConfig
+from ouroloop.policy.fusion.config import FusionConfig
 from ouroloop.policy.grpo.config import GrpoConfig
 from ouroloop.policy.sft.config import SftConfig
 from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
 from ouroloop.protocols.records import RewardSpec
+from ouroloop.runs.executors.children import deaf_children, settle_in
 from ouroloop.runs.libraries import silence
 
 if TYPE_CHECKING:
     from ouroloop.policy.grpo.rollout import TermedReward
     from ouroloop.protocols.ports import Task
 
+Config: TypeAlias = SftConfig | GrpoConfig | ReaderConfig | ClipConfig | GemmaConfig | VaeConfig
 Report = Callable[[str, float, str], None]
 SHOWN = ("loss", "accuracy", "return_env")
 """The figures of a training step that fit the progress display."""
@@ -48,20 +50,28 @@ class Job:
         seed: the seed of everything random in it.
         out: the path for the result, which appears whole or not at all.
         threads: CPU threads.
-        start: the policy to start from (`grpo`).
+        start: the policy to start from (`grpo`), or that learns to see (`sft` with an eye).
         reward: the spec to train under (`grpo`).
         progress: (from, to), the share of the whole training that this stage covers, for the annealing schedule.
+        eye: the folder of the eye that the new policy looks through (`sft`).
+        fusion: how it reads latents (`sft`).
+        salience: how the decisions of `salient` are explained, of which the reward may speak (`grpo`).
+        salient: that policy; None if the reward may not.
     """
 
     name: str
     task: TaskSettings
-    config: SftConfig | GrpoConfig | ReaderConfig
+    config: Config
     seed: int
     out: Path
     threads: int
     start: Path | None = None
     reward: RewardSpec | None = None
     progress: tuple[float, float] = (0.0, 1.0)
+    eye: Path | None = None
+    fusion: FusionConfig | None = None
+    salience: str = ""
+    salient: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,31 +93,11 @@ _reports: Any = None
 
 
 def _begin(reports: Any, parent: int) -> None:
-    """Set up a child: ignore Ctrl-C (the parent decides), end with the parent."""
+    """Set up a child."""
     global _reports
     _reports = reports
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    settle_in(parent)
     silence()
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-@contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Let processes that are started in the block ignore Ctrl-C from their first moment on, before `_begin` runs in them."""
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may change signals
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
 
 
 def _run(job: Job) -> Trained:
@@ -129,29 +119,31 @@ def _run(job: Job) -> Trained:
 
 def run_job(job: Job, report: Callable[..., None]) -> Trained:
     """Do a job in this process."""
-    task = make_task(job.task)
-    if isinstance(job.config, ReaderConfig):
-        from ouroloop.perception.training import train_reader
+    task, config = make_task(job.task), job.config
+    if not isinstance(config, SftConfig | GrpoConfig):
+        from ouroloop.runs.executors.eyes import train_eye
 
-        reader = train_reader(task, job.config, job.seed, job.out, report)
-        return Trained({"exact": reader.exact})
+        return Trained(train_eye(job.task, config, job.seed, job.out, report))
     from ouroloop.policy.snake_gpt import threads
 
     threads(job.threads)
-    if isinstance(job.config, SftConfig):
-        from ouroloop.policy.sft.fit import fit_sft
+    if isinstance(config, GrpoConfig):
+        return _grpo(job, config, task, report)
+    from ouroloop.policy.sft.fit import fit_sft
 
-        return Trained(dict(fit_sft(task, job.config, job.seed, job.out, report).health))
-    return _grpo(job, job.config, task, report)
+    found = fit_sft(task, config, job.seed, job.out, report, start=job.start, eye=job.eye, fusion=job.fusion)
+    return Trained(dict(found.health))
 
 
 def _grpo(job: Job, config: GrpoConfig, task: Task, report: Callable[..., None]) -> Trained:
     """Train a policy under a reward; a training in stages warms up only in its first stage."""
     from ouroloop.policy.grpo.fit import train_grpo
+    from ouroloop.runs.executors.salience import rewarded
 
     assert job.start is not None
     assert job.reward is not None
     spec, (low, high) = job.reward, job.progress
+    task = rewarded(task, job.salience, job.salient)
     config = config.under(spec.loss)
     if low > 0:
         config = config.model_copy(update={"warmup": 0.0})
@@ -202,7 +194,7 @@ class Trainers:
 
     def _side_by_side(self, jobs: list[Job], report: Report) -> Iterator[tuple[Job, Trained | TrainingError]]:
         pool = self._started()
-        with _deaf_children():
+        with deaf_children():
             futures = {pool.submit(_run, job): job for job in jobs}
         while futures:
             ended = [f for f in futures if f.done()]

@@ -32,6 +32,7 @@ from ouroloop.protocols.secrets import redacted
 from ouroloop.protocols.text import plain_line
 from ouroloop.runs.asking import Answered, Asked, answered, ask, role_name
 from ouroloop.runs.context import nine_decimals, rolled_back, transcripts
+from ouroloop.runs.executors.salience import features_of
 from ouroloop.runs.phases.observe import askable, critic, diagnosis, wanted
 from ouroloop.runs.proposers.credit import authors
 from ouroloop.runs.proposers.sharing import shares
@@ -211,7 +212,12 @@ def question(
     if kind == "reward":
         stands = tuple(one for one in tried(run, round, "patch", proposer) if one.outcome == "accepted")
         request: Any = RewardRequest(
-            **shared, incumbent=reward, features=dict(run.task.features), controller=source, patched=stands, wishes=wishes
+            **shared,
+            incumbent=reward,
+            features=features_of(run.recipe, run.task),
+            controller=source,
+            patched=stands,
+            wishes=wishes,
         )
     else:
         tools = tuple(Tool(**asdict(t)) for t in run.task.toolkit)

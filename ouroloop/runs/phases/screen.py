@@ -18,6 +18,7 @@ from ouroloop.ledger.steps.start import POLICY
 from ouroloop.protocols.canonical import canonical
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.records import RewardSpec, SeedRange
+from ouroloop.runs.executors.salience import features_of, rewarded
 from ouroloop.runs.phases.follow_up import most_repairs, repair, talk
 from ouroloop.runs.phases.twins import Twins, bare_spec
 from ouroloop.runs.proposers.checking import checked
@@ -91,7 +92,7 @@ def _checked_reward(run: Run, text: str, transitions: Callable[[], Recorded]) ->
     from ouroloop.rewards.screen import screen_spec
 
     spec = parse(text)
-    screen_spec(spec, list(run.task.features), transitions())
+    screen_spec(spec, list(features_of(run.recipe, run.task)), transitions())
     if bare_spec(spec) == bare_spec(run.reward(run.incumbent())):
         raise CandidateFault("schema", "the incumbent's own reward")
     return reward_text(spec)
@@ -111,11 +112,12 @@ def sampled_transitions(run: Run) -> Recorded:
     from ouroloop.rewards.recorded import Recorded
 
     seeds = np.array(run.players.seeds(RECORDED), dtype=np.uint64)
-    engine = run.task.engine(seeds)
+    task = rewarded(run.task, run.recipe.salience.method, run.salient())
+    engine = task.engine(seeds)
     random = np.random.default_rng(run.seed("recorded"))
     noise, legal = np.array(NOISE)[np.arange(RECORDED.count) % len(NOISE)].T
     features, episodes = [], []
-    rate = run.task.oracle.regret if run.task.oracle is not None else _disliked(run)
+    rate = task.oracle.regret if task.oracle is not None else _disliked(run)
     while not engine.done.all():
         regret = rate(engine)
         luck = random.random(regret.shape) + (regret >= 1) * legal[:, None]

@@ -1,4 +1,4 @@
-"""Start: the board reader, the first policy and the first incumbent.
+"""Start: the first policy and the first incumbent.
 
 What a recipe names by a path is copied into the run directory as that is made (`keep_given`). From then on a run reads nothing
 outside, so a directory from a stranger cannot point at this user's files, and nobody can exchange what was checked.
@@ -7,22 +7,16 @@ outside, so a directory from a stranger cannot point at this user's files, and n
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ouroloop.cached import MANIFEST, is_sound, new_entry
 from ouroloop.ledger.steps import start as steps
-from ouroloop.perception.config import ReaderConfig
-from ouroloop.policy.sft.config import SftConfig
-from ouroloop.protocols.canonical import content_hash, sha256
-from ouroloop.protocols.errors import SurroundingsError, TrainingError
 from ouroloop.protocols.records import Build, RewardSpec
 from ouroloop.rewards.language import parse
 from ouroloop.runs import seeds
-from ouroloop.runs.cache import model_cache
-from ouroloop.runs.executors.local import Job
+from ouroloop.runs.beginning.eyes import MADE, eye_of_run, keep_eyes
+from ouroloop.runs.beginning.models import Wanted, trained
+from ouroloop.runs.beginning.perceiving import sft_of
 from ouroloop.runs.phases.screen import reward_text
 from ouroloop.runs.phases.watch import measured
 from ouroloop.runs.players import close, outcomes_of_accepted
@@ -32,29 +26,32 @@ if TYPE_CHECKING:
     from ouroloop.ledger.sqlite import Ledger
     from ouroloop.ledger.store import Store
     from ouroloop.protocols.messages import Known
+    from ouroloop.protocols.ports import Task
     from ouroloop.protocols.records import SeedRange
     from ouroloop.runs.context import Run
     from ouroloop.runs.recipe import Recipe
 
-MADE = ("sft", "random")
-"""The start policies that a run makes itself; any other one is given."""
 EXPLANATIONS = ("README.md", "training.json", "curve.png")
 """The files for people that `ouroloop train` leaves beside a policy."""
 
 
-def keep_given(recipe: Recipe, controller: str | None, known: tuple[Known, ...], store: Store, ledger: Ledger) -> None:
+def keep_given(
+    recipe: Recipe, task: Task, controller: str | None, known: tuple[Known, ...], store: Store, ledger: Ledger
+) -> None:
     """Copy what a recipe gives for the start into a run directory in the making, and record it.
 
     The files of a policy that explain it to people are left out, because they decide no move.
 
     Args:
         recipe: the run's; its parts have been checked.
+        task: its game.
         controller: the checked source of its start controller; None if it names none.
         known: its library.
         store: the artifacts of the run.
         ledger: the ledger of the run.
     """
     given = recipe.start
+    keep_eyes(recipe, task, store, ledger)
     if given.library is not None:
         steps.LIBRARY.record(ledger, {}, steps.Library(known))
     if given.policy not in MADE:
@@ -81,98 +78,37 @@ def start(run: Run) -> None:
     run.progress.note(f"start: score {score.mean:.1f} [{score.low:.1f}, {score.high:.1f}]")
 
 
-def open_eyes(run: Run) -> None:
-    """Train or load the board reader and put it between the boards and the player. This is done whenever a run is opened."""
-    from ouroloop.perception.perceive import VisionPerception
-    from ouroloop.perception.reader import load_reader
-
-    digest = run.step(steps.READER, {}, lambda: steps.Eyes(_reader(run))).reader
-    reader = load_reader(run.store.directory(digest), run.task)
-    run.players.perceive = VisionPerception(reader, run.task, noise=run.recipe.camera.noise, seed=run.start_seed("camera"))
-
-
-def _reader(run: Run) -> str:
-    return _trained(run, "reader", run.recipe.reader, run.start_seed("reader"), "perception")
-
-
 def _policy(run: Run) -> str:
     """Return the hash of a policy trained by SFT, or of an untrained one."""
+    eye = eye_of_run(run)
     if run.recipe.start.policy == "random":
-        return _untrained(run)
-    return _trained(run, "sft", run.recipe.sft, run.start_seed("sft"), "policy")
+        return _untrained(run, eye)
+    fusion = None if eye is None else run.recipe.fusion
+    body = None if fusion is None or not fusion.body else run.result(steps.BODY).policy
+    parts = ("policy",) if eye is None else ("policy", "perception")
+    config, seed = sft_of(run.recipe, run.task), run.start_seed("sft")
+    return trained(run, Wanted("sft", config, seed, parts, eye, body, fusion))
 
 
-def _untrained(run: Run) -> str:
+def _untrained(run: Run, eye: str | None) -> str:
     """Make a policy whose random weights follow from the run's seed; return its hash in the store."""
-    from ouroloop.policy.snake_gpt import create, save
+    from ouroloop.policy.bases import save_policy
+    from ouroloop.policy.fusion.eyes import open_eye
+    from ouroloop.policy.fusion.seeing import create_seeing
+    from ouroloop.policy.language import LanguagePolicy
+    from ouroloop.policy.snake_gpt import create
 
-    out = run.store.scratch_dir() / "policy"
-    save(create(run.task, run.recipe.sft.shape, run.start_seed("random"), run.recipe.sft.encoding), out)
-    digest = run.store.put_dir(out)
-    shutil.rmtree(out.parent, ignore_errors=True)
-    return digest
-
-
-def _trained(run: Run, kind: str, config: SftConfig | ReaderConfig, seed: int, part: str) -> str:
-    """Train a model, or take the one that an identical training left in the cache; return its hash in the store."""
-    task = run.recipe.task
-    key = content_hash(
-        [
-            kind,
-            config.model_dump(mode="json"),
-            base_fingerprint(config),
-            seed,
-            task.model_dump(),
-            run.recipe.threads,
-            source_hash(part),
-            source_hash("envs"),
-            version("torch"),
-        ]
-    )
-    cached = _cache(run)
-    out = run.store.scratch_dir() / kind
-    if cached and is_sound(cached / key):
-        shutil.copytree(cached / key, out, ignore=shutil.ignore_patterns(MANIFEST))
+    out, seed, config = run.store.scratch_dir() / "policy", run.start_seed("random"), sft_of(run.recipe, run.task)
+    policy: LanguagePolicy
+    if eye is None:
+        policy = create(run.task, config.shape, seed, config.encoding)
     else:
-        job = Job(kind, task, config, seed, out, run.trainers.threads(run.recipe.threads))
-        _, health = next(run.trainers.run([job], run.progress.advance))
-        if isinstance(health, TrainingError):
-            raise health
-        if cached:
-            cache_model(out, cached / key)
+        seen = open_eye(run.store.directory(eye), run.task)
+        policy = create_seeing(run.task, config.shape, seed, seen, run.recipe.fusion)
+    save_policy(policy, out)
     digest = run.store.put_dir(out)
     shutil.rmtree(out.parent, ignore_errors=True)
     return digest
-
-
-def _cache(run: Run) -> Path | None:
-    """Return the folder of cached models; None, and a note, if it cannot be trusted."""
-    try:
-        return model_cache()
-    except SurroundingsError as error:
-        run.progress.note(f"{error}. Until then each run trains its start models anew")
-        return None
-
-
-def base_fingerprint(config: SftConfig | ReaderConfig) -> str:
-    """Return the fingerprint of a training's base, which changes if other files take its place; empty without a base."""
-    if not isinstance(config, SftConfig) or not config.base:
-        return ""
-    from ouroloop.policy.bases.origin import find_checkpoint
-
-    return find_checkpoint(config.base)[1].fingerprint
-
-
-def cache_model(folder: Path, cached: Path) -> None:
-    """Copy a finished model into the cache, whole or not at all. It is no error if the cache cannot be written."""
-    with suppress(OSError), new_entry(cached, replace=False) as half:
-        shutil.copytree(folder, half, dirs_exist_ok=True)
-
-
-def source_hash(part: str) -> str:
-    """Return the hash of a part's source files, because a model made by other code is another model."""
-    folder = Path(__file__).parents[2] / part
-    return content_hash([[str(p.relative_to(folder)), sha256(p.read_bytes())] for p in sorted(folder.rglob("*.py"))])
 
 
 def _incumbent(run: Run, policy: str) -> steps.Begun:

@@ -73,6 +73,8 @@ def _job(run: Run, round: int, stage: int, candidate: Candidate) -> Job:
         start=run.store.directory(before),
         reward=RewardSpec.model_validate_json(run.store.text(spec)),
         progress=(stage / stages, (stage + 1) / stages),
+        salience=run.recipe.salience.method,
+        salient=run.salient(),
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ouroloop.cli.main import call
-from ouroloop.inspect.ablation import running
+from ouroloop.inspect.ablation import cells, running
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.ledger.steps.start import LIBRARY
 from ouroloop.protocols.errors import UsageError
@@ -94,17 +94,18 @@ def test_the_library_is_kept_with_the_run(earlier: Path, tmp_path: Path) -> None
 
 def test_the_runs_of_an_ablation_get_the_same_library(earlier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What others accept while it goes on would otherwise reach its later arms alone."""
-    home, recipe, work = tmp_path / "home", tmp_path / "recipe.toml", running.work
+    home, recipe, work = tmp_path / "home", tmp_path / "recipe.toml", cells.work
     shutil.copytree(earlier, home)
 
     def worked(folder: Path, progress: Quiet) -> str:
         shutil.rmtree(home, ignore_errors=True)
         return work(folder, progress)
 
-    monkeypatch.setattr(running, "work", worked)
+    monkeypatch.setattr(cells, "work", worked)
     settings = (*PATCHES, "roles.code_patcher.count=0", f"start.library={home}")
     recipe.write_text(recipe_toml(micro(*settings)), encoding="utf-8")
-    _, folder = running.ablate(recipe, ("sft.shape.hidden=16,32",), Quiet(notes=False), seeds=1, folder=tmp_path / "ablation")
+    vary, folder = ("sft.shape.hidden=16,32",), tmp_path / "ablation"
+    running.ablate(recipe, vary, Quiet(notes=False), seeds=1, folder=folder, probe_games=0)
     kept = []
     for run in sorted(folder.glob("*-seed1")):
         with closing(Ledger(run / "ledger.sqlite", "read")) as ledger:

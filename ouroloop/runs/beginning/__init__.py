@@ -1,0 +1,8 @@
+"""What a run begins with: trained models, and the eyes of a run that sees.
+
+- `perceiving`: what each way to perceive needs.
+- `models`: a start model is trained in a child process, or taken from the cache.
+- `eyes`: the board reader, the encoder and the eye; given, shipped or trained.
+- `checking`: whether a recipe's eyes can be used, asked before anything is written.
+- `sight`: how many boards the players have read exactly.
+"""
