@@ -15,8 +15,9 @@ MODELS ?=
 run: $(STAMP)
 	$(BIN)/ouroloop run recipes/quickstart.toml
 
+# What is varied stands in the recipe's table [ablation]. A stopped one goes on with the same call; a finished one is shown again.
 ablation: $(STAMP)
-	$(BIN)/ouroloop ablate recipes/vision-vs-json.toml --vary perception=json,vision --seeds 5
+	$(BIN)/ouroloop ablate recipes/axes-small.toml --out ablations/axes-small
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

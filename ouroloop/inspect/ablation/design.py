@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import tempfile
+from collections.abc import Iterator
 from itertools import combinations, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -11,23 +12,24 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from pydantic import ValidationError
 
 from ouroloop.atomic import whole_file
-from ouroloop.inspect.ablation.document import Measure
+from ouroloop.inspect.ablation.axes import Asked, Vary, read_axes
+from ouroloop.inspect.ablation.document import Measure, Plan
 from ouroloop.inspect.ablation.reads import why_same
 from ouroloop.protocols.canonical import content_hash
 from ouroloop.protocols.errors import SurroundingsError, UsageError
 from ouroloop.protocols.records import Frozen
 from ouroloop.runs.lifecycle import create
 from ouroloop.runs.progress import Quiet
-from ouroloop.runs.recipe import load_recipe
+from ouroloop.runs.recipe import build_recipe
 
 if TYPE_CHECKING:
     from ouroloop.runs.recipe import Recipe
 
-Vary: TypeAlias = dict[str, tuple[str, ...]]
 Arms: TypeAlias = "dict[str, Recipe]"
 """The recipes by the names of their arms; the first is the baseline."""
 DESIGN: Final = "design.json"
-EXAMPLE: Final = "e.g. --vary perception=json,vision"
+BASELINE: Final = "baseline"
+"""The name of the first arm where the others are named by the one key in which they differ from it."""
 SEED_BITS: Final = 62
 
 
@@ -36,74 +38,72 @@ class Design(Frozen):
 
     `vary` has the values of each key as they were given, `arms` the hash of each arm's settings, the first arm being the
     baseline. `measure` is the one that gets intervals: with a test of each measure, an arm that equals the baseline would
-    look different too often.
+    look different too often. `plan` says which combinations of the values are arms.
     """
 
     vary: dict[str, tuple[str, ...]]
     arms: dict[str, str]
     seeds: tuple[int, ...]
     measure: Measure
+    plan: Plan = "factorial"
 
 
-def parse_vary(texts: tuple[str, ...]) -> Vary:
-    """Return the keys to vary with their values, from `key=a,b,...`; a comma in brackets or quotes separates nothing.
+def arm_settings(vary: Vary, plan: Plan) -> dict[str, dict[str, str]]:
+    """Return the arms by their names, each with its value of every key; the first arm has the first values.
 
     Raises:
-        UsageError: an option is not of that form, varies the seed, or names a key for the second time.
+        UsageError: two arms are the same.
     """
-    found: Vary = {}
-    for text in texts:
-        key, sep, rest = (part.strip() for part in text.partition("="))
-        values = _values(rest)
-        if not sep or not key or len(values) < 2:
-            raise UsageError(f"--vary {text!r} is not of the form key=a,b with two values or more, {EXAMPLE}")
-        if "" in values:
-            raise UsageError(f'--vary {text!r} has an empty value; write "" for an empty text, or leave the comma out')
-        if key == "seed":
-            raise UsageError("--vary seed: all arms run under the same seeds; `--seeds N` says how many, `--seed S` the first")
-        if key in found:
-            raise UsageError(f"--vary {key} is given twice: name all its values once, {EXAMPLE}")
-        found[key] = values
-    if not found:
-        raise UsageError(f"nothing to vary: give --vary key=a,b, {EXAMPLE}")
-    return found
+    arms: dict[str, dict[str, str]] = {}
+    for values in _combinations(vary, plan):
+        settings = dict(zip(vary, values, strict=True))
+        name = _arm_name(settings, vary, plan)
+        if name in arms:
+            raise UsageError(f"arm {name} is given twice: name each value once")
+        arms[name] = settings
+    return arms
 
 
-def _values(text: str) -> tuple[str, ...]:
-    """Split at the commas outside of brackets and quotes."""
-    values, depth, quote = [""], 0, ""
-    for char in text:
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "\"'":
-            quote = char
-        else:
-            depth += (char in "[{") - (char in "]}")
-        if char == "," and not quote and depth == 0:
-            values.append("")
-        else:
-            values[-1] += char
-    return tuple(value.strip() for value in values)
+def _combinations(vary: Vary, plan: Plan) -> Iterator[tuple[str, ...]]:
+    if plan == "factorial":
+        yield from product(*vary.values())
+        return
+    first = tuple(values[0] for values in vary.values())
+    yield first
+    for place, values in enumerate(vary.values()):
+        yield from ((*first[:place], value, *first[place + 1 :]) for value in values[1:])
 
 
-def read_arms(path: Path, overrides: tuple[str, ...], vary: Vary) -> Arms:
-    """Return the arms: every combination of the values, in the order given.
+def _arm_name(settings: dict[str, str], vary: Vary, plan: Plan) -> str:
+    """Return what tells an arm from the others."""
+    if len(vary) == 1:
+        return next(iter(settings.values()))
+    apart = {key: value for key, value in settings.items() if plan == "factorial" or value != vary[key][0]}
+    return ", ".join(f"{key}={value}" for key, value in apart.items()) or BASELINE
+
+
+def read_arms(path: Path, overrides: tuple[str, ...], vary: Vary, plan: Plan = "factorial") -> Arms:
+    """Return the arms in the order of `arm_settings`.
+
+    Args:
+        path: the recipe's file; its table `[ablation]` is left out.
+        overrides: `key=value` texts for all arms.
+        vary: the keys with their values.
+        plan: which combinations are arms.
 
     Raises:
         UsageError: the recipe or an arm's value is bad, or two arms cannot differ.
     """
-    load_recipe(path, overrides)  # first, so that an error of the recipe itself names no arm
+    tables, _ = read_axes(path)
+    build_recipe(tables, overrides, str(path))  # first, so that an error of the recipe itself names no arm
     for key in vary:
         if any(override.partition("=")[0].strip() == key for override in overrides):
             raise UsageError(f"--set {key} and --vary {key} contradict each other: leave one out")
     arms: Arms = {}
-    for values in product(*vary.values()):
-        settings = tuple(f"{key}={value}" for key, value in zip(vary, values, strict=True))
-        name = values[0] if len(vary) == 1 else ", ".join(settings)
-        if name in arms:
-            raise UsageError(f"arm {name} is given twice: name each value once")
+    for name, values in arm_settings(vary, plan).items():
+        settings = tuple(f"{key}={value}" for key, value in values.items())
         try:
-            arms[name] = load_recipe(path, (*overrides, *settings))
+            arms[name] = build_recipe(tables, (*overrides, *settings), str(path))
         except UsageError as error:
             raise UsageError(f"arm {', '.join(settings)}: {error}") from None
     for one, other in combinations(arms, 2):
@@ -128,17 +128,18 @@ def check_arms(arms: Arms, vary: Vary) -> None:
                 raise type(error)(f"arm {said}: {error}") from error
 
 
-def make_design(vary: Vary, arms: Arms, count: int, first: int | None, measure: Measure) -> Design:
+def make_design(asked: Asked, arms: Arms, first: int | None) -> Design:
     """Return the design. Without a first seed, one is drawn; the others follow it.
 
     Raises:
         UsageError: there are not so many seeds from the first one on.
     """
-    start = secrets.randbits(SEED_BITS) if first is None else first
+    start, count = secrets.randbits(SEED_BITS) if first is None else first, asked.seeds
     if not 0 <= start <= (1 << 63) - count:
         raise UsageError(f"--seed {start} with {count} seeds: choose 0 to {(1 << 63) - count}")
     hashes = {name: content_hash(recipe.model_dump(mode="json", exclude={"seed"})) for name, recipe in arms.items()}
-    return Design(vary=vary, arms=hashes, seeds=tuple(range(start, start + count)), measure=measure)
+    seeds = tuple(range(start, start + count))
+    return Design(vary=asked.vary, arms=hashes, seeds=seeds, measure=asked.measure, plan=asked.plan)
 
 
 def read_design(folder: Path) -> Design | None:
@@ -178,7 +179,8 @@ def settled(folder: Path, asked: Design, *, drawn: bool) -> Design:
         part
         for part, differs in {
             "what it varies": begun.vary != asked.vary,
-            "its other settings": begun.vary == asked.vary and begun.arms != asked.arms,
+            "which combinations it has": begun.vary == asked.vary and begun.plan != asked.plan,
+            "its other settings": (begun.vary, begun.plan) == (asked.vary, asked.plan) and begun.arms != asked.arms,
             "the number of seeds": len(begun.seeds) != len(asked.seeds),
             "the first seed": not drawn and begun.seeds[0] != asked.seeds[0],
             "the measure": begun.measure != asked.measure,

@@ -55,23 +55,24 @@ def interval(differences: NDArray[np.float64], comparisons: int, most: float = m
     return Interval(mean, max(-most, mean - half), min(most, mean + half), sd, seeds_needed(mean, sd, comparisons))
 
 
-def half_width(differences: NDArray[np.float64], comparisons: int) -> NDArray[np.float64]:
+def half_width(differences: NDArray[np.float64], comparisons: int, level: float = LEVEL) -> NDArray[np.float64]:
     """Return half the width of Student's interval along the last axis: (..., n) -> (...).
 
     Args:
         differences: one per seed.
         comparisons: number of intervals that are to hold together.
+        level: the probability that they do.
     """
     n = differences.shape[-1]
-    half: NDArray[np.float64] = critical(n, comparisons) * differences.std(axis=-1, ddof=1) / math.sqrt(n)
+    half: NDArray[np.float64] = critical(n, comparisons, level) * differences.std(axis=-1, ddof=1) / math.sqrt(n)
     return half
 
 
-def critical(n: int, comparisons: int) -> float:
+def critical(n: int, comparisons: int, level: float = LEVEL) -> float:
     """Return the quantile of Student's t for n pairs: two-sided, Bonferroni over the comparisons."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(n - 1, 1 - (1 - LEVEL) / (2 * comparisons)))
+    return float(stdtrit(n - 1, 1 - (1 - level) / (2 * comparisons)))
 
 
 def power(n: int, difference: float, sd: float, comparisons: int) -> float:

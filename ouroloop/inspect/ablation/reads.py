@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ouroloop.agents.roles import ROLES
 from ouroloop.protocols.canonical import sha256
+from ouroloop.runs.beginning.eyes import names
+from ouroloop.runs.beginning.perceiving import blind, encoder_kind
 
 if TYPE_CHECKING:
     from ouroloop.runs.recipe import Recipe
@@ -47,8 +50,17 @@ def _given(recipe: Recipe) -> bool:
     return recipe.start.policy not in ("sft", "random")
 
 
-def _blind(recipe: Recipe) -> bool:
-    return recipe.perception != "vision"
+def _no_encoder(recipe: Recipe, kind: str) -> bool:
+    """Tell whether no encoder of a kind is trained for the run, as far as the recipe says."""
+    return encoder_kind(recipe) != kind or _given(recipe) or names(recipe.eyes.encoder)
+
+
+def _own_reader(recipe: Recipe) -> bool:
+    return names(recipe.eyes.reader)
+
+
+def _without_latents(recipe: Recipe) -> bool:
+    return encoder_kind(recipe) is None or _given(recipe)
 
 
 def _untrained(recipe: Recipe) -> bool:
@@ -64,6 +76,10 @@ def _silent(recipe: Recipe) -> bool:
 
 
 NO_TRAINING: Final = "roles.reward_designer.count is 0, so no reward is proposed and nothing is trained"
+OTHER_ENCODERS: Final = ("clip", "gemma", "vae")
+"""The kinds of encoder beside the board reader."""
+BLIND: Final = 'perception is "json" or "ascii", so nothing is seen'
+NO_LATENTS: Final = "no policy that gets latents is made in this run"
 UNREAD: Final = (
     Unread(("name",), "it only names the run"),
     Unread(("threads",), "it only decides how fast the run is"),
@@ -71,11 +87,23 @@ UNREAD: Final = (
     Unread(("sft",), "start.policy is given, so no first policy is trained", _given),
     Unread(("sft",), 'start.policy is "random"', lambda r: r.start.policy == "random", ("shape", "encoding")),
     Unread(("sft", "shape"), "the policy is sft.base, which has its own shape", lambda r: bool(r.sft.base)),
+    Unread(("sft", "shape"), "fusion.body has its own shape", lambda r: encoder_kind(r) is not None and bool(r.fusion.body)),
     Unread(("sft", "lora"), "sft.base is empty, and a Snake-GPT takes no adapter", lambda r: not r.sft.base),
-    Unread(("reader",), 'perception is "json", so nothing is seen', _blind),
-    Unread(("camera",), 'perception is "json", so nothing is seen', _blind),
+    Unread(("sft", "encoding"), 'perception is "ascii", which has its own', lambda r: r.perception == "ascii"),
+    Unread(("sft", "encoding"), "the policy gets latents instead of text", lambda r: encoder_kind(r) is not None),
+    Unread(("eyes",), BLIND, blind),
+    Unread(("eyes", "encoder"), NO_LATENTS, _without_latents),
+    Unread(("eyes", "encoder"), "the policy gets the latents of eyes.reader", lambda r: encoder_kind(r) == "reader"),
+    Unread(("eyes", "latents"), 'perception is not "vision-latent"', lambda r: r.perception != "vision-latent" or _given(r)),
+    Unread(("camera",), BLIND, blind),
+    Unread(("reader",), BLIND, blind),
+    Unread(("reader",), "eyes.reader names a trained one", _own_reader),
+    *(Unread((kind,), f"no {kind} is trained for this run", partial(_no_encoder, kind=kind)) for kind in OTHER_ENCODERS),
+    Unread(("fusion",), NO_LATENTS, _without_latents),
+    Unread(("fusion", "lora"), 'fusion.stage is not "lora", so there is no adapter', lambda r: r.fusion.stage != "lora"),
     Unread(("grpo",), NO_TRAINING, _untrained),
     Unread(("halving",), NO_TRAINING, _untrained),
+    Unread(("salience",), NO_TRAINING, _untrained),
     Unread(("sharing",), "each slot of the recipe has one proposer, so nothing is shared", _unshared),
     Unread(("talk",), "one of roles.reward_designer and roles.code_patcher has count 0, so nobody talks", _silent),
     Unread(("sandbox_image",), 'sandbox is "wasm", which has no image', lambda r: r.sandbox == "wasm"),

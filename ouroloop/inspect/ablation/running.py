@@ -1,36 +1,35 @@
-"""Runs an ablation: every arm under every seed, then the comparison. A stopped ablation continues where it left off."""
+"""Runs an ablation: every arm under every seed, then the probes and the comparison. A stopped one goes on where it left off."""
 
 from __future__ import annotations
 
 import json
-import re
 import time
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from ouroloop.atomic import whole_file
-from ouroloop.inspect.ablation.design import Arms, Design, check_arms, make_design, parse_vary, read_arms, settled, write_design
-from ouroloop.inspect.ablation.document import MEASURES, Ablation, Comparison, Ended, Measure, VariedRun
-from ouroloop.inspect.ablation.intervals import Interval, interval
+from ouroloop.inspect.ablation.abreast import Errand, run_abreast
+from ouroloop.inspect.ablation.axes import asked_of, read_axes
+from ouroloop.inspect.ablation.cells import Cell, cells_of, ended, is_done, run_cell, with_libraries
+from ouroloop.inspect.ablation.comparing import compare, main_effects
+from ouroloop.inspect.ablation.design import Design, arm_settings, check_arms, make_design, read_arms, settled, write_design
+from ouroloop.inspect.ablation.document import Ablation, Measure, Plan, VariedRun
+from ouroloop.inspect.ablation.export import runs_table, write_arrow, write_csv
 from ouroloop.inspect.ablation.picture import plot
-from ouroloop.inspect.document import Played
-from ouroloop.inspect.run import Report
-from ouroloop.ledger.steps.start import LIBRARY
-from ouroloop.protocols.errors import LedgerError, OuroloopError, UsageError
-from ouroloop.protocols.text import shell_word
-from ouroloop.runs.lifecycle import create, next_folder, work
-from ouroloop.runs.recipe import read_recipe
+from ouroloop.inspect.ablation.probe import columns_of, probe, read_probe
+from ouroloop.protocols.errors import OuroloopError, UsageError
+from ouroloop.protocols.text import counted, shell_word
+from ouroloop.runs.lifecycle import next_folder
 
 if TYPE_CHECKING:
-    from ouroloop.protocols.messages import Known
     from ouroloop.runs.progress import Progress
     from ouroloop.runs.recipe import Recipe
 
-BOUNDED: Final = ("utility", "win_rate", "path_optimality")
-"""Measures between 0 and 1, whose differences are at most 1."""
+PROBE_GAMES: Final = 8
+"""Games of a probe unless it is asked for another number."""
 
 
 def ablate(
@@ -38,23 +37,29 @@ def ablate(
     vary: tuple[str, ...],
     progress: Progress,
     *,
+    plan: Plan | None = None,
     overrides: tuple[str, ...] = (),
-    seeds: int = 5,
+    seeds: int | None = None,
     first_seed: int | None = None,
-    measure: Measure = "utility",
+    measure: Measure | None = None,
     folder: Path | None = None,
+    jobs: int = 1,
+    probe_games: int = PROBE_GAMES,
 ) -> tuple[Ablation, Path]:
     """Run every arm under every seed and compare the arms.
 
     Args:
-        recipe: the recipe's file.
-        vary: `key=a,b,...`, once or several times; the arms are all combinations, and the first is the baseline.
+        recipe: the recipe's file. Its table `[ablation]` decides where an argument does not: see `axes.Axes`.
+        vary: `key=a,b,...`, once or several times; the first values are the baseline's.
         progress: shows the progress.
+        plan: which combinations of several keys are arms.
         overrides: as for `run`.
         seeds: number of seeds.
         first_seed: the first seed; by default the recipe's, or a drawn one if the recipe has none.
         measure: what the intervals are of.
-        folder: the folder for the runs, `ablation.json` and `ablation.png`; by default a new one below `ablations`.
+        folder: the folder for the runs and the results; by default a new one below `ablations`.
+        jobs: runs that work at a time, in processes of their own if more than one.
+        probe_games: games of each probe; 0 for no probes.
 
     Returns:
         The document of `--json` and the folder.
@@ -63,28 +68,22 @@ def ablate(
         UsageError: an arm is impossible, two arms cannot differ, or the folder holds something else; no game was played.
         SurroundingsError: the sandbox or something else that a run needs is missing.
     """
-    varied = parse_vary(vary)
-    arms = read_arms(recipe, overrides, varied)
+    asked = asked_of(read_axes(recipe)[1], vary, plan, seeds, measure)
+    arms = read_arms(recipe, overrides, asked.vary, asked.plan)
     baseline = next(iter(arms.values()))
     first = _given_seed(baseline) if first_seed is None else first_seed
-    asked = make_design(varied, arms, seeds, first, measure)
-    design = asked if folder is None else settled(folder, asked, drawn=first is None)
-    check_arms(arms, varied)
+    wanted = make_design(asked, arms, first)
+    design = wanted if folder is None else settled(folder, wanted, drawn=first is None)
+    check_arms(arms, asked.vary)
     where = folder or _new_folder(baseline.name)
     write_design(where, design)
-    progress.note(f"{len(arms)} arms x {seeds} seeds = {len(arms) * seeds} runs below {where}, from seed {design.seeds[0]}")
-    runs = _run_all(design, arms, where, progress)
-    document: Ablation = {
-        "vary": " x ".join(varied),
-        "values": list(arms),
-        "measure": design.measure,
-        "seeds": seeds,
-        "runs": runs,
-        "comparison": compare(runs, list(arms), design.measure),
-    }
-    with whole_file(where / "ablation.json") as half:
-        half.write_text(json.dumps(document, indent=2), encoding="utf-8")
-    plot(document, where / "ablation.png")
+    counts = f"{len(arms)} arms x {counted(asked.seeds, 'seed')} = {len(arms) * asked.seeds} runs"
+    progress.note(f"{counts} below {where}, from seed {design.seeds[0]}")
+    cells = cells_of(design, arms, where)
+    _run(cells, jobs, where, progress)
+    _probe(cells, design, probe_games, progress)
+    document = _document(cells, design, probe_games)
+    _write(document, where)
     return document, where
 
 
@@ -106,58 +105,57 @@ def _given_seed(recipe: Recipe) -> int | None:
     return recipe.seed if "seed" in recipe.model_fields_set else None
 
 
-def _run_all(design: Design, arms: Arms, folder: Path, progress: Progress) -> list[VariedRun]:
-    """Run every cell, seed by seed, so that a stopped ablation has whole pairs.
-
-    A library is read for the first run that names it. The others get the same entries, whatever other runs have accepted since.
-    """
-    cells = [(index, seed, arm) for index, seed in enumerate(design.seeds) for arm in arms]
-    runs: list[VariedRun] = []
-    libraries: dict[tuple[str | None, str], tuple[Known, ...] | None] = {}
-    started, worked = time.monotonic(), 0
-    for number, (index, seed, arm) in enumerate(cells):
-        where = folder / f"{list(arms).index(arm) + 1}-{_slug(arm)}-seed{index + 1}"
-        recipe = arms[arm].model_copy(update={"seed": seed})
-        library = recipe.start.library, recipe.task.name
-        if not _done(where, recipe):
-            left = "" if not worked else f"; {_left((time.monotonic() - started) / worked * (len(cells) - number))} left"
-            progress.note(f"run {number + 1} of {len(cells)}: {arm}, seed {index + 1} of {len(design.seeds)}{left}")
-            try:
-                if not where.exists():
-                    create(recipe, where, progress, tell_seed=False, known=libraries.get(library))
-                work(where, progress)
-            except (OuroloopError, KeyboardInterrupt) as error:
-                ended = "failed" if isinstance(error, OuroloopError) else "was stopped"
-                again = f"the same command with --out {shell_word(folder)} goes on there"
-                progress.note(f"{arm}, seed {index + 1} {ended} in {where}; {again}")
-                raise
-            worked += 1
-        if library not in libraries:
-            libraries[library] = _library(where)
-        runs.append({"run": where.name, "value": arm, "seed": seed, **_ended(where, design.measure)})
-    return runs
+def _run(cells: list[Cell], jobs: int, folder: Path, progress: Progress) -> None:
+    """Do the runs that are not done, seed by seed."""
+    todo = [place for place, cell in enumerate(cells) if not is_done(cell)]
+    known = with_libraries(cells) if todo else []
+    teller = _Teller(cells, [known[place] for place in todo], folder, progress)
+    if jobs == 1:
+        _one_by_one(teller, progress)
+        return
+    errands = [Errand(cell.name, partial(run_cell, cell)) for cell in teller.todo]
+    if errands:
+        run_abreast(errands, jobs, progress, "runs", begins=teller.begins, breaks=teller.breaks)
 
 
-def _done(folder: Path, recipe: Recipe) -> bool:
-    """Return whether a run is there and done. Raises UsageError if it is another run."""
-    if not folder.exists():
-        return False
-    if read_recipe(folder) != recipe:
-        raise UsageError(f"{folder} was run with other settings: choose another --out, or remove it")
-    with closing(Report(folder)) as report:
-        return report.status() == "done"
+def _one_by_one(teller: _Teller, progress: Progress) -> None:
+    """Do the runs in this process."""
+    for place, cell in enumerate(teller.todo):
+        teller.begins(place, place)
+        try:
+            run_cell(cell, progress)
+        except (OuroloopError, KeyboardInterrupt) as error:
+            teller.breaks(place, isinstance(error, OuroloopError))
+            raise
 
 
-def _library(folder: Path) -> tuple[Known, ...] | None:
-    """Return the entries of the library that a run keeps; None if its recipe names none."""
-    with closing(Report(folder)) as report:
-        found = LIBRARY.find(report.ledger)
-        return None if found is None else found.entries
+@dataclass(slots=True)
+class _Teller:
+    """Tells which run begins, how long all will take, and how to go on after a run that broke off."""
 
+    cells: Sequence[Cell]
+    todo: Sequence[Cell]
+    folder: Path
+    progress: Progress
+    clock: Callable[[], float] = time.monotonic
+    since: float = field(init=False)
 
-def _slug(arm: str) -> str:
-    """Return an arm's name as part of a file name."""
-    return re.sub(r"[^A-Za-z0-9.=-]+", "_", arm)[:64].strip("_") or "arm"
+    def __post_init__(self) -> None:
+        """Begin now."""
+        self.since = self.clock()
+
+    def begins(self, place: int, done: int) -> None:
+        """Tell that a run begins, after others that are done."""
+        cell, seeds = self.todo[place], self.cells[-1].number
+        number = next(number for number, one in enumerate(self.cells, 1) if one.folder == cell.folder)
+        left = f"; {_left((self.clock() - self.since) / done * (len(self.todo) - done))} left" if done else ""
+        self.progress.note(f"run {number} of {len(self.cells)}: {cell.name} of {seeds}{left}")
+
+    def breaks(self, place: int, failed: bool) -> None:
+        """Tell that a run is cut off."""
+        cell, said = self.todo[place], "failed" if failed else "was stopped"
+        again = f"the same command with --out {shell_word(self.folder)} goes on there"
+        self.progress.note(f"{cell.name} {said} in {cell.folder}; {again}")
 
 
 def _left(seconds: float) -> str:
@@ -167,57 +165,48 @@ def _left(seconds: float) -> str:
     return f"about {minutes} min" if minutes < 60 else f"about {minutes // 60} h {minutes % 60} min"
 
 
-def _ended(folder: Path, measure: Measure) -> Ended:
-    """Return the measures of a run's last incumbent. Raises LedgerError if the run ended before its start was scored."""
-    with closing(Report(folder)) as report:
-        document = report.document()
-    last, first = document["incumbent"], document["start"]
-    if last is None or first is None:
-        raise LedgerError(f"{folder} ended before its start was scored, so there is nothing to compare: raise its budget")
-    found = _measures(last)
-    return {
-        "score": found["score"],
-        "win_rate": found["win_rate"],
-        "path_optimality": found["path_optimality"],
-        "utility": found["utility"],
-        "start": _measures(first)[measure],
-        "digest": document["digest"],
-        "status": document["status"],
-    }
+def _probe(cells: list[Cell], design: Design, games: int, progress: Progress) -> None:
+    """Probe the runs that were not probed yet: one at a time, so that none disturbs the time of another.
 
-
-def _measures(played: Played) -> dict[Measure, float]:
-    return {
-        "utility": played["utility"],
-        "score": played["score"]["mean"],
-        "win_rate": played["win_rate"],
-        "path_optimality": played["path_optimality"],
-    }
-
-
-def compare(runs: list[VariedRun], arms: list[str], measure: Measure) -> list[Comparison]:
-    """Return every measure under every arm; the compared measure comes first, and it alone gets intervals.
-
-    Runs with the same seed form a pair. The first arm is the baseline.
+    A probe that fails costs its figures, not the comparison.
     """
-    rows: list[Comparison] = []
-    for name in sorted(MEASURES, key=lambda m: m != measure):
-        by = {arm: np.array([run[name] for run in runs if run["value"] == arm]) for arm in arms}
-        for arm in arms:
-            tested, differences = name == measure, by[arm] - by[arms[0]]
-            found = Interval(float(differences.mean()), None, None, None, None)
-            if arm != arms[0] and tested:
-                found = interval(differences, len(arms) - 1, 1.0 if name in BOUNDED else np.inf)
-            rows.append(
-                {
-                    "measure": name,
-                    "value": arm,
-                    "mean": float(by[arm].mean()),
-                    "difference": found.difference,
-                    "low": found.low,
-                    "high": found.high,
-                    "sd": found.sd,
-                    "seeds_needed": found.seeds_needed,
-                }
-            )
-    return rows
+    todo = [cell for cell in cells if games and read_probe(cell.folder, ended(cell, design.measure)["digest"], games) is None]
+    if not todo:
+        return
+    progress.note(f"probing {counted(len(todo), 'run')}: {counted(games, 'game')} each, with instruments")
+
+    def fails(place: int, error: OuroloopError) -> None:
+        progress.note(f"{todo[place].name} could not be probed, so its figures are missing: {error}")
+
+    errands = [Errand(cell.name, partial(probe, cell.folder, games)) for cell in todo]
+    run_abreast(errands, 1, progress, "probes", fails=fails)
+
+
+def _document(cells: list[Cell], design: Design, games: int) -> Ablation:
+    runs: list[VariedRun] = []
+    for cell in cells:
+        found = ended(cell, design.measure)
+        own = columns_of(cell.folder, found["digest"], games)
+        runs.append({"run": cell.folder.name, "value": cell.arm, "seed": cell.seed, **found, **own})
+    settings, arms = arm_settings(design.vary, design.plan), list(design.arms)
+    return {
+        "vary": " x ".join(design.vary) if design.plan == "factorial" else ", ".join(design.vary),
+        "plan": design.plan,
+        "values": arms,
+        "settings": settings,
+        "measure": design.measure,
+        "seeds": len(design.seeds),
+        "runs": runs,
+        "comparison": compare(runs, arms, design.measure),
+        "effects": main_effects(runs, settings, design.vary, design.plan, design.measure),
+    }
+
+
+def _write(document: Ablation, folder: Path) -> None:
+    """Write all that an ablation's folder holds beside its runs."""
+    with whole_file(folder / "ablation.json") as half:
+        half.write_text(json.dumps(document, indent=2), encoding="utf-8")
+    table = runs_table(document)
+    write_csv(table, folder / "runs.csv")
+    write_arrow(table, folder / "runs.arrow")
+    plot(document, folder / "ablation.png")

@@ -1,38 +1,101 @@
-"""The result of an ablation for people: a table of the compared measure, one of the others, and a sentence per arm."""
+"""The result of an ablation for people: tables of the comparison and of the probes, and a sentence per arm."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final, Literal
+
+import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from ouroloop.inspect.ablation.document import MEASURES, Ablation, Comparison, Measure
-from ouroloop.protocols.text import plain_line
+from ouroloop.inspect.ablation.document import MEASURES, Ablation, Comparison, Estimated, MainEffect, Measure
+from ouroloop.protocols.text import counted, plain_line
+
+Figure = Literal[
+    "read_errors",
+    "reason_errors",
+    "reason_regret",
+    "act_errors",
+    "decisions_per_s",
+    "latency_p50_ms",
+    "latency_p95_ms",
+    "tokens",
+    "memory_mb",
+]
+"""A figure of a run that is shown as the mean of an arm's runs."""
+
+
+def _share(value: float) -> str:
+    return f"{value:.1%}"
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+ERRORS: Final[dict[str, tuple[Figure, Callable[[float], str]]]] = {
+    "misread": ("read_errors", _share),
+    "wrong plan": ("reason_errors", _share),
+    "its regret": ("reason_regret", "{:.3f}".format),
+    "bad move": ("act_errors", _share),
+}
+COSTS: Final[dict[str, tuple[Figure, Callable[[float], str]]]] = {
+    "decisions/s": ("decisions_per_s", _whole),
+    "ms, median": ("latency_p50_ms", "{:.1f}".format),
+    "ms, 95 %": ("latency_p95_ms", "{:.1f}".format),
+    "MB": ("memory_mb", _whole),
+    "tokens": ("tokens", _whole),
+}
 
 
 def tables(document: Ablation) -> list[Table]:
-    """Return the compared measure with its intervals, and the other measures without."""
-    return [_compared(document), _others(document)]
+    """Return the compared measure with its intervals, the main effects, the other measures, and what the probes found."""
+    found = [_compared(document), _others(document)]
+    if document["effects"]:
+        found.insert(1, _effects(document))
+    if any(run["memory_mb"] is not None for run in document["runs"]):
+        found += [
+            _means(document, "decisions of the last incumbent that went wrong, mean over seeds", ERRORS),
+            _means(document, "what its decisions took, and the tokens of the run; mean over seeds", COSTS),
+        ]
+    return found
 
 
 def _compared(document: Ablation) -> Table:
     baseline, measure, arms = document["values"][0], document["measure"], len(document["values"])
     together = "95 % interval" if arms == 2 else "95 % together"
-    table = _table(document, _said(measure), "minus the first", together, "sd over seeds")
-    table.title = Text(f"{plain_line(document['vary'])}: {_said(measure)} over {document['seeds']} paired seeds")
+    table = _table(document["vary"], _said(measure), "minus the first", together, "sd over seeds")
+    table.title = Text(f"{plain_line(document['vary'])}: {_said(measure)} over {counted(document['seeds'], 'paired seed')}")
     for row in _rows(document, measure):
         if row["value"] == baseline:
             table.add_row(_name(baseline), f"{row['mean']:.3f}", "", "", "")
             continue
-        bounds = "none" if row["low"] is None else f"[{row['low']:+z.3f}, {row['high']:+z.3f}]"
-        sd = "" if row["sd"] is None else f"{row['sd']:.3f}"
-        table.add_row(_name(row["value"]), f"{row['mean']:.3f}", f"{row['difference']:+z.3f}", bounds, sd)
+        table.add_row(_name(row["value"]), f"{row['mean']:.3f}", *_estimate(row))
     return table
+
+
+def _effects(document: Ablation) -> Table:
+    """Return the main effects with their intervals, which hold together."""
+    together = "95 % interval" if len(document["effects"]) == 1 else "95 % together"
+    table = _table("key", "value", "minus the first", together, "sd over seeds")
+    table.title = f"main effects on {_said(document['measure'])}: a value minus its key's first, mean over the other keys"
+    table.columns[1].justify = "left"
+    for row in document["effects"]:
+        table.add_row(_name(row["key"]), _name(f"{row['value']} (not {row['first']})"), *_estimate(row))
+    return table
+
+
+def _estimate(row: Estimated) -> tuple[str, str, str]:
+    """Return a difference, its interval and its spread."""
+    bounds = "none" if row["low"] is None else f"[{row['low']:+z.3f}, {row['high']:+z.3f}]"
+    return f"{row['difference']:+z.3f}", bounds, "" if row["sd"] is None else f"{row['sd']:.3f}"
 
 
 def _others(document: Ablation) -> Table:
     """Return the means of the other measures, and how far they are from the first arm's."""
     others = [measure for measure in MEASURES if measure != document["measure"]]
-    table = _table(document, *map(_said, others))
+    table = _table(document["vary"], *map(_said, others))
     table.title = "beside it, without a test: mean (minus the first)"
     for arm in document["values"]:
         cells = [next(row for row in _rows(document, measure) if row["value"] == arm) for measure in others]
@@ -42,9 +105,23 @@ def _others(document: Ablation) -> Table:
     return table
 
 
-def _table(document: Ablation, *names: str) -> Table:
+def _means(document: Ablation, title: str, figures: dict[str, tuple[Figure, Callable[[float], str]]]) -> Table:
+    """Return the means of figures over each arm's runs; a figure that no run of the arm has is left out."""
+    table = _table(document["vary"], *figures)
+    table.title = title
+    for arm in document["values"]:
+        shown = []
+        for figure, said in figures.values():
+            found = [run[figure] for run in document["runs"] if run["value"] == arm]
+            known = [value for value in found if value is not None]
+            shown.append(said(float(np.mean(known))) if known else "")
+        table.add_row(_name(arm), *shown)
+    return table
+
+
+def _table(first: str, *names: str) -> Table:
     table = Table(pad_edge=False, title_justify="left")
-    table.add_column(_name(document["vary"]), overflow="fold")
+    table.add_column(_name(first), overflow="fold")
     for name in names:
         table.add_column(name, justify="right", overflow="fold")
     return table
@@ -64,10 +141,17 @@ def _said(measure: Measure) -> str:
 
 
 def sentences(document: Ablation) -> list[str]:
-    """Return what the comparison shows of each arm, what it would need, and which runs stopped early."""
+    """Return what the baseline is, what the comparison shows of each arm, what it would need, and which runs stopped early."""
     baseline, measure, seeds = document["values"][0], document["measure"], document["seeds"]
     rows = [row for row in _rows(document, measure) if row["value"] != baseline]
-    lines = ["one seed: no interval; --seeds 5 or more gives one"] if seeds == 1 else [_sentence(document, row) for row in rows]
+    lines = []
+    if document["plan"] == "one-at-a-time" and len(document["settings"][baseline]) > 1:
+        lines.append(f"{baseline}: {plain_line(', '.join(f'{k}={v}' for k, v in document['settings'][baseline].items()))}")
+    if seeds == 1:
+        lines.append("one seed: no interval; --seeds 5 or more gives one")
+    else:
+        lines += [_sentence(document, row) for row in rows]
+        lines += [_of_effect(document, row) for row in document["effects"]]
     for status in sorted({run["status"] for run in document["runs"]} - {"done"}):
         named = [run["run"] for run in document["runs"] if run["status"] == status]
         lines.append(
@@ -86,9 +170,24 @@ def _sentence(document: Ablation, row: Comparison) -> str:
         return f"{arm}: no interval, since all {document['seeds']} differences are equal: more seeds would show how they vary"
     if low > 0 or high < 0:
         return f"{arm}: {_said(document['measure'])} is {'higher' if low > 0 else 'lower'} than {plain_line(baseline)}'s"
+    return f"{arm}: {_no_difference(row)}"
+
+
+def _of_effect(document: Ablation, row: MainEffect) -> str:
+    """Return what a main effect shows."""
+    value, low, high = plain_line(f"{row['key']}={row['value']}"), row["low"], row["high"]
+    if low is None or high is None:
+        return f"{value} over all other keys: no interval, since all {document['seeds']} differences are equal"
+    if low > 0 or high < 0:
+        better = "higher" if low > 0 else "lower"
+        return f"{value} over all other keys: {_said(document['measure'])} is {better} than with {plain_line(row['first'])}"
+    return f"{value} over all other keys: {_no_difference(row)}"
+
+
+def _no_difference(row: Estimated) -> str:
     needed = row["seeds_needed"]
     more = "more than 10000" if needed is None else f"about {needed}"
-    return f"{arm}: no difference shown; one of {row['difference']:+z.3f} would need {more} seeds (in 80 % of ablations)"
+    return f"no difference shown; one of {row['difference']:+z.3f} would need {more} seeds (in 80 % of ablations)"
 
 
 def _digests(document: Ablation, arm: str) -> list[str]:

@@ -6,15 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from ouroloop.inspect.ablation.axes import Asked, Axes, asked_of, parse_vary
 from ouroloop.inspect.ablation.design import (
+    Arms,
+    Design,
+    arm_settings,
     check_arms,
     make_design,
-    parse_vary,
     read_arms,
     read_design,
     settled,
     write_design,
 )
+from ouroloop.inspect.ablation.document import Measure, Plan
 from ouroloop.protocols.errors import UsageError
 from ouroloop.runs.recipe import recipe_toml
 from tests.runs.small_run import micro
@@ -23,22 +27,15 @@ RECIPES = Path(__file__).parents[3] / "recipes"
 QUICKSTART = RECIPES / "quickstart.toml"
 
 
-def arms_of(*vary: str, recipe: Path = QUICKSTART, overrides: tuple[str, ...] = ()) -> list[str]:
-    return list(read_arms(recipe, overrides, parse_vary(vary)))
+def arms_of(*vary: str, overrides: tuple[str, ...] = (), plan: Plan | None = None) -> list[str]:
+    asked = asked_of(Axes(), vary, plan)
+    return list(read_arms(QUICKSTART, overrides, asked.vary, asked.plan))
 
 
-@pytest.mark.parametrize(
-    ("vary", "found"),
-    [
-        ("perception=json,vision", {"perception": ("json", "vision")}),
-        (" gate.alpha = 0.05, 0.1 ", {"gate.alpha": ("0.05", "0.1")}),
-        ("sft.lora={rank = 4, alpha = 8},{rank = 8}", {"sft.lora": ("{rank = 4, alpha = 8}", "{rank = 8}")}),
-        ('start.policy="a,b",c', {"start.policy": ('"a,b"', "c")}),
-        ("x=[1,2],[3]", {"x": ("[1,2]", "[3]")}),
-    ],
-)
-def test_values_are_separated_by_commas_outside_of_brackets(vary, found):
-    assert parse_vary((vary,)) == found
+def design_of(
+    vary: dict[str, tuple[str, ...]], arms: Arms, seeds: int, first: int | None, measure: Measure = "utility"
+) -> Design:
+    return make_design(Asked(vary, "factorial", seeds, measure), arms, first)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +55,9 @@ def test_values_are_separated_by_commas_outside_of_brackets(vary, found):
         (("sft.steps=5,6",), "sft.steps: start.policy is given"),
         (("reader.steps=5,6",), 'reader.steps: perception is "json"'),
         (("camera.noise=0.1,0.2",), "camera.noise"),
+        (("perception=vision,vision-reader",), "same settings"),
+        (("fusion.stage=lora,all",), "no policy that gets latents is made in this run"),
+        (("clip.steps=5,6",), "no clip is trained for this run"),
         (("distill.logits=5,6",), "ouroloop train distill"),
         (("threads=1,2",), "how fast"),
         (("name=a,b",), "only names"),
@@ -84,6 +84,15 @@ def test_what_cannot_be_compared_is_refused(vary, said):
         (("start.policy=random",), "sft.steps=5,6", True),
         (("start.policy=random",), "sft.shape.layers=1,2", False),
         (("perception=vision",), "camera.noise=0.1,0.2", False),
+        (("perception=ascii", "start.policy=sft"), "sft.encoding=path,cells", True),
+        (("perception=vision-latent", "start.policy=sft"), "sft.encoding=path,cells", True),
+        (("perception=vision-latent", "start.policy=sft"), "fusion.readout=0,1", False),
+        (("perception=vision-latent", "start.policy=sft"), "fusion.lora.rank=2,4", True),
+        (("perception=vision-latent", "start.policy=sft"), "clip.steps=5,6", True),
+        (("perception=vision-latent", "start.policy=sft", "eyes.latents=vae"), "vae.steps=5,6", False),
+        (("perception=clip", "start.policy=sft"), "clip.steps=5,6", False),
+        (("perception=clip", "start.policy=sft", "eyes.encoder=a"), "clip.steps=5,6", True),
+        (("start.policy=sft",), "perception=json,ascii,vision-reader,vision-latent,clip,gemma3", False),
         ((), "budget.rounds=1,2", False),
         ((), "start.policy=sft,snake-gpt-6x6", False),
     ],
@@ -93,7 +102,7 @@ def test_arms_differ_if_a_run_reads_the_key(overrides, vary, refused):
         with pytest.raises(UsageError, match="cannot differ"):
             arms_of(vary, overrides=overrides)
     else:
-        assert len(arms_of(vary, overrides=overrides)) == 2
+        assert len(arms_of(vary, overrides=overrides)) == 1 + vary.count(",")
 
 
 def test_start_files_differ_by_their_content(tmp_path):
@@ -109,6 +118,23 @@ def test_several_keys_make_all_combinations():
     found = arms_of("task.size=6,8", "gate.games=64,96,128")
     assert found[0] == "task.size=6, gate.games=64"
     assert len(found) == len(set(found)) == 6
+
+
+def test_one_at_a_time_each_arm_differs_from_the_first_in_one_key():
+    vary = {"perception": ("json", "vision"), "gate.games": ("64", "96", "128"), "task.size": ("6", "8")}
+    found = arm_settings(vary, "one-at-a-time")
+    first = {"perception": "json", "gate.games": "64", "task.size": "6"}
+    assert list(found) == ["baseline", "perception=vision", "gate.games=96", "gate.games=128", "task.size=8"]
+    assert found["baseline"] == first
+    assert found["gate.games=128"] == first | {"gate.games": "128"}
+    assert list(arm_settings({"gate.games": ("64", "96")}, "one-at-a-time")) == ["64", "96"], "one key names itself"
+    assert arms_of("task.size=6,8", "gate.games=64,96,128", plan="one-at-a-time")[1:] == [
+        "task.size=8",
+        "gate.games=96",
+        "gate.games=128",
+    ]
+    with pytest.raises(UsageError, match="given twice"):
+        arm_settings({"a": ("1", "1"), "b": ("2", "3")}, "one-at-a-time")
 
 
 def test_a_key_is_either_set_or_varied():
@@ -138,12 +164,12 @@ def test_an_arm_that_cannot_begin_is_named(vary, said):
 
 def test_seeds_follow_the_first_which_is_drawn_unless_it_is_given():
     arms = {"a": micro(), "b": micro("gate.games=64")}
-    assert make_design({}, arms, 3, 7, "utility").seeds == (7, 8, 9)
-    drawn = {make_design({}, arms, 2, None, "utility").seeds for _ in range(4)}
+    assert design_of({}, arms, 3, 7).seeds == (7, 8, 9)
+    drawn = {design_of({}, arms, 2, None).seeds for _ in range(4)}
     assert len(drawn) == 4
     for first in (-1, (1 << 63) - 1):
         with pytest.raises(UsageError, match="choose 0 to"):
-            make_design({}, arms, 2, first, "utility")
+            design_of({}, arms, 2, first)
 
 
 def test_a_folder_holds_one_ablation(tmp_path):
@@ -151,19 +177,20 @@ def test_a_folder_holds_one_ablation(tmp_path):
     recipe.write_text(recipe_toml(micro()))
     vary = parse_vary(("gate.games=64,96",))
     arms = read_arms(recipe, (), vary)
-    begun = make_design(vary, arms, 2, None, "utility")
+    begun = design_of(vary, arms, 2, None)
     assert read_design(folder) is None
     write_design(folder, begun)
     assert read_design(folder) == begun
-    assert settled(folder, make_design(vary, arms, 2, None, "utility"), drawn=True) == begun
+    assert settled(folder, design_of(vary, arms, 2, None), drawn=True) == begun
     other = parse_vary(("gate.positions=64,96",))
     more = read_arms(recipe, ("budget.rounds=3",), vary)
     for said, design in {
-        "what it varies": make_design(other, read_arms(recipe, (), other), 2, begun.seeds[0], "utility"),
-        "its other settings": make_design(vary, more, 2, begun.seeds[0], "utility"),
-        "number of seeds": make_design(vary, arms, 3, begun.seeds[0], "utility"),
-        "first seed": make_design(vary, arms, 2, 5, "utility"),
-        "the measure": make_design(vary, arms, 2, begun.seeds[0], "score"),
+        "what it varies": design_of(other, read_arms(recipe, (), other), 2, begun.seeds[0]),
+        "which combinations": make_design(Asked(vary, "one-at-a-time", 2, "utility"), arms, begun.seeds[0]),
+        "its other settings": design_of(vary, more, 2, begun.seeds[0]),
+        "number of seeds": design_of(vary, arms, 3, begun.seeds[0]),
+        "first seed": design_of(vary, arms, 2, 5),
+        "the measure": design_of(vary, arms, 2, begun.seeds[0], "score"),
     }.items():
         with pytest.raises(UsageError, match=said):
             settled(folder, design, drawn=False)
@@ -183,4 +210,4 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
         read_design(tmp_path / "file")
     arms = {"a": micro()}
     with pytest.raises(UsageError, match="choose another --out"):
-        write_design(tmp_path / "file" / "out", make_design({}, arms, 1, 0, "utility"))
+        write_design(tmp_path / "file" / "out", design_of({}, arms, 1, 0))

@@ -9,6 +9,7 @@ from ouroloop.runs.recipe import Recipe
 from tests.runs.small_run import micro, run_micro
 
 GAMES = ("gate.games=16", "gate.positions=16", "gate.search_games=8", "gate.attribution_games=8", "budget.rounds=1")
+EYES = ("eyes", "camera", "reader", "clip", "gemma", "vae", "fusion")
 HARMLESS = {"name", "threads", "halving", "sandbox_image"}
 """They are looked at in every run, but decide nothing: a name, the speed, the stages of no training, the image of WASM."""
 
@@ -18,7 +19,7 @@ HARMLESS = {"name", "threads", "halving", "sandbox_image"}
     [
         (
             ("start.policy=snake-gpt-6x6", "roles.reward_designer.count=0", "roles.code_patcher.count=1"),
-            {"sft", "grpo", "reader", "camera", "distill", "sharing", "talk"},
+            {"sft", "grpo", "distill", "salience", "sharing", "talk", *EYES},
         ),
         (
             (
@@ -29,7 +30,7 @@ HARMLESS = {"name", "threads", "halving", "sandbox_image"}
                 "halving.stages=1",
                 "roles.code_patcher.count=0",
             ),
-            {"reader", "camera", "distill", "sharing", "talk"},
+            {"distill", "sharing", "talk", *EYES},
         ),
     ],
 )

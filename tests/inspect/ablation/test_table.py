@@ -7,15 +7,26 @@ import io
 import pytest
 from rich.console import Console
 
-from ouroloop.inspect.ablation.document import Ablation
-from ouroloop.inspect.ablation.picture import plot
-from ouroloop.inspect.ablation.running import compare
+from ouroloop.inspect.ablation.axes import Vary
+from ouroloop.inspect.ablation.comparing import compare, main_effects
+from ouroloop.inspect.ablation.design import arm_settings
+from ouroloop.inspect.ablation.document import UNPROBED, Ablation, Plan, Probed, VariedRun
+from ouroloop.inspect.ablation.picture import _arms, _effects, plot
 from ouroloop.inspect.ablation.table import sentences, tables
 
 
-def document(scores: dict[str, list[float]], digests: str = "") -> Ablation:
+def document(
+    scores: dict[str, list[float]],
+    digests: str = "",
+    vary: Vary | None = None,
+    plan: Plan = "factorial",
+    *,
+    probed: bool = False,
+) -> Ablation:
     """Return an ablation with these utilities per arm; arms named in `digests` share the first one's digests."""
-    runs = [
+    vary = {"key": tuple(scores)} if vary is None else vary
+    own: Probed = {**UNPROBED, "memory_mb": 300.0, "read_errors": 0.25, "decisions_per_s": 1234.5} if probed else UNPROBED
+    runs: list[VariedRun] = [
         {
             "run": f"{arm}-{seed}",
             "value": arm,
@@ -27,13 +38,34 @@ def document(scores: dict[str, list[float]], digests: str = "") -> Ablation:
             "start": 0.1,
             "digest": f"{'' if arm in digests else arm}{seed}",
             "status": "done",
+            "tokens": 7000,
+            **own,
         }
         for arm, values in scores.items()
         for seed, value in enumerate(values)
     ]
-    arms, seeds = list(scores), len(next(iter(scores.values())))
-    rows = compare(runs, arms, "utility")
-    return {"vary": "key", "values": arms, "measure": "utility", "seeds": seeds, "runs": runs, "comparison": rows}
+    arms, seeds, settings = list(scores), len(next(iter(scores.values()))), arm_settings(vary, plan)
+    return {
+        "vary": " x ".join(vary),
+        "plan": plan,
+        "values": arms,
+        "settings": settings,
+        "measure": "utility",
+        "seeds": seeds,
+        "runs": runs,
+        "comparison": compare(runs, arms, "utility"),
+        "effects": main_effects(runs, settings, vary, plan, "utility"),
+    }
+
+
+FACTORIAL: Vary = {"perception": ("json", "vision"), "count": ("0", "2")}
+UTILITIES = ([0.5, 0.6, 0.4], [0.52, 0.6, 0.45], [0.3, 0.42, 0.2], [0.31, 0.44, 0.19])
+
+
+def factorial(probed: bool = False) -> Ablation:
+    """Return an ablation of two keys in which seeing costs a fifth."""
+    scores = dict(zip(arm_settings(FACTORIAL, "factorial"), UTILITIES, strict=True))
+    return document(scores, vary=FACTORIAL, probed=probed)
 
 
 def printed(found: Ablation, width: int) -> str:
@@ -107,6 +139,63 @@ def test_a_run_that_its_budget_stopped_is_named():
     assert sentences(found)[-1].endswith("vision-1")
 
 
-def test_the_picture_is_drawn(tmp_path):
-    plot(document({"a": [0.1, 0.4], "$b": [0.2, 0.3], "c": [0.3, 0.1]}), tmp_path / "plot.png")
+def test_main_effects_have_a_table_and_sentences():
+    found = factorial()
+    text = " ".join(printed(found, 100).split())
+    assert "main effects on utility" in text
+    assert "vision (not json)" in text
+    effects = [line for line in sentences(found) if "over all other keys" in line]
+    assert effects[0] == "perception=vision over all other keys: utility is lower than with json"
+    assert effects[1].startswith("count=2 over all other keys: no difference shown")
+
+
+def test_one_at_a_time_the_baseline_is_spelled_out():
+    arms = arm_settings(FACTORIAL, "one-at-a-time")
+    found = document(dict(zip(arms, UTILITIES, strict=False)), vary=FACTORIAL, plan="one-at-a-time")
+    assert sentences(found)[0] == "baseline: perception=json, count=0"
+    assert "main effects" not in printed(found, 100)
+
+
+def test_probes_have_tables_and_what_was_not_measured_is_left_out():
+    found = factorial(probed=True)
+    assert len(tables(found)) == 5
+    text = " ".join(printed(found, 200).split())
+    assert "25.0%" in text
+    assert "1,234" in text
+    assert "7,000" in text
+    assert len(tables(document({"a": [0.1, 0.2], "b": [0.3, 0.3]}))) == 2, "without a probe there is nothing to show"
+    for width in (60, 80):
+        assert "…" not in printed(found, width)
+        assert max(map(len, printed(found, width).splitlines())) <= width
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        document({"a": [0.1, 0.4], "$b": [0.2, 0.3], "c\x1b[31m" + 40 * "c": [0.3, 0.1]}),
+        document({"a": [0.1], "b": [0.2]}),
+        document({"a": [0.5, 0.5], "b": [0.5, 0.5]}),
+        factorial(),
+    ],
+    ids=["odd names", "one seed", "no spread", "factorial"],
+)
+def test_the_picture_is_drawn(found, tmp_path):
+    plot(found, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_rows_of_the_picture_can_be_told_apart():
+    """A dozen arms of keys with like names and long values."""
+    vary: Vary = {
+        "roles.code_patcher.count": ("0", "2", "4"),
+        "roles.reward_designer.count": ("0", "1"),
+        "perception": ("a", "b"),
+    }
+    arms = arm_settings(vary, "factorial")
+    found = document({arm: [0.1, 0.2] for arm in arms}, vary=vary)
+    block, effects = _arms(found), _effects(found)
+    assert block.head == ("code_patcher.count", "reward_designer.count", "perception")
+    assert len({row.label for row in block.rows}) == len(arms) == 12
+    assert [row.bold for row in block.rows[:2]] == [(True, True, True), (False, False, True)]
+    assert block.comparisons == 11
+    assert len(effects[0].rows) == 4

@@ -37,7 +37,7 @@ def test_every_key_of_a_recipe_has_a_meaning_and_no_meaning_is_left_over() -> No
     page = recipe.reference()
     for part in (
         "| `steps` | whole number | `600` | >= 1 |",
-        '`"json"` or `"vision"`',
+        '`"json"` or `"ascii"` or `"vision-reader"`',
         "| `alpha` | number | `0.05` | > 0, < 1 |",
     ):
         assert part in page
