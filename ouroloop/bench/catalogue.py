@@ -153,6 +153,14 @@ def agents(asked: Options, report: Report, keep: Keep) -> JsonObject:
     return measure_sections(SECTIONS, report, asked.seed, asked.only, keep)
 
 
+def perception(asked: Options, report: Report, keep: Keep) -> JsonObject:
+    """What seeing costs, and how exactly boards are read."""
+    from ouroloop.bench.perception.suite import SECTIONS
+    from ouroloop.bench.sections import measure_sections
+
+    return measure_sections(SECTIONS, report, asked.seed, asked.only, keep)
+
+
 AGENTS: Final = (
     "sharing", "smollm2-patch", "smollm2-reward", "gemma-patch", "gemma-reward", "qwen-patch", "qwen-reward",
     "roles", "turns", "bandit",
@@ -189,6 +197,7 @@ BENCHES: Final[dict[str, Benchmark]] = {
         40,
         sections=("nulls", "power", "races", "screen", "attribution", "credit", "rollback", "cost", "coverage"),
     ),
+    "perception": Benchmark(perception, 60, sections=("frames", "reader", "play", "latent", "clip", "gemma", "saliency")),
     "plan": Benchmark(plan, 2, timed=True, peers=True),
     "policy": Benchmark(
         policy,

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from ouroloop.bench.gate.report import pictures as gate_pictures
+from ouroloop.bench.perception import pictures as perception_pictures
 from ouroloop.bench.policy.report import pictures as policy_pictures
 
 
 def plot(name: str, document: dict[str, Any], path: Path) -> None:
     """Draw a benchmark's curves to a PNG file; draw nothing if it has none."""
-    drawers = {"gate": gate_pictures.plot, "policy": policy_pictures.plot}
+    drawers = {"gate": gate_pictures.plot, "perception": perception_pictures.plot, "policy": policy_pictures.plot}
     if name in drawers:
         drawers[name](document, path)
         return

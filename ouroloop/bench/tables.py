@@ -9,6 +9,7 @@ from rich.console import Group
 from ouroloop.bench import ablation
 from ouroloop.bench.agents import tables as agents_show
 from ouroloop.bench.gate import tables as gate_show
+from ouroloop.bench.perception import tables as perception_show
 from ouroloop.bench.policy import tables as policy_show
 from ouroloop.bench.sandbox.tables import sandbox_tables
 from ouroloop.bench.snake.tables import encoding_tables, engine_tables, plan_tables, teacher_tables
@@ -22,6 +23,7 @@ def tables(name: str, document: dict[str, Any]) -> Group:
         "encodings": encoding_tables,
         "engine": engine_tables,
         "gate": gate_show.tables,
+        "perception": perception_show.tables,
         "plan": plan_tables,
         "policy": policy_show.tables,
         "sandbox": sandbox_tables,

@@ -9,6 +9,7 @@ import pytest
 from ouroloop.bench.agents.suite import SECTIONS as AGENTS
 from ouroloop.bench.catalogue import BENCHES, Measured, check_sections
 from ouroloop.bench.gate.suite import SECTIONS as GATE
+from ouroloop.bench.perception.suite import SECTIONS as PERCEPTION
 from ouroloop.bench.policy.suite import SECTIONS as POLICY
 from ouroloop.bench.sections import measure_sections
 from ouroloop.protocols.errors import SurroundingsError, UsageError
@@ -42,6 +43,7 @@ def test_each_section_is_kept_and_a_missing_one_says_so() -> None:
 def test_the_catalogue_names_the_sections_that_there_are() -> None:
     assert BENCHES["agents"].sections == tuple(AGENTS)
     assert BENCHES["gate"].sections == tuple(GATE)
+    assert BENCHES["perception"].sections == tuple(PERCEPTION)
     assert BENCHES["policy"].sections == tuple(POLICY)
     with pytest.raises(UsageError, match="`bench gate` has no section 'speed'; its sections are nulls"):
         check_sections("gate", ("speed",))

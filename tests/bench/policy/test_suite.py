@@ -65,7 +65,8 @@ def test_one_section_alone(asked, tmp_path, capsys):
 def test_only_names_sections_of_this_bench(asked, capsys):
     assert call(["bench", "engine", "--only", "gain"]) == 2
     said = capsys.readouterr().err
-    assert "--only names sections of `bench agents`, `bench gate` and `bench policy`, found it with `bench engine`" in said
+    having = "`bench agents`, `bench gate`, `bench perception` and `bench policy`"
+    assert f"--only names sections of {having}, found it with `bench engine`" in said
     assert call(["bench", "policy", "--only", "gain", "--only", "ruin"]) == 2
     assert "no section 'ruin'; its sections are scratch, shipped, gain" in capsys.readouterr().err
     assert asked == []

@@ -1,0 +1,1 @@
+"""What seeing costs and what it is worth: cameras, readers, latents, and players that see."""
