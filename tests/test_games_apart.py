@@ -18,14 +18,15 @@ WORDS = {
     "trapped": "a finding of the critic, from the port's `Ending.trap`",
     "length": "of a list of numbers, in a file of lessons",
     "left": "of text, where padding stands",
-    "json": "the format",
+    "json": "the format, and a way to perceive",
+    "ascii": "a way to perceive",
+    "body": "of a policy that sees: its model without what folds latents",
     "path": "of a file",
 }
 """Names of Snake's that mean something else elsewhere, and what."""
 EXCEPTIONS = {
     "sandbox/probes.py": "observations of the usual form, which the sandbox's own checks are made with",
     "sandbox/conformance.py": "controllers that read those",
-    "agents/chat/faults.py": "the body of an HTTP answer",
 }
 
 
