@@ -125,7 +125,10 @@ if __name__ == "__main__":
 def test_children_end_with_their_parent(signal_, tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
-    parent = subprocess.Popen([sys.executable, str(script), str(tmp_path)], stderr=subprocess.DEVNULL, start_new_session=True)
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # so that the script finds this module
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)], stderr=subprocess.DEVNULL, start_new_session=True, env=here
+    )
     wait_for(lambda: (tmp_path / "s.pid").exists() and (tmp_path / "s.pid").read_text())
     os.killpg(parent.pid, signal_) if signal_ == signal.SIGINT else parent.kill()
     parent.wait(60)
