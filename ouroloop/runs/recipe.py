@@ -1,4 +1,7 @@
-"""The recipe: one TOML file that describes a run completely. `CLI > file > default`; an unknown key is an error."""
+"""The recipe: one TOML file that describes a run completely. `CLI > file > default`; an unknown key is an error.
+
+The module is long because the models of all tables that belong to no other part stand beside the one that holds them.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 `plain` is how the game is drawn for people and roles. The other looks exist so that a reader learns shapes and contrasts
 instead of one palette. A look in `HELD_OUT` is for measuring alone: no training may draw it.
+
+The module is long because the looks are tables, and stand beside the strokes that draw them.
 """
 
 from __future__ import annotations
