@@ -7,14 +7,14 @@ from typing import get_args
 
 import click
 
-from ouroloop.cli.options import FOLDER, place
+from ouroloop.cli.options import FOLDER, file_at
 from ouroloop.inspect.ablation.document import Measure
 from ouroloop.protocols.text import shell_word
 from ouroloop.streams import say_json
 
 
 @click.command()
-@click.argument("recipe", type=FOLDER)
+@click.argument("recipes", metavar="RECIPE...", type=FOLDER, nargs=-1, required=True)
 @click.option(
     "--vary",
     multiple=True,
@@ -45,7 +45,7 @@ from ouroloop.streams import say_json
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def ablate(
-    recipe: Path,
+    recipes: tuple[Path, ...],
     vary: tuple[str, ...],
     one_at_a_time: bool,
     seeds: int | None,
@@ -61,13 +61,15 @@ def ablate(
 ) -> None:
     """Run RECIPE once per arm and seed, and compare the arms in pairs, as tables, a plot, JSON, CSV and Arrow.
 
-    A stopped ablation goes on with the same command and its --out.
+    With several recipes, each is an arm, the first one the baseline. A stopped ablation goes on with the same command and
+    its --out.
 
     \b
     Examples:
       ouroloop ablate recipes/vision-vs-json.toml --vary perception=json,vision
       ouroloop ablate recipes/axes-small.toml --out ablations/axes-small
       ouroloop ablate recipes/axes.toml --one-at-a-time --jobs 2 --csv axes.csv
+      ouroloop ablate recipes/schemes/*.toml --seeds 10
     """
     from ouroloop.inspect.ablation.export import runs_table, write_arrow, write_csv
     from ouroloop.inspect.ablation.running import ablate as run_all
@@ -78,10 +80,10 @@ def ablate(
 
     for option, file in (("--csv", csv_file), ("--arrow", arrow_file)):
         if file is not None:
-            place(file, option)
+            file_at(file, option)
     with progress() as shown:
         document, folder = run_all(
-            recipe,
+            recipes,
             vary,
             shown,
             plan="one-at-a-time" if one_at_a_time else None,

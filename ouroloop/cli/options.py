@@ -40,6 +40,13 @@ def place(path: Path, option: str) -> Path:
     return path
 
 
+def file_at(path: Path, option: str) -> Path:
+    """Return a file that a command will write; raises UsageError as `place` does, or if it is a directory."""
+    if place(path, option).is_dir():
+        raise UsageError(f"{option} {path} is a directory: give the name of a file")
+    return path
+
+
 def folder_at(path: Path, option: str) -> Path:
     """Return a folder that a command will write files to, after making it; raises UsageError if that is impossible."""
     place(path / "any", option)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ouroloop.cli.options import FOLDER, GAME, place
+from ouroloop.cli.options import FOLDER, GAME, file_at
 from ouroloop.cli.play import Sandbox, asked, played_by
 from ouroloop.policy.saliency.names import TITLES
 from ouroloop.protocols.errors import UsageError
@@ -19,7 +20,10 @@ ALL = "all"
 
 if TYPE_CHECKING:
     from ouroloop.inspect.contender import Contender
+    from ouroloop.inspect.watch.games import Gif, Watched
     from ouroloop.inspect.watch.screens import Screen
+    from ouroloop.inspect.watch.still import Png
+    from ouroloop.inspect.watch.why import Reason
 
 
 @click.command()
@@ -42,6 +46,9 @@ if TYPE_CHECKING:
     type=click.Choice([*TITLES, ALL]),
     help=f"Tint the cells that speak for the policy's move; {ALL}: by all methods side by side, in a picture.",
 )
+@click.option(
+    "--why", type=click.IntRange(1, 1000), metavar="N", help="Ask a language base why it made N moves of the first game."
+)
 @click.option("--json", "as_json", is_flag=True, help="Show no games; print their results as one JSON document.")
 def watch(
     policy: str | None,
@@ -59,12 +66,14 @@ def watch(
     png: Path | None,
     move: int | None,
     saliency: str | None,
+    why: int | None,
     as_json: bool,
 ) -> None:
     """Watch a policy or teacher play the first games that `eval` plays with the same seed. Ctrl-C ends it.
 
     --game plays a game by its own seed, such as one that `show --candidate` names. --saliency says what in a position decided
-    the move: by attention rollout, by Grad-CAM, or by integrated gradients.
+    the move: by attention rollout, by Grad-CAM, or by integrated gradients. --why asks a language base for its reasons, and
+    holds what they claim against what the moves did.
 
     \b
     Examples:
@@ -72,24 +81,24 @@ def watch(
       ouroloop watch --teacher best --size 6 --gif game.gif
       ouroloop watch --policy snake-gpt-6x6 --saliency all --png maps.png
     """
-    from dataclasses import asdict
-
     from ouroloop.inspect.contender import contender, cores
     from ouroloop.inspect.watch.animation import Frames
     from ouroloop.inspect.watch.games import keep_gif, watch_games
     from ouroloop.inspect.watch.lens import Lens
     from ouroloop.inspect.watch.still import Still, keep_png
+    from ouroloop.inspect.watch.why import reasons_of, require_reasons
     from ouroloop.protocols.seeds import game_seeds
-    from ouroloop.terminal import say
 
     _check(gif, png, move, saliency)
     if exact and games is not None:
         raise UsageError("--game names the very games to play, so --games changes nothing: leave one of them out")
     seeds = exact or tuple(game_seeds(seed, "eval", 0, games or 1))
-    frames, still = None if gif is None else Frames(), None if png is None else Still(move)
+    frames, still = None if gif is None else Frames(), None if png is None and why is None else Still(move)
     methods = () if saliency is None else tuple(TITLES) if saliency == ALL else (saliency,)
     with contender(policy, teacher, controller, sandbox, asked(size, walls), cores(), task) as player:
         lenses = [Lens(player, method) for method in methods]
+        if why is not None:
+            require_reasons(player)
         live = sys.stdout.isatty() and not as_json
         if lenses and not (live or gif or png):
             raise UsageError("--saliency is drawn on a terminal or in a picture, and here is neither: add --gif or --png FILE")
@@ -97,25 +106,52 @@ def watch(
         shown = {"lens": lenses[0]} if saliency not in (None, ALL) and (live or gif) else {}
         seen = watch_games(player, seeds, screen, frames, still=still, **shown)
         picture = None if png is None or still is None else keep_png(player.task, still, lenses, png)
+        told = [] if why is None or still is None else reasons_of(player, seeds[0], still.kept, why)
     kept = None if gif is None or frames is None else keep_gif(player.task, frames, gif, fps)
+    _tell(Found(seen, kept, picture, told if why else None), as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What watching gave: the games, the files that were written, and the reasons, None if nobody asked."""
+
+    games: list[Watched]
+    gif: Gif | None
+    png: Png | None
+    why: list[Reason] | None
+
+
+def _tell(found: Found, *, as_json: bool) -> None:
+    """Print the results."""
+    from dataclasses import asdict
+
+    from ouroloop.inspect.watch.why import summary
+    from ouroloop.terminal import say
+
+    gif, png = found.gif, found.png
     if as_json:
-        files = {name: None if file is None else asdict(file) for name, file in (("gif", kept), ("png", picture))}
-        say_json({"games": [game.document() for game in seen], **files})
+        files = {name: None if file is None else asdict(file) for name, file in (("gif", gif), ("png", png))}
+        why = {} if found.why is None else {"why": [reason.document() for reason in found.why]}
+        say_json({"games": [game.document() for game in found.games], **files, **why})
         return
-    for game in seen:
+    for game in found.games:
         say(game.line())
-    if picture is not None:
-        say(f"{picture.file}: move {picture.move}, {picture.bytes / 1000:.0f} kB")
-    if kept is not None:
-        left_out = "" if kept.every == 1 else f"; the games are long: one move in {kept.every} is shown"
-        say(f"{kept.file}: {kept.frames} frames, {kept.bytes / 1000:.0f} kB{left_out}")
+    for reason in found.why or ():
+        say(reason.line())
+    if found.why is not None:
+        say(summary(found.why))
+    if png is not None:
+        say(f"{png.file}: move {png.move}, {png.bytes / 1000:.0f} kB")
+    if gif is not None:
+        left_out = "" if gif.every == 1 else f"; the games are long: one move in {gif.every} is shown"
+        say(f"{gif.file}: {gif.frames} frames, {gif.bytes / 1000:.0f} kB{left_out}")
 
 
 def _check(gif: Path | None, png: Path | None, move: int | None, saliency: str | None) -> None:
     """Refuse files that are folders, and options that would change nothing."""
     for option, file in (("--gif", gif), ("--png", png)):
-        if file is not None and place(file, option).is_dir():
-            raise UsageError(f"{option} {file} is a directory: give the name of a file")
+        if file is not None:
+            file_at(file, option)
     if move is not None and png is None:
         raise UsageError(f"--move {move} without --png changes nothing: add --png FILE, or leave it out")
     if saliency == ALL and (png is None or gif is not None):

@@ -1,10 +1,10 @@
-"""How the arms of an ablation are asked for: by `--vary key=a,b` options, or by a table `[ablation]` in the recipe's file."""
+"""How the arms of an ablation are asked for: `--vary key=a,b`, a recipe's table `[ablation]`, or several recipes."""
 
 from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -21,6 +21,8 @@ from ouroloop.runs.recipe import ABLATION, read_tables
 Vary: TypeAlias = dict[str, tuple[str, ...]]
 """The keys to vary with their values, as `--set` would write them; the first of each is the baseline's."""
 EXAMPLE: Final = "e.g. --vary perception=json,vision"
+RECIPE: Final = "recipe"
+"""The key under which several recipes are compared; no recipe has a key of this name."""
 
 
 class Axes(Frozen):
@@ -79,6 +81,26 @@ def asked_of(
     if not varied:
         raise UsageError(f"nothing to vary: give --vary key=a,b, {EXAMPLE}, or a recipe with a table [{ABLATION}]")
     return Asked(varied, plan or axes.plan, seeds or axes.seeds, measure or axes.measure)
+
+
+def asked_of_files(
+    paths: Sequence[Path], vary: tuple[str, ...], plan: Plan | None, seeds: int | None, measure: Measure | None
+) -> Asked:
+    """Return what an ablation of several recipes compares: whole files, named by their stems; the first is the baseline.
+
+    Raises:
+        UsageError: something is to be varied besides, or a file is given twice.
+    """
+    if vary or plan:
+        option = f"--vary {vary[0]}" if vary else "--one-at-a-time"
+        raise UsageError(
+            f"{len(paths)} recipes and {option}: give one recipe and vary its keys, or several that are compared whole"
+        )
+    stems = [path.stem for path in paths]
+    names = tuple(stems if len(set(stems)) == len(stems) else map(str, paths))
+    if len(set(names)) < len(names):
+        raise UsageError(f"the recipe {max(names, key=names.count)} is given twice: name each once")
+    return Asked({RECIPE: names}, "factorial", seeds or Axes().seeds, measure or Axes().measure)
 
 
 def parse_vary(texts: tuple[str, ...]) -> Vary:

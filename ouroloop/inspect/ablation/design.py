@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -20,7 +20,7 @@ from ouroloop.protocols.errors import SurroundingsError, UsageError
 from ouroloop.protocols.records import Frozen
 from ouroloop.runs.lifecycle import create
 from ouroloop.runs.progress import Quiet
-from ouroloop.runs.recipe import build_recipe
+from ouroloop.runs.recipe import build_recipe, load_recipe
 
 if TYPE_CHECKING:
     from ouroloop.runs.recipe import Recipe
@@ -106,10 +106,33 @@ def read_arms(path: Path, overrides: tuple[str, ...], vary: Vary, plan: Plan = "
             arms[name] = build_recipe(tables, (*overrides, *settings), str(path))
         except UsageError as error:
             raise UsageError(f"arm {', '.join(settings)}: {error}") from None
+    _check_apart(arms, f" of --vary {' --vary '.join(vary)}")
+    return arms
+
+
+def read_files(paths: Sequence[Path], names: Sequence[str], overrides: tuple[str, ...]) -> Arms:
+    """Return recipes as arms by their names.
+
+    Raises:
+        UsageError: a recipe is bad or has a table `[ablation]`, their seeds differ, or two cannot differ.
+    """
+    arms: Arms = {}
+    for name, path in zip(names, paths, strict=True):
+        arms[name] = load_recipe(path, overrides)
+    seeds = {recipe.seed for recipe in arms.values()}
+    if len(seeds) > 1:
+        raise UsageError(
+            "the recipes have different seeds, and all arms run under the same: leave them out, --seed gives the first"
+        )
+    _check_apart(arms, "")
+    return arms
+
+
+def _check_apart(arms: Arms, where: str) -> None:
+    """Refuse arms of which two give the same run."""
     for one, other in combinations(arms, 2):
         if reason := why_same(arms[one], arms[other]):
-            raise UsageError(f"the arms {one} and {other} of --vary {' --vary '.join(vary)} cannot differ: {reason}")
-    return arms
+            raise UsageError(f"the arms {one} and {other}{where} cannot differ: {reason}")
 
 
 def check_arms(arms: Arms, vary: Vary) -> None:

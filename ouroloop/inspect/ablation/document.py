@@ -14,7 +14,7 @@ Plan = Literal["factorial", "one-at-a-time"]
 class Ended(TypedDict):
     """How a run ended: its last incumbent's measures, the compared measure of its first one, its digest and its status.
 
-    `tokens` are those that its language models read and wrote.
+    `tokens` are those that the language models of its roles read and wrote.
     """
 
     score: float
@@ -34,24 +34,28 @@ class Probed(TypedDict):
     reason_errors: float | None
     reason_regret: float | None
     act_errors: float | None
+    tokens_per_decision: float | None
     decisions_per_s: float | None
     latency_p50_ms: float | None
     latency_p95_ms: float | None
     memory_mb: float | None
 
 
+Figure = Literal[
+    "read_errors",
+    "reason_errors",
+    "reason_regret",
+    "act_errors",
+    "tokens_per_decision",
+    "decisions_per_s",
+    "latency_p50_ms",
+    "latency_p95_ms",
+    "memory_mb",
+]
+"""A key of `Probed`."""
+FIGURES: Final[tuple[Figure, ...]] = get_args(Figure)
 TIMED: Final = ("decisions_per_s", "latency_p50_ms", "latency_p95_ms", "memory_mb")
 """Figures of the machine and the moment: a run that is repeated has others, though all the rest of it is the same."""
-UNPROBED: Final[Probed] = {
-    "read_errors": None,
-    "reason_errors": None,
-    "reason_regret": None,
-    "act_errors": None,
-    "decisions_per_s": None,
-    "latency_p50_ms": None,
-    "latency_p95_ms": None,
-    "memory_mb": None,
-}
 
 
 class VariedRun(Ended, Probed):

@@ -6,26 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ouroloop.atomic import whole_file
-from ouroloop.inspect.ablation.document import Ablation, VariedRun
+from ouroloop.inspect.ablation.document import FIGURES, MEASURES, Ablation, VariedRun
 from ouroloop.protocols.errors import SurroundingsError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NUMBERS: Final = (
-    "score",
-    "win_rate",
-    "path_optimality",
-    "utility",
-    "read_errors",
-    "reason_errors",
-    "reason_regret",
-    "act_errors",
-    "decisions_per_s",
-    "latency_p50_ms",
-    "latency_p95_ms",
-    "memory_mb",
-)
+NUMBERS: Final = (*MEASURES, *FIGURES)
 """Columns of float64; what was not measured is null."""
 
 

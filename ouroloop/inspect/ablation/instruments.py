@@ -8,10 +8,12 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ouroloop.envs.capabilities import sight_of
+from ouroloop.policy.evaluation.batches import prompt_tokens
 from ouroloop.protocols.errors import CandidateFault
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class Tally:
     """Whether the game has an oracle."""
     decisions: int = 0
     seconds: float = 0.0
+    tokens: int = 0
+    """Of the prompts; a place of a picture counts as one."""
     comparable: bool = True
     """Whether it can be told what the player read."""
     misread: int = 0
@@ -50,6 +54,11 @@ class Tally:
         """Return a count as a share of the decisions, or of some of them."""
         among = self.decisions if among is None else among
         return count / among if among else None
+
+    @property
+    def tokens_per_decision(self) -> float | None:
+        """See `probe.Found`."""
+        return self.tokens / self.decisions if self.tokens else None
 
     @property
     def read_errors(self) -> float | None:
@@ -79,16 +88,19 @@ def play(task: Task, player: Player, seeds: NDArray[np.uint64]) -> Tally:
     """
     engine, gone = task.engine(seeds), np.zeros(len(seeds), np.bool_)
     tally, actions = Tally(task.oracle is not None), np.zeros(len(seeds), np.int8)
+    reader = _policy_of(player, "encode")
     while len(rows := np.flatnonzero(~engine.done & ~gone)):
         truth = engine.observations(rows)
         begun = time.perf_counter()
         seen, chosen, failed = decide(player, truth)
         tally.seconds += time.perf_counter() - begun
+        if reader is not None:
+            tally.tokens += prompt_tokens(reader, seen)
         regret = _regret(task, engine, rows, chosen)
         actions[rows] = chosen
         gone[rows[failed]] = True
         engine.step(actions)
-        _count(tally, misread(seen, truth, player), regret, _blundered(task, engine, rows), failed)
+        _count(tally, misread(task, seen, truth, player), regret, _blundered(task, engine, rows), failed)
     return tally
 
 
@@ -106,8 +118,16 @@ def decide(player: Player, truth: Observations) -> tuple[Observations, NDArray[n
     return seen, actions, failed
 
 
-def misread(seen: Observations, truth: Observations, player: Player) -> NDArray[np.bool_] | None:
-    """Return which of B positions were read wrongly, (B,) bool; None if perception replaces nothing of them."""
+def misread(task: Task, seen: Observations, truth: Observations, player: Player) -> NDArray[np.bool_] | None:
+    """Return which of B positions were read wrongly, (B,) bool; None if it cannot be told.
+
+    A policy with eyes of its own is asked what it saw: the classes of the board's cells, as its last states tell them. Of any
+    other player, what perception gave it is compared with what is there.
+    """
+    own = _policy_of(player, "told")
+    if own is not None:
+        told = own.told(seen)
+        return None if told is None else np.asarray((told != sight_of(task).label(truth)).any(axis=1))
     wrong = np.zeros(len(truth), np.bool_)
     if player.perceive is None:
         return wrong
@@ -115,6 +135,14 @@ def misread(seen: Observations, truth: Observations, player: Player) -> NDArray[
     for key in replaced:
         wrong |= _differs(key, seen, truth)
     return wrong if replaced else None
+
+
+def _policy_of(player: Player, ability: str) -> Any:
+    """Return the language policy that plays, within whatever serves it, if it has an ability; else None."""
+    policy: Any = player.policy
+    while policy is not None and not hasattr(policy, ability):
+        policy = getattr(policy, "policy", None)
+    return policy
 
 
 def _differs(key: str, seen: Observations, truth: Observations) -> NDArray[np.bool_]:
@@ -154,10 +182,13 @@ def _count(
     blundered: NDArray[np.bool_],
     failed: NDArray[np.bool_],
 ) -> None:
-    """Count the decisions of one step; all arrays are (R,). An oracle knows which losses could have been avoided."""
+    """Count the decisions of one step; all arrays are (R,). An oracle knows which losses could have been avoided.
+
+    Each decision counts once: a move that follows from a misread position is an error of reading, whatever became of it.
+    """
     if wrong is None:
         tally.comparable, wrong = False, np.zeros(len(regret), np.bool_)
-    acted = failed | (regret >= LOSES_AT_ONCE if tally.rated else blundered)
+    acted = failed | (~wrong & (regret >= LOSES_AT_ONCE if tally.rated else blundered))
     tally.decisions += len(regret)
     tally.misread += int(wrong.sum())
     tally.acted_wrongly += int(acted.sum())
@@ -180,12 +211,12 @@ def single_decisions(task: Task, player: Player, seed: int) -> NDArray[np.float6
 
 
 def peak_memory_mb() -> float:
-    """Return the largest resident memory that this process has had.
+    """Return the largest resident memory that this process has had, in 10^6 bytes.
 
     Linux keeps it per program. What `getrusage` says may be that of the process which started this one.
     """
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024 / 1e6
     unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

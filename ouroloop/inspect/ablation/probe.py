@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from ouroloop.atomic import whole_file
-from ouroloop.inspect.ablation.document import UNPROBED, Probed
+from ouroloop.inspect.ablation.document import FIGURES, Probed
 from ouroloop.inspect.ablation.instruments import peak_memory_mb, play, single_decisions
 from ouroloop.ledger.parts import read_file
 from ouroloop.protocols.errors import LedgerError
@@ -41,12 +41,13 @@ class Found(Frozen):
         digest: of the run as it was probed.
         games: games played.
         decisions: moves asked for in them.
-        read_errors: share in which the player saw something else than is there. None if perception replaces nothing that can
-            be compared.
+        read_errors: share in which the player saw something else than is there: by what a policy with eyes tells of the board,
+            otherwise by what perception put in its place. None if neither can be compared.
         reason_errors: share of the decisions on rightly read positions whose move the oracle regrets, though it does not lose
             at once. None without an oracle.
         reason_regret: mean regret of these moves; None if there are none.
-        act_errors: share in which the controller failed, or the move lost at once.
+        act_errors: share in which the controller failed, or the move lost at once on a rightly read position.
+        tokens_per_decision: of the policy's prompt; a token of latents counts as one. None if it reads no tokens.
         decisions_per_s: in the games, which advance together; engine and oracle are not counted.
         latency_p50_ms: the median of a single decision's time.
         latency_p95_ms: the 95th percentile.
@@ -60,23 +61,11 @@ class Found(Frozen):
     reason_errors: float | None = None
     reason_regret: float | None = None
     act_errors: float | None = None
+    tokens_per_decision: float | None = None
     decisions_per_s: float | None = None
     latency_p50_ms: float | None = None
     latency_p95_ms: float | None = None
     memory_mb: float | None = None
-
-    def columns(self) -> Probed:
-        """Return the figures."""
-        return {
-            "read_errors": self.read_errors,
-            "reason_errors": self.reason_errors,
-            "reason_regret": self.reason_regret,
-            "act_errors": self.act_errors,
-            "decisions_per_s": self.decisions_per_s,
-            "latency_p50_ms": self.latency_p50_ms,
-            "latency_p95_ms": self.latency_p95_ms,
-            "memory_mb": self.memory_mb,
-        }
 
 
 def read_probe(folder: Path, digest: str, games: int) -> Found | None:
@@ -91,7 +80,8 @@ def read_probe(folder: Path, digest: str, games: int) -> Found | None:
 def columns_of(folder: Path, digest: str, games: int) -> Probed:
     """Return the figures of a run's probe, all None if there is none."""
     found = read_probe(folder, digest, games)
-    return UNPROBED if found is None else found.columns()
+    columns: Probed = {figure: getattr(found, figure, None) for figure in FIGURES}  # type: ignore[assignment]
+    return columns
 
 
 def probe(folder: Path, games: int, progress: Progress) -> None:
@@ -133,6 +123,7 @@ def _probed(run: Run, player: Player | None, games: int) -> Found:
         reason_errors=tally.reason_errors,
         reason_regret=tally.reason_regret,
         act_errors=tally.share(tally.acted_wrongly),
+        tokens_per_decision=tally.tokens_per_decision,
         decisions_per_s=tally.decisions / tally.seconds if tally.seconds else None,
         latency_p50_ms=p50,
         latency_p95_ms=p95,

@@ -12,10 +12,19 @@ from typing import TYPE_CHECKING, Final
 
 from ouroloop.atomic import whole_file
 from ouroloop.inspect.ablation.abreast import Errand, run_abreast
-from ouroloop.inspect.ablation.axes import asked_of, read_axes
+from ouroloop.inspect.ablation.axes import RECIPE, asked_of, asked_of_files, read_axes
 from ouroloop.inspect.ablation.cells import Cell, cells_of, ended, is_done, run_cell, with_libraries
 from ouroloop.inspect.ablation.comparing import compare, main_effects
-from ouroloop.inspect.ablation.design import Design, arm_settings, check_arms, make_design, read_arms, settled, write_design
+from ouroloop.inspect.ablation.design import (
+    Design,
+    arm_settings,
+    check_arms,
+    make_design,
+    read_arms,
+    read_files,
+    settled,
+    write_design,
+)
 from ouroloop.inspect.ablation.document import Ablation, Measure, Plan, VariedRun
 from ouroloop.inspect.ablation.export import runs_table, write_arrow, write_csv
 from ouroloop.inspect.ablation.picture import plot
@@ -33,7 +42,7 @@ PROBE_GAMES: Final = 8
 
 
 def ablate(
-    recipe: Path,
+    recipes: Sequence[Path],
     vary: tuple[str, ...],
     progress: Progress,
     *,
@@ -49,7 +58,8 @@ def ablate(
     """Run every arm under every seed and compare the arms.
 
     Args:
-        recipe: the recipe's file. Its table `[ablation]` decides where an argument does not: see `axes.Axes`.
+        recipes: the recipe's file, whose table `[ablation]` decides where an argument does not: see `axes.Axes`. Or several
+            files, each of which is an arm, the first the baseline.
         vary: `key=a,b,...`, once or several times; the first values are the baseline's.
         progress: shows the progress.
         plan: which combinations of several keys are arms.
@@ -68,8 +78,12 @@ def ablate(
         UsageError: an arm is impossible, two arms cannot differ, or the folder holds something else; no game was played.
         SurroundingsError: the sandbox or something else that a run needs is missing.
     """
-    asked = asked_of(read_axes(recipe)[1], vary, plan, seeds, measure)
-    arms = read_arms(recipe, overrides, asked.vary, asked.plan)
+    if len(recipes) == 1:
+        asked = asked_of(read_axes(recipes[0])[1], vary, plan, seeds, measure)
+        arms = read_arms(recipes[0], overrides, asked.vary, asked.plan)
+    else:
+        asked = asked_of_files(recipes, vary, plan, seeds, measure)
+        arms = read_files(recipes, asked.vary[RECIPE], overrides)
     baseline = next(iter(arms.values()))
     first = _given_seed(baseline) if first_seed is None else first_seed
     wanted = make_design(asked, arms, first)

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from ouroloop.inspect.ablation.document import MEASURES, Ablation, Comparison, Estimated, MainEffect, Measure
+from ouroloop.inspect.ablation.document import MEASURES, Ablation, Comparison, Estimated, Figure, MainEffect, Measure
 from ouroloop.protocols.text import counted, plain_line
-
-Figure = Literal[
-    "read_errors",
-    "reason_errors",
-    "reason_regret",
-    "act_errors",
-    "decisions_per_s",
-    "latency_p50_ms",
-    "latency_p95_ms",
-    "tokens",
-    "memory_mb",
-]
-"""A figure of a run that is shown as the mean of an arm's runs."""
 
 
 def _share(value: float) -> str:
@@ -34,18 +21,21 @@ def _whole(value: float) -> str:
     return f"{value:,.0f}"
 
 
-ERRORS: Final[dict[str, tuple[Figure, Callable[[float], str]]]] = {
+Shown: TypeAlias = "dict[str, tuple[Figure | Literal['tokens'], Callable[[float], str]]]"
+"""Column -> the figure of a run whose mean over an arm it shows, and how that is written."""
+ERRORS: Final[Shown] = {
     "misread": ("read_errors", _share),
     "wrong plan": ("reason_errors", _share),
     "its regret": ("reason_regret", "{:.3f}".format),
     "bad move": ("act_errors", _share),
 }
-COSTS: Final[dict[str, tuple[Figure, Callable[[float], str]]]] = {
+COSTS: Final[Shown] = {
+    "tokens a decision": ("tokens_per_decision", _whole),
     "decisions/s": ("decisions_per_s", _whole),
     "ms, median": ("latency_p50_ms", "{:.1f}".format),
     "ms, 95 %": ("latency_p95_ms", "{:.1f}".format),
     "MB": ("memory_mb", _whole),
-    "tokens": ("tokens", _whole),
+    "roles' tokens": ("tokens", _whole),
 }
 
 
@@ -57,7 +47,7 @@ def tables(document: Ablation) -> list[Table]:
     if any(run["memory_mb"] is not None for run in document["runs"]):
         found += [
             _means(document, "decisions of the last incumbent that went wrong, mean over seeds", ERRORS),
-            _means(document, "what its decisions took, and the tokens of the run; mean over seeds", COSTS),
+            _means(document, "what its decisions took, and the tokens of the run's roles; mean over seeds", COSTS),
         ]
     return found
 
@@ -105,7 +95,7 @@ def _others(document: Ablation) -> Table:
     return table
 
 
-def _means(document: Ablation, title: str, figures: dict[str, tuple[Figure, Callable[[float], str]]]) -> Table:
+def _means(document: Ablation, title: str, figures: Shown) -> Table:
     """Return the means of figures over each arm's runs; a figure that no run of the arm has is left out."""
     table = _table(document["vary"], *figures)
     table.title = title

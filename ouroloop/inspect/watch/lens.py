@@ -29,10 +29,7 @@ class Lens:
 
     def __init__(self, player: Contender, method: str) -> None:
         """Keep the policy."""
-        policy: LanguagePolicy | None = getattr(player.player, "policy", None)
-        if policy is None:
-            raise UsageError(f"{player.name} is no language policy, so no prompt decides its moves: name one by --policy")
-        self._policy, self.method = policy, method
+        self._policy, self.method = policy_of(player), method
 
     def __call__(self, moment: Moment) -> Moment:
         """Return a moment with its heat; the end of a game, which has no move, as it is.
@@ -46,3 +43,11 @@ class Lens:
 
         found = explain(self._policy, moment.seen, self.method, np.array([moment.action]))
         return replace(moment, heat=tuple(found.heat[0].tolist()), lens=TITLES[self.method])
+
+
+def policy_of(player: Contender) -> LanguagePolicy:
+    """Return the language policy that plays. Raises UsageError if none does."""
+    policy: LanguagePolicy | None = getattr(player.player, "policy", None)
+    if policy is None:
+        raise UsageError(f"{player.name} is no language policy, so no prompt decides its moves: name one by --policy")
+    return policy

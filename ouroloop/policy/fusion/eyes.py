@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 GROUP: Final = "ouroloop.eyes"
 SHIPPED: Final = {"picture": "ouroloop.perception.eye:load_eye"}
 """Eyes of this package; they are known in a checkout that was never installed, too."""
-
-
 EYE_CARD: Final = "eye.json"
 
 
@@ -72,4 +70,4 @@ def _kind(folder: Path) -> str:
     try:
         return EyeCard.model_validate_json(read_regular(folder / EYE_CARD, CARD_BYTES)).eye
     except (OSError, ValidationError) as error:
-        raise UsageError(f"{folder} is no eye: {EYE_CARD} is missing or damaged; `ouroloop train reader` makes one") from error
+        raise UsageError(f"{folder} is no eye: {EYE_CARD} is missing or damaged; train the policy anew, with --eye") from error

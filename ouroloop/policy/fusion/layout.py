@@ -57,6 +57,8 @@ class Layout(Frozen):
         """Hold the prompts to a size that a model can read."""
         if self.tokens > MOST_TOKENS or self.prompt > MOST_IDS:
             raise ValueError(f"{self.tokens} tokens and {self.prompt} ids a prompt, at most {MOST_TOKENS} and {MOST_IDS}")
+        if self.shuffle and 2 ** (self.shuffle - 1) >= max(self.rows, self.columns):
+            raise ValueError(f"a grid of {self.rows}x{self.columns} cannot be folded {self.shuffle} times")
         return self
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from ouroloop.protocols.encoding import Encoding
     from ouroloop.protocols.ports import Eye, Task
     from ouroloop.protocols.records import Observations
+
+TOLD_AT_ONCE: Final = 64
+"""Boards in a batch whose cells are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,23 @@ class Seeing:
                 kept = np.stack([scaled(observations.columns[key], layout.side**2) for key in self.unseen], axis=1)
                 ids[:, 1 + layout.written : -1] = written(kept, first)
         return ids, np.ones(ids.shape, dtype=bool)
+
+    def told(self, observations: Observations) -> NDArray[np.uint8] | None:
+        """Return the class of each cell as the last states tell it, (B, side * side); None if they never learned to.
+
+        Raises:
+            UsageError: the observations are of another board.
+        """
+        if not self.fusion.readout:
+            return None
+        out = np.empty((len(observations), self.layout.side**2), np.uint8)
+        with torch.inference_mode():
+            for start in range(0, len(out), TOLD_AT_ONCE):
+                ids, _ = self.encode(observations.take(np.arange(start, min(start + TOLD_AT_ONCE, len(out)))))
+                given = torch.from_numpy(ids).long().to(self.model.device)
+                board = self.model(input_ids=given, logits_to_keep=1, board=True).board
+                out[start : start + TOLD_AT_ONCE] = board.argmax(2).cpu().numpy()
+        return out
 
     def _check(self, observations: Observations) -> None:
         """Refuse observations of a game with other settings than those that it was made for."""

@@ -35,7 +35,7 @@ def written(latents: NDArray[np.float32], first: int) -> NDArray[np.int32]:
 
 
 def read(ids: NDArray[np.int32], width: int, first: int) -> NDArray[np.float32]:
-    """Return what ids say: (..., ceil(W / 3)) int32 to (..., W) float32, within 1/64 of what was written."""
+    """Return what ids say: (..., ceil(W / 3)) int32 to (..., W) float32, within 1/63 of what was written."""
     packed = np.asarray(ids, np.int32) - first
     levels = np.stack([packed >> 16, packed >> 8 & (LEVELS - 1), packed & (LEVELS - 1)], axis=-1)
     flat = levels.reshape(*levels.shape[:-2], -1)[..., :width]

@@ -117,6 +117,11 @@ def reasons(policy: LanguagePolicy, observations: Observations, moves: NDArray[n
     return told
 
 
+def require_words(policy: LanguagePolicy) -> None:
+    """Refuse a policy that cannot give reasons. Raises UsageError if its tokenizer has no words for them."""
+    _words(policy, WHY)
+
+
 def claims_of(text: str, actions: Sequence[str], move: int, transition: Mapping[str, float]) -> list[Claim]:
     """Return the claims of a reason, in the order of actions and features, each once.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import prod
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ouroloop.cli.main import call
-from ouroloop.inspect.ablation.axes import Asked, asked_of, parse_vary, read_axes, text_of
-from ouroloop.inspect.ablation.design import read_arms
+from ouroloop.inspect.ablation.axes import Asked, asked_of, asked_of_files, parse_vary, read_axes, text_of
+from ouroloop.inspect.ablation.design import read_arms, read_files
 from ouroloop.protocols.errors import UsageError
 from ouroloop.runs.recipe import build_recipe, load_recipe
 
@@ -51,7 +52,7 @@ def test_options_come_before_the_file(recipe):
 
 
 def test_only_ablate_reads_the_table(recipe, tmp_path, capsys):
-    with pytest.raises(UsageError, match="give it to `ouroloop ablate`"):
+    with pytest.raises(UsageError, match="give it alone to `ouroloop ablate`"):
         load_recipe(recipe)
     assert call(["run", str(recipe), "--run-dir", str(tmp_path / "r")]) == 2
     assert "ouroloop ablate" in capsys.readouterr().err
@@ -87,6 +88,44 @@ def test_keys_are_dotted_in_quotes_or_tables_in_tables(tmp_path):
         path.write_text(f"[ablation]\n{table}")
         found.append(asked_of(read_axes(path)[1], ()).vary)
     assert found == [{"task.size": ("6", "8")}] * 3
+
+
+def test_several_recipes_are_arms_by_their_names(tmp_path):
+    paths = [tmp_path / "a.toml", tmp_path / "b.toml"]
+    for path, size in zip(paths, (6, 8), strict=True):
+        path.write_text(f"[task]\nsize = {size}")
+    asked = asked_of_files(paths, (), None, None, "score")
+    assert asked == Asked({"recipe": ("a", "b")}, "factorial", 5, "score")
+    arms = read_files(paths, asked.vary["recipe"], ("budget.rounds=3",))
+    assert [(name, arm.task.own.size, arm.budget.rounds) for name, arm in arms.items()] == [("a", 6, 3), ("b", 8, 3)]
+
+
+def test_recipes_of_one_name_are_told_apart_by_their_places(tmp_path):
+    paths = [tmp_path / "x" / "a.toml", tmp_path / "y" / "a.toml"]
+    assert asked_of_files(paths, (), None, 2, None).vary == {"recipe": tuple(map(str, paths))}
+
+
+@pytest.mark.parametrize(
+    ("texts", "vary", "plan", "said"),
+    [
+        (("", ""), (), None, "cannot differ: they are the same settings"),
+        (('[ablation]\nvary = {perception = ["json", "ascii"]}', ""), (), None, "a.toml says what an ablation varies"),
+        (("seed = 1", "[task]\nsize = 6"), (), None, "the recipes have different seeds"),
+        (("", "[task]\nsize = 6"), ("task.size=6,8",), None, "2 recipes and --vary task.size=6,8: give one recipe"),
+        (("", "[task]\nsize = 6"), (), "one-at-a-time", "2 recipes and --one-at-a-time"),
+    ],
+)
+def test_recipes_that_cannot_be_compared_are_refused(texts, vary, plan, said, tmp_path):
+    paths = [tmp_path / "a.toml", tmp_path / "b.toml"]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_text(text)
+    with pytest.raises(UsageError, match=re.escape(said)):
+        read_files(paths, asked_of_files(paths, vary, plan, None, None).vary["recipe"], ())
+
+
+def test_a_recipe_given_twice_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"r\.toml is given twice"):
+        asked_of_files([tmp_path / "r.toml"] * 2, (), None, None, None)
 
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=8)

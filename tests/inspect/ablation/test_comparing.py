@@ -7,8 +7,10 @@ import pytest
 
 from ouroloop.inspect.ablation.comparing import main_effects
 from ouroloop.inspect.ablation.design import arm_settings
-from ouroloop.inspect.ablation.document import UNPROBED, VariedRun
+from ouroloop.inspect.ablation.document import FIGURES, VariedRun
 from ouroloop.inspect.ablation.intervals import interval
+
+UNPROBED = dict.fromkeys(FIGURES)
 
 VARY = {"perception": ("json", "vision", "clip"), "count": ("0", "2")}
 EFFECT = {"json": 0.0, "vision": -0.2, "clip": -0.1, "0": 0.0, "2": 0.05}

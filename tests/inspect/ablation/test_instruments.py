@@ -119,8 +119,48 @@ def test_what_lies_beyond_a_list_is_not_read_and_its_length_is():
     padded["snake"][:, -1] = 7
     eyes = player(Taught(), perceive=lambda seen: seen)
     same, longer = replace(truth, columns=padded), truth.lengths["snake"] + np.array([0, 1, 0, 1], np.int16)
-    assert misread(same, truth, eyes).tolist() == [False] * 4
-    assert misread(replace(same, lengths={"snake": longer}), truth, eyes).tolist() == [False, True, False, True]
+    task = SnakeTask(5)
+    assert misread(task, same, truth, eyes).tolist() == [False] * 4
+    assert misread(task, replace(same, lengths={"snake": longer}), truth, eyes).tolist() == [False, True, False, True]
+
+
+@dataclass
+class Looks:
+    """A language policy with eyes of its own, which sees the first cell of every other position as another class."""
+
+    knows: bool
+    prompt_tokens: int = 27
+
+    def encode(self, observations: Observations) -> tuple[np.ndarray, np.ndarray]:
+        raise AssertionError("prompts of latents are not written to be counted")
+
+    def told(self, observations: Observations) -> np.ndarray | None:
+        cells = SnakeTask(5).sight.label(observations)
+        cells[::2, 0] = (cells[::2, 0] + 1) % 8
+        return cells if self.knows else None
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_policy_with_eyes_is_asked_what_it_saw(knows):
+    truth = SnakeTask(5).positions(1, 4).observations()
+    seeing = player(Taught(), perceive=lambda seen: seen)
+    seeing.policy.policy = Looks(knows)
+    found = misread(SnakeTask(5), truth, truth, seeing)
+    assert (found is not None) == knows
+    assert not knows or found.tolist() == [True, False, True, False]
+
+
+def test_prompts_are_counted():
+    eyes = player(Taught())
+    assert play(SnakeTask(5), eyes, SEEDS).tokens_per_decision is None
+    eyes = player(Taught())
+    eyes.policy.policy = Looks(knows=False)
+    assert play(SnakeTask(5), eyes, SEEDS).tokens_per_decision == 27
+
+
+def test_a_move_that_follows_from_a_misread_position_is_no_bad_move():
+    found = play(SnakeTask(5), player(Taught(worst=True), perceive=blurred(1)), SEEDS)
+    assert found.acted_wrongly == 0
 
 
 def test_eyes_that_replace_nothing_cannot_be_judged():

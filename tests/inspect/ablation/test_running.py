@@ -84,7 +84,7 @@ def test_a_stopped_ablation_goes_on_with_its_seeds(recipe, tmp_path, monkeypatch
 @pytest.mark.parametrize("vary", [("perception",), ("seed=1,2",), ("sft.steps=1,2",), ("task.size=5,1000",)])
 def test_what_cannot_be_compared_leaves_nothing_behind(vary, recipe, tmp_path):
     with pytest.raises(UsageError):
-        ablate(recipe, vary, Quiet(), folder=tmp_path / "a")
+        ablate([recipe], vary, Quiet(), folder=tmp_path / "a")
     assert not (tmp_path / "a").exists()
 
 
@@ -95,7 +95,7 @@ def test_a_run_that_lies_in_the_way_is_left_alone(recipe, tmp_path, monkeypatch)
     create(read_arms(recipe, ("seed=1",), {"task.size": ("5", "6")})["6"], other, Quiet(notes=False))
     (tmp_path / "a" / DESIGN).write_text(_design(recipe))
     with pytest.raises(UsageError, match="other settings"):
-        ablate(recipe, VARY, Quiet(), folder=tmp_path / "a", first_seed=1)
+        ablate([recipe], VARY, Quiet(), folder=tmp_path / "a", first_seed=1)
 
 
 def _design(recipe: Path) -> str:
@@ -122,6 +122,8 @@ def test_files_that_cannot_be_written_are_refused_before_the_first_game(recipe, 
         asked = ["ablate", str(recipe), "--vary", *VARY, "--out", str(tmp_path / "a"), option, str(tmp_path / "file" / "x")]
         assert call(asked) == 2
         assert f"{option} {tmp_path}/file/x cannot be written" in capsys.readouterr().err
+        assert call([*asked[:-1], str(tmp_path)]) == 2
+        assert f"{option} {tmp_path} is a directory" in capsys.readouterr().err
     assert not (tmp_path / "a").exists()
 
 
@@ -130,7 +132,7 @@ def test_files_that_cannot_be_written_are_refused_before_the_first_game(recipe, 
 def test_side_by_side_stopped_and_resumed_it_gives_the_table_of_one_by_one(recipe, tmp_path, capsys):
     """The command is stopped while two runs work; with the same command it reaches what an undisturbed one reaches."""
     whole, folder = tmp_path / "whole", tmp_path / "side by side"
-    once, _ = ablate(recipe, VARY, Quiet(notes=False), seeds=1, first_seed=7, folder=whole, jobs=1, probe_games=2)
+    once, _ = ablate([recipe], VARY, Quiet(notes=False), seeds=1, first_seed=7, folder=whole, jobs=1, probe_games=2)
     command = ["ablate", str(recipe), "--vary", *VARY, "--seeds", "1", "--seed", "7", "--out", str(folder)]
     command += ["--jobs", "2", "--probe", "2", "--csv", str(tmp_path / "x.csv"), "--arrow", str(tmp_path / "x.arrow"), "--json"]
     begun = subprocess.Popen([sys.executable, "-m", "ouroloop.cli", *command], stderr=subprocess.PIPE, text=True)

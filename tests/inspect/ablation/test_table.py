@@ -10,9 +10,11 @@ from rich.console import Console
 from ouroloop.inspect.ablation.axes import Vary
 from ouroloop.inspect.ablation.comparing import compare, main_effects
 from ouroloop.inspect.ablation.design import arm_settings
-from ouroloop.inspect.ablation.document import UNPROBED, Ablation, Plan, Probed, VariedRun
+from ouroloop.inspect.ablation.document import FIGURES, Ablation, Plan, Probed, VariedRun
 from ouroloop.inspect.ablation.picture import _arms, _effects, plot
 from ouroloop.inspect.ablation.table import sentences, tables
+
+UNPROBED = dict.fromkeys(FIGURES)
 
 
 def document(
