@@ -190,7 +190,7 @@ def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     tree = read_tables(path)
     if ABLATION in tree:
         raise UsageError(
-            f"{path} says what an ablation varies ([{ABLATION}]): give it to `ouroloop ablate`, which makes its runs"
+            f"{path} says what an ablation varies ([{ABLATION}]): give it alone to `ouroloop ablate`, which makes its runs"
         )
     return build_recipe(tree, overrides, str(path))
 

@@ -29,7 +29,7 @@ from ouroloop.runs.recipe import MAX_RECIPE, Recipe, build_recipe, load_recipe, 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted(RECIPES.rglob("*.toml")), ids=lambda p: p.stem)
 def test_every_shipped_recipe_is_read_and_survives_being_saved(path: Path, tmp_path: Path) -> None:
     recipe = build_recipe(read_axes(path)[0])
     saved = tmp_path / "recipe.toml"

@@ -17,7 +17,7 @@ from ouroloop.runs.recipe import Recipe, build_recipe, read_recipe
 from ouroloop.runs.seeds import drawn, recipe_seed, seed_from, stream_seed
 from tests.runs.small_run import micro
 
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("*.toml"))
 START = Build("p", "r", "c")
 
 
