@@ -65,7 +65,8 @@ def offsets(poses: Poses, side: int) -> tuple[NDArray[np.float64], NDArray[np.fl
 def fitted(phases: NDArray[np.float32]) -> Poses:
     """Return the poses that agree best with the lattice network's answers, (B, side, side, 4).
 
-    Each answer counts by its length, the network's confidence; see `SURE`.
+    Each answer counts by its length, the network's confidence; see `SURE`. One that is not finite says nothing, as a stranger's
+    weights can be so large that their products overflow.
     """
     side = phases.shape[1]
     down_by_column = _weighted(phases[..., 0], phases[..., 1]).sum(1)
@@ -81,8 +82,9 @@ def fitted(phases: NDArray[np.float32]) -> Poses:
 
 
 def _weighted(cosines: NDArray[np.float32], sines: NDArray[np.float32]) -> NDArray[np.complex128]:
-    """Return answers as complex numbers, each made shorter the less sure it is."""
-    answers = cosines + 1j * sines.astype(np.float64)
+    """Return answers as complex numbers, each made shorter the less sure it is; zero for one that is not finite."""
+    says = np.isfinite(cosines) & np.isfinite(sines)
+    answers = np.where(says, cosines, 0) + 1j * np.where(says, sines, 0).astype(np.float64)
     return np.asarray(answers * np.minimum(np.abs(answers), 1) ** SURE)
 
 
@@ -95,7 +97,7 @@ def _without_slight(poses: Poses, side: int) -> Poses:
     """Return the poses with zeros for pictures that lie almost straight: turning them would only blur them."""
     far = np.abs(poses.angles) * side / 2 + np.hypot(poses.down, poses.right)
     moved = far > SLIGHT
-    return Poses(poses.angles * moved, poses.down * moved, poses.right * moved)
+    return Poses(*(np.where(moved, part, 0.0) for part in (poses.angles, poses.down, poses.right)))
 
 
 def straightened(pixels: NDArray[np.uint8], poses: Poses) -> NDArray[np.uint8]:

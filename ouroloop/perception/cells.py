@@ -27,6 +27,7 @@ from ouroloop.perception.optics import resized
 from ouroloop.protocols.errors import SurroundingsError, UsageError
 from ouroloop.protocols.jsonrpc import one_line
 from ouroloop.protocols.records import Frozen
+from ouroloop.protocols.text import plain_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,7 +71,7 @@ class CellEncoder:
 
     def __init__(self, card: ReaderCard, model: CellNet, threads: int = 1) -> None:
         """Keep a card, its network, and how many chunks of a batch may be read at the same time."""
-        self.card, self.width, self._threads = card, card.config.width, threads
+        self.card, self.width, self.game, self._threads = card, card.config.width, card.task, threads
         self._model = model.eval().requires_grad_(False)
 
     def grid(self, side_px: int, side: int) -> tuple[int, int]:
@@ -118,7 +119,7 @@ class CellEncoder:
             else:
                 with ThreadPoolExecutor(self._threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
                     found = torch.cat(list(pool.map(read_chunk, parts)))
-        out: NDArray[np.float32] = found.numpy()
+        out: NDArray[np.float32] = found.nan_to_num(0.0).numpy()  # a stranger's weights may overflow on the way
         return out
 
     def _straight(self, pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -139,6 +140,10 @@ def check_pictures(pixels: NDArray[np.uint8], side: int) -> None:
         raise UsageError(f"pictures are {found}, expected {wanted}: give values from 0 to 255 as uint8")
     if pixels.ndim == 4 and pixels.shape[3] == 4:
         raise UsageError(f"pictures are RGBA, {found}, expected {wanted}: leave out the fourth channel")
+    if pixels.ndim == 3 and pixels.shape[2] == 4:
+        raise UsageError(
+            f"this is one RGBA picture, {found}, expected {wanted}: leave out the fourth channel, add a first axis"
+        )
     if pixels.ndim == 2 or (pixels.ndim == 4 and pixels.shape[3] == 1) or (pixels.ndim == 3 and pixels.shape[2] != 3):
         raise UsageError(f"pictures are grey, {found}, expected {wanted}: repeat the channel three times")
     if pixels.ndim == 3:
@@ -197,10 +202,22 @@ def read_reader(path: Path) -> tuple[ReaderCard, CellNet]:
             raise ValueError(f"{WEIGHTS} does not match {CARD}")
         model = build(card.classes, card.config.width, card.config.depth)
         model.load_state_dict(load(weights), assign=True)
+        _check_numbers(model)
     except OSError as error:
         raise UsageError(f"no reader at {path}: {error.strerror or error}; train one there") from error
     except ValidationError as error:
-        raise UsageError(f"{path / CARD} describes no reader of this version: {one_line(error)}; train it again") from error
+        found = plain_line(one_line(error))
+        raise UsageError(f"{path / CARD} describes no reader of this version: {found}; train it again") from error
     except (SafetensorError, RuntimeError, ValueError, TypeError) as error:
-        raise UsageError(f"the reader {path} is damaged: {str(error).splitlines()[0]}; delete it and train again") from error
+        found = plain_line(str(error), 160)
+        raise UsageError(f"the reader {path} is damaged: {found}; delete it and train again") from error
     return card, model
+
+
+def _check_numbers(model: CellNet) -> None:
+    """Raise ValueError if a weight is of another type than those that `save_reader` writes, or is not finite."""
+    for name, weight in model.state_dict().items():
+        if weight.dtype != torch.float32:
+            raise ValueError(f"{name} is {str(weight.dtype).removeprefix('torch.')}, expected float32")
+        if not bool(torch.isfinite(weight).all()):
+            raise ValueError(f"{name} holds numbers that are not finite")

@@ -10,6 +10,8 @@ from ouroloop.protocols.records import Frozen
 
 MOST_PX: Final = 64
 """Most pixels along a side of a cell."""
+MOST_BLUR: Final = 2.0
+"""Largest blur, as the standard deviation of a Gaussian in cells."""
 RANDOM_LOOK: Final = "random"
 """The look of a camera that draws each position in one of many looks."""
 
@@ -35,7 +37,7 @@ class CameraConfig(Frozen):
     cell_px: int = Field(default=8, ge=1, le=MOST_PX)
     rotation: float = Field(default=1.0, ge=0, le=45)
     shift: float = Field(default=0.05, ge=0, le=2)
-    blur: float = Field(default=0.08, ge=0, le=2)
+    blur: float = Field(default=0.08, ge=0, le=MOST_BLUR)
     colour: float = Field(default=0.08, ge=0, le=1)
     noise: float = Field(default=0.06, ge=0, le=10)
     jpeg: int = Field(default=0, ge=0, le=95)

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ouroloop.envs.kernels import Array, allocating_kernel, inlined
+from ouroloop.perception.config import MOST_BLUR, MOST_PX
 
-BLUR_PX: Final = 4.0
-"""Largest blur, as the standard deviation of a Gaussian in pixels."""
+BLUR_PX: Final = MOST_BLUR * MOST_PX
+"""Largest blur, as the standard deviation of a Gaussian in pixels: the most that a camera can be set to."""
 
 
 @inlined
@@ -65,7 +66,7 @@ def expose(
     noise: float = 0.0,
     scatter: bool = False,
 ) -> NDArray[np.uint8]:
-    """Return pictures (B, H, W, 3) uint8 as a camera sees them.
+    """Return pictures (B, H, W, 3) uint8 as a camera sees them. A turn or shift that is not finite shows borders, no more.
 
     Args:
         pixels: (B, H, W, 3) uint8.
@@ -117,7 +118,7 @@ def turned(
     """Return pictures (B, H, W, 3) uint8 that are each turned about their middle and then moved, by bilinear interpolation.
 
     What a picture shows at place p from its middle, (y, x), then lies at R p + (down, right), R = [[cos, sin], [-sin, cos]].
-    Beyond a picture's border the border goes on.
+    Beyond a picture's border the border goes on. Numbers that are not finite lead to it as well.
 
     Args:
         pixels: (B, H, W, 3) uint8.
@@ -146,6 +147,14 @@ def _turn_all(pixels: Array, angles: Array, down: Array, right: Array, out: Arra
                     out[row, y, x, channel] = np.uint8(seen[y, x, channel] + np.float32(0.5))
 
 
+@inlined
+def _within(place: np.float32, last: np.float32) -> np.float32:
+    """Return a place moved into [0, last]; 0 for NaN, which `min` and `max` would let pass."""
+    if not place > np.float32(0):
+        return np.float32(0)
+    return last if place > last else place
+
+
 @allocating_kernel
 def _turn(picture: Array, angle: float, down: float, right: float, seen: Array) -> None:
     """Fill `seen` with a picture turned and moved, by bilinear interpolation; beyond its border the border goes on."""
@@ -163,8 +172,8 @@ def _turn(picture: Array, angle: float, down: float, right: float, seen: Array) 
         dy = np.float32(y) - middle_y - np.float32(down)
         for x in range(width):
             dx = np.float32(x) - middle_x - np.float32(right)
-            from_y = min(max(middle_y + cosine * dy - sine * dx, np.float32(0)), last_y)
-            from_x = min(max(middle_x + sine * dy + cosine * dx, np.float32(0)), last_x)
+            from_y = _within(middle_y + cosine * dy - sine * dx, last_y)
+            from_x = _within(middle_x + sine * dy + cosine * dx, last_x)
             top, left = int(from_y), int(from_x)
             low, far = min(top + 1, height - 1), min(left + 1, width - 1)
             v, u = from_y - np.float32(top), from_x - np.float32(left)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ouroloop.perception.camera import Camera
-    from ouroloop.perception.reader import Reader
+    from ouroloop.perception.readers import BoardReader
     from ouroloop.protocols.records import Observations
 
 
@@ -40,7 +40,7 @@ class VisionPerception:
     What no picture shows passes through unchanged. A board is read the same way whatever else is in the batch.
     """
 
-    def __init__(self, reader: Reader, camera: Camera) -> None:
+    def __init__(self, reader: BoardReader, camera: Camera) -> None:
         """Look at a task's boards.
 
         Args:

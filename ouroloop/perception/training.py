@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -27,7 +27,7 @@ from ouroloop.perception.cells import CellEncoder, ReaderCard, save_reader, torc
 from ouroloop.perception.config import CameraConfig, ReaderConfig, perfect
 from ouroloop.perception.learning.fitting import descend
 from ouroloop.perception.learning.lessons import Lesson, Lessons, ahead
-from ouroloop.perception.learning.positions import gather
+from ouroloop.perception.learning.positions import varied
 from ouroloop.perception.learning.pretraining import pretrain
 from ouroloop.perception.reader import Reader
 from ouroloop.protocols.errors import UsageError
@@ -52,6 +52,19 @@ DEAREST: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
+class Accuracy:
+    """The shares of fresh boards read exactly (board, snake and food).
+
+    Args:
+        exact: from clean pictures in the looks of the training.
+        exact_shaken: through the default camera, in looks that the training never drew.
+    """
+
+    exact: float
+    exact_shaken: float
+
+
+@dataclass(frozen=True, slots=True)
 class ReaderReport:
     """The result of a training.
 
@@ -59,10 +72,11 @@ class ReaderReport:
         steps: optimiser steps, pre-training included.
         parameters: trained numbers in the network.
         loss: mean cross-entropy over the last steps, in nats; rare classes count more.
-        exact: share of fresh boards read exactly (board, snake and food), from clean pictures in the looks of the training.
-        exact_shaken: the same through the default camera, in looks that the training never drew.
-        by_size: both shares for each size: side -> (exact, exact_shaken).
+        exact: mean over the sizes of the shares in `by_size`; see `Accuracy`.
+        exact_shaken: likewise.
+        by_size: the shares for each side of a board.
         seconds: wall time.
+        processor_seconds: time that the processor worked on it, in all threads, the measuring included.
     """
 
     steps: int
@@ -70,8 +84,9 @@ class ReaderReport:
     loss: float
     exact: float
     exact_shaken: float
-    by_size: dict[int, tuple[float, float]]
+    by_size: Mapping[int, Accuracy]
     seconds: float
+    processor_seconds: float
 
 
 def train_reader(tasks: Sequence[Task], config: ReaderConfig, seed: int, out: Path, progress: Progress) -> ReaderReport:
@@ -89,7 +104,7 @@ def train_reader(tasks: Sequence[Task], config: ReaderConfig, seed: int, out: Pa
         TrainingError: a loss is no longer finite.
         SurroundingsError: the disk is full, or `out` cannot be written.
     """
-    started = time.monotonic()
+    started, worked = time.monotonic(), time.process_time()
     classes = _checked(tasks, out)
     model, generator = build(classes, config.width, config.depth), torch.Generator()
     generator.manual_seed(derived_seed(seed, "reader", "weights"))
@@ -119,11 +134,13 @@ def train_reader(tasks: Sequence[Task], config: ReaderConfig, seed: int, out: Pa
         config=config,
     )
     by_size = examined(CellEncoder(card, model), tasks, seed, progress)
-    exact, shaken = (float(np.mean([row[which] for row in by_size.values()])) for which in (0, 1))
+    exact = float(np.mean([found.exact for found in by_size.values()]))
+    shaken = float(np.mean([found.exact_shaken for found in by_size.values()]))
     progress("reading", 1.0, {"exact": exact, "exact_shaken": shaken})
     save_reader(out, card.model_copy(update={"exact": exact, "exact_shaken": shaken}), weights)
     steps = config.steps + config.pretrain_steps
-    return ReaderReport(steps, parameters, told["loss"], exact, shaken, by_size, time.monotonic() - started)
+    took = time.monotonic() - started, time.process_time() - worked
+    return ReaderReport(steps, parameters, told["loss"], exact, shaken, by_size, *took)
 
 
 def _checked(tasks: Sequence[Task], out: Path) -> int:
@@ -184,18 +201,17 @@ def standardise(model: CellNet, lessons: Iterator[Lesson]) -> None:
     model.latent_scale.copy_((second - first.square()).clamp(min=1e-6).rsqrt())
 
 
-def examined(cells: CellEncoder, tasks: Sequence[Task], seed: int, progress: Progress) -> dict[int, tuple[float, float]]:
-    """Return, for each size, the shares of fresh boards that are read exactly: clean, and shaken in looks never seen."""
-    found: dict[int, tuple[float, float]] = {}
+def examined(cells: CellEncoder, tasks: Sequence[Task], seed: int, progress: Progress) -> dict[int, Accuracy]:
+    """Return the shares of fresh boards that are read exactly, for each side."""
+    found: dict[int, Accuracy] = {}
     for place, task in enumerate(tasks):
         progress("reading", place / len(tasks), {})
         sight = sight_of(task)
         reader = Reader(cells, sight)
         count = max(1, min(EXAM_BOARDS, EXAM_CELLS // sight.side**2))
-        boards = gather(task, derived_seed(seed, "reader", "held out"), count)
-        boards = sight.vary(boards, np.random.default_rng(derived_seed(seed, "reader", "held out")))
+        boards = varied(task, derived_seed(seed, "reader", "held out"), count)
         clean = [Camera(task, perfect(look=look)) for look in sight.looks]
         shaken = [Camera(task, CameraConfig(look=look)) for look in sight.held_out or sight.looks]
         shares = [np.mean([reader.read(one.look(boards)).exact(boards).mean() for one in many]) for many in (clean, shaken)]
-        found[sight.side] = (float(shares[0]), float(shares[1]))
+        found[sight.side] = Accuracy(float(shares[0]), float(shares[1]))
     return found

@@ -164,7 +164,7 @@ class Sight(Protocol):
     looks: tuple[str, ...]
     """Names of the looks that may be trained on; the first is that of `Task.render`."""
     held_out: tuple[str, ...]
-    """Names of looks that no training draws, so that eyes can be measured on looks that they have never seen."""
+    """Names of looks that no training of eyes draws, so that eyes can be measured on looks that they have never seen."""
     glyphs: str
     """The sign of each class in texts that are read from pictures."""
     phrases: tuple[str, ...]

@@ -77,8 +77,8 @@ class EyesSettings(Frozen):
     """The trained parts of a run that sees. What is not given is shipped with the package, or trained as the run begins.
 
     `reader` is a directory of a board reader, and `encoder` one of an encoder of latents (`train clip`, `gemma` or `vae`); a
-    run copies both. `"train"` has them trained even if one is shipped. `latents` says whose latents a policy gets with
-    `perception = "vision-latent"`.
+    run keeps both in its own form. `"train"` has them trained even if one is shipped. `latents` says whose latents a policy
+    gets with `perception = "vision-latent"`.
     """
 
     reader: str = ""

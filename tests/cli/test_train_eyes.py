@@ -1,13 +1,18 @@
 """The commands that train eyes, and policies that look through them; wrong eyes are one line before any work."""
 
 import json
+import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from ouroloop.cli.main import call
+from ouroloop.envs.registry import make_task
+from ouroloop.perception.reader import load_reader
 from ouroloop.policy.bases import open_policy
 from ouroloop.policy.fusion.seeing import Seeing
+from ouroloop.runs.recipe import build_recipe, load_recipe
 
 BOARD = ("--set", "task.size=4")
 VAE = [
@@ -44,6 +49,55 @@ def test_an_encoder_is_trained_and_its_figures_are_told(tmp_path, capsys):
     assert "exists already" in capsys.readouterr().err
 
 
+def test_its_figures_and_its_recipe_lie_beside_it_and_whole_numbers_are_whole(vae):
+    document = json.loads((vae / "training.json").read_text())
+    assert (document["kind"], document["seed"]) == ("vae", 3)
+    assert build_recipe(tomllib.loads(document["recipe"]), ()).vae.latents == 6
+    steps, seconds = document["figures"]["steps"], document["figures"]["seconds"]
+    assert (type(steps), steps) == (int, 3)
+    assert seconds > 0
+
+
+READER = [
+    part
+    for key in ("steps=2", "sizes=[4]", "cells=100", "batch_cells=64", "width=16", "depth=1")
+    for part in ("--set", f"reader.{key}")
+]
+
+
+def test_what_it_proposes_next_is_for_the_same_game(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("my recipe.toml").write_text('name = "small"\n[camera]\nnoise = 0.5\n')
+    assert call(["train", "reader", "my recipe.toml", "--out", "my eyes", *BOARD, *READER]) == 0
+    told = capsys.readouterr().out
+    assert "exact shaken at 4" in told
+    assert "processor seconds" in told
+    words = shlex.split(next(line for line in told.splitlines() if line.startswith("next: ")))
+    assert words[:4] == ["next:", "ouroloop", "run", "my recipe.toml"]
+    assert words[4::2] == ["--set"] * len(words[5::2])
+    recipe = load_recipe(Path(words[3]), tuple(words[5::2]))
+    assert (recipe.task.model_dump()["size"], recipe.camera.noise, recipe.perception) == (4, 0.5, "vision-reader")
+    assert load_reader(Path(recipe.eyes.reader), make_task(recipe.task)).side == 4
+
+
+def test_the_command_that_it_proposes_next_works(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert call(["train", "vae", "--out", "eyes", *BOARD, *VAE]) == 0
+    words = shlex.split(next(line for line in capsys.readouterr().out.splitlines() if line.startswith("next: ")))
+    assert words[:4] == ["next:", "ouroloop", "train", "sft"]
+    assert call([*words[2:], *SFT]) == 0
+    assert (tmp_path / words[-1]).is_dir()
+
+
+@pytest.mark.parametrize("part", ["clip", "gemma", "vae"])
+def test_no_eye_is_trained_on_a_look_that_is_held_out(part, tmp_path, capfd):
+    assert call(["train", part, "--out", str(tmp_path / "out"), *BOARD, "--set", f"{part}.camera.look=garden"]) == 2
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert "'garden' of the game snake is held out to measure with" in lines[0]
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_policy_looks_through_it_and_explains_itself(sees, vae, capsys):
     policy = open_policy(sees)
     assert isinstance(policy, Seeing)
@@ -78,6 +132,7 @@ def test_it_is_trained_further_with_its_own_eye(sees, tmp_path):
 def test_wrong_eyes_are_named_in_one_line(sees, vae, tmp_path, capfd, arguments, said):
     given = [part.replace("VAE", str(vae)).replace("SEES", str(sees)) for part in arguments]
     assert call(["train", "sft", "--out", str(tmp_path / "out"), *BOARD, *SFT, *given]) == 2
-    lines = [line for line in capfd.readouterr().err.splitlines() if said in line]
+    lines = capfd.readouterr().err.splitlines()
     assert len(lines) == 1
+    assert said in lines[0]
     assert not (tmp_path / "out").exists()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ouroloop.envs.snake.task import SnakeTask
-from ouroloop.perception.aligning import Poses, fitted, offsets, straightened
+from ouroloop.perception.aligning import Poses, _without_slight, fitted, offsets, straightened
 from ouroloop.perception.cellnet import CELL_PX
 from ouroloop.perception.optics import turned
 
@@ -36,6 +36,27 @@ def test_cells_that_say_nothing_leave_a_picture_as_it_is():
     assert not nothing.right.any()
     pixels = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 3)).astype(np.uint8)
     assert (straightened(pixels, nothing) == pixels).all()
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_answers_that_are_no_numbers_say_nothing(odd):
+    poses = Poses(np.radians([2.0]), np.array([0.1]), np.array([-0.1]))
+    phases = told(poses, 20, 1.0)
+    some = phases.copy()
+    some[:, 3, 4:9, 0] = odd
+    silent = phases.copy()
+    silent[:, 3, 4:9, :2] = 0
+    for one, two in zip(offsets(fitted(some), 20), offsets(fitted(silent), 20), strict=True):
+        assert (one == two).all()
+    nothing = fitted(np.full((2, 6, 6, 4), odd, np.float32))
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3)).astype(np.uint8)
+    assert (straightened(pixels, nothing) == pixels).all()
+
+
+def test_a_shift_that_is_no_number_is_none():
+    slight = _without_slight(Poses(np.zeros(2), np.array([np.nan, 0.2]), np.array([0.1, 0.0])), 8)
+    assert slight.down.tolist() == [0.0, 0.2]
+    assert slight.right.tolist() == [0.0, 0.0]
 
 
 def test_a_picture_is_turned_back():

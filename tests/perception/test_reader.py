@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
 from ouroloop.envs.snake.drawing.cells import CLASSES
 from ouroloop.envs.snake.task import SnakeTask
@@ -83,6 +85,7 @@ def test_an_encoder_is_a_reader_without_a_game_and_can_be_saved_again(folder, tm
         (np.zeros((1, 32, 32, 1), np.uint8), "are grey"),
         (np.zeros((32, 32), np.uint8), "are grey"),
         (np.zeros((32, 32, 3), np.uint8), "one picture"),
+        (np.zeros((32, 32, 4), np.uint8), "one RGBA picture, uint8 of shape (32, 32, 4), expected RGB"),
         (np.zeros((1, 32, 32, 4), np.uint8), "RGBA, uint8 of shape (1, 32, 32, 4), expected RGB"),
         (np.zeros((1, 32, 32, 3), np.float32), "float32 of shape (1, 32, 32, 3), expected RGB pictures, uint8"),
         (np.zeros((1, 3, 32, 32), np.uint8), "of shape (1, 3, 32, 32), expected RGB"),
@@ -129,9 +132,39 @@ def damage_game(out):
     (out / CARD).write_text(json.dumps(card | {"task": "chess\n"}))
 
 
-@pytest.mark.parametrize(
-    "damage", [damage_missing, damage_cut, damage_bit, damage_text, damage_shape, damage_kind, damage_game]
-)
+def rewritten(out, change):
+    """Write weights that were changed, with a card that names their hash."""
+    weights = change(load_file(out / WEIGHTS))
+    save_file(weights, out / WEIGHTS)
+    card = json.loads((out / CARD).read_text())
+    card["sha256"] = hashlib.sha256((out / WEIGHTS).read_bytes()).hexdigest()
+    (out / CARD).write_text(json.dumps(card))
+
+
+def damage_type(out):
+    rewritten(out, lambda weights: {name: weight.double() for name, weight in weights.items()})
+
+
+def damage_one_number(out):
+    def spoilt(weights):
+        weights["lattice.head.bias"][2] = np.nan
+        return weights
+
+    rewritten(out, spoilt)
+
+
+SAID = {
+    damage_missing: "No such file",
+    damage_cut: "does not match",
+    damage_shape: "size mismatch for",
+    damage_type: "is float64, expected float32",
+    damage_one_number: "lattice.head.bias holds numbers that are not finite",
+    damage_game: "reads chess with 8 kinds",
+}
+"""What a damage is called, where that is not known from the line alone."""
+
+
+@pytest.mark.parametrize("damage", [*SAID, damage_bit, damage_text, damage_kind])
 def test_loading_refuses_a_damaged_reader_in_one_line(folder, tmp_path, damage):
     out = tmp_path / "copy"
     out.mkdir()
@@ -142,7 +175,20 @@ def test_loading_refuses_a_damaged_reader_in_one_line(folder, tmp_path, damage):
     with pytest.raises(UsageError) as caught:
         load_reader(out, TASK)
     assert str(out) in str(caught.value)
+    assert SAID.get(damage, "") in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_weights_so_large_that_everything_overflows_give_some_board_all_the_same(folder, tmp_path):
+    out = tmp_path / "huge"
+    out.mkdir()
+    for name in (WEIGHTS, CARD):
+        (out / name).write_bytes((folder / name).read_bytes())
+    rewritten(out, lambda weights: {name: weight.sign() * 3e38 for name, weight in weights.items()})
+    reader, pixels = load_reader(out, TASK), TASK.render(TASK.positions(1, 9).observations())
+    assert len(reader.read(pixels)) == 9
+    assert np.isfinite(reader.probabilities(pixels)).all()
+    assert abs(reader.latents(pixels, 4)).max() <= 4
 
 
 def test_a_game_without_sight_is_refused(folder):

@@ -34,6 +34,9 @@ def test_a_short_training_reads_boards_that_it_never_saw_of_other_sizes_too(trai
     assert report.exact > 0.8
     assert report.loss < untrained.loss / 5
     assert set(report.by_size) == {4, 5}
+    assert report.exact == np.mean([found.exact for found in report.by_size.values()])
+    assert report.seconds > 0.1
+    assert 0.1 < report.processor_seconds < 8 * report.seconds
     assert [share for phase, share, _ in told if phase == "training"][-1] == 1.0
     assert told[-1][:2] == ("reading", 1.0)
     assert told[-1][2]["exact"] == report.exact

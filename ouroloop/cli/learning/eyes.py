@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import platform
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +18,8 @@ from ouroloop.streams import say_json
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from ouroloop.runs.recipe import Recipe
 
 Part = Literal["reader", "clip", "gemma", "vae"]
 
@@ -97,19 +102,35 @@ def _train(part: Part, recipe: Path | None, out: Path, overrides: tuple[str, ...
             shown.advance(f"train {part}", fraction, said)
 
         found = train_eye(settings.task, config_of(settings, part), seed, out, report)
+    _explain(part, settings, seed, found, out)
     if as_json:
         say_json({"kind": part, "out": str(out), "seed": seed, "figures": found})
         return
     show(figures_table(part, found))
     say(f"{part}: {out}")
-    say_lines(f"next: ouroloop {_next(part, out)}")
+    say_lines(f"next: ouroloop {_next(part, recipe, overrides, out)}")
 
 
-def _next(part: Part, out: Path) -> str:
-    """Return the arguments of the command to type next."""
+def _explain(part: Part, settings: Recipe, seed: int, figures: dict[str, float], out: Path) -> None:
+    """Write the recipe and the figures of a training beside its weights, for people.
+
+    They are in no card: the same seed gives the same card, and a training's seconds differ.
+    """
+    from ouroloop.runs.recipe import recipe_toml
+
+    made = {"recipe": recipe_toml(settings), "python": platform.python_version(), "torch": version("torch")}
+    document = {"kind": part, "seed": seed, "figures": figures, **made}
+    (out / "training.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def _next(part: Part, recipe: Path | None, overrides: tuple[str, ...], out: Path) -> str:
+    """Return the arguments of the command to type next: the game is that of the training."""
+    given = "".join(f" --set {shell_word(override)}" for override in overrides)
     if part == "reader":
-        return f"run RECIPE --set perception=vision-reader --set eyes.reader={shell_word(out)}"
-    return f"train sft --eye {shell_word(out)} --out my-policy"
+        named = "RECIPE" if recipe is None else shell_word(recipe)
+        return f"run {named}{given} --set perception=vision-reader --set {shell_word(f'eyes.reader={out}')}"
+    named = "" if recipe is None else f" {shell_word(recipe)}"
+    return f"train sft{named}{given} --eye {shell_word(out)} --out my-policy"
 
 
 def figures_table(part: str, figures: dict[str, float]) -> Table:
@@ -118,5 +139,5 @@ def figures_table(part: str, figures: dict[str, float]) -> Table:
 
     table = Table(part, "value", pad_edge=False)
     for name, value in figures.items():
-        table.add_row(name.replace("_", " "), f"{value:.5g}")
+        table.add_row(name.replace("_", " "), str(value) if isinstance(value, int) else f"{value:.5g}")
     return table

@@ -165,9 +165,9 @@ KEYS: Final = {
     "distill.anchors": "share of pairs that are no mistakes",
     "distill.curve": "points of the learning curve, per stage",
     "distill.checkpoint": "steps between checkpoints; 0 for none",
-    "eyes.reader": "directory of a board reader: what `train reader`, `train clip` or `train gemma` wrote, or any Gemma's; or a "
-    "shipped one by name (`snake-clip`); by default the shipped `snake`, or with a `[reader]` of your own one that is trained; "
-    "`train` trains one in any case",
+    "eyes.reader": "directory of a board reader: what `train reader`, `train clip` or `train gemma` wrote, or any Gemma's; or "
+    "a shipped one by name (`snake-clip`); by default the shipped `snake`, or with a `[reader]` of your own one that is "
+    "trained; `train` trains one in any case",
     "eyes.encoder": "directory of a trained CLIP, Gemma or autoencoder; or any CLIP of open_clip (`ViT-B-32@openai`), or "
     "Gemma, by name; the default and `train` are as for the reader",
     "eyes.latents": "whose latents `vision-latent` gives the policy",

@@ -2,7 +2,7 @@
 
 A reader that has seen a few hundred looks knows those looks. One that meets thousands learns what all of them share: a body is
 joined to its neighbour nearer the head, and what most cells show is the ground. So the random looks are drawn anew every few
-steps. No look of `sight.held_out` is ever drawn here.
+steps. No look of `sight.held_out` is drawn here; `looks.check_look` keeps them out of the trainings of other eyes.
 """
 
 from __future__ import annotations
@@ -109,7 +109,10 @@ class Lessons:
         return sight.vary(batch, rng)
 
     def _photographed(self, task: Task, observations: Observations) -> tuple[NDArray[np.uint8], Poses]:
-        """Return pictures, of one resolution, and how they lie. Half of the named looks are the game's own, the first."""
+        """Return pictures, of one resolution, and how they lie.
+
+        A board in a named look is drawn half the time in the game's own, the first, and otherwise in any of the named ones.
+        """
         sight, rng, count = sight_of(task), self._rng, len(observations)
         named = len(sight.looks)
         looks = np.where(

@@ -8,6 +8,7 @@ import numpy as np
 
 from ouroloop.envs.capabilities import oracle_of, sight_of
 from ouroloop.protocols.records import Observations
+from ouroloop.protocols.seeds import derived_seed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +29,7 @@ def gather(task: Task, seed: int, count: int) -> Observations:
     """
     rows = np.arange(count, dtype=np.int64)
     engine = task.positions(seed, -(-count // VARIANTS)).clone(rows // VARIANTS)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(derived_seed(seed, "disturbance"))
     states = engine.observations()
     kept: dict[str, NDArray[Any]] = {key: column.copy() for key, column in states.columns.items()}
     lengths = {key: column.copy() for key, column in states.lengths.items()}
@@ -46,4 +47,4 @@ def gather(task: Task, seed: int, count: int) -> Observations:
 
 def varied(task: Task, seed: int, count: int) -> Observations:
     """Return the positions of `gather` as other settings of the game would show them, for instance with walls."""
-    return sight_of(task).vary(gather(task, seed, count), np.random.default_rng(seed))
+    return sight_of(task).vary(gather(task, seed, count), np.random.default_rng(derived_seed(seed, "variation")))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ouroloop.envs.capabilities import sight_of
+import numpy as np
+
+from ouroloop.envs.capabilities import encoding_of, sight_of
+from ouroloop.protocols.encoding import Located
 from ouroloop.protocols.errors import UsageError
 from ouroloop.runs.beginning.eyes import MADE, names, open_eye, place_of_encoder, place_of_reader
 from ouroloop.runs.beginning.perceiving import blind, check_given, encoder_kind, sft_of
@@ -24,15 +27,16 @@ def check_eyes(recipe: Recipe, task: Task) -> None:
     """
     if recipe.start.policy in MADE:
         sft_of(recipe, task)
+        _check_salience(recipe, task)
     if blind(recipe):
         return
     sight_of(task)
     from ouroloop.perception.camera import Camera
-    from ouroloop.perception.reader import load_reader
+    from ouroloop.perception.readers import open_reader
 
     Camera(task, recipe.camera)  # refuses an unknown look
     if names(recipe.eyes.reader) and (reader := place_of_reader(recipe, task)) is not None:
-        load_reader(reader, task)
+        open_reader(reader, task)
     if names(recipe.eyes.encoder) and recipe.start.policy in MADE:
         _check_encoder(recipe, task)
     if encoder_kind(recipe) is not None and recipe.start.policy == "sft":
@@ -63,9 +67,42 @@ def _check_body(recipe: Recipe, task: Task) -> None:
         load(find_policy(recipe.fusion.body), task=task)
 
 
+def _check_salience(recipe: Recipe, task: Task) -> None:
+    """Refuse a feature made of maps that the policy to be made cannot have, since nothing says what its tokens speak of."""
+    if not recipe.salience.method:
+        return
+    kind = encoder_kind(recipe)
+    if kind == "vae" or (kind is not None and recipe.fusion.spread > 1):
+        said = 'eyes.latents = "vae"' if kind == "vae" else f"fusion.spread {recipe.fusion.spread}"
+        raise UsageError(
+            f'salience.method = "{recipe.salience.method}" needs to know which token speaks of which cell, but with {said} '
+            "the policy sees a picture as a whole: take an eye with a grid of latents"
+        )
+    if kind is None:
+        encoding = encoding_of(task, sft_of(recipe, task).encoding)
+        if not isinstance(encoding, Located):
+            raise UsageError(
+                f'salience.method = "{recipe.salience.method}": nothing says which token of the encoding {encoding.name!r} '
+                "speaks of which cell: choose another sft.encoding, or leave salience.method out"
+            )
+
+
+def _explain_one(policy: LanguagePolicy, task: Task) -> None:
+    """Refuse a policy of whose tokens nothing says which cell they speak of; raises UsageError."""
+    from ouroloop.policy.saliency.prompts import prompts_of
+
+    prompts_of(policy, task.engine(np.zeros(1, np.uint64)).observations())
+
+
 def check_perceives(recipe: Recipe, task: Task, policy: LanguagePolicy) -> None:
-    """Refuse a given start policy that perceives in another way than the run; raises UsageError."""
+    """Refuse a given start policy that perceives in another way than the run, or that cannot be explained where it must be.
+
+    Raises:
+        UsageError: it does, or it cannot.
+    """
     from ouroloop.policy.fusion.seeing import Seeing
 
     kind = policy.eye.name if isinstance(policy, Seeing) else None
     check_given(recipe, task, policy.encoding.name, kind)
+    if recipe.salience.method:
+        _explain_one(policy, task)

@@ -1,13 +1,15 @@
 """The eyes of a run: a board reader for the controller, and for a policy that gets latents an encoder behind a camera.
 
 Reader and encoder are given by the recipe, or shipped with the package, or trained as the run begins. Whatever is not trained
-is copied into the run directory as that is made. Both look through cameras with the same settings and the same seed, so policy
-and controller see one picture.
+is opened as the run directory is made, and written into it anew: a stranger's folder may hold anything besides. Both look
+through cameras with the same settings and the same seed, so policy and controller see one picture.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +17,7 @@ from ouroloop.ledger.steps import start as steps
 from ouroloop.perception.config import ReaderConfig
 from ouroloop.protocols.errors import UsageError
 from ouroloop.runs.beginning.models import Wanted, trained
-from ouroloop.runs.beginning.perceiving import blind, encoder_kind
+from ouroloop.runs.beginning.perceiving import LATENTS, blind, encoder_kind
 
 if TYPE_CHECKING:
     from ouroloop.ledger.sqlite import Ledger
@@ -44,12 +46,24 @@ def config_of(recipe: Recipe, kind: str) -> EyeConfig:
 
 
 def place_of_reader(recipe: Recipe, task: Task) -> Path | None:
-    """Return the directory of a recipe's board reader; None if it is to be trained."""
+    """Return the directory of a recipe's board reader; None if it is to be trained.
+
+    Raises:
+        UsageError: there is none of this name, or it gives no latents to a policy that is to have them.
+    """
+    from ouroloop.perception.readers import find_reader, reader_kind
     from ouroloop.perception.shipped import shipped_reader
 
     given = recipe.eyes.reader
     if names(given):
-        return Path(given)
+        found = find_reader(given)
+        if encoder_kind(recipe) == "reader" and (kind := reader_kind(found)) != "reader":
+            fits = next(name for name, own in LATENTS.items() if own == kind)
+            raise UsageError(
+                f'perception = "{recipe.perception}" gives the latents of eyes.reader, and {found} holds a {kind}: set '
+                f'perception = "{fits}" for the latents of a {kind}, or name what `ouroloop train reader` wrote'
+            )
+        return found
     return None if given == TRAIN or recipe.reader != ReaderConfig() else shipped_reader(task)
 
 
@@ -92,34 +106,30 @@ def open_eye(recipe: Recipe, task: Task, encoder: str | Path, seed: int = 0) -> 
 
 
 def keep_eyes(recipe: Recipe, task: Task, store: Store, ledger: Ledger) -> None:
-    """Copy the reader, the encoder and the body that a recipe names, or that are shipped, into a run in the making."""
+    """Keep the reader, the encoder and the body that a recipe names, or that are shipped, in a run in the making."""
     if blind(recipe):
         return
+    from ouroloop.perception.readers import keep_reader
+
     if (reader := place_of_reader(recipe, task)) is not None:
-        steps.READER.record(ledger, {}, steps.Eyes(_copied(reader, store)))
+        steps.READER.record(ledger, {}, steps.Eyes(_written(store, partial(keep_reader, reader, task))))
     if recipe.start.policy not in MADE:  # it has its own eye, if it sees
         return
     if (encoder := place_of_encoder(recipe, task)) is not None:
-        steps.ENCODER.record(ledger, {}, steps.Encoder(str(encoder_kind(recipe)), _kept(recipe, task, encoder, store)))
+        kept = _written(store, open_eye(recipe, task, encoder).encoder.save)
+        steps.ENCODER.record(ledger, {}, steps.Encoder(str(encoder_kind(recipe)), kept))
     if encoder_kind(recipe) is not None and recipe.start.policy == "sft" and recipe.fusion.body:
         from ouroloop.policy.shipped import find_policy
+        from ouroloop.policy.snake_gpt import load, save
 
-        steps.BODY.record(ledger, {}, steps.FirstPolicy(_copied(find_policy(recipe.fusion.body), store)))
-
-
-def _copied(place: Path, store: Store) -> str:
-    """Copy a directory into the store; return its hash. What explains a model to people decides nothing, and is left out."""
-    copy = store.scratch_dir() / "part"
-    shutil.copytree(place, copy, ignore=shutil.ignore_patterns("README.md", "training.json", "*.png"))
-    digest = store.put_dir(copy)
-    shutil.rmtree(copy.parent, ignore_errors=True)
-    return digest
+        body = load(find_policy(recipe.fusion.body), task=task)
+        steps.BODY.record(ledger, {}, steps.FirstPolicy(_written(store, partial(save, body))))
 
 
-def _kept(recipe: Recipe, task: Task, encoder: str | Path, store: Store) -> str:
-    """Write a recipe's encoder into the store, in its own form, and return its hash."""
-    out = store.scratch_dir() / "encoder"
-    open_eye(recipe, task, encoder).encoder.save(out)
+def _written(store: Store, write: Callable[[Path], None]) -> str:
+    """Have a part written to a folder, keep that in the store, and return its hash."""
+    out = store.scratch_dir() / "part"
+    write(out)
     digest = store.put_dir(out)
     shutil.rmtree(out.parent, ignore_errors=True)
     return digest
@@ -131,9 +141,9 @@ def open_eyes(run: Run) -> None:
         return
     from ouroloop.perception.camera import Camera
     from ouroloop.perception.perceive import VisionPerception
-    from ouroloop.perception.reader import load_reader
+    from ouroloop.perception.readers import open_reader
 
-    reader = load_reader(run.store.directory(reader_of(run)), run.task)
+    reader = open_reader(run.store.directory(reader_of(run)), run.task)
     run.players.perceive = VisionPerception(reader, Camera(run.task, run.recipe.camera, run.start_seed("camera")))
 
 
@@ -162,11 +172,8 @@ def _eye(run: Run, kind: str) -> steps.Eye:
         encoder = run.result(steps.ENCODER).encoder
     else:
         encoder = run.step(steps.ENCODER, {}, lambda: steps.Encoder(kind, _trained(run, kind))).encoder
-    out = run.store.scratch_dir() / "eye"
-    open_eye(run.recipe, run.task, run.store.directory(encoder), run.start_seed("camera")).save(out)
-    digest = run.store.put_dir(out)
-    shutil.rmtree(out.parent, ignore_errors=True)
-    return steps.Eye(digest)
+    eye = open_eye(run.recipe, run.task, run.store.directory(encoder), run.start_seed("camera"))
+    return steps.Eye(_written(run.store, eye.save))
 
 
 def _trained(run: Run, kind: str) -> str:

@@ -60,7 +60,10 @@ def check_given(recipe: Recipe, task: Task, encoding: str, kind: str | None) -> 
     if wanted != kind:
         fits = next((name for name, own in LATENTS.items() if own == kind), "vision-latent")
         said = "" if wanted is None else f', and perception = "{recipe.perception}" means {wanted!r}'
-        raise UsageError(f'{who} sees by an encoder of the kind {kind!r}{said}: set perception = "{fits}"')
+        latents = "" if fits != "vision-latent" else f'eyes.latents = "{kind}"'
+        needed = [] if recipe.perception == fits else [f'perception = "{fits}"']
+        remedy = " and ".join([*needed, *([latents] if latents and recipe.eyes.latents != kind else [])])
+        raise UsageError(f"{who} sees by an encoder of the kind {kind!r}{said}: set {remedy}")
     drawn = drawn_encoding_of(task).name if recipe.perception == "ascii" else encoding
     if encoding != drawn:
         raise UsageError(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -22,7 +22,7 @@ Progress: TypeAlias = Callable[[str, float, dict[str, float]], None]
 
 
 def train_eye(settings: TaskSettings, config: EyeConfig, seed: int, out: Path, progress: Progress) -> dict[str, float]:
-    """Train a reader or an encoder and write it to the folder `out`; return the figures of its report.
+    """Train a reader or an encoder and write it to the folder `out`; return the figures of its report, see `figures`.
 
     Args:
         settings: the game; a reader is trained on the board sizes of its own settings.
@@ -32,7 +32,7 @@ def train_eye(settings: TaskSettings, config: EyeConfig, seed: int, out: Path, p
         progress: called now and then.
 
     Raises:
-        UsageError: `out` exists, or the game has no pictures.
+        UsageError: `out` exists, the game has no pictures, or the camera's look is held out.
         TrainingError: the loss is no longer finite.
         SurroundingsError: `out` cannot be written.
     """
@@ -44,7 +44,10 @@ def _trained(settings: TaskSettings, config: EyeConfig, seed: int, out: Path, pr
         from ouroloop.perception.training import train_reader
 
         return train_reader(in_sizes(settings, config.sizes), config, seed, out, progress)
+    from ouroloop.perception.learning.looks import check_look
+
     task = make_task(settings)
+    check_look(task, config.camera)
     if isinstance(config, ClipConfig):
         from ouroloop.perception.clip.training import train_clip
 
@@ -59,6 +62,21 @@ def _trained(settings: TaskSettings, config: EyeConfig, seed: int, out: Path, pr
 
 
 def figures(report: Any) -> dict[str, float]:
-    """Return the numbers of a report by their names."""
-    named = {field.name: getattr(report, field.name) for field in fields(report)}
-    return {name: float(value) for name, value in named.items() if isinstance(value, int | float)}
+    """Return the numbers of a report by their names, whole ones as `int`.
+
+    A table's numbers are named by their keys: `localised at the apple`, or `exact at 6` for the field `exact` of a record.
+    """
+    return dict(_numbers(report, ""))
+
+
+def _numbers(record: Any, where: str) -> Iterator[tuple[str, float]]:
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if isinstance(value, int | float):
+            yield f"{field.name}{where}", value
+        elif isinstance(value, Mapping):
+            for key, part in value.items():
+                if is_dataclass(part):
+                    yield from _numbers(part, f"{where} at {key}")
+                else:
+                    yield f"{field.name}{where} at {key}", float(part)

@@ -6,14 +6,18 @@ outside, so a directory from a stranger cannot point at this user's files, and n
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ouroloop.ledger.steps import start as steps
+from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import Build, RewardSpec
 from ouroloop.rewards.language import parse
 from ouroloop.runs import seeds
+from ouroloop.runs.beginning.camera import share_camera
 from ouroloop.runs.beginning.eyes import MADE, eye_of_run, keep_eyes
 from ouroloop.runs.beginning.models import Wanted, trained
 from ouroloop.runs.beginning.perceiving import sft_of
@@ -57,14 +61,30 @@ def keep_given(
     if given.policy not in MADE:
         from ouroloop.policy.shipped import find_policy
 
-        copy = store.scratch_dir() / "policy"
-        shutil.copytree(find_policy(given.policy), copy, ignore=shutil.ignore_patterns(*EXPLANATIONS))
+        copy, place = store.scratch_dir() / "policy", find_policy(given.policy)
+        require_no_links(place)
+        shutil.copytree(place, copy, ignore=shutil.ignore_patterns(*EXPLANATIONS))
+        share_camera(copy, recipe, task)
         steps.POLICY.record(ledger, {}, steps.FirstPolicy(store.put_dir(copy)))
         shutil.rmtree(copy.parent, ignore_errors=True)
     if controller is not None or given.reward:
         reward = store.put_text(reward_text(parse(read_text(Path(given.reward), "start.reward")))) if given.reward else ""
         source = "" if controller is None else store.put_text(controller)
         steps.GIVEN.record(ledger, {}, steps.Given(source, reward))
+
+
+def require_no_links(place: Path) -> None:
+    """Refuse a policy directory that holds links or anything but files and folders: a stranger's could lead anywhere.
+
+    Raises:
+        UsageError: it does.
+    """
+    for folder, folders, files in os.walk(place):
+        for name in (*folders, *files):
+            path = Path(folder) / name
+            mode = path.lstat().st_mode
+            if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+                raise UsageError(f"start.policy: {path} is no plain file or folder: put the file itself there, or remove it")
 
 
 def start(run: Run) -> None:

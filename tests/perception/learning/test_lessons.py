@@ -11,7 +11,7 @@ from ouroloop.envs.snake.drawing.cells import BODY, HEAD, WALL, label
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.perception.config import ReaderConfig, perfect
 from ouroloop.perception.learning.lessons import Lessons, ahead
-from ouroloop.perception.learning.positions import VARIANTS, gather
+from ouroloop.perception.learning.positions import VARIANTS, gather, varied
 from tests.games.balance.task import BalanceTask
 
 TASKS = (SnakeTask(4), SnakeTask(6))
@@ -85,6 +85,34 @@ def test_gather_keeps_each_position_once_and_moves_its_other_copies_on():
     assert ((classes == HEAD).sum(1) == 1).all()
     assert ((classes >= BODY).sum(1) == mixed.lengths["snake"] - 1).all()
     assert not (classes == WALL).any()
+
+
+def test_named_looks_are_the_games_own_in_six_of_ten_boards():
+    lessons = Lessons((SnakeTask(4),), SHAKEN.model_copy(update={"named": 1.0, "cells": 64, "batch_cells": 6400}), 7)
+    asked, compose = [], type(lessons.tasks[0].sight).compose
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(lessons.tasks[0].sight), "compose", lambda *given: (asked.append(given[3]), compose(*given))[1])
+        list(islice(lessons, 5))
+    drawn = np.bincount(np.concatenate(asked), minlength=5) / 2000
+    assert drawn[0] == pytest.approx(0.6, abs=0.05)
+    assert drawn[1:5] == pytest.approx([0.1] * 4, abs=0.04)
+
+
+def test_walls_come_to_positions_that_were_left_alone_as_often_as_to_others():
+    """A reader that saw no walls in positions of good play would take walls for a sign of bad play."""
+    walls = (label(varied(SnakeTask(6), 3, 1600)) == WALL).any(1)
+    alone = np.arange(1600) % VARIANTS == 0
+    assert 0.25 < walls[alone].mean() < 0.6
+    assert walls[alone].mean() == pytest.approx(walls[~alone].mean(), abs=0.1)
+
+
+def test_one_integer_gives_each_of_its_draws_a_generator_of_its_own():
+    with pytest.MonkeyPatch.context() as patch:
+        seeds, make = [], np.random.default_rng
+        patch.setattr(np.random, "default_rng", lambda seed=None: (seeds.append(seed), make(seed))[1])
+        varied(SnakeTask(4), 1234, 8)
+    assert len(seeds) == len(set(seeds))
+    assert seeds.count(1234) <= 1
 
 
 def test_a_game_without_sight_gives_no_lessons():

@@ -25,7 +25,7 @@ from ouroloop.runs.beginning.eyes import open_eyes
 from ouroloop.runs.phases.start import start
 from ouroloop.runs.progress import Quiet
 from ouroloop.runs.recipe import identity, recipe_toml
-from tests.perception.small import train
+from tests.perception.small import hasty_clip, hasty_gemma, train
 from tests.runs.small_run import micro, run_micro
 
 SIZE = "task.size=4"
@@ -79,6 +79,62 @@ def test_a_given_reader_is_kept_and_serves_policy_and_controller(reader, tmp_pat
         assert (eyes_line(document) or "").startswith("eyes: vision-latent, latents by reader")
 
 
+HASTY = {"clip": (hasty_clip, "readout.safetensors"), "gemma": (hasty_gemma, "gemma.json")}
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a CLIP and a Gemma that read boards, wrongly."""
+    out = tmp_path_factory.mktemp("hasty")
+    for kind, (make, _) in HASTY.items():
+        make(out / kind)
+    return out
+
+
+@pytest.mark.parametrize("kind", HASTY)
+def test_a_clip_or_a_gemma_reads_the_boards_of_a_run(kind, hasty, tmp_path):
+    given = shutil.copytree(hasty / kind, tmp_path / "mine")
+    lifecycle.create(micro(SIZE, "perception=vision", f"eyes.reader={given}"), tmp_path / "r", Quiet(notes=False))
+    shutil.rmtree(given)
+    with lifecycle.opened(tmp_path / "r", Quiet(notes=False)) as run:
+        open_eyes(run)
+        kept = run.store.directory(run.result(steps.READER).reader)
+        assert (kept / HASTY[kind][1]).is_file()
+        perceive = run.players.perceive
+        assert perceive is not None
+        truth = run.task.positions(3, 8).observations()
+        assert perceive(truth).scene is truth
+        assert perceive.sight.boards == 8  # type: ignore[attr-defined]
+
+
+def test_nothing_that_lies_beside_a_given_reader_gets_into_the_run(reader, tmp_path):
+    given = shutil.copytree(reader, tmp_path / "mine")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "key").write_text("mine")
+    (given / "link").symlink_to(tmp_path / "secrets")
+    (given / "more").write_text("")
+    lifecycle.create(micro(SIZE, "perception=vision", f"eyes.reader={given}"), tmp_path / "r", Quiet(notes=False))
+    with lifecycle.opened(tmp_path / "r", Quiet(notes=False)) as run:
+        kept = run.store.directory(run.result(steps.READER).reader)
+        assert sorted(path.name for path in kept.iterdir()) == ["reader.json", "weights.safetensors"]
+    assert not list((tmp_path / "r").rglob("key"))
+
+
+def test_of_a_given_body_only_the_policy_gets_into_the_run(reader, tmp_path):
+    from ouroloop.policy.snake_gpt import create, load, save
+
+    body = tmp_path / "body"
+    save(create(SnakeTask(4), Shape(hidden=16, layers=1, heads=2, intermediate=16), 0), body)
+    (tmp_path / "secret").write_text("mine")
+    (body / "link.txt").symlink_to(tmp_path / "secret")
+    lifecycle.create(micro(*SEES, f"eyes.reader={reader}", f"fusion.body={body}"), tmp_path / "r", Quiet(notes=False))
+    with lifecycle.opened(tmp_path / "r", Quiet(notes=False)) as run:
+        kept = run.store.directory(run.result(steps.BODY).policy)
+        assert not (kept / "link.txt").exists()
+        same = zip(load(body).model.parameters(), load(kept).model.parameters(), strict=True)
+        assert all(bool((one == two).all()) for one, two in same)
+
+
 @pytest.mark.slow
 def test_a_build_that_sees_goes_through_the_whole_loop(reader, tmp_path):
     games = ("gate.games=16", "gate.positions=16", "gate.search_games=8", "gate.attribution_games=8", "gate.watch_games=8")
@@ -119,6 +175,35 @@ def test_an_untrained_policy_sees_too(reader, tmp_path):
         open_eyes(run)
         start(run)
         assert opened_policy(run).eye.name == "reader"
+
+
+def test_a_given_policy_looks_through_the_camera_of_the_run(reader, tmp_path):
+    task, small = SnakeTask(4), Shape(hidden=16, layers=1, heads=2, intermediate=16)
+    eye = eye_of(reader, "reader", task, perfect())
+    save_policy(create_seeing(task, small, 0, eye, FusionConfig()), tmp_path / "SEES")
+    given = (f"start.policy={tmp_path / 'SEES'}", f"eyes.reader={reader}", "camera.noise=0.3", "camera.cell_px=4")
+    lifecycle.create(micro(*SEES, *given), tmp_path / "r", Quiet(notes=False))
+    with lifecycle.opened(tmp_path / "r", Quiet(notes=False)) as run:
+        open_eyes(run)
+        start(run)
+        position = task.positions(1, 1).observations()
+        pictures = [one.look(position) for one in (opened_policy(run).eye, run.players.perceive.camera)]
+        assert opened_policy(run).eye.card.camera == run.recipe.camera != eye.card.camera
+    assert np.array_equal(*pictures)
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_policy_with_a_link_in_it_is_refused(inner, tmp_path):
+    from ouroloop.policy.snake_gpt import create, save
+
+    save(create(SnakeTask(4), Shape(hidden=16, layers=1, heads=2, intermediate=16), 0), tmp_path / "p")
+    (tmp_path / "secret").write_text("x")
+    place = tmp_path / "p" / "more" if inner else tmp_path / "p"
+    place.mkdir(exist_ok=True)
+    (place / "notes").symlink_to(tmp_path / "secret")
+    with pytest.raises(UsageError, match="notes is no plain file or folder"):
+        lifecycle.create(micro(SIZE, *SFT, f"start.policy={tmp_path / 'p'}"), tmp_path / "r", Quiet(notes=False))
+    assert not (tmp_path / "r").exists()
 
 
 def test_a_reader_is_trained_if_none_is_given(tmp_path):
@@ -184,13 +269,19 @@ def test_a_path_that_a_stranger_wrote_into_a_recipe_is_never_read(reader, tmp_pa
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (("perception=vision", "eyes.reader=nowhere"), "nowhere"),
+        (("perception=vision", "eyes.reader=nowhere"), "reader 'nowhere' is no directory and no shipped reader"),
+        (("perception=vision", "eyes.reader=EMPTY"), "holds no reader"),
+        (("perception=vision", "eyes.reader=READS"), "expected a Gemma that sees"),
+        (("perception=vision-latent", "eyes.reader=snake-clip"), 'holds a clip: set perception = "clip"'),
+        (("perception=vision", "eyes.reader=snake-gemma"), "not snake on 4x4"),
         (("perception=vision", "camera.look=psychedelic"), "set camera.look to one of"),
         (("perception=vision", "eyes.encoder=READER"), "the policy gets no latents"),
         (("perception=vision-latent", "eyes.encoder=READER"), "the policy gets the latents of eyes.reader"),
         (("perception=clip", "eyes.encoder=READER"), "an encoder of the kind 'reader', expected 'clip'"),
         (("perception=vision-latent", "eyes.latents=vae", "eyes.encoder=nowhere"), "no encoder at nowhere"),
         (("perception=vision-latent", "sft.base=owner/model"), "leave sft.base out"),
+        (("perception=vision-latent", "eyes.latents=vae", "salience.method=ig"), "take an eye with a grid of latents"),
+        (("perception=vision-latent", "fusion.spread=4", "salience.method=ig"), "with fusion.spread 4"),
         (("perception=vision-latent", "fusion.body=snake-gpt-10x10"), "size 10, found size 4"),
         (("perception=vision-latent", "fusion.body=snake-gpt-7x7"), "no directory and no shipped policy"),
         (
@@ -205,11 +296,17 @@ def test_eyes_that_cannot_be_are_one_line_before_anything_is_written(overrides, 
     from ouroloop.policy.snake_gpt import create, save
 
     task, small = SnakeTask(4), Shape(hidden=16, layers=1, heads=2, intermediate=16)
+    (tmp_path / "EMPTY").mkdir()
     if "start.policy=SEES" in overrides:
         eye = eye_of(reader, "reader", task, perfect())
         save_policy(create_seeing(task, small, 0, eye, FusionConfig()), tmp_path / "SEES")
     save(create(task, small, 0), tmp_path / "READS")
-    places = {"READER": str(reader), "SEES": str(tmp_path / "SEES"), "READS": str(tmp_path / "READS")}
+    places = {
+        "READER": str(reader),
+        "SEES": str(tmp_path / "SEES"),
+        "READS": str(tmp_path / "READS"),
+        "EMPTY": str(tmp_path / "EMPTY"),
+    }
     given = [f"{key}={places.get(value, value)}" for key, _, value in (text.partition("=") for text in overrides)]
     with pytest.raises(UsageError) as caught:
         lifecycle.create(micro(SIZE, *SFT, *given), tmp_path / "r", Quiet(notes=False))

@@ -48,6 +48,8 @@ def test_a_game_without_a_text_board_has_none():
         ("json", "ascii", "reader", 'set perception = "vision-latent"'),
         ("vision-reader", "ascii", "clip", 'set perception = "clip"'),
         ("clip", "ascii", "gemma", 'set perception = "gemma3"'),
+        ("vision-latent", "path", "vae", 'set eyes.latents = "vae"'),
+        ("clip", "path", "vae", 'set perception = "vision-latent" and eyes.latents = "vae"'),
         ("ascii", "path", None, "reads the encoding 'path', but perception = \"ascii\" writes 'ascii'"),
         ("ascii", "ascii", None, None),
         ("vision-reader", "path", None, None),

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ouroloop.envs.snake.drawing.colours import APPLE, GROUND, LEAF, PALE, STONE, Colour, blend, gradient, warmth
 from ouroloop.envs.snake.drawing.scene import Scene
+from ouroloop.envs.snake.encodings.board import STEPS
 
 PANEL: Final = 38
 """Columns beside the board."""
@@ -19,8 +20,6 @@ FINEST: Final = 4
 """Most points along a side of a cell."""
 OVER_GROUND, OVER_THINGS = 0.85, 0.42
 """How much the hottest colour covers of the ground, and of what lies on it."""
-STEPS: Final = ((-1, 0), (1, 0), (0, -1), (0, 1))
-"""Row and column change of a step up, down, left and right."""
 
 
 def fineness(size: int, console: Console) -> int:

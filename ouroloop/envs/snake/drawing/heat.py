@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from ouroloop.envs.snake.drawing.colours import INK, MUTED, NIGHT, PALE, warmth
-from ouroloop.envs.snake.drawing.dots import STEPS
 from ouroloop.envs.snake.drawing.paint import HEADER, MARGIN, board_of, cell_of, corner, empty_board, font, paint
 from ouroloop.envs.snake.drawing.scene import Scene
+from ouroloop.envs.snake.encodings.board import STEPS
 
 FINE: Final = 4
 """Drawn pixels per pixel of an arrow or an overlay, in each direction."""

@@ -1,7 +1,8 @@
 """How a board can look: styles of sprites by name, and styles drawn at random.
 
 `plain` is how the game is drawn for people and roles. The other looks exist so that a reader learns shapes and contrasts
-instead of one palette. A look in `HELD_OUT` is for measuring alone: no training may draw it.
+instead of one palette. A look in `HELD_OUT` is for measuring alone: no eye's training draws it
+(`perception.learning.looks.check_look`).
 
 The module is long because the looks are tables, and stand beside the strokes that draw them.
 """
@@ -16,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from ouroloop.envs.snake.drawing.colours import Colour, blend
 from ouroloop.protocols.errors import UsageError
 
-Colour: TypeAlias = tuple[int, int, int]
 Food: TypeAlias = Literal["disc", "square", "diamond", "ring"]
 Head: TypeAlias = Literal["pupil", "bare", "round", "cross"]
 Body: TypeAlias = Literal["pipe", "round", "arrow"]
@@ -172,7 +173,7 @@ HELD_OUT: Final[dict[str, Style]] = {
         smooth=True,
     ),
 }
-"""Looks that no training draws, by name."""
+"""Looks that no eye's training draws, by name."""
 
 
 def style_of(look: str) -> Style:
@@ -188,8 +189,8 @@ def random_style(rng: np.random.Generator) -> Style:
     ground = _colour(rng)
     skin, crown, apple, stone = _distinct(rng, ground, 4)
     share = rng.uniform(0.05, 0.25)
-    grid = _mixed(ground, _colour(rng), share)
-    eye = ground if rng.random() < 0.5 else _mixed(crown, ground, rng.uniform(0.5, 1))
+    grid = blend(ground, _colour(rng), share)
+    eye = ground if rng.random() < 0.5 else blend(crown, ground, rng.uniform(0.5, 1))
     shapes = {
         "food": ("disc", "square", "diamond", "ring"),
         "head": ("pupil", "bare", "round", "cross"),
@@ -215,11 +216,6 @@ def _distinct(rng: np.random.Generator, ground: Colour, count: int) -> list[Colo
         if all(sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) >= APART**2 for other in found):
             found.append(one)
     return found[1:]
-
-
-def _mixed(first: Colour, second: Colour, share: float) -> Colour:
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
-    return red, green, blue
 
 
 def sheet_of(style: Style, cell_px: int) -> NDArray[np.uint8]:

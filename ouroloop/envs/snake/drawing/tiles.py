@@ -9,9 +9,8 @@ from PIL import Image
 
 from ouroloop.envs.snake.drawing.colours import APPLE, INK, LEAF, PALE, STONE, blend, gradient
 from ouroloop.envs.snake.drawing.tile import MIDDLE, SHADES, SHINE, Point, Tile
+from ouroloop.envs.snake.encodings.board import STEPS
 
-LOOKS: Final = ((0, -1), (0, 1), (-1, 0), (1, 0))
-"""x and y change of a step up, down, left and right."""
 WIDTHS: Final = (0.18, 0.23, 0.28, 0.32, 0.36, 0.36)
 """Half the snake's width in cells, from the tip of the tail on; all parts further ahead have the last width."""
 
@@ -75,7 +74,7 @@ def head(cell: int, parity: int, heading: int, shade: int, tip: int, lost: bool)
         tip: as for `body`; 0 if the head is the whole snake.
         lost: whether it has lost the game.
     """
-    tile, (x, y), colour = Tile(cell, parity), LOOKS[heading], gradient(shade / (SHADES - 1))
+    tile, (y, x), colour = Tile(cell, parity), STEPS[heading], gradient(shade / (SHADES - 1))
     if tip:
         here, before = WIDTHS[tip], WIDTHS[tip - 1]
         tile.tube([(0.5 - x / 2, 0.5 - y / 2), MIDDLE], [(here + before) / 2, here], colour)
@@ -94,5 +93,5 @@ def head(cell: int, parity: int, heading: int, shade: int, tip: int, lost: bool)
 
 def _edge(direction: int) -> Point:
     """Return the middle of a cell's edge."""
-    x, y = LOOKS[direction]
+    y, x = STEPS[direction]
     return 0.5 + x / 2, 0.5 + y / 2

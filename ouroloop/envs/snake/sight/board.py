@@ -42,7 +42,7 @@ class BoardSight:
         return label(observations)
 
     def vary(self, observations: Observations, rng: np.random.Generator) -> Observations:
-        """Return the boards; in every second one, free cells become walls, up to a share of `WALLS`.
+        """Return the boards; in about half of them, free cells become walls, up to a share of `WALLS`.
 
         One reader then serves boards with and without walls, although a task has only one kind.
         """
@@ -84,6 +84,6 @@ class BoardSight:
 
 
 def scatter_walls(board: NDArray[np.uint8], rng: np.random.Generator) -> None:
-    """Turn free cells into walls, up to a share of `WALLS`, in every second of the boards (B, size * size), in place."""
-    share = rng.uniform(0, WALLS, (len(board), 1)) * (np.arange(len(board)) % 2 == 1)[:, None]
+    """Turn free cells into walls, up to a share of `WALLS`, in place: in each of the boards (B, size * size) at even odds."""
+    share = rng.uniform(0, WALLS, (len(board), 1)) * (rng.random((len(board), 1)) < 0.5)
     board[(board == EMPTY) & (rng.random(board.shape) < share)] = WALL
