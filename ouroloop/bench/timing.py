@@ -13,9 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from ouroloop.protocols.errors import SurroundingsError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DRIVERS: Final = Path(__file__).parents[2] / "benchmarks" / "peers"
 """Scripts that time peers in the peers' own environments."""
@@ -74,6 +79,24 @@ def rounds(
         if between is not None:
             between(index)
     return rates
+
+
+def single_ms(work: Callable[[int], object], count: int, warm: int = 5) -> NDArray[np.float64]:
+    """Return how long single pieces of work took, in milliseconds of wall time: (count,).
+
+    Args:
+        work: takes the number of the piece, from 0.
+        count: pieces that are timed, numbers 0 to count - 1.
+        warm: how many of them are done before, untimed.
+    """
+    for number in range(min(warm, count)):
+        work(number)
+    found = np.empty(count)
+    for number in range(count):
+        begun = time.perf_counter()
+        work(number)
+        found[number] = 1000 * (time.perf_counter() - begun)
+    return found
 
 
 def cpu_share(rates: dict[str, Rates]) -> float:

@@ -207,4 +207,5 @@ def table(found: dict[str, Any]) -> Table:
 def _told(row: dict[str, float]) -> str:
     """Return the figures of a model of the whole shape in words."""
     rate = f", {row['tokens_per_s']:.3g} tokens/s" if "tokens_per_s" in row else ""
-    return f"{row['p50_ms']:.0f} ms a decision ({row['p95_ms']:.0f} ms p95){rate}, {row['peak_mb']:.0f} MB"
+    slowest = f"{row['p95_ms']:.0f} ms p95" if "p95_ms" in row else f"at most {row['most_ms']:.0f} ms"
+    return f"{row['p50_ms']:.0f} ms a decision ({slowest}){rate}, {row['peak_mb']:.0f} MB"

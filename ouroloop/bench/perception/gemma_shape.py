@@ -1,4 +1,4 @@
-"""A decision by a Gemma-3 of 4B's true shape with random weights: on a GPU as it is, and in 4 bits; on a CPU with few layers.
+"""A decision by a Gemma-3 of 4B's true shape with random weights: on a GPU, as it is and in 4 bits; otherwise on a CPU.
 
 No weights of that size can be fetched here. What a decision costs does not depend on what the weights are.
 """
@@ -15,8 +15,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from ouroloop.bench.perception.gemma_cost import peak_mb
-from ouroloop.bench.timing import significant
+from ouroloop.bench.perception.gemma_cost import spread
+from ouroloop.bench.timing import significant, single_ms
+from ouroloop.inspect.ablation.instruments import peak_memory_mb
 
 TOWER_LAYERS: Final = 27
 TEXT_LAYERS: Final = 34
@@ -26,8 +27,10 @@ PROMPT: Final = 64
 WRITTEN: Final = 32
 """Tokens whose rate is measured."""
 DECISIONS: Final = 20
-ON_CPU: Final = ((1, 1), (2, 1), (1, 2))
-"""Layers of tower and decoder of the models that are timed on a CPU; the whole follows from their differences."""
+CPU_DECISIONS: Final = 3
+"""Decisions that are timed on a CPU, where each takes many seconds."""
+ROOM: Final = 1.3
+"""Memory that a model needs on a CPU, as a multiple of its weights."""
 
 
 def whole_shape() -> dict[str, Any]:
@@ -38,7 +41,7 @@ def whole_shape() -> dict[str, Any]:
         if torch.cuda.is_available():
             return pool.submit(_on_gpu).result()
         missing = {"on a GPU": "not measured: no GPU is at hand"}
-        return missing | pool.submit(_on_cpu).result()
+        return missing | pool.submit(on_cpu, four_b()).result()
 
 
 def four_b(tower_layers: int = TOWER_LAYERS, text_layers: int = TEXT_LAYERS) -> Any:
@@ -112,16 +115,6 @@ def decision(model: Any) -> Callable[[], None]:
     return decide
 
 
-def seconds_of(decide: Callable[[], None], decisions: int, warm: int) -> list[float]:
-    """Return the seconds of each decision after some that warm up."""
-    seconds = []
-    for _ in range(decisions + warm):
-        begun = time.perf_counter()
-        decide()
-        seconds.append(time.perf_counter() - begun)
-    return seconds[warm:]
-
-
 def _on_gpu() -> dict[str, Any]:
     """Return the costs on a GPU, in bfloat16 and in 4 bits; the latter is loaded from a checkpoint, as a real one would be."""
     import torch
@@ -152,7 +145,7 @@ def _cuda_costs(model: Any) -> dict[str, float]:
     import torch
 
     decide = decision(model)
-    p50, p95 = np.percentile(np.array(seconds_of(decide, DECISIONS, 5)) * 1000, [50, 95])
+    ms = spread(single_ms(lambda number: decide(), DECISIONS))
     inputs = prompt_for(model)
     rates = []
     for _ in range(3):
@@ -161,33 +154,48 @@ def _cuda_costs(model: Any) -> dict[str, float]:
             model.generate(**inputs, max_new_tokens=WRITTEN, min_new_tokens=WRITTEN, do_sample=False)
         rates.append(WRITTEN / (time.perf_counter() - begun))
     return {
-        "p50_ms": significant(float(p50), 3),
-        "p95_ms": significant(float(p95), 3),
+        "p50_ms": ms["p50"],
+        "p95_ms": ms["p95"],
         "tokens_per_s": significant(max(rates), 3),
         "peak_mb": round(torch.cuda.max_memory_allocated() / 1e6, 1),
     }
 
 
-def _on_cpu() -> dict[str, Any]:
-    """Return the costs of models of few layers on one thread, and the whole's, which grows by the same with every layer."""
+def on_cpu(config: Any) -> dict[str, Any]:
+    """Return the costs of a whole model on one thread, if it fits into memory."""
     import torch
 
     from ouroloop.policy.bases.loading import fast_dtype
 
     torch.set_num_threads(1)
-    dtype, found, best = fast_dtype("cpu"), dict[str, Any](), list[float]()
-    for tower, text in ON_CPU:
-        model = random_model(four_b(tower, text), "cpu", dtype)
-        seconds = seconds_of(decision(model), 2, 0)
-        best.append(min(seconds))
-        found[
-            f"{tower} of {TOWER_LAYERS} and {text} of {TEXT_LAYERS} layers, {str(dtype).removeprefix('torch.')}, one CPU thread"
-        ] = {
-            "p50_ms": significant(min(seconds) * 1000, 3),
-            "p95_ms": significant(max(seconds) * 1000, 3),
-            "peak_mb": peak_mb(),
+    dtype = fast_dtype("cpu")
+    name, needed = f"{str(dtype).removeprefix('torch.')}, one CPU thread", ROOM * weights_of(config) * dtype.itemsize
+    if needed > free_bytes():
+        return {name: f"not measured: it needs {needed / 1e9:.0f} GB of memory, {free_bytes() / 1e9:.0f} GB are free"}
+    decide = decision(random_model(config, "cpu", dtype))
+    ms = single_ms(lambda number: decide(), CPU_DECISIONS, warm=1)
+    return {
+        name: {
+            "p50_ms": significant(float(np.median(ms)), 3),
+            "most_ms": significant(float(ms.max()), 3),
+            "peak_mb": significant(peak_memory_mb()),
         }
-        del model
-    whole = best[0] + (TOWER_LAYERS - 1) * (best[1] - best[0]) + (TEXT_LAYERS - 1) * (best[2] - best[0])
-    found["all layers, one CPU thread"] = f"about {significant(max(whole, 0.0), 2):g} s a decision, extrapolated"
-    return found
+    }
+
+
+def weights_of(config: Any) -> int:
+    """Return how many weights a model of a configuration has; nothing is allocated."""
+    import torch
+    from transformers import Gemma3ForConditionalGeneration
+
+    with torch.device("meta"):
+        return sum(weight.numel() for weight in Gemma3ForConditionalGeneration(config).parameters())
+
+
+def free_bytes() -> float:
+    """Return the memory that can be had without swapping; infinite where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return 1024.0 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1])
+    except (OSError, StopIteration, ValueError):
+        return float("inf")

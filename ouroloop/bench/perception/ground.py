@@ -30,4 +30,4 @@ def the_reader(task: SnakeTask) -> Reader:
 def boards(size: int, count: int, seed: int) -> Observations:
     """Return positions of a teacher's games, most of them moved on at random, half of them with walls."""
     task, own = SnakeTask(size), derived_seed(seed, "bench", "perception", str(size))
-    return task.sight.vary(gather(task, own, count), np.random.default_rng(own))
+    return task.sight.vary(gather(task, own, count), np.random.default_rng(derived_seed(own, "walls")))

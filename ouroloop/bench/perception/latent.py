@@ -1,13 +1,14 @@
-"""Latents that reach the policy: how well it plays beside one that reads, how long a decision takes, and GRPO through the eye.
+"""Latents that reach the policy: how well it plays beside ones that read, how long a decision takes, and GRPO through the eye.
 
-Both policies learn by the same settings of SFT, from the same lessons, on the same number of steps. The one that sees gets the
-board reader's latents of clean pictures. It also plays through the default camera, for which it was not trained.
+The policy that sees gets the board reader's latents of clean pictures. It also plays through the default camera, for which it
+was not trained. Two policies read JSON: the shipped one, which was trained for longer, and sets the score that is asked for;
+and one that learned by the same settings of SFT, from the same lessons, on the same number of steps. Each is one training, so
+intervals are those of its games alone.
 """
 
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,8 @@ import numpy as np
 from rich.table import Table
 
 from ouroloop.bench.perception.ground import the_reader
-from ouroloop.bench.timing import Report, machine, significant
+from ouroloop.bench.perception.play import ratio
+from ouroloop.bench.timing import Report, machine, significant, single_ms
 from ouroloop.envs.intervals import score_interval
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.perception.config import CameraConfig, perfect
@@ -28,6 +30,7 @@ from ouroloop.policy.grpo.config import GrpoConfig
 from ouroloop.policy.grpo.fit import train_grpo
 from ouroloop.policy.sft.config import SftConfig
 from ouroloop.policy.sft.fit import fit_sft
+from ouroloop.policy.shipped import find_policy
 from ouroloop.policy.snake_gpt import threads
 from ouroloop.protocols.seeds import game_seeds
 
@@ -45,7 +48,14 @@ GAMES: Final = 200
 DECISIONS: Final = 300
 GRPO: Final = GrpoConfig(steps=60, truth_every=0)
 GRPO_SIZE: Final = 6
+PLAYERS: Final = {
+    "shipped": "shipped, reads",
+    "reads": "reads",
+    "sees": "sees",
+    "blurred": "sees by the default camera",
+}
 SHARE_WANTED: Final = 0.9
+"""Of the shipped policy's score, for the one that sees clean pictures."""
 MS_WANTED: Final = 35.0
 
 
@@ -89,17 +99,16 @@ def _size(size: int, seed: int, scratch: Path, report: Report) -> dict[str, Any]
     report(f"games of {size}x{size}", 0.85)
     policy = open_seeing(sees, task=task)
     blurred = open_seeing(sees, task=task, eye=eye(task, CameraConfig()))
-    players = {"reads": open_policy(reads), "sees": policy, "blurred": blurred}
+    shipped = open_policy(find_policy(f"snake-gpt-{size}x{size}"))
+    players = {"shipped": shipped, "reads": open_policy(reads), "sees": policy, "blurred": blurred}
     scores = {name: played(task, player, seed) for name, player in players.items()}
-    means = {name: float(score.mean()) for name, score in scores.items()}
     return {
         "steps": config.steps,
         "parameters": {"reads": _parameters(reads), "sees": _parameters(sees)},
         "seconds": {"reads": significant(plain.seconds, 3), "sees": significant(fused.seconds, 3)},
         "board_read": significant(fused.health.get("board_read", 0.0)),
         "scores": {name: interval(task, score) for name, score in scores.items()},
-        "share": significant(means["sees"] / max(means["reads"], 1e-9)),
-        "share_blurred": significant(means["blurred"] / max(means["reads"], 1e-9)),
+        "share": {name: ratio(scores[name], scores["shipped"], seed) for name in ("reads", "sees", "blurred")},
         "ms": times(task, policy),
     }
 
@@ -125,9 +134,9 @@ def times(task: SnakeTask, policy: Any) -> dict[str, float]:
     """Return milliseconds of a decision about one position: median and 95th percentile, and the medians of its parts."""
     bank, player, own = task.positions(5, DECISIONS).observations(), player_of(policy), policy.eye
     pictures = [own.look(bank.take([row])) for row in range(DECISIONS)]
-    whole = _timed(lambda row: player.logits(bank.take([row])))
-    camera = _timed(lambda row: own.look(bank.take([row])))
-    encoder = _timed(lambda row: own.encoder.latents(pictures[row], task.size))
+    whole = single_ms(lambda row: player.logits(bank.take([row])), DECISIONS)
+    camera = single_ms(lambda row: own.look(bank.take([row])), DECISIONS)
+    encoder = single_ms(lambda row: own.encoder.latents(pictures[row], task.size), DECISIONS)
     return {
         "median": significant(float(np.median(whole)), 3),
         "p95": significant(float(np.percentile(whole, 95)), 3),
@@ -135,18 +144,6 @@ def times(task: SnakeTask, policy: Any) -> dict[str, float]:
         "encoder": significant(float(np.median(encoder)), 3),
         "policy": significant(float(np.median(whole) - np.median(camera) - np.median(encoder)), 3),
     }
-
-
-def _timed(work: Callable[[int], object]) -> NDArray[np.float64]:
-    """Return how long each piece of work took, in milliseconds, after some to warm up."""
-    for row in range(10):
-        work(row)
-    found = []
-    for row in range(DECISIONS):
-        begun = time.perf_counter()
-        work(row)
-        found.append(1000 * (time.perf_counter() - begun))
-    return np.array(found)
 
 
 def _grpo(seed: int, scratch: Path, report: Report) -> dict[str, Any]:
@@ -183,9 +180,11 @@ def table(found: dict[str, Any]) -> Table:
     """Return the section as a table."""
     grid = Table("a policy that sees, beside one that reads", *(f"{size} x {size}" for size in found["boards"]), pad_edge=False)
     boards = list(found["boards"].values())
-    for name, said in (("reads", "foods, reads"), ("sees", "foods, sees"), ("blurred", "foods, sees by the default camera")):
-        grid.add_row(said, *(_scored(board["scores"][name]) for board in boards))
-    grid.add_row(f"share of the reader's, wanted {found['wanted']:.0%}", *(f"{board['share']:.1%}" for board in boards))
+    for name, said in PLAYERS.items():
+        grid.add_row(f"foods, {said}", *(_scored(board["scores"][name]) for board in boards))
+    for name, said in list(PLAYERS.items())[1:]:
+        wanted = f", asked {found['wanted']:.0%}" if name == "sees" else ""
+        grid.add_row(f"of the shipped one's, {said}{wanted}", *(_share(board["share"][name]) for board in boards))
     grid.add_row("cells that its last states tell", *(f"{board['board_read']:.2%}" for board in boards))
     grid.add_row("parameters, reads and sees", *(_both(board["parameters"]) for board in boards))
     grid.add_row("seconds of training", *(_both(board["seconds"]) for board in boards))
@@ -204,6 +203,10 @@ def table(found: dict[str, Any]) -> Table:
 
 def _scored(score: dict[str, float]) -> str:
     return f"{score['mean']:g} [{score['low']:g}, {score['high']:g}]"
+
+
+def _share(ratio: dict[str, float]) -> str:
+    return f"{ratio['mean']:.1%} [{ratio['low']:.1%}, {ratio['high']:.1%}]"
 
 
 def _parts(ms: dict[str, float]) -> str:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 BOARDS: Final = {6: 2000, 10: 1000, 20: 600, 32: 400, 64: 200}
 """Boards of each size, for each look and camera."""
-TARGETS: Final = {"clean": 0.995, "shaken": 0.97}
-"""Shares of boards asked for: clean, and through the default camera in looks that no training draws."""
+TARGETS: Final = {"clean": 0.995, "default camera": 0.97}
+"""Shares of boards asked for: clean, and through the default camera in each look that no training draws."""
 COST_SIZES: Final = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 COST_SECONDS: Final = 0.5
 CURVE_SIZE, CURVE_BOARDS = 10, 300
@@ -101,7 +101,7 @@ def met(exact: dict[str, dict[str, dict[str, float]]]) -> dict[str, bool]:
     """Return whether each target is met on boards of every size, in every look that it speaks of."""
     clean = [found["exact"] for rows in exact.values() for name, found in rows.items() if name == "clean"]
     shaken = [found["exact"] for rows in exact.values() for name, found in rows.items() if name.startswith("default camera, ")]
-    return {"clean": min(clean) >= TARGETS["clean"], "shaken": min(shaken) >= TARGETS["shaken"]}
+    return {"clean": min(clean) >= TARGETS["clean"], "default camera": min(shaken) >= TARGETS["default camera"]}
 
 
 def curve(setting: str, values: tuple[float, ...], seed: int) -> list[dict[str, float]]:

@@ -9,8 +9,9 @@ import pytest
 import torch
 from rich.console import Console
 
+from ouroloop.bench.perception import gemma_shape
 from ouroloop.bench.perception.gemma import measure_model, table
-from ouroloop.bench.perception.gemma_shape import decision, four_b, random_model
+from ouroloop.bench.perception.gemma_shape import decision, four_b, on_cpu, random_model
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.perception.gemma.config import GemmaConfig
 from ouroloop.perception.gemma.training import train_gemma
@@ -56,13 +57,30 @@ def test_the_true_shape_has_the_weights_of_gemma_3_4b():
     assert torch.get_default_dtype() == torch.float32
 
 
-def test_a_decision_goes_through_tower_projector_and_decoder():
+def small_shape():
     config = four_b(1, 1)
     for key, value in {"hidden_size": 64, "intermediate_size": 64, "vocab_size": 1024, "head_dim": 16}.items():
         setattr(config.text_config, key, value)
     for key, value in {"hidden_size": 32, "intermediate_size": 32, "image_size": 224}.items():
         setattr(config.vision_config, key, value)
     config.mm_tokens_per_image, config.image_token_index = 64, 1023
+    return config
+
+
+def test_what_fits_on_a_cpu_is_measured_and_what_does_not_is_said(monkeypatch):
+    threads = torch.get_num_threads()
+    ((name, found),) = on_cpu(small_shape()).items()
+    assert name.endswith("one CPU thread")
+    assert 0 < found["p50_ms"] <= found["most_ms"]
+    assert found["peak_mb"] > 50
+    monkeypatch.setattr(gemma_shape, "free_bytes", lambda: 1e5)
+    ((_, said),) = on_cpu(small_shape()).items()
+    assert "not measured: it needs" in said
+    torch.set_num_threads(threads)
+
+
+def test_a_decision_goes_through_tower_projector_and_decoder():
+    config = small_shape()
     model = random_model(config, "cpu", torch.float32)
     seen = []
     model.model.multi_modal_projector.register_forward_hook(lambda *inner: seen.append(inner[2].shape))

@@ -32,6 +32,8 @@ def _small(tmp_path_factory, monkeypatch):
     monkeypatch.setattr(reader, "COST_SECONDS", 0.02)
     monkeypatch.setattr(play, "ARMS", {5: (play.TEACHER, 3)})
     monkeypatch.setattr(play, "TIMED", 3)
+    monkeypatch.setattr(play, "SPOILT", (6, "snake-gpt-6x6", 2))
+    monkeypatch.setattr(play, "SPOILS", {"noise": (0.3,), "cell_px": (2,)})
 
 
 @pytest.mark.usefixtures("_small")
@@ -48,6 +50,9 @@ def test_the_sections_are_measured_shown_and_drawn(tmp_path):
     assert clean["json"] == shaken["json"] > 3
     assert clean["read_exactly"] > shaken["read_exactly"]
     assert clean["ratio"]["low"] <= clean["ratio"]["mean"] <= clean["ratio"]["high"]
+    spoilt = found["play"]["spoilt"]
+    assert [(row["setting"], row["value"]) for row in spoilt[:2]] == [("noise", 0.3), ("cell_px", 2)]
+    assert all(0 <= row["ratio"]["low"] <= row["ratio"]["mean"] <= row["ratio"]["high"] for row in spoilt)
     document = {"seed": 1, "machine": {"processor": "a processor"}, **found, "frames": {"missing": "nothing"}}
     text = text_of(tables("perception", document))
     assert "boards read exactly" in text
