@@ -105,7 +105,7 @@ def test_the_runs_of_an_ablation_get_the_same_library(earlier: Path, tmp_path: P
     settings = (*PATCHES, "roles.code_patcher.count=0", f"start.library={home}")
     recipe.write_text(recipe_toml(micro(*settings)), encoding="utf-8")
     vary, folder = ("sft.shape.hidden=16,32",), tmp_path / "ablation"
-    running.ablate(recipe, vary, Quiet(notes=False), seeds=1, folder=folder, probe_games=0)
+    running.ablate([recipe], vary, Quiet(notes=False), seeds=1, folder=folder, probe_games=0)
     kept = []
     for run in sorted(folder.glob("*-seed1")):
         with closing(Ledger(run / "ledger.sqlite", "read")) as ledger:
