@@ -69,7 +69,7 @@ def _check_body(recipe: Recipe, task: Task) -> None:
 
 def _check_salience(recipe: Recipe, task: Task) -> None:
     """Refuse a feature made of maps that the policy to be made cannot have, since nothing says what its tokens speak of."""
-    if not recipe.salience.method:
+    if not _asks_for_maps(recipe):
         return
     kind = encoder_kind(recipe)
     if kind == "vae" or (kind is not None and recipe.fusion.spread > 1):
@@ -85,6 +85,11 @@ def _check_salience(recipe: Recipe, task: Task) -> None:
                 f'salience.method = "{recipe.salience.method}": nothing says which token of the encoding {encoding.name!r} '
                 "speaks of which cell: choose another sft.encoding, or leave salience.method out"
             )
+
+
+def _asks_for_maps(recipe: Recipe) -> bool:
+    """Tell whether rewards of a run may speak of what is salient: some are trained on, and there is a method."""
+    return any(one.count for one in recipe.roles.reward_designer) and bool(recipe.salience.method)
 
 
 def _explain_one(policy: LanguagePolicy, task: Task) -> None:
@@ -104,5 +109,5 @@ def check_perceives(recipe: Recipe, task: Task, policy: LanguagePolicy) -> None:
 
     kind = policy.eye.name if isinstance(policy, Seeing) else None
     check_given(recipe, task, policy.encoding.name, kind)
-    if recipe.salience.method:
+    if _asks_for_maps(recipe):
         _explain_one(policy, task)
