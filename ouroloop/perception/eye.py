@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field, ValidationError
 
-from ouroloop.atomic import whole_directory
 from ouroloop.files import CARD_BYTES, read_regular
 from ouroloop.perception.camera import Camera
 from ouroloop.perception.config import CameraConfig
-from ouroloop.perception.encoders import Encoder, make_encoder, open_encoder
+from ouroloop.perception.encoders import Encoder, check_game, make_encoder, open_encoder, told, written
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import Frozen
 from ouroloop.protocols.text import plain_line
@@ -62,16 +61,18 @@ class PictureEye:
             seed: of the camera.
 
         Raises:
-            UsageError: the game has no pictures, or not the camera's look.
+            UsageError: the game has no pictures, or not the camera's look; or the encoder was made for other boards.
         """
+        check_game(encoder, task)
         self.camera, self.encoder = Camera(task, camera, seed), encoder
         self.card = EyeCard(encoder=kind, task=task.name, seed=seed, camera=camera)
         self.name, self.width = kind, encoder.width
+        side = self.camera.sight.side
+        self._grid = encoder.grid(side * self.camera.cell_px, side)
 
     def grid(self, observations: Observations) -> tuple[int, int]:
         """Return the rows and columns of latents, which are the same for all positions of the task."""
-        side = self.camera.sight.side
-        return self.encoder.grid(side * self.camera.cell_px, side)
+        return self._grid
 
     def look(self, observations: Observations) -> NDArray[np.uint8]:
         """Return the pictures of positions, of their scenes where they have some: (B, H, W, 3) uint8."""
@@ -82,8 +83,12 @@ class PictureEye:
         return self.encoder.latents(self.look(observations), self.camera.sight.side)
 
     def save(self, folder: Path) -> None:
-        """Write the eye into a folder that does not exist yet; it appears complete or not at all."""
-        with whole_directory(folder, replace=False) as half:
+        """Write the eye into a folder that does not exist yet; it appears complete or not at all.
+
+        Raises:
+            SurroundingsError: the disk is full, or the folder cannot be written.
+        """
+        with written(folder, "the eye") as half:
             self.encoder.save(half / ENCODER)
             (half / CARD).write_text(self.card.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
@@ -96,13 +101,13 @@ def load_eye(folder: Path, task: Task) -> PictureEye:
         task: the game that it is to look at.
 
     Raises:
-        UsageError: there is no eye, it is damaged, or it looks at another game.
+        UsageError: there is no eye, it is damaged, or it looks at another game or at boards of another size.
         SurroundingsError: a model that its encoder needs is not on this machine.
     """
     try:
         card = EyeCard.model_validate_json(read_regular(folder / CARD, CARD_BYTES))
     except (OSError, ValidationError) as error:
-        raise UsageError(f"{folder} is no eye: {CARD} is missing or damaged; `ouroloop train` makes one") from error
+        raise UsageError(f"{folder} is no eye: {CARD} is missing or damaged ({told(error)}); make one anew") from error
     if card.task != task.name:
         raise UsageError(f"the eye {folder} looks at the game {plain_line(card.task, 60)}, found {task.name}: make one for it")
     return PictureEye(task, card.encoder, open_encoder(card.encoder, folder / ENCODER), card.camera, card.seed)

@@ -10,6 +10,7 @@ from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor
 from torch.nn import functional
 
+from ouroloop.perception.cells import check_pictures
 from ouroloop.protocols.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,10 +72,10 @@ def check_tower(clip: Clip) -> None:
 
 
 def dense(clip: Clip, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return what a CLIP says of each patch of pictures (B, H, W, 3) uint8: (B, rows, columns, width) float32.
+    """Return what a CLIP says of each patch of pictures (B, H, H, 3) uint8: (B, rows, columns, width) float32.
 
     Raises:
-        UsageError: see `check_tower`.
+        UsageError: the pictures have another form, or see `check_tower`.
     """
     check_tower(clip)
     visual = clip.model.visual
@@ -89,10 +90,14 @@ def localise(clip: Clip, pixels: NDArray[np.uint8], phrases: Sequence[str], side
 
     Args:
         clip: the model.
-        pixels: (B, H, W, 3) uint8.
+        pixels: (B, H, H, 3) uint8, H a multiple of the side.
         phrases: P texts.
         side: cells per side of the boards in the pictures.
+
+    Raises:
+        UsageError: the pictures have another form, or see `check_tower`.
     """
+    check_pictures(pixels, side)
     patches = torch.from_numpy(dense(clip, pixels))
     scores = functional.normalize(patches, dim=-1) @ torch.from_numpy(clip.of_texts(phrases)).T
     return to_cells(scores, side).flatten(1, 2).numpy()  # type: ignore[no-any-return]  # torch has no types

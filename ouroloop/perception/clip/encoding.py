@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -14,28 +15,27 @@ from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from ouroloop.atomic import whole_directory
 from ouroloop.files import CARD_BYTES, check_regular, read_regular, regular
+from ouroloop.perception.cells import check_pictures
 from ouroloop.perception.clip.dense import check_tower, dense
-from ouroloop.perception.clip.loading import load_clip
+from ouroloop.perception.clip.loading import HERE, HUB, load_clip
 from ouroloop.perception.clip.model import WEIGHTS
 from ouroloop.perception.clip.vetting import WEIGHTS_BYTES
-from ouroloop.protocols.errors import SurroundingsError, UsageError
+from ouroloop.perception.encoders import REACH, check_side, told, typical_pictures, written
+from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import Frozen
 from ouroloop.protocols.text import plain_line
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
+    from ouroloop.perception.camera import Camera
     from ouroloop.perception.clip.model import Clip
+    from ouroloop.protocols.ports import Task
 
 CARD: Final = "encoder.json"
 SCALES: Final = "latents.safetensors"
 SCALES_BYTES: Final = 1_000_000
-LARGEST: Final = 4.0
-"""No latent is farther from zero. What is rare, such as an apple on a large board, would be otherwise."""
 LEAST: Final = 1e-6
 """Smallest standard deviation by which latents are divided."""
 
@@ -45,6 +45,7 @@ class EncoderCard(Frozen):
 
     Args:
         name: of the CLIP.
+        task: name of the game that it was trained on; empty for a model that takes any picture.
         side: cells per side of the boards that it was trained on; 0 for a model that takes any picture.
         weights: SHA-256 of the model's weights.
         latents: SHA-256 of the latents' means and standard deviations.
@@ -52,15 +53,16 @@ class EncoderCard(Frozen):
 
     format: Literal["ouroloop-clip-encoder/1"] = "ouroloop-clip-encoder/1"
     name: str = Field(max_length=300)
+    task: str = Field(default="", max_length=300)
     side: int = Field(ge=0, le=128)
     weights: str
     latents: str
 
 
 class ClipEncoder:
-    """Pictures to grids of latents, by the vision tower of a CLIP; see `perception.eye.Encoder`."""
+    """Pictures to grids of latents, by the vision tower of a CLIP; see `encoders.Encoder`."""
 
-    def __init__(self, clip: Clip, mean: NDArray[np.float32], std: NDArray[np.float32], side: int = 0) -> None:
+    def __init__(self, clip: Clip, mean: NDArray[np.float32], std: NDArray[np.float32], side: int = 0, game: str = "") -> None:
         """Keep a model, and how its latents are scaled.
 
         Args:
@@ -68,12 +70,13 @@ class ClipEncoder:
             mean: (width,) float32, of the latents before they are scaled.
             std: (width,) float32, their standard deviations.
             side: cells per side of the boards that it was trained on; 0 if it takes any picture.
+            game: that it was trained on; empty if it takes any picture.
 
         Raises:
             UsageError: the vision tower is of another kind.
         """
         check_tower(clip)
-        self.clip, self.side = clip, side
+        self.clip, self.side, self.game = clip, side, game
         self.name = f"clip {clip.name}"
         self.width = clip.width
         self._mean, self._std = mean, std
@@ -84,7 +87,7 @@ class ClipEncoder:
         Raises:
             UsageError: the model was trained on boards of another size.
         """
-        self._check(side)
+        check_side(self.name, self.side, side)
         rows, columns = self.clip.model.visual.grid_size
         return int(rows), int(columns)
 
@@ -92,20 +95,16 @@ class ClipEncoder:
         """Return the latents of pictures: (B, rows, columns, width) float32, each number within [-4, 4].
 
         Args:
-            pixels: (B, H, W, 3) uint8; another size than the model's is resized.
+            pixels: (B, H, H, 3) uint8, H a multiple of the side; another size than the model's is resized.
             side: cells per side of the boards in the pictures.
 
         Raises:
             UsageError: the pictures have another form, or the model was trained on boards of another size.
         """
-        self._check(side)
+        check_side(self.name, self.side, side)
+        check_pictures(pixels, side)
         scaled: NDArray[np.float32] = (dense(self.clip, pixels) - self._mean) / self._std
-        return scaled.clip(-LARGEST, LARGEST)
-
-    def _check(self, side: int) -> None:
-        if self.side and side != self.side:
-            mine, wanted = f"{self.side}x{self.side}", f"{side}x{side}"
-            raise UsageError(f"{self.name} was trained on boards of {mine}, not {wanted}: train one for {wanted}")
+        return scaled.clip(-REACH, REACH)
 
     def save(self, folder: Path) -> None:
         """Write the encoder into a folder that does not exist yet; it appears whole or not at all.
@@ -113,13 +112,8 @@ class ClipEncoder:
         Raises:
             SurroundingsError: the disk is full, or the folder cannot be written.
         """
-        try:
-            with whole_directory(folder, replace=False) as half:
-                self.write(half)
-        except OSError as error:
-            raise SurroundingsError(
-                f"cannot write the encoder {folder}: {error.strerror or error}; free some space or choose another place"
-            ) from error
+        with written(folder, "the encoder") as half:
+            self.write(half)
 
     def write(self, folder: Path) -> None:
         """Write the encoder's files into an existing folder."""
@@ -128,6 +122,7 @@ class ClipEncoder:
         (folder / SCALES).write_bytes(scales)
         card = EncoderCard(
             name=plain_line(self.clip.name),
+            task=self.game,
             side=self.side,
             weights=_hash(folder / WEIGHTS),
             latents=hashlib.sha256(scales).hexdigest(),
@@ -135,17 +130,43 @@ class ClipEncoder:
         (folder / CARD).write_text(card.model_dump_json(indent=1), encoding="utf-8")
 
 
-def scaled_encoder(clip: Clip, pixels: NDArray[np.uint8], side: int = 0) -> ClipEncoder:
+def scaled_encoder(clip: Clip, pixels: NDArray[np.uint8], side: int = 0, game: str = "") -> ClipEncoder:
     """Return an encoder whose latents have mean zero and variance one, number by number, over some pictures.
 
     Args:
         clip: the model.
-        pixels: (B, H, W, 3) uint8, typical pictures.
+        pixels: (B, H, H, 3) uint8, typical pictures.
         side: see `ClipEncoder`.
+        game: likewise.
     """
     found = dense(clip, pixels).reshape(-1, clip.width).astype(np.float64)
     mean, std = found.mean(0), np.maximum(LEAST, found.std(0))
-    return ClipEncoder(clip, mean.astype(np.float32), std.astype(np.float32), side)
+    return ClipEncoder(clip, mean.astype(np.float32), std.astype(np.float32), side, game)
+
+
+def make_encoder(given: str | Path, task: Task, camera: Camera, *, seed: int = 0) -> ClipEncoder:
+    """Return the encoder of any CLIP, scaled by pictures of a game.
+
+    Args:
+        given: as for `load_clip`; pretrained weights stand after an `@`, as in `ViT-B-32@openai`.
+        task: the game.
+        camera: takes the pictures.
+        seed: of the positions in them.
+
+    Raises:
+        UsageError: see `load_clip`, and `ClipEncoder`.
+        SurroundingsError: see `load_clip`.
+    """
+    name, weights = _parted(str(given))
+    return scaled_encoder(load_clip(name, weights), typical_pictures(task, camera, seed))
+
+
+def _parted(given: str) -> tuple[str, str]:
+    """Return a model's name and its pretrained weights; a path, and a name on the Hub, may have an `@` of their own."""
+    if given.startswith((HERE, HUB)) or Path(given).expanduser().exists():
+        return given, ""
+    name, _, weights = given.partition("@")
+    return name, weights
 
 
 def load_encoder(folder: Path) -> ClipEncoder:
@@ -157,19 +178,19 @@ def load_encoder(folder: Path) -> ClipEncoder:
     try:
         card = EncoderCard.model_validate_json(read_regular(folder / CARD, CARD_BYTES))
         scales = read_regular(folder / SCALES, SCALES_BYTES)
+        if card.weights != _hash(folder / WEIGHTS) or card.latents != hashlib.sha256(scales).hexdigest():
+            raise ValueError(f"its files do not match {CARD}")
         kept = load(scales)
-        weights = _hash(folder / WEIGHTS)
-    except (OSError, ValidationError, SafetensorError, ValueError) as error:
-        line = plain_line(str(error).splitlines()[0], 160)
-        raise UsageError(f"no CLIP encoder in {folder}: {line}; train one there, or name another folder") from error
-    if card.weights != weights or card.latents != hashlib.sha256(scales).hexdigest():
-        raise UsageError(f"the CLIP encoder {folder} is damaged: its files do not match {CARD}; train or save it again")
+    except OSError as error:
+        raise UsageError(f"no CLIP encoder in {folder}: {told(error)}; train one there, or name another folder") from error
+    except (ValidationError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"the CLIP encoder {folder} is damaged: {told(error)}; train or save it again") from error
     clip = load_clip(f"local-dir:{folder}")
     right = kept.keys() == {"mean", "std"} and all(part.shape == (clip.width,) for part in kept.values())
     if not right or any(part.dtype != np.float32 or not np.isfinite(part).all() for part in kept.values()):
         raise UsageError(f"the CLIP encoder {folder} is damaged: {SCALES} does not fit the model; train or save it again")
     clip = replace(clip, name=plain_line(card.name))
-    return ClipEncoder(clip, kept["mean"], np.maximum(np.float32(LEAST), kept["std"]), card.side)
+    return ClipEncoder(clip, kept["mean"], np.maximum(np.float32(LEAST), kept["std"]), card.side, card.task)
 
 
 def _hash(path: Path) -> str:

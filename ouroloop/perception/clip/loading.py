@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,17 +11,19 @@ import torch
 from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
+from open_clip.model import CLIPTextCfg
 from open_clip.tokenizer import HFTokenizer
 
 from ouroloop.files import check_regular
 from ouroloop.perception.clip.alone import alone
 from ouroloop.perception.clip.model import CONFIG, Clip, ready
 from ouroloop.perception.clip.vetting import WEIGHTS_BYTES, vet
+from ouroloop.perception.encoders import told
 from ouroloop.protocols.errors import SurroundingsError, UsageError
-from ouroloop.protocols.text import did_you_mean, plain_line
+from ouroloop.protocols.text import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 HUB: Final = "hf-hub:"
 HERE: Final = "local-dir:"
@@ -91,7 +94,7 @@ def _from_folder(folder: Path) -> Clip:
     config = vet(folder)
     with alone():
         model = _made(f"{HERE}{folder}", str(folder), pretrained_image=False, pretrained_text=False)
-    return ready(str(folder), model, _with_preprocess(config, model), Tokens(config["model_cfg"]["text_cfg"], folder))
+    return ready(str(folder), model, _with_preprocess(config, model), Tokens(config["text_cfg"], folder))
 
 
 def _by_name(name: str, pretrained: str, seed: int) -> Clip:
@@ -111,7 +114,7 @@ def _by_name(name: str, pretrained: str, seed: int) -> Clip:
         options["force_preprocess_cfg"] = {key: tag[key] for key in PREPROCESS if key in tag}
     with alone(seed):
         model = _made(known, name, **options)
-    return ready(name, model, _with_preprocess({"model_cfg": config}, model), Tokens(config["text_cfg"], None))
+    return ready(name, model, _with_preprocess(config, model), Tokens(config["text_cfg"], None))
 
 
 def _weights(name: str, pretrained: str) -> tuple[Path, dict[str, Any]]:
@@ -133,7 +136,7 @@ def _weights(name: str, pretrained: str) -> tuple[Path, dict[str, Any]]:
     try:
         check_regular(path, WEIGHTS_BYTES)
     except OSError as error:
-        raise UsageError(f"the weights {path} cannot be read: {error}") from error
+        raise UsageError(f"the weights {path} cannot be read: {told(error)}; fetch them again") from error
     return path, {}
 
 
@@ -157,19 +160,18 @@ def _made(model: str, name: str, **options: Any) -> Any:
     try:
         made = open_clip.create_model(model, weights_only=True, **options)
     except Exception as error:  # open_clip, torch and timm raise anything on damaged or missing files
-        line = plain_line((str(error).splitlines() or [type(error).__name__])[0], 160)
         if "offline" in str(error).lower():
-            raise SurroundingsError(f"the CLIP {name} needs files that are not on this machine: {line}") from error
-        raise UsageError(f"the CLIP {name} cannot be made: {line}; save or fetch it again") from error
+            raise SurroundingsError(f"the CLIP {name} needs files that are not on this machine: {told(error)}") from error
+        raise UsageError(f"the CLIP {name} cannot be made: {told(error)}; save or fetch it again") from error
     if not all(bool(torch.isfinite(weight).all()) for weight in made.parameters()):
         raise UsageError(f"the CLIP {name} has weights that are not finite: save or fetch it again")
     return made.eval().requires_grad_(False)
 
 
-def _with_preprocess(config: dict[str, Any], model: Any) -> dict[str, Any]:
+def _with_preprocess(model_cfg: dict[str, Any], model: Any) -> dict[str, Any]:
     """Return the contents of `open_clip_config.json`, with what open_clip does to this model's pictures."""
     preprocess: dict[str, Any] = open_clip.get_model_preprocess_cfg(model)
-    return {"model_cfg": config["model_cfg"], "preprocess_cfg": preprocess}
+    return {"model_cfg": model_cfg, "preprocess_cfg": preprocess}
 
 
 class Tokens:
@@ -178,21 +180,29 @@ class Tokens:
     def __init__(self, text_cfg: dict[str, Any], folder: Path | None) -> None:
         """Keep the text tower's settings, and the directory of a model that has one."""
         self._settings, self._folder = text_cfg, folder
+        self._source = folder or text_cfg.get("hf_tokenizer_name") or "its own"
+        self._context = int(text_cfg.get("context_length", CLIPTextCfg.context_length))
         self._tokenizer: Callable[[list[str]], torch.Tensor] | None = None
 
     def __call__(self, texts: Sequence[str]) -> torch.Tensor:
         """Return the ids of texts: (N, context) int64.
 
         Raises:
-            UsageError: the directory's tokenizer is missing or damaged.
+            UsageError: the directory's tokenizer is missing or damaged, or does not fit the text tower.
             SurroundingsError: the tokenizer is not on this machine.
         """
-        return self._loaded()(list(texts))
+        with self._guarded():
+            ids: torch.Tensor = self._loaded()(list(texts))
+        if self._folder is not None:
+            self._check(ids, len(texts))
+        return ids
 
     def save_pretrained(self, folder: str) -> None:
         """Write the tokenizer's files, if it has any of its own."""
         if self._settings.get("hf_tokenizer_name"):
-            self._loaded().save_pretrained(folder)
+            with self._guarded():
+                tokenizer = self._loaded()
+            tokenizer.save_pretrained(folder)
 
     def _loaded(self) -> Any:
         if self._tokenizer is None:
@@ -200,18 +210,28 @@ class Tokens:
         return self._tokenizer
 
     def _load(self) -> Any:
-        context = int(self._settings.get("context_length", 77))
         if not self._settings.get("hf_tokenizer_name"):
-            return open_clip.SimpleTokenizer(context_length=context)
+            return open_clip.SimpleTokenizer(context_length=self._context)
         kept = self._settings.get("tokenizer_kwargs") or {}
         mode = self._settings.get("tokenizer_mode")
-        source = self._folder or self._settings["hf_tokenizer_name"]
+        offline = {"local_files_only": True, "trust_remote_code": False}
+        with alone():
+            return HFTokenizer(str(self._source), self._context, tokenizer_mode=mode, **offline, **kept)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Turn whatever a tokenizer raises into an error of ours."""
         try:
-            with alone():
-                return HFTokenizer(
-                    str(source), context, tokenizer_mode=mode, local_files_only=True, trust_remote_code=False, **kept
-                )
-        except Exception as error:  # transformers raises anything on damaged files
-            line = plain_line((str(error).splitlines() or [type(error).__name__])[0], 160)
-            kind = SurroundingsError if self._folder is None else UsageError
-            raise kind(f"the tokenizer of the CLIP {source} cannot be read: {line}") from error
+            yield
+        except Exception as error:  # transformers raises anything on damaged files, also when a text comes
+            kind, remedy = (SurroundingsError, "fetch") if self._folder is None else (UsageError, "save")
+            raise kind(f"the tokenizer of the CLIP {self._source} fails: {told(error)}; {remedy} it again") from error
+
+    def _check(self, ids: torch.Tensor, count: int) -> None:
+        """Raise UsageError unless ids are such as the directory's text tower takes."""
+        words, shape = int(self._settings.get("vocab_size", CLIPTextCfg.vocab_size)), (count, self._context)
+        if ids.shape != shape or ids.dtype != torch.int64 or not bool(((ids >= 0) & (ids < words)).all()):
+            raise UsageError(
+                f"the tokenizer of the CLIP {self._source} does not fit its text tower, which takes {self._context} of "
+                f"{words} words: save both again"
+            )

@@ -28,7 +28,7 @@ class StateCode(nn.Module):  # type: ignore[misc]
 
     Two towers that begin at random have no code in common, and are slow to invent one: each learns from the other's noise. This
     table is a code that is there at once. Both towers are aligned with it, as well as with each other, and it is given up
-    after the training. On 4x4, 600 steps bring 95 % of images to their text with it, 57 % without.
+    after the training. On 4x4, 600 steps bring 99 % of images to their text with it, 47 % without (`docs/clip.md`).
     """
 
     def __init__(self, cells: int, classes: int, width: int, generator: torch.Generator) -> None:

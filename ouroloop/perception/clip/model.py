@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 from ouroloop.perception.cells import torch_threads
-from ouroloop.protocols.errors import UsageError
+from ouroloop.perception.encoders import check_square
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,15 +58,14 @@ class Clip:
         return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
 
     def inputs(self, pixels: NDArray[np.uint8]) -> torch.Tensor:
-        """Return pictures (B, H, W, 3) uint8 as the vision tower takes them: (B, 3, *size) float32.
+        """Return pictures (B, H, H, 3) uint8 as the vision tower takes them: (B, 3, *size) float32.
 
         A picture of another size is resized as a whole; nothing is cut off, because every cell counts.
 
         Raises:
             UsageError: they are no such pictures.
         """
-        if pixels.ndim != 4 or pixels.shape[-1] != 3 or pixels.dtype != np.uint8 or 0 in pixels.shape[1:]:
-            raise UsageError(f"pictures of {pixels.dtype} {pixels.shape}: CLIP takes uint8 (B, H, W, 3)")
+        check_square(pixels)
         images = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float().div_(255.0)
         if images.shape[2:] != self.size:
             images = functional.interpolate(images, self.size, mode="bicubic", antialias=True).clamp_(0, 1)
@@ -74,9 +73,9 @@ class Clip:
         return images.sub_(mean).div_(std)
 
     def over(self, pixels: NDArray[np.uint8], forward: Callable[[torch.Tensor], torch.Tensor]) -> NDArray[np.float32]:
-        """Return what `forward` makes of pictures (B, H, W, 3) uint8 as the vision tower takes them, chunk by chunk."""
+        """Return what `forward` makes of pictures (B, H, H, 3) uint8 as the vision tower takes them, chunk by chunk."""
         if not len(pixels):  # a tower cannot reshape nothing: one picture tells the shape of none
-            return self.over(np.zeros((1, *self.size, 3), np.uint8), forward)[:0]
+            return self.over(np.zeros((1, 8, 8, 3), np.uint8), forward)[:0]
         chunk = max(1, CHUNK_TOKENS // self._patches())
         with torch_threads(1), torch.inference_mode():
             starts = range(0, len(pixels), chunk)
@@ -89,7 +88,7 @@ class Clip:
         return int(rows * columns) + 1
 
     def of_pictures(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the vectors of pictures (B, H, W, 3) uint8: (B, width) float32 of length 1."""
+        """Return the vectors of pictures (B, H, H, 3) uint8: (B, width) float32 of length 1."""
         return self.over(pixels, lambda images: self.model.encode_image(images, normalize=True))
 
     def of_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -19,6 +19,7 @@ from ouroloop.files import read_regular
 from ouroloop.perception.cells import torch_threads
 from ouroloop.perception.clip.dense import to_cells
 from ouroloop.perception.clip.encoding import ClipEncoder, load_encoder
+from ouroloop.perception.encoders import told
 from ouroloop.protocols.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class ClipReader:
         self._readout, self._sight = readout, sight
 
     def read(self, pixels: NDArray[np.uint8]) -> Reading:
-        """Return the positions that pictures (B, H, W, 3) uint8 show."""
+        """Return the positions that pictures (B, H, H, 3) uint8 show."""
         return self._sight.decode(self.probabilities(pixels))
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -115,8 +116,9 @@ def load_clip_reader(folder: Path, task: Task) -> ClipReader:
     try:
         kept = load(read_regular(folder / READOUT, READOUT_BYTES))
         readout = Readout(kept["weight"], kept["bias"])
-    except (OSError, KeyError, SafetensorError, ValueError) as error:
-        raise UsageError(f"the CLIP {folder} has no reader: {READOUT} is missing or damaged; train it again") from error
+    except (OSError, KeyError, TypeError, SafetensorError, ValueError) as error:
+        found = f"{READOUT} is missing or damaged ({told(error)})"
+        raise UsageError(f"the CLIP {folder} has no reader: {found}; train it again") from error
     shapes = readout.weight.shape, readout.bias.shape
     if shapes != ((encoder.width, sight.classes), (sight.classes,)) or not all(map(_finite, (readout.weight, readout.bias))):
         raise UsageError(f"the reader in {folder} is for other boards than those of {task.name}: train a CLIP for them")

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from ouroloop.protocols.ports import Sight, Task
 
 JSON: Final = "json"
+NEAR: Final = 3
+"""Cells in which a board of a family differs from its position, at most."""
+BATCH: Final = 256
+"""Boards of a family that are nudged at a time."""
 PATIENCE: Final = 64
 """A gallery is complete when nudging all positions so many times in a row brings no new board."""
 
@@ -70,6 +74,27 @@ def gallery(sight: Sight, positions: Observations, count: int, rng: np.random.Ge
     raise UsageError(
         f"{len(positions)} positions give {total} different boards, not {count}: take more positions, or fewer boards"
     )
+
+
+def family(sight: Sight, position: Observations, count: int, rng: np.random.Generator) -> Observations:
+    """Return a position and others that differ from it in one to three cells: `count` boards that all look different.
+
+    Boards are nudged again and again. Those that have gone farther away are left out.
+
+    Raises:
+        UsageError: so many different boards cannot be made of this position.
+    """
+    own, kept, vain = sight.label(position), position, 0
+    seen = {own[0].tobytes()}
+    while len(kept) < count and vain < PATIENCE:
+        batch = sight.nudge(kept.take(rng.integers(len(kept), size=BATCH)), rng)
+        cells = sight.label(batch)
+        near = np.flatnonzero((cells != own).sum(1) <= NEAR)
+        fresh = near[_unseen(cells[near], seen)]
+        kept, vain = joined([kept, batch.take(fresh)]), 0 if len(fresh) else vain + 1
+    if len(kept) < count:
+        raise UsageError(f"a position gives {len(kept)} different boards, not {count}: take another, or fewer boards")
+    return kept.take(slice(0, count))
 
 
 def _unseen(cells: NDArray[np.uint8], seen: set[bytes]) -> NDArray[np.int64]:

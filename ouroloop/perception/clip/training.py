@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import torch
 
-from ouroloop.atomic import whole_directory
 from ouroloop.envs.capabilities import sight_of
 from ouroloop.perception.camera import Camera
 from ouroloop.perception.cells import torch_threads
@@ -28,27 +27,26 @@ from ouroloop.perception.clip.reading import ClipReader, Readout, fit_readout
 from ouroloop.perception.clip.small import build, settings
 from ouroloop.perception.clip.states import gallery, grouped, texts_of
 from ouroloop.perception.clip.words import build_tokenizer
+from ouroloop.perception.encoders import evenly, reseeded, written
+from ouroloop.perception.learning.fitting import descend
 from ouroloop.perception.learning.positions import varied
-from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
+from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import Frozen
 from ouroloop.protocols.seeds import derived_seed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from transformers import PreTrainedTokenizerFast
 
+    from ouroloop.perception.training import Progress
     from ouroloop.protocols.ports import Task
     from ouroloop.protocols.records import Observations
-
-Progress: TypeAlias = Callable[[str, float, dict[str, float]], None]
-"""Called with a phase's name, its share done in [0, 1], and the current figures."""
 
 CARD: Final = "clip.json"
 SPARE: Final = 8
 """Tokens of the context beyond the longest text that was seen."""
-DECAY: Final = 0.01
-"""AdamW's weight decay of matrices."""
 LARGEST_SCALE: Final = math.log(100)
 """CLIP's bound for the logarithm of its learnt scale."""
 HELD_OUT: Final = 512
@@ -57,8 +55,6 @@ FAMILY: Final = 16
 """Boards of these that are made of one position."""
 READ: Final = 1024
 """Boards on which the read-out is fitted."""
-REPORT_EVERY: Final = 20
-"""Steps between two reports of progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +136,10 @@ def train_clip(task: Task, config: ClipConfig, seed: int, out: Path, progress: P
         config=config,
     )
     progress("measuring", 1.0, {"by_image": card.by_image, "by_text": card.by_text, "exact": card.exact})
-    _save(out, encoder, readout, card)
+    with written(out, "the CLIP") as half:
+        encoder.write(half)
+        readout.save(half)
+        (half / CARD).write_text(card.model_dump_json(indent=1), encoding="utf-8")
     seconds = time.monotonic() - started
     return ClipReport(config.steps, card.parameters, loss, card.by_image, card.by_text, localised, card.exact, seconds)
 
@@ -182,57 +181,52 @@ def _fit(clip: Clip, camera: Camera, positions: Observations, config: ClipConfig
     model, sight = clip.model.train().requires_grad_(True), camera.sight
     generator = torch.Generator().manual_seed(derived_seed(seed, "clip", "code"))
     code = StateCode(sight.side**2, sight.classes, clip.width, generator)
-    weights = [*model.parameters(), *code.parameters()]
-    optimiser = torch.optim.AdamW(_by_decay(weights), lr=config.rate, betas=(0.9, 0.98), fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, total_steps=config.steps + 1, pct_start=0.1)
+    found = descend(
+        _by_decay([*model.parameters(), *code.parameters()]),
+        _losses(clip, code, camera, positions, config, seed),
+        config.steps,
+        config.rate,
+        lambda share, figures: progress("training", share, figures),
+        whose="CLIP's",
+        second_beta=0.98,
+        after=lambda: _bound(model.logit_scale),
+    )
+    return found["contrast"]
+
+
+def _losses(
+    clip: Clip, code: StateCode, camera: Camera, positions: Observations, config: ClipConfig, seed: int
+) -> Iterator[dict[str, torch.Tensor]]:
+    """Yield the losses of a step at a time, times their weights; each step has noise of its own."""
     rng = np.random.default_rng(derived_seed(seed, "clip", "steps"))
-    recent: dict[str, float] = {}
+    weights = {"contrast": 1.0, "bridge": config.bridge, "dense": config.dense}
     for step in range(config.steps):
         rows = rng.integers(len(positions), size=config.groups)
-        boards = grouped(sight, positions.take(rows), config.group, rng)
-        found = losses(clip, code, camera, boards, config.states)
-        optimiser.zero_grad()
-        (found["contrast"] + config.bridge * found["bridge"] + config.dense * found["dense"]).backward()
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimiser.step()
-        schedule.step()
-        with torch.no_grad():
-            model.logit_scale.clamp_(0.0, LARGEST_SCALE)
-        now = {name: float(value.detach()) for name, value in found.items()}
-        recent = {name: recent.get(name, value) + 0.1 * (value - recent.get(name, value)) for name, value in now.items()}
-        if not all(map(math.isfinite, now.values())):
-            raise TrainingError(f"CLIP's loss is {now['contrast']} at step {step}: lower `rate` (now {config.rate})")
-        if (step + 1) % REPORT_EVERY == 0:
-            progress("training", (step + 1) / config.steps, recent)
-    return recent["contrast"]
+        boards = grouped(camera.sight, positions.take(rows), config.group, rng)
+        found = losses(clip, code, reseeded(camera, derived_seed(seed, "clip", "camera", step)), boards, config.states)
+        yield {name: weights[name] * loss for name, loss in found.items()}
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]
+def _bound(scale: torch.nn.Parameter) -> None:
+    """Keep the logarithm of CLIP's scale within its bounds, in place."""
+    scale.clamp_(0.0, LARGEST_SCALE)
 
 
 def _by_decay(weights: list[torch.nn.Parameter]) -> list[dict[str, Any]]:
     """Return weights as AdamW takes them: matrices decay, norms, biases and the scale do not."""
     matrices, others = [one for one in weights if one.ndim > 1], [one for one in weights if one.ndim <= 1]
-    return [{"params": matrices, "weight_decay": DECAY}, {"params": others, "weight_decay": 0.0}]
+    return [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
 
 
 def _read_out(clip: Clip, camera: Camera, positions: Observations) -> tuple[ClipEncoder, Readout]:
-    """Return an encoder scaled by pictures of the training's positions, and a read-out fitted on them."""
-    some = positions.take(slice(0, READ))
-    encoder = scaled_encoder(clip, camera.look(some), camera.sight.side)
+    """Return an encoder scaled by pictures of the training's positions, of all phases alike, and a read-out fitted on them."""
+    some = evenly(positions, READ)
+    encoder = scaled_encoder(clip, camera.look(some), camera.sight.side, camera.task.name)
     return encoder, fit_readout(encoder, camera, some)
 
 
 def _held_out(task: Task, seed: int) -> Observations:
     """Return boards that all look different, in families that differ in one to three cells."""
-    place = derived_seed(seed, "clip", "held out")
-    return gallery(sight_of(task), varied(task, place, HELD_OUT // FAMILY), HELD_OUT, np.random.default_rng(place))
-
-
-def _save(out: Path, encoder: ClipEncoder, readout: Readout, card: ClipCard) -> None:
-    try:
-        with whole_directory(out, replace=False) as half:
-            encoder.write(half)
-            readout.save(half)
-            (half / CARD).write_text(card.model_dump_json(indent=1), encoding="utf-8")
-    except OSError as error:
-        raise SurroundingsError(
-            f"cannot write the CLIP {out}: {error.strerror or error}; free some space or choose another place"
-        ) from error
+    positions = varied(task, derived_seed(seed, "clip", "held out"), HELD_OUT // FAMILY)
+    return gallery(sight_of(task), positions, HELD_OUT, np.random.default_rng(derived_seed(seed, "clip", "nudges")))

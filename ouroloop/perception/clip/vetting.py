@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import torch
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg, CustomTextCLIP
 from pydantic import Field, JsonValue, ValidationError
 
 from ouroloop.files import check_regular, read_regular
+from ouroloop.perception.clip.alone import alone
 from ouroloop.perception.clip.model import CONFIG, WEIGHTS
+from ouroloop.perception.encoders import told
 from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.records import Frozen
 from ouroloop.protocols.text import plain_line
+from ouroloop.vetting import LIMITS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,15 +54,32 @@ class ModelSettings(Frozen):
     nonscalar_logit_scale: bool = False
 
 
+Pixels = Annotated[int, Field(ge=1, le=4096)]
+Mean = Annotated[float, Field(ge=-1e6, le=1e6)]
+Deviation = Annotated[float, Field(ge=1e-6, le=1e6)]
+
+
+class Preprocess(Frozen):
+    """`preprocess_cfg`: what is done to pictures; for a setting that is missing or null, open_clip has a default."""
+
+    size: Pixels | tuple[Pixels, Pixels] | None = None
+    mode: Literal["RGB"] | None = None
+    mean: tuple[Mean, Mean, Mean] | None = None
+    std: tuple[Deviation, Deviation, Deviation] | None = None
+    interpolation: Literal["bilinear", "bicubic", "random"] | None = None
+    resize_mode: Literal["shortest", "longest", "squash"] | None = None
+    fill_color: int | None = Field(default=None, ge=0, le=255)
+
+
 class Settings(Frozen):
     """The contents of `open_clip_config.json`."""
 
     model_cfg: ModelSettings
-    preprocess_cfg: Table = Field(default_factory=dict)
+    preprocess_cfg: Preprocess = Preprocess()
 
 
 def vet(folder: Path) -> dict[str, Any]:
-    """Return the contents of a directory's `open_clip_config.json`.
+    """Return the `model_cfg` of a directory's `open_clip_config.json`.
 
     Raises:
         UsageError: there is no such directory, it is of another kind or damaged, or it would reach for something elsewhere.
@@ -72,12 +92,13 @@ def vet(folder: Path) -> dict[str, Any]:
         text = read_regular(folder / CONFIG, CONFIG_BYTES)
         found = Settings.model_validate_json(text)
     except (OSError, ValidationError) as error:
-        raise _damaged(folder, _first(error)) from error
+        raise _damaged(folder, told(error)) from error
     _check_tower(folder, "vision_cfg", found.model_cfg.vision_cfg, {field.name for field in fields(CLIPVisionCfg)})
     _check_tower(folder, "text_cfg", found.model_cfg.text_cfg, {field.name for field in fields(CLIPTextCfg)})
     model_cfg = found.model_cfg.model_dump(exclude_unset=True)
     _check_weights(folder, found.model_cfg, model_cfg)
-    return {"model_cfg": model_cfg, "preprocess_cfg": dict(found.preprocess_cfg)}
+    _check_others(folder)
+    return model_cfg
 
 
 def _kind(folder: Path) -> str:
@@ -114,31 +135,34 @@ def _check_weights(folder: Path, found: ModelSettings, model_cfg: dict[str, Any]
     try:
         held = check_regular(folder / name, WEIGHTS_BYTES)
     except OSError as error:
-        raise _damaged(folder, str(error)) from error
-    if found.vision_cfg.get("timm_model_name"):
-        return  # a network of a known name, and of a known size
+        raise _damaged(folder, told(error)) from error
     numbers = _numbers(folder, found, model_cfg)
     if numbers > held:
         raise _damaged(folder, f"its configuration has {numbers} numbers, {name} has {held} bytes")
 
 
 def _numbers(folder: Path, found: ModelSettings, model_cfg: dict[str, Any]) -> int:
-    """Return the size of a network in numbers, without making it."""
+    """Return the size of a network in numbers, without making it. A tower of timm's is built by timm, and as little made."""
     kept = {key: value for key, value in model_cfg.items() if key != "custom_text"}
+    if found.vision_cfg.get("timm_model_name"):
+        kept["vision_cfg"] = {**found.vision_cfg, "timm_model_pretrained": False}  # it would fetch weights
     try:
-        with torch.device("meta"):
+        with alone(), torch.device("meta"):
             model = (CustomTextCLIP if found.custom_text else CLIP)(**kept)
-    except Exception as error:  # open_clip and torch raise anything on odd numbers
-        raise _damaged(folder, _first(error)) from error
+    except Exception as error:  # open_clip, timm and torch raise anything on odd settings
+        raise _damaged(folder, told(error)) from error
     return sum(weight.numel() for weight in model.parameters())
+
+
+def _check_others(folder: Path) -> None:
+    """Refuse files that a tokenizer would be read from if they are no regular files, or too large."""
+    try:
+        for path in sorted(folder.iterdir()):
+            if path.suffix in LIMITS and not path.is_dir():
+                check_regular(path, LIMITS[path.suffix])
+    except OSError as error:
+        raise _damaged(folder, told(error)) from error
 
 
 def _damaged(folder: Path, why: str) -> UsageError:
     return UsageError(f"the CLIP {folder} cannot be read: {plain_line(why, 160)}; save it again in open_clip's format")
-
-
-def _first(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        one = error.errors()[0]
-        return f"{'.'.join(map(str, one['loc'])) or CONFIG}: {one['msg']}"
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -12,6 +12,9 @@ from ouroloop.protocols.records import Frozen
 CARD: Final = "gemma.json"
 """The file beside a checkpoint that says what we trained it for. Checkpoints of others have none."""
 
+WEIGHTS: Final = "model.safetensors"
+"""The file of weights of a checkpoint of ours."""
+
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 """The type of weights; `auto` is the checkpoint's own."""
 Quantisation: TypeAlias = Literal["none", "4bit"]

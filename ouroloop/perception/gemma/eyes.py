@@ -8,13 +8,13 @@ import numpy as np
 
 from ouroloop.envs.capabilities import sight_of
 from ouroloop.perception.camera import Camera
-from ouroloop.perception.cells import torch_threads
+from ouroloop.perception.cells import check_pictures, torch_threads
 from ouroloop.perception.gemma.asking import Asker
 from ouroloop.perception.gemma.config import Questions, Way
 from ouroloop.perception.gemma.forms import board_form, move_words
 from ouroloop.perception.gemma.loading import check_trained_for
 from ouroloop.perception.gemma.replies import Replies, certainty, read_reply
-from ouroloop.perception.gemma.words import full_questions
+from ouroloop.perception.gemma.words import full_board_question, full_move_question
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,13 +54,13 @@ class GemmaReader:
         self._sight, self._way, self._batch, self._threads = sight_of(task), way, batch, threads
         tokenizer = gemma.processor.tokenizer
         self._form = board_form(tokenizer, self._sight) if way != "free" else None
-        self._asker = Asker(gemma, questions_of(gemma, task).board)
+        self._asker = Asker(gemma, board_question(gemma, task))
 
     def read(self, pixels: NDArray[np.uint8]) -> Reading:
-        """Return the positions that pictures (B, H, W, 3) uint8 show; replies of another form are counted and repaired.
+        """Return the positions that pictures (B, H, H, 3) uint8 show; replies of another form are counted and repaired.
 
         Raises:
-            UsageError: the pictures have another shape or type.
+            UsageError: the pictures have another form.
         """
         return self._sight.decode(self.probabilities(pixels))
 
@@ -69,6 +69,7 @@ class GemmaReader:
 
         They are the model's own, unless it writes freely: then its reply is all there is.
         """
+        check_pictures(pixels, self._sight.side)
         none = np.zeros((0, self._sight.side**2, self._sight.classes), np.float32)
         with torch_threads(self._threads):
             parts = [self._read(pixels[at : at + self._batch]) for at in range(0, len(pixels), self._batch)]
@@ -104,7 +105,7 @@ class GemmaPlayer:
         self.camera = camera
         self._batch, self._threads = batch, threads
         _, self._tokens = move_words(gemma.processor.tokenizer, task)
-        self._asker = Asker(gemma, questions_of(gemma, task).move)
+        self._asker = Asker(gemma, move_question(gemma, task))
 
     def logits(self, observations: Observations) -> NDArray[np.float32]:
         """Return the logits of the tokens that stand for the actions: (B, A) float32; no other token counts.
@@ -120,9 +121,22 @@ class GemmaPlayer:
         return self._asker.rate(self.camera.look(observations), self._tokens)
 
 
-def questions_of(gemma: Gemma, task: Task) -> Questions:
-    """Return the questions that a checkpoint was trained on, or full ones for a checkpoint of others."""
+def board_question(gemma: Gemma, task: Task) -> str:
+    """Return what a checkpoint was trained to be asked for a board, or a full question for a checkpoint of others."""
+    return full_board_question(task) if gemma.card is None else gemma.card.questions.board
+
+
+def move_question(gemma: Gemma, task: Task) -> str:
+    """Return what a checkpoint was trained to be asked for a move, or a full question for a checkpoint of others.
+
+    Raises:
+        UsageError: its tokenizer has no tokens for the moves.
+    """
     if gemma.card is not None:
-        return gemma.card.questions
-    words, _ = move_words(gemma.processor.tokenizer, task)
-    return full_questions(task, words)
+        return gemma.card.questions.move
+    return full_move_question(task, move_words(gemma.processor.tokenizer, task)[0])
+
+
+def questions_of(gemma: Gemma, task: Task) -> Questions:
+    """Return both questions; raises UsageError as `move_question` does."""
+    return Questions(board=board_question(gemma, task), move=move_question(gemma, task))

@@ -6,6 +6,7 @@ read, no code that comes with a model runs, and nothing is fetched from anywhere
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 import warnings
@@ -21,9 +22,10 @@ from pydantic import BaseModel, Field, ValidationError
 from transformers.utils import logging as transformers_logging
 
 from ouroloop.envs.capabilities import sight_of
-from ouroloop.files import CARD_BYTES, read_regular
+from ouroloop.files import CARD_BYTES, read_regular, regular
 from ouroloop.hub import CONFIG, find_model
-from ouroloop.perception.gemma.config import CARD, GemmaCard, Precision, Quantisation
+from ouroloop.perception.encoders import told
+from ouroloop.perception.gemma.config import CARD, WEIGHTS, GemmaCard, Precision, Quantisation
 from ouroloop.protocols.errors import OuroloopError, SurroundingsError, UsageError
 from ouroloop.protocols.jsonrpc import loads, one_line
 from ouroloop.protocols.text import plain_line
@@ -149,15 +151,20 @@ def _vet_lengths(config: object, name: str) -> None:
 
 
 def read_card(folder: Path, name: str) -> GemmaCard | None:
-    """Return the card of a checkpoint of ours, None for others. Raises UsageError if it is damaged."""
+    """Return the card of a checkpoint of ours, None for others. Raises UsageError if it is damaged, or of other weights."""
     if not (folder / CARD).exists():
         return None
     try:
-        return GemmaCard.model_validate_json(read_regular(folder / CARD, CARD_BYTES))
+        card = GemmaCard.model_validate_json(read_regular(folder / CARD, CARD_BYTES))
+        with regular(folder / WEIGHTS) as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except ValidationError as error:
         raise UsageError(f"{CARD} of {name} is damaged: {plain_line(one_line(error))}; train it again") from None
     except OSError as error:
-        raise UsageError(f"{CARD} of {name} cannot be read: {plain_line(str(error), 120)}") from error
+        raise UsageError(f"{CARD} or {WEIGHTS} of {name} cannot be read: {told(error)}; train it again") from error
+    if digest != card.sha256:
+        raise UsageError(f"{CARD} of {name} does not match {WEIGHTS}: train it again, or take {CARD} away if they are yours")
+    return card
 
 
 def check_trained_for(card: GemmaCard | None, name: str, task: Task) -> None:

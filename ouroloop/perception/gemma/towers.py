@@ -9,12 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 from transformers import AutoModel
 
 from ouroloop.hub import find_model
+from ouroloop.perception.encoders import check_square
 from ouroloop.perception.gemma.config import Precision
 from ouroloop.perception.gemma.loading import check_device, class_of, guarded, read_weights, vet_gemma
 from ouroloop.protocols.errors import SurroundingsError, UsageError
@@ -22,7 +24,6 @@ from ouroloop.protocols.errors import SurroundingsError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
 Layer: TypeAlias = Literal["projected", "tower"]
@@ -64,8 +65,6 @@ class Tower:
             UsageError: the pictures have another shape or type.
         """
         inputs = prepared(self.images, pixels)
-        if pixels.shape[1] != pixels.shape[2]:
-            raise UsageError(f"pictures of {pixels.shape[1]}x{pixels.shape[2]} pixels: expected square ones")
         with torch.inference_mode():
             values = inputs["pixel_values"].to(self.device, self.model.dtype)
             found = self._pooled(values, layer) if self.kind == "gemma3" else self._soft(values, inputs, layer)
@@ -148,14 +147,15 @@ def tower_class(kind: str) -> Any:
 
 
 def prepared(images: Any, pixels: NDArray[np.uint8]) -> Mapping[str, Tensor]:
-    """Return what an image processor makes of pictures (B, H, W, 3) uint8.
+    """Return what an image processor makes of square pictures (B, H, H, 3) uint8, at least one.
 
     Raises:
-        UsageError: the pictures have another shape or type.
+        UsageError: the pictures have another shape or type, or there are none.
     """
-    if pixels.ndim != 4 or pixels.shape[-1] != 3 or pixels.dtype.name != "uint8" or not len(pixels):
-        raise UsageError(f"pictures of {pixels.dtype} {pixels.shape}: expected uint8 (B, H, W, 3), in RGB, and at least one")
-    channels_first = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    check_square(pixels)
+    if not len(pixels):
+        raise UsageError("there are no pictures: give at least one")
+    channels_first = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2)
     found: Mapping[str, Tensor] = guarded(
         "picture", "the input", images, channels_first, input_data_format="channels_first", return_tensors="pt"
     )

@@ -8,48 +8,41 @@ some signs that are exchanged. A board's answer has a token per cell at a fixed 
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ouroloop.atomic import whole_directory
 from ouroloop.envs.capabilities import sight_of
 from ouroloop.perception.camera import Camera
 from ouroloop.perception.cells import torch_threads
 from ouroloop.perception.config import perfect
+from ouroloop.perception.encoders import reseeded, written
 from ouroloop.perception.gemma.asking import Asker, followed
-from ouroloop.perception.gemma.config import CARD, GemmaCard, GemmaConfig
+from ouroloop.perception.gemma.config import CARD, WEIGHTS, GemmaCard, GemmaConfig
 from ouroloop.perception.gemma.eyes import GemmaPlayer, GemmaReader
 from ouroloop.perception.gemma.forms import Form, board_form, move_words
 from ouroloop.perception.gemma.lessons import Lessons, gather
 from ouroloop.perception.gemma.loading import Gemma, quiet
 from ouroloop.perception.gemma.small import save_checkpoint, small_model, small_processor
 from ouroloop.perception.gemma.words import TURN_ENDS, short_questions
-from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
+from ouroloop.perception.learning.fitting import descend
+from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.seeds import derived_seed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from ouroloop.perception.training import Progress
     from ouroloop.protocols.ports import Task
-
-Progress: TypeAlias = Callable[[str, float, dict[str, float]], None]
-"""Called with a phase's name, its share done in [0, 1], and the current figures."""
-WEIGHTS: Final = "model.safetensors"
-REPORT_EVERY: Final = 10
-"""Steps between two reports of progress."""
-NORM: Final = 1.0
-"""Largest norm of a step's gradient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +81,22 @@ def train_gemma(task: Task, config: GemmaConfig, seed: int, out: Path, progress:
     started = time.monotonic()
     if out.exists():
         raise UsageError(f"the Gemma {out} exists already: delete it or name another place")
-    generator = torch.Generator().manual_seed(derived_seed(seed, "gemma", "weights"))
     with torch_threads(config.threads):
-        model = small_model(task, config, generator)
+        model = small_model(task, config, torch.Generator().manual_seed(derived_seed(seed, "gemma", "weights")))
         gemma = Gemma(model, small_processor(task, config), "gemma3", str(out), "cpu", None)
         lessons = gather(task, config, derived_seed(seed, "gemma", "boards"), config.boards)
-        losses = _fit(_Course.of(gemma, task, config, lessons, seed), generator, progress)
+        losses = _fit(_Course.of(gemma, task, config, lessons, seed), progress)
         model.eval().requires_grad_(False)
         held_out = gather(task, config, derived_seed(seed, "gemma", "held out"), config.held_out)
         card = _card(gemma, task, config, seed)
         exact, exact_seen, alive = _examined(Gemma(model, gemma.processor, "gemma3", str(out), "cpu", card), task, held_out)
     progress("reading", 1.0, {"exact": exact, "exact_seen": exact_seen, "alive": alive})
     card = card.model_copy(update={"exact": exact, "exact_seen": exact_seen, "alive": alive})
-    _save(out, gemma, card)
+    with written(out, "the Gemma") as half, quiet():
+        save_checkpoint(gemma.model, gemma.processor, half)
+        digest = hashlib.sha256((half / WEIGHTS).read_bytes()).hexdigest()
+        text = card.model_copy(update={"sha256": digest}).model_dump_json(indent=1)
+        (half / CARD).write_text(text, encoding="utf-8")
     return GemmaReport(config.steps, card.parameters, *losses, exact, exact_seen, alive, time.monotonic() - started)
 
 
@@ -111,7 +107,7 @@ class _Course:
     Args:
         boards: puts the question for a board. `moves`: that for a move.
         form: of a board's answer. `tokens`: (A,) of the moves. `end`: the token that ends an answer.
-        camera: as the configuration says; each batch is seen by another of its kind.
+        camera: as the configuration says; each batch is seen by another of its kind (`reseeded`).
     """
 
     gemma: Gemma
@@ -124,7 +120,6 @@ class _Course:
     tokens: Tensor
     end: int
     camera: Camera
-    recent: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, gemma: Gemma, task: Task, config: GemmaConfig, lessons: Lessons, seed: int) -> _Course:
@@ -143,17 +138,23 @@ class _Course:
             Camera(task, config.camera, derived_seed(seed, "gemma", "camera")),
         )
 
-    def cameras(self, step: int) -> tuple[Camera, Camera]:
-        """Return the two cameras of a step: the course's, whose noise and tilts are drawn from other seeds."""
-        first, second = copy.copy(self.camera), copy.copy(self.camera)
-        first.seed, second.seed = (derived_seed(self.seed, "gemma", "camera", step, which) for which in (0, 1))
-        return first, second
+    def losses(self) -> Iterator[dict[str, Tensor]]:
+        """Yield the losses of a step at a time: of boards and of moves, each seen with noise of their own."""
+        size, config = len(self.lessons), self.config
+        generator = torch.Generator().manual_seed(derived_seed(self.seed, "gemma", "steps"))
+        for step in range(config.steps):
+            read, played = (torch.randint(size, (count,), generator=generator) for count in (config.batch, config.played))
+            seeds = (derived_seed(self.seed, "gemma", "camera", step, which) for which in ("read", "played"))
+            first, second = (reseeded(self.camera, seed) for seed in seeds)
+            rng = np.random.default_rng(derived_seed(self.seed, "gemma", "doubt", step))
+            with quiet():
+                found = {"board": self.board_loss(read.numpy(), first, rng), "move": self.move_loss(played.numpy(), second)}
+            yield found
 
-    def board_loss(self, rows: NDArray[np.int64], camera: Camera) -> Tensor:
+    def board_loss(self, rows: NDArray[np.int64], camera: Camera, rng: np.random.Generator) -> Tensor:
         """Return the mean cross-entropy of the answers' tokens, for the boards of these rows."""
         inputs = self.boards.inputs(camera.look(self.lessons.varied.take(rows)))
         classes = self.lessons.classes[rows]
-        rng = np.random.default_rng(camera.seed)
         others = rng.integers(0, self.form.signs.shape[1], classes.shape)
         given = self.form.fill(np.where(rng.random(classes.shape) < self.config.doubt, others, classes))
         answer = functional.pad(torch.from_numpy(self.form.fill(classes)), (0, 1), value=self.end)
@@ -174,39 +175,20 @@ class _Course:
         logits: Tensor = self.gemma.model(**inputs, logits_to_keep=last, use_cache=False).logits
         return logits
 
-    def note(self, **losses: Tensor) -> None:
-        """Keep running means of a step's losses."""
-        for name, loss in losses.items():
-            value = float(loss.detach())
-            before = self.recent.get(name, value)
-            self.recent[name] = before + 0.05 * (value - before)
 
-
-def _fit(course: _Course, generator: torch.Generator, progress: Progress) -> tuple[float, float]:
+def _fit(course: _Course, progress: Progress) -> tuple[float, float]:
     """Train the model in place; return the mean losses of the last steps, of boards and of moves."""
-    config, model = course.config, course.gemma.model
-    model.train().requires_grad_(True)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, total_steps=config.steps + 1, pct_start=0.1)
-    for step in range(config.steps):
-        read, played = (
-            torch.randint(len(course.lessons), (size,), generator=generator) for size in (config.batch, config.played)
-        )
-        cameras = course.cameras(step)
-        with quiet():
-            board, move = course.board_loss(read.numpy(), cameras[0]), course.move_loss(played.numpy(), cameras[1])
-        loss = board + move
-        if not bool(torch.isfinite(loss)):
-            raise TrainingError(f"the Gemma's loss is {float(loss)} at step {step}: lower `rate` (now {config.rate})")
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), NORM)
-        optimiser.step()
-        schedule.step()
-        course.note(board=board, move=move)
-        if (step + 1) % REPORT_EVERY == 0:
-            progress("training", (step + 1) / config.steps, dict(course.recent))
-    return course.recent["board"], course.recent["move"]
+    model = course.gemma.model
+    found = descend(
+        model.train().requires_grad_(True).parameters(),
+        course.losses(),
+        course.config.steps,
+        course.config.rate,
+        lambda share, figures: progress("training", share, figures),
+        whose="the Gemma's",
+        second_beta=0.98,
+    )
+    return found["board"], found["move"]
 
 
 def _examined(gemma: Gemma, task: Task, held_out: Lessons) -> tuple[float, float, float]:
@@ -238,17 +220,3 @@ def _card(gemma: Gemma, task: Task, config: GemmaConfig, seed: int) -> GemmaCard
         sha256="",
         config=config,
     )
-
-
-def _save(out: Path, gemma: Gemma, card: GemmaCard) -> None:
-    """Write the checkpoint and its card; the directory appears complete, or not at all."""
-    try:
-        with whole_directory(out, replace=False) as half, quiet():
-            save_checkpoint(gemma.model, gemma.processor, half)
-            digest = hashlib.sha256((half / WEIGHTS).read_bytes()).hexdigest()
-            text = card.model_copy(update={"sha256": digest}).model_dump_json(indent=1)
-            (half / CARD).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise SurroundingsError(
-            f"cannot write the Gemma {out}: {error.strerror}; free some space or choose another place"
-        ) from error

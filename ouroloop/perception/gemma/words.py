@@ -54,21 +54,28 @@ def short_questions() -> Questions:
     return Questions(board="Read the board.", move="Name the next move.")
 
 
-def full_questions(task: Task, moves: Sequence[str]) -> Questions:
-    """Return questions that tell a model of others everything.
+def full_board_question(task: Task) -> str:
+    """Return a question for a board that tells a model of others everything."""
+    sight = sight_of(task)
+    form = board_text([sight.glyphs[0] * sight.side] * 2).replace("]}", ", ...]}")
+    return f"{shown(task)} Write one sign for each cell: {legend(task)}. Answer with JSON alone, one text for each row: {form}"
+
+
+def full_move_question(task: Task, moves: Sequence[str]) -> str:
+    """Return a question for a move that tells a model of others everything.
 
     Args:
         task: the game.
         moves: what stands for each action in an answer: its name, or its number.
     """
-    sight = sight_of(task)
-    shown = f"The picture shows a position of the game {task.name}, a board of {sight.side} rows of {sight.side} cells."
-    form = board_text([sight.glyphs[0] * sight.side] * 2).replace("]}", ", ...]}")
     named = (word if word == name else f"{word} for {name}" for word, name in zip(moves, task.actions, strict=True))
-    return Questions(
-        board=f"{shown} Write one sign for each cell: {legend(task)}. Answer with JSON alone, one text for each row: {form}",
-        move=f"{shown} The possible moves are {', '.join(named)}. Which one is best? Answer with one word.",
-    )
+    return f"{shown(task)} The possible moves are {', '.join(named)}. Which one is best? Answer with one word."
+
+
+def shown(task: Task) -> str:
+    """Return a sentence on what a picture shows."""
+    side = sight_of(task).side
+    return f"The picture shows a position of the game {task.name}, a board of {side} rows of {side} cells."
 
 
 def legend(task: Task) -> str:

@@ -49,3 +49,9 @@ def network(config: VaeConfig, seed: int) -> Vae:
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         return Vae(config)
+
+
+def blank(config: VaeConfig) -> Vae:
+    """Return a network without weights (on torch's meta device): it takes no memory, and draws no random numbers."""
+    with torch.device("meta"):
+        return Vae(config)

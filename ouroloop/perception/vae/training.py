@@ -9,42 +9,39 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
 
-from ouroloop.atomic import whole_directory
 from ouroloop.envs.capabilities import sight_of
 from ouroloop.perception.camera import Camera
 from ouroloop.perception.cells import torch_threads
 from ouroloop.perception.config import perfect
-from ouroloop.perception.vae.encoding import VaeCard, pictures, weights_of, write
+from ouroloop.perception.encoders import evenly, reseeded, typical_boards, written
+from ouroloop.perception.learning.fitting import descend
+from ouroloop.perception.vae.encoding import LEAST, VaeCard, check_size, pictures, weights_of, write
 from ouroloop.perception.vae.network import Vae, network
-from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
+from ouroloop.protocols.errors import UsageError
 from ouroloop.protocols.seeds import derived_seed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from ouroloop.perception.training import Progress
     from ouroloop.perception.vae.config import VaeConfig
     from ouroloop.protocols.ports import Task
     from ouroloop.protocols.records import Observations
 
-Progress: TypeAlias = Callable[[str, float, dict[str, float]], None]
-"""Called with a phase's name, its share done in [0, 1], and the current figures."""
 DEVIATION: Final = 0.1
 HELD_OUT: Final = 512
 """Held-out pictures that measure the result, and training pictures that give each latent's mean and deviation."""
 WARMUP: Final = 0.3
 """Share of the steps in which the weight of the divergence rises."""
-LEAST: Final = 1e-3
-"""Least deviation of a latent: one that the training left unused stays small."""
-REPORT_EVERY: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +69,30 @@ def train_vae(task: Task, config: VaeConfig, seed: int, out: Path, progress: Pro
     """Train an autoencoder on pictures of a task and write it to the folder `out`.
 
     Raises:
-        UsageError: `out` exists, or the game has no pictures.
+        UsageError: `out` exists, the game has no pictures, or the weights would be too many to be read again.
         TrainingError: the loss is no longer finite.
         SurroundingsError: the disk is full, or `out` cannot be written.
     """
     started = time.monotonic()
     if out.exists():
         raise UsageError(f"the autoencoder {out} exists already: delete it or name another place")
+    check_size(config)
     studio = Studio(task, config, derived_seed(seed, "vae", "camera"))
     model = network(config, derived_seed(seed, "vae", "weights"))
     generator = torch.Generator().manual_seed(derived_seed(seed, "vae", "steps"))
     with torch_threads(config.threads):
-        boards = studio.boards(derived_seed(seed, "vae", "boards"), config.boards)
-        loss = _fit(model, studio, boards, config, generator, progress)
-        means, deviations = _spread(model, studio, boards.take(slice(0, HELD_OUT)))
-        error = _error(model, studio, studio.boards(derived_seed(seed, "vae", "held out"), HELD_OUT))
+        boards = typical_boards(task, derived_seed(seed, "vae", "boards"), config.boards)
+        found = descend(
+            model.train().parameters(),
+            _losses(model, studio, boards, config, generator),
+            config.steps,
+            config.rate,
+            lambda share, figures: progress("training", share, figures),
+            whose="the autoencoder's",
+            steepest=None,
+        )
+        means, deviations = _spread(model, studio, evenly(boards, HELD_OUT))
+        error = _error(model, studio, typical_boards(task, derived_seed(seed, "vae", "held out"), HELD_OUT))
     progress("reading", 1.0, {"error": error})
     weights, parameters = weights_of(model), sum(weight.numel() for weight in model.parameters())
     card = VaeCard(
@@ -100,13 +106,10 @@ def train_vae(task: Task, config: VaeConfig, seed: int, out: Path, progress: Pro
         sha256=hashlib.sha256(weights).hexdigest(),
         config=config,
     )
-    try:
-        with whole_directory(out, replace=False) as half:
-            write(half, card, weights)
-    except OSError as fault:
-        raise SurroundingsError(f"cannot write {out}: {fault.strerror}; free some space or choose another place") from fault
+    with written(out, "the autoencoder") as half:
+        write(half, card, weights)
     used = int((deviations > 0.1).sum())
-    return VaeReport(config.steps, parameters, loss, error, used, time.monotonic() - started)
+    return VaeReport(config.steps, parameters, found["loss"], error, used, time.monotonic() - started)
 
 
 class Studio:
@@ -115,43 +118,32 @@ class Studio:
     def __init__(self, task: Task, config: VaeConfig, seed: int) -> None:
         """Set up the two cameras; with random looks, both draw a position in the same one."""
         camera = config.camera
-        self.task, self.side_px = task, config.image_px
+        self.seed, self.side_px = seed, config.image_px
         self.shown = Camera(task, camera, seed)
         self.drawn = Camera(task, perfect(look=camera.look, cell_px=camera.cell_px), seed)
 
-    def boards(self, seed: int, count: int) -> Observations:
-        """Return positions from all phases of the game, varied as the sight varies them."""
-        seen = self.task.positions(seed, count).observations()
-        return sight_of(self.task).vary(seen, np.random.default_rng(seed))
+    def pair(self, boards: Observations, step: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what the camera sees and what was drawn: (B, 3, S, S) float32 in [0, 1] each.
 
-    def pair(self, boards: Observations) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what the camera sees and what was drawn: (B, 3, S, S) float32 in [0, 1] each."""
-        return pictures(self.shown.look(boards), self.side_px), pictures(self.drawn.look(boards), self.side_px)
+        Args:
+            boards: the positions.
+            step: of a training, whose looks and noise no other step has; None for those of the studio.
+        """
+        cameras = [self.shown, self.drawn]
+        if step is not None:
+            cameras = [reseeded(camera, derived_seed(self.seed, "step", step)) for camera in cameras]
+        shown, drawn = (pictures(camera.look(boards), self.side_px) for camera in cameras)
+        return shown, drawn
 
 
-def _fit(
-    model: Vae, studio: Studio, boards: Observations, config: VaeConfig, generator: torch.Generator, progress: Progress
-) -> float:
-    """Train the network in place; return the mean loss of the last steps."""
-    model.train()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, weight_decay=0.01, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, total_steps=config.steps + 1, pct_start=0.1)
-    recent = 0.0
+def _losses(
+    model: Vae, studio: Studio, boards: Observations, config: VaeConfig, generator: torch.Generator
+) -> Iterator[dict[str, torch.Tensor]]:
+    """Yield the loss of a step at a time."""
     for step in range(config.steps):
         rows = torch.randint(len(boards), (config.batch,), generator=generator).numpy()
         beta = config.beta * min(1.0, step / (WARMUP * config.steps))
-        loss = _loss(model, *studio.pair(boards.take(rows)), beta, generator)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        value = float(loss.detach())
-        if not np.isfinite(value):
-            raise TrainingError(f"the autoencoder's loss is {value} at step {step}: lower `rate` (now {config.rate})")
-        recent = value if step == 0 else recent + 0.1 * (value - recent)
-        if (step + 1) % REPORT_EVERY == 0:
-            progress("training", (step + 1) / config.steps, {"loss": recent})
-    return recent
+        yield {"loss": _loss(model, *studio.pair(boards.take(rows), step), beta, generator)}
 
 
 def _loss(model: Vae, shown: torch.Tensor, drawn: torch.Tensor, beta: float, generator: torch.Generator) -> torch.Tensor:

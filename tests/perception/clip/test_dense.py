@@ -65,6 +65,8 @@ def test_scores_at_patches_become_scores_at_cells(trained):
     wide = localise(clip, pixels, TASK.sight.phrases, 8)
     assert wide.shape == (3, 64, 6)
     assert (np.abs(wide) <= 1 + 1e-5).all()
+    with pytest.raises(UsageError, match="32 x 32 pixels, expected 5, 10, 15"):
+        localise(clip, pixels, TASK.sight.phrases, 5)
     ramp = torch.arange(4.0).view(1, 1, 4, 1).expand(1, 4, 4, 1)
     assert to_cells(ramp, 4) is ramp
     assert to_cells(ramp, 2)[0, 0, :, 0].tolist() == [0.5, 2.5]

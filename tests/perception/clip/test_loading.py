@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
 import socket
@@ -40,9 +41,9 @@ def copy(trained, tmp_path):
 
 
 def changed(folder, tower, **settings):
-    """Change a tower's settings in a directory."""
+    """Change a tower's settings in a directory, or what is done to pictures."""
     config = json.loads((folder / CONFIG).read_text())
-    config["model_cfg"][tower] |= settings
+    (config if tower == "preprocess_cfg" else config["model_cfg"])[tower] |= settings
     (folder / CONFIG).write_text(json.dumps(config))
 
 
@@ -86,14 +87,15 @@ def test_a_tags_weights_are_taken_from_the_caches_safetensors_first(tmp_path):
 
 def test_pictures_of_any_size_are_resized_and_other_things_refused(trained):
     clip = load_clip(trained[0])
-    assert clip.inputs(np.zeros((2, 50, 70, 3), np.uint8)).shape == (2, 3, 32, 32)
-    for wrong in (
-        np.zeros((2, 32, 32), np.uint8),
-        np.zeros((2, 32, 32, 4), np.uint8),
-        np.zeros((2, 32, 32, 3), np.float32),
-        np.zeros((2, 0, 32, 3), np.uint8),
+    assert clip.inputs(np.zeros((2, 50, 50, 3), np.uint8)).shape == (2, 3, 32, 32)
+    for wrong, said in (
+        (np.zeros((2, 32, 32), np.uint8), "pictures are grey"),
+        (np.zeros((2, 32, 32, 4), np.uint8), "leave out the fourth channel"),
+        (np.zeros((2, 32, 32, 3), np.float32), "as uint8"),
+        (np.zeros((2, 0, 32, 3), np.uint8), "0 x 32 pixels"),
+        (np.zeros((2, 50, 70, 3), np.uint8), "50 x 70 pixels, expected square ones"),
     ):
-        with pytest.raises(UsageError, match="CLIP takes uint8"):
+        with pytest.raises(UsageError, match=said):
             clip.of_pictures(wrong)
 
 
@@ -174,9 +176,51 @@ def damage_limit(folder):
     changed(folder, "text_cfg", context_length=10**9)
 
 
+def damage_timm(folder):
+    changed(folder, "vision_cfg", timm_model_name="vit_base_patch16_224")
+
+
+def damage_text_beside_timm(folder):
+    changed(folder, "vision_cfg", timm_model_name="test_vit")
+    changed(folder, "text_cfg", width=4096, layers=256)
+
+
+def damage_depth(folder):
+    changed(folder, "vision_cfg", layers=2)
+
+
+def damage_mean(folder):
+    changed(folder, "preprocess_cfg", mean=[0.5, 0.5])
+
+
+def damage_std(folder):
+    changed(folder, "preprocess_cfg", std=[0.5, 0.0, 0.5])
+
+
+def damage_nan(folder):
+    changed(folder, "preprocess_cfg", mean=[0.5, 0.5, float("nan")])
+
+
+def damage_pipe(folder):
+    os.mkfifo(folder / "special_tokens_map.json")
+
+
+def damage_large(folder):
+    with (folder / "chat_template.jinja").open("wb") as file:
+        file.truncate(5_000_000)
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
+        (damage_timm, r"its configuration has \d{8} numbers"),
+        (damage_text_beside_timm, r"its configuration has \d{11} numbers"),
+        (damage_depth, "cannot be made: .*Missing key"),
+        (damage_mean, "preprocess_cfg.mean"),
+        (damage_std, "preprocess_cfg.std.1"),
+        (damage_nan, "preprocess_cfg.mean.2"),
+        (damage_pipe, "special_tokens_map.json is no regular file"),
+        (damage_large, "chat_template.jinja has 5000000 bytes"),
         (trap, "a pickle, which could run code"),
         (damage_nothing_there, "its weights are missing"),
         (damage_cut, "cannot be made"),
@@ -217,6 +261,33 @@ def test_a_damaged_tokenizer_is_told_when_the_first_text_comes(copy):
     (copy / "tokenizer.json").write_text("{}")
     with pytest.raises(UsageError, match="the tokenizer of the CLIP"):
         clip.of_texts(["the apple"])
+
+
+def change_tokenizer(folder, name, change):
+    """Change a JSON file of a directory's tokenizer in place."""
+    table = json.loads((folder / name).read_text())
+    change(table)
+    (folder / name).write_text(json.dumps(table))
+
+
+def forget_padding(table):
+    table["pad_token"] = None
+
+
+def renumber(table):
+    table["model"]["vocab"]["apple"] = 10**6
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [("tokenizer_config.json", forget_padding, "fails: .*pad"), ("tokenizer.json", renumber, "does not fit its text tower")],
+)
+def test_a_tokenizer_that_fails_at_a_text_is_told_in_one_line(copy, name, change, said):
+    change_tokenizer(copy, name, change)
+    clip = load_clip(copy)
+    with pytest.raises(UsageError, match=said) as caught:
+        clip.of_texts(["the apple"])
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from ouroloop.perception.clip.states import gallery, grouped, texts_of
+from ouroloop.perception.clip.states import family, gallery, grouped, texts_of
 from ouroloop.perception.clip.words import EOS, UNK, build_tokenizer, words_in
 from ouroloop.protocols.errors import UsageError
 from tests.perception.clip.conftest import TASK
@@ -35,6 +35,18 @@ def test_a_gallery_has_as_many_different_boards_as_asked_or_says_that_it_cannot(
     assert ((cells[:, None] != TASK.sight.label(positions)[None]).sum(2).min(1) <= 3).all()
     with pytest.raises(UsageError, match="different boards, not 4000"):
         gallery(TASK.sight, positions.take([0]), 4000, np.random.default_rng(0))
+
+
+def test_a_family_lies_within_three_cells_of_one_position():
+    position = TASK.positions(3, 8).observations().take([3])
+    boards = family(TASK.sight, position, 200, np.random.default_rng(0))
+    cells = TASK.sight.label(boards)
+    assert different(cells) == len(boards) == 200
+    apart = (cells != TASK.sight.label(position)).sum(1)
+    assert apart[0] == 0
+    assert apart.max() == 3
+    with pytest.raises(UsageError, match="different boards, not 100000"):
+        family(TASK.sight, TASK.positions(3, 8).observations().take([7]), 100_000, np.random.default_rng(0))
 
 
 def test_states_are_told_by_captions_or_by_json_and_every_word_is_known():

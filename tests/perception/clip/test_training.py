@@ -6,13 +6,20 @@ import math
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
+from ouroloop.perception.camera import Camera
 from ouroloop.perception.cells import torch_threads
+from ouroloop.perception.clip import training
 from ouroloop.perception.clip.config import ClipConfig
+from ouroloop.perception.clip.encoding import scaled_encoder
+from ouroloop.perception.clip.loading import load_clip
 from ouroloop.perception.clip.training import CARD, ClipCard, train_clip
+from ouroloop.perception.config import CameraConfig
+from ouroloop.perception.encoders import evenly
 from ouroloop.protocols.errors import SurroundingsError, TrainingError, UsageError
 from tests.games.balance.task import BalanceTask
 from tests.perception.clip.conftest import TASK, TINY
@@ -46,6 +53,30 @@ def test_the_same_seed_gives_the_same_bytes_and_leaves_torch_alone(trained, tmp_
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
     weights = [(tmp_path / name / "open_clip_model.safetensors").read_bytes() for name in ("one", "three")]
     assert weights[0] != weights[1]
+
+
+def test_latents_are_scaled_and_read_out_on_boards_of_all_phases(trained, monkeypatch):
+    monkeypatch.setattr(training, "READ", 64)
+    clip, camera = load_clip(trained[0]), Camera(TASK, CameraConfig())
+    positions = TASK.positions(3, 640).observations()
+    encoder, _ = training._read_out(clip, camera, positions)
+    spread = scaled_encoder(clip, camera.look(evenly(positions, 64)))
+    assert np.allclose(encoder._mean, spread._mean, atol=1e-6)
+    assert np.allclose(encoder._std, spread._std, atol=1e-6)
+
+
+def test_each_step_has_noise_of_its_own_and_held_out_boards_are_drawn_from_two_seeds(monkeypatch):
+    seeds = []
+    monkeypatch.setattr(training, "losses", lambda clip, code, camera, *_: seeds.append(camera.seed) or {})
+    config = TINY.model_copy(update={"steps": 3})
+    camera = Camera(TASK, CameraConfig(), 5)
+    assert len(list(training._losses(None, None, camera, TASK.positions(1, 8).observations(), config, 5))) == 3
+    assert len({*seeds, camera.seed}) == 4
+    drawn = []
+    monkeypatch.setattr(training, "varied", lambda task, seed, count: drawn.append(np.random.default_rng(seed).random()))
+    monkeypatch.setattr(training, "gallery", lambda sight, positions, count, rng: drawn.append(rng.random()))
+    training._held_out(TASK, 5)
+    assert len(set(drawn)) == 2
 
 
 def test_images_are_aligned_with_json_as_well(tmp_path):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.perception.camera import Camera
 from ouroloop.perception.config import perfect
+from ouroloop.perception.gemma import eyes
 from ouroloop.perception.gemma.eyes import GemmaPlayer, GemmaReader
 from ouroloop.perception.gemma.forms import board_form
 from ouroloop.perception.gemma.loading import load_gemma
@@ -66,16 +69,17 @@ def test_a_move_is_rated_by_its_token_and_follows_from_the_scene(gemma):
 
 
 @pytest.mark.parametrize(
-    "pixels",
+    ("pixels", "said"),
     [
-        np.zeros((2, 32, 32), np.uint8),
-        np.zeros((2, 32, 32, 4), np.uint8),
-        np.zeros((2, 32, 32, 3), np.float32),
-        np.zeros((32, 32, 3), np.uint8),
+        (np.zeros((2, 32, 32), np.uint8), "pictures are grey"),
+        (np.zeros((2, 32, 32, 4), np.uint8), "leave out the fourth channel"),
+        (np.zeros((2, 32, 32, 3), np.float32), "as uint8"),
+        (np.zeros((32, 32, 3), np.uint8), "add a first axis"),
+        (np.zeros((2, 32, 40, 3), np.uint8), "32 x 40 pixels, expected 4, 8, 12"),
     ],
 )
-def test_pictures_of_another_kind_are_refused_in_one_line(gemma, pixels):
-    with pytest.raises(UsageError, match=r"expected uint8 \(B, H, W, 3\)") as error:
+def test_pictures_of_another_kind_are_refused_in_one_line(gemma, pixels, said):
+    with pytest.raises(UsageError, match=said) as error:
         GemmaReader(gemma, TASK).read(pixels)
     assert "\n" not in str(error.value)
 
@@ -83,6 +87,17 @@ def test_pictures_of_another_kind_are_refused_in_one_line(gemma, pixels):
 def test_a_picture_of_another_size_is_resized(gemma):
     large = CLEAN.look(SEEN).repeat(2, 1).repeat(2, 2)
     assert GemmaReader(gemma, TASK).read(large).exact(SEEN).mean() > 0.5
+
+
+def test_a_reader_needs_no_words_for_moves(gemma, monkeypatch):
+    def lacking(tokenizer, task):
+        raise UsageError("the tokenizer has no token for each of up, down")
+
+    monkeypatch.setattr(eyes, "move_words", lacking)
+    others = replace(gemma, card=None)
+    assert len(GemmaReader(others, TASK).read(CLEAN.look(SEEN.take([0])))) == 1
+    with pytest.raises(UsageError, match="no token for each of"):
+        GemmaPlayer(others, TASK, CLEAN)
 
 
 def test_another_board_than_it_was_trained_for_is_refused(gemma):

@@ -124,6 +124,15 @@ def test_a_configuration_that_is_not_that_of_the_weights_is_refused(copied, chan
     refused(UsageError, said, copied)
 
 
+def test_weights_that_are_not_those_of_the_card_are_refused(copied):
+    data = bytearray((copied / "model.safetensors").read_bytes())
+    data[-1] ^= 1
+    (copied / "model.safetensors").write_bytes(bytes(data))
+    refused(UsageError, "gemma.json of .* does not match model.safetensors", copied)
+    (copied / CARD).unlink()
+    assert load_gemma(copied).card is None
+
+
 def test_damaged_files_are_refused(copied):
     (copied / CARD).write_text("{}")
     refused(UsageError, "gemma.json of .* is damaged: ", copied)

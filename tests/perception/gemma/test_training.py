@@ -12,10 +12,10 @@ from ouroloop.envs.capabilities import oracle_of
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.perception.camera import Camera
 from ouroloop.perception.config import CameraConfig
-from ouroloop.perception.gemma.config import CARD, GemmaCard, GemmaConfig
+from ouroloop.perception.gemma.config import CARD, WEIGHTS, GemmaCard, GemmaConfig
 from ouroloop.perception.gemma.eyes import GemmaPlayer, GemmaReader
 from ouroloop.perception.gemma.loading import load_gemma
-from ouroloop.perception.gemma.training import WEIGHTS, train_gemma
+from ouroloop.perception.gemma.training import _Course, train_gemma
 from ouroloop.perception.shipped import shelf
 from ouroloop.protocols.errors import UsageError
 from tests.games.balance.task import BalanceTask
@@ -58,6 +58,25 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
     one, again, other = ((tmp_path / name / WEIGHTS).read_bytes() for name in ("one", "again", "other"))
     assert one == again
     assert one != other
+
+
+def test_each_step_has_noise_of_its_own_and_doubts_by_another_seed(monkeypatch, tmp_path):
+    noted, doubts = [], []
+
+    def board_loss(course, rows, camera, rng):
+        noted.append(camera.seed)
+        doubts.append(rng.random())
+        return next(course.gemma.model.parameters()).sum()
+
+    def move_loss(course, rows, camera):
+        noted.append(camera.seed)
+        return next(course.gemma.model.parameters()).sum()
+
+    monkeypatch.setattr(_Course, "board_loss", board_loss)
+    monkeypatch.setattr(_Course, "move_loss", move_loss)
+    train_gemma(TASK, TINY.model_copy(update={"steps": 3, "boards": 32, "held_out": 8}), 5, tmp_path / "out", quiet)
+    assert len(set(noted)) == 6
+    assert not set(doubts) & {np.random.default_rng(seed).random() for seed in noted}
 
 
 @pytest.mark.parametrize(

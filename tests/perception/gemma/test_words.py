@@ -11,7 +11,15 @@ from transformers import PreTrainedTokenizerFast
 
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.perception.gemma.forms import board_form, move_words
-from ouroloop.perception.gemma.words import board_text, build_tokenizer, full_questions, glyph_rows, legend, short_questions
+from ouroloop.perception.gemma.words import (
+    board_text,
+    build_tokenizer,
+    full_board_question,
+    full_move_question,
+    glyph_rows,
+    legend,
+    short_questions,
+)
 from ouroloop.protocols.errors import UsageError
 
 TASK = SnakeTask(6)
@@ -88,9 +96,10 @@ def test_the_full_questions_say_what_each_sign_means_and_what_to_answer():
     assert "'@' for the head" in said
     assert "'^' or 'v' or '<' or '>' for the body" in said
     assert "'#' for a wall" in said
-    asked = full_questions(TASK, ("0", "1", "2", "3"))
-    assert said in asked.board
-    assert '{"board": ["......", "......", ...]}' in asked.board
-    assert "2 for left" in asked.move
-    assert "left" in full_questions(TASK, TASK.actions).move
-    assert "for left" not in full_questions(TASK, TASK.actions).move
+    asked = full_board_question(TASK)
+    assert said in asked
+    assert '{"board": ["......", "......", ...]}' in asked
+    assert "2 for left" in full_move_question(TASK, ("0", "1", "2", "3"))
+    named = full_move_question(TASK, TASK.actions)
+    assert "left" in named
+    assert "for left" not in named
