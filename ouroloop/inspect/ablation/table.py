@@ -9,7 +9,16 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from ouroloop.inspect.ablation.document import MEASURES, Ablation, Comparison, Estimated, Figure, MainEffect, Measure
+from ouroloop.inspect.ablation.document import (
+    MEASURES,
+    Ablation,
+    Comparison,
+    Estimated,
+    Figure,
+    MainEffect,
+    Measure,
+    VariedRun,
+)
 from ouroloop.protocols.text import counted, plain_line
 
 
@@ -21,7 +30,7 @@ def _whole(value: float) -> str:
     return f"{value:,.0f}"
 
 
-Shown: TypeAlias = "dict[str, tuple[Figure | Literal['tokens'], Callable[[float], str]]]"
+Shown: TypeAlias = dict[str, tuple[Figure | Literal["tokens"], Callable[[float], str]]]
 """Column -> the figure of a run whose mean over an arm it shows, and how that is written."""
 ERRORS: Final[Shown] = {
     "misread": ("read_errors", _share),
@@ -102,11 +111,15 @@ def _means(document: Ablation, title: str, figures: Shown) -> Table:
     for arm in document["values"]:
         shown = []
         for figure, said in figures.values():
-            found = [run[figure] for run in document["runs"] if run["value"] == arm]
+            found = [_figure(run, figure) for run in document["runs"] if run["value"] == arm]
             known = [value for value in found if value is not None]
             shown.append(said(float(np.mean(known))) if known else "")
         table.add_row(_name(arm), *shown)
     return table
+
+
+def _figure(run: VariedRun, figure: Figure | Literal["tokens"]) -> float | None:
+    return run["tokens"] if figure == "tokens" else run[figure]
 
 
 def _table(first: str, *names: str) -> Table:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ouroloop.inspect.contender import Contender
     from ouroloop.policy.saliency.rationales import Rationale
-    from ouroloop.protocols.canonical import JsonObject
+    from ouroloop.protocols.canonical import Json, JsonObject
     from ouroloop.protocols.records import Moment
 
 SHOWN: Final = 400
@@ -48,7 +48,7 @@ class Reason:
     def document(self) -> JsonObject:
         """Return it as `watch --json` prints it."""
         told = self.told
-        claims = [asdict(claim) for claim in told.claims]
+        claims: list[Json] = [asdict(claim) for claim in told.claims]
         return {"move": self.move, "action": self.action, "text": told.text, "agreement": told.agreement, "claims": claims}
 
 
