@@ -8,7 +8,7 @@ from typing import get_args
 import click
 
 from ouroloop.cli.options import FOLDER, file_at
-from ouroloop.inspect.ablation.document import Measure
+from ouroloop.inspect.ablation.document import Ablation, Measure
 from ouroloop.protocols.text import shell_word
 from ouroloop.streams import say_json
 
@@ -73,10 +73,8 @@ def ablate(
     """
     from ouroloop.inspect.ablation.export import runs_table, write_arrow, write_csv
     from ouroloop.inspect.ablation.running import ablate as run_all
-    from ouroloop.inspect.ablation.table import sentences, tables
     from ouroloop.inspect.contender import cores
     from ouroloop.runs.progress import progress
-    from ouroloop.terminal import say, say_lines, show
 
     for option, file in (("--csv", csv_file), ("--arrow", arrow_file)):
         if file is not None:
@@ -99,9 +97,14 @@ def ablate(
         write_csv(runs_table(document), csv_file)
     if arrow_file is not None:
         write_arrow(runs_table(document), arrow_file)
-    if as_json:
-        say_json(document)
-        return
+    say_json(document) if as_json else _tell(document, folder)
+
+
+def _tell(document: Ablation, folder: Path) -> None:
+    """Print an ablation's tables, what they show, and where everything lies."""
+    from ouroloop.inspect.ablation.table import sentences, tables
+    from ouroloop.terminal import say, say_lines, show
+
     for table in tables(document):
         show(table)
     for line in sentences(document):

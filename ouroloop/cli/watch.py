@@ -106,9 +106,9 @@ def watch(
         shown = {"lens": lenses[0]} if saliency not in (None, ALL) and (live or gif) else {}
         seen = watch_games(player, seeds, screen, frames, still=still, **shown)
         picture = None if png is None or still is None else keep_png(player.task, still, lenses, png)
-        told = [] if why is None or still is None else reasons_of(player, seeds[0], still.kept, why)
+        told = None if why is None or still is None else reasons_of(player, seeds[0], still.kept, why)
     kept = None if gif is None or frames is None else keep_gif(player.task, frames, gif, fps)
-    _tell(Found(seen, kept, picture, told if why else None), as_json=as_json)
+    _tell(Found(seen, kept, picture, told), as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)

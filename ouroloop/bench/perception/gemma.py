@@ -137,13 +137,13 @@ def _cameras(task: Task) -> dict[str, CameraConfig]:
 def _free(gemma: Gemma, task: Task, seed: int, count: int) -> dict[str, Any]:
     """Return what replies are worth that no form holds: valid boards, exact boards, and moves that are moves."""
     from ouroloop.perception.gemma.asking import Asker
-    from ouroloop.perception.gemma.eyes import GemmaReader, questions_of
+    from ouroloop.perception.gemma.eyes import GemmaReader, move_question
 
     truth = task.positions(derived_seed(seed, "bench", "gemma", "free"), count).observations()
     pixels = Camera(task, perfect()).look(truth)
     reader = GemmaReader(gemma, task, way="free")
     exact = reader.read(pixels).exact(truth).mean()
-    said = Asker(gemma, questions_of(gemma, task).move).write(pixels, WORDS)
+    said = Asker(gemma, move_question(gemma, task)).write(pixels, WORDS)
     return {
         "boards_valid": reader.replies.valid / reader.replies.asked,
         "boards_exact": significant(float(exact)),

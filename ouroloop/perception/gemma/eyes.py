@@ -10,7 +10,7 @@ from ouroloop.envs.capabilities import sight_of
 from ouroloop.perception.camera import Camera
 from ouroloop.perception.cells import check_pictures, torch_threads
 from ouroloop.perception.gemma.asking import Asker
-from ouroloop.perception.gemma.config import Questions, Way
+from ouroloop.perception.gemma.config import Way
 from ouroloop.perception.gemma.forms import board_form, move_words
 from ouroloop.perception.gemma.loading import check_trained_for
 from ouroloop.perception.gemma.replies import Replies, certainty, read_reply
@@ -135,8 +135,3 @@ def move_question(gemma: Gemma, task: Task) -> str:
     if gemma.card is not None:
         return gemma.card.questions.move
     return full_move_question(task, move_words(gemma.processor.tokenizer, task)[0])
-
-
-def questions_of(gemma: Gemma, task: Task) -> Questions:
-    """Return both questions; raises UsageError as `move_question` does."""
-    return Questions(board=board_question(gemma, task), move=move_question(gemma, task))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,10 +15,9 @@ from ouroloop.perception.vae.config import VaeConfig
 
 if TYPE_CHECKING:
     from ouroloop.envs.registry import TaskSettings
+    from ouroloop.perception.training import Progress
 
 EyeConfig: TypeAlias = ReaderConfig | ClipConfig | GemmaConfig | VaeConfig
-Progress: TypeAlias = Callable[[str, float, dict[str, float]], None]
-"""Called with a phase's name, its share done in [0, 1], and the current figures."""
 
 
 def train_eye(settings: TaskSettings, config: EyeConfig, seed: int, out: Path, progress: Progress) -> dict[str, float]:
