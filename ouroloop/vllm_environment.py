@@ -10,6 +10,8 @@ from ouroloop.child_server import environment_python
 
 VARIABLE: Final = "OUROLOOP_VLLM_PYTHON"
 PLACE: Final = Path(".vllm/bin/python")
+STEP_S: Final = 3600
+"""How long the engine may take for one step. It ends itself otherwise, and two slow cores read twenty prompts for minutes."""
 REMEDY: Final = "rebuild its environment (`make vllm`) if it is damaged"
 
 
@@ -34,6 +36,7 @@ def vllm_settings(threads: int, cache_gib: int = 1) -> dict[str, str]:
         "OMP_NUM_THREADS": str(threads),
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
         "VLLM_CPU_KVCACHE_SPACE": str(cache_gib),
+        "VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS": str(STEP_S),
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
         "HF_HUB_OFFLINE": "1",

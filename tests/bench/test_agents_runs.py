@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from ouroloop.bench.agents import runs
+from ouroloop.bench.agents import runs, validity
 from ouroloop.bench.agents.tables import tables
+from ouroloop.protocols.errors import RoleError, SurroundingsError
 
 
 def test_no_more_than_the_given_number_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,3 +69,23 @@ def test_arms_are_compared_on_the_same_seeds_and_told_in_a_table(monkeypatch: py
     assert {name for names in runs.GROUPS.values() for name in names} == set(runs.ARMS)
     (table,) = tables({"roles": found})
     assert [list(column.cells)[1] for column in table.columns] == ["model", "+1.0", "6 of 8", "2", "18", "100", "50"]
+
+
+def test_a_server_that_has_gone_is_no_figure_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Params:
+        seed = 0
+
+        def model_copy(self, update: dict[str, Any]) -> Params:
+            return self
+
+    class Gone:
+        def __init__(self, config: Any) -> None: ...
+
+        async def act(self, request: Any) -> Any:
+            raise RoleError("connection refused or lost")
+
+    monkeypatch.setattr(validity, "ChatPatcher", Gone)
+    monkeypatch.setattr(validity, "question", lambda *_: type("Asked", (), {"params": Params()}))
+    monkeypatch.setattr(validity, "_idea", lambda *_: "")
+    with pytest.raises(SurroundingsError, match="no question was answered: connection refused or lost"):
+        validity.replies(None, None, "patch", 40)  # type: ignore[arg-type]

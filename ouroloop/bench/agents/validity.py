@@ -18,7 +18,7 @@ from ouroloop.agents.prompted.designer import ChatDesigner
 from ouroloop.agents.prompted.hints import ideas, terms
 from ouroloop.agents.prompted.patcher import ChatPatcher
 from ouroloop.agents.prompted.patches import mended
-from ouroloop.protocols.errors import RoleError
+from ouroloop.protocols.errors import RoleError, SurroundingsError
 from ouroloop.protocols.records import Kind, RewardSpec, RewardTerm
 from ouroloop.protocols.syntax import parse_expression
 from ouroloop.runs import lifecycle
@@ -85,6 +85,9 @@ def replies(
         kind: `reward` or `patch`.
         count: the number of questions.
         tell: called with the number of questions that are done, and of replies that have passed.
+
+    Raises:
+        SurroundingsError: no question was answered, which says nothing of the model.
     """
     role: Any = ChatDesigner(config) if kind == "reward" else ChatPatcher(config)
     found, transitions = Replies(kind), cache(lambda: sampled_transitions(run))
@@ -115,6 +118,8 @@ def replies(
         found.stopped["no reply"] += len(reply.lost)
         found.asked += size
         tell(found.asked, found.passed)
+    if not found.seconds:
+        raise SurroundingsError(f"no question was answered: {found.reasons[-1][1] if found.reasons else 'none was put'}")
     found.different = len(said)
     return found
 
