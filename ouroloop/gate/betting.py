@@ -219,6 +219,22 @@ class PairedTest:
         return min(low, self.mean), max(high, self.mean)
 
 
+def capitals(x: Floats, *, alpha: float, gain: float, games: int | None = None) -> Floats:
+    """Return the log capital of a `PairedTest`'s bets against "not better" after each of (n,) differences: (n,).
+
+    Args:
+        x: the differences, in the order of their seeds.
+        alpha: the level of the test.
+        gain: smallest gain worth having.
+        games: most pairs; None for no limit.
+    """
+    wager, found = Wager(0.0, gain, -math.log(alpha), games), np.empty(len(x))
+    for place, outcome in enumerate(bounded(x)):
+        wager.add(np.array([outcome]))
+        found[place] = wager.log_e
+    return found
+
+
 def lowest_mean(x: Floats, stakes: Floats, bar: float) -> float:
     """Return the lowest mean that bets on "the mean is above it" have not refuted after any game.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import wraps
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 log = logging.getLogger(__name__)
+FEW = 40
+"""The most ids that an error names."""
 
 
 def _of_damage(method: Callable[Concatenate[Report, P], R]) -> Callable[Concatenate[Report, P], R]:
@@ -77,13 +80,14 @@ class Report:
         self.ledger = Ledger(folder / "ledger.sqlite", "read")  # first: its error names another version
         self.store = Store(folder / "artifacts")
         try:
-            self._read()
+            self.refresh()
         except BaseException:
             self.close()
             raise
 
     @_of_damage
-    def _read(self) -> None:
+    def refresh(self) -> None:
+        """Read again what later calls rest on, because the run has gone on. Raises LedgerError if it is damaged."""
         self.recipe = read_recipe(self.folder, unopened=True)
         self._rolled_back = rolled_back(self.ledger)
         self._states = lineage(self.ledger)
@@ -134,7 +138,7 @@ class Report:
         begun, scored = start.INCUMBENT.find(self.ledger), start.SCORE.find(self.ledger)
         if begun is None or scored is None:
             return None
-        return {**_played(begun.incumbent, scored.measures), "reward_spec": self._spec(begun.incumbent.reward)}
+        return {**_played(begun.incumbent, scored.measures), "reward_spec": self.spec(begun.incumbent.reward)}
 
     def build(self) -> Build | None:
         """Return the build that plays now; None before the start."""
@@ -298,10 +302,10 @@ class Report:
 
     def _reward(self, proposed: Candidate, screened: Screening | None) -> doc.Spec | doc.Unread | None:
         if screened and screened.reward:
-            return self._spec(screened.reward)
+            return self.spec(screened.reward)
         return None if proposed.reward is None else {"text": proposed.reward}
 
-    def _spec(self, digest: str) -> doc.Spec:
+    def spec(self, digest: str) -> doc.Spec:
         """Return a kept reward spec. Raises LedgerError if the artifact is none."""
         try:
             spec = RewardSpec.model_validate_json(self.store.text(digest))
@@ -316,17 +320,26 @@ class Report:
         Raises:
             UsageError: the run has no such candidate.
         """
-        for index in self.numbers():
+        index, proposed = self.find(id)
+        return {"round": index, **self._candidate(index, proposed)}
+
+    @_of_damage
+    def find(self, id: str) -> tuple[int, Candidate]:
+        """Return a candidate with its round, which its id begins with. Raises UsageError if the run has no such candidate."""
+        numbers, named = self.numbers(), re.match(r"r(\d{1,9})-", id)
+        likely = [int(named[1])] if named and int(named[1]) in numbers else []
+        for index in (*likely, *numbers):
             for proposed in self._proposed(index):
                 if proposed.id == id:
-                    return {"round": index, **self._candidate(index, proposed)}
-        known = [c.id for n in self.numbers() for c in self._proposed(n)]
-        raise UsageError(f"run {self.folder.name} has no candidate {id!r}; it has {', '.join(known) or 'none yet'}")
+                    return index, proposed
+        known = [c.id for n in numbers for c in self._proposed(n)]
+        has = f"{', '.join(known[:FEW]) or 'none yet'}{f' and {len(known) - FEW} more' if len(known) > FEW else ''}"
+        raise UsageError(f"run {self.folder.name} has no candidate {id!r}; it has {has}")
 
     @_of_damage
     def build_of(self, id: str) -> Build | None:
         """Return the build that a candidate played as in its race; None if it did not race."""
-        round, proposed = next((n, c) for n in self.numbers() for c in self._proposed(n) if c.id == id)
+        round, proposed = self.find(id)
         verdict, screened = gate.verdict(round, id).find(self.ledger), screen.screen(round, proposed).find(self.ledger)
         if verdict is None or screened is None or (base := verdict.incumbent) is None:
             return None
@@ -368,8 +381,7 @@ class Report:
         return text if kind == "patch" else json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
 
     def _screening(self, id: str) -> Screening | None:
-        found = ((n, c) for n in self.numbers() for c in self._proposed(n) if c.id == id)
-        return screen.screen(*next(found)).find(self.ledger)
+        return screen.screen(*self.find(id)).find(self.ledger)
 
     def close(self) -> None:
         """Close the ledger."""

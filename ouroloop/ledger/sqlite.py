@@ -13,6 +13,7 @@ import sqlite3
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,20 +25,62 @@ from ouroloop.ledger.faults import damaged, of_sqlite
 from ouroloop.protocols.canonical import Json, JsonObject, canonical, content_hash, sha256
 from ouroloop.protocols.errors import LedgerError
 
-_STEP: Final = "SELECT key, method, params, result, error FROM steps"
+_STEP: Final = "SELECT seq, key, method, params, result, error FROM steps"
+_TOTAL: Final = "SELECT COUNT(*) - COUNT(json_extract(result, ?)), TOTAL(json_extract(result, ?)) FROM steps"
+_LITERAL: Final = re.compile(r"[^*?\[]*")
+"""What all keys that match a pattern begin with."""
 _HUGE: Final = re.compile(r"[eE]\+?\d{3}|\d{300}")
 """A number that may be beyond the floats, so that it would be read as infinity."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One recorded call; exactly one of `result` and `error` is set."""
+    """One recorded call; exactly one of `result` and `error` is set.
 
+    Its values are decoded when they are asked for, since most readers of long runs want few of them. Each raises LedgerError
+    if it is not JSON.
+
+    Args:
+        seq: its place in the order of recording.
+        key: its name.
+        method: its JSON-RPC method.
+        texts: of its params, its result and its error, as recorded.
+        ledger: that holds it.
+    """
+
+    seq: int
     key: str
     method: str
-    params: Json
-    result: Any
-    error: JsonObject | None
+    texts: tuple[Any, Any, Any]
+    ledger: Ledger
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended in an error."""
+        return self.texts[2] is not None
+
+    @property
+    def params(self) -> Json:
+        """The params."""
+        found: Json = self._value(0)
+        return found
+
+    @property
+    def result(self) -> Any:
+        """The result; None if it ended in an error."""
+        return self._value(1)
+
+    @property
+    def error(self) -> JsonObject | None:
+        """The error; None if it has a result."""
+        found: JsonObject | None = self._value(2)
+        if found is not None and not isinstance(found, dict):
+            raise damaged(self.ledger.path, f"the error of step {self.key} is no object")
+        return found
+
+    def _value(self, place: int) -> Any:
+        text = self.texts[place]
+        return None if text is None else self.ledger.value(text, self.key)
 
 
 class Ledger:
@@ -49,11 +92,14 @@ class Ledger:
         Raises:
             LedgerError: it is missing, damaged, in use, or another version or program wrote it.
         """
-        self.path = path
+        self.path, self._mode = path, mode
         self._db, self._close = connect(path, mode)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file. A writer first moves its log into the file, which SQLite leaves undone while a reader has it open."""
+        if self._mode != "read":
+            with suppress(sqlite3.Error):  # what is in the log is not lost, and the next reader takes it from there
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._close()
 
     def meta(self, key: str) -> str | None:
@@ -69,20 +115,35 @@ class Ledger:
     def step(self, key: str) -> Step | None:
         """Return the step recorded under that key, or None."""
         for row in self._read(f"{_STEP} WHERE key = ?", key):
-            if row[0] != key:
+            if row[1] != key:
                 raise damaged(self.path, f"its index finds another step for {key}")
             return self._step(row)
         return None
 
-    def steps(self, pattern: str = "*", methods: Sequence[str] = ()) -> Iterator[Step]:
+    def steps(self, pattern: str = "*", methods: Sequence[str] = (), after: int = 0) -> Iterator[Step]:
         """Yield recorded steps in the order they were recorded.
 
         Args:
             pattern: pattern of their keys, with `*` for anything.
             methods: only steps with these methods; all by default.
+            after: only steps that were recorded after the one with this `seq`.
         """
-        chosen = f"AND method IN ({', '.join('?' * len(methods))})" if methods else ""
-        return (self._step(row) for row in self._read(f"{_STEP} WHERE key GLOB ? {chosen} ORDER BY seq", pattern, *methods))
+        chosen = f"AND {{}}method IN ({', '.join('?' * len(methods))})" if methods else ""
+        prefix = _LITERAL.match(pattern)
+        if prefix is not None and prefix[0]:  # `+` keeps SQLite to the index of the keys, of which few begin so
+            asked = f"{_STEP} WHERE key >= ? AND key < ? AND key GLOB ? AND +seq > ? {chosen.format('+')} ORDER BY seq"
+            rows = self._read(asked, prefix[0], f"{prefix[0]}\U0010ffff", pattern, after, *methods)
+        else:
+            rows = self._read(
+                f"{_STEP} WHERE key GLOB ? AND seq > ? {chosen.format('')} ORDER BY seq", pattern, after, *methods
+            )
+        return map(self._step, rows)
+
+    def last(self) -> int:
+        """Return the `seq` of the step recorded last; 0 before the first."""
+        for (found,) in self._read("SELECT COALESCE(MAX(seq), 0) FROM steps"):
+            return self._whole(found, "the last step")
+        return 0
 
     def recall(self, key: str, method: str, params: Json) -> Step | None:
         """Return the step recorded under that key, or None.
@@ -128,6 +189,25 @@ class Ledger:
         result: Json = known.result
         return result
 
+    def total(self, field: str, methods: Sequence[str], after: int = 0) -> int:
+        """Return the sum of a whole number that the results of steps hold, without decoding the rest of them.
+
+        Args:
+            field: its name.
+            methods: of the steps.
+            after: see `steps`.
+
+        Raises:
+            LedgerError: a result is not JSON, or lacks the number.
+        """
+        place, chosen = f"$.{field}", f"method IN ({', '.join('?' * len(methods))})"
+        asked = f"{_TOTAL} WHERE seq > ? AND error IS NULL AND {chosen}"
+        for lacking, found in self._read(asked, place, place, after, *methods):
+            if lacking or not 0 <= found < 1 << 62:
+                raise damaged(self.path, f"a step of {' or '.join(methods)} lacks {field}")
+            return int(found)
+        return 0
+
     def event(self, name: str, body: Mapping[str, Json]) -> None:
         """Append a `run.event`, which is for people and not part of the digest."""
         self._write("INSERT INTO events (at, name, body) VALUES (?, ?, ?)", (time.time(), name, _dump(body)))
@@ -135,7 +215,19 @@ class Ledger:
     def events(self, name: str) -> Iterator[Json]:
         """Yield the bodies of all events of a name, in order. Raises LedgerError for a body that is not JSON."""
         for (body,) in self._read("SELECT body FROM events WHERE name = ? ORDER BY seq", name):
-            yield self._json(body, f"event {name}")
+            yield self.value(body, f"event {name}")
+
+    def latest(self) -> tuple[str, float] | None:
+        """Return the key of the step recorded last, and its time in seconds since 1970; None before the first."""
+        for key, at in self._read("SELECT key, at FROM steps ORDER BY seq DESC LIMIT 1"):
+            return self._text(key, "a step"), self._time((at,))
+        return None
+
+    def began(self) -> float | None:
+        """Return the time of the first step, in seconds since 1970; None before it."""
+        for row in self._read("SELECT at FROM steps ORDER BY seq LIMIT 1"):
+            return self._time(row)
+        return None
 
     def wall_s(self) -> float:
         """Return the seconds at work: the time from each opening of the run to its last step before the next opening."""
@@ -152,7 +244,7 @@ class Ledger:
         return content_hash(
             [
                 [self._text(key, "a key"), self._text(method, key), *(sha256(self._text(text or "", key)) for text in texts)]
-                for key, method, *texts in self._read(f"{_STEP} ORDER BY key")
+                for _, key, method, *texts in self._read(f"{_STEP} ORDER BY key")
             ]
         )
 
@@ -165,13 +257,17 @@ class Ledger:
             raise of_sqlite(self.path, error) from error
 
     def _step(self, row: tuple[Any, ...]) -> Step:
-        key, method = (self._text(part, "a step") for part in row[:2])
-        params, result, error = (None if text is None else self._json(text, key) for text in row[2:])
-        if error is not None and not isinstance(error, dict):
-            raise damaged(self.path, f"the error of step {key} is no object")
-        return Step(key, method, params, result, error)
+        seq, key, method, *texts = row
+        named = self._text(key, "a step"), self._text(method, "a step")
+        return Step(self._whole(seq, "a step's number"), *named, (texts[0], texts[1], texts[2]), self)
 
-    def _json(self, text: object, key: str) -> Any:
+    def _whole(self, value: object, what: str) -> int:
+        """Return a value that must be a whole number."""
+        if not isinstance(value, int):
+            raise damaged(self.path, f"{what} is {type(value).__name__}, expected a whole number")
+        return value
+
+    def value(self, text: object, key: str) -> Any:
         """Return the value of a JSON text, with no NaN, no infinity, and no more depth than any step needs."""
         try:
             value = from_json(self._text(text, key), allow_inf_nan=False)

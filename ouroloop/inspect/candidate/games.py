@@ -5,9 +5,13 @@ Reading a run runs nothing of it, so no game is played here.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
+import numpy as np
+
 from ouroloop.envs.registry import TaskSettings, game_settings
+from ouroloop.gate.betting import capitals, e_value
 from ouroloop.inspect import document as doc
 from ouroloop.ledger.steps import gate
 from ouroloop.ledger.steps.key import every, part
@@ -25,6 +29,22 @@ SHOWN: Final = 3
 """The number of lost games that are named."""
 
 
+@dataclass(frozen=True, slots=True)
+class PairTold:
+    """A pair of a race: its number from 1, the game's seed, both utilities, and the e-value after it."""
+
+    number: int
+    seed: int
+    candidate: float
+    incumbent: float
+    e_value: float
+
+    @property
+    def gain(self) -> float:
+        """The candidate's utility minus the incumbent's."""
+        return self.candidate - self.incumbent
+
+
 def pairs_of(report: Report, round: int, id: str) -> Iterator[doc.LostPair]:
     """Yield all pairs of games that a candidate's race played with it, in order; none if it did not race."""
     ledger = report.ledger
@@ -36,6 +56,20 @@ def pairs_of(report: Report, round: int, id: str) -> Iterator[doc.LostPair]:
         seeds = game_seeds(stream_seed(report.recipe, ledger), games.stream, games.first, games.count)
         for seed, mine, theirs in zip(seeds, turn.utility, block.incumbent, strict=False):
             yield {"seed": seed, "candidate": mine, "incumbent": theirs}
+
+
+def told_pairs(report: Report, round: int, found: doc.Candidate) -> list[PairTold]:
+    """Return a candidate's pairs with the e-value after each, computed anew from the recorded utilities."""
+    turns = list(pairs_of(report, round, found["id"]))
+    if not turns or found["alpha"] is None:
+        return []
+    rules = report.recipe.gate
+    gains = np.array([turn["candidate"] - turn["incumbent"] for turn in turns])
+    logs = capitals(gains, alpha=found["alpha"], gain=rules.gain, games=rules.games)
+    return [
+        PairTold(number, turn["seed"], turn["candidate"], turn["incumbent"], e_value(log))
+        for number, (turn, log) in enumerate(zip(turns, logs, strict=True), 1)
+    ]
 
 
 def counted_pairs(report: Report, round: int, id: str, pairs: Sequence[doc.LostPair]) -> doc.Pairs | None:

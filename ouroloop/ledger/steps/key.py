@@ -58,7 +58,7 @@ class Key(Generic[R]):
             LedgerError: the result is not of this step's form.
         """
         step = ledger.step(self.text)
-        return None if step is None or step.error is not None else self.of(ledger, step)
+        return None if step is None or step.failed else self.of(ledger, step)
 
     def read(self, ledger: Ledger) -> R:
         """Return the recorded result. Raises LedgerError if it is missing, which no run leaves behind."""
@@ -69,10 +69,14 @@ class Key(Generic[R]):
 
     def of(self, ledger: Ledger, step: Step) -> R:
         """Return the record of a step like this one. Raises LedgerError if its result is not of this form."""
+        return self.of_result(ledger, step.key, step.result)
+
+    def of_result(self, ledger: Ledger, key: str, result: object) -> R:
+        """Return the record for a result in JSON, from the step with this key. Raises LedgerError if it is of another form."""
         try:
-            return self.decoded(step.result)
+            return self.decoded(result)
         except ValidationError as error:
-            raise damaged(ledger.path, f"step {step.key}: {one_line(error)}") from error
+            raise damaged(ledger.path, f"step {key}: {one_line(error)}") from error
 
     def decoded(self, result: Any) -> R:
         """Return the record for a result in JSON. Raises ValidationError for another form.
@@ -98,7 +102,7 @@ def every(ledger: Ledger, key: Key[R], pattern: str = "*") -> Iterator[tuple[str
         pattern: pattern of the keys, with `*` for anything.
     """
     for step in ledger.steps(pattern, (key.method,)):
-        if step.error is None:
+        if not step.failed:
             yield step.key, key.of(ledger, step)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
@@ -169,7 +169,7 @@ def proposed(ledger: Ledger, round: int) -> Proposed:
 
 def rounds(ledger: Ledger) -> int:
     """Return the number of rounds whose candidates are recorded."""
-    return sum(1 for _ in every(ledger, candidates(0), "*/propose/all"))
+    return sum(not step.failed for step in ledger.steps("*/propose/all", (candidates(0).method,)))
 
 
 def all_rounds(ledger: Ledger) -> list[Proposed]:
@@ -189,7 +189,7 @@ def exchanged(ledger: Ledger, step: Step) -> Exchange | Unanswered:
         return chat("", 0, 0).of(ledger, step)
     data = step.error.get("data")
     used = data.get("used", {}) if isinstance(data, dict) else {}
-    return Key("", "", Unanswered).of(ledger, replace(step, result=used))
+    return Key("", "", Unanswered).of_result(ledger, step.key, used)
 
 
 def chat(question: str, place: int, turn: int) -> Key[Exchange]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from ouroloop.ledger.steps.key import Key
-from ouroloop.protocols.records import Candidate
+from ouroloop.protocols.records import Candidate, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +33,9 @@ class Screening:
 def screen(round: int, candidate: Candidate) -> Key[Screening]:
     """Return the step in which a candidate is screened."""
     return Key(f"{round}/screen/{candidate.id}", f"{candidate.kind}.screen", Screening)
+
+
+SCREENED: Final = Key("", "", Screening)
+"""Reads the result of any of these steps."""
+METHODS: Final = tuple(f"{kind}.screen" for kind in get_args(Kind))
+"""Their methods."""
