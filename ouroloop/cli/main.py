@@ -18,12 +18,13 @@ import click
 from ouroloop.cli.ablate import ablate
 from ouroloop.cli.bench import bench
 from ouroloop.cli.learning.train import train
-from ouroloop.cli.looking import diff, list_, show_
 from ouroloop.cli.models import models
 from ouroloop.cli.parts import doctor, protocol, roles, screen, tasks
 from ouroloop.cli.play import evaluate
 from ouroloop.cli.running import resume, rollback, run
-from ouroloop.cli.watch import watch
+from ouroloop.cli.showing.page import report, ui
+from ouroloop.cli.showing.runs import diff, list_, show_
+from ouroloop.cli.showing.watch import watch
 from ouroloop.protocols.errors import OuroloopError, SurroundingsError, UsageError
 from ouroloop.runs.libraries import silence
 from ouroloop.sheltered import leave_process
@@ -137,6 +138,7 @@ COMMANDS = [
     list_,
     models,
     protocol,
+    report,
     resume,
     roles,
     rollback,
@@ -145,6 +147,7 @@ COMMANDS = [
     show_,
     tasks,
     train,
+    ui,
     watch,
 ]
 for command in COMMANDS:

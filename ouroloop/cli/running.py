@@ -28,7 +28,7 @@ def run(recipe: Path, run_dir: Path | None, overrides: tuple[str, ...], as_json:
       ouroloop run recipes/quickstart.toml
       ouroloop run recipes/quickstart.toml --run-dir runs/a --set budget.rounds=8
     """
-    from ouroloop.cli.printing import print_run
+    from ouroloop.cli.showing.printing import print_run
     from ouroloop.runs.lifecycle import create, create_next
     from ouroloop.runs.progress import progress
     from ouroloop.runs.recipe import load_recipe
@@ -56,7 +56,7 @@ def resume(folder: Path, overrides: tuple[str, ...], as_json: bool, trust: bool)
       ouroloop resume runs/quickstart-001
       ouroloop resume runs/quickstart-001 --set budget.rounds=8
     """
-    from ouroloop.cli.printing import print_run
+    from ouroloop.cli.showing.printing import print_run
     from ouroloop.runs.progress import progress
 
     with progress() as shown:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ouroloop.cli.options import place
-from ouroloop.cli.printing import training_table
+from ouroloop.cli.showing.printing import training_table
 from ouroloop.envs.capabilities import encoding_of
 from ouroloop.envs.registry import make_task
 from ouroloop.inspect.explaining import explain

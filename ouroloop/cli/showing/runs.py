@@ -63,8 +63,8 @@ def show_(folder: Path, round_: int | None, candidate: str | None, as_json: bool
       ouroloop show runs/quickstart-001 --round 1
       ouroloop show runs/quickstart-001 --candidate r1-reward1 | less
     """
-    from ouroloop.cli.candidate import print_candidate
-    from ouroloop.cli.printing import print_round, print_run
+    from ouroloop.cli.showing.candidate import print_candidate
+    from ouroloop.cli.showing.printing import print_round, print_run
     from ouroloop.inspect.candidate.details import details
     from ouroloop.inspect.run import Report
 

@@ -1,0 +1,127 @@
+"""Commands that show runs in a browser or as files: `ui` and `report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ouroloop.cli.options import FOLDER, file_at
+from ouroloop.cli.showing.runs import RUNS
+from ouroloop.protocols.errors import UsageError
+from ouroloop.streams import say_json
+
+if TYPE_CHECKING:
+    from ouroloop.inspect.page.export import Written
+
+GAMES = click.option(
+    "--games/--no-games", default=True, help="Play two games of each accepted candidate again, and put them in."
+)
+
+
+@click.command()
+@click.argument("places", metavar="[DIR]...", type=FOLDER, nargs=-1)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The loopback port; by default any that is free.")
+@click.option("--open/--no-open", "open_", default=True, help="Open the page in the browser.")
+@click.option("--export", type=FOLDER, help="Write the page as a site of plain files into this new folder, and serve nothing.")
+@GAMES
+def ui(places: tuple[Path, ...], port: int, open_: bool, export: Path | None, games: bool) -> None:
+    """Show runs in the browser: run directories DIR, or folders of them (runs/ by default). Ctrl-C ends it.
+
+    The page is served on a loopback address, to whoever has the token in the address that is printed. It reads runs while they
+    go on, and changes nothing unless you press a button that says so.
+
+    \b
+    Examples:
+      ouroloop ui
+      ouroloop ui runs/quickstart-001 ablations
+      ouroloop ui --port 8000 --no-open
+      ouroloop ui runs --export site
+    """
+    import webbrowser
+
+    from ouroloop.inspect.page.shelf import shelf
+    from ouroloop.terminal import say, say_lines
+
+    shown = shelf(places or (RUNS,))
+    if export is not None:
+        from ouroloop.inspect.page.app import Pages
+        from ouroloop.inspect.page.export import site
+        from ouroloop.runs.progress import progress
+
+        with progress() as told:
+            _tell(site(Pages(shown), export, told.advance, games=games))
+        return
+    from ouroloop.inspect.page.serving import serve
+
+    def tell(address: str) -> None:
+        say_lines(address)
+        say("Ctrl-C ends it", err=True)
+        if open_:
+            webbrowser.open(address)
+
+    serve(shown, port, tell)
+
+
+@click.command()
+@click.argument("places", metavar="DIR...", type=FOLDER, nargs=-1, required=True)
+@click.option("--html", "html_file", type=FOLDER, metavar="FILE", help="Write one HTML file that holds everything.")
+@click.option("--pdf", "pdf_file", type=FOLDER, metavar="FILE", help="Write a PDF; this needs Chromium or Chrome.")
+@click.option("--md", "md_file", type=FOLDER, metavar="FILE", help="Write Markdown.")
+@GAMES
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+def report(
+    places: tuple[Path, ...], html_file: Path | None, pdf_file: Path | None, md_file: Path | None, games: bool, as_json: bool
+) -> None:
+    """Write a report about runs: run directories DIR, or folders of them.
+
+    \b
+    Examples:
+      ouroloop report runs/quickstart-001 --html quickstart.html
+      ouroloop report runs/quickstart-001 --md quickstart.md --pdf quickstart.pdf
+    """
+    from ouroloop.inspect.page.app import Pages
+    from ouroloop.inspect.page.export import one_file
+    from ouroloop.inspect.page.reports import markdown, pdf
+    from ouroloop.inspect.page.shelf import shelf
+    from ouroloop.runs.progress import progress
+
+    asked = {"--html": html_file, "--pdf": pdf_file, "--md": md_file}
+    if not any(asked.values()):
+        raise UsageError("nothing to write: give --html FILE, --pdf FILE or --md FILE")
+    for option, file in asked.items():
+        if file is not None:
+            file_at(file, option)
+    pages, written = Pages(shelf(places)), []
+    with progress() as told:
+        if html_file is not None:
+            written.append(one_file(pages, html_file, told.advance, games=games))
+        if pdf_file is not None:
+            written.append(pdf(pages, pdf_file, told.advance))
+        if md_file is not None:
+            written.append(markdown(pages, md_file))
+    if as_json:
+        say_json([_document(one) for one in written])
+        return
+    for one in written:
+        _tell(one)
+
+
+def _tell(written: Written) -> None:
+    from ouroloop.terminal import say
+
+    games = f", {written.games} pairs of games" if written.games else ""
+    say(f"{written.place}: {written.pages} pages{games}, {written.bytes / 1000:,.0f} kB")
+    for line in written.left_out:
+        say(line, err=True)
+
+
+def _document(written: Written) -> dict[str, object]:
+    return {
+        "file": str(written.place),
+        "pages": written.pages,
+        "games": written.games,
+        "bytes": written.bytes,
+        "left_out": list(written.left_out),
+    }

@@ -1,0 +1,241 @@
+"""Which address of the page's server is which view, and which changes it takes.
+
+Reading happens in threads, one request per run at a time. Whatever is wrong with a run becomes a page that says so.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from ouroloop.inspect.page.addresses import OnServer
+from ouroloop.inspect.page.games.films import Films, game_of
+from ouroloop.inspect.page.reading import Opened, Reading
+from ouroloop.inspect.page.rendering import STATIC, Page, html, static
+from ouroloop.inspect.page.stream import stream
+from ouroloop.inspect.page.views.ablation import ablation_page
+from ouroloop.inspect.page.views.actions import not_agreed, rollback_page
+from ouroloop.inspect.page.views.candidate import candidate_page
+from ouroloop.inspect.page.views.lineage import changes_page, lineage_page
+from ouroloop.inspect.page.views.models import models_page
+from ouroloop.inspect.page.views.pair import pair_of, pair_page
+from ouroloop.inspect.page.views.round import round_page
+from ouroloop.inspect.page.views.run import run_page
+from ouroloop.inspect.page.views.runs import Cards, column, compare_page, runs_page
+from ouroloop.ledger.faults import FORMS
+from ouroloop.protocols.errors import LedgerError, OuroloopError, UsageError
+from ouroloop.protocols.text import plain_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.requests import Request
+
+    from ouroloop.inspect.page.addresses import Addresses
+    from ouroloop.inspect.page.shelf import Shelf
+
+KINDS: Final = {"css": "text/css", "js": "text/javascript"}
+MOST_COMPARED: Final = 12
+ROLLBACK_S: Final = 600.0
+
+
+class Pages:
+    """The views behind their addresses.
+
+    Args:
+        shelf: what is shown.
+        films: plays games again.
+    """
+
+    def __init__(self, shelf: Shelf, films: Films | None = None) -> None:
+        """Open nothing yet."""
+        self.shelf, self.reading, self.films = shelf, Reading(), films or Films()
+        self.cards, self.addresses = Cards(self.reading), OnServer()
+
+    def app(self) -> Starlette:
+        """Return the application, which `guard.Guard` has to stand before."""
+        run, candidate = "/runs/{run}", "/runs/{run}/candidates/{id}"
+        return Starlette(
+            routes=[
+                Route("/", self._answer(lambda _: self.runs())),
+                Route("/compare", self._answer(lambda request: self.compare(request.query_params.getlist("run")))),
+                Route("/ablations/{name}", self._answer(lambda request: self.ablation(request.path_params["name"]))),
+                Route(run, self._answer(lambda request: self.run(request.path_params["run"], _number(request, "before")))),
+                Route(f"{run}/live", self.live),
+                Route(f"{run}/lineage", self._answer(lambda request: self.lineage(request.path_params["run"]))),
+                Route(f"{run}/changes", self._answer(lambda request: self.changes(request.path_params["run"]))),
+                Route(f"{run}/models", self._answer(lambda request: self.models(request.path_params["run"]))),
+                Route(f"{run}/rounds/{{index:int}}", self._answer(lambda request: self.round(**request.path_params))),
+                Route(candidate, self._answer(lambda request: self.candidate(**request.path_params))),
+                Route(f"{candidate}/pairs/{{number:int}}", self._answer(lambda request: self.pair(**request.path_params))),
+                Route(f"{candidate}/pairs/{{number:int}}", self.play, methods=["POST"]),
+                Route(f"{candidate}/rollback", self._answer(lambda request: self.rollback(**request.path_params))),
+                Route(f"{candidate}/rollback", self.roll_back, methods=["POST"]),
+                Route("/static/{name}", self.static),
+            ],
+            exception_handlers={404: self._missing},
+        )
+
+    def runs(self) -> Page:
+        """Return the list of runs."""
+        cards = [self.cards.of(name, folder) for name, folder in self.shelf.folders().items()]
+        return runs_page(cards, list(self.shelf.ablations()), (*self.shelf.homes, *self.shelf.runs))
+
+    def compare(self, names: list[str]) -> Page:
+        """Return several runs beside each other."""
+        folders = self.shelf.folders()
+        cards = [self.cards.of(name, folder) for name, folder in folders.items()]
+        wanted = list(dict.fromkeys(names))[:MOST_COMPARED]
+        columns = []
+        for name in wanted:
+            if name in folders:
+                with self.opened(name) as opened:
+                    columns.append(column(name, opened))
+        return compare_page(cards, columns, [name for name in wanted if name not in folders])
+
+    def ablation(self, name: str) -> Page:
+        """Return an ablation."""
+        folder = self.shelf.ablations().get(name)
+        if folder is None:
+            raise UsageError(f"no ablation is called {plain_line(name, 80)}")
+        return ablation_page(name, folder)
+
+    def run(self, run: str, before: int | None = None, to: Addresses | None = None) -> Page:
+        """Return a run; `to` says where the links of its chart lead."""
+        with self.opened(run) as opened:
+            return run_page(run, opened, to or self.addresses, before)
+
+    def lineage(self, run: str, to: Addresses | None = None) -> Page:
+        """Return a run's builds; `to` says where the links of the graph lead."""
+        with self.opened(run) as opened:
+            return lineage_page(run, opened, to or self.addresses)
+
+    def changes(self, run: str) -> Page:
+        """Return a run's changes."""
+        with self.opened(run) as opened:
+            return changes_page(run, opened)
+
+    def models(self, run: str) -> Page:
+        """Return a run's proposers."""
+        with self.opened(run) as opened:
+            return models_page(run, opened)
+
+    def round(self, run: str, index: int) -> Page:
+        """Return a round."""
+        with self.opened(run) as opened:
+            return round_page(run, opened, index)
+
+    def candidate(self, run: str, id: str, to: Addresses | None = None) -> Page:
+        """Return a candidate; `to` says where the links of its chart lead."""
+        with self.opened(run) as opened:
+            return candidate_page(run, opened, to or self.addresses, id)
+
+    def pair(self, run: str, id: str, number: int, why: str = "") -> Page:
+        """Return a pair of games."""
+        with self.opened(run) as opened:
+            return pair_page(run, opened, id, number, self.films.kept((str(opened.folder), id, number)), why)
+
+    def rollback(self, run: str, id: str) -> Page:
+        """Return the page that asks whether to roll back."""
+        with self.opened(run) as opened:
+            return rollback_page(run, opened, id)
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[Opened]:
+        """Give a run by name. Raises UsageError if there is none."""
+        folder = self.shelf.folders().get(name)
+        if folder is None:
+            raise UsageError(f"no run is called {plain_line(name, 80)}")
+        with self.reading.open(folder) as opened:
+            yield opened
+
+    async def live(self, request: Request) -> Response:
+        """Follow a run: an event whenever its record grows."""
+        folder = self.shelf.folders().get(request.path_params["run"])
+        return PlainTextResponse("no such run\n", 404) if folder is None else stream(folder, request)
+
+    async def play(self, request: Request) -> Response:
+        """Play a pair of games again, and go to its page."""
+        run, id, number = (request.path_params[key] for key in ("run", "id", "number"))
+        try:
+            await run_in_threadpool(self._play, run, id, number)
+        except OuroloopError as error:
+            said = str(error)
+            return await self._answer(lambda _: self.pair(run, id, number, said))(request)
+        return RedirectResponse(self.addresses.to("runs", run, "candidates", id, "pairs", number) or "/", 303)
+
+    def _play(self, run: str, id: str, number: int) -> None:
+        with self.opened(run) as opened:
+            pair, _, _ = pair_of(opened, id, number)
+            game, folder = game_of(opened, id, pair), opened.folder
+        self.films.make({(str(folder), id, number): (game, pair)}, folder)
+
+    async def roll_back(self, request: Request) -> Response:
+        """Roll a candidate back by the command that does it, and go to the candidate's page."""
+        run, id = request.path_params["run"], request.path_params["id"]
+        form = await request.form()
+        reason = plain_line(str(form.get("reason") or "by hand"), 200)
+        try:
+            await run_in_threadpool(self._roll_back, run, id, reason)
+        except OuroloopError as error:
+            return HTMLResponse(self._error(error), 409)
+        return RedirectResponse(self.addresses.to("runs", run, "candidates", id) or "/", 303)
+
+    def _roll_back(self, run: str, id: str, reason: str) -> None:
+        with self.opened(run) as opened:
+            rollback_page(run, opened, id)  # refuses what does not stand
+            folder = opened.folder
+            if found := not_agreed(opened):
+                raise UsageError(found[0])
+        command = [sys.executable, "-m", "ouroloop.cli", "rollback", str(folder.absolute()), "--reason", reason, "--", id]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=ROLLBACK_S, stdin=subprocess.DEVNULL, check=False
+        )
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["it ended without a word"]
+            raise OuroloopError(plain_line(lines[-1].removeprefix("ouroloop: error: "), 600))
+
+    async def static(self, request: Request) -> Response:
+        """Return a file of the page's own."""
+        name = request.path_params["name"]
+        if name not in STATIC:
+            return PlainTextResponse("no such file\n", 404)
+        return PlainTextResponse(static(name), media_type=KINDS[Path(name).suffix[1:]])
+
+    def _answer(self, view: Callable[[Request], Page]) -> Callable[[Request], Awaitable[Response]]:
+        """Return what answers a request by a view, in a thread."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                text = await run_in_threadpool(lambda: html(view(request), self.addresses))
+            except UsageError as error:
+                return HTMLResponse(self._error(error), 404)
+            except OuroloopError as error:
+                return HTMLResponse(self._error(error), 500)
+            except FORMS as error:  # well-formed records that no run writes
+                return HTMLResponse(self._error(LedgerError(f"this run is damaged ({type(error).__name__}: {error})")), 500)
+            return HTMLResponse(text)
+
+        return answer
+
+    async def _missing(self, request: Request, error: Exception) -> Response:
+        return HTMLResponse(self._error(UsageError(f"there is no page at {plain_line(request.url.path, 120)}")), 404)
+
+    def _error(self, error: OuroloopError) -> str:
+        title = "Not found" if isinstance(error, UsageError) else "This cannot be shown"
+        return html(Page("error.html", title, {"said": str(error)}, (("Runs", ()),)), self.addresses)
+
+
+def _number(request: Request, key: str) -> int | None:
+    """Return a whole number of a query; None if it is none."""
+    text = request.query_params.get(key, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

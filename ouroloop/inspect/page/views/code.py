@@ -1,0 +1,84 @@
+"""Source and diffs as HTML: two versions beside each other, and unified diffs, coloured by Pygments."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from markupsafe import Markup, escape
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import JsonLexer, PythonLexer
+
+from ouroloop.protocols.text import plain
+
+LEXERS: Final = {"python": PythonLexer, "json": JsonLexer}
+MOST: Final = 400_000
+"""The most characters that are coloured."""
+AROUND: Final = 3
+"""Lines that are shown around a change."""
+Language = Literal["python", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of a comparison.
+
+    Args:
+        left: number and markup of the old line; None if there is none.
+        right: those of the new line.
+        kind: `same`, `change`, `less`, `more`, or `gap` for lines that are left out.
+    """
+
+    left: tuple[int, Markup] | None
+    right: tuple[int, Markup] | None
+    kind: Literal["same", "change", "less", "more", "gap"]
+
+
+def beside(old: str, new: str, language: Language = "python") -> list[Line]:
+    """Return two versions beside each other: the changes, with a few lines around them."""
+    left, right = coloured(old, language), coloured(new, language)
+    matcher = difflib.SequenceMatcher(None, plain(old).splitlines(), plain(new).splitlines(), autojunk=False)
+    rows: list[Line] = []
+    for place, group in enumerate(matcher.get_grouped_opcodes(AROUND)):
+        if place or group[0][1] or group[0][3]:
+            rows.append(Line(None, None, "gap"))
+        for _, a, b, c, d in group:
+            rows += _rows(left, right, (a, b), (c, d), same=left[a:b] == right[c:d])
+    return rows
+
+
+def _rows(
+    left: Sequence[Markup], right: Sequence[Markup], old: tuple[int, int], new: tuple[int, int], *, same: bool
+) -> list[Line]:
+    count = max(old[1] - old[0], new[1] - new[0])
+    rows = []
+    for step in range(count):
+        a, b = old[0] + step, new[0] + step
+        one = (a + 1, left[a]) if a < old[1] else None
+        other = (b + 1, right[b]) if b < new[1] else None
+        kind: Literal["same", "change", "less", "more"] = (
+            "same" if same else "change" if one and other else "less" if one else "more"
+        )
+        rows.append(Line(one, other, kind))
+    return rows
+
+
+def coloured(text: str, language: Language = "python") -> list[Markup]:
+    """Return the lines of a source as markup."""
+    shown = plain(text)
+    if len(shown) > MOST:
+        return [escape(line) for line in shown.splitlines()]
+    lexer = LEXERS[language](stripnl=False, ensurenl=True)
+    found = highlight("\n".join(shown.splitlines()) + "\n", lexer, HtmlFormatter(nowrap=True))
+    return [Markup(line) for line in found.split("\n")[:-1]]  # noqa: S704  (Pygments escapes what it colours)
+
+
+def unified(diff: str) -> list[tuple[str, str]]:
+    """Return a unified diff's lines with their kinds: `more`, `less`, `head` or `same`."""
+    kinds = {"+": "more", "-": "less", "@": "head"}
+    return [
+        ("head" if line.startswith(("+++", "---")) else kinds.get(line[:1], "same"), line) for line in plain(diff).splitlines()
+    ]

@@ -1,0 +1,103 @@
+"""The builds of a run, and what changed over time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ouroloop.inspect.history import Rewards, patched_lines
+from ouroloop.inspect.page.charts.lineage import Node, lineage
+from ouroloop.inspect.page.rendering import Page
+from ouroloop.inspect.page.views.code import unified
+from ouroloop.inspect.page.views.saying import effect_of, interval
+from ouroloop.ledger.steps.screen import screen
+from ouroloop.protocols.text import plain_line
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ouroloop.inspect.outline import Outline, Turn
+    from ouroloop.inspect.page.addresses import Addresses
+    from ouroloop.inspect.page.reading import Opened
+    from ouroloop.ledger.steps.start import Measures
+    from ouroloop.protocols.records import Build
+
+
+def lineage_page(name: str, opened: Opened, addresses: Addresses) -> Page:
+    """Return the graph of a run's builds, and a table of what made each."""
+    outline = opened.outline
+    nodes, backs, rows = _graph(name, outline, addresses)
+    data = {"run": name, "chart": lineage(nodes, backs, f"the builds of {name}"), "rows": rows}
+    return Page(
+        "lineage.html", f"Lineage of {name}", data, (("Runs", ()), (name, ("runs", name))), run=name, tab="lineage", watch=True
+    )
+
+
+def _graph(name: str, outline: Outline, addresses: Addresses) -> tuple[list[Node], list[tuple[int, int]], list[dict[str, Any]]]:
+    """Return the builds as nodes, the rollbacks between them, and rows that tell what happened, in order."""
+    nodes: list[Node] = []
+    backs: list[tuple[int, int]] = []
+    rows: list[dict[str, Any]] = []
+    places: dict[Build, int] = {}
+    playing: int | None = None
+    for turn in outline.turns:
+        score = interval(_measures(outline, turn))
+        if turn.build not in places:
+            entry = outline.candidates.get(turn.candidate)
+            kind = (
+                "start" if turn.kind == "start" else "rollback" if turn.kind == "rolled_back" else entry.kind if entry else "?"
+            )
+            href = addresses.to("runs", name, "candidates", turn.candidate) if entry and turn.kind == "accepted" else None
+            called = {"start": "start", "accepted": turn.candidate, "rolled_back": f"without {turn.candidate}"}[turn.kind]
+            said = f"{called}: {plain_line(entry.rationale, 160) if entry else 'the first build'}"
+            stands, now = outline.stands(turn.build), turn.build == outline.now
+            places[turn.build] = len(nodes)
+            nodes.append(Node(called, said, score.partition(" ")[0], href, kind, stands, now, playing))
+        at = places[turn.build]
+        if turn.kind == "rolled_back" and playing is not None:
+            backs.append((playing, at))
+        rows.append({"turn": turn, "entry": outline.candidates.get(turn.candidate), "score": score, "build": turn.build})
+        playing = at
+    return nodes, backs, rows
+
+
+def _measures(outline: Outline, turn: Turn) -> Measures | None:
+    """Return how the build of a change was seen to play first."""
+    if turn.kind == "start":
+        return outline.start_measures
+    if turn.measures is not None:
+        return turn.measures
+    entry = outline.rounds.get(turn.round)
+    return entry.measures if entry is not None and entry.incumbent == turn.build else None
+
+
+def changes_page(name: str, opened: Opened) -> Page:
+    """Return what rewards and patches changed over time, the last first."""
+    outline, report = opened.outline, opened.report
+    begun = outline.begun
+    rewards = None if begun is None else Rewards(report.spec(begun.build.reward))
+    found = []
+    for turn in outline.turns:
+        entry = outline.candidates.get(turn.candidate)
+        if entry is None:
+            continue
+        if turn.kind == "rolled_back":
+            found.append({"turn": turn, "entry": entry, "reward": "", "diff": [], "lines": 0, "effect": ""})
+            continue
+        index, proposed = report.find(entry.id)
+        screened = screen(index, proposed).find(report.ledger)
+        diff = report.store.text(screened.diff) if screened is not None and screened.diff else ""
+        reward = rewards.become(report.spec(screened.reward)) if rewards and screened is not None and screened.reward else ""
+        found.append(
+            {
+                "turn": turn,
+                "entry": entry,
+                "reward": reward,
+                "diff": unified(diff),
+                "lines": patched_lines(diff),
+                "effect": effect_of(entry),
+            }
+        )
+    data = {"run": name, "changes": found[::-1]}
+    return Page(
+        "changes.html", f"Changes of {name}", data, (("Runs", ()), (name, ("runs", name))), run=name, tab="changes", watch=True
+    )
