@@ -24,7 +24,7 @@ hypothesis.settings.register_profile("ouroloop", deadline=None)  # the first exa
 hypothesis.settings.load_profile("ouroloop")
 REQUIRED = set(filter(None, os.environ.get("OUROLOOP_REQUIRE", "").split(",")))
 """Markers whose tests must run: with `docker` in it a missing daemon is a failure, not a skip."""
-ALL: Final = frozenset({"docker", "model", "vllm"})
+ALL: Final = frozenset({"browser", "docker", "model", "vllm"})
 """With all of these required, as in CI, a skip of any test for any reason is a failure."""
 
 
@@ -116,6 +116,19 @@ def vllm_environment() -> Path:
 
 
 @pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the path of Chromium or Chrome; skip where there is none, fail where one is required."""
+    from ouroloop.inspect.page.reports import BROWSERS
+
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        if "browser" in REQUIRED:
+            pytest.fail("no Chromium or Chrome is here, but OUROLOOP_REQUIRE names browser")
+        pytest.skip("no Chromium or Chrome is here")
+    return found
+
+
+@pytest.fixture(scope="session")
 def local_model() -> str:
     """Return the name of the smallest local model; skip where it cannot be served, fail where one is required."""
     from ouroloop.agents.local.serving import require
@@ -129,6 +142,12 @@ def local_model() -> str:
             pytest.fail(f"{error}; OUROLOOP_REQUIRE names model")
         pytest.skip(str(error))
     return name
+
+
+@pytest.fixture(autouse=True)
+def _needs_browser(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("browser"):
+        request.getfixturevalue("chromium")
 
 
 @pytest.fixture(autouse=True)

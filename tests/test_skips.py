@@ -16,8 +16,8 @@ def report(outcome: str) -> pytest.TestReport:
 @pytest.mark.parametrize(
     ("required", "outcome", "after"),
     [
-        ({"docker", "model", "vllm"}, "skipped", "failed"),
-        ({"docker", "model", "vllm"}, "passed", "passed"),
+        ({"browser", "docker", "model", "vllm"}, "skipped", "failed"),
+        ({"browser", "docker", "model", "vllm"}, "passed", "passed"),
         ({"docker"}, "skipped", "skipped"),
         (set(), "skipped", "skipped"),
     ],
@@ -26,16 +26,16 @@ def test_a_skip_is_a_failure_where_all_must_run(required: set[str], outcome: str
     found = unskipped(report(outcome), required)
     assert found.outcome == after
     assert (after != "failed") or (
-        "OUROLOOP_REQUIRE=docker,model,vllm" in str(found.longrepr) and "no GPU" in str(found.longrepr)
+        "OUROLOOP_REQUIRE=browser,docker,model,vllm" in str(found.longrepr) and "no GPU" in str(found.longrepr)
     )
 
 
 def test_an_expected_failure_is_no_skip() -> None:
     expected = report("skipped")
     expected.wasxfail = "known"
-    assert unskipped(expected, {"docker", "model", "vllm"}).outcome == "skipped"
+    assert unskipped(expected, {"browser", "docker", "model", "vllm"}).outcome == "skipped"
 
 
 def test_ci_requires_all() -> None:
     ci = Path(__file__).parents[1] / ".ci" / "run"
-    assert "OUROLOOP_REQUIRE=docker,model,vllm make test" in ci.read_text(encoding="utf-8")
+    assert "OUROLOOP_REQUIRE=browser,docker,model,vllm make test" in ci.read_text(encoding="utf-8")

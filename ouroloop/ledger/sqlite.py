@@ -29,8 +29,8 @@ _STEP: Final = "SELECT seq, key, method, params, result, error FROM steps"
 _TOTAL: Final = "SELECT COUNT(*) - COUNT(json_extract(result, ?)), TOTAL(json_extract(result, ?)) FROM steps"
 _LITERAL: Final = re.compile(r"[^*?\[]*")
 """What all keys that match a pattern begin with."""
-_HUGE: Final = re.compile(r"[eE]\+?\d{3}|\d{300}")
-"""A number that may be beyond the floats, so that it would be read as infinity."""
+_HUGE: Final = re.compile(r"(?<![0-9A-Za-z])\d+(?:\.\d*)?[eE]\+?\d{3}|\d{300}")
+"""A number that may be beyond the floats, so that it would be read as infinity; few content hashes look like one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 KINDS: Final = {"css": "text/css", "js": "text/javascript"}
 MOST_COMPARED: Final = 12
+AT_ONCE: Final = 30
+"""Changes that are shown at a time."""
 ROLLBACK_S: Final = 600.0
 
 
@@ -72,7 +75,10 @@ class Pages:
                 Route(run, self._answer(lambda request: self.run(request.path_params["run"], _number(request, "before")))),
                 Route(f"{run}/live", self.live),
                 Route(f"{run}/lineage", self._answer(lambda request: self.lineage(request.path_params["run"]))),
-                Route(f"{run}/changes", self._answer(lambda request: self.changes(request.path_params["run"]))),
+                Route(
+                    f"{run}/changes",
+                    self._answer(lambda request: self.changes(request.path_params["run"], _number(request, "before"), AT_ONCE)),
+                ),
                 Route(f"{run}/models", self._answer(lambda request: self.models(request.path_params["run"]))),
                 Route(f"{run}/rounds/{{index:int}}", self._answer(lambda request: self.round(**request.path_params))),
                 Route(candidate, self._answer(lambda request: self.candidate(**request.path_params))),
@@ -119,10 +125,10 @@ class Pages:
         with self.opened(run) as opened:
             return lineage_page(run, opened, to or self.addresses)
 
-    def changes(self, run: str) -> Page:
-        """Return a run's changes."""
+    def changes(self, run: str, before: int | None = None, most: int | None = None) -> Page:
+        """Return a run's changes; see `changes_page`."""
         with self.opened(run) as opened:
-            return changes_page(run, opened)
+            return changes_page(run, opened, before, most)
 
     def models(self, run: str) -> Page:
         """Return a run's proposers."""
@@ -182,8 +188,8 @@ class Pages:
     async def roll_back(self, request: Request) -> Response:
         """Roll a candidate back by the command that does it, and go to the candidate's page."""
         run, id = request.path_params["run"], request.path_params["id"]
-        form = await request.form()
-        reason = plain_line(str(form.get("reason") or "by hand"), 200)
+        form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        reason = plain_line(form.get("reason") or "by hand", 200)
         try:
             await run_in_threadpool(self._roll_back, run, id, reason)
         except OuroloopError as error:

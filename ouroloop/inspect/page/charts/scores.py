@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from markupsafe import Markup
@@ -70,7 +70,7 @@ def scores(points: Sequence[Point], title: str) -> Markup:
     parts = [side_axis(y, LEFT, WIDTH - RIGHT), foot_axis(x, HEIGHT - 16, whole=True)]
     parts += [_band(seen, x, y), polyline([(x(p.round), y(p.mean or 0.0)) for p in seen], "curve")]
     parts += [_mark(point, x, y) for point in seen if not dense or point.accepted or point.rolled_back or point.by_hand]
-    parts += [_strip(points, x)]
+    parts += [_strip(_binned(points), x)]
     parts.append(text(LEFT, HEIGHT - 2, "round", "tick"))
     return drawing(WIDTH, HEIGHT, title, *parts, id_="scores")
 
@@ -93,6 +93,22 @@ def _mark(point: Point, x: Scale, y: Scale) -> Markup:
     if state == "back":
         shapes += [line(at - 4, up - 4, at + 4, up + 4, "cross"), line(at - 4, up + 4, at + 4, up - 4, "cross")]
     return link(point.href, *shapes)
+
+
+def _binned(points: Sequence[Point]) -> list[Point]:
+    """Return the points, or at most so many as have marks: neighbours then stand together, with the page of the first."""
+    every = -(-len(points) // MOST_POINTS)
+    if every <= 1:
+        return list(points)
+    found = []
+    for start in range(0, len(points), every):
+        group = points[start : start + every]
+        sums = {key: sum(getattr(one, key) for one in group) for key in ("accepted", "rolled_back", "rejected", "lost")}
+        said = f"rounds {group[0].round:g} to {group[-1].round:g}: " + ", ".join(
+            f"{n} {key.replace('_', ' ')}" for key, n in sums.items()
+        )
+        found.append(replace(group[0], said=said, **sums))
+    return found
 
 
 def _strip(points: Sequence[Point], x: Scale) -> Markup:

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from markupsafe import Markup, escape
 
-from ouroloop.protocols.text import plain_line
+from ouroloop.protocols.text import plain, plain_line
 
 Value: TypeAlias = str | float | None
 """An attribute: None leaves it out, a number gets at most two decimals."""
@@ -21,11 +21,11 @@ def tag(name: str, *children: object, **attributes: Value) -> Markup:
         attributes: `class_` is `class`, and other underscores are hyphens.
     """
     given = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(shown(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{escape(plain(shown(value)))}"'
         for key, value in attributes.items()
         if value is not None
     )
-    inner = Markup("").join(child if isinstance(child, Markup) else escape(str(child)) for child in children)
+    inner = Markup("").join(child if isinstance(child, Markup) else escape(plain(str(child))) for child in children)
     whole = f"<{name}{given}>{inner}</{name}>" if children else f"<{name}{given}/>"
     return Markup(whole)  # noqa: S704  (names are ours, and all the rest was escaped above)
 
@@ -39,14 +39,19 @@ def drawing(
     id_: str | None = None,
     grows: bool = True,
 ) -> Markup:
-    """Return a whole picture; its title is read aloud. It is as wide as its place, unless it is not to grow."""
+    """Return a whole picture; its title is read aloud. It is as wide as its place, unless it is not to grow.
+
+    A picture with links is a group of them, since what lies in an image is not read.
+    """
+    linked = any("<a " in child for child in children)
     return tag(
         "svg",
         tag("title", plain_line(title)),
         *children,
         class_=class_,
         id_=id_,
-        role="img",
+        role="group" if linked else "img",
+        aria_label=plain_line(title),
         width=None if grows else width,
         height=None if grows else height,
         viewBox=f"0 0 {shown(width)} {shown(height)}",

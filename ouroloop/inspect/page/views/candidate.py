@@ -185,7 +185,7 @@ def _figures(stages: Sequence[Stage]) -> list[tuple[str, list[float | None], str
 
 def _stage_terms(health: dict[str, float]) -> Markup:
     rows = [Bar(name.removeprefix(TERM), value) for name, value in sorted(health.items()) if name.startswith(TERM)]
-    return shares(rows, "mean return of each term", "terms") if rows else Markup("")
+    return shares(rows, "mean return of each term", "term-returns") if rows else Markup("")
 
 
 def _spec_lines(spec: Spec | Any) -> list[Markup]:

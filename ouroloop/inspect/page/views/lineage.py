@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING
 
 from ouroloop.inspect.history import Rewards, patched_lines
@@ -9,7 +10,6 @@ from ouroloop.inspect.page.charts.lineage import Node, lineage
 from ouroloop.inspect.page.rendering import Page
 from ouroloop.inspect.page.views.code import unified
 from ouroloop.inspect.page.views.saying import effect_of, interval
-from ouroloop.ledger.steps.screen import screen
 from ouroloop.protocols.text import plain_line
 
 if TYPE_CHECKING:
@@ -70,34 +70,47 @@ def _measures(outline: Outline, turn: Turn) -> Measures | None:
     return entry.measures if entry is not None and entry.incumbent == turn.build else None
 
 
-def changes_page(name: str, opened: Opened) -> Page:
-    """Return what rewards and patches changed over time, the last first."""
-    outline, report = opened.outline, opened.report
-    begun = outline.begun
-    rewards = None if begun is None else Rewards(report.spec(begun.build.reward))
-    found = []
-    for turn in outline.turns:
-        entry = outline.candidates.get(turn.candidate)
-        if entry is None:
-            continue
-        if turn.kind == "rolled_back":
-            found.append({"turn": turn, "entry": entry, "reward": "", "diff": [], "lines": 0, "effect": ""})
-            continue
-        index, proposed = report.find(entry.id)
-        screened = screen(index, proposed).find(report.ledger)
-        diff = report.store.text(screened.diff) if screened is not None and screened.diff else ""
-        reward = rewards.become(report.spec(screened.reward)) if rewards and screened is not None and screened.reward else ""
-        found.append(
-            {
-                "turn": turn,
-                "entry": entry,
-                "reward": reward,
-                "diff": unified(diff),
-                "lines": patched_lines(diff),
-                "effect": effect_of(entry),
-            }
-        )
-    data = {"run": name, "changes": found[::-1]}
+def changes_page(name: str, opened: Opened, before: int | None = None, most: int | None = None) -> Page:
+    """Return what rewards and patches changed over time, the last first.
+
+    Args:
+        name: the run's name on the page.
+        opened: the run.
+        before: show changes before this one, counted from 1; the last ones by default.
+        most: how many are shown; None for all.
+    """
+    outline = opened.outline
+    turns = [(number, turn) for number, turn in enumerate(outline.turns) if turn.kind != "start"]
+    end = len(turns) if before is None else max(0, min(len(turns), before - 1))
+    first = 0 if most is None else max(0, end - most)
+    found = [_change(opened, outline.turns[number - 1].build, turn) for number, turn in turns[first:end]]
+    data = {
+        "run": name,
+        "changes": [one for one in found[::-1] if one is not None],
+        "earlier": first + 1 if first else None,
+        "later": before if end < len(turns) else None,
+    }
     return Page(
         "changes.html", f"Changes of {name}", data, (("Runs", ()), (name, ("runs", name))), run=name, tab="changes", watch=True
     )
+
+
+def _change(opened: Opened, old: Build, turn: Turn) -> dict[str, Any] | None:
+    """Return a change against the build before it; None for a candidate that is not on record."""
+    entry, store = opened.outline.candidates.get(turn.candidate), opened.report.store
+    if entry is None:
+        return None
+    new, reward, diff = turn.build, "", ""
+    if new.reward != old.reward:
+        reward = Rewards(opened.report.spec(old.reward)).become(opened.report.spec(new.reward))
+    if new.controller != old.controller:
+        before, after = (store.text(build.controller).splitlines(keepends=True) for build in (old, new))
+        diff = "".join(difflib.unified_diff(before, after, "before", "after"))
+    return {
+        "turn": turn,
+        "entry": entry,
+        "reward": reward,
+        "diff": unified(diff),
+        "lines": patched_lines(diff),
+        "effect": effect_of(entry),
+    }

@@ -1,0 +1,161 @@
+"""The page in a real browser: nothing it complains about, every chart is really drawn, games can be stepped, things undone."""
+
+from __future__ import annotations
+
+import io
+import re
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+
+from ouroloop.inspect.document import candidates
+from ouroloop.inspect.run import Report
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+
+    from ouroloop.inspect.document import Candidate
+    from tests.inspect.page.browser.conftest import Served
+
+pytestmark = pytest.mark.browser
+RUN = "/runs/micro-000"
+VIEWS = ("/", RUN, f"{RUN}/rounds/1", f"{RUN}/lineage", f"{RUN}/changes", f"{RUN}/models", "/compare?run=micro-000")
+
+
+def accepted(served: Served) -> Candidate:
+    with closing(Report(served.home / "micro-000")) as report:
+        return next(one for one in candidates(report.document()) if one["acceptance"] is not None)
+
+
+def views(served: Served) -> list[str]:
+    one = accepted(served)["id"]
+    return [*VIEWS, f"{RUN}/candidates/{one}", f"{RUN}/candidates/{one}/pairs/1"]
+
+
+def pixels(part: Locator) -> np.ndarray:
+    return np.array(Image.open(io.BytesIO(part.screenshot())).convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_every_page_fits_is_accessible_and_is_silent(browser: Browser, served: Served, scheme: str, width: int) -> None:
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})  # type: ignore[arg-type]
+    page, said = context.new_page(), list[str]()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(served.address)
+    for path in views(served):
+        page.goto(served.base + path)
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
+        found = Axe().run(page).response["violations"]
+        serious = [(one["id"], one["nodes"][0]["html"][:160]) for one in found if one["impact"] in ("serious", "critical")]
+        assert serious == [], path
+    context.close()
+    assert said == []
+
+
+def test_pages_can_be_read_without_scripts(browser: Browser, served: Served) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(served.address)
+    page.click("text=micro-000")
+    page.click(f"a[href='{RUN}/rounds/1']")
+    one = accepted(served)["id"]
+    page.goto(f"{served.base}{RUN}/candidates/{one}")
+    assert page.locator("h1").inner_text().startswith(one)
+    assert page.locator("#evidence circle.mark").count() > 0
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "chart"), [(RUN, "#scores"), (RUN, "#credit"), (f"{RUN}/lineage", "#lineage"), ("", "#evidence")]
+)
+def test_a_chart_has_ink_where_its_marks_are(page: Page, served: Served, path: str, chart: str) -> None:
+    """A mark is there if the pixels at its middle have its colour, and those beside it have another."""
+    page.goto(served.base + (path or f"{RUN}/candidates/{accepted(served)['id']}"))
+    drawn = page.locator(chart)
+    drawn.scroll_into_view_if_needed()
+    frame, picture = drawn.bounding_box(), pixels(drawn)
+    assert frame is not None
+    marks = drawn.locator("circle")
+    assert marks.count() >= 2
+    for place in range(min(marks.count(), 12)):
+        box = marks.nth(place).bounding_box()
+        fill = marks.nth(place).evaluate("one => getComputedStyle(one).fill")
+        assert box is not None
+        wanted = [int(number) for number in re.findall(r"\d+", fill)[:3]]
+        x, y = int(box["x"] - frame["x"] + box["width"] / 2), int(box["y"] - frame["y"] + box["height"] / 2)
+        near = picture[max(0, y - 3) : y + 4, max(0, x - 3) : x + 4].reshape(-1, 3)
+        assert np.abs(near - wanted).sum(axis=1).min() < 40, (chart, place, wanted)
+    ground = picture[2, 2]
+    assert (np.abs(picture - ground).sum(axis=2) > 60).mean() > 0.002  # lines, marks and texts cover some of it
+    assert (np.abs(picture - ground).sum(axis=2) < 12).mean() > 0.5  # and leave most of it
+
+
+def test_a_table_is_sorted_and_filtered(page: Page, served: Served) -> None:
+    page.goto(f"{served.base}{RUN}/candidates/{accepted(served)['id']}")
+    page.locator("#evidence-section details").evaluate("one => one.open = true")
+    head = page.locator("#evidence-section th button", has_text="difference")
+    cells = page.locator("#evidence-section tbody tr td:nth-child(5)")
+    head.click()
+    up = [float(text) for text in cells.all_inner_texts()]
+    head.click()
+    assert up == sorted(up)
+    assert [float(text) for text in cells.all_inner_texts()] == sorted(up, reverse=True)
+    page.goto(served.base)
+    page.fill("input[type=search]", "nothing is called so")
+    assert page.locator("#runs tbody tr:visible").count() == 0
+    page.fill("input[type=search]", "MICRO")
+    assert page.locator("#runs tbody tr:visible").count() == 1
+
+
+def test_from_a_verdict_to_the_games_behind_it_in_one_click_and_step_by_step(page: Page, served: Served) -> None:
+    one = accepted(served)
+    page.goto(f"{served.base}{RUN}/candidates/{one['id']}")
+    page.locator("#evidence a").nth(1).click()
+    assert page.url.endswith("/pairs/2")
+    page.click("text=Play both games")
+    page.wait_for_selector(".game canvas")
+    assert page.locator(".fault").count() == 0  # the games end as the run has recorded
+    assert page.locator(".game").count() == 2
+    before = pixels(page.locator(".game canvas").first)
+    assert len(np.unique(before.reshape(-1, 3), axis=0)) > 3
+    page.locator(".games").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert page.url.endswith("#step=3")
+    assert page.locator(".game .said").first.inner_text().startswith("Move 3,")
+    assert (pixels(page.locator(".game canvas").first) != before).any()
+    page.keyboard.press("ArrowLeft")
+    assert page.url.endswith("#step=2")
+    page.keyboard.press("End")
+    assert "It ended: " in page.locator(".game .said").first.inner_text()
+    page.keyboard.press("Home")
+    page.wait_for_timeout(100)
+    assert (pixels(page.locator(".game canvas").first) == before).all()
+    page.goto(f"{served.base}{RUN}/candidates/{one['id']}/pairs/2#step=3")
+    page.reload()
+    page.wait_for_selector(".game canvas")
+    assert page.locator(".game .said").first.inner_text().startswith("Move 3,")
+    page.click("button:has-text('play')")
+    page.wait_for_url(re.compile(r"#step=([4-9]|\d\d)"))
+
+
+def test_a_patch_is_rolled_back_after_a_question(page: Page, served: Served) -> None:
+    """This changes the run, so it comes last."""
+    one = accepted(served)["id"]
+    page.goto(f"{served.base}{RUN}/candidates/{one}")
+    page.click("text=Roll back")
+    page.fill("input[name=reason]", "it looks <b>odd</b>")
+    page.click("text=Roll it back")
+    page.wait_for_url(f"**{RUN}/candidates/{one}")
+    assert "rolled back" in page.locator("h1").inner_text()
+    assert "it looks <b>odd</b>" in page.locator(".facts").inner_text()
+    with closing(Report(served.home / "micro-000")) as report:
+        assert report.candidate(one)["verdict"] == "rolled_back"
+    page.goto(f"{served.base}{RUN}/lineage")
+    assert page.locator("path.undo").count() == 1

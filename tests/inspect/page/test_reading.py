@@ -1,0 +1,82 @@
+"""A run that goes on is read further, and reading leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from ouroloop.inspect.page.reading import KEPT, Reading
+from ouroloop.ledger.lock import locked
+from ouroloop.ledger.sqlite import Ledger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_steps_that_come_while_a_run_works_are_seen(finished: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(finished, copy)
+    with closing(sqlite3.connect(copy / "ledger.sqlite")) as db:
+        later = db.execute("SELECT * FROM steps WHERE key GLOB '2/*' ORDER BY seq").fetchall()
+        db.execute("DELETE FROM steps WHERE key GLOB '2/*'")
+        db.commit()
+    reading = Reading()
+    with locked(copy), closing(Ledger(copy / "ledger.sqlite")) as writer:
+        with reading.open(copy) as opened:
+            assert list(opened.outline.rounds) == [1]
+        for row in later:
+            writer._db.execute("INSERT INTO steps VALUES (?,?,?,?,?,?,?)", row)
+        with reading.open(copy) as opened:
+            assert list(opened.outline.rounds) == [1, 2]
+            assert opened.report.candidate("r2-patch1")["round"] == 2
+    with reading.open(copy) as opened:
+        assert list(opened.outline.rounds) == [1, 2]
+    reading.close()
+    assert (copy / "ledger.sqlite-wal").stat().st_size == 0 if (copy / "ledger.sqlite-wal").exists() else True
+
+
+def test_reading_a_run_that_rests_leaves_no_file(finished: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(finished, copy)
+    before = files(copy)
+    reading = Reading()
+    with reading.open(copy) as opened:
+        assert opened.outline.candidates
+    reading.close()
+    assert files(copy) == before
+
+
+def test_another_run_in_the_same_place_is_read_anew(finished: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(finished, copy)
+    reading = Reading()
+    with reading.open(copy) as opened:
+        assert len(opened.outline.rounds) == 2
+    shutil.rmtree(copy)
+    shutil.copytree(finished, copy)
+    with closing(sqlite3.connect(copy / "ledger.sqlite")) as db:
+        db.execute("DELETE FROM steps WHERE key GLOB '2/*'")
+        db.commit()
+    with reading.open(copy) as opened:
+        assert list(opened.outline.rounds) == [1]
+    reading.close()
+
+
+def test_only_some_runs_stay_open(finished: Path, tmp_path: Path) -> None:
+    reading = Reading()
+    for number in range(KEPT + 3):
+        copy = tmp_path / f"run-{number}"
+        copy.mkdir()
+        for name in ("ledger.sqlite", "recipe.toml"):
+            os.link(finished / name, copy / name)
+        with reading.open(copy) as opened:
+            assert opened.outline.candidates
+    assert len(reading._slots) <= KEPT + 1
+    reading.close()
