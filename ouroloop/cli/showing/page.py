@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +60,7 @@ def ui(places: tuple[Path, ...], port: int, open_: bool, export: Path | None, ga
     def tell(address: str) -> None:
         say_lines(address)
         say("Ctrl-C ends it", err=True)
-        if open_:
+        if open_ and _has_screen():
             webbrowser.open(address)
 
     serve(shown, port, tell)
@@ -106,6 +108,11 @@ def report(
         return
     for one in written:
         _tell(one)
+
+
+def _has_screen() -> bool:
+    """Tell whether a browser can open a window; one that runs in the terminal would take it over."""
+    return sys.platform in ("darwin", "win32") or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def _tell(written: Written) -> None:

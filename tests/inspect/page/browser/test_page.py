@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
+import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -14,8 +16,12 @@ from PIL import Image
 
 from ouroloop.inspect.document import candidates
 from ouroloop.inspect.run import Report
+from ouroloop.ledger.lock import locked
+from ouroloop.ledger.sqlite import Ledger
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import Browser, Locator, Page
 
     from ouroloop.inspect.document import Candidate
@@ -143,6 +149,29 @@ def test_from_a_verdict_to_the_games_behind_it_in_one_click_and_step_by_step(pag
     assert page.locator(".game .said").first.inner_text().startswith("Move 3,")
     page.click("button:has-text('play')")
     page.wait_for_url(re.compile(r"#step=([4-9]|\d\d)"))
+
+
+def test_a_run_that_goes_on_is_followed(page: Page, served: Served, finished: Path) -> None:
+    """The steps of its second round are recorded while the page is open, which is never loaded again."""
+    copy = served.home / "live-000"
+    shutil.copytree(finished, copy)
+    with closing(sqlite3.connect(copy / "ledger.sqlite")) as db:
+        later = db.execute("SELECT * FROM steps WHERE key GLOB '2/*' ORDER BY seq").fetchall()
+        db.execute("DELETE FROM steps WHERE key GLOB '2/*'")
+        db.execute("UPDATE meta SET value = 'running' WHERE key = 'status'")
+        db.commit()
+    with locked(copy), closing(Ledger(copy / "ledger.sqlite")) as writer:
+        page.goto(f"{served.base}/runs/live-000")
+        assert page.locator("#rounds tbody tr").count() == 1
+        assert page.locator(".doing").count() == 1
+        page.evaluate("window.kept = true")
+        for row in later:
+            writer._db.execute("INSERT INTO steps VALUES (?,?,?,?,?,?,?)", row)
+        page.wait_for_selector("#rounds tbody tr:nth-child(2)")
+        page.wait_for_selector("#scores circle.mark >> nth=2")
+    page.wait_for_selector(".status.stopped")  # nobody is at work in it any more
+    assert page.evaluate("window.kept")
+    shutil.rmtree(copy)
 
 
 def test_a_patch_is_rolled_back_after_a_question(page: Page, served: Served) -> None:
