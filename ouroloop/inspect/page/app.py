@@ -18,11 +18,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from ouroloop.inspect.notes import write_notes
 from ouroloop.inspect.page.addresses import OnServer
 from ouroloop.inspect.page.games.films import Films, game_of
 from ouroloop.inspect.page.reading import Opened, Reading
 from ouroloop.inspect.page.rendering import STATIC, Page, html, static
 from ouroloop.inspect.page.stream import stream
+from ouroloop.inspect.page.tables import TABLES, csv_of
 from ouroloop.inspect.page.views.ablation import ablation_page
 from ouroloop.inspect.page.views.actions import not_agreed, rollback_page
 from ouroloop.inspect.page.views.candidate import candidate_page
@@ -74,6 +76,8 @@ class Pages:
                 Route("/ablations/{name}", self._answer(lambda request: self.ablation(request.path_params["name"]))),
                 Route(run, self._answer(lambda request: self.run(request.path_params["run"], _number(request, "before")))),
                 Route(f"{run}/live", self.live),
+                Route(f"{run}/notes", self.note, methods=["POST"]),
+                Route(f"{run}/tables/{{name}}.csv", self.table),
                 Route(f"{run}/lineage", self._answer(lambda request: self.lineage(request.path_params["run"]))),
                 Route(
                     f"{run}/changes",
@@ -188,7 +192,7 @@ class Pages:
     async def roll_back(self, request: Request) -> Response:
         """Roll a candidate back by the command that does it, and go to the candidate's page."""
         run, id = request.path_params["run"], request.path_params["id"]
-        form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        form = await _form(request)
         reason = plain_line(form.get("reason") or "by hand", 200)
         try:
             await run_in_threadpool(self._roll_back, run, id, reason)
@@ -209,6 +213,35 @@ class Pages:
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["it ended without a word"]
             raise OuroloopError(plain_line(lines[-1].removeprefix("ouroloop: error: "), 600))
+
+    async def note(self, request: Request) -> Response:
+        """Keep tags and notes, and go back to the run."""
+        run, form = request.path_params["run"], await _form(request)
+        try:
+            await run_in_threadpool(self._note, run, form.get("tags", ""), form.get("text", ""))
+        except OuroloopError as error:
+            return HTMLResponse(self._error(error), 409)
+        return RedirectResponse(self.addresses.to("runs", run) or "/", 303)
+
+    def _note(self, run: str, tags: str, text: str) -> None:
+        with self.opened(run) as opened:
+            folder = opened.folder
+        write_notes(folder, tags, text)
+
+    async def table(self, request: Request) -> Response:
+        """Return a table of a run as CSV."""
+        run, name = request.path_params["run"], request.path_params["name"]
+        try:
+            text = await run_in_threadpool(self._table, run, name)
+        except OuroloopError as error:
+            return HTMLResponse(self._error(error), 404)
+        return PlainTextResponse(text, media_type="text/csv")
+
+    def _table(self, run: str, name: str) -> str:
+        if name not in TABLES:
+            raise UsageError(f"no table is called {plain_line(name, 40)}: there are {', '.join(TABLES)}")
+        with self.opened(run) as opened:
+            return csv_of(TABLES[name](opened.outline))
 
     async def static(self, request: Request) -> Response:
         """Return a file of the page's own."""
@@ -239,6 +272,11 @@ class Pages:
     def _error(self, error: OuroloopError) -> str:
         title = "Not found" if isinstance(error, UsageError) else "This cannot be shown"
         return html(Page("error.html", title, {"said": str(error)}, (("Runs", ()),)), self.addresses)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Return the fields of a form."""
+    return dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
 
 
 def _number(request: Request, key: str) -> int | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from ouroloop.inspect.notes import NOTES
 from ouroloop.inspect.outline import Outline
 from ouroloop.inspect.run import Report
 from ouroloop.ledger.faults import FORMS, damaged
@@ -26,7 +27,7 @@ Signature: TypeAlias = tuple[tuple[int, int, int] | None, ...]
 def signature(folder: Path) -> Signature:
     """Return the signature of the files that make up a run's record."""
     found: list[tuple[int, int, int] | None] = []
-    for name in (LEDGER, f"{LEDGER}-wal", RECIPE):
+    for name in (LEDGER, f"{LEDGER}-wal", RECIPE, NOTES):
         try:
             seen = (folder / name).stat()
             found.append((seen.st_ino, seen.st_size, seen.st_mtime_ns))

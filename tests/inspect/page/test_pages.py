@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import shutil
@@ -71,13 +73,16 @@ def client(*places: Path, films: Films | None = None) -> TestClient:
 
 def crawled(here: TestClient) -> dict[str, str]:
     """Return all pages that can be reached from the first one."""
-    found, ahead = dict[str, str](), ["/"]
+    found, seen, ahead = dict[str, str](), set[str](), ["/"]
     while ahead:
         path = ahead.pop().partition("#")[0]
-        if path in found or not path:
+        if path in seen or not path:
             continue
+        seen.add(path)
         answer = here.get(path)
         assert answer.status_code == 200, path
+        if not answer.headers["content-type"].startswith("text/html"):
+            continue
         found[path] = answer.text
         page = Links(answer.text)
         assert page.scripts == 0
@@ -271,3 +276,39 @@ def test_what_changes_a_run_needs_more_than_a_link(finished: Path) -> None:
     assert '<form method="post"' in here.get(path).text
     assert (finished / "ledger.sqlite").read_bytes() == before
     assert client(finished).get(f"/runs/{finished.name}/candidates/r1-reward1/rollback").status_code == 404
+
+
+def test_tags_and_notes_are_kept_and_shown_as_text(finished: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "noted"
+    shutil.copytree(finished, copy)
+    here = client(copy)
+    answer = here.post("/runs/noted/notes", data={"tags": "paper, <b>x</b>", "text": HOSTILE})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/runs/noted")
+    for path in ("/runs/noted", "/"):
+        text = here.get(path).text
+        assert ">paper</span>" in text
+        assert "&lt;b&gt;x&lt;/b&gt;" in text
+        assert "<script>alert" not in text
+    assert here.post("/runs/noted/notes", data={"tags": "x" * 60}).status_code == 409
+
+
+def test_tables_are_downloaded_with_a_row_for_each_thing(finished: Path) -> None:
+    here = client(finished)
+    with closing(Report(finished)) as report:
+        proposed = candidates(report.document())
+    rows = list(csv.DictReader(io.StringIO(here.get(f"/runs/{finished.name}/tables/candidates.csv").text)))
+    assert [row["id"] for row in rows] == [one["id"] for one in proposed]
+    assert [row["effect"] for row in rows] == [
+        "" if one["effect"] is None else str(one["effect"]["utility"]) for one in proposed
+    ]
+    assert len(list(csv.DictReader(io.StringIO(here.get(f"/runs/{finished.name}/tables/rounds.csv").text)))) == 2
+    assert here.get(f"/runs/{finished.name}/tables/changes.csv").text.splitlines()[1].startswith(",start,")
+    assert here.get(f"/runs/{finished.name}/tables/secrets.csv").status_code == 404
+
+
+def test_no_cell_of_a_table_is_a_formula(hostile: Path) -> None:
+    with closing(sqlite3.connect(hostile / "ledger.sqlite")) as db:
+        db.execute("UPDATE steps SET result = replace(result, '</script>', '=cmd|') WHERE key GLOB '*/verdict/*'")
+        db.commit()
+    rows = csv.reader(io.StringIO(client(hostile).get("/runs/hostile/tables/candidates.csv").text))
+    assert not [cell for row in rows for cell in row if cell.startswith(("=", "@"))]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from markupsafe import Markup
 
 from ouroloop.gate.spending import spending
+from ouroloop.inspect.notes import read_notes
 from ouroloop.inspect.page.charts.bars import Bar, intervals
 from ouroloop.inspect.page.charts.scores import Point, scores
 from ouroloop.inspect.page.rendering import Page
@@ -106,6 +107,7 @@ def run_page(name: str, opened: Opened, addresses: Addresses, before: int | None
         "wall_s": opened.report.ledger.wall_s(),
         "began": opened.report.ledger.began(),
         "latest": latest(outline),
+        "notes": read_notes(opened.folder),
     }
     return Page("run.html", name, data, (("Runs", ()),), run=name, tab="run", watch=bool(data["doing"]))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup
 
+from ouroloop.inspect.notes import Notes, read_notes
 from ouroloop.inspect.page.charts.bars import Bar, intervals
 from ouroloop.inspect.page.charts.spark import spark
 from ouroloop.inspect.page.reading import Reading, Signature, signature
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 
 NOTHING: Final = Markup("")
+NO_NOTES: Final = Notes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Card:
         tokens: used by models.
         cost_usd: their price.
         seed: of the recipe.
+        notes: what the user has noted about it.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Card:
     tokens: int = 0
     cost_usd: float = 0.0
     seed: int | None = None
+    notes: Notes = NO_NOTES
 
 
 class Cards:
@@ -126,6 +130,7 @@ def card(name: str, opened: Opened) -> Card:
         outline.tokens,
         outline.cost_usd,
         outline.recipe.seed,
+        read_notes(opened.folder),
     )
 
 
