@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ouroloop.cli.options import FOLDER, file_at
+from ouroloop.cli.options import FOLDER, file_at, folder_at
 from ouroloop.cli.showing.runs import RUNS
 from ouroloop.protocols.errors import UsageError
 from ouroloop.streams import say_json
@@ -71,10 +71,19 @@ def ui(places: tuple[Path, ...], port: int, open_: bool, export: Path | None, ga
 @click.option("--html", "html_file", type=FOLDER, metavar="FILE", help="Write one HTML file that holds everything.")
 @click.option("--pdf", "pdf_file", type=FOLDER, metavar="FILE", help="Write a PDF; this needs Chromium or Chrome.")
 @click.option("--md", "md_file", type=FOLDER, metavar="FILE", help="Write Markdown.")
+@click.option("--csv", "csv_folder", type=FOLDER, metavar="FOLDER", help="Write the tables of each run as CSV.")
+@click.option("--arrow", "arrow_folder", type=FOLDER, metavar="FOLDER", help="Write them as Arrow files.")
 @GAMES
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def report(
-    places: tuple[Path, ...], html_file: Path | None, pdf_file: Path | None, md_file: Path | None, games: bool, as_json: bool
+    places: tuple[Path, ...],
+    html_file: Path | None,
+    pdf_file: Path | None,
+    md_file: Path | None,
+    csv_folder: Path | None,
+    arrow_folder: Path | None,
+    games: bool,
+    as_json: bool,
 ) -> None:
     """Write a report about runs: run directories DIR, or folders of them.
 
@@ -82,16 +91,21 @@ def report(
     Examples:
       ouroloop report runs/quickstart-001 --html quickstart.html
       ouroloop report runs/quickstart-001 --md quickstart.md --pdf quickstart.pdf
+      ouroloop report runs --csv tables
     """
     from ouroloop.inspect.page.app import Pages
     from ouroloop.inspect.page.export import one_file
-    from ouroloop.inspect.page.reports import markdown, pdf
+    from ouroloop.inspect.page.reports import markdown, pdf, tables
     from ouroloop.inspect.page.shelf import shelf
     from ouroloop.runs.progress import progress
 
     asked = {"--html": html_file, "--pdf": pdf_file, "--md": md_file}
-    if not any(asked.values()):
-        raise UsageError("nothing to write: give --html FILE, --pdf FILE or --md FILE")
+    folders = {"--csv": csv_folder, "--arrow": arrow_folder}
+    if not any([*asked.values(), *folders.values()]):
+        raise UsageError("nothing to write: give --html, --pdf or --md FILE, or --csv or --arrow FOLDER")
+    for option, folder in folders.items():
+        if folder is not None:
+            folder_at(folder, option)
     for option, file in asked.items():
         if file is not None:
             file_at(file, option)
@@ -103,6 +117,10 @@ def report(
             written.append(pdf(pages, pdf_file, told.advance))
         if md_file is not None:
             written.append(markdown(pages, md_file))
+        if csv_folder is not None:
+            written.append(tables(pages, csv_folder, "csv"))
+        if arrow_folder is not None:
+            written.append(tables(pages, arrow_folder, "arrow"))
     if as_json:
         say_json([_document(one) for one in written])
         return
@@ -119,7 +137,7 @@ def _tell(written: Written) -> None:
     from ouroloop.terminal import say
 
     games = f", {written.games} pairs of games" if written.games else ""
-    say(f"{written.place}: {written.pages} pages{games}, {written.bytes / 1000:,.0f} kB")
+    say(f"{written.place}: {written.pages} {written.what}{games}, {written.bytes / 1000:,.0f} kB")
     for line in written.left_out:
         say(line, err=True)
 
@@ -127,7 +145,7 @@ def _tell(written: Written) -> None:
 def _document(written: Written) -> dict[str, object]:
     return {
         "file": str(written.place),
-        "pages": written.pages,
+        written.what: written.pages,
         "games": written.games,
         "bytes": written.bytes,
         "left_out": list(written.left_out),

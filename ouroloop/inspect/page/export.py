@@ -31,13 +31,17 @@ LIMIT_S: Final = 1800.0
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What an export wrote: where, how many pages and games, and its size in bytes; `left_out` says what is not in it."""
+    """What an export wrote: where, how many pages and games, and its size in bytes; `left_out` says what is not in it.
+
+    `what` is what its parts are called, if they are no pages.
+    """
 
     place: Path
     pages: int
     games: int
     bytes: int
     left_out: tuple[str, ...]
+    what: str = "pages"
 
 
 def places(pages: Pages, films: Mapping[str, set[tuple[str, int]]]) -> Iterator[tuple[Place, Callable[[Addresses], Page]]]:

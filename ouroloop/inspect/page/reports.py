@@ -1,12 +1,13 @@
-"""Reports in other forms than HTML: a PDF, printed by a browser, and Markdown."""
+"""Reports in other forms than HTML: a PDF, printed by a browser, Markdown, and tables."""
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from ouroloop.atomic import whole_file
 from ouroloop.inspect.page.addresses import OnServer
@@ -16,6 +17,7 @@ from ouroloop.inspect.page.views.lineage import changes_page
 from ouroloop.inspect.page.views.models import brought
 from ouroloop.inspect.page.views.run import budget, counts
 from ouroloop.inspect.page.views.saying import interval, status_of
+from ouroloop.inspect.report import open_run
 from ouroloop.protocols.errors import SurroundingsError
 
 if TYPE_CHECKING:
@@ -83,6 +85,29 @@ def markdown(pages: Pages, out: Path) -> Written:
     data = "\n".join(parts).encode()
     _write(out, data)
     return Written(out, len(names), 0, len(data), ())
+
+
+def tables(pages: Pages, out: Path, form: Literal["csv", "arrow"]) -> Written:
+    """Write the frames of each run (`open_run`) into a folder: `RUN-rounds.csv`, `RUN-candidates.csv`, `RUN-history.csv`.
+
+    Args:
+        pages: what is shown.
+        out: the folder.
+        form: `csv`, or `arrow` for Arrow's IPC files.
+
+    Raises:
+        SurroundingsError: the folder cannot be written.
+    """
+    count = size = 0
+    for name, folder in pages.shelf.folders().items():
+        report = open_run(folder)
+        frames = {"rounds": report.rounds, "candidates": report.candidates, "history": report.history}
+        for table, frame in frames.items():
+            buffer = io.BytesIO()
+            frame.to_csv(buffer, index=False) if form == "csv" else frame.to_feather(buffer)
+            _write(out / f"{name}-{table}.{form}", buffer.getvalue())
+            count, size = count + 1, size + len(buffer.getvalue())
+    return Written(out, count, 0, size, (), "tables")
 
 
 def _write(out: Path, data: bytes) -> None:

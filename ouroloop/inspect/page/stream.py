@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 0.5
 """How often the files are looked at."""
-PAUSE_S: Final = 1.0
+PAUSE_S: Final = 2.0
 """Least time between two events, so that a page is not drawn more often than it can be read."""
 BEAT_S: Final = 15.0
 """How often a line keeps the connection open."""

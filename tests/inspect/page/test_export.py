@@ -7,16 +7,18 @@ import hashlib
 import json
 import re
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
+import pandas as pd
 import pytest
 
 from ouroloop.inspect.page.app import Pages
 from ouroloop.inspect.page.export import one_file, site
 from ouroloop.inspect.page.games.films import Films
-from ouroloop.inspect.page.reports import BROWSERS, markdown, pdf
+from ouroloop.inspect.page.reports import BROWSERS, markdown, pdf, tables
 from ouroloop.inspect.page.shelf import shelf
+from ouroloop.inspect.report import open_run
 from ouroloop.protocols.errors import SurroundingsError
 from tests.inspect.page.test_pages import Links
 
@@ -120,3 +122,12 @@ def test_without_a_browser_a_pdf_names_the_remedy(finished: Path, tmp_path: Path
     monkeypatch.setattr(shutil, "which", lambda name: None if name in BROWSERS else name)
     with pytest.raises(SurroundingsError, match="install one, or use --html"):
         pdf(pages(finished), tmp_path / "r.pdf", quiet)
+
+
+@pytest.mark.parametrize("form", ["csv", "arrow"])
+def test_tables_hold_what_the_frames_hold(finished: Path, tmp_path: Path, form: Literal["csv", "arrow"]) -> None:
+    tables(pages(finished), tmp_path / "tables", form)
+    read = pd.read_csv if form == "csv" else pd.read_feather
+    found = read(tmp_path / "tables" / f"{finished.name}-candidates.{form}")
+    assert list(found["id"]) == list(open_run(finished).candidates["id"])
+    assert (tmp_path / "tables" / f"{finished.name}-history.{form}").is_file()
