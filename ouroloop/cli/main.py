@@ -22,7 +22,7 @@ from ouroloop.cli.models import models
 from ouroloop.cli.parts import doctor, protocol, roles, screen, tasks
 from ouroloop.cli.play import evaluate
 from ouroloop.cli.running import resume, rollback, run
-from ouroloop.cli.showing.page import report, ui
+from ouroloop.cli.showing.page import demo, report, ui
 from ouroloop.cli.showing.runs import diff, list_, show_
 from ouroloop.cli.showing.watch import watch
 from ouroloop.protocols.errors import OuroloopError, SurroundingsError, UsageError
@@ -132,6 +132,7 @@ def _log(level: str) -> None:
 COMMANDS = [
     ablate,
     bench,
+    demo,
     diff,
     doctor,
     evaluate,

@@ -1,4 +1,4 @@
-"""Commands that show runs in a browser or as files: `ui` and `report`."""
+"""Commands that show runs in a browser or as files: `ui`, `demo` and `report`."""
 
 from __future__ import annotations
 
@@ -16,16 +16,21 @@ from ouroloop.streams import say_json
 
 if TYPE_CHECKING:
     from ouroloop.inspect.page.export import Written
+    from ouroloop.inspect.page.shelf import Shelf
 
 GAMES = click.option(
     "--games/--no-games", default=True, help="Play two games of each accepted candidate again, and put them in."
 )
 
 
+PORT = click.option("--port", type=click.IntRange(0, 65535), default=0, help="The loopback port; by default any that is free.")
+OPEN = click.option("--open/--no-open", "open_", default=True, help="Open the page in the browser.")
+
+
 @click.command()
 @click.argument("places", metavar="[DIR]...", type=FOLDER, nargs=-1)
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The loopback port; by default any that is free.")
-@click.option("--open/--no-open", "open_", default=True, help="Open the page in the browser.")
+@PORT
+@OPEN
 @click.option("--export", type=FOLDER, help="Write the page as a site of plain files into this new folder, and serve nothing.")
 @GAMES
 def ui(places: tuple[Path, ...], port: int, open_: bool, export: Path | None, games: bool) -> None:
@@ -41,10 +46,7 @@ def ui(places: tuple[Path, ...], port: int, open_: bool, export: Path | None, ga
       ouroloop ui --port 8000 --no-open
       ouroloop ui runs --export site
     """
-    import webbrowser
-
     from ouroloop.inspect.page.shelf import shelf
-    from ouroloop.terminal import say, say_lines
 
     shown = shelf(places or (RUNS,))
     if export is not None:
@@ -55,7 +57,36 @@ def ui(places: tuple[Path, ...], port: int, open_: bool, export: Path | None, ga
         with progress() as told:
             _tell(site(Pages(shown), export, told.advance, games=games))
         return
+    _serve(shown, port, open_=open_)
+
+
+@click.command()
+@PORT
+@OPEN
+def demo(port: int, open_: bool) -> None:
+    """Show a recorded run in the browser: no model, no training, nothing to wait for. Ctrl-C ends it.
+
+    In it a small language model proposed rewards and patches on this package's own quickstart. Games of its accepted candidates
+    can be played again.
+
+    \b
+    Examples:
+      ouroloop demo
+    """
+    import tempfile
+
+    from ouroloop.inspect.demo.unpacking import unpack
+    from ouroloop.inspect.page.shelf import shelf
+
+    with tempfile.TemporaryDirectory(prefix="ouroloop-demo-") as scratch:
+        _serve(shelf([unpack(Path(scratch))]), port, open_=open_)
+
+
+def _serve(shown: Shelf, port: int, *, open_: bool) -> None:
+    import webbrowser
+
     from ouroloop.inspect.page.serving import serve
+    from ouroloop.terminal import say, say_lines
 
     def tell(address: str) -> None:
         say_lines(address)
