@@ -24,10 +24,9 @@ def list_(home: Path, as_json: bool) -> None:
       ouroloop list
       ouroloop list ~/runs --json
     """
-    from rich.table import Table
-
     from ouroloop.inspect.listing import listed
-    from ouroloop.terminal import say, show
+    from ouroloop.inspect.shown.listed import listed_table
+    from ouroloop.terminal import say, show, width
 
     if not home.is_dir() and (home.exists() or home != RUNS):
         raise UsageError(f"{home} is no directory: give one that holds run directories")
@@ -38,20 +37,16 @@ def list_(home: Path, as_json: bool) -> None:
     if not rows:
         say(f"no runs below {home}; start one with `ouroloop run recipes/quickstart.toml`")
         return
-    table = Table("run", "status", "rounds", "accepted", "rolled back", "score", pad_edge=False)
-    for r in rows:
-        score = "" if r["score"] is None else f"{r['score']:.1f}"
-        status = r["status"] if r["fault"] is None else f"{r['status']}: {r['fault']}"
-        table.add_row(r["run"], status, str(r["rounds"]), str(r["accepted"]), str(r["rolled_back"]), score)
-    show(table)
+    show(listed_table(rows, width()))
 
 
 @click.command(name="show")
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--round", "round_", type=int, help="Show one round; rounds count from 1.")
 @click.option("--candidate", help="Show one candidate by id.")
+@click.option("--follow", is_flag=True, help="Show the run live until it rests.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show_(folder: Path, round_: int | None, candidate: str | None, as_json: bool) -> None:
+def show_(folder: Path, round_: int | None, candidate: str | None, follow: bool, as_json: bool) -> None:
     """Show a run: its rounds, or one candidate with its diff or reward, verdict and evidence.
 
     A candidate is shown with all that is recorded: its diff or reward, verdict and evidence,
@@ -62,6 +57,7 @@ def show_(folder: Path, round_: int | None, candidate: str | None, as_json: bool
       ouroloop show runs/quickstart-001
       ouroloop show runs/quickstart-001 --round 1
       ouroloop show runs/quickstart-001 --candidate r1-reward1 | less
+      ouroloop show runs/quickstart-001 --follow
     """
     from ouroloop.cli.showing.candidate import print_candidate
     from ouroloop.cli.showing.printing import print_round, print_run
@@ -70,6 +66,12 @@ def show_(folder: Path, round_: int | None, candidate: str | None, as_json: bool
 
     if candidate is not None and round_ is not None:
         raise UsageError(f"--round {round_} beside --candidate {candidate}: give one of them (a candidate tells its own round)")
+    if follow:
+        if candidate is not None or round_ is not None or as_json:
+            raise UsageError("--follow shows a whole run for people: leave --round, --candidate and --json out")
+        from ouroloop.inspect.page.following import follow as follow_run
+
+        follow_run(folder)
     if candidate is None and round_ is None:
         print_run(folder, as_json)
         return
