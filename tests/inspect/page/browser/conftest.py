@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +15,6 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_pl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 WAIT_MS = 120_000
 """How long a page may take that plays games, on a busy machine."""
@@ -68,6 +69,15 @@ class Heard:
     def response(self, response: Response) -> None:
         if response.status >= 400:
             self.said.append(f"{response.status} {response.url}")
+
+
+@pytest.fixture(scope="session")
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where screenshots are kept: in the folder that OUROLOOP_SCREENSHOTS names, which is not removed."""
+    named = os.environ.get("OUROLOOP_SCREENSHOTS")
+    folder = Path(named) if named else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.fixture

@@ -48,7 +48,9 @@ def pixels(part: Locator) -> np.ndarray:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
-def test_every_page_fits_is_accessible_and_is_silent(browser: Browser, served: Served, scheme: str, width: int) -> None:
+def test_every_page_fits_is_accessible_and_is_silent(
+    browser: Browser, served: Served, shots: Path, scheme: str, width: int
+) -> None:
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})  # type: ignore[arg-type]
     page, said = context.new_page(), list[str]()
     page.on("console", lambda message: said.append(message.text))
@@ -58,10 +60,39 @@ def test_every_page_fits_is_accessible_and_is_silent(browser: Browser, served: S
         page.goto(served.base + path)
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
         found = Axe().run(page).response["violations"]
+        name = path.strip("/").replace("/", "-").partition("?")[0] or "runs"
+        page.screenshot(path=shots / f"{name}-{scheme}-{width}.png", full_page=True)
         serious = [(one["id"], one["nodes"][0]["html"][:160]) for one in found if one["impact"] in ("serious", "critical")]
         assert serious == [], path
     context.close()
     assert said == []
+
+
+def test_what_people_ask_first_is_three_clicks_away(page: Page, served: Served) -> None:
+    """From the list of runs: what was accepted last and why, its gain, the games lost before, its author, how to undo it."""
+    page.click("text=micro-000")
+    last = page.locator("dt", has_text="Accepted last").locator("xpath=..")
+    id = last.locator("a").inner_text()
+    last.locator("a").click()
+    with closing(Report(served.home / "micro-000")) as report:
+        found = report.candidate(id)
+    facts = page.locator(".facts").inner_text()
+    assert found["reason"] in facts  # why
+    assert found["effect"] is not None
+    assert f"{found['effect']['utility']:+.3f}" in facts  # what it gained
+    assert f"[{found['effect']['low']:+z.3f}, {found['effect']['high']:+z.3f}]" in facts  # and how sure that is
+    assert found["role"] in facts  # who wrote it
+    assert page.locator("text=What the critic had found before it was proposed").is_visible()  # from which diagnosis
+    page.click("#lost-games summary")
+    assert page.locator("#lost-games pre.board").first.is_visible()  # which games the incumbent lost before
+    page.click("text=Roll back")  # how to undo it
+    assert f"ouroloop rollback {served.home / 'micro-000'} {id}" in page.locator("main").inner_text()
+
+
+def test_which_model_gives_most_is_two_clicks_away(page: Page) -> None:
+    page.click("text=micro-000")
+    page.click(".tabs >> text=Proposers")
+    assert "no tokens" in page.locator(".lead").inner_text()  # this run's proposers are searches
 
 
 def test_pages_can_be_read_without_scripts(browser: Browser, served: Served) -> None:
