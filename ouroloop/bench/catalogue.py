@@ -94,6 +94,13 @@ def ablation(asked: Options, report: Report, keep: Keep) -> JsonObject:
     return measure(report, seed=asked.seed)
 
 
+def page(asked: Options, report: Report, keep: Keep) -> JsonObject:
+    """How quick the page on long runs is, and what following a run costs it."""
+    from ouroloop.bench.page import measure
+
+    return measure(report)
+
+
 def engine(asked: Options, report: Report, keep: Keep) -> JsonObject:
     """Steps per second of Snake's engine."""
     from ouroloop.bench.snake.engine import measure
@@ -197,6 +204,7 @@ BENCHES: Final[dict[str, Benchmark]] = {
         40,
         sections=("nulls", "power", "races", "screen", "attribution", "credit", "rollback", "cost", "coverage"),
     ),
+    "page": Benchmark(page, 4),
     "perception": Benchmark(perception, 60, sections=("frames", "reader", "play", "latent", "clip", "gemma", "saliency")),
     "plan": Benchmark(plan, 2, timed=True, peers=True),
     "policy": Benchmark(

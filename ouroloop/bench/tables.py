@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Group
 
-from ouroloop.bench import ablation
+from ouroloop.bench import ablation, page
 from ouroloop.bench.agents import tables as agents_show
 from ouroloop.bench.gate import tables as gate_show
 from ouroloop.bench.perception import tables as perception_show
@@ -23,6 +23,7 @@ def tables(name: str, document: dict[str, Any]) -> Group:
         "encodings": encoding_tables,
         "engine": engine_tables,
         "gate": gate_show.tables,
+        "page": page.tables,
         "perception": perception_show.tables,
         "plan": plan_tables,
         "policy": policy_show.tables,

@@ -42,6 +42,7 @@ READER_GONE = 141
 def main() -> None:
     """Run the command line and exit. SIGTERM ends it as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.environ["PYTHONSAFEPATH"] = "1"  # no child of ours imports what lies where the user stands, such as a received run
     try:
         ready()
         code = call(sys.argv[1:])

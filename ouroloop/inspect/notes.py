@@ -15,6 +15,7 @@ from ouroloop.protocols.text import plain, plain_line
 
 NOTES: Final = "notes.json"
 MOST_BYTES: Final = 65_536
+MOST_TEXT: Final = 4000
 Tag = Annotated[str, StringConstraints(pattern=r"^\S.{0,38}\S$|^\S$", max_length=40)]
 
 
@@ -22,16 +23,16 @@ class Notes(Frozen):
     """Tags, each of at most 40 characters, and a text."""
 
     tags: tuple[Tag, ...] = Field(default=(), max_length=20)
-    text: str = Field(default="", max_length=4000)
+    text: str = Field(default="", max_length=MOST_TEXT)
 
 
 def read_notes(folder: Path) -> Notes:
     """Return what is noted about a run; nothing if there is no file of that form."""
     try:
         found = Notes.model_validate_json(read_file(folder / NOTES, MOST_BYTES))
+        return Notes(tags=tuple(plain_line(tag, 40) for tag in found.tags), text=plain(found.text)[:MOST_TEXT])
     except (OSError, LedgerError, ValidationError):
         return Notes()
-    return Notes(tags=tuple(plain_line(tag, 40) for tag in found.tags), text=plain(found.text))
 
 
 def write_notes(folder: Path, tags: str, text: str) -> Notes:

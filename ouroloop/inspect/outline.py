@@ -9,6 +9,7 @@ The module is long because all parts of the outline are filled from one pass ove
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from ouroloop.ledger.steps import apply, gate, observe, propose, screen, start, watch
@@ -191,6 +192,7 @@ class Outline:
         self.start_measures: Measures | None = None
         self.games, self.tokens, self.cost_usd = 0, 0, 0.0
         self.models: dict[str, Spent] = {}
+        self._last_seen: dict[Build, Measures] = {}
         self._seen = 0
         self._reads = {
             start.INCUMBENT.method: self._begun,
@@ -213,12 +215,12 @@ class Outline:
         last = ledger.last()
         if last <= self._seen:
             return False
-        for step in ledger.steps(methods=READ, after=self._seen):
+        for step in ledger.steps(methods=READ, after=self._seen, upto=last):  # more may be recorded while we read
             self._reads[step.method](ledger, step)
-        for pattern in SCORED:
-            for step in ledger.steps(pattern, (start.SCORE.method,), after=self._seen):
-                self._played(ledger, step)
-        self.games += ledger.total("played", PLAYING, self._seen)
+        games = (ledger.steps(pattern, (start.SCORE.method,), after=self._seen, upto=last) for pattern in SCORED)
+        for step in sorted(chain.from_iterable(games), key=lambda step: step.seq):
+            self._played(ledger, step)
+        self.games += ledger.total("played", PLAYING, self._seen, last)
         self._seen = last
         return True
 
@@ -242,14 +244,7 @@ class Outline:
 
     def measures_now(self) -> Measures | None:
         """Return how the build that plays now was last seen to play."""
-        now, found = self.now, self.start_measures if self.turns and self.turns[0].build == self.now else None
-        for entry in self.rounds.values():
-            if entry.incumbent == now and entry.measures is not None:
-                found = entry.measures
-        for turn in self.turns:
-            if turn.by_hand and turn.build == now and turn.measures is not None:
-                found = turn.measures
-        return found
+        return None if self.now is None else self._last_seen.get(self.now)
 
     def _round(self, index: int) -> RoundEntry:
         return self.rounds.setdefault(index, RoundEntry(index))
@@ -263,16 +258,27 @@ class Outline:
         """Take the games that score a build."""
         if step.key == start.SCORE.text:
             self.start_measures = start.SCORE.of(ledger, step).measures
+            if self.begun is not None:
+                self._last_seen[self.begun.build] = self.start_measures
         elif step.key.startswith("manual/"):
             self._scored_by_hand(start.SCORE.of(ledger, step).measures, number(step.key, 1))
         else:
-            entry, seen = self._round(round_of(step.key)), watch.play(0).of(ledger, step)
-            entry.measures, entry.incumbent = seen.measures, seen.states[-1].incumbent
+            self._watched(watch.play(0).of(ledger, step), round_of(step.key), again=step.key.endswith("/again"))
 
     def _scored_by_hand(self, measures: Measures, count: int) -> None:
         backs = [at for at, turn in enumerate(self.turns) if turn.kind == "rolled_back"]
         if count < len(backs):
-            self.turns[backs[count]] = replace(self.turns[backs[count]], measures=measures)
+            turn = replace(self.turns[backs[count]], measures=measures)
+            self.turns[backs[count]], self._last_seen[turn.build] = turn, measures
+
+    def _watched(self, seen: watch.Watched, index: int, *, again: bool) -> None:
+        """Take a round's watch games; after a rollback in the round only those that were played again are its score."""
+        build = seen.states[-1].incumbent
+        self._last_seen[build] = seen.measures
+        undone = any(turn.kind == "rolled_back" and not turn.by_hand and turn.round == index for turn in self.turns)
+        if again or not undone:
+            entry = self._round(index)
+            entry.measures, entry.incumbent = seen.measures, build
 
     def _decided(self, ledger: Ledger, step: Step) -> None:
         entry, found = self._round(round_of(step.key)), observe.decide(0).of(ledger, step)
@@ -317,12 +323,14 @@ class Outline:
     def _rolled_back(self, ledger: Ledger, step: Step) -> None:
         found, by_hand = apply.rollback(0, 0).of(ledger, step), part(step.key, 0) == "manual"
         round = max(self.rounds, default=0) if by_hand else round_of(step.key)
-        chain = tuple(found.chain.items())
+        others = tuple(found.chain.items())
+        if not by_hand:
+            self._round(round).measures = self._round(round).incumbent = None
         self.turns.append(
-            Turn("rolled_back", found.incumbent, found.rolled_back, round, found.reason, chain, found.retained, by_hand)
+            Turn("rolled_back", found.incumbent, found.rolled_back, round, found.reason, others, found.retained, by_hand)
         )
         self.lineage = apply.standing_after(found, self.lineage)
-        for id, reason in ((found.rolled_back, found.reason), *chain):
+        for id, reason in ((found.rolled_back, found.reason), *others):
             if (one := self.candidates.get(id)) is not None:
                 self.candidates[id] = replace(one, decision="rolled_back", layer="watch", reason=reason)
 

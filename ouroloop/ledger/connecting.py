@@ -198,6 +198,8 @@ def check(db: sqlite3.Connection, path: Path) -> None:
         raise damaged(path, f"{missing[0]} is missing")
     if number := db.execute("PRAGMA application_id").fetchone()[0]:
         raise damaged(path, f"it belongs to another program, with application_id {number}")
+    if (first := db.execute("SELECT MIN(seq) FROM steps").fetchone()[0]) is not None and first < 1:
+        raise damaged(path, f"its first step has the number {first}")
     problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if problem != "ok":
         raise damaged(path, problem)

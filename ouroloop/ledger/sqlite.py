@@ -27,6 +27,8 @@ from ouroloop.protocols.errors import LedgerError
 
 _STEP: Final = "SELECT seq, key, method, params, result, error FROM steps"
 _TOTAL: Final = "SELECT COUNT(*) - COUNT(json_extract(result, ?)), TOTAL(json_extract(result, ?)) FROM steps"
+LAST: Final = (1 << 63) - 1
+"""The greatest number that a step can have."""
 _LITERAL: Final = re.compile(r"[^*?\[]*")
 """What all keys that match a pattern begin with."""
 _HUGE: Final = re.compile(r"(?<![0-9A-Za-z])\d+(?:\.\d*)?[eE]\+?\d{3}|\d{300}")
@@ -71,6 +73,12 @@ class Step:
         return self._value(1)
 
     @property
+    def result_text(self) -> str | None:
+        """The result as it is recorded, for those who read it by its type; None if it ended in an error."""
+        text = self.texts[1]
+        return None if text is None else self.ledger.text(text, self.key)
+
+    @property
     def error(self) -> JsonObject | None:
         """The error; None if it has a result."""
         found: JsonObject | None = self._value(2)
@@ -105,7 +113,7 @@ class Ledger:
     def meta(self, key: str) -> str | None:
         """Return a value of the run's header, or None."""
         for (value,) in self._read("SELECT value FROM meta WHERE key = ?", key):
-            return self._text(value, key)
+            return self.text(value, key)
         return None
 
     def set_meta(self, key: str, value: str) -> None:
@@ -120,23 +128,25 @@ class Ledger:
             return self._step(row)
         return None
 
-    def steps(self, pattern: str = "*", methods: Sequence[str] = (), after: int = 0) -> Iterator[Step]:
+    def steps(self, pattern: str = "*", methods: Sequence[str] = (), after: int = 0, upto: int = LAST) -> Iterator[Step]:
         """Yield recorded steps in the order they were recorded.
 
         Args:
             pattern: pattern of their keys, with `*` for anything.
             methods: only steps with these methods; all by default.
             after: only steps that were recorded after the one with this `seq`.
+            upto: only steps up to the one with this `seq`.
         """
         chosen = f"AND {{}}method IN ({', '.join('?' * len(methods))})" if methods else ""
         prefix = _LITERAL.match(pattern)
         if prefix is not None and prefix[0]:  # `+` keeps SQLite to the index of the keys, of which few begin so
-            asked = f"{_STEP} WHERE key >= ? AND key < ? AND key GLOB ? AND +seq > ? {chosen.format('+')} ORDER BY seq"
-            rows = self._read(asked, prefix[0], f"{prefix[0]}\U0010ffff", pattern, after, *methods)
-        else:
-            rows = self._read(
-                f"{_STEP} WHERE key GLOB ? AND seq > ? {chosen.format('')} ORDER BY seq", pattern, after, *methods
+            asked = (
+                f"{_STEP} WHERE key >= ? AND key < ? AND key GLOB ? AND +seq BETWEEN ? AND ? {chosen.format('+')} ORDER BY seq"
             )
+            rows = self._read(asked, prefix[0], f"{prefix[0]}\U0010ffff", pattern, after + 1, upto, *methods)
+        else:
+            asked = f"{_STEP} WHERE key GLOB ? AND seq BETWEEN ? AND ? {chosen.format('')} ORDER BY seq"
+            rows = self._read(asked, pattern, after + 1, upto, *methods)
         return map(self._step, rows)
 
     def last(self) -> int:
@@ -189,20 +199,21 @@ class Ledger:
         result: Json = known.result
         return result
 
-    def total(self, field: str, methods: Sequence[str], after: int = 0) -> int:
+    def total(self, field: str, methods: Sequence[str], after: int = 0, upto: int = LAST) -> int:
         """Return the sum of a whole number that the results of steps hold, without decoding the rest of them.
 
         Args:
             field: its name.
             methods: of the steps.
             after: see `steps`.
+            upto: likewise.
 
         Raises:
             LedgerError: a result is not JSON, or lacks the number.
         """
         place, chosen = f"$.{field}", f"method IN ({', '.join('?' * len(methods))})"
-        asked = f"{_TOTAL} WHERE seq > ? AND error IS NULL AND {chosen}"
-        for lacking, found in self._read(asked, place, place, after, *methods):
+        asked = f"{_TOTAL} WHERE seq BETWEEN ? AND ? AND error IS NULL AND {chosen}"
+        for lacking, found in self._read(asked, place, place, after + 1, upto, *methods):
             if lacking or not 0 <= found < 1 << 62:
                 raise damaged(self.path, f"a step of {' or '.join(methods)} lacks {field}")
             return int(found)
@@ -220,7 +231,7 @@ class Ledger:
     def latest(self) -> tuple[str, float] | None:
         """Return the key of the step recorded last, and its time in seconds since 1970; None before the first."""
         for key, at in self._read("SELECT key, at FROM steps ORDER BY seq DESC LIMIT 1"):
-            return self._text(key, "a step"), self._time((at,))
+            return self.text(key, "a step"), self._time((at,))
         return None
 
     def began(self) -> float | None:
@@ -243,7 +254,7 @@ class Ledger:
         """Return the SHA-256 over all steps in the order of their keys, without times."""
         return content_hash(
             [
-                [self._text(key, "a key"), self._text(method, key), *(sha256(self._text(text or "", key)) for text in texts)]
+                [self.text(key, "a key"), self.text(method, key), *(sha256(self.text(text or "", key)) for text in texts)]
                 for _, key, method, *texts in self._read(f"{_STEP} ORDER BY key")
             ]
         )
@@ -258,7 +269,7 @@ class Ledger:
 
     def _step(self, row: tuple[Any, ...]) -> Step:
         seq, key, method, *texts = row
-        named = self._text(key, "a step"), self._text(method, "a step")
+        named = self.text(key, "a step"), self.text(method, "a step")
         return Step(self._whole(seq, "a step's number"), *named, (texts[0], texts[1], texts[2]), self)
 
     def _whole(self, value: object, what: str) -> int:
@@ -270,14 +281,14 @@ class Ledger:
     def value(self, text: object, key: str) -> Any:
         """Return the value of a JSON text, with no NaN, no infinity, and no more depth than any step needs."""
         try:
-            value = from_json(self._text(text, key), allow_inf_nan=False)
+            value = from_json(self.text(text, key), allow_inf_nan=False)
             if _HUGE.search(str(text)):
                 canonical(value)
         except ValueError as error:
             raise damaged(self.path, f"step {key}: {error}") from error
         return value
 
-    def _text(self, value: object, what: str) -> str:
+    def text(self, value: object, what: str) -> str:
         """Return a value that must be a text; SQLite keeps any type in any column."""
         if not isinstance(value, str):
             raise damaged(self.path, f"{what} holds {type(value).__name__}, expected text")

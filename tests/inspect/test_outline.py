@@ -92,3 +92,29 @@ def test_what_comes_before_damage_is_kept(finished: Path, tmp_path: Path) -> Non
         outline.update(ledger)
     assert outline.rounds[1].candidates
     assert all(outline.candidates[id].decision != "pending" for id in outline.rounds[1].candidates)
+
+
+def test_what_is_recorded_while_it_reads_is_counted_once(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer gets in between finding the last step and reading the steps."""
+    copy = tmp_path / "run"
+    shutil.copytree(finished, copy)
+    with closing(sqlite3.connect(copy / "ledger.sqlite")) as db:
+        later = db.execute("SELECT * FROM steps WHERE key GLOB '2/*' ORDER BY seq").fetchall()
+        db.execute("DELETE FROM steps WHERE key GLOB '2/*'")
+        db.commit()
+    outline, last = Outline(copy), Ledger.last
+
+    def late(ledger: Ledger) -> int:
+        found = last(ledger)
+        for row in [later.pop(0) for _ in range(min(5, len(later)))]:
+            writer._db.execute("INSERT INTO steps VALUES (?,?,?,?,?,?,?)", row)
+        return found
+
+    monkeypatch.setattr(Ledger, "last", late)
+    with closing(Ledger(copy / "ledger.sqlite")) as writer:
+        while outline.update(writer):
+            pass
+    monkeypatch.undo()
+    assert told(outline) == told(read(finished))

@@ -187,7 +187,7 @@ def fuzz_documents(run: Path, count: int, seed: int) -> Counter[str]:
         changes = [_change(memory, chance) for _ in range(chance.randint(1, 3))]
 
         def read() -> None:
-            report._read()
+            report.refresh()
             json.dumps(report.document(), allow_nan=False)
 
         attempt(read, seen, [(row["key"], column, value) for row, column, value in changes])

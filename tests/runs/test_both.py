@@ -24,7 +24,7 @@ def test_of_a_good_patch_and_a_bad_reward_that_come_together_the_patch_has_the_l
     monkeypatch.setattr(screen, "screen_spec", lambda *_: None)  # which would refuse this reward
     folder = tmp_path / "r"
     lifecycle.create(
-        micro(*BOTH, *FORCEFUL, "gate.games=96", "gate.attribution_games=96"),
+        micro(*BOTH, *FORCEFUL, "gate.games=400", "gate.attribution_games=96"),
         folder,
         Quiet(notes=False),
     )

@@ -83,6 +83,7 @@ def demo(port: int, open_: bool) -> None:
 
 
 def _serve(shown: Shelf, port: int, *, open_: bool) -> None:
+    import tempfile
     import webbrowser
 
     from ouroloop.inspect.page.serving import serve
@@ -92,9 +93,12 @@ def _serve(shown: Shelf, port: int, *, open_: bool) -> None:
         say_lines(address)
         say("Ctrl-C ends it", err=True)
         if open_ and _has_screen():
-            webbrowser.open(address)
+            door.write_text(f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">', encoding="utf-8")
+            webbrowser.open(door.as_uri())  # others see the arguments of a browser, and the address holds the token
 
-    serve(shown, port, tell)
+    with tempfile.TemporaryDirectory(prefix="ouroloop-ui-") as scratch:  # which this user alone can read
+        door = Path(scratch) / "open.html"
+        serve(shown, port, tell)
 
 
 @click.command()

@@ -42,7 +42,7 @@ def details(report: Report, id: str) -> doc.CandidateDetails:
         "exchanges": [
             _talk(ledger, step) for pattern in _questions(round, found) for step in ledger.steps(f"{pattern}/chat/*")
         ],
-        "undo": f"ouroloop rollback {shell_word(report.folder)} {id}" if found["verdict"] == "accepted" else None,
+        "undo": f"ouroloop rollback {shell_word(report.folder)} {shell_word(id)}" if found["verdict"] == "accepted" else None,
     }
 
 

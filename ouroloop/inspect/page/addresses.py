@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 from urllib.parse import quote, urlencode
 
+MOST_PART: Final = 100
+"""Characters of a name in a path, at most; a longer one is cut, and its hash tells it apart."""
 Place: TypeAlias = tuple[str, ...]
 """A page by its parts, e.g. `("runs", "quickstart-001", "candidates", "r1-patch1")`; the list of runs is `()`."""
 
@@ -31,18 +34,27 @@ class Addresses(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OnServer:
-    """Addresses on the server."""
+    """Addresses on the server.
 
+    Args:
+        prefix: what every address begins with.
+        live: whether a server answers.
+    """
+
+    prefix: str = ""
     live: bool = True
 
     def to(self, *place: str | int, **query: str | int | None) -> str | None:
-        """Return an absolute path."""
+        """Return an absolute path; None for a part that no address can hold, such as an id from outside with a slash."""
+        if any("/" in str(part) for part in place):
+            return None
         given = urlencode({key: value for key, value in query.items() if value is not None})
-        return "/" + "/".join(quote(str(part), safe="") for part in place) + (f"?{given}" if given else "")
+        path = "/".join(quote(str(part), safe="") for part in place)
+        return f"{self.prefix}/{path}" + (f"?{given}" if given else "")
 
     def static(self, name: str) -> str:
         """Return the path of a file."""
-        return f"/static/{name}"
+        return f"{self.prefix}/static/{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +112,12 @@ def file_of(place: Place) -> str:
 
 def anchor_of(place: Place) -> str:
     """Return the anchor of a page in one file."""
-    return "-".join(["p", *(_plain(part) for part in place)])
+    return "/".join(["p", *(_plain(part) for part in place)])
 
 
 def _plain(part: str) -> str:
     """Return a part of a place as a name that every file system and host takes, and that leads nowhere else."""
-    kept = re.sub(r"[^A-Za-z0-9._~-]", lambda found: f"_{ord(found[0]):x}_", part)
+    kept = re.sub(r"[^A-Za-z0-9.~-]", lambda found: f"_{ord(found[0]):x}_", part)
+    if len(kept) > MOST_PART:
+        kept = f"{kept[:40]}_{hashlib.sha256(part.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
     return f"_{kept}" if kept.startswith(".") or not kept else kept

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
+from jinja2 import TemplateError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
@@ -35,6 +38,7 @@ from ouroloop.inspect.page.views.round import round_page
 from ouroloop.inspect.page.views.run import run_page
 from ouroloop.inspect.page.views.runs import Cards, column, compare_page, runs_page
 from ouroloop.ledger.faults import FORMS
+from ouroloop.ledger.lock import is_running
 from ouroloop.protocols.errors import LedgerError, OuroloopError, UsageError
 from ouroloop.protocols.text import plain_line
 
@@ -48,6 +52,8 @@ if TYPE_CHECKING:
 
 KINDS: Final = {"css": "text/css", "js": "text/javascript"}
 MOST_COMPARED: Final = 12
+BROKEN: Final = (*FORMS, StopIteration, TemplateError)
+"""What odd but well-formed records make a view or a template raise."""
 AT_ONCE: Final = 30
 """Changes that are shown at a time."""
 ROLLBACK_S: Final = 600.0
@@ -59,12 +65,14 @@ class Pages:
     Args:
         shelf: what is shown.
         films: plays games again.
+        prefix: what every address begins with; see `guard`.
     """
 
-    def __init__(self, shelf: Shelf, films: Films | None = None) -> None:
+    def __init__(self, shelf: Shelf, films: Films | None = None, prefix: str = "") -> None:
         """Open nothing yet."""
         self.shelf, self.reading, self.films = shelf, Reading(), films or Films()
-        self.cards, self.addresses = Cards(self.reading), OnServer()
+        self.cards, self.addresses = Cards(self.reading), OnServer(prefix)
+        self._costs: dict[str, float] = {}
 
     def app(self) -> Starlette:
         """Return the application, which `guard.Guard` has to stand before."""
@@ -170,8 +178,11 @@ class Pages:
 
     async def live(self, request: Request) -> Response:
         """Follow a run: an event whenever its record grows."""
-        folder = self.shelf.folders().get(request.path_params["run"])
-        return PlainTextResponse("no such run\n", 404) if folder is None else stream(folder, request)
+        run = request.path_params["run"]
+        folder = self.shelf.folders().get(run)
+        if folder is None:
+            return PlainTextResponse("no such run\n", 404)
+        return stream(folder, request, lambda: self._costs.get(run, 0.0))
 
     async def play(self, request: Request) -> Response:
         """Play a pair of games again, and go to its page."""
@@ -181,6 +192,8 @@ class Pages:
         except OuroloopError as error:
             said = str(error)
             return await self._answer(lambda _: self.pair(run, id, number, said))(request)
+        except BROKEN as error:
+            return self._failed(error)
         return RedirectResponse(self.addresses.to("runs", run, "candidates", id, "pairs", number) or "/", 303)
 
     def _play(self, run: str, id: str, number: int) -> None:
@@ -196,8 +209,8 @@ class Pages:
         reason = plain_line(form.get("reason") or "by hand", 200)
         try:
             await run_in_threadpool(self._roll_back, run, id, reason)
-        except OuroloopError as error:
-            return HTMLResponse(self._error(error), 409)
+        except (OuroloopError, *BROKEN) as error:
+            return self._failed(error, refused=409)
         return RedirectResponse(self.addresses.to("runs", run, "candidates", id) or "/", 303)
 
     def _roll_back(self, run: str, id: str, reason: str) -> None:
@@ -206,10 +219,13 @@ class Pages:
             folder = opened.folder
             if found := not_agreed(opened):
                 raise UsageError(found[0])
-        command = [sys.executable, "-m", "ouroloop.cli", "rollback", str(folder.absolute()), "--reason", reason, "--", id]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=ROLLBACK_S, stdin=subprocess.DEVNULL, check=False
-        )
+        command = [sys.executable, "-P", "-m", "ouroloop.cli", "rollback", str(folder.absolute()), "--reason", reason, "--", id]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=ROLLBACK_S, stdin=subprocess.DEVNULL, cwd="/", check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise OuroloopError(f"rolling back took longer than {ROLLBACK_S:.0f} s: do it on the command line") from None
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["it ended without a word"]
             raise OuroloopError(plain_line(lines[-1].removeprefix("ouroloop: error: "), 600))
@@ -219,8 +235,8 @@ class Pages:
         run, form = request.path_params["run"], await _form(request)
         try:
             await run_in_threadpool(self._note, run, form.get("tags", ""), form.get("text", ""))
-        except OuroloopError as error:
-            return HTMLResponse(self._error(error), 409)
+        except (OuroloopError, *BROKEN) as error:
+            return self._failed(error, refused=409)
         return RedirectResponse(self.addresses.to("runs", run) or "/", 303)
 
     def _note(self, run: str, tags: str, text: str) -> None:
@@ -233,8 +249,8 @@ class Pages:
         run, name = request.path_params["run"], request.path_params["name"]
         try:
             text = await run_in_threadpool(self._table, run, name)
-        except OuroloopError as error:
-            return HTMLResponse(self._error(error), 404)
+        except (OuroloopError, *BROKEN) as error:
+            return self._failed(error)
         return PlainTextResponse(text, media_type="text/csv")
 
     def _table(self, run: str, name: str) -> str:
@@ -254,14 +270,12 @@ class Pages:
         """Return what answers a request by a view, in a thread."""
 
         async def answer(request: Request) -> Response:
+            begun, run = time.perf_counter(), request.path_params.get("run", "")
             try:
-                text = await run_in_threadpool(lambda: html(view(request), self.addresses))
-            except UsageError as error:
-                return HTMLResponse(self._error(error), 404)
-            except OuroloopError as error:
-                return HTMLResponse(self._error(error), 500)
-            except FORMS as error:  # well-formed records that no run writes
-                return HTMLResponse(self._error(LedgerError(f"this run is damaged ({type(error).__name__}: {error})")), 500)
+                text = await run_in_threadpool(lambda: self._drawn(view(request)))
+            except (OuroloopError, *BROKEN) as error:
+                return self._failed(error)
+            self._costs[run] = time.perf_counter() - begun
             return HTMLResponse(text)
 
         return answer
@@ -269,8 +283,20 @@ class Pages:
     async def _missing(self, request: Request, error: Exception) -> Response:
         return HTMLResponse(self._error(UsageError(f"there is no page at {plain_line(request.url.path, 120)}")), 404)
 
+    def _drawn(self, page: Page) -> str:
+        """Return a page as HTML; it follows its run only while somebody is at work in that."""
+        folder = self.shelf.folders().get(page.run) if page.watch and page.run else None
+        return html(replace(page, watch=folder is not None and is_running(folder)), self.addresses)
+
+    def _failed(self, error: Exception, refused: int = 404) -> Response:
+        """Return the page that says what is wrong: 500 for a damaged run, else the status of what is refused."""
+        if not isinstance(error, OuroloopError):  # records that are well-formed, but not as any run writes them
+            error = LedgerError(f"this run is damaged ({type(error).__name__}: {plain_line(str(error))})")
+        return HTMLResponse(self._error(error), 500 if isinstance(error, LedgerError) else refused)
+
     def _error(self, error: OuroloopError) -> str:
-        title = "Not found" if isinstance(error, UsageError) else "This cannot be shown"
+        found = isinstance(error, LedgerError) or not isinstance(error, UsageError)
+        title = "This cannot be shown" if found else "Not found"
         return html(Page("error.html", title, {"said": str(error)}, (("Runs", ()),)), self.addresses)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from ouroloop.atomic import whole_directory, whole_file
 from ouroloop.inspect.candidate.games import PairTold, told_pairs
 from ouroloop.inspect.page.addresses import Addresses, InFiles, InOneFile, Place, anchor_of, file_of
-from ouroloop.inspect.page.app import Pages
+from ouroloop.inspect.page.app import BROKEN, Pages
 from ouroloop.inspect.page.games.films import game_of
 from ouroloop.inspect.page.rendering import STATIC, Page, html, section, static, whole
 from ouroloop.protocols.errors import OuroloopError, SurroundingsError
@@ -94,6 +94,8 @@ def site(pages: Pages, out: Path, tell: Tell, *, games: bool) -> Written:
     Raises:
         SurroundingsError: the folder is there already, or cannot be written.
     """
+    if out.exists():
+        raise SurroundingsError(f"{out} is there already: choose a place that does not exist yet")
     films, left_out = filmed(pages, tell) if games else ({}, [])
     known = dict(places(pages, films))
     try:
@@ -103,7 +105,9 @@ def site(pages: Pages, out: Path, tell: Tell, *, games: bool) -> Written:
                 addresses = InFiles(place, known)
                 file = half / file_of(place)
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(html(view(addresses), addresses), encoding="utf-8")
+                page, fault = _page(place, view, addresses)
+                left_out += fault
+                file.write_text(html(page, addresses), encoding="utf-8")
             (half / "static").mkdir()
             for name in STATIC:
                 (half / "static" / name).write_text(static(name), encoding="utf-8")
@@ -135,7 +139,8 @@ def one_file(pages: Pages, out: Path, tell: Tell, *, games: bool) -> Written:
     addresses, parts = InOneFile(known), []
     for done, (place, view) in enumerate(known.items()):
         tell("pages", done / len(known))
-        page = view(addresses)
+        page, fault = _page(place, view, addresses)
+        left_out += fault
         anchor = anchor_of(place)
         parts.append((anchor, page.title, section(page, addresses, anchor)))
     style, scripts = static("page.css"), [static("page.js"), static("player.js")]
@@ -150,6 +155,17 @@ def one_file(pages: Pages, out: Path, tell: Tell, *, games: bool) -> Written:
     return Written(out, len(known), sum(map(len, films.values())), len(text.encode()), tuple(left_out))
 
 
+def _page(place: Place, view: Callable[[Addresses], Page], addresses: Addresses) -> tuple[Page, list[str]]:
+    """Return a page, or the one that says why it cannot be shown, and then a line about it."""
+    try:
+        page = view(addresses)
+        html(page, addresses)  # a template can fail as well
+    except (OuroloopError, *BROKEN) as error:
+        said = plain_line(str(error), 300)
+        return Page("error.html", place[-1] if place else "Runs", {"said": said}), [f"{'/'.join(place)}: {said}"]
+    return page, []
+
+
 def filmed(pages: Pages, tell: Tell) -> tuple[dict[str, set[tuple[str, int]]], list[str]]:
     """Play some games of each accepted candidate again; return which pairs have films, by run, and what could not be played."""
     found: dict[str, set[tuple[str, int]]] = {}
@@ -161,7 +177,7 @@ def filmed(pages: Pages, tell: Tell) -> tuple[dict[str, set[tuple[str, int]]], l
                 wanted, folder = _wanted(opened), opened.folder
             pages.films.make({(str(folder), id, number): one for (id, number), one in wanted.items()}, folder)
             found[run] = set(wanted)
-        except OuroloopError as error:
+        except (OuroloopError, *BROKEN) as error:
             left_out.append(f"no games of {run}: {plain_line(str(error), 200)}")
     return found, left_out
 

@@ -16,10 +16,12 @@ from ouroloop.inspect.run import Report
 from ouroloop.ledger.faults import FORMS, damaged
 from ouroloop.ledger.lock import is_running
 from ouroloop.ledger.parts import LEDGER, RECIPE
-from ouroloop.protocols.errors import OuroloopError
+from ouroloop.protocols.errors import OuroloopError, SurroundingsError
 
 KEPT: Final = 12
 """Runs that stay open."""
+PATIENCE_S: Final = 30.0
+"""How long a request waits for another one about the same run."""
 Signature: TypeAlias = tuple[tuple[int, int, int] | None, ...]
 """What tells whether files have changed: inode, size and time of each; None for one that is not there."""
 
@@ -60,12 +62,13 @@ class Opened:
 
 @dataclass(slots=True)
 class _Slot:
-    """A run's place: what is open, the files' signature then, and whether it was opened while the run went on."""
+    """A run's place: what is open, the files' signature then, whether it was opened while the run went on, its users."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     opened: Opened | None = None
     seen: Signature = ()
     live: bool = False
+    users: int = 0
 
 
 class Reading:
@@ -83,16 +86,27 @@ class Reading:
         Raises:
             UsageError: it is no run directory.
             LedgerError: it is damaged from its beginning on, or of another version.
+            SurroundingsError: other requests about it take too long.
         """
-        slot = self._slot(folder)
-        with slot.lock:
-            yield _fresh(folder, slot)
+        slot = self._taken(folder)
+        try:
+            if not slot.lock.acquire(timeout=PATIENCE_S):
+                raise SurroundingsError(f"the page of {folder.name} is busy with another request: try again in a moment")
+            try:
+                yield _fresh(folder, slot)
+            finally:
+                slot.lock.release()
+        finally:
+            with self._lock:
+                slot.users -= 1
 
-    def _slot(self, folder: Path) -> _Slot:
+    def _taken(self, folder: Path) -> _Slot:
+        """Return a run's place, which stays until it is given back; others that nobody uses may go."""
         with self._lock:
             slot = self._slots.setdefault(folder, _Slot())
+            slot.users += 1
             self._slots.move_to_end(folder)
-            spare = [path for path, one in self._slots.items() if not one.lock.locked() and path != folder]
+            spare = [path for path, one in self._slots.items() if not one.users]
             for path in spare[: max(0, len(self._slots) - KEPT)]:
                 _close(self._slots.pop(path))
         return slot
@@ -112,16 +126,14 @@ def _fresh(folder: Path, slot: _Slot) -> Opened:
     is read through the same connection, which sees what is new.
     """
     now = signature(folder)
-    if slot.opened is not None and slot.seen == now:
-        return slot.opened
-    going_on, grown = is_running(folder), _same_run(slot.seen, now)
-    opened = slot.opened
-    if opened is not None and not opened.fault and grown and slot.live and going_on:
+    opened, going_on = slot.opened, is_running(folder)
+    if opened is not None and slot.seen == now and slot.live == going_on:
+        return opened
+    if opened is not None and not opened.fault and slot.live and going_on and _same_file(slot.seen, now):
         opened.report.refresh()
-    else:
-        outline = opened.outline if opened is not None and not opened.fault and grown else None
+    else:  # it rests, or has come to rest: whatever has changed, all is read anew
         _close(slot)
-        opened = Opened(folder, Report(folder), Outline(folder) if outline is None else outline)
+        opened = Opened(folder, Report(folder), Outline(folder))
         slot.opened, slot.live = opened, going_on and is_running(folder)
     slot.seen = now
     try:
@@ -133,12 +145,10 @@ def _fresh(folder: Path, slot: _Slot) -> Opened:
     return opened
 
 
-def _same_run(before: Signature, now: Signature) -> bool:
-    """Tell whether a ledger has only grown: it is the same file, and not smaller."""
-    if not before:
-        return False
+def _same_file(before: Signature, now: Signature) -> bool:
+    """Tell whether a ledger is the same file as before, with the same recipe beside it."""
     old, new = before[0], now[0]
-    return old is not None and new is not None and old[0] == new[0] and before[2] == now[2] and new[1] >= old[1]
+    return old is not None and new is not None and old[0] == new[0] and before[2] == now[2]
 
 
 def _close(slot: _Slot) -> None:

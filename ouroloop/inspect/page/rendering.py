@@ -57,8 +57,18 @@ def section(page: Page, addresses: Addresses, anchor: str) -> str:
     No text from outside can look like one of these attributes: its quotes are escaped.
     """
     text = _environment().get_template(page.template).render(**_context(page, addresses), frame="bare.html")
+    parts = re.split(r"(<script.*?</script>)", text, flags=re.DOTALL)  # games are JSON, in which quotes are not escaped
+    return "".join(_anchored(part, anchor) if number % 2 == 0 else _named(part, anchor) for number, part in enumerate(parts))
+
+
+def _anchored(text: str, anchor: str) -> str:
     named = re.sub(r'( id| data-film| aria-labelledby| data-filter| data-for)="([^"]+)"', rf'\1="{anchor}-\2"', text)
-    return named.replace("url(#", f"url(#{anchor}-")
+    return named.replace('="url(#', f'="url(#{anchor}-')
+
+
+def _named(script: str, anchor: str) -> str:
+    """Return a script of data with an id of its own."""
+    return re.sub(r'^(<script[^>]* id)="([^"]+)"', rf'\1="{anchor}-\2"', script)
 
 
 def whole(template: str, addresses: Addresses, **data: object) -> str:
@@ -150,8 +160,16 @@ def seconds(value: float) -> str:
 
 
 def mark(text: object) -> str:
-    """Return a text as one line of Markdown that is text and nothing else, also in a cell of a table."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", plain_line(str(text)))
+    """Return a text as one line of Markdown that is text and nothing else, also in a cell of a table: as code.
+
+    Escapes would not keep addresses and names after an `@` from becoming links.
+    """
+    line = plain_line(str(text)).strip()
+    if not line:
+        return ""
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
+    edge = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{fence}{edge}{line}{edge}{fence}".replace("|", "\\|")
 
 
 def fenced(lines: Sequence[tuple[str, str]]) -> str:

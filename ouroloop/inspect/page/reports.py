@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import subprocess
 import tempfile
@@ -11,14 +12,17 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from ouroloop.atomic import whole_file
 from ouroloop.inspect.page.addresses import OnServer
+from ouroloop.inspect.page.app import BROKEN
 from ouroloop.inspect.page.export import Tell, Written, one_file
 from ouroloop.inspect.page.rendering import whole
+from ouroloop.inspect.page.tables import safe_cell
 from ouroloop.inspect.page.views.lineage import changes_page
 from ouroloop.inspect.page.views.models import brought
 from ouroloop.inspect.page.views.run import budget, counts
 from ouroloop.inspect.page.views.saying import interval, status_of
 from ouroloop.inspect.report import open_run
-from ouroloop.protocols.errors import SurroundingsError
+from ouroloop.protocols.errors import OuroloopError, SurroundingsError, UsageError
+from ouroloop.protocols.text import plain_line
 
 if TYPE_CHECKING:
     from ouroloop.inspect.page.app import Pages
@@ -39,7 +43,8 @@ def pdf(pages: Pages, out: Path, tell: Tell) -> Written:
     with tempfile.TemporaryDirectory(prefix="ouroloop-pdf-") as scratch:
         page, printed = Path(scratch, "report.html"), Path(scratch, "report.pdf")
         written = one_file(pages, page, tell, games=False)
-        command = [browser, "--headless", "--disable-gpu", "--no-sandbox", "--disable-dev-shm-usage", "--no-pdf-header-footer"]
+        command = [browser, "--headless", "--disable-gpu", "--disable-dev-shm-usage", "--no-pdf-header-footer"]
+        command += ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium has none for the superuser
         command += [f"--user-data-dir={scratch}/profile", f"--print-to-pdf={printed}", page.as_uri()]
         tell("printing", 0.0)
         try:
@@ -59,32 +64,39 @@ def markdown(pages: Pages, out: Path) -> Written:
     Raises:
         SurroundingsError: the file cannot be written.
     """
-    parts, names = [], list(pages.shelf.folders())
+    parts, names, left_out = [], list(pages.shelf.folders()), []
     for name in names:
-        with pages.opened(name) as opened:
-            outline = opened.outline
-            parts.append(
-                whole(
-                    "report.md",
-                    OnServer(live=False),
-                    name=name,
-                    status=status_of(opened),
-                    outline=outline,
-                    start=interval(outline.start_measures),
-                    now=interval(outline.measures_now()),
-                    counts=counts(outline),
-                    spending=budget(outline),
-                    rounds=[
-                        (entry, outline.of_round(index), interval(entry.measures))
-                        for index, entry in sorted(outline.rounds.items())
-                    ],
-                    changes=changes_page(name, opened).data["changes"][::-1],
-                    proposers=brought(outline),
-                )
-            )
+        try:
+            parts.append(_as_markdown(pages, name))
+        except (OuroloopError, *BROKEN) as error:
+            left_out.append(f"{name}: {plain_line(str(error), 300)}")
+    if not names:
+        raise UsageError("no run is there: give a run directory, or a folder that holds some")
     data = "\n".join(parts).encode()
     _write(out, data)
-    return Written(out, len(names), 0, len(data), ())
+    return Written(out, len(parts), 0, len(data), tuple(left_out), "runs")
+
+
+def _as_markdown(pages: Pages, name: str) -> str:
+    """Return a run's part of the report."""
+    with pages.opened(name) as opened:
+        outline = opened.outline
+        return whole(
+            "report.md",
+            OnServer(live=False),
+            name=name,
+            status=status_of(opened),
+            outline=outline,
+            start=interval(outline.start_measures),
+            now=interval(outline.measures_now()),
+            counts=counts(outline),
+            spending=budget(outline),
+            rounds=[
+                (entry, outline.of_round(index), interval(entry.measures)) for index, entry in sorted(outline.rounds.items())
+            ],
+            changes=changes_page(name, opened).data["changes"][::-1],
+            proposers=brought(outline),
+        )
 
 
 def tables(pages: Pages, out: Path, form: Literal["csv", "arrow"]) -> Written:
@@ -98,16 +110,23 @@ def tables(pages: Pages, out: Path, form: Literal["csv", "arrow"]) -> Written:
     Raises:
         SurroundingsError: the folder cannot be written.
     """
-    count = size = 0
+    count, size, left_out = 0, 0, list[str]()
     for name, folder in pages.shelf.folders().items():
-        report = open_run(folder)
+        try:
+            report = open_run(folder)
+        except OuroloopError as error:
+            left_out.append(f"{name}: {plain_line(str(error), 300)}")
+            continue
         frames = {"rounds": report.rounds, "candidates": report.candidates, "history": report.history}
         for table, frame in frames.items():
             buffer = io.BytesIO()
-            frame.to_csv(buffer, index=False) if form == "csv" else frame.to_feather(buffer)
+            if form == "csv":
+                frame.map(lambda cell: safe_cell(cell) if isinstance(cell, str) else cell).to_csv(buffer, index=False)
+            else:
+                frame.to_feather(buffer)
             _write(out / f"{name}-{table}.{form}", buffer.getvalue())
             count, size = count + 1, size + len(buffer.getvalue())
-    return Written(out, count, 0, size, (), "tables")
+    return Written(out, count, 0, size, tuple(left_out), "tables")
 
 
 def _write(out: Path, data: bytes) -> None:

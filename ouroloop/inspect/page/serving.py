@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from ouroloop.inspect.page.app import Pages
-from ouroloop.inspect.page.guard import Guard
+from ouroloop.inspect.page.guard import Guard, prefix
 from ouroloop.protocols.errors import SurroundingsError
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def serve(shelf: Shelf, port: int, tell: Callable[[str], None]) -> None:
     import uvicorn
 
     with closing(listening(port)) as listener:
-        port, token, pages = listener.getsockname()[1], secrets.token_urlsafe(24), Pages(shelf)
+        port, token = listener.getsockname()[1], secrets.token_urlsafe(24)
+        pages = Pages(shelf, prefix=prefix(token))
         settings = uvicorn.Config(
             Guard(pages.app(), token, port),
             log_level="error",
@@ -45,7 +46,7 @@ def serve(shelf: Shelf, port: int, tell: Callable[[str], None]) -> None:
             lifespan="off",
             timeout_graceful_shutdown=PATIENCE_S,
         )
-        tell(f"http://{HOST}:{port}/?token={token}")
+        tell(f"http://{HOST}:{port}{prefix(token)}/")
         try:
             uvicorn.Server(settings).run(sockets=[listener])
         finally:

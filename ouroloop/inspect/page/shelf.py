@@ -10,9 +10,12 @@ from typing import Final
 
 from ouroloop.ledger.parts import LEDGER, RECIPE
 from ouroloop.protocols.errors import UsageError
+from ouroloop.protocols.text import whole
 
 DESIGN: Final = "ablation.json"
 """The file of a finished ablation that holds its document."""
+WITHIN: Final = "~in~"
+"""Stands between the name of an ablation and that of its run."""
 MOST: Final = 10_000
 """The most entries of a folder that are looked at."""
 
@@ -30,20 +33,34 @@ class Shelf:
     runs: tuple[Path, ...] = ()
 
     def folders(self) -> dict[str, Path]:
-        """Return the run directories by name; the second of two with the same name gets a number."""
+        """Return the run directories by name. A run of an ablation has that one's name before its own.
+
+        So nothing in a folder can take the name of a run beside it. The second of two with the same name gets a number.
+        """
         found: dict[str, Path] = {}
-        for folder in (*self.runs, *(path for home in self.homes for path in _runs(home))):
-            if folder not in found.values():
-                found[_free(folder.name, found)] = folder
+        for name, folder in self._named():
+            found[_free(name, found)] = folder
         return found
+
+    def _named(self) -> Iterator[tuple[str, Path]]:
+        seen = set[Path]()
+        for folder in (*self.runs, *(path for home in self.homes for path in _subfolders(home) if is_run(path))):
+            if folder not in seen:
+                seen.add(folder)
+                yield _name(folder), folder
+        for name, ablation in self.ablations().items():
+            for folder in _subfolders(ablation):
+                if is_run(folder) and folder not in seen:
+                    seen.add(folder)
+                    yield f"{name}{WITHIN}{_name(folder)}", folder
 
     def ablations(self) -> dict[str, Path]:
         """Return the folders of ablations by name."""
         found: dict[str, Path] = {}
         for home in self.homes:
             for folder in (home, *_subfolders(home)):
-                if (folder / DESIGN).is_file() and folder not in found.values():
-                    found[_free(folder.resolve().name, found)] = folder
+                if (folder / DESIGN).is_file() and not (folder / DESIGN).is_symlink():
+                    found[_free(_name(folder), found)] = folder
         return found
 
 
@@ -66,13 +83,9 @@ def is_run(folder: Path) -> bool:
     return any(os.path.lexists(folder / name) for name in (LEDGER, RECIPE))
 
 
-def _runs(home: Path) -> Iterator[Path]:
-    """Yield the run directories in a folder, and those in the folders of ablations in it."""
-    for folder in _subfolders(home):
-        if is_run(folder):
-            yield folder
-        elif (folder / DESIGN).is_file():
-            yield from (run for run in _subfolders(folder) if is_run(run))
+def _name(folder: Path) -> str:
+    """Return the name of a folder as text, whatever bytes it has."""
+    return whole(folder.resolve().name) or "run"
 
 
 def _subfolders(home: Path) -> list[Path]:

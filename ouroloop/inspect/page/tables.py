@@ -12,6 +12,7 @@ from ouroloop.protocols.text import plain_line
 if TYPE_CHECKING:
     from ouroloop.inspect.outline import Outline
 
+FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 Row: TypeAlias = Mapping[str, object]
 
 
@@ -98,9 +99,10 @@ def csv_of(rows: Iterator[Row]) -> str:
 
 
 def _cells(row: Row) -> dict[str, object]:
-    return {key: _text(value) if isinstance(value, str) else value for key, value in row.items()}
+    return {key: safe_cell(value) if isinstance(value, str) else value for key, value in row.items()}
 
 
-def _text(value: str) -> str:
+def safe_cell(value: str) -> str:
+    """Return a text as one line; one that a spreadsheet would take for a formula begins with an apostrophe."""
     line = plain_line(value, 2000)
-    return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
+    return f"'{line}" if line.lstrip(" ;,\t").startswith(FORMULA) else line

@@ -69,7 +69,11 @@ class Key(Generic[R]):
 
     def of(self, ledger: Ledger, step: Step) -> R:
         """Return the record of a step like this one. Raises LedgerError if its result is not of this form."""
-        return self.of_result(ledger, step.key, step.result)
+        text = step.result_text
+        try:
+            return self._read("null" if text is None else text)
+        except ValidationError as error:
+            raise damaged(ledger.path, f"step {step.key}: {one_line(error)}") from error
 
     def of_result(self, ledger: Ledger, key: str, result: object) -> R:
         """Return the record for a result in JSON, from the step with this key. Raises LedgerError if it is of another form."""
@@ -83,8 +87,11 @@ class Key(Generic[R]):
 
         Strict, so that a text is no number; pydantic takes lists for tuples in strict mode only from JSON's bytes.
         """
+        return self._read(to_json(result, inf_nan_mode="constants"))
+
+    def _read(self, text: str | bytes) -> R:
         kind: Any = self.result
-        found: R = _adapter(kind).validate_json(to_json(result, inf_nan_mode="constants"), strict=True)
+        found: R = _adapter(kind).validate_json(text, strict=True)
         return found
 
 

@@ -16,7 +16,9 @@ PARTS = st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=4).map(t
 def test_the_server_has_every_page_and_quotes_what_it_must() -> None:
     to = OnServer().to
     assert to() == "/"
-    assert to("runs", "a b/c", "rounds", 3, before=7, after=None) == "/runs/a%20b%2Fc/rounds/3?before=7"
+    assert to("runs", "a b?c", "rounds", 3, before=7, after=None) == "/runs/a%20b%3Fc/rounds/3?before=7"
+    assert to("runs", "a/b") is None  # a server takes %2F for a slash
+    assert OnServer("/token").to("runs", "a") == "/token/runs/a"
 
 
 @given(PARTS)
@@ -32,7 +34,9 @@ def test_no_name_leads_out_of_a_site(place: tuple[str, ...]) -> None:
 def test_different_pages_have_different_files_and_anchors(one: tuple[str, ...], other: tuple[str, ...]) -> None:
     if one != other:
         assert file_of(one) != file_of(other)
+        assert anchor_of(one) != anchor_of(other)
     assert anchor_of(one).isascii()
+    assert all(len(part) <= 120 for part in file_of(one).split("/"))
 
 
 def test_a_site_links_only_what_it_has_and_relatively() -> None:

@@ -7,18 +7,22 @@ import hashlib
 import json
 import re
 import shutil
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
 import pandas as pd
 import pytest
 
+from ouroloop.inspect.document import candidates
 from ouroloop.inspect.page.app import Pages
 from ouroloop.inspect.page.export import one_file, site
 from ouroloop.inspect.page.games.films import Films
 from ouroloop.inspect.page.reports import BROWSERS, markdown, pdf, tables
 from ouroloop.inspect.page.shelf import shelf
 from ouroloop.inspect.report import open_run
+from ouroloop.inspect.run import Report
 from ouroloop.protocols.errors import SurroundingsError
 from tests.inspect.page.test_pages import Links
 
@@ -105,9 +109,7 @@ def test_a_run_that_cannot_be_played_is_exported_without_games(finished: Path, t
 def test_markdown_has_a_row_for_each_candidate(finished: Path, tmp_path: Path) -> None:
     markdown(pages(finished), tmp_path / "r.md")
     text = (tmp_path / "r.md").read_text()
-    for id in re.findall(r"r1-\w+", text):
-        assert id
-    rows = [line for line in text.splitlines() if re.match(r"\| \d* ?\| r\d+-", line)]
+    rows = [line for line in text.splitlines() if re.match(r"\| \d* ?\| `r\d+-", line)]
     assert len(rows) >= 10
     assert len({line.count("|") - line.count("\\|") for line in rows}) == 1
 
@@ -131,3 +133,42 @@ def test_tables_hold_what_the_frames_hold(finished: Path, tmp_path: Path, form: 
     found = read(tmp_path / "tables" / f"{finished.name}-candidates.{form}")
     assert list(found["id"]) == list(open_run(finished).candidates["id"])
     assert (tmp_path / "tables" / f"{finished.name}-history.{form}").is_file()
+
+
+def test_what_cannot_be_shown_is_said_in_its_place_and_the_rest_is_there(finished: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(finished, copy)
+    with closing(Report(copy)) as report:
+        proposed = [one for one in candidates(report.document()) if one["kind"] == "reward" and one["reward"]]
+        for file in (copy / "artifacts").iterdir():
+            if file.is_file() and '"terms"' in file.read_text():
+                file.write_text("{}")
+    assert proposed
+    written = one_file(pages(copy), tmp_path / "r.html", quiet, games=False)
+    assert written.pages > 5
+    assert any("was changed" in line for line in written.left_out)
+    assert "was changed: restore it from a copy" in (tmp_path / "r.html").read_text()
+
+
+def test_a_film_in_one_file_stays_json_whatever_its_players_are_called(finished: Path, tmp_path: Path) -> None:
+    def odd(asked: Asked) -> list[str]:
+        return [text.replace("the incumbent", 'c id=\\"x\\" url(#a)') for text in played(asked)]
+
+    one_file(Pages(shelf([finished]), Films(odd)), tmp_path / "r.html", quiet, games=True)
+    found = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', (tmp_path / "r.html").read_text(), re.DOTALL)
+    assert found
+    for text in found:
+        assert json.loads(text)["games"][1]["name"] == 'c id="x" url(#a)'
+
+
+def test_formulas_are_no_formulas_in_tables(finished: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(finished, copy)
+    with closing(sqlite3.connect(copy / "ledger.sqlite")) as db:
+        change = """UPDATE steps SET result = replace(result, '"rationale":"', '"rationale":"=cmd|') WHERE key GLOB ?"""
+        db.execute(change, ("*/propose/all",))
+        db.commit()
+    tables(pages(copy), tmp_path / "tables", "csv")
+    text = (tmp_path / "tables" / "run-candidates.csv").read_text()
+    assert "'=cmd|" in text
+    assert not re.search(r'(^|,)"?=cmd', text, re.MULTILINE)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ from ouroloop.inspect.document import candidates
 from ouroloop.inspect.page.app import Pages
 from ouroloop.inspect.page.games.films import Films
 from ouroloop.inspect.page.shelf import shelf
+from ouroloop.inspect.page.views.code import beside, coloured, diff_of
 from ouroloop.inspect.run import Report
 from ouroloop.protocols.errors import SurroundingsError
 
@@ -312,3 +315,71 @@ def test_no_cell_of_a_table_is_a_formula(hostile: Path) -> None:
         db.commit()
     rows = csv.reader(io.StringIO(client(hostile).get("/runs/hostile/tables/candidates.csv").text))
     assert not [cell for row in rows for cell in row if cell.startswith(("=", "@"))]
+
+
+def test_a_run_of_an_ablation_takes_no_name_from_a_run_beside_it(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "mine")
+    shutil.copytree(finished, tmp_path / "aaa" / "mine")
+    (tmp_path / "aaa" / "ablation.json").write_text("{}")
+    found = shelf([tmp_path]).folders()
+    assert found == {"mine": tmp_path / "mine", "aaa~in~mine": tmp_path / "aaa" / "mine"}
+
+
+def test_a_folder_whose_name_is_no_text_spoils_nothing(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "good")
+    odd = tmp_path / os.fsdecode(b"\xffodd")
+    odd.mkdir()
+    (odd / "recipe.toml").write_text("")
+    text = client(tmp_path).get("/").text
+    assert "/runs/good" in text
+    assert "unreadable" in text
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "{}",
+        "[]",
+        "not json",
+        json.dumps({"comparison": [], "measure": "x", "effects": [], "values": ["a"], "vary": "x"}),
+        json.dumps({"comparison": [], "measure": "x", "effects": [], "values": ["a"], "vary": "x", "seeds": 1, "runs": ["a"]}),
+    ],
+)
+def test_an_ablation_from_elsewhere_is_refused_in_words(tmp_path: Path, document: str) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "ablation.json").write_text(document)
+    answer = client(tmp_path).get("/ablations/a")
+    assert answer.status_code in (404, 500)
+    assert 'role="alert"' in answer.text
+
+
+def test_code_that_repeats_itself_takes_no_time_to_compare() -> None:
+    old, new = "x=1\n" * 4000, ("x=1\n" * 7 + "y=2\n") * 500
+    begun = time.perf_counter()
+    assert beside(old, new)
+    assert diff_of(old, new)
+    assert time.perf_counter() - begun < 20  # matching them would take an hour
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("a\nb\nc\n", "a\nx\nc\n"), ("", "a\n"), ("a\n", ""), ("a\n", "a\n"), ("a\nb\n", "b\na\n")],
+)
+def test_two_versions_beside_each_other_hold_every_line(old: str, new: str) -> None:
+    rows, shown = beside(old, new), diff_of(old, new)
+    if old == new:
+        assert rows == []
+        assert shown == []
+        return
+    assert [row.left[1] for row in rows if row.left] == coloured(old)
+    assert [row.right[1] for row in rows if row.right] == coloured(new)
+    assert [line[1:] for kind, line in shown if kind in ("same", "less")] == old.splitlines()
+    assert [line[1:] for kind, line in shown if kind in ("same", "more")] == new.splitlines()
+
+
+def test_the_page_of_a_run_that_is_read_by_others_waits_and_says_so(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ouroloop.inspect.page.reading.PATIENCE_S", 0.05)
+    pages = Pages(shelf([finished]))
+    with pages.opened(finished.name):
+        answer = TestClient(pages.app(), base_url="http://127.0.0.1").get(f"/runs/{finished.name}")
+    assert "is busy with another request" in answer.text

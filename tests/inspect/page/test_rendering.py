@@ -44,7 +44,9 @@ def test_times(value: float, said: str) -> None:
 
 
 def test_markdown_holds_text_as_text() -> None:
-    assert mark("a | b\n[x](y) `z` <i>") == r"a \| b \[x\](y) \`z\` \<i\>"
+    assert mark("a | b\n[x](y) https://x.example @me <i>") == r"`a \| b [x](y) https://x.example @me <i>`"
+    assert mark("a `` b`") == "``` a `` b` ```"
+    assert mark("") == ""
     assert fenced([("same", "```"), ("more", "+x")]).startswith("````diff\n")
 
 

@@ -41,7 +41,9 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     if not math.isfinite(rough) or rough <= 0:
         return [low]
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(step * power for step in STEPS if step * power >= rough * 0.999)
+    step = next((step * power for step in STEPS if step * power >= rough * 0.999), 0.0)
+    if not step:
+        return [low]
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [number * step for number in range(first, last + 1)]
 

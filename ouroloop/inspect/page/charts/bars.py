@@ -36,8 +36,15 @@ class Bar:
     href: str | None = None
 
 
-def intervals(rows: Sequence[Bar], title: str, id_: str = "intervals") -> Markup:
-    """Return points with intervals, a row each: green if all of it is above zero, red if below, grey otherwise."""
+def intervals(rows: Sequence[Bar], title: str, id_: str = "intervals", *, signed: bool = True) -> Markup:
+    """Return points with intervals, a row each: green if all of it is above zero, red if below, grey otherwise.
+
+    Args:
+        rows: at least one, or nothing is drawn.
+        title: what is read aloud.
+        id_: of the picture.
+        signed: whether zero means something; otherwise all are grey.
+    """
     if not rows:
         return Markup("")
     ends = [0.0, *(end for row in rows for end in (row.value, row.low, row.high) if end is not None)]
@@ -47,7 +54,7 @@ def intervals(rows: Sequence[Bar], title: str, id_: str = "intervals") -> Markup
     for place, row in enumerate(rows):
         y = 8 + ROW * (place + 0.5)
         state = "same"
-        if row.low is not None and row.high is not None:
+        if signed and row.low is not None and row.high is not None:
             state = "won" if row.low > 0 else "lose" if row.high < 0 else "same"
         said = f"{row.name}: {row.value:+.4g}" + (
             "" if row.low is None or row.high is None else f" [{row.low:+.4g}, {row.high:+.4g}]"

@@ -123,7 +123,14 @@ def _strip(points: Sequence[Point], x: Scale) -> Markup:
         for state, count in counts.items():
             if count:
                 shapes.append(
-                    tag("rect", x=x(point.round) - wide / 2, y=top, width=wide, height=high * count - 0.8, class_=state)
+                    tag(
+                        "rect",
+                        x=x(point.round) - wide / 2,
+                        y=top,
+                        width=wide,
+                        height=max(1.2, high * count - 0.8),
+                        class_=state,
+                    )
                 )
                 top += high * count
         if len(shapes) > 1:

@@ -68,16 +68,26 @@ async function refresh() {
   }
 }
 
+// A browser opens six connections to a host, so a page that nobody looks at gives its own back.
 function watch(address) {
-  let waiting = false;
-  const source = new EventSource(address);
-  source.addEventListener("changed", async () => {
-    if (waiting) return;
-    waiting = true;
-    try { await refresh(); } finally { waiting = false; }
+  let source = null, waiting = false, rests = false;
+  const begin = () => {
+    source = new EventSource(address);
+    source.addEventListener("changed", async () => {
+      if (waiting) return;
+      waiting = true;
+      try { await refresh(); } finally { waiting = false; }
+    });
+    source.addEventListener("rests", async () => { rests = true; source.close(); await refresh(); });
+  };
+  document.addEventListener("visibilitychange", async () => {
+    if (rests) return;
+    if (document.hidden) { source.close(); return; }
+    await refresh();
+    begin();
   });
-  source.addEventListener("rests", async () => { source.close(); await refresh(); });
   addEventListener("pagehide", () => source.close());
+  begin();
 }
 
 prepare(document);

@@ -90,7 +90,7 @@ class Player {
     this.timer = null;
     place.append(this.controls(), ...this.games.map((game) => game.node));
     place.addEventListener("keydown", (event) => this.key(event));
-    const named = new URLSearchParams(location.hash.slice(1)).get("step");
+    const named = document.body.classList.contains("whole") ? null : new URLSearchParams(location.hash.slice(1)).get("step");
     this.go(named === null ? 0 : Number.parseInt(named, 10) || 0);
   }
 
@@ -146,7 +146,7 @@ class Player {
     this.slider.value = String(this.at);
     this.slider.setAttribute("aria-valuetext", `step ${this.at} of ${this.last}`);
     this.count.textContent = `step ${this.at} of ${this.last}`;
-    history.replaceState(null, "", `#step=${this.at}`);
+    if (!document.body.classList.contains("whole")) history.replaceState(null, "", `#step=${this.at}`);
     if (this.at === this.last && this.timer) this.toggle();
   }
 

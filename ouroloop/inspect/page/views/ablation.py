@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ouroloop.files import read_regular
 from ouroloop.inspect.page.charts.bars import Bar, intervals
 from ouroloop.inspect.page.rendering import Page
-from ouroloop.inspect.page.shelf import DESIGN
+from ouroloop.inspect.page.shelf import DESIGN, WITHIN
 from ouroloop.ledger.faults import FORMS
 from ouroloop.protocols.errors import UsageError
 
@@ -30,6 +30,7 @@ def ablation_page(name: str, folder: Path) -> Page:
         ]
         data: dict[str, Any] = {
             "name": name,
+            "within": WITHIN,
             "document": document,
             "main": main,
             "chart": intervals(bars, f"differences from {document['values'][0]}", "arms"),
@@ -56,7 +57,7 @@ def ablation_page(name: str, folder: Path) -> Page:
 def read(folder: Path) -> Ablation:
     """Return an ablation's document. Raises UsageError if it cannot be read."""
     try:
-        found = json.loads(read_regular(folder / DESIGN, MOST_BYTES))
+        found = json.loads(read_regular(folder / DESIGN, MOST_BYTES, follow=False))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{folder / DESIGN} cannot be read: {error}") from error
     if not isinstance(found, dict):

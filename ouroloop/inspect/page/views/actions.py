@@ -19,6 +19,8 @@ def rollback_page(name: str, opened: Opened, id: str) -> Page:
     entry = outline.candidates.get(id)
     if entry is None or entry.decision != "accepted":
         raise UsageError(f"{id} is no accepted candidate of run {name}, so there is nothing to roll back")
+    if not any(turn.kind == "accepted" and turn.candidate == id for turn in outline.turns):
+        raise UsageError(f"run {name} was stopped before {id} was committed: resume it first, then roll back")
     order = [turn.candidate for turn in outline.turns if turn.kind == "accepted"]
     later = [outline.candidates[one] for one in order[order.index(id) + 1 :] if outline.candidates[one].decision == "accepted"]
     data = {
@@ -39,9 +41,3 @@ def not_agreed(opened: Opened) -> list[str]:
     except UsageError as error:
         return [str(error)]
     return []
-
-
-def work_page(name: str, title: str, said: str, id: str) -> Page:
-    """Return the page about a piece of work under way, or just done."""
-    crumbs = (("Runs", ()), (name, ("runs", name)), (id, ("runs", name, "candidates", id)))
-    return Page("work.html", title, {"said": said, "run": name}, crumbs, run=name, tab="run")

@@ -19,7 +19,7 @@ from ouroloop.inspect.page.views.code import beside, coloured, unified
 from ouroloop.inspect.shown.decision import effect_lines, way_back
 from ouroloop.ledger.steps.screen import screen
 from ouroloop.protocols.records import LAYERS
-from ouroloop.protocols.text import plain_line, shell_word
+from ouroloop.protocols.text import shell_word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -194,8 +194,3 @@ def _spec_lines(spec: Spec | Any) -> list[Markup]:
     if "terms" not in spec:
         return coloured(str(spec["text"]), "json")
     return coloured(json.dumps(spec, indent=2), "json")
-
-
-def rationale(found: Candidate) -> str:
-    """Return what a candidate's author says of it, as one line."""
-    return plain_line(found["rationale"], 400)

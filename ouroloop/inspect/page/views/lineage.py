@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
-from ouroloop.inspect.history import Rewards, patched_lines
+from ouroloop.inspect.history import Rewards
 from ouroloop.inspect.page.charts.lineage import Node, lineage
 from ouroloop.inspect.page.rendering import Page
-from ouroloop.inspect.page.views.code import unified
+from ouroloop.inspect.page.views.code import diff_of
 from ouroloop.inspect.page.views.saying import effect_of, interval
 from ouroloop.protocols.text import plain_line
 
@@ -100,17 +99,16 @@ def _change(opened: Opened, old: Build, turn: Turn) -> dict[str, Any] | None:
     entry, store = opened.outline.candidates.get(turn.candidate), opened.report.store
     if entry is None:
         return None
-    new, reward, diff = turn.build, "", ""
+    new, reward, diff = turn.build, "", list[tuple[str, str]]()
     if new.reward != old.reward:
         reward = Rewards(opened.report.spec(old.reward)).become(opened.report.spec(new.reward))
     if new.controller != old.controller:
-        before, after = (store.text(build.controller).splitlines(keepends=True) for build in (old, new))
-        diff = "".join(difflib.unified_diff(before, after, "before", "after"))
+        diff = diff_of(*(store.text(build.controller) for build in (old, new)))
     return {
         "turn": turn,
         "entry": entry,
         "reward": reward,
-        "diff": unified(diff),
-        "lines": patched_lines(diff),
+        "diff": diff,
+        "lines": sum(kind in ("more", "less") for kind, _ in diff),
         "effect": effect_of(entry),
     }

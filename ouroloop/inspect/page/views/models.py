@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ouroloop.inspect.page.rendering import Page
 
 if TYPE_CHECKING:
-    from ouroloop.inspect.outline import Outline
+    from ouroloop.inspect.outline import Entry, Outline
     from ouroloop.inspect.page.reading import Opened
 
 
@@ -67,7 +67,13 @@ def models_page(name: str, opened: Opened) -> Page:
         "free": [r for r in rows if not r.tokens and r.accepted],
     }
     return Page(
-        "models.html", f"Proposers of {name}", data, (("Runs", ()), (name, ("runs", name))), run=name, tab="models", watch=True
+        "models.html",
+        f"Proposers of {name}",
+        data,
+        (("Runs", ()), (name, ("runs", name))),
+        run=name,
+        tab="models",
+        watch=True,
     )
 
 
@@ -80,7 +86,9 @@ def brought(outline: Outline) -> list[Brought]:
             mine = [one for one in outline.candidates.values() if one.proposer == name]
             if not asked:
                 continue
-            standing = [one for one in mine if one.decision == "accepted"]
+            standing = [
+                one for one in outline.candidates.values() if one.decision == "accepted" and name in _authors(outline, one)
+            ]
             used = outline.models.get(name)
             found.append(
                 Brought(
@@ -92,9 +100,15 @@ def brought(outline: Outline) -> list[Brought]:
                     sum(one.passed is True for one in mine),
                     sum(one.repaired for one in mine),
                     len(standing),
-                    sum(one.effect.utility for one in standing if one.effect is not None),
+                    sum(one.effect.utility / len(_authors(outline, one)) for one in standing if one.effect is not None),
                     0 if used is None else used.tokens,
                     0.0 if used is None else used.cost_usd,
                 )
             )
     return found
+
+
+def _authors(outline: Outline, entry: Entry) -> set[str]:
+    """Return the proposers of a candidate: a granted wish has two, who share its gain; see `runs.proposers.credit`."""
+    wished = outline.candidates.get(entry.answers)
+    return {entry.proposer} | ({wished.proposer} if wished is not None and wished.round == entry.round else set())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup
 
@@ -13,6 +13,10 @@ from ouroloop.protocols.errors import UsageError
 
 if TYPE_CHECKING:
     from ouroloop.inspect.page.reading import Opened
+
+
+MOST: Final = 200
+"""Candidates in the table."""
 
 
 def round_page(name: str, opened: Opened, index: int) -> Page:
@@ -27,7 +31,8 @@ def round_page(name: str, opened: Opened, index: int) -> Page:
         "run": name,
         "entry": entry,
         "mode": MODES.get(entry.mode or "", entry.mode or "not decided yet"),
-        "candidates": found,
+        "candidates": found[:MOST],
+        "more": max(0, len(found) - MOST),
         "became": became(found, entry.lost),
         "findings": opened.report.findings(index),
         "turns": turns,

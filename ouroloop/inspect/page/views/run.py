@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ouroloop.ledger.steps.attribute import Shares
     from ouroloop.ledger.steps.start import Measures
 
+CHIPS: Final = 60
+"""Candidates of a round in the table."""
 ROWS: Final = 40
 """Rounds in the table at a time, the last ones first."""
 
@@ -84,6 +86,8 @@ def run_page(name: str, opened: Opened, addresses: Addresses, before: int | None
     """
     outline = opened.outline
     last = max(outline.rounds, default=0)
+    if before is not None and before <= min(outline.rounds, default=1):
+        before = None
     top = last if before is None else min(last, before - 1)
     shown = [index for index in sorted(outline.rounds, reverse=True) if index <= top][:ROWS]
     if not addresses.live:
@@ -117,7 +121,6 @@ def points(name: str, outline: Outline, addresses: Addresses) -> list[Point]:
     found = []
     if (first := outline.start_measures) is not None:
         found.append(_point(0, first, addresses.to("runs", name, "lineage"), f"start: {interval(first)}"))
-    backs = {turn.round: turn for turn in outline.turns if turn.by_hand}
     for index, entry in sorted(outline.rounds.items()):
         one, href = outline.of_round(index), addresses.to("runs", name, "rounds", index)
         said = f"round {index}: {became(one, entry.lost)}; score {interval(entry.measures) or 'not measured yet'}"
@@ -131,10 +134,11 @@ def points(name: str, outline: Outline, addresses: Addresses) -> list[Point]:
                 lost=entry.lost,
             )
         )
-        if (back := backs.get(index)) is not None and back.measures is not None:
+        backs = [turn for turn in outline.turns if turn.by_hand and turn.round == index and turn.measures is not None]
+        for place, back in enumerate(backs, 1):
             href = addresses.to("runs", name, "candidates", back.candidate)
             said = f"{back.candidate} rolled back by hand: {plain_line(back.reason, 80)}; score {interval(back.measures)}"
-            found.append(replace(_point(index + 0.5, back.measures, href, said), by_hand=True))
+            found.append(replace(_point(index + place / (len(backs) + 1), back.measures, href, said), by_hand=True))
     return found
 
 
@@ -202,7 +206,7 @@ def _row(outline: Outline, entry: RoundEntry) -> Row:
         entry.index,
         MODES.get(entry.mode or "", entry.mode or ""),
         entry.why,
-        tuple(found),
+        tuple(found[:CHIPS]),
         became(found, entry.lost),
         gain,
         "" if entry.shares is None else entry.shares.owner,

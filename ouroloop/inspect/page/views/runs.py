@@ -49,6 +49,8 @@ class Card:
         start: the score of the start with its interval.
         now: that of the build that plays now.
         mean: of the latter; None before it was scored.
+        low: of its interval.
+        high: likewise.
         curve: the scores so far.
         games: played.
         tokens: used by models.
@@ -71,6 +73,8 @@ class Card:
     start: str = ""
     now: str = ""
     mean: float | None = None
+    low: float | None = None
+    high: float | None = None
     curve: Markup = NOTHING
     games: int = 0
     tokens: int = 0
@@ -125,6 +129,8 @@ def card(name: str, opened: Opened) -> Card:
         interval(outline.start_measures),
         interval(now),
         None if now is None else now.score.mean,
+        None if now is None else now.score.low,
+        None if now is None else now.score.high,
         spark(values, f"scores of {name}: {values[0]:.1f} to {values[-1]:.1f}" if values else ""),
         outline.games,
         outline.tokens,
@@ -165,13 +171,13 @@ def compare_page(cards: Sequence[Card], columns: Sequence[Column], missing: Sequ
         raise UsageError(f"no run is called {plain_line(missing[0], 80)}: choose from the list")
     keys = sorted({key for column in columns for key in column.settings})
     apart = [key for key in keys if len({column.settings.get(key, "") for column in columns}) > 1]
-    rows = [Bar(one.card.name, one.card.mean, *_ends(one.card.now)) for one in columns if one.card.mean is not None]
+    rows = [Bar(one.card.name, one.card.mean, one.card.low, one.card.high) for one in columns if one.card.mean is not None]
     data = {
         "cards": cards,
         "columns": columns,
         "apart": apart,
         "same": len(keys) - len(apart),
-        "chart": intervals(rows, "scores of the builds that play now, with 95 % intervals", "compared"),
+        "chart": intervals(rows, "scores of the builds that play now, with 95 % intervals", "compared", signed=False),
         "chosen": {one.card.name for one in columns},
     }
     return Page("compare.html", "Compare runs", data, (("Runs", ()),))
@@ -188,9 +194,3 @@ def _flat(prefix: str, value: object) -> list[tuple[str, str]]:
     if isinstance(value, list) and any(isinstance(part, dict) for part in value):
         return [pair for number, part in enumerate(value, 1) for pair in _flat(f"{prefix}.{number}", part)]
     return [(prefix, plain_line(str(value), 120))]
-
-
-def _ends(text: str) -> tuple[float | None, float | None]:
-    """Return the ends of an interval as `saying.interval` writes it."""
-    low, _, high = text.partition("[")[2].rstrip("]").partition(", ")
-    return (float(low), float(high)) if low and high else (None, None)

@@ -63,11 +63,12 @@ def going_on(opened: Opened) -> str:
 
 
 def interval(measures: Measures | None) -> str:
-    """Return a score with its interval."""
+    """Return a score with its interval, with as many decimals as its size needs."""
     if measures is None:
         return ""
     score = measures.score
-    return f"{score.mean:.1f} [{score.low:.1f}, {score.high:.1f}]"
+    places = 1 if max(abs(score.low), abs(score.high)) >= 2 else 3
+    return f"{score.mean:.{places}f} [{score.low:.{places}f}, {score.high:.{places}f}]"
 
 
 def score_path(outline: Outline) -> list[float]:

@@ -39,7 +39,7 @@ def served(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     assert server.stdout is not None
     address = server.stdout.readline().strip()
     try:
-        yield Served(address.partition("/?")[0], address, home)
+        yield Served(address.rstrip("/"), address, home)
     finally:
         server.terminate()
         server.wait(20)
