@@ -8,7 +8,10 @@ import json
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
@@ -27,8 +30,6 @@ from ouroloop.protocols.errors import SurroundingsError
 from tests.inspect.page.test_pages import Links
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ouroloop.inspect.page.games.film import Asked
 
 
@@ -172,3 +173,22 @@ def test_formulas_are_no_formulas_in_tables(finished: Path, tmp_path: Path) -> N
     text = (tmp_path / "tables" / "run-candidates.csv").read_text()
     assert "'=cmd|" in text
     assert not re.search(r'(^|,)"?=cmd', text, re.MULTILINE)
+
+
+def test_a_report_from_within_a_run_directory_imports_nothing_that_lies_there(finished: Path, tmp_path: Path) -> None:
+    """The games are really played again, in a child process; a stranger could have put modules beside the ledger."""
+    copy = tmp_path / "run"
+    shutil.copytree(finished, copy)
+    for name in ("multiprocessing", "click", "numpy", "json", "ouroloop"):
+        (copy / f"{name}.py").write_text(f"open({str(tmp_path / 'canary')!r}, 'w')")
+    script = Path(sys.executable).with_name("ouroloop")
+    command = [script, "report", ".", "--html", str(tmp_path / "r.html"), "--json"]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr
+    (written,) = json.loads(done.stdout)
+    assert written["left_out"] == []
+    assert written["games"] >= 1
+    assert not (tmp_path / "canary").exists()
+    text = (tmp_path / "r.html").read_text()
+    assert text.count('data-film="') == written["games"]
+    assert "the record says" not in text  # the games end as recorded
