@@ -6,7 +6,7 @@ import hashlib
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -43,7 +43,6 @@ class Page:
     run: str = ""
     tab: str = ""
     watch: bool = False
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 def html(page: Page, addresses: Addresses) -> str:
