@@ -105,7 +105,7 @@ def _rows(
 def coloured(text: str, language: Language = "python") -> list[Markup]:
     """Return the lines of a source as markup."""
     shown = plain(text)
-    if len(shown) > MOST:
+    if not shown or len(shown) > MOST:
         return [escape(line) for line in shown.splitlines()]
     lexer = LEXERS[language](stripnl=False, ensurenl=True)
     found = highlight("\n".join(shown.splitlines()) + "\n", lexer, HtmlFormatter(nowrap=True))

@@ -202,6 +202,7 @@ def test_a_run_that_goes_on_is_followed(page: Page, served: Served, finished: Pa
         page.wait_for_selector("#scores circle.mark >> nth=2")
     page.wait_for_selector(".status.stopped")  # nobody is at work in it any more
     assert page.evaluate("window.kept")
+    page.goto(served.base)
     shutil.rmtree(copy)
 
 
