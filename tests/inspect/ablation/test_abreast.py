@@ -131,7 +131,7 @@ def test_children_end_with_their_parent(signal_, tmp_path):
     )
     wait_for(lambda: (tmp_path / "s.pid").exists() and (tmp_path / "s.pid").read_text())
     os.killpg(parent.pid, signal_) if signal_ == signal.SIGINT else parent.kill()
-    parent.wait(60)
+    parent.wait(180)
     wait_for(lambda: not alive(tmp_path / "s.pid"))
     assert (tmp_path / "s.asked").exists() == (signal_ == signal.SIGINT), "on Ctrl-C, which reaches both, the parent asks"
 
