@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ouroloop.bench.gate.simulated import raced
 from ouroloop.bench.gate.yardsticks.optimum import best_power, three_points
-from ouroloop.gate.betting import PairedTest, Wager, pace
+from ouroloop.gate.betting import PairedTest, Wager, capitals, pace
 from ouroloop.gate.race import Played, RaceRules, race
 
 DIFFERENCES = st.lists(st.floats(-1, 1), min_size=1, max_size=40)
@@ -159,3 +159,13 @@ def test_a_law_that_cannot_be_is_refused() -> None:
         three_points(0.1, 0.3)
     values, shares = three_points(0.2, 0.05)
     assert (values @ shares, (values**2 @ shares) - 0.05**2) == (pytest.approx(0.05), pytest.approx(0.04))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.sampled_from([None, 40, 100]))
+def test_the_path_of_the_evidence_ends_where_the_test_does(seed: int, count: int, games: int | None) -> None:
+    x = np.random.default_rng(seed).uniform(-1, 1, count)
+    test = PairedTest(alpha=0.01, beta=0.07, gain=0.03, games=games)
+    test.add(x)
+    path = capitals(x, alpha=0.01, gain=0.03, games=games)
+    assert path[-1] == pytest.approx(test.better.log_e)
+    assert np.allclose(capitals(x[: count // 2], alpha=0.01, gain=0.03, games=games), path[: count // 2])
