@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +28,15 @@ _STEP: Final = "SELECT seq, key, method, params, result, error FROM steps"
 _TOTAL: Final = "SELECT COUNT(*) - COUNT(json_extract(result, ?)), TOTAL(json_extract(result, ?)) FROM steps"
 LAST: Final = (1 << 63) - 1
 """The greatest number that a step can have."""
+_AT: Final = "SELECT at"
+_ODD: Final = "typeof(at) NOT IN ('real', 'integer') OR at NOT BETWEEN 0 AND 1e11"
+_AT_WORK: Final = """
+WITH moments AS (
+    SELECT at, 1 AS opens FROM events WHERE name = 'run.opened' UNION ALL SELECT at, 0 FROM steps),
+numbered AS (SELECT at, SUM(opens) OVER (ORDER BY at, opens DESC ROWS UNBOUNDED PRECEDING) AS opening FROM moments)
+SELECT SUM(last - first) FROM (SELECT MAX(at) AS last, MIN(at) AS first FROM numbered WHERE opening > 0 GROUP BY opening)
+"""
+"""The sum over openings of the time from each to the last step before the next; a step before all of them counts for none."""
 _LITERAL: Final = re.compile(r"[^*?\[]*")
 """What all keys that match a pattern begin with."""
 _HUGE: Final = re.compile(r"(?<![0-9A-Za-z])\d+(?:\.\d*)?[eE]\+?\d{3}|\d{300}")
@@ -242,13 +250,14 @@ class Ledger:
 
     def wall_s(self) -> float:
         """Return the seconds at work: the time from each opening of the run to its last step before the next opening."""
-        opened = sorted(self._time(row) for row in self._read("SELECT at FROM events WHERE name = 'run.opened'"))
-        last = dict[int, float]()
-        for row in self._read("SELECT at FROM steps"):
-            at = self._time(row)
-            if number := bisect_right(opened, at):  # a step before the first opening counts for none
-                last[number - 1] = max(at, last.get(number - 1, 0.0))
-        return sum(at - opened[number] for number, at in last.items())
+        for table in ("events", "steps"):
+            for row in self._read(
+                f"{_AT} FROM {table} WHERE typeof(at) NOT IN ('real', 'integer') OR at NOT BETWEEN 0 AND 1e11"
+            ):
+                self._time(row)
+        for (found,) in self._read(_AT_WORK):
+            return float(found or 0.0)
+        return 0.0
 
     def digest(self) -> str:
         """Return the SHA-256 over all steps in the order of their keys, without times."""
