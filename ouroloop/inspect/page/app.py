@@ -270,23 +270,23 @@ class Pages:
         """Return what answers a request by a view, in a thread."""
 
         async def answer(request: Request) -> Response:
-            begun, run = time.perf_counter(), request.path_params.get("run", "")
             try:
-                text = await run_in_threadpool(lambda: self._drawn(view(request)))
+                return HTMLResponse(await run_in_threadpool(lambda: self._drawn(request, view)))
             except (OuroloopError, *BROKEN) as error:
                 return self._failed(error)
-            self._costs[run] = time.perf_counter() - begun
-            return HTMLResponse(text)
 
         return answer
 
     async def _missing(self, request: Request, error: Exception) -> Response:
         return HTMLResponse(self._error(UsageError(f"there is no page at {plain_line(request.url.path, 120)}")), 404)
 
-    def _drawn(self, page: Page) -> str:
-        """Return a page as HTML; it follows its run only while somebody is at work in that."""
+    def _drawn(self, request: Request, view: Callable[[Request], Page]) -> str:
+        """Return a page as HTML; it follows its run only while somebody is at work in that. Note what it took to draw."""
+        begun, page = time.thread_time(), view(request)
         folder = self.shelf.folders().get(page.run) if page.watch and page.run else None
-        return html(replace(page, watch=folder is not None and is_running(folder)), self.addresses)
+        text = html(replace(page, watch=folder is not None and is_running(folder)), self.addresses)
+        self._costs[page.run] = time.thread_time() - begun
+        return text
 
     def _failed(self, error: Exception, refused: int = 404) -> Response:
         """Return the page that says what is wrong: 500 for a damaged run, else the status of what is refused."""

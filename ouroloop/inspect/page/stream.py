@@ -19,7 +19,9 @@ LOOK_S: Final = 0.5
 """How often the files are looked at."""
 PAUSE_S: Final = 2.0
 """Least time between two events, so that a page is not drawn more often than it can be read."""
-SHARE: Final = 0.01
+LONGEST_S: Final = 10.0
+"""Most time between two events of a run that goes on."""
+SHARE: Final = 0.015
 """Most of the time that is spent on drawing for one page that follows: the run needs the processor more."""
 BEAT_S: Final = 15.0
 """How often a line keeps the connection open."""
@@ -34,7 +36,7 @@ def stream(folder: Path, request: Request, cost: Callable[[], float]) -> Streami
     Args:
         folder: the run directory.
         request: of the browser.
-        cost: returns the seconds that a page of this run took to draw last.
+        cost: returns the processor time that a page of this run took to draw last, in seconds.
     """
     return StreamingResponse(_events(folder, request, cost), media_type="text/event-stream")
 
@@ -46,7 +48,7 @@ async def _events(folder: Path, request: Request, cost: Callable[[], float]) -> 
         await asyncio.sleep(LOOK_S)
         waited += LOOK_S
         now = signature(folder)
-        if now != before and waited - told >= max(PAUSE_S, cost() / SHARE):
+        if now != before and waited - told >= min(max(PAUSE_S, cost() / SHARE), LONGEST_S):
             before, told = now, waited
             yield "event: changed\ndata: 1\n\n"
         elif waited % BEAT_S < LOOK_S:
