@@ -88,11 +88,6 @@ class Entry:
     passed: bool | None = None
     accepted: bool = False
 
-    @property
-    def evaluated(self) -> bool:
-        """Whether it was judged by games, or lost before."""
-        return self.effect is not None
-
 
 @dataclass(slots=True)
 class RoundEntry:
@@ -160,8 +155,6 @@ class Spent:
 
     tokens: int = 0
     cost_usd: float = 0.0
-    questions: int = 0
-    unanswered: int = 0
 
 
 class Outline:
@@ -342,8 +335,7 @@ class Outline:
         used: Tokens = exchanged(ledger, step).tokens
         who = payer(step.key)
         cost, spent = self._prices.get(who, Price()).of(used), self.models.setdefault(who, Spent())
-        spent.tokens, spent.cost_usd, spent.questions = spent.tokens + used.total, spent.cost_usd + cost, spent.questions + 1
-        spent.unanswered += step.failed
+        spent.tokens, spent.cost_usd = spent.tokens + used.total, spent.cost_usd + cost
         self.tokens, self.cost_usd = self.tokens + used.total, self.cost_usd + cost
         if (round := part(step.key, 0)).isdigit():
             entry = self._round(int(round))

@@ -4,6 +4,8 @@ A *step* is a JSON-RPC call under a key such as `2/gate/c5`: its method, params 
 the first time and returns the recorded result ever after. A process that is killed at any moment and started again
 therefore repeats at most the step that it died in. Asking for a known key with another method or other params is an
 error; it does not return the old answer. The digest is the hash of all steps, without times.
+
+Writing, reading and reading further share one connection and its transactions, so they stand in one module.
 """
 
 from __future__ import annotations

@@ -6,8 +6,9 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from ouroloop.atomic import whole_directory, whole_file
 from ouroloop.inspect.candidate.games import PairTold, told_pairs
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 Tell: TypeAlias = Callable[[str, float], None]
 """Called with what is being done, and the share of it that is done."""
-FILMED: Final = 2
-"""Pairs of each accepted candidate whose games go along: the one that it won by most, and the one that it lost by most."""
-LIMIT_S: Final = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +103,9 @@ def site(pages: Pages, out: Path, tell: Tell, *, games: bool) -> Written:
                 addresses = InFiles(place, known)
                 file = half / file_of(place)
                 file.parent.mkdir(parents=True, exist_ok=True)
-                page, fault = _page(place, view, addresses)
+                _, text, fault = _drawn(place, view, addresses, html)
                 left_out += fault
-                file.write_text(html(page, addresses), encoding="utf-8")
+                file.write_text(text, encoding="utf-8")
             (half / "static").mkdir()
             for name in STATIC:
                 (half / "static" / name).write_text(static(name), encoding="utf-8")
@@ -139,10 +137,10 @@ def one_file(pages: Pages, out: Path, tell: Tell, *, games: bool) -> Written:
     addresses, parts = InOneFile(known), []
     for done, (place, view) in enumerate(known.items()):
         tell("pages", done / len(known))
-        page, fault = _page(place, view, addresses)
-        left_out += fault
         anchor = anchor_of(place)
-        parts.append((anchor, page.title, section(page, addresses, anchor)))
+        page, text, fault = _drawn(place, view, addresses, partial(section, anchor=anchor))
+        left_out += fault
+        parts.append((anchor, page.title, text))
     style, scripts = static("page.css"), [static("page.js"), static("player.js")]
     allowed = f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {' '.join(map(_hash, scripts))}"
     text = whole("report.html", addresses, parts=parts, style=style, scripts=scripts, allowed=allowed, title=_title(pages))
@@ -155,19 +153,25 @@ def one_file(pages: Pages, out: Path, tell: Tell, *, games: bool) -> Written:
     return Written(out, len(known), sum(map(len, films.values())), len(text.encode()), tuple(left_out))
 
 
-def _page(place: Place, view: Callable[[Addresses], Page], addresses: Addresses) -> tuple[Page, list[str]]:
-    """Return a page, or the one that says why it cannot be shown, and then a line about it."""
+def _drawn(
+    place: Place, view: Callable[[Addresses], Page], addresses: Addresses, draw: Callable[[Page, Addresses], str]
+) -> tuple[Page, str, list[str]]:
+    """Return a page and its text, or those that say why it cannot be shown, and then a line about it."""
     try:
         page = view(addresses)
-        html(page, addresses)  # a template can fail as well
+        return page, draw(page, addresses), []
     except (OuroloopError, *BROKEN) as error:
         said = plain_line(str(error), 300)
-        return Page("error.html", place[-1] if place else "Runs", {"said": said}), [f"{'/'.join(place)}: {said}"]
-    return page, []
+        page = Page("error.html", place[-1] if place else "Runs", {"said": said})
+        return page, draw(page, addresses), [f"{'/'.join(place)}: {said}"]
 
 
 def filmed(pages: Pages, tell: Tell) -> tuple[dict[str, set[tuple[str, int]]], list[str]]:
-    """Play some games of each accepted candidate again; return which pairs have films, by run, and what could not be played."""
+    """Play two pairs of each accepted candidate again: the one that it won by most, and the one that it lost by most.
+
+    Returns:
+        Which pairs have films, by run, and what could not be played.
+    """
     found: dict[str, set[tuple[str, int]]] = {}
     left_out = []
     for run in pages.shelf.folders():

@@ -20,6 +20,8 @@ from ouroloop.protocols.text import counted, plain, plain_line
 STATIC: Final = ("page.css", "page.js", "player.js")
 MOST: Final = 200_000
 """The most characters of a text that are shown at once."""
+STATES: Final = {"start": "open", "pending": "open", "accepted": "won", "rejected": "lose", "rolled_back": "back"}
+"""What became of a candidate -> the class of its colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ def _environment() -> Environment:
         "mark": mark,
         "fenced": fenced,
         "stamp": stamp,
+        "state": STATES.__getitem__,
     }
     made.globals |= {"counted": counted}
     return made

@@ -19,7 +19,7 @@ from ouroloop.inspect.page.tables import safe_cell
 from ouroloop.inspect.page.views.lineage import changes_page
 from ouroloop.inspect.page.views.models import brought
 from ouroloop.inspect.page.views.run import budget, counts
-from ouroloop.inspect.page.views.saying import interval, status_of
+from ouroloop.inspect.page.views.saying import interval
 from ouroloop.inspect.report import open_run
 from ouroloop.protocols.errors import OuroloopError, SurroundingsError, UsageError
 from ouroloop.protocols.text import plain_line
@@ -85,7 +85,7 @@ def _as_markdown(pages: Pages, name: str) -> str:
             "report.md",
             OnServer(live=False),
             name=name,
-            status=status_of(opened),
+            status=opened.report.status(),
             outline=outline,
             start=interval(outline.start_measures),
             now=interval(outline.measures_now()),

@@ -12,7 +12,7 @@ from ouroloop.inspect.notes import read_notes
 from ouroloop.inspect.page.charts.bars import Bar, intervals
 from ouroloop.inspect.page.charts.scores import Point, scores
 from ouroloop.inspect.page.rendering import Page
-from ouroloop.inspect.page.views.saying import MODES, became, going_on, interval, status_of
+from ouroloop.inspect.page.views.saying import MODES, became, going_on, interval
 from ouroloop.protocols.records import Spent
 from ouroloop.protocols.text import plain_line
 
@@ -95,7 +95,7 @@ def run_page(name: str, opened: Opened, addresses: Addresses, before: int | None
     data = {
         "run": name,
         "fault": plain_line(opened.fault, 600),
-        "status": status_of(opened),
+        "status": opened.report.status(),
         "doing": going_on(opened),
         "outline": outline,
         "start": interval(outline.start_measures),

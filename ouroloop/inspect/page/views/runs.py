@@ -13,7 +13,7 @@ from ouroloop.inspect.page.charts.bars import Bar, intervals
 from ouroloop.inspect.page.charts.spark import spark
 from ouroloop.inspect.page.reading import Reading, Signature, signature
 from ouroloop.inspect.page.rendering import Page
-from ouroloop.inspect.page.views.saying import going_on, interval, score_path, status_of
+from ouroloop.inspect.page.views.saying import going_on, interval, score_path
 from ouroloop.ledger.faults import FORMS
 from ouroloop.ledger.lock import is_running
 from ouroloop.protocols.errors import OuroloopError, UsageError
@@ -117,7 +117,7 @@ def card(name: str, opened: Opened) -> Card:
     return Card(
         name,
         plain_line(opened.fault, 600),
-        status_of(opened),
+        opened.report.status(),
         going_on(opened),
         opened.report.ledger.began(),
         outline.recipe.task.name,

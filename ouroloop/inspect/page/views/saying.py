@@ -9,13 +9,10 @@ from ouroloop.ledger.lock import is_running
 from ouroloop.protocols.text import counted
 
 if TYPE_CHECKING:
-    from ouroloop.inspect.document import Status
     from ouroloop.inspect.outline import Entry
     from ouroloop.inspect.page.reading import Opened
     from ouroloop.ledger.steps.start import Measures
 
-SIGNS: Final = {"accepted": "won", "rejected": "lose", "rolled_back": "back", "pending": "open"}
-"""What became of a candidate -> the class of its colour."""
 WORDS: Final = {"accepted": "accepted", "rejected": "rejected", "rolled_back": "rolled back", "pending": "pending"}
 MODES: Final = {
     "reward_refresh": "new rewards",
@@ -42,11 +39,6 @@ PHASES: Final = {
     "rollback": "rolling back",
 }
 """The part of a step's key that names the phase -> what is going on."""
-
-
-def status_of(opened: Opened) -> Status:
-    """Return a run's status."""
-    return opened.report.status()
 
 
 def going_on(opened: Opened) -> str:
