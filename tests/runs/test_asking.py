@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -247,7 +248,8 @@ def run_script(role: str, timeout: float, tmp_path: Path) -> subprocess.Complete
     script = SCRIPT.format(role=role, timeout=timeout)
     call = [sys.executable, "-c", script, str(tmp_path / "ledger.sqlite")]
     root = Path(__file__).parents[2]
-    return subprocess.run(call, capture_output=True, text=True, timeout=60, check=True, cwd=root)
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    return subprocess.run(call, capture_output=True, text=True, timeout=60, check=True, env=environment)
 
 
 def test_what_a_role_prints_goes_to_stderr(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ def connect() -> Any:
 
     try:
         client = docker.from_env(timeout=30)
+        client.api.trust_env = False  # else each call looks for proxies in the environment, also from other threads
         client.ping()
     except DockerException as error:
         raise SurroundingsError(f"no Docker daemon answers ({str(error)[:200]}); start one, or use the WASM sandbox") from error

@@ -162,7 +162,7 @@ def test_no_word_takes_long(part: str) -> None:
     LOOK.search(said)
     ORACLE.search(said)
     SUBMIT.search(said)
-    assert process_time() - start < 1
+    assert process_time() - start < 20  # about one if the cost grows with the length, minutes if with its square
 
 
 def worked_with_look(number: int) -> list[Any]:
