@@ -17,11 +17,12 @@ import click
 
 from ouroloop.cli.ablate import ablate
 from ouroloop.cli.bench import bench
+from ouroloop.cli.deciding import approve, propose, rollback
 from ouroloop.cli.learning.train import train
 from ouroloop.cli.models import models
 from ouroloop.cli.parts import doctor, protocol, roles, screen, tasks
 from ouroloop.cli.play import evaluate
-from ouroloop.cli.running import resume, rollback, run
+from ouroloop.cli.running import resume, run
 from ouroloop.cli.showing.page import demo, report, ui
 from ouroloop.cli.showing.runs import diff, list_, show_
 from ouroloop.cli.showing.watch import watch
@@ -132,6 +133,7 @@ def _log(level: str) -> None:
 
 COMMANDS = [
     ablate,
+    approve,
     bench,
     demo,
     diff,
@@ -139,6 +141,7 @@ COMMANDS = [
     evaluate,
     list_,
     models,
+    propose,
     protocol,
     report,
     resume,

@@ -144,6 +144,13 @@ class Wish(TypedDict):
     constraints: list[str]
 
 
+class Answer(TypedDict):
+    """What the user answered about a candidate that the gate accepted: `approved` is None as long as it waits."""
+
+    approved: bool | None
+    reason: str
+
+
 class Candidate(Evidence):
     """A candidate, its verdict, and the evidence.
 
@@ -151,7 +158,8 @@ class Candidate(Evidence):
     `answers` the candidate whose wish this one grants.
 
     `fresh` is the round's gain on games that decided nothing; None if the round accepted other candidates as well. `acceptance`
-    is why a candidate was accepted, which stays after a rollback, and `made` is the build that it made then.
+    is why a candidate was accepted, which stays after a rollback, and `made` is the build that it made then. `approval` is None
+    if nobody was asked. Of a candidate that waits for the user's answer, the evidence is there already.
     """
 
     id: str
@@ -165,6 +173,7 @@ class Candidate(Evidence):
     layer: str
     reason: str
     acceptance: str | None
+    approval: Answer | None
     made: Parts | None
     fresh: Effect | None
     diff: str | None
@@ -421,15 +430,25 @@ class Eyes(TypedDict):
     exact: float | None
 
 
+class Offer(TypedDict):
+    """What a user proposes for the next round: its kind, and why."""
+
+    kind: Kind
+    rationale: str
+
+
 class RunDocument(TypedDict):
     """A whole run. `incumbent` is the build that plays now, as last scored; None before it has been scored.
 
     `by_hand` are the rollbacks by hand; a round's own rollbacks are in the verdicts of its candidates. `eyes` is None for a run
-    in which nothing is seen.
+    in which nothing is seen. `waiting` are the candidates that wait for the user's answer, and `offered` is what
+    users propose for the next round.
     """
 
     run: str
     status: Status
+    waiting: list[str]
+    offered: list[Offer]
     digest: str
     seed: int | None
     start: Started | None

@@ -8,6 +8,7 @@ The module is long because all parts of the outline are filled from one pass ove
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -37,7 +38,10 @@ READ: Final = (
     propose.candidates(0).method,
     *screen.METHODS,
     gate.spend(0, "patch").method,
+    gate.question(0, "").method,
+    gate.approval(0, "").method,
     gate.verdict(0, "").method,
+    propose.by_hand(0).method,
     apply.apply(0, "").method,
     apply.rollback(0, 0).method,
     attribute(0).method,
@@ -170,7 +174,10 @@ class Outline:
         stakes: of the races, in order.
         games: played so far.
         tokens: used so far, and `cost_usd` their price.
+        wall_s: seconds at work; see `Ledger.wall_s`.
         models: what each proposer's model used, by the proposer's name; `diagnose` is the critic.
+        waiting: the candidates that wait for the user's answer, by id.
+        offered: what users propose for the next round, in order.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -183,16 +190,24 @@ class Outline:
         self.lineage: list[apply.Standing] = []
         self.stakes: list[gate.Stake] = []
         self.start_measures: Measures | None = None
-        self.games, self.tokens, self.cost_usd = 0, 0, 0.0
+        self.games, self.tokens, self.cost_usd, self.wall_s = 0, 0, 0.0, 0.0
         self.models: dict[str, Spent] = {}
+        self.waiting: list[str] = []
+        self.offered: list[Candidate] = []
         self._last_seen: dict[Build, Measures] = {}
         self._seen = 0
+        self._mark: tuple[object, ...] = ()
+        self._lasted: dict[int, float] = {}
+        self._undone: set[int] = set()
         self._reads = {
             start.INCUMBENT.method: self._begun,
             observe.decide(0).method: self._decided,
             propose.candidates(0).method: self._proposed,
             gate.spend(0, "patch").method: self._staked,
+            gate.question(0, "").method: self._waiting,
+            gate.approval(0, "").method: self._answered,
             gate.verdict(0, "").method: self._judged,
+            propose.by_hand(0).method: self._offered,
             apply.apply(0, "").method: self._applied,
             apply.rollback(0, 0).method: self._rolled_back,
             attribute(0).method: self._attributed,
@@ -214,8 +229,21 @@ class Outline:
         for step in sorted(chain.from_iterable(games), key=lambda step: step.seq):
             self._played(ledger, step)
         self.games += ledger.total("played", PLAYING, self._seen, last)
-        self._seen = last
+        self._worked(ledger, last)
+        self._seen, self._mark = last, _mark(ledger, last)
         return True
+
+    def _worked(self, ledger: Ledger, last: int) -> None:
+        """Take the times of the new steps: an opening lasts until its last step; a step before all of them counts for none."""
+        openings = ledger.openings()
+        for at in ledger.moments(self._seen, last):
+            if place := bisect_right(openings, at):
+                self._lasted[place - 1] = max(at - openings[place - 1], self._lasted.get(place - 1, 0.0))
+        self.wall_s = sum(self._lasted.values())
+
+    def continues(self, ledger: Ledger) -> bool:
+        """Tell whether a ledger that was opened anew still has the step that was read last, so that `update` can go on."""
+        return self._mark == _mark(ledger, self._seen)
 
     @property
     def begun(self) -> Turn | None:
@@ -268,8 +296,7 @@ class Outline:
         """Take a round's watch games; after a rollback in the round only those that were played again are its score."""
         build = seen.states[-1].incumbent
         self._last_seen[build] = seen.measures
-        undone = any(turn.kind == "rolled_back" and not turn.by_hand and turn.round == index for turn in self.turns)
-        if again or not undone:
+        if again or index not in self._undone:
             entry = self._round(index)
             entry.measures, entry.incumbent = seen.measures, build
 
@@ -284,6 +311,7 @@ class Outline:
         for one in found.candidates:
             entry.candidates.append(one.id)
             self.candidates[one.id] = _entry(entry.index, one, repaired=part(step.key, 1) == "repair")
+        self.offered = self.offered[sum(one.proposer in propose.HAND.values() for one in found.candidates) :]
 
     def _screened(self, ledger: Ledger, step: Step) -> None:
         if (one := self.candidates.get(part(step.key, 2))) is not None and not step.failed:
@@ -293,20 +321,34 @@ class Outline:
     def _staked(self, ledger: Ledger, step: Step) -> None:
         self.stakes.append(gate.spend(0, "patch").of(ledger, step))
 
+    def _offered(self, ledger: Ledger, step: Step) -> None:
+        self.offered.append(propose.by_hand(0).of(ledger, step).candidate)
+
+    def _waiting(self, ledger: Ledger, step: Step) -> None:
+        found, id = gate.question(0, "").of(ledger, step), part(step.key, 2)
+        self.waiting.append(id)
+        self._decide(id, replace(found, layer="approval", reason=f"it waits for your answer; {found.reason}"), "pending")
+
+    def _answered(self, ledger: Ledger, step: Step) -> None:
+        self.waiting = [id for id in self.waiting if id != part(step.key, 2)]
+
     def _judged(self, ledger: Ledger, step: Step) -> None:
-        found: Verdict = gate.verdict(0, "").of(ledger, step)
-        if (one := self.candidates.get(part(step.key, 2))) is None:
-            return
-        self.candidates[one.id] = replace(
-            one,
-            decision=found.outcome,
-            layer=found.layer,
-            reason=found.reason,
-            effect=found.effect,
-            e_value=found.e_value,
-            alpha=found.alpha,
-            accepted=found.outcome == "accepted",
-        )
+        found = gate.verdict(0, "").of(ledger, step)
+        self._decide(part(step.key, 2), found, found.outcome)
+
+    def _decide(self, id: str, found: Verdict, decision: Decision) -> None:
+        """Note what is decided about a candidate, and by what evidence."""
+        if (one := self.candidates.get(id)) is not None:
+            self.candidates[id] = replace(
+                one,
+                decision=decision,
+                layer=found.layer,
+                reason=found.reason,
+                effect=found.effect,
+                e_value=found.e_value,
+                alpha=found.alpha,
+                accepted=decision == "accepted",
+            )
 
     def _applied(self, ledger: Ledger, step: Step) -> None:
         found = apply.apply(0, "").of(ledger, step)
@@ -318,6 +360,7 @@ class Outline:
         round = max(self.rounds, default=0) if by_hand else round_of(step.key)
         others = tuple(found.chain.items())
         if not by_hand:
+            self._undone.add(round)
             self._round(round).measures = self._round(round).incumbent = None
         self.turns.append(
             Turn("rolled_back", found.incumbent, found.rolled_back, round, found.reason, others, found.retained, by_hand)
@@ -340,6 +383,11 @@ class Outline:
         if (round := part(step.key, 0)).isdigit():
             entry = self._round(int(round))
             entry.tokens, entry.cost_usd = entry.tokens + used.total, entry.cost_usd + cost
+
+
+def _mark(ledger: Ledger, seq: int) -> tuple[object, ...]:
+    """Return what is recorded in a place; nothing for none."""
+    return tuple((step.key, step.method, *step.texts) for step in ledger.steps(after=seq - 1, upto=seq))
 
 
 def _entry(round: int, one: Candidate, *, repaired: bool) -> Entry:

@@ -35,6 +35,7 @@ from ouroloop.runs import budget
 from ouroloop.runs.budget import prices, totals
 from ouroloop.runs.context import rolled_back, spent
 from ouroloop.runs.phases.rollback import lineage
+from ouroloop.runs.proposers.by_hand import untaken
 from ouroloop.runs.proposers.credit import credit_by_proposer
 from ouroloop.runs.recipe import read_recipe
 
@@ -99,6 +100,8 @@ class Report:
         return {
             "run": self.folder.name,
             "status": self.status(),
+            "waiting": list(gate.unanswered(self.ledger)),
+            "offered": [doc.Offer(kind=one.kind, rationale=one.rationale) for one in untaken(self.ledger)],
             "digest": self.ledger.digest(),
             "seed": self.recipe.seed,
             "start": self._start(),
@@ -263,8 +266,11 @@ class Report:
         verdict = gate.verdict(index, id).find(self.ledger)
         screened = screen.screen(index, proposed).find(self.ledger)
         back, applied = self._rolled_back.get(id), apply.apply(index, id).find(self.ledger)
+        asked = gate.question(index, id).find(self.ledger)
         decided: doc.Decision = "pending" if verdict is None else verdict.outcome
         layer, reason = (verdict.layer, verdict.reason) if verdict else ("", "")
+        if verdict is None and asked is not None:
+            layer, reason = "approval", f"it waits for your answer; {asked.reason}"
         return {
             "id": id,
             "kind": proposed.kind,
@@ -277,12 +283,18 @@ class Report:
             "layer": layer if back is None else "watch",
             "reason": reason if back is None else back,
             "acceptance": reason if decided == "accepted" else None,
+            "approval": self._answer(index, id) if asked else None,
             "made": None if applied is None else parts_of(applied.incumbent),
             "fresh": self._fresh(index, id),
-            **evidence(verdict),
+            **evidence(verdict or asked),
             "diff": self._diff(proposed, screened),
             "reward": self._reward(proposed, screened),
         }
+
+    def _answer(self, index: int, id: str) -> doc.Answer:
+        """Return what the user answered about a candidate."""
+        said = gate.approval(index, id).find(self.ledger)
+        return doc.Answer(approved=said.approved if said else None, reason=said.reason if said else "")
 
     def _wish(self, index: int, id: str) -> doc.Wish | None:
         """Return what the author of a patch wants of a designer."""
@@ -340,7 +352,8 @@ class Report:
     def build_of(self, id: str) -> Build | None:
         """Return the build that a candidate played as in its race; None if it did not race."""
         round, proposed = self.find(id)
-        verdict, screened = gate.verdict(round, id).find(self.ledger), screen.screen(round, proposed).find(self.ledger)
+        verdict = gate.verdict(round, id).find(self.ledger) or gate.question(round, id).find(self.ledger)
+        screened = screen.screen(round, proposed).find(self.ledger)
         if verdict is None or screened is None or (base := verdict.incumbent) is None:
             return None
         ended = train.train(round, self.recipe.halving.stages - 1, id).find(self.ledger)

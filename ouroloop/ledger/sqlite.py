@@ -250,6 +250,14 @@ class Ledger:
             return self._time(row)
         return None
 
+    def openings(self) -> list[float]:
+        """Return the times at which the run was opened, in seconds since 1970, in order."""
+        return sorted(self._time(row) for row in self._read("SELECT at FROM events WHERE name = 'run.opened'"))
+
+    def moments(self, after: int, upto: int) -> Iterator[float]:
+        """Yield the times of steps in seconds since 1970; `after` and `upto` are as for `steps`."""
+        return map(self._time, self._read("SELECT at FROM steps WHERE seq BETWEEN ? AND ?", after + 1, upto))
+
     def wall_s(self) -> float:
         """Return the seconds at work: the time from each opening of the run to its last step before the next opening."""
         for table in ("events", "steps"):

@@ -41,6 +41,7 @@ LAYERS = (
     "training",
     "oracle",
     "gate",
+    "approval",
     "watch",
 )
 """Every layer that may decide a verdict."""

@@ -20,6 +20,7 @@ from ouroloop.runs.beginning.sight import Tally
 from ouroloop.runs.budget import ROUNDS_DONE, prices, spending, spent_limit, spent_up
 from ouroloop.runs.checkpoints import begun, checkpoints
 from ouroloop.runs.context import Run
+from ouroloop.runs.phases.approve import Waits
 from ouroloop.runs.phases.attribute import attribute
 from ouroloop.runs.phases.gate import gate
 from ouroloop.runs.phases.observe import decide, observe
@@ -49,7 +50,7 @@ PHASES: dict[str, Callable[[Run, int], Any]] = {
 
 
 def run_rounds(run: Run) -> str:
-    """Run (or continue) the graph until a budget is spent; return which one, in the words of `budget.spent_up`."""
+    """Run (or continue) the graph until a budget is spent, or the user has to answer; return what it is, in words."""
     open_eyes(run)
     with checkpoints(run.ledger.path) as saver:
         goes_on = Turnstile(run)
@@ -63,7 +64,10 @@ def run_rounds(run: Run) -> str:
                 run.progress.note(f"{done}; add rounds with `{found.extended(run.folder)}`")
             graph.update_state(config, {"round": round}, as_node="start")
         begin: Any = {"round": FIRST_ROUND} if round is None else None
-        graph.invoke(begin, config, durability="sync")
+        try:
+            graph.invoke(begin, config, durability="sync")
+        except Waits as waits:
+            return str(waits)
         return goes_on.stopped
 
 

@@ -293,6 +293,20 @@ def _sandbox(recipe: Recipe, task: Task, run: str) -> Sandbox:
 
 
 @contextmanager
+def recording(folder: Path) -> Iterator[Ledger]:
+    """Open a run's ledger to record what the user decides. Nothing that the recipe names is imported.
+
+    Raises:
+        UsageError: it is no run directory.
+        LedgerError: it is damaged, in use, or not as a run left it.
+    """
+    require_own(folder)
+    Ledger(folder / LEDGER, "read").close()  # before anything is written; its error names another version
+    with locked(folder), closing(Ledger(folder / LEDGER)) as ledger:
+        yield ledger
+
+
+@contextmanager
 def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *, trust: bool = False) -> Iterator[Run]:
     """Open a run for work, with all its parts; undo whatever a killed process left half-done.
 
@@ -302,7 +316,7 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
     Args:
         folder: the run directory.
         progress: shows the progress.
-        overrides: `budget.key=value` texts.
+        overrides: `budget.key=value` or `approve=value` texts.
         trust: agree to the code that the recipe imports, and the models that it asks.
 
     Raises:
@@ -319,15 +333,12 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
     from ouroloop.runs.proposers.prices import refuse_unpriced
     from ouroloop.runs.seeds import stream_seed
 
-    require_own(folder)
-    Ledger(folder / LEDGER, "read").close()  # before anything is written; its error names another version
     with ExitStack() as stack:
-        stack.enter_context(locked(folder))
-        ledger = stack.enter_context(closing(Ledger(folder / LEDGER)))
+        ledger = stack.enter_context(recording(folder))
         for reached in agree(folder, read_recipe(folder, overrides, unopened=True), trust=trust):
             progress.note(f"recipe: {reached}")
         recipe = read_recipe(folder, overrides)
-        changed = [override.partition("=")[0].removeprefix("budget.").strip() for override in overrides]
+        changed = [one.partition("=")[0].removeprefix("budget.").strip() for one in overrides if one.startswith("budget.")]
         refuse_less(recipe, ledger, changed)
         if "cost_usd" in changed:
             refuse_unpriced(recipe)
@@ -351,8 +362,8 @@ def opened(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *,
 def work(folder: Path, progress: Progress, overrides: tuple[str, ...] = (), *, trust: bool = False) -> str:
     """Start or continue a run until its budget is spent; return its status.
 
-    `done`: all rounds are done; `stopped`: another budget was spent, or the user stopped it. A failure leaves `failed`, and so
-    does a run in which no role proposed anything.
+    `done`: all rounds are done; `stopped`: another budget was spent, the user stopped it, or a candidate waits for the user's
+    answer. A failure leaves `failed`, and so does a run in which no role proposed anything.
     `trust` is as for `opened`.
     """
     from ouroloop.envs.kernels import telling_of_compiling

@@ -44,6 +44,8 @@ MAX_RECIPE: Final = 1 << 20
 """The most bytes of a recipe."""
 MOST_BYTES: Final = 1 << 24
 """The most bytes of any other file that a user names as text."""
+CHANGEABLE: Final = ("budget.", "approve=")
+"""How the overrides begin that a run takes after it has begun."""
 ABLATION: Final = "ablation"
 """The table of a recipe file that says what an ablation varies; no run has it."""
 
@@ -141,6 +143,7 @@ class Recipe(Frozen):
 
     A recipe without `seed` is the usual case: the run draws one of 63 bits as it begins, and keeps it in its `recipe.toml`.
     Whoever fixes the seed can repeat a run. A candidate whose author knew the seed can foretell the games.
+    `approve` says which accepted candidates wait for the user's answer before they play.
     """
 
     name: str = Field(default="run", pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
@@ -150,6 +153,7 @@ class Recipe(Frozen):
     sandbox_image: str = ""
     threads: int = Field(default=2, ge=1, le=256)
     mode: Literal["auto", Mode] = "auto"
+    approve: Literal["none", "patch", "all"] = "none"
     task: TaskSettings = Field(default_factory=TaskSettings)
     start: StartSettings = StartSettings()
     sft: SftConfig = SftConfig()
@@ -206,22 +210,22 @@ def read_tables(path: Path) -> dict[str, object]:
 
 
 def read_recipe(folder: Path, overrides: tuple[str, ...] = (), *, unopened: bool = False) -> Recipe:
-    """Return the recipe saved with a run; only its budget may be overridden.
+    """Return the recipe saved with a run; only its budget and who approves may be overridden.
 
     Args:
         folder: the run directory.
-        overrides: `budget.key=value` texts.
+        overrides: `budget.key=value` or `approve=value` texts.
         unopened: import nothing that the recipe names; see `build_recipe`.
 
     Raises:
-        UsageError: the folder is not a run directory, or a key other than `budget.*` is set.
+        UsageError: the folder is not a run directory, or another key is set.
         LedgerError: the saved recipe is damaged.
     """
     path = folder / RECIPE
     for override in overrides:
-        if not override.startswith("budget."):
+        if not override.startswith(CHANGEABLE):
             raise UsageError(
-                f"--set {override}: once a run has begun, only budget.* can change (the other settings are part of its record)"
+                f"--set {override}: once a run has begun, only budget.* and approve can change (the rest is part of its record)"
             )
     try:
         tables = tomllib.loads(read_file(path, MAX_RECIPE).decode())
@@ -314,13 +318,13 @@ def recipe_toml(recipe: Recipe) -> str:
 
 
 def decisive(recipe: Recipe, *, unset: bool = False) -> dict[str, JsonValue]:
-    """Return everything that determines a run, as JSON: all settings but the budget and `[distill]`.
+    """Return everything that determines a run, as JSON: all settings but the budget, `approve` and `[distill]`.
 
     Args:
         recipe: the run's, opened or not.
         unset: keep the keys without a value, which a recipe that was read unopened may lack.
     """
-    return recipe.model_dump(mode="json", exclude={"budget", "distill"}, exclude_none=not unset)
+    return recipe.model_dump(mode="json", exclude={"approve", "budget", "distill"}, exclude_none=not unset)
 
 
 def identity(recipe: Recipe) -> str:

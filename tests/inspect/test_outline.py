@@ -57,6 +57,7 @@ def test_it_agrees_with_the_document(finished: Path) -> None:
         assert mine.measures is not None
         assert mine.measures.score.mean == entry["incumbent"]["score"]["mean"]
     assert outline.games == whole["totals"]["games"]
+    assert round(outline.wall_s, 3) == whole["totals"]["wall_s"] > 0
     assert (outline.tokens, outline.cost_usd) == (whole["totals"]["tokens"], whole["totals"]["cost_usd"])
     now = outline.measures_now()
     assert now is not None

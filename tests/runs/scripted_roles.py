@@ -106,3 +106,14 @@ class HalfDeafDesigner:
         closer = '{"terms": [{"name": "closer", "expr": "approach", "weight": 1.0}], "gamma_r": 0.3}'
         kept = RewardProposal(spec=closer, rationale="the second", place=1)
         return RewardReply(proposals=(kept,) if request.wishes else ())
+
+
+class SafePatcher(HostilePatcher):
+    """Sends a patch that wins its race, once."""
+
+    name = "safe-patcher"
+
+    async def act(self, request: PatchRequest) -> PatchReply:
+        if request.tried:
+            return PatchReply(proposals=())
+        return PatchReply(proposals=(PatchProposal(text=SAFE, rationale="keeps off walls"),))

@@ -50,6 +50,14 @@ def run_micro(folder: Path, *overrides: str) -> Path:
     return folder
 
 
+def run_waiting(folder: Path, *overrides: str) -> Path:
+    """Run the small recipe with one patch that wins its race, as far as it goes: with `approve=patch` that patch waits."""
+    alone = ("roles.reward_designer.count=0", f"roles.code_patcher.use={ROLES}:SafePatcher", "roles.code_patcher.count=1")
+    create(micro(*alone, "mode=bug_fix", "gate.games=160", "budget.rounds=1", *overrides), folder, Quiet(notes=False))
+    assert work(folder, Quiet(notes=False)) in ("stopped", "done")
+    return folder
+
+
 def document(folder: Path) -> dict[str, Any]:
     """Return what `show --json` prints of a run."""
     report = Report(folder)
@@ -72,3 +80,9 @@ def _own_model_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run; tests must not change it."""
     return run_micro(tmp_path_factory.mktemp("runs") / "micro-000")
+
+
+@pytest.fixture(scope="session")
+def waiting(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run in which a patch won its race and waits for an answer; tests must not change it."""
+    return run_waiting(tmp_path_factory.mktemp("runs") / "waiting-000", "approve=patch")

@@ -45,6 +45,10 @@ def print_run(folder: Path, as_json: bool) -> None:
     for line_of in (naming_line, selection_line, score_line, won_line, eyes_line):
         if (said := line_of(document)) is not None:
             say(said)
+    for id in document["waiting"]:
+        say(f"{id} won its race and waits for your answer")
+    for offer in document["offered"]:
+        say(f"proposed by hand for the next round: a {offer['kind']}, {offer['rationale']}")
     say(budget_line(document))
     used = document["totals"]
     cost = f" ({used['cost_usd']:.4g} USD)" if used["cost_usd"] else ""
@@ -57,6 +61,8 @@ def print_run(folder: Path, as_json: bool) -> None:
 
 def _next(folder: Path, document: RunDocument, resumed: str) -> str:
     """Return the command to type next: go on, or if the run is done, look at its last accepted candidate, or else its last."""
+    if document["waiting"]:
+        return f"ouroloop approve {shell_word(folder)}"
     if document["status"] in ("stopped", "failed"):
         return resumed
     proposed = candidates(document)

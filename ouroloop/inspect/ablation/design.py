@@ -129,7 +129,10 @@ def read_files(paths: Sequence[Path], names: Sequence[str], overrides: tuple[str
 
 
 def _check_apart(arms: Arms, where: str) -> None:
-    """Refuse arms of which two give the same run."""
+    """Refuse arms of which two give the same run, and one whose runs would wait for an answer."""
+    for name, recipe in arms.items():
+        if recipe.approve != "none":
+            raise UsageError(f"arm {name}: nobody is there to answer with approve = {recipe.approve}: leave it out")
     for one, other in combinations(arms, 2):
         if reason := why_same(arms[one], arms[other]):
             raise UsageError(f"the arms {one} and {other}{where} cannot differ: {reason}")

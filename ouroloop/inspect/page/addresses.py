@@ -48,8 +48,8 @@ class OnServer:
         """Return an absolute path; None for a part that no address can hold, such as an id from outside with a slash."""
         if any("/" in str(part) for part in place):
             return None
-        given = urlencode({key: value for key, value in query.items() if value is not None})
-        path = "/".join(quote(str(part), safe="") for part in place)
+        given = urlencode({key: value for key, value in query.items() if value is not None}) if query else ""
+        path = "/".join(quote(part, safe="") if isinstance(part, str) else str(part) for part in place)
         return f"{self.prefix}/{path}" + (f"?{given}" if given else "")
 
     def static(self, name: str) -> str:

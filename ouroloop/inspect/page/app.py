@@ -5,8 +5,6 @@ Reading happens in threads, one request per run at a time. Whatever is wrong wit
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
@@ -22,6 +20,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from ouroloop.inspect.notes import write_notes
+from ouroloop.inspect.page.acting import commanded
 from ouroloop.inspect.page.addresses import OnServer
 from ouroloop.inspect.page.games.films import Films, game_of
 from ouroloop.inspect.page.reading import Opened, Reading
@@ -29,7 +28,7 @@ from ouroloop.inspect.page.rendering import STATIC, Page, html, static
 from ouroloop.inspect.page.stream import stream
 from ouroloop.inspect.page.tables import TABLES, csv_of
 from ouroloop.inspect.page.views.ablation import ablation_page
-from ouroloop.inspect.page.views.actions import not_agreed, rollback_page
+from ouroloop.inspect.page.views.actions import again_page, approve, propose_again, roll_back, rollback_page
 from ouroloop.inspect.page.views.candidate import candidate_page
 from ouroloop.inspect.page.views.lineage import changes_page, lineage_page
 from ouroloop.inspect.page.views.models import models_page
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
 
     from ouroloop.inspect.page.addresses import Addresses
     from ouroloop.inspect.page.shelf import Shelf
+    from ouroloop.inspect.page.views.actions import Action
 
 KINDS: Final = {"css": "text/css", "js": "text/javascript"}
 MOST_COMPARED: Final = 12
@@ -56,7 +56,6 @@ BROKEN: Final = (*FORMS, StopIteration, TemplateError)
 """What odd but well-formed records make a view or a template raise."""
 AT_ONCE: Final = 30
 """Changes that are shown at a time."""
-ROLLBACK_S: Final = 600.0
 
 
 class Pages:
@@ -97,7 +96,10 @@ class Pages:
                 Route(f"{candidate}/pairs/{{number:int}}", self._answer(lambda request: self.pair(**request.path_params))),
                 Route(f"{candidate}/pairs/{{number:int}}", self.play, methods=["POST"]),
                 Route(f"{candidate}/rollback", self._answer(lambda request: self.rollback(**request.path_params))),
-                Route(f"{candidate}/rollback", self.roll_back, methods=["POST"]),
+                Route(f"{candidate}/rollback", self._acting(roll_back), methods=["POST"]),
+                Route(f"{candidate}/again", self._answer(lambda request: self.again(**request.path_params))),
+                Route(f"{candidate}/again", self._acting(propose_again), methods=["POST"]),
+                Route(f"{candidate}/approval", self._acting(approve), methods=["POST"]),
                 Route("/static/{name}", self.static),
             ],
             exception_handlers={404: self._missing},
@@ -167,6 +169,11 @@ class Pages:
         with self.opened(run) as opened:
             return rollback_page(run, opened, id)
 
+    def again(self, run: str, id: str) -> Page:
+        """Return the page that asks whether to propose a candidate again."""
+        with self.opened(run) as opened:
+            return again_page(run, opened, id)
+
     @contextmanager
     def opened(self, name: str) -> Iterator[Opened]:
         """Give a run by name. Raises UsageError if there is none."""
@@ -202,33 +209,24 @@ class Pages:
             game, folder = game_of(opened, id, pair), opened.folder
         self.films.make({(str(folder), id, number): (game, pair)}, folder)
 
-    async def roll_back(self, request: Request) -> Response:
-        """Roll a candidate back by the command that does it, and go to the candidate's page."""
-        run, id = request.path_params["run"], request.path_params["id"]
-        form = await _form(request)
-        reason = plain_line(form.get("reason") or "by hand", 200)
-        try:
-            await run_in_threadpool(self._roll_back, run, id, reason)
-        except (OuroloopError, *BROKEN) as error:
-            return self._failed(error, refused=409)
-        return RedirectResponse(self.addresses.to("runs", run, "candidates", id) or "/", 303)
+    def _acting(self, act: Action) -> Callable[[Request], Awaitable[Response]]:
+        """Return what does something to a candidate's run by the command that does it, and goes to the candidate's page."""
 
-    def _roll_back(self, run: str, id: str, reason: str) -> None:
+        async def answer(request: Request) -> Response:
+            run, id = request.path_params["run"], request.path_params["id"]
+            form = await _form(request)
+            try:
+                await run_in_threadpool(self._act, act, run, id, form)
+            except (OuroloopError, *BROKEN) as error:
+                return self._failed(error, refused=409)
+            return RedirectResponse(self.addresses.to("runs", run, "candidates", id) or "/", 303)
+
+        return answer
+
+    def _act(self, act: Action, run: str, id: str, form: dict[str, str]) -> None:
         with self.opened(run) as opened:
-            rollback_page(run, opened, id)  # refuses what does not stand
-            folder = opened.folder
-            if found := not_agreed(opened):
-                raise UsageError(found[0])
-        command = [sys.executable, "-P", "-m", "ouroloop.cli", "rollback", str(folder.absolute()), "--reason", reason, "--", id]
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=ROLLBACK_S, stdin=subprocess.DEVNULL, cwd="/", check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise OuroloopError(f"rolling back took longer than {ROLLBACK_S:.0f} s: do it on the command line") from None
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or ["it ended without a word"]
-            raise OuroloopError(plain_line(lines[-1].removeprefix("ouroloop: error: "), 600))
+            words = act(run, opened, id, form)
+        commanded(words)
 
     async def note(self, request: Request) -> Response:
         """Keep tags and notes, and go back to the run."""

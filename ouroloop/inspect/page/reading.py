@@ -123,17 +123,21 @@ def _fresh(folder: Path, slot: _Slot) -> Opened:
     """Return a run as it is now.
 
     A run that rests is read as it was when it was opened, so it is opened anew when its files have changed. One that goes on
-    is read through the same connection, which sees what is new.
+    is read through the same connection, which sees what is new. When a run begins or ends to work, the connection is another,
+    but what was read stays.
     """
     now = signature(folder)
     opened, going_on = slot.opened, is_running(folder)
     if opened is not None and slot.seen == now and slot.live == going_on:
         return opened
-    if opened is not None and not opened.fault and slot.live and going_on and _same_file(slot.seen, now):
+    kept = opened if opened is not None and not opened.fault and _same_file(slot.seen, now) else None
+    if kept is not None and slot.live and going_on:
+        opened = kept
         opened.report.refresh()
-    else:  # it rests, or has come to rest: whatever has changed, all is read anew
+    else:
+        outline = kept.outline if kept is not None and (slot.live or going_on) else None  # at rest, anybody may have changed it
         _close(slot)
-        opened = Opened(folder, Report(folder), Outline(folder))
+        opened = Opened(folder, report := Report(folder), _outline(outline, report))
         slot.opened, slot.live = opened, going_on and is_running(folder)
     slot.seen = now
     try:
@@ -143,6 +147,11 @@ def _fresh(folder: Path, slot: _Slot) -> Opened:
     except FORMS as error:  # a record of a form that no run writes
         opened.fault = str(damaged(folder, f"{type(error).__name__}: {error}"))
     return opened
+
+
+def _outline(known: Outline | None, report: Report) -> Outline:
+    """Return the outline that is known if it goes on in a ledger that was opened anew, else a new one."""
+    return known if known is not None and known.continues(report.ledger) else Outline(report.folder)
 
 
 def _same_file(before: Signature, now: Signature) -> bool:

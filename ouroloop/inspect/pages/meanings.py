@@ -53,6 +53,8 @@ KEYS: Final = {
     "sandbox_image": "another image for Docker's sandbox",
     "mode": "what rounds ask for: `auto` has the diagnosis decide, `meta_learn` asks all roles in every round; "
     "[rewards.md](rewards.md#from-findings-to-a-mode) has the others",
+    "approve": "which candidates wait for your answer after they won their race (`ouroloop approve`, or the page): `patch` "
+    "those that change code, `all` every one",
     "threads": "processors for trainings and games; results do not depend on how busy they are",
     "task.name": "an installed game, or `package.module:Class`",
     "task.size": "side of the board, 4 to 128",

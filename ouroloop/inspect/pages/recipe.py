@@ -38,7 +38,7 @@ rounds = 6
 ```
 
 The resolved recipe, with every value spelled out, lies in the run's directory. Once a run has begun, only `budget.*`
-can change. `python -m ouroloop.inspect.pages.recipe > docs/recipe.md` writes this page from the models.
+and `approve` can change. `python -m ouroloop.inspect.pages.recipe > docs/recipe.md` writes this page from the models.
 """
 SIGNS = ((Ge, "ge", ">="), (Gt, "gt", ">"), (Le, "le", "<="), (Lt, "lt", "<"), (MultipleOf, "multiple_of", "a multiple of"))
 """Constraint -> the attribute that holds its bound, and its sign."""

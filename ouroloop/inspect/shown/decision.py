@@ -40,7 +40,7 @@ def way_back(folder: Path, found: Candidate) -> list[str]:
     parts = {"policy": made["policy"], "reward": made["reward"], "controller": made["controller"]}
     start = " ".join(f"--set start.{part}={shell_word(folder / 'artifacts' / digest)}" for part, digest in parts.items())
     return [
-        "it comes back only through the gate, if a role proposes it again: "
-        f"`ouroloop resume {shell_word(folder)} --set budget.rounds=MORE`",
+        "it comes back only through the gate: propose it for the next round with "
+        f"`ouroloop propose {shell_word(folder)} --again {shell_word(found['id'])}`",
         f"or begin another run with the build that it made: `ouroloop run RECIPE {start}`",
     ]

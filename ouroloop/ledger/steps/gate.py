@@ -1,4 +1,4 @@
-"""Gate: the A* screen's ranking, the races with their blocks of games, and the verdicts."""
+"""Gate: the A* screen's ranking, the races with their blocks of games, the user's approval, and the verdicts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ouroloop.ledger.sqlite import Ledger
-from ouroloop.ledger.steps.key import Key, every, part
+from ouroloop.ledger.steps.key import Key, every, number, part
 from ouroloop.protocols.records import Build, Kind, SeedRange, Verdict
 
 
@@ -99,6 +99,14 @@ class Judged:
     verdicts: dict[str, Verdict]
 
 
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What the user answered about an accepted candidate: whether it may play, and why, one line."""
+
+    approved: bool
+    reason: str = ""
+
+
 def order(round: int) -> Key[Ranking]:
     """Return the step of the A* screen."""
     return Key(f"{round}/gate/order", "gate.screen", Ranking)
@@ -117,6 +125,22 @@ def block(round: int, kind: Kind, start: int) -> Key[Block]:
 def judge(round: int, kind: Kind) -> Key[Judged]:
     """Return the step that ends a race."""
     return Key(f"{round}/gate/{kind}/judge", "gate.judge", Judged)
+
+
+def question(round: int, candidate: str) -> Key[Verdict]:
+    """Return the step that asks the user about a candidate: the gate's verdict, as it is before the answer."""
+    return Key(f"{round}/approval/{candidate}/asked", "run.ask", Verdict)
+
+
+def approval(round: int, candidate: str) -> Key[Approval]:
+    """Return the step that records what the user answered about a candidate."""
+    return Key(f"{round}/approval/{candidate}", "run.approve", Approval)
+
+
+def unanswered(ledger: Ledger) -> dict[str, tuple[int, Verdict]]:
+    """Return the candidates that wait for the user's answer, by id: the round of each, and the gate's verdict."""
+    asked = {part(key, 2): (number(key, 0), found) for key, found in every(ledger, question(0, ""))}
+    return {id: found for id, found in asked.items() if approval(found[0], id).find(ledger) is None}
 
 
 def verdict(round: int, candidate: str) -> Key[Verdict]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -69,6 +69,13 @@ class Proposed:
 
 
 @dataclass(frozen=True, slots=True)
+class ByHand:
+    """What a user proposes for the next round: a candidate that has no id yet."""
+
+    candidate: Candidate
+
+
+@dataclass(frozen=True, slots=True)
 class Shared:
     """How many proposals of a round each proposer of a kind is asked for, in the recipe's order."""
 
@@ -108,6 +115,16 @@ class Unanswered:
         return tokens_of(self.tokens_in, self.tokens_out, self.cached, self.stored)
 
 
+def by_hand(count: int) -> Key[ByHand]:
+    """Return the step in which a user proposes a candidate; `count` is the number of such steps before it."""
+    return Key(f"manual/{count}/propose", "run.propose", ByHand)
+
+
+def all_by_hand(ledger: Ledger) -> list[Candidate]:
+    """Return all that users have proposed in a run, in order; the rounds took the first of them in the same order."""
+    return [found.candidate for _, found in every(ledger, by_hand(0))]
+
+
 def share(round: int, kind: Kind) -> Key[Shared]:
     """Return the step that shares a round's proposals of a kind among their proposers."""
     return Key(f"{round}/share/{kind}", "run.share", Shared)
@@ -126,6 +143,10 @@ def repair(round: int, proposer: str, attempt: int) -> Key[Any]:
 def answer(round: int, proposer: str) -> Key[Any]:
     """Return the step in which a designer grants the wishes of patchers."""
     return _asked(f"{round}/answer/{proposer}", proposer)
+
+
+HAND: Final = {"reward": "reward.hand", "patch": "patch.hand"}
+"""The kind of a candidate -> the name of a user as its proposer. A pair counts as a patch, as do those of the roles."""
 
 
 def kind_of(proposer: str) -> Kind:

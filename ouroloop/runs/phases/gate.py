@@ -26,6 +26,7 @@ from ouroloop.protocols.records import Kind, Verdict
 from ouroloop.runs import seeds
 from ouroloop.runs.context import nine_decimals, spent
 from ouroloop.runs.phases.apply import apply
+from ouroloop.runs.phases.approve import settled
 from ouroloop.runs.phases.assemble import assembled, trained
 from ouroloop.runs.phases.order import order
 from ouroloop.runs.players import Player, close, lost, outcomes_of_accepted
@@ -56,7 +57,7 @@ def gate(run: Run, round: int) -> None:
 
 
 def _heat(run: Run, round: int, kind: Kind, entries: list[tuple[Candidate, steps.Ranked]]) -> None:
-    """Let the candidates of a kind race, record each verdict, and apply the winner."""
+    """Let the candidates of a kind race, record each verdict, the winner's last, and apply the winner."""
     field = _field(run, round, kind, [candidate for candidate, _ in entries])
     entries = [entry for entry in entries if entry[0] in field]
     if not field:
@@ -64,12 +65,13 @@ def _heat(run: Run, round: int, kind: Kind, entries: list[tuple[Candidate, steps
     params = {"candidates": [c.id for c in field]}
     stake = run.step(steps.spend(round, kind), params, lambda: _spend(run, field))
     judged = run.step(steps.judge(round, kind), params, lambda: _race(run, round, kind, field, stake))
-    for candidate, entry in entries:
+    for candidate, entry in sorted(entries, key=lambda one: judged.verdicts[one[0].id].outcome == "accepted"):
         training = None if candidate.reward is None else trained(run, round, candidate).health
         assert entry.profile is not None
         theirs = entry.incumbent.regret if entry.incumbent else 1.0  # a failing incumbent counts as losing everywhere
         rated = None if run.task.oracle is None else (entry.profile.regret, theirs)
-        run.decide(round, candidate, replace(judged.verdicts[candidate.id], training=training, regret=rated))
+        verdict = replace(judged.verdicts[candidate.id], training=training, regret=rated)
+        run.decide(round, candidate, settled(run, round, candidate, verdict))
         apply(run, round, candidate)
 
 

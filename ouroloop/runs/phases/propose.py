@@ -34,6 +34,7 @@ from ouroloop.runs.asking import Answered, Asked, answered, ask, role_name
 from ouroloop.runs.context import nine_decimals, rolled_back, transcripts
 from ouroloop.runs.executors.salience import features_of
 from ouroloop.runs.phases.observe import askable, critic, diagnosis, wanted
+from ouroloop.runs.proposers.by_hand import untaken
 from ouroloop.runs.proposers.credit import authors
 from ouroloop.runs.proposers.sharing import shares
 from ouroloop.runs.proposers.turns import turns
@@ -67,6 +68,7 @@ def _all(run: Run, round: int) -> Proposed:
         tell(run, asked[-1])
         if answer.reply is not None:
             found += proposals(asked[-1].role, proposer, answer.reply)
+    found += [Made(one, None, place) for place, one in enumerate(untaken(run.ledger))]
     candidates = named([made.candidate for made in found], f"r{round}-")
     wishes = {candidate.id: made.wish for candidate, made in zip(candidates, found, strict=True) if made.wish is not None}
     return Proposed(tuple(candidates), tuple(asked), unasked, wishes)

@@ -64,6 +64,7 @@ def design_of(
         (("roles.critic.count=1,2",), "proposes nothing"),
         (("roles.code_patcher.temperature=0.1,0.2",), "no chat model"),
         (("perception=json,vision", "camera.noise=0.1,0.2"), "cannot differ"),
+        (("approve=none,patch",), "nobody is there to answer"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(vary, said):

@@ -42,6 +42,24 @@ def test_steps_that_come_while_a_run_works_are_seen(finished: Path, tmp_path: Pa
     assert (copy / "ledger.sqlite-wal").stat().st_size == 0 if (copy / "ledger.sqlite-wal").exists() else True
 
 
+def test_what_was_read_stays_when_a_run_begins_and_ends_to_work(finished: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(finished, copy)
+    reading = Reading()
+    with reading.open(copy) as opened:
+        first = opened.outline
+    with locked(copy), closing(Ledger(copy / "ledger.sqlite")), reading.open(copy) as opened:
+        assert opened.outline is first
+    with reading.open(copy) as opened:
+        assert opened.outline is first
+    with closing(sqlite3.connect(copy / "ledger.sqlite")) as db:
+        db.execute("UPDATE steps SET params = '[1]' WHERE seq = (SELECT MAX(seq) FROM steps)")
+        db.commit()
+    with locked(copy), closing(Ledger(copy / "ledger.sqlite")), reading.open(copy) as opened:
+        assert opened.outline is not first  # somebody has changed the record
+    reading.close()
+
+
 def test_reading_a_run_that_rests_leaves_no_file(finished: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(finished, copy)

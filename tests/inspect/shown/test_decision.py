@@ -10,7 +10,8 @@ from ouroloop.inspect.shown.decision import effect_lines, way_back
 EFFECT = {"utility": 0.08, "low": -0.01, "high": 0.2, "games": 64}
 MADE = {"policy": "p", "reward": "r", "controller": "c"}
 ACCEPTED: dict[str, Any] = {
-    "verdict": "accepted", "acceptance": "better: e-value 41 >= 40", "fresh": {**EFFECT, "utility": 0.05, "low": 0.02},
+    "id": "r1-patch1", "verdict": "accepted", "acceptance": "better: e-value 41 >= 40",
+    "fresh": {**EFFECT, "utility": 0.05, "low": 0.02},
     "effect": EFFECT, "bound": 0.004, "alpha": 0.025, "made": MADE,
 }  # fmt: skip
 
@@ -33,7 +34,7 @@ def test_an_interval_above_zero_needs_no_excuse_and_a_rejected_candidate_no_boun
 def test_after_a_rollback_the_acceptance_stays_and_the_way_back_is_said(tmp_path: Path) -> None:
     back = {**ACCEPTED, "verdict": "rolled_back"}
     assert effect_lines(back)[0] == "it had been accepted: better: e-value 41 >= 40"  # type: ignore[arg-type]
-    resume, again = way_back(tmp_path, back)  # type: ignore[arg-type]
-    assert f"ouroloop resume {tmp_path}" in resume
+    propose, again = way_back(tmp_path, back)  # type: ignore[arg-type]
+    assert f"ouroloop propose {tmp_path} --again r1-patch1" in propose
     assert f"--set start.controller={tmp_path}/artifacts/c" in again
     assert way_back(tmp_path, ACCEPTED) == []  # type: ignore[arg-type]

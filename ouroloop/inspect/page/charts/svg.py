@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TypeAlias
 
 from markupsafe import Markup, escape
@@ -21,13 +22,18 @@ def tag(name: str, *children: object, **attributes: Value) -> Markup:
         attributes: `class_` is `class`, and other underscores are hyphens.
     """
     given = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(plain(shown(value)))}"'
+        f' {_spelled(key)}="{escape(plain(value)) if isinstance(value, str) else shown(value)}"'
         for key, value in attributes.items()
         if value is not None
     )
-    inner = Markup("").join(child if isinstance(child, Markup) else escape(plain(str(child))) for child in children)
+    inner = "".join(child if isinstance(child, Markup) else escape(plain(str(child))) for child in children)
     whole = f"<{name}{given}>{inner}</{name}>" if children else f"<{name}{given}/>"
     return Markup(whole)  # noqa: S704  (names are ours, and all the rest was escaped above)
+
+
+@cache
+def _spelled(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
 
 
 def drawing(

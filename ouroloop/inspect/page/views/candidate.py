@@ -48,6 +48,7 @@ LAYERS_SAID: Final = {
     "training": "the training was sound",
     "oracle": "the A* bank does not rule it out",
     "gate": "paired games show that it is better",
+    "approval": "somebody said that it may play",
     "watch": "fresh games keep showing it",
 }
 
@@ -105,6 +106,10 @@ def candidate_page(name: str, opened: Opened, addresses: Addresses, id: str) -> 
         "figures": _figures(found["training"]),
         "term_chart": _stage_terms(found["training"][-1]["health"]) if found["training"] else Markup(""),
         "tokens": sum(talk["tokens_in"] + talk["tokens_out"] for talk in found["exchanges"]),
+        "waits": id in opened.outline.waiting,
+        "refused": found["verdict"] in ("rejected", "rolled_back"),
+        "resume": f"ouroloop resume {shell_word(opened.folder)}",
+        "approve": f"ouroloop approve {shell_word(opened.folder)} {shell_word(id)}",
         "command": f"ouroloop show {shell_word(opened.folder)} --candidate {shell_word(id)}",
     }
     crumbs = (("Runs", ()), (name, ("runs", name)), (f"Round {found['round']}", ("runs", name, "rounds", str(found["round"]))))
@@ -113,9 +118,10 @@ def candidate_page(name: str, opened: Opened, addresses: Addresses, id: str) -> 
 
 def layers(found: Candidate) -> list[Layer]:
     """Return the layers that a candidate of this kind goes through, and how far it got."""
-    mine = [layer for layer in LAYERS if _concerns(layer, found["kind"])]
+    mine = [layer for layer in LAYERS if _concerns(layer, found["kind"]) and (layer != "approval" or found["approval"])]
     if found["verdict"] == "pending":
-        return [Layer(layer, LAYERS_SAID[layer], None) for layer in mine]
+        at = mine.index(found["layer"]) if found["layer"] in mine else 0
+        return [Layer(layer, LAYERS_SAID[layer], True if place < at else None) for place, layer in enumerate(mine)]
     if found["layer"] not in mine:  # such as a layer that a later version has
         mine.append(found["layer"])
     at = mine.index(found["layer"])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup
@@ -17,7 +20,7 @@ from ouroloop.protocols.records import Spent
 from ouroloop.protocols.text import plain_line
 
 if TYPE_CHECKING:
-    from ouroloop.inspect.outline import Entry, Outline, RoundEntry
+    from ouroloop.inspect.outline import Entry, Outline, RoundEntry, Turn
     from ouroloop.inspect.page.addresses import Addresses
     from ouroloop.inspect.page.reading import Opened
     from ouroloop.ledger.steps.attribute import Shares
@@ -108,7 +111,7 @@ def run_page(name: str, opened: Opened, addresses: Addresses, before: int | None
         "spending": budget(outline),
         "credit": credit(outline),
         "counts": counts(outline),
-        "wall_s": opened.report.ledger.wall_s(),
+        "wall_s": outline.wall_s,
         "began": opened.report.ledger.began(),
         "latest": latest(outline),
         "notes": read_notes(opened.folder),
@@ -118,34 +121,39 @@ def run_page(name: str, opened: Opened, addresses: Addresses, before: int | None
 
 def points(name: str, outline: Outline, addresses: Addresses) -> list[Point]:
     """Return the states of a run for the chart of its scores."""
-    found = []
+    found, backs = [], defaultdict[int, "list[Turn]"](list)
+    for turn in outline.turns:
+        if turn.by_hand and turn.measures is not None:
+            backs[turn.round].append(turn)
     if (first := outline.start_measures) is not None:
         found.append(_point(0, first, addresses.to("runs", name, "lineage"), f"start: {interval(first)}"))
     for index, entry in sorted(outline.rounds.items()):
         one, href = outline.of_round(index), addresses.to("runs", name, "rounds", index)
         said = f"round {index}: {became(one, entry.lost)}; score {interval(entry.measures) or 'not measured yet'}"
-        decisions = [c.decision for c in one]
-        found.append(
-            replace(
-                _point(index, entry.measures, href, said),
-                accepted=decisions.count("accepted"),
-                rolled_back=decisions.count("rolled_back"),
-                rejected=decisions.count("rejected"),
-                lost=entry.lost,
-            )
-        )
-        backs = [turn for turn in outline.turns if turn.by_hand and turn.round == index and turn.measures is not None]
-        for place, back in enumerate(backs, 1):
+        met = Counter[str](c.decision for c in one)
+        found.append(_point(index, entry.measures, href, said, met, entry.lost))
+        for place, back in enumerate(backs[index], 1):
             href = addresses.to("runs", name, "candidates", back.candidate)
             said = f"{back.candidate} rolled back by hand: {plain_line(back.reason, 80)}; score {interval(back.measures)}"
-            found.append(replace(_point(index + place / (len(backs) + 1), back.measures, href, said), by_hand=True))
+            between = index + place / (len(backs[index]) + 1)
+            found.append(_point(between, back.measures, href, said, by_hand=True))
     return found
 
 
-def _point(round: float, measures: Measures | None, href: str | None, said: str) -> Point:
-    if measures is None:
-        return Point(round, None, None, None, href, said)
-    return Point(round, measures.score.mean, measures.score.low, measures.score.high, href, said)
+def _point(
+    round: float,
+    measures: Measures | None,
+    href: str | None,
+    said: str,
+    met: Mapping[str, int] = MappingProxyType({}),
+    lost: int = 0,
+    *,
+    by_hand: bool = False,
+) -> Point:
+    """Return a state of the run; `met` says how many of its round's candidates became what."""
+    mean, low, high = (None, None, None) if measures is None else (measures.score.mean, measures.score.low, measures.score.high)
+    accepted, rolled_back, rejected = (met.get(key, 0) for key in ("accepted", "rolled_back", "rejected"))
+    return Point(round, mean, low, high, href, said, accepted, rolled_back, rejected, lost, by_hand)
 
 
 def budget(outline: Outline) -> Spending:

@@ -13,7 +13,7 @@ from ouroloop.inspect.page.charts.bars import Bar, intervals
 from ouroloop.inspect.page.charts.spark import spark
 from ouroloop.inspect.page.reading import Reading, Signature, signature
 from ouroloop.inspect.page.rendering import Page
-from ouroloop.inspect.page.views.saying import going_on, interval, score_path
+from ouroloop.inspect.page.views.saying import awaited, going_on, interval, score_path
 from ouroloop.ledger.faults import FORMS
 from ouroloop.ledger.lock import is_running
 from ouroloop.protocols.errors import OuroloopError, UsageError
@@ -38,7 +38,7 @@ class Card:
         name: its name on the page.
         fault: why it cannot be read; empty if it can. A fault further in leaves the figures before it.
         status: its status; `unreadable` if nothing of it can be read.
-        doing: what it is doing now; empty if it rests.
+        doing: what it is doing or waiting for; empty if it rests.
         began: when, in seconds since 1970; None before its first step.
         task: the game.
         rounds: how many rounds have begun.
@@ -118,7 +118,7 @@ def card(name: str, opened: Opened) -> Card:
         name,
         plain_line(opened.fault, 600),
         opened.report.status(),
-        going_on(opened),
+        going_on(opened) or awaited(opened.outline),
         opened.report.ledger.began(),
         outline.recipe.task.name,
         len(outline.rounds),

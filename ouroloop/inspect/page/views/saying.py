@@ -32,6 +32,7 @@ PHASES: Final = {
     "train": "training under the designed rewards",
     "halve": "comparing trainings",
     "gate": "racing against the incumbent",
+    "approval": "asking you about the winner",
     "verdict": "recording verdicts",
     "apply": "committing the winner",
     "attribute": "finding out whose gain it was",
@@ -52,6 +53,11 @@ def going_on(opened: Opened) -> str:
     if not parts[0].isdigit():
         return PHASES.get(parts[0], "at work")
     return f"round {parts[0]}: {PHASES.get(parts[1] if len(parts) > 1 else '', 'at work')}"
+
+
+def awaited(outline: Outline) -> str:
+    """Return which candidates wait for the user's answer; empty if none does."""
+    return f"{', '.join(outline.waiting)}: waits for your answer" if outline.waiting else ""
 
 
 def interval(measures: Measures | None) -> str:

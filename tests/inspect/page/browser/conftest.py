@@ -30,8 +30,11 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The server with a copy of a finished run, which tests may change."""
+def served(finished: Path, waiting: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The server with a copy of a finished run, which tests may change.
+
+    `waiting` is made before, because a run needs an event loop of its own.
+    """
     home = tmp_path_factory.mktemp("page") / "runs"
     shutil.copytree(finished, home / "micro-000")
     command = [sys.executable, "-m", "ouroloop.cli", "ui", str(home), "--no-open"]

@@ -6,7 +6,10 @@ import io
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +23,7 @@ from ouroloop.ledger.lock import locked
 from ouroloop.ledger.sqlite import Ledger
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from playwright.sync_api import Browser, Locator, Page
 
@@ -219,4 +222,54 @@ def test_a_patch_is_rolled_back_after_a_question(page: Page, served: Served) -> 
     with closing(Report(served.home / "micro-000")) as report:
         assert report.candidate(one)["verdict"] == "rolled_back"
     page.goto(f"{served.base}{RUN}/lineage")
+    assert page.locator("path.undo").count() == 1
+
+
+def resumed(folder: Path, *overrides: str) -> None:
+    """Let a run go on in a process of its own: while the browser is here, this thread can run no event loop."""
+    words = [word for one in overrides for word in ("--set", one)]
+    command = [sys.executable, "-m", "ouroloop.cli", "resume", str(folder), *words]
+    subprocess.run(command, check=True, capture_output=True, timeout=250)
+
+
+@pytest.fixture(scope="module")
+def asked(served: Served, waiting: Path) -> Iterator[Path]:
+    """A run of the server in which a patch won its race and waits for an answer; two tests take it further, in order."""
+    yield Path(shutil.copytree(waiting, served.home / "asked"))
+    shutil.rmtree(served.home / "asked")
+
+
+def test_a_patch_that_waits_is_approved(asked: Path, page: Page, served: Served) -> None:
+    here, one = f"{served.base}/runs/asked", "r1-patch1"
+    page.goto(served.base)
+    assert "waits for your answer" in page.locator("#runs").inner_text()
+    page.goto(here)
+    page.click(f".doing >> text={one}")
+    assert "waits for your answer" in page.locator(".facts").inner_text()
+    assert page.locator("#evidence-section svg").count() == 1
+    page.fill("#approval input", "read every line")
+    page.click("text=Let it play")
+    page.wait_for_url(f"**/candidates/{one}")
+    resumed(asked)
+    page.goto(f"{here}/candidates/{one}")
+    assert "accepted" in page.locator("h1").inner_text()
+    assert "read every line" in page.locator(".head").inner_text()
+
+
+def test_what_was_rolled_back_is_accepted_again(asked: Path, page: Page, served: Served) -> None:
+    here, one = f"{served.base}/runs/asked", "r1-patch1"
+    page.goto(f"{here}/candidates/{one}")
+    page.click("text=Roll back")
+    page.click("text=Roll it back")
+    page.click("text=Propose again")
+    page.fill("input[name=reason]", "that was a mistake")
+    page.click("text=Propose it")
+    page.wait_for_url(f"**/candidates/{one}")
+    page.goto(here)
+    assert f"{one} again: that was a mistake" in page.locator(".head").inner_text()
+    resumed(asked, "budget.rounds=2", "approve=none")
+    page.goto(f"{here}/candidates/r2-patch1")
+    assert "accepted" in page.locator("h1").inner_text()
+    assert "user" in page.locator(".facts").inner_text()
+    page.goto(f"{here}/lineage")
     assert page.locator("path.undo").count() == 1
