@@ -19,8 +19,9 @@ run: $(STAMP)
 ablation: $(STAMP)
 	$(BIN)/ouroloop ablate recipes/axes-small.toml --out ablations/axes-small
 
+# Two processes, each with whole files, since most tests leave a core idle.
 test: $(STAMP)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: lint types layers
 
