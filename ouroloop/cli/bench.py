@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,10 +17,27 @@ from ouroloop.bench.catalogue import (
     takes,
 )
 from ouroloop.cli.options import FOLDER, SEED, folder_at
+from ouroloop.cli.snake_xl import snake_xl
 from ouroloop.protocols.errors import UsageError
 
+OWN = {"snake-xl": snake_xl}
+"""Benchmarks whose arguments are unlike those of the others, and which therefore are commands of their own."""
 
-@click.command(epilog=f"NAME is one of {', '.join(BENCHES)}.")
+
+class Bench(click.Command):
+    """`bench NAME`, which leaves some names to commands of their own."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> click.Context:
+        """Return the context of this command, or of the one that the first argument names."""
+        if args and args[0] in OWN:
+            return OWN[args[0]].make_context(f"{info_name} {args[0]}", args[1:], parent=parent, **extra)
+        return super().make_context(info_name, args, parent=parent, **extra)
+
+
+@click.command(
+    cls=Bench,
+    epilog=f"NAME is one of {', '.join(BENCHES)}. `ouroloop bench snake-xl --help` tells of the one that any player can play.",
+)
 @click.argument("name", type=click.Choice(list(BENCHES)), metavar="NAME")
 @click.option("--peers", type=FOLDER, default=Path(".peers"), show_default=True, help="Folder of the peers' environments.")
 @click.option("--rounds", type=click.IntRange(1, 100), help="Interleaved rounds, 3 by default; see below.")

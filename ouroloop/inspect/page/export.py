@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -141,9 +141,7 @@ def one_file(pages: Pages, out: Path, tell: Tell, *, games: bool) -> Written:
         page, text, fault = _drawn(place, view, addresses, partial(section, anchor=anchor))
         left_out += fault
         parts.append((anchor, page.title, text))
-    style, scripts = static("page.css"), [static("page.js"), static("player.js")]
-    allowed = f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {' '.join(map(_hash, scripts))}"
-    text = whole("report.html", addresses, parts=parts, style=style, scripts=scripts, allowed=allowed, title=_title(pages))
+    text = bound(parts, addresses, _title(pages), [static("page.js"), static("player.js")])
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(out) as half:
@@ -151,6 +149,22 @@ def one_file(pages: Pages, out: Path, tell: Tell, *, games: bool) -> Written:
     except OSError as error:
         raise SurroundingsError(f"{out} cannot be written ({error.strerror}): choose another place") from error
     return Written(out, len(known), sum(map(len, films.values())), len(text.encode()), tuple(left_out))
+
+
+def bound(parts: Sequence[tuple[str, str, str]], addresses: Addresses, title: str, scripts: Sequence[str] = ()) -> str:
+    """Return one HTML document that holds parts, the style sheet and scripts, and lets nothing else be loaded or run.
+
+    Args:
+        parts: the anchor, the title and the HTML of each.
+        addresses: where pages lie.
+        title: of the whole.
+        scripts: that may run.
+    """
+    style = static("page.css")
+    allowed = f"default-src 'none'; img-src data:; style-src {_hash(style)}"
+    if scripts:
+        allowed += f"; script-src {' '.join(map(_hash, scripts))}"
+    return whole("report.html", addresses, parts=parts, style=style, scripts=scripts, allowed=allowed, title=title)
 
 
 def _drawn(

@@ -68,8 +68,8 @@ def intervals(rows: Sequence[Bar], title: str, id_: str = "intervals", *, signed
     return drawing(WIDTH, foot + FOOT, title, *parts, id_=id_)
 
 
-def shares(rows: Sequence[Bar], title: str, id_: str = "shares") -> Markup:
-    """Return bars from zero, a row each, such as the part of each term in a return."""
+def shares(rows: Sequence[Bar], title: str, id_: str = "shares", *, signed: bool = True) -> Markup:
+    """Return bars from zero, a row each, such as the part of each term in a return; `signed` gives each value its sign."""
     if not rows:
         return Markup("")
     ends = [0.0, *(row.value for row in rows)]
@@ -82,6 +82,6 @@ def shares(rows: Sequence[Bar], title: str, id_: str = "shares") -> Markup:
         parts += [
             text(LABEL - 10, y + 12, row.name[:26], "label", "end"),
             tag("rect", x=left, y=y, width=wide, height=ROW - 10, class_="share up" if row.value >= 0 else "share down"),
-            text(max(x(0), x(row.value)) + 6, y + 12, f"{row.value:+.3g}", "tick"),
+            text(max(x(0), x(row.value)) + 6, y + 12, f"{row.value:+.3g}" if signed else f"{row.value:.3g}", "tick"),
         ]
     return drawing(WIDTH, foot + 6, title, *parts, id_=id_)
