@@ -116,6 +116,7 @@ def games_page(name: str, opened: Opened, addresses: Addresses, asked: Wanted, s
     listed = choices(opened)
     if asked.build in opened.outline.candidates and asked.build not in {one.name for one in listed}:
         listed += _named(opened, asked.build)
+    why = why or _unknown(opened, asked)
     here, game = ("runs", name, "games"), shown.game
     data = {
         "run": name,
@@ -132,7 +133,18 @@ def games_page(name: str, opened: Opened, addresses: Addresses, asked: Wanted, s
         **data_of(shown, "film-game", addresses, here, asked.query),
     }
     crumbs = (("Runs", ()), (name, ("runs", name)))
-    return Page("games.html", "Games", data, crumbs, run=name, tab="games", status=400 if why else 200)
+    return Page("games.html", "Games", data, crumbs, run=name, tab="games", status=400 if why and asked.play else 200)
+
+
+def _unknown(opened: Opened, asked: Wanted) -> str:
+    """Return why a build that the address names cannot play; empty if it can, or none is named."""
+    try:
+        for name in (asked.build, asked.against):
+            if name:
+                chosen(opened, name)
+    except UsageError as error:
+        return str(error)
+    return ""
 
 
 def _named(opened: Opened, id: str) -> list[Choice]:
