@@ -208,12 +208,16 @@ def heat_at(page: Page, step: int) -> list[int]:
 def test_what_decides_the_moves_is_drawn_where_the_heat_is_and_nowhere_else(page: Page, served: Served) -> None:
     """The canvas has the film's own pixels, so those of a cell tell whether it is covered."""
     one = accepted(served)
-    page.goto(f"{served.base}{RUN}/candidates/{one['id']}/pairs/2?saliency=ig#step=2")
+    page.goto(f"{served.base}{RUN}/candidates/{one['id']}/pairs/2?saliency=rollout#step=2")
     page.wait_for_selector(".game canvas")
     assert page.locator(".lit").count() == 2
     levels, canvas = heat_at(page, 2), page.locator(".game canvas").first
     assert 0 < sum(level > 0 for level in levels) < len(levels)
-    read = "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)"
+    read = """c => {
+        const copy = new OffscreenCanvas(c.width, c.height).getContext("2d", {willReadFrequently: true});
+        copy.drawImage(c, 0, 0);
+        return Array.from(copy.getImageData(0, 0, c.width, c.height).data);
+    }"""
     side = int(len(levels) ** 0.5)
     size = canvas.evaluate("c => c.width") // side
 
@@ -221,7 +225,10 @@ def test_what_decides_the_moves_is_drawn_where_the_heat_is_and_nowhere_else(page
         whole = np.array(canvas.evaluate(read)).reshape(side * size, side * size, 4)
         return whole.reshape(side, size, side, size, 4).swapaxes(1, 2).reshape(len(levels), -1)
 
-    page.wait_for_function("document.querySelector('.game canvas').getContext('2d').getImageData(5, 5, 1, 1).data[3] > 0")
+    for _ in range(50):  # until the sheet of tiles is there
+        if cells()[:, 3].all():
+            break
+        page.wait_for_timeout(100)
     lit = cells()
     page.click("button:has-text('what decides')")
     plain = cells()
