@@ -250,7 +250,7 @@ class CandidateDetails(CandidateOfRound):
         lost_pairs: those in which it did worst, the worst first.
         replay: the command that plays these games again, with the candidate in a sandbox; None if no command can.
         training: the stages of its training.
-        exchanges: what its author and the author's model wrote to each other.
+        exchanges: what its author and the author's model wrote to each other about it, repairs included.
         undo: the command that takes it back; None unless it is accepted.
     """
 

@@ -85,6 +85,10 @@ class Store:
             raise self._changed(digest)
         return path
 
+    def has(self, digest: str) -> bool:
+        """Tell whether something is kept under a hash; whether it is whole is checked when it is read."""
+        return _DIGEST.fullmatch(digest) is not None and (self.folder / digest).exists()
+
     def _missing(self, digest: str) -> LedgerError:
         return LedgerError(f"artifact {digest[:12]} is missing from {self.folder}: restore it from a copy, or start a new run")
 

@@ -233,7 +233,7 @@ def test_watch_draws_live_on_a_terminal_and_waits_between_scenes() -> None:
     )
     with contender(None, "astar", None, "wasm", {"size": 6}, 1) as player:
         screen = Live(console, player.task, "astar", 2, 20, waited.append)
-        seen = watch_games(player, game_seeds(5, "eval", 0, 2), screen, None)
+        seen = watch_games(player, game_seeds(5, "eval", 0, 2), screen, ())
     text = console.file.getvalue()
     assert "astar, game 2 of 2" in text
     assert "▀▀▀▀" in text
@@ -264,7 +264,7 @@ def test_an_interrupted_watch_closes_its_screen() -> None:
 
     screen = Interrupted()
     with contender(None, "early", None, "wasm", {"size": 6}, 1) as player, pytest.raises(KeyboardInterrupt):
-        watch_games(player, game_seeds(0, "eval", 0, 1), screen, None)
+        watch_games(player, game_seeds(0, "eval", 0, 1), screen, ())
     assert screen.closed
 
 

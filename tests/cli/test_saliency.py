@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -67,11 +69,47 @@ def test_a_gif_is_tinted(policy: str, tmp_path: Path, capsys: pytest.CaptureFixt
     assert warm.height > plain.height  # the line that says what found the heat
 
 
+def test_an_mp4_is_decoded_to_the_pictures_of_the_gif(policy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    av = pytest.importorskip("av", reason="PyAV is missing: pip install 'ouroloop[video]'")
+    options = ("--gif", str(tmp_path / "g.gif"), "--mp4", str(tmp_path / "g.mp4"), "--fps", "10")
+    assert call(["watch", "--policy", policy, *options, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["mp4"] == {**found["gif"], "file": str(tmp_path / "g.mp4"), "bytes": (tmp_path / "g.mp4").stat().st_size}
+    with av.open(str(tmp_path / "g.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, float(stream.average_rate)) == ("h264", 10.0)
+        shown = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    assert len(shown) == found["mp4"]["frames"] - 1 + 25  # the end is held for 2.5 s
+    with Image.open(tmp_path / "g.gif") as gif:
+        wanted = []
+        for place in (0, gif.n_frames - 1):
+            gif.seek(place)
+            wanted.append(np.array(gif.convert("RGB")).astype(int))
+    high, wide, _ = wanted[0].shape
+    changed = np.abs(wanted[0] - wanted[1]).sum(axis=2) > 60
+    assert changed.any()
+    for own, other, picture in ((0, 1, shown[0]), (1, 0, shown[-1])):
+        apart = [np.abs(picture[:high, :wide] - one)[changed].mean() for one in (wanted[own], wanted[other])]
+        assert apart[0] < 0.35 * apart[1]  # what moved is where it should be; edges of colours are coarser in a video
+        assert np.abs(picture[:high, :wide] - wanted[own]).mean() < 4
+
+
+def test_without_pyav_an_mp4_names_the_remedy_before_anything_is_played(
+    policy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    words = said(capsys, 3, "watch", "--policy", policy, "--mp4", str(tmp_path / "g.mp4"))
+    assert "pip install 'ouroloop[video]'" in words
+    assert not (tmp_path / "g.mp4").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (("--saliency", "ig"), "--saliency is drawn on a terminal or in a picture, and here is neither: add --gif or --png"),
         (("--saliency", "all", "--gif", "g.gif"), "--saliency all draws a picture of one move: give --png FILE and no --gif"),
+        (("--saliency", "all", "--mp4", "g.mp4", "--png", "p.png"), "give --png FILE and no --mp4"),
+        (("--mp4", "."), "--mp4 . is a directory"),
         (("--move", "3"), "--move 3 without --png changes nothing"),
         (("--png", "p.png", "--move", "9999"), "--move 9999: the game was over before it, its last move is number"),
         (("--png", "."), "--png . is a directory"),

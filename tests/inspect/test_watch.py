@@ -34,7 +34,7 @@ def player() -> Contender:
 
 
 def test_lines_show_its_text_at_the_end(player: Contender, capsys: pytest.CaptureFixture[str]) -> None:
-    seen = watch_games(player, game_seeds(3, "eval", 0, 2), Lines(player.task), None)
+    seen = watch_games(player, game_seeds(3, "eval", 0, 2), Lines(player.task), ())
     lines = capsys.readouterr().out.splitlines()
     gains = [line for line in lines if line.startswith("game 2  step ")]
     assert len(gains) == seen[1].score > 0
@@ -45,7 +45,7 @@ def test_lines_show_its_text_at_the_end(player: Contender, capsys: pytest.Captur
 
 def test_a_terminal_shows_its_text_and_the_odds_of_its_moves(player: Contender) -> None:
     console = Console(force_terminal=True, width=100, height=30, color_system="truecolor", file=io.StringIO())
-    watch_games(player, game_seeds(3, "eval", 0, 1), Live(console, player.task, "steady", 1, 20, lambda seconds: None), None)
+    watch_games(player, game_seeds(3, "eval", 0, 1), Live(console, player.task, "steady", 1, 20, lambda seconds: None), ())
     text = console.file.getvalue()
     for part in (" steady ", "move 1: at ", "left", "right", "score", "end"):
         assert part in text
@@ -53,7 +53,7 @@ def test_a_terminal_shows_its_text_and_the_odds_of_its_moves(player: Contender) 
 
 def test_a_gif_shows_its_pictures(player: Contender, tmp_path: Path) -> None:
     frames = Frames(most=16)
-    (watched,) = watch_games(player, game_seeds(3, "eval", 0, 1), Nowhere(), frames)
+    (watched,) = watch_games(player, game_seeds(3, "eval", 0, 1), Nowhere(), [frames])
     kept = keep_gif(player.task, frames, tmp_path / "g.gif", 10)
     image = Image.open(tmp_path / "g.gif")
     assert kept.bytes == (tmp_path / "g.gif").stat().st_size

@@ -20,7 +20,7 @@ ALL = "all"
 
 if TYPE_CHECKING:
     from ouroloop.inspect.contender import Contender
-    from ouroloop.inspect.watch.games import Gif, Watched
+    from ouroloop.inspect.watch.games import Animation, Watched
     from ouroloop.inspect.watch.screens import Screen
     from ouroloop.inspect.watch.still import Png
     from ouroloop.inspect.watch.why import Reason
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     help="Play this very game instead; repeatable.",
 )
 @click.option("--gif", type=FOLDER, metavar="FILE", help="Save the games as an animated GIF.")
+@click.option("--mp4", type=FOLDER, metavar="FILE", help="Save the games as an MP4; needs PyAV (`ouroloop[video]`).")
 @click.option("--png", type=FOLDER, metavar="FILE", help="Save one moment of the first game as a picture.")
 @click.option("--move", type=click.IntRange(0), metavar="N", help="The move of that moment, from 0; the middle one by default.")
 @click.option(
@@ -63,6 +64,7 @@ def watch(
     games: int | None,
     exact: tuple[int, ...],
     gif: Path | None,
+    mp4: Path | None,
     png: Path | None,
     move: int | None,
     saliency: str | None,
@@ -78,37 +80,42 @@ def watch(
     \b
     Examples:
       ouroloop watch --policy snake-gpt-10x10
-      ouroloop watch --teacher best --size 6 --gif game.gif
+      ouroloop watch --teacher best --size 6 --gif game.gif --mp4 game.mp4
       ouroloop watch --policy snake-gpt-6x6 --saliency all --png maps.png
     """
     from ouroloop.inspect.contender import contender, cores
     from ouroloop.inspect.watch.animation import Frames
-    from ouroloop.inspect.watch.games import keep_gif, watch_games
+    from ouroloop.inspect.watch.games import keep_gif, keep_mp4, watch_games
     from ouroloop.inspect.watch.lens import Lens
     from ouroloop.inspect.watch.still import Still, keep_png
+    from ouroloop.inspect.watch.video import MOST_SHOWN, require_video
     from ouroloop.inspect.watch.why import reasons_of, require_reasons
     from ouroloop.protocols.seeds import game_seeds
 
-    _check(gif, png, move, saliency)
+    _check(gif, mp4, png, move, saliency)
+    if mp4 is not None:
+        require_video()
     if exact and games is not None:
         raise UsageError("--game names the very games to play, so --games changes nothing: leave one of them out")
     seeds = exact or tuple(game_seeds(seed, "eval", 0, games or 1))
-    frames, still = None if gif is None else Frames(), None if png is None and why is None else Still(move)
+    frames, shots = None if gif is None else Frames(), None if mp4 is None else Frames(MOST_SHOWN)
+    still = None if png is None and why is None else Still(move)
     methods = () if saliency is None else tuple(TITLES) if saliency == ALL else (saliency,)
     with contender(policy, teacher, controller, sandbox, asked(size, walls), cores(), task) as player:
         lenses = [Lens(player, method) for method in methods]
         if why is not None:
             require_reasons(player)
         live = sys.stdout.isatty() and not as_json
-        if lenses and not (live or gif or png):
+        if lenses and not (live or gif or mp4 or png):
             raise UsageError("--saliency is drawn on a terminal or in a picture, and here is neither: add --gif or --png FILE")
-        screen = _screen(player, len(seeds), fps, quiet=as_json, keeps=bool(gif or png))
-        shown = {"lens": lenses[0]} if saliency not in (None, ALL) and (live or gif) else {}
-        seen = watch_games(player, seeds, screen, frames, still=still, **shown)
+        screen = _screen(player, len(seeds), fps, quiet=as_json, keeps=bool(gif or mp4 or png))
+        shown = {"lens": lenses[0]} if saliency not in (None, ALL) and (live or gif or mp4) else {}
+        seen = watch_games(player, seeds, screen, [one for one in (frames, shots) if one is not None], still=still, **shown)
         picture = None if png is None or still is None else keep_png(player.task, still, lenses, png)
         told = None if why is None or still is None else reasons_of(player, seeds[0], still.kept, why)
     kept = None if gif is None or frames is None else keep_gif(player.task, frames, gif, fps)
-    _tell(Found(seen, kept, picture, told), as_json=as_json)
+    video = None if mp4 is None or shots is None else keep_mp4(player.task, shots, mp4, fps)
+    _tell(Found(seen, kept, video, picture, told), as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,8 @@ class Found:
     """What watching gave: the games, the files that were written, and the reasons, None if nobody asked."""
 
     games: list[Watched]
-    gif: Gif | None
+    gif: Animation | None
+    mp4: Animation | None
     png: Png | None
     why: list[Reason] | None
 
@@ -128,9 +136,9 @@ def _tell(found: Found, *, as_json: bool) -> None:
     from ouroloop.inspect.watch.why import summary
     from ouroloop.terminal import say
 
-    gif, png = found.gif, found.png
     if as_json:
-        files = {name: None if file is None else asdict(file) for name, file in (("gif", gif), ("png", png))}
+        named = (("gif", found.gif), ("mp4", found.mp4), ("png", found.png))
+        files = {name: None if file is None else asdict(file) for name, file in named}
         why = {} if found.why is None else {"why": [reason.document() for reason in found.why]}
         say_json({"games": [game.document() for game in found.games], **files, **why})
         return
@@ -140,22 +148,24 @@ def _tell(found: Found, *, as_json: bool) -> None:
         say(reason.line())
     if found.why is not None:
         say(summary(found.why))
-    if png is not None:
-        say(f"{png.file}: move {png.move}, {png.bytes / 1000:.0f} kB")
-    if gif is not None:
-        left_out = "" if gif.every == 1 else f"; the games are long: one move in {gif.every} is shown"
-        say(f"{gif.file}: {gif.frames} frames, {gif.bytes / 1000:.0f} kB{left_out}")
+    if found.png is not None:
+        say(f"{found.png.file}: move {found.png.move}, {found.png.bytes / 1000:.0f} kB")
+    for made in (found.gif, found.mp4):
+        if made is not None:
+            left_out = "" if made.every == 1 else f"; the games are long: one move in {made.every} is shown"
+            say(f"{made.file}: {made.frames} frames, {made.bytes / 1000:.0f} kB{left_out}")
 
 
-def _check(gif: Path | None, png: Path | None, move: int | None, saliency: str | None) -> None:
+def _check(gif: Path | None, mp4: Path | None, png: Path | None, move: int | None, saliency: str | None) -> None:
     """Refuse files that are folders, and options that would change nothing."""
-    for option, file in (("--gif", gif), ("--png", png)):
+    for option, file in (("--gif", gif), ("--mp4", mp4), ("--png", png)):
         if file is not None:
             file_at(file, option)
     if move is not None and png is None:
         raise UsageError(f"--move {move} without --png changes nothing: add --png FILE, or leave it out")
-    if saliency == ALL and (png is None or gif is not None):
-        raise UsageError(f"--saliency {ALL} draws a picture of one move: give --png FILE and no --gif, or choose one method")
+    if saliency == ALL and (png is None or gif is not None or mp4 is not None):
+        other = "--mp4" if gif is None and mp4 is not None else "--gif"
+        raise UsageError(f"--saliency {ALL} draws a picture of one move: give --png FILE and no {other}, or choose one method")
 
 
 def _screen(player: Contender, games: int, fps: int, *, quiet: bool, keeps: bool) -> Screen:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ouroloop.agents.chat import calls_of, text_of
 from ouroloop.inspect import document as doc
 from ouroloop.inspect.candidate.games import counted_pairs, pairs_of, replay, worst
+from ouroloop.inspect.candidate.talks import talks
 from ouroloop.ledger.steps import observe, train
 from ouroloop.ledger.steps.key import every, number
-from ouroloop.ledger.steps.propose import Unanswered, exchanged
 from ouroloop.policy.report import alarm_line
 from ouroloop.protocols.text import shell_word
 from ouroloop.runs.context import transcripts
 
 if TYPE_CHECKING:
     from ouroloop.inspect.run import Report
-    from ouroloop.ledger.sqlite import Ledger, Step
+    from ouroloop.ledger.sqlite import Ledger
 
 
 def details(report: Report, id: str) -> doc.CandidateDetails:
@@ -39,19 +38,9 @@ def details(report: Report, id: str) -> doc.CandidateDetails:
         "lost_pairs": lost,
         "replay": replay(report, id, lost),
         "training": _stages(ledger, round, id),
-        "exchanges": [
-            _talk(ledger, step) for pattern in _questions(round, found) for step in ledger.steps(f"{pattern}/chat/*")
-        ],
+        "exchanges": talks(ledger, round, found),
         "undo": f"ouroloop rollback {shell_word(report.folder)} {shell_word(id)}" if found["verdict"] == "accepted" else None,
     }
-
-
-def _questions(round: int, found: doc.Candidate) -> tuple[str, ...]:
-    """Return the patterns of the keys of the questions that a candidate's author was asked."""
-    who = found["proposer"] or ("reward" if found["kind"] == "reward" else "patch")
-    if found["answers"]:
-        return (f"{round}/answer/{who}",)
-    return f"{round}/propose/{who}", f"{round}/repair/{who}/*"
 
 
 def _stages(ledger: Ledger, round: int, id: str) -> list[doc.Stage]:
@@ -66,17 +55,3 @@ def _stages(ledger: Ledger, round: int, id: str) -> list[doc.Stage]:
         }
         for key, found in every(ledger, train.train(round, 0, id), f"{round}/train/*/{id}")
     ]
-
-
-def _talk(ledger: Ledger, step: Step) -> doc.Talk:
-    """Return an exchange with a chat model from its step."""
-    sent = step.params.get("messages") if isinstance(step.params, dict) else None
-    known = [message for message in sent if isinstance(message, dict)] if isinstance(sent, list) else []
-    messages = [
-        doc.Message(role=str(message.get("role")), content=text_of(message.get("content"), calls_of(message)))
-        for message in known
-    ]
-    said = exchanged(ledger, step)
-    reply = None if isinstance(said, Unanswered) else text_of(said.text, said.calls)
-    error = None if step.error is None else str(step.error.get("message"))
-    return doc.Talk(messages=messages, reply=reply, error=error, tokens_in=said.tokens_in, tokens_out=said.tokens_out)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ouroloop.inspect.run import Report
-    from ouroloop.protocols.records import Kind
+    from ouroloop.protocols.records import Build, Kind
 
 SHOWN: Final = 3
 """The number of lost games that are named."""
@@ -95,13 +95,18 @@ def worst(pairs: Sequence[doc.LostPair]) -> list[doc.LostPair]:
 
 def replay(report: Report, id: str, games: Sequence[doc.LostPair]) -> str | None:
     """Return the command that plays games again with a candidate; None if `watch` lacks an option for them."""
-    build, board = report.build_of(id), _board(report.recipe.task)
-    if not games or build is None or board is None or report.recipe.perception != "json":
+    build = report.build_of(id)
+    return None if build is None or not games else watching(report, build, [game["seed"] for game in games])
+
+
+def watching(report: Report, build: Build, seeds: Sequence[int]) -> str | None:
+    """Return the command that plays games with a build of the run; None if `watch` lacks an option for its board or eyes."""
+    board = _board(report.recipe.task)
+    if board is None or report.recipe.perception != "json":
         return None
     kept = report.folder / "artifacts"
     player = f"--policy {shell_word(kept / build.policy)} --controller {shell_word(kept / build.controller)}"
-    seeds = " ".join(f"--game {game['seed']}" for game in games)
-    return f"ouroloop watch {player} {board} {seeds}"
+    return f"ouroloop watch {player} {board} {' '.join(f'--game {seed}' for seed in seeds)}"
 
 
 def _board(task: TaskSettings) -> str | None:

@@ -1,6 +1,8 @@
 """Which address of the page's server is which view, and which changes it takes.
 
 Reading happens in threads, one request per run at a time. Whatever is wrong with a run becomes a page that says so.
+
+The module is long because all addresses stand in one table, beside what answers them.
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ from starlette.routing import Route
 from ouroloop.inspect.notes import write_notes
 from ouroloop.inspect.page.acting import commanded
 from ouroloop.inspect.page.addresses import OnServer
-from ouroloop.inspect.page.games.films import Films, game_of
+from ouroloop.inspect.page.games.films import Films
 from ouroloop.inspect.page.reading import Opened, Reading
 from ouroloop.inspect.page.rendering import STATIC, Page, html, static
+from ouroloop.inspect.page.replays import Replays, asks
 from ouroloop.inspect.page.stream import stream
 from ouroloop.inspect.page.tables import TABLES, csv_of
 from ouroloop.inspect.page.views.ablation import ablation_page
@@ -32,7 +35,6 @@ from ouroloop.inspect.page.views.actions import again_page, approve, propose_aga
 from ouroloop.inspect.page.views.candidate import candidate_page
 from ouroloop.inspect.page.views.lineage import changes_page, lineage_page
 from ouroloop.inspect.page.views.models import models_page
-from ouroloop.inspect.page.views.pair import pair_of, pair_page
 from ouroloop.inspect.page.views.round import round_page
 from ouroloop.inspect.page.views.run import run_page
 from ouroloop.inspect.page.views.runs import Cards, column, compare_page, runs_page
@@ -71,6 +73,7 @@ class Pages:
         """Open nothing yet."""
         self.shelf, self.reading, self.films = shelf, Reading(), films or Films()
         self.cards, self.addresses = Cards(self.reading), OnServer(prefix)
+        self.replays = Replays(self.opened, self.films, self.addresses)
         self._costs: dict[str, float] = {}
 
     def app(self) -> Starlette:
@@ -93,8 +96,11 @@ class Pages:
                 Route(f"{run}/models", self._answer(lambda request: self.models(request.path_params["run"]))),
                 Route(f"{run}/rounds/{{index:int}}", self._answer(lambda request: self.round(**request.path_params))),
                 Route(candidate, self._answer(lambda request: self.candidate(**request.path_params))),
-                Route(f"{candidate}/pairs/{{number:int}}", self._answer(lambda request: self.pair(**request.path_params))),
+                Route(f"{candidate}/pairs/{{number:int}}", self._answer(self._pair)),
                 Route(f"{candidate}/pairs/{{number:int}}", self.play, methods=["POST"]),
+                Route(f"{candidate}/pairs/{{number:int}}/{{who:int}}.{{form}}", self._sent(self._pair_file)),
+                Route(f"{run}/games", self._answer(self._games)),
+                Route(f"{run}/games/{{who:int}}.{{form}}", self._sent(self._game_file)),
                 Route(f"{candidate}/rollback", self._answer(lambda request: self.rollback(**request.path_params))),
                 Route(f"{candidate}/rollback", self._acting(roll_back), methods=["POST"]),
                 Route(f"{candidate}/again", self._answer(lambda request: self.again(**request.path_params))),
@@ -159,10 +165,9 @@ class Pages:
         with self.opened(run) as opened:
             return candidate_page(run, opened, to or self.addresses, id)
 
-    def pair(self, run: str, id: str, number: int, why: str = "") -> Page:
+    def pair(self, run: str, id: str, number: int) -> Page:
         """Return a pair of games."""
-        with self.opened(run) as opened:
-            return pair_page(run, opened, id, number, self.films.kept((str(opened.folder), id, number)), why)
+        return self.replays.pair(run, id, number)
 
     def rollback(self, run: str, id: str) -> Page:
         """Return the page that asks whether to roll back."""
@@ -193,21 +198,42 @@ class Pages:
 
     async def play(self, request: Request) -> Response:
         """Play a pair of games again, and go to its page."""
-        run, id, number = (request.path_params[key] for key in ("run", "id", "number"))
+        given, asked = request.path_params, request.query_params.get("saliency", "")
+        run, id, number = given["run"], given["id"], given["number"]
         try:
-            await run_in_threadpool(self._play, run, id, number)
+            await run_in_threadpool(self.replays.play_pair, run, id, number, asked)
         except OuroloopError as error:
             said = str(error)
-            return await self._answer(lambda _: self.pair(run, id, number, said))(request)
+            return await self._answer(lambda _: self.replays.pair(run, id, number, why=said))(request)
         except BROKEN as error:
             return self._failed(error)
-        return RedirectResponse(self.addresses.to("runs", run, "candidates", id, "pairs", number) or "/", 303)
+        place = ("runs", run, "candidates", id, "pairs", number)
+        return RedirectResponse(self.addresses.to(*place, saliency=asked or None) or "/", 303)
 
-    def _play(self, run: str, id: str, number: int) -> None:
-        with self.opened(run) as opened:
-            pair, _, _ = pair_of(opened, id, number)
-            game, folder = game_of(opened, id, pair), opened.folder
-        self.films.make({(str(folder), id, number): (game, pair)}, folder)
+    def _pair(self, request: Request) -> Page:
+        return self.replays.pair(**request.path_params, asked=request.query_params.get("saliency", ""), play=asks(request))
+
+    def _games(self, request: Request) -> Page:
+        return self.replays.games(request.path_params["run"], request.query_params, play=asks(request))
+
+    def _pair_file(self, request: Request) -> Response:
+        return self.replays.pair_file(**request.path_params, asked=request.query_params.get("saliency", ""))
+
+    def _game_file(self, request: Request) -> Response:
+        return self.replays.game_file(**request.path_params, given=request.query_params)
+
+    def _sent(self, make: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+        """Return what answers a request by a file of a game, which is made in a thread."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                if not asks(request):
+                    raise UsageError("a game is played for this page and its user alone: open the link yourself")
+                return await run_in_threadpool(make, request)
+            except (OuroloopError, *BROKEN) as error:
+                return self._failed(error)
+
+        return answer
 
     def _acting(self, act: Action) -> Callable[[Request], Awaitable[Response]]:
         """Return what does something to a candidate's run by the command that does it, and goes to the candidate's page."""
@@ -269,7 +295,7 @@ class Pages:
 
         async def answer(request: Request) -> Response:
             try:
-                return HTMLResponse(await run_in_threadpool(lambda: self._drawn(request, view)))
+                return HTMLResponse(*await run_in_threadpool(lambda: self._drawn(request, view)))
             except (OuroloopError, *BROKEN) as error:
                 return self._failed(error)
 
@@ -278,13 +304,13 @@ class Pages:
     async def _missing(self, request: Request, error: Exception) -> Response:
         return HTMLResponse(self._error(UsageError(f"there is no page at {plain_line(request.url.path, 120)}")), 404)
 
-    def _drawn(self, request: Request, view: Callable[[Request], Page]) -> str:
-        """Return a page as HTML; it follows its run only while somebody is at work in that. Note what it took to draw."""
+    def _drawn(self, request: Request, view: Callable[[Request], Page]) -> tuple[str, int]:
+        """Return a page as HTML, and its status; it follows its run while that is at work. Note what it took to draw."""
         begun, page = time.thread_time(), view(request)
         folder = self.shelf.folders().get(page.run) if page.watch and page.run else None
         text = html(replace(page, watch=folder is not None and is_running(folder)), self.addresses)
         self._costs[page.run] = time.thread_time() - begun
-        return text
+        return text, page.status
 
     def _failed(self, error: Exception, refused: int = 404) -> Response:
         """Return the page that says what is wrong: 500 for a damaged run, else the status of what is refused."""

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from ouroloop.atomic import whole_directory, whole_file
-from ouroloop.inspect.candidate.games import PairTold, told_pairs
+from ouroloop.inspect.candidate.games import told_pairs
 from ouroloop.inspect.page.addresses import Addresses, InFiles, InOneFile, Place, anchor_of, file_of
 from ouroloop.inspect.page.app import BROKEN, Pages
-from ouroloop.inspect.page.games.films import game_of
+from ouroloop.inspect.page.games.builds import game_of
 from ouroloop.inspect.page.rendering import STATIC, Page, html, section, static, whole
 from ouroloop.protocols.errors import OuroloopError, SurroundingsError
 from ouroloop.protocols.text import plain_line
@@ -193,21 +193,21 @@ def filmed(pages: Pages, tell: Tell) -> tuple[dict[str, set[tuple[str, int]]], l
         try:
             with pages.opened(run) as opened:
                 wanted, folder = _wanted(opened), opened.folder
-            pages.films.make({(str(folder), id, number): one for (id, number), one in wanted.items()}, folder)
+            pages.films.make(folder, list(wanted.values()))
             found[run] = set(wanted)
         except (OuroloopError, *BROKEN) as error:
             left_out.append(f"no games of {run}: {plain_line(str(error), 200)}")
     return found, left_out
 
 
-def _wanted(opened: Opened) -> dict[tuple[str, int], tuple[Game, PairTold]]:
+def _wanted(opened: Opened) -> dict[tuple[str, int], Game]:
     wanted = {}
     for entry in opened.outline.candidates.values():
         if not entry.accepted:
             continue
         pairs = sorted(told_pairs(opened.report, entry.round, opened.report.candidate(entry.id)), key=lambda pair: pair.gain)
         for pair in {pair.number: pair for pair in (*pairs[:1], *pairs[-1:])}.values():
-            wanted[entry.id, pair.number] = (game_of(opened, entry.id, pair), pair)
+            wanted[entry.id, pair.number] = game_of(opened, entry.id, pair)
     return wanted
 
 

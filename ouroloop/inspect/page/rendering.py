@@ -36,6 +36,7 @@ class Page:
         run: the run that it belongs to; empty for none.
         tab: which of the run's tabs it is under.
         watch: whether it changes while the run goes on.
+        status: of the answer that holds it.
     """
 
     template: str
@@ -45,6 +46,7 @@ class Page:
     run: str = ""
     tab: str = ""
     watch: bool = False
+    status: int = 200
 
 
 def html(page: Page, addresses: Addresses) -> str:

@@ -55,16 +55,14 @@ def write_gif(task: Task, frames: Frames, path: Path, fps: int) -> int:
 
     Args:
         task: the game.
-        frames: at least one; thinned out further if the file would be larger than `MOST_BYTES`.
+        frames: see `fitted`.
         path: the file.
         fps: frames per second.
 
     Raises:
         UsageError: the file cannot be written.
     """
-    data = encoded(task, frames.kept, fps)
-    while len(data) > MOST_BYTES and frames.thin():
-        data = encoded(task, frames.kept, fps)
+    data = fitted(task, frames, fps)
     try:
         path.write_bytes(data)
     except OSError as error:
@@ -72,13 +70,32 @@ def write_gif(task: Task, frames: Frames, path: Path, fps: int) -> int:
     return len(data)
 
 
+def fitted(task: Task, frames: Frames, fps: int) -> bytes:
+    """Return the bytes of a GIF that loops for ever.
+
+    Args:
+        task: the game.
+        frames: at least one; thinned out further if the GIF would be larger than `MOST_BYTES`.
+        fps: frames per second.
+    """
+    data = encoded(task, frames.kept, fps)
+    while len(data) > MOST_BYTES and frames.thin():
+        data = encoded(task, frames.kept, fps)
+    return data
+
+
 def encoded(task: Task, moments: Sequence[Moment], fps: int) -> bytes:
     """Return the bytes of a GIF of these moments, at least one."""
     pause = 10 * max(2, round(100 / fps))  # in ms; a GIF counts in steps of 10 ms
     pauses = [pause if moment.cause is None else HOLD_MS for moment in moments]
+    return drawn(task, moments, pauses)
+
+
+def drawn(task: Task, moments: Sequence[Moment], pauses_ms: list[int]) -> bytes:
+    """Return the bytes of a GIF of these moments, at least one, each shown for its pause."""
     if task.drawing is not None:
-        return task.drawing.gif(moments, pauses)
-    return rendered(task, moments, pauses)
+        return task.drawing.gif(moments, pauses_ms)
+    return rendered(task, moments, pauses_ms)
 
 
 def rendered(task: Task, moments: Sequence[Moment], pauses_ms: list[int]) -> bytes:

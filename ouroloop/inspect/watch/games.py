@@ -1,4 +1,4 @@
-"""The work of `ouroloop watch`: it shows games one after the other, on the terminal, in a GIF, or both."""
+"""The work of `ouroloop watch`: it shows games one after the other, on the terminal, in files, or both."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ouroloop.inspect.watch.animation import Frames, write_gif
 from ouroloop.inspect.watch.moments import moments
 from ouroloop.inspect.watch.screens import ending_of, facts_of
+from ouroloop.inspect.watch.video import write_mp4
 
 if TYPE_CHECKING:
     from ouroloop.inspect.contender import Contender
@@ -53,18 +54,18 @@ def watch_games(
     player: Contender,
     seeds: Sequence[int],
     screen: Screen,
-    frames: Frames | None,
+    frames: Sequence[Frames],
     *,
     still: Still | None = None,
     lens: Callable[[Moment], Moment] = lambda moment: moment,
 ) -> list[Watched]:
-    """Play the games with these seeds in turn, show every moment, keep some for a GIF or a PNG; return the results.
+    """Play the games with these seeds in turn, show every moment, keep some for files; return the results.
 
     Args:
         player: who plays.
         seeds: the games' own.
         screen: shows every moment.
-        frames: keeps the moments of a GIF.
+        frames: keep the moments of animations.
         still: keeps those of a PNG.
         lens: adds to each moment what speaks for its move.
 
@@ -76,9 +77,8 @@ def watch_games(
         for game, seed in enumerate(seeds):
             for moment in moments(player, seed, game, lens):
                 screen.show(moment)
-                for keeper in (frames, still):
-                    if keeper is not None:
-                        keeper.add(moment)
+                for keeper in (*frames, *([] if still is None else [still])):
+                    keeper.add(moment)
             cause = str(moment.cause)
             said = ending_of(task, cause)
             seen.append(Watched(game, moment.score, moment.steps, facts_of(task, moment), cause, said))
@@ -88,8 +88,8 @@ def watch_games(
 
 
 @dataclass(frozen=True, slots=True)
-class Gif:
-    """A GIF that was written: the file, its bytes, its frames; it shows one in `every` moves."""
+class Animation:
+    """A GIF or an MP4 that was written: the file, its bytes, its moments; it shows one move in `every`."""
 
     file: str
     bytes: int
@@ -97,7 +97,13 @@ class Gif:
     every: int
 
 
-def keep_gif(task: Task, frames: Frames, path: Path, fps: int) -> Gif:
-    """Write the GIF of a game's moments. Raises UsageError if the file cannot be written."""
+def keep_gif(task: Task, frames: Frames, path: Path, fps: int) -> Animation:
+    """Write the GIF of games' moments. Raises UsageError if the file cannot be written."""
     size = write_gif(task, frames, path, fps)
-    return Gif(str(path), size, len(frames.kept), frames.every)
+    return Animation(str(path), size, len(frames.kept), frames.every)
+
+
+def keep_mp4(task: Task, frames: Frames, path: Path, fps: int) -> Animation:
+    """Write the MP4 of games' moments; raises as `write_mp4` does."""
+    size = write_mp4(task, frames, path, fps)
+    return Animation(str(path), size, len(frames.kept), frames.every)

@@ -59,7 +59,7 @@ def test_the_exchange_with_the_model_and_the_way_back_are_printed(
     chat(f"{patch['round']}/propose/patch", 0, 0).record(ledger, said, Exchange("here \x1b[2J it is", 12, 5))
     used = {"tokens_in": 7, "tokens_out": 3}
     failed = {"code": -32000, "message": "no route [at all]", "data": {"used": used}}
-    ledger.record(chat(f"{patch['round']}/propose/patch", 1, 0).text, "chat.complete", said, None, failed)
+    ledger.record(chat(f"{patch['round']}/propose/patch", 0, 1).text, "chat.complete", said, None, failed)
     ledger.close()
     accepted = next((found for found in everything if found["verdict"] == "accepted"), None)
     assert call(["show", str(folder), "--candidate", patch["id"]]) == 0

@@ -2,6 +2,8 @@
 
 A board's picture consists of few different tiles, and a move changes a handful of them. So a film holds one sheet of tiles, and
 for each moment only the cells that changed: some 30 bytes a move, exact to the pixel, and for every game that has pictures.
+
+Heat over the board is told in the same way: in a few levels, and only of the cells whose level changed.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import io
 import json
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 
@@ -32,6 +34,10 @@ SMALL_PX: Final = 8
 """Pixels of a cell that every game can draw, the port's default."""
 ACROSS: Final = 16
 """Tiles in a row of the sheet."""
+HEATS: Final = 16
+"""Levels of heat, from 0 for none."""
+Form: TypeAlias = Literal["film", "gif", "mp4"]
+"""What is made of a game: a film for the page, or a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +54,15 @@ class Asked:
 
     Args:
         folder: the run directory.
-        games: one film is made of each.
+        games: one film, or one file, is made of each.
         saliency: how to find what decides moves, one of `policy.saliency.names.TITLES`; empty for not at all.
+        form: what is made; a file shows the first player's game alone.
     """
 
     folder: Path
     games: tuple[Game, ...]
     saliency: str = ""
+    form: Form = "film"
 
 
 @dataclass(slots=True)
@@ -95,12 +103,14 @@ class Seen:
         moments: the moment before each move, and the last one.
         regrets: of each move at each of these moments but the last; empty without an oracle.
         utility: of the game.
+        unlit: why no moment has heat, in a sentence; empty if some have, or nobody asked.
     """
 
     name: str
     moments: Sequence[Moment]
     regrets: Sequence[tuple[float, ...]]
     utility: float
+    unlit: str = ""
 
 
 def tile_px(task: Task, seen: Seen) -> int:
@@ -126,6 +136,7 @@ def film(task: Task, games: Sequence[Seen]) -> dict[str, Any]:
         "rows": high,
         "columns": wide,
         "sprites": ACROSS,
+        "heats": HEATS,
         "sheet": tiles.sheet(),
         "games": told,
     }
@@ -139,7 +150,31 @@ def _game(task: Task, game: Seen, tiles: Tiles) -> dict[str, Any]:
         changed = np.arange(len(now)) if before is None else np.flatnonzero(now != before)
         frames.append(_frame(task, game, place, moment) | {"cells": np.stack([changed, now[changed]], axis=1).ravel().tolist()})
         before = now
-    return {"name": game.name, "utility": round(game.utility, 9), "frames": frames}
+    told = {"name": game.name, "utility": round(game.utility, 9), "frames": frames}
+    return told | _heated(game, frames, 0 if before is None else len(before))
+
+
+def _heated(game: Seen, frames: Sequence[dict[str, Any]], cells: int) -> dict[str, Any]:
+    """Add to frames the cells whose heat changed, each as `cell * HEATS + level`; return what the game says of its heat.
+
+    Args:
+        game: the game.
+        frames: of its moments.
+        cells: of a picture.
+    """
+    lit = [place for place, moment in enumerate(game.moments) if moment.heat]
+    if game.unlit or not lit:
+        return {"unlit": game.unlit} if game.unlit else {}
+    if len(game.moments[lit[0]].heat) != cells:
+        return {"unlit": f"{game.name}: its pictures have {cells} cells, and its prompts speak of another number"}
+    before = np.zeros(cells, np.int64)
+    for frame, moment in zip(frames, game.moments, strict=True):
+        now = np.rint(np.array(moment.heat or np.zeros(cells)) * (HEATS - 1)).astype(np.int64)
+        changed = np.flatnonzero(now != before)
+        if len(changed):
+            frame["heat"] = (changed * HEATS + now[changed]).tolist()
+        before = now
+    return {"lens": game.moments[lit[0]].lens, "lit": [lit[0], len(lit)]}
 
 
 def _frame(task: Task, game: Seen, place: int, moment: Moment) -> dict[str, Any]:
@@ -148,8 +183,6 @@ def _frame(task: Task, game: Seen, place: int, moment: Moment) -> dict[str, Any]
         found |= {"action": moment.action, "odds": [round(share, 3) for share in moment.odds]}
         if place < len(game.regrets):
             found["regret"] = [round(value, 3) for value in game.regrets[place]]
-        if moment.heat:
-            found["heat"] = [round(value, 2) for value in moment.heat]
     if moment.cause is not None:
         found["end"] = moment.cause.replace("_", " ") if task.drawing is None else task.drawing.ending(moment.cause)
     return found

@@ -1,115 +1,129 @@
-"""The films that were made last, and the making of one that a user asks for."""
+"""What was made of games last, and the making of what a user asks for."""
 
 from __future__ import annotations
 
 import json
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from ouroloop.envs.registry import installed_games
-from ouroloop.inspect.page.games.film import Asked, Game
+from ouroloop.inspect.page.games.film import Asked, Form, Game
 from ouroloop.inspect.page.games.replaying import replayed
-from ouroloop.protocols.errors import OuroloopError, UsageError
-from ouroloop.protocols.records import Build
+from ouroloop.protocols.errors import SurroundingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from ouroloop.inspect.candidate.games import PairTold
-    from ouroloop.inspect.page.reading import Opened
-
 KEPT_BYTES: Final = 24 << 20
-AT_ONCE: Final = 1
-Key: TypeAlias = tuple[str, str, int]
-"""Run directory, candidate, pair."""
+PATIENCE_S: Final = 240.0
+"""How long a request waits for games that others have asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """A film of a pair.
+    """A film of a game.
 
     Args:
         json: for the script of the page.
-        differs: what is wrong if the games did not end as the run has recorded; empty if they did.
+        utilities: of each player.
+        lit: what is shown of what decided the moves, a sentence per player; empty if nobody asked.
     """
 
     json: str
-    differs: str
+    utilities: tuple[float, ...]
+    lit: tuple[str, ...] = ()
 
 
 class Films:
-    """Keeps films, and makes one at a time."""
+    """Keeps films and files by what they show, and plays for one request at a time."""
 
-    def __init__(self, play: Callable[[Asked], Sequence[str]] = replayed, most: int = KEPT_BYTES) -> None:
+    def __init__(self, play: Callable[[Asked], Sequence[str | bytes]] = replayed, most: int = KEPT_BYTES) -> None:
         """Begin with none.
 
         Args:
             play: plays games again.
-            most: bytes of films that are kept.
+            most: bytes that are kept.
         """
-        self._play, self._most, self._kept = play, most, OrderedDict[Key, Film]()
-        self._lock, self._turn = threading.Lock(), threading.Semaphore(AT_ONCE)
+        self._play, self._most, self._kept = play, most, OrderedDict[Asked, Film | bytes]()
+        self._lock, self._turn = threading.Lock(), threading.Lock()
 
-    def kept(self, key: Key) -> Film | None:
-        """Return a film if it is there."""
-        with self._lock:
-            if (found := self._kept.get(key)) is not None:
-                self._kept.move_to_end(key)
-            return found
+    def kept(self, folder: Path, game: Game, saliency: str = "") -> Film | None:
+        """Return a film if it is there; see `Asked`."""
+        found = self._found(Asked(folder, (game,), saliency))
+        return found if isinstance(found, Film) else None
 
-    def make(self, wanted: Mapping[Key, tuple[Game, PairTold]], folder: Path) -> None:
-        """Make the films that are not there, all of one run.
-
-        Args:
-            wanted: what is to be played for each film, and what the run has recorded of it.
-            folder: the run directory.
+    def make(self, folder: Path, games: Sequence[Game], saliency: str = "") -> None:
+        """Make the films that are not there, all of one run; see `Asked`.
 
         Raises:
             OuroloopError: the games cannot be played.
         """
-        with self._turn:
-            missing = {key: one for key, one in wanted.items() if self.kept(key) is None}
+        with self._my_turn():
+            missing = tuple(game for game in dict.fromkeys(games) if self.kept(folder, game, saliency) is None)
             if not missing:
                 return
-            made = self._play(Asked(folder, tuple(game for game, _ in missing.values())))
-            for (key, (_, recorded)), text in zip(missing.items(), made, strict=True):
-                self._keep(key, Film(text, _differs(text, recorded)))
+            asked = Asked(folder, missing, saliency)
+            for game, text in zip(missing, self._play(asked), strict=True):
+                self._keep(replace(asked, games=(game,)), _film(str(text)))
 
-    def _keep(self, key: Key, film: Film) -> None:
+    def file(self, folder: Path, game: Game, form: Form, saliency: str = "") -> bytes:
+        """Return the first player's game as a file, which is made if it is not there; see `Asked`.
+
+        Raises:
+            OuroloopError: the game cannot be played, or the file cannot be made.
+        """
+        asked = Asked(folder, (replace(game, players=game.players[:1]),), saliency, form)
+        with self._my_turn():
+            found = self._found(asked)
+            if isinstance(found, bytes):
+                return found
+            (made,) = self._play(asked)
+            data = made.encode() if isinstance(made, str) else made
+            self._keep(asked, data)
+            return data
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[None]:
+        if not self._turn.acquire(timeout=PATIENCE_S):
+            raise SurroundingsError("other games are being played: try again in a moment")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def _found(self, asked: Asked) -> Film | bytes | None:
         with self._lock:
-            self._kept[key] = film
-            while sum(len(one.json) for one in self._kept.values()) > self._most and len(self._kept) > 1:
+            if (found := self._kept.get(asked)) is not None:
+                self._kept.move_to_end(asked)
+            return found
+
+    def _keep(self, asked: Asked, made: Film | bytes) -> None:
+        with self._lock:
+            self._kept[asked] = made
+            while sum(map(_size, self._kept.values())) > self._most and len(self._kept) > 1:
                 self._kept.popitem(last=False)
 
 
-def game_of(opened: Opened, id: str, pair: PairTold) -> Game:
-    """Return what a pair of games needs to be played again.
-
-    Raises:
-        UsageError: the run perceives in a way that a replay does not, or names a game that is not installed.
-        OuroloopError: the candidate's build is not on record.
-    """
-    recipe, found = opened.report.recipe, opened.report.candidate(id)
-    if recipe.perception not in ("json", "ascii"):
-        raise UsageError("this run's players see pictures, and games that are seen cannot be played again here")
-    if recipe.task.name not in installed_games():
-        raise UsageError(f"the game {recipe.task.name} is no installed one, and nothing that a run names is imported here")
-    build, against = opened.report.build_of(id), found["against"]
-    if build is None or against is None:
-        raise OuroloopError(f"the build that {id} played as is not on record")
-    incumbent = Build(against["policy"], against["reward"], against["controller"])
-    return Game(pair.seed, ((id, build), ("the incumbent", incumbent)))
+def _size(made: Film | bytes) -> int:
+    return len(made.json) if isinstance(made, Film) else len(made)
 
 
-def _differs(text: str, recorded: PairTold) -> str:
-    """Return what is wrong if games did not end as recorded."""
-    mine, theirs = (float(game["utility"]) for game in json.loads(text)["games"])
-    if abs(mine - recorded.candidate) < 1e-6 and abs(theirs - recorded.incumbent) < 1e-6:
+def _film(text: str) -> Film:
+    games = json.loads(text)["games"]
+    lit = tuple(said for game in games if (said := _lit(game)))
+    return Film(text, tuple(float(game["utility"]) for game in games), lit)
+
+
+def _lit(game: dict[str, object]) -> str:
+    """Return what a film shows of what decided the moves of a game, in a sentence."""
+    if "unlit" in game:
+        return str(game["unlit"])
+    if not isinstance(lit := game.get("lit"), list):
         return ""
-    return (
-        f"these games ended with {mine:.3f} and {theirs:.3f}, the record says {recorded.candidate:.3f} and "
-        f"{recorded.incumbent:.3f}: another machine, other versions of libraries, or a record that is not true"
-    )
+    first, count = lit
+    if first == 0:
+        return f"{game['name']}: by {game['lens']}, for every move."
+    return f"{game['name']}: by {game['lens']}, for the last {count} moves; before step {first} it would take too long."

@@ -1,7 +1,7 @@
 """Plays games of a run again, in a process of its own, so that a page's server loads no model and runs no candidate's code.
 
 The controllers are hostile code and run in a sandbox, as in the run. Policies are data, opened as any policy is. What the child
-sends back are the films alone, as text.
+sends back are the films alone, as text, or the bytes of a GIF or an MP4.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ LIMIT_S: Final = 180.0
 """How long a replay may take."""
 
 
-def replayed(asked: Asked, limit_s: float = LIMIT_S) -> list[str]:
-    """Return the films of games that are played again, as JSON.
+def replayed(asked: Asked, limit_s: float = LIMIT_S) -> list[str | bytes]:
+    """Return what is made of games that are played again: films as JSON, or the bytes of files.
 
     Args:
         asked: what is to be played.
@@ -51,20 +51,20 @@ def replayed(asked: Asked, limit_s: float = LIMIT_S) -> list[str]:
             child.join()
     if not done:
         raise OuroloopError(str(found))
-    return list(map(str, found))
+    return list(found)
 
 
 def _work(asked: Asked, pipe: Connection, parent: int) -> None:
-    """Play and send the films, or the line that says why not."""
+    """Play and send what is made of it, or the line that says why not."""
     from ouroloop.runs.executors.children import settle_in
     from ouroloop.runs.libraries import silence
 
     settle_in(parent)
     silence()
     try:
-        from ouroloop.inspect.page.games.playing import films_of
+        from ouroloop.inspect.page.games.playing import made_of
 
-        pipe.send((True, films_of(asked)))
+        pipe.send((True, made_of(asked)))
     except OuroloopError as error:
         pipe.send((False, plain_line(str(error), 600)))
     except Exception as error:  # of a damaged run's parts: the page shows the line

@@ -1,12 +1,16 @@
 // Plays the games of a film beside each other: step by keys, by a slider or by itself. A link can name a step: #step=12.
 "use strict";
 
+// The colour of heat: none that a game of ours draws with.
+const HEAT = "255, 64, 200";
+
 class Game {
   constructor(film, game) {
     this.film = film;
     this.game = game;
     this.at = -1;
     this.cells = [];
+    this.heat = [];
     this.node = document.createElement("section");
     this.node.className = "game";
     const title = document.createElement("h3");
@@ -29,11 +33,12 @@ class Game {
 
   show(step) {
     const last = Math.min(step, this.length - 1);
-    if (last < this.at) { this.at = -1; this.cells = []; }
+    if (last < this.at) { this.at = -1; this.cells = []; this.heat = []; }
     while (this.at < last) {
       this.at += 1;
-      const changes = this.game.frames[this.at].cells;
-      for (let i = 0; i < changes.length; i += 2) this.cells[changes[i]] = changes[i + 1];
+      const { cells, heat = [] } = this.game.frames[this.at], levels = this.film.heats;
+      for (let i = 0; i < cells.length; i += 2) this.cells[cells[i]] = cells[i + 1];
+      heat.forEach((code) => { this.heat[Math.floor(code / levels)] = code % levels; });
     }
     this.redraw();
     this.tell(this.game.frames[last], step > last);
@@ -47,10 +52,11 @@ class Game {
       const x = (cell % columns) * tile, y = Math.floor(cell / columns) * tile;
       pen.drawImage(this.sheet, (sprite % sprites) * tile, Math.floor(sprite / sprites) * tile, tile, tile, x, y, tile, tile);
     });
-    const heat = this.game.frames[Math.max(this.at, 0)].heat;
-    if (heat && this.film.showHeat) heat.forEach((value, cell) => {
-      pen.fillStyle = `rgba(255, 120, 0, ${0.75 * value})`;
-      pen.fillRect((cell % columns) * tile, Math.floor(cell / columns) * tile, tile, tile);
+    if (this.film.showHeat) this.heat.forEach((level, cell) => {
+      const share = level / (this.film.heats - 1);
+      if (!share) return;
+      pen.fillStyle = `rgba(${HEAT}, ${0.1 + 0.6 * share})`;
+      pen.fillRect((cell % columns) * tile + 1, Math.floor(cell / columns) * tile + 1, tile - 2, tile - 2);
     });
   }
 
@@ -113,8 +119,10 @@ class Player {
     button("end", "to the end", () => this.go(this.last));
     const differ = this.firstDifference();
     if (differ !== null) button("first different move", "to the first move in which the games differ", () => this.go(differ));
-    if (this.games.some((game) => game.game.frames.some((frame) => frame.heat))) {
-      button("what it looks at", "show or hide the saliency", () => { this.film.showHeat = !this.film.showHeat; this.games.forEach((game) => game.redraw()); });
+    if (this.games.some((game) => game.game.lit)) {
+      this.film.showHeat = true;
+      this.light = button("what decides", "show or hide what decides the moves", () => this.toggleHeat());
+      this.light.setAttribute("aria-pressed", "true");
     }
     const speed = document.createElement("select");
     speed.setAttribute("aria-label", "speed");
@@ -146,7 +154,10 @@ class Player {
     this.slider.value = String(this.at);
     this.slider.setAttribute("aria-valuetext", `step ${this.at} of ${this.last}`);
     this.count.textContent = `step ${this.at} of ${this.last}`;
-    if (!document.body.classList.contains("whole")) history.replaceState(null, "", `#step=${this.at}`);
+    if (!document.body.classList.contains("whole")) {
+      history.replaceState(null, "", `#step=${this.at}`);
+      document.querySelectorAll("a[data-step]").forEach((link) => { link.hash = `step=${this.at}`; });
+    }
     if (this.at === this.last && this.timer) this.toggle();
   }
 
@@ -157,9 +168,16 @@ class Player {
     this.timer = setInterval(() => this.go(this.at + 1), 1000 / this.speed);
   }
 
+  toggleHeat() {
+    if (!this.light) return;
+    this.film.showHeat = !this.film.showHeat;
+    this.light.setAttribute("aria-pressed", String(this.film.showHeat));
+    this.games.forEach((game) => game.redraw());
+  }
+
   key(event) {
     if (event.target.tagName === "SELECT" || event.ctrlKey || event.metaKey || event.altKey) return;
-    const acts = { ArrowRight: () => this.go(this.at + 1), ArrowLeft: () => this.go(this.at - 1), Home: () => this.go(0), End: () => this.go(this.last), " ": () => this.toggle() };
+    const acts = { ArrowRight: () => this.go(this.at + 1), ArrowLeft: () => this.go(this.at - 1), Home: () => this.go(0), End: () => this.go(this.last), " ": () => this.toggle(), s: () => this.toggleHeat() };
     if (!acts[event.key] || (event.key === " " && event.target.tagName === "BUTTON")) return;
     event.preventDefault();
     acts[event.key]();

@@ -105,6 +105,7 @@ def candidate_page(name: str, opened: Opened, addresses: Addresses, id: str) -> 
         "stages": found["training"],
         "figures": _figures(found["training"]),
         "term_chart": _stage_terms(found["training"][-1]["health"]) if found["training"] else Markup(""),
+        "plays": opened.outline.candidates[id].passed if id in opened.outline.candidates else False,
         "tokens": sum(talk["tokens_in"] + talk["tokens_out"] for talk in found["exchanges"]),
         "waits": id in opened.outline.waiting,
         "refused": found["verdict"] in ("rejected", "rolled_back"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shutil
 import sqlite3
@@ -21,6 +22,7 @@ from ouroloop.inspect.document import candidates
 from ouroloop.inspect.run import Report
 from ouroloop.ledger.lock import locked
 from ouroloop.ledger.sqlite import Ledger
+from tests.inspect.page.browser.conftest import WAIT_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +34,16 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 RUN = "/runs/micro-000"
-VIEWS = ("/", RUN, f"{RUN}/rounds/1", f"{RUN}/lineage", f"{RUN}/changes", f"{RUN}/models", "/compare?run=micro-000")
+VIEWS = (
+    "/",
+    RUN,
+    f"{RUN}/rounds/1",
+    f"{RUN}/lineage",
+    f"{RUN}/changes",
+    f"{RUN}/models",
+    f"{RUN}/games",
+    "/compare?run=micro-000",
+)
 
 
 def accepted(served: Served) -> Candidate:
@@ -42,7 +53,8 @@ def accepted(served: Served) -> Candidate:
 
 def views(served: Served) -> list[str]:
     one = accepted(served)["id"]
-    return [*VIEWS, f"{RUN}/candidates/{one}", f"{RUN}/candidates/{one}/pairs/1"]
+    played = f"{RUN}/games?build=start&against=now&number=5&play=1&saliency=rollout"
+    return [*VIEWS, played, f"{RUN}/candidates/{one}", f"{RUN}/candidates/{one}/pairs/1"]
 
 
 def pixels(part: Locator) -> np.ndarray:
@@ -55,6 +67,7 @@ def test_every_page_fits_is_accessible_and_is_silent(
     browser: Browser, served: Served, shots: Path, scheme: str, width: int
 ) -> None:
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})  # type: ignore[arg-type]
+    context.set_default_timeout(WAIT_MS)
     page, said = context.new_page(), list[str]()
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -183,6 +196,100 @@ def test_from_a_verdict_to_the_games_behind_it_in_one_click_and_step_by_step(pag
     assert page.locator(".game .said").first.inner_text().startswith("Move 3,")
     page.click("button:has-text('play')")
     page.wait_for_url(re.compile(r"#step=([4-9]|\d\d)"))
+
+
+def heat_at(page: Page, step: int) -> list[int]:
+    """Return the level of each cell's heat at a step of the first game, as the film tells it."""
+    film = json.loads(page.locator("script[type='application/json']").inner_text())
+    levels = [0] * (film["rows"] * film["columns"])
+    for frame in film["games"][0]["frames"][: step + 1]:
+        for code in frame.get("heat", ()):
+            levels[code // film["heats"]] = code % film["heats"]
+    return levels
+
+
+def test_what_decides_the_moves_is_drawn_where_the_heat_is_and_nowhere_else(page: Page, served: Served) -> None:
+    """The canvas has the film's own pixels, so those of a cell tell whether it is covered."""
+    one = accepted(served)
+    page.goto(f"{served.base}{RUN}/candidates/{one['id']}/pairs/2?saliency=rollout#step=2")
+    page.wait_for_selector(".game canvas")
+    assert page.locator(".lit").count() == 2
+    levels, canvas = heat_at(page, 2), page.locator(".game canvas").first
+    assert 0 < sum(level > 0 for level in levels) < len(levels)
+    read = """c => {
+        const copy = new OffscreenCanvas(c.width, c.height).getContext("2d", {willReadFrequently: true});
+        copy.drawImage(c, 0, 0);
+        return Array.from(copy.getImageData(0, 0, c.width, c.height).data);
+    }"""
+    side = int(len(levels) ** 0.5)
+    size = canvas.evaluate("c => c.width") // side
+
+    def cells() -> np.ndarray:
+        whole = np.array(canvas.evaluate(read)).reshape(side * size, side * size, 4)
+        return whole.reshape(side, size, side, size, 4).swapaxes(1, 2).reshape(len(levels), -1)
+
+    for _ in range(50):  # until the sheet of tiles is there
+        if cells()[:, 3].all():
+            break
+        page.wait_for_timeout(100)
+    lit = cells()
+    page.click("button:has-text('what decides')")
+    plain = cells()
+    assert [bool(changed) for changed in (lit != plain).any(axis=1)] == [level > 0 for level in levels]
+    page.locator(".games").focus()
+    page.keyboard.press("s")
+    assert (cells() == lit).all()
+    assert page.locator("button:has-text('what decides')").get_attribute("aria-pressed") == "true"
+    page.keyboard.press("End")
+    assert heat_at(page, 10**6) == [0] * len(levels)
+    assert "#step=" in str(page.locator("#lenses a").first.get_attribute("href"))  # the step goes along to another method
+
+
+def test_any_game_of_the_run_is_played_by_a_form(page: Page, served: Served) -> None:
+    one = accepted(served)["id"]
+    page.goto(f"{served.base}{RUN}/candidates/{one}")
+    page.click("text=Play it in any game")
+    page.select_option("select[name=against]", "start")
+    page.fill("input[name=number]", "12345678901234567890")
+    page.click("button:has-text('Play')")
+    page.wait_for_selector(".game canvas")
+    assert page.locator("#s-game").inner_text().startswith(f"{one} beside start")
+    assert "12345678901234567890" in page.locator("#s-game").inner_text()
+    assert page.locator(".game").count() == 2
+    page.locator(".games").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.url.endswith("#step=1")
+    page.goto(page.url)
+    page.reload()
+    page.wait_for_selector(".game canvas")
+    assert page.locator(".game .said").first.inner_text().startswith("Move 1,")
+    with page.expect_download() as waiting:
+        page.locator("#files a", has_text="GIF").first.click()
+    kept = waiting.value
+    assert kept.suggested_filename == f"{one}-12345678901234567890.gif"
+    with Image.open(kept.path()) as image:
+        last = page.locator(".games input[type=range]").get_attribute("max")
+        assert 1 < image.n_frames <= int(last or 0) + 1
+        image.seek(image.n_frames - 1)
+        assert len(np.unique(np.array(image.convert("RGB")).reshape(-1, 3), axis=0)) > 3
+
+
+def test_a_game_is_chosen_without_scripts(browser: Browser, served: Served) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(WAIT_MS)
+    page = context.new_page()
+    page.goto(f"{served.base}{RUN}/games")
+    page.fill("input[name=number]", "3")
+    page.select_option("select[name=stream]", "watch")
+    page.select_option("select[name=saliency]", "rollout")
+    page.click("button:has-text('Play')")
+    assert page.locator("#s-game").inner_text().startswith("the incumbent now")
+    assert "by attention rollout" in page.locator(".lit").inner_text()
+    page.click("a:has-text('game 4')")
+    assert "number=4" in page.url
+    assert "saliency=rollout" in page.url
+    assert page.locator("#s-game").count() == 1
+    context.close()
 
 
 def test_a_run_that_goes_on_is_followed(page: Page, served: Served, finished: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 
 from ouroloop.envs.snake.task import SnakeTask
 from ouroloop.inspect.contender import Contender
-from ouroloop.inspect.page.games.film import ACROSS, Seen, embedded, film
+from ouroloop.inspect.page.games.film import ACROSS, HEATS, Seen, embedded, film
 from ouroloop.inspect.page.games.playing import _rated
 from ouroloop.inspect.watch.moments import moments
 
@@ -83,3 +84,43 @@ def test_no_text_can_end_the_script_that_holds_a_film() -> None:
     assert ">" not in text
     assert "&" not in text
     assert json.loads(text)["name"].startswith("</script>")
+
+
+def heated(seen: Seen, first: int, cells: int = 36) -> Seen:
+    """Give heat to a game's moves from a step on: as a saliency's, it is mostly 0, and 1 at the highest."""
+    random = np.random.default_rng(1)
+    found = []
+    for place, moment in enumerate(seen.moments):
+        heat = np.where(random.random(cells) < 0.2, random.random(cells), 0)
+        heat[place % cells] = 1
+        lit = place >= first and moment.action is not None
+        found.append(replace(moment, heat=tuple(heat.tolist()), lens="a lens") if lit else moment)
+    return replace(seen, moments=found)
+
+
+def test_heat_is_told_cell_by_cell_where_it_changes(game: tuple[SnakeTask, Seen]) -> None:
+    task, seen = game
+    hot = heated(seen, 3)
+    (told,) = film(task, [hot])["games"]
+    assert (told["lens"], told["lit"]) == ("a lens", [3, len(seen.moments) - 4])
+    levels = np.zeros(36, int)
+    for frame, moment in zip(told["frames"], hot.moments, strict=True):
+        before = levels.copy()
+        for code in frame.get("heat", ()):
+            levels[code // HEATS] = code % HEATS
+            assert levels[code // HEATS] != before[code // HEATS]
+        assert np.abs(levels / (HEATS - 1) - np.array(moment.heat or np.zeros(36))).max() <= 0.5 / (HEATS - 1) + 1e-9
+    assert not levels.any()  # the end of a game has no move, so nothing decides it
+    plain, with_heat = (len(embedded(film(task, [one])["games"])) for one in (seen, hot))
+    assert (with_heat - plain) / len(seen.moments) < 90
+
+
+def test_why_nothing_is_lit_is_told_in_its_place(game: tuple[SnakeTask, Seen]) -> None:
+    task, seen = game
+    (told,) = film(task, [replace(seen, unlit="it has no prompt")])["games"]
+    assert told["unlit"] == "it has no prompt"
+    assert "lit" not in told
+    (told,) = film(task, [heated(seen, 0, cells=9)])["games"]
+    assert "its pictures have 36 cells" in told["unlit"]
+    assert not any("heat" in frame for frame in told["frames"])
+    assert not {"lit", "unlit"} & film(task, [seen])["games"][0].keys()
