@@ -8,11 +8,11 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any, Final
 
 import click
 
-import ouroloop
 from ouroloop.inspect.pages.docstrings import doc_of, field_docs
 from ouroloop.inspect.pages.markdown import table
 from ouroloop.protocols import ports
@@ -39,8 +39,9 @@ ELSEWHERE: Final = {"Recipe": "[The page on recipes](recipe.md) lists its tables
 
 def page() -> str:
     """Return the page."""
-    names = [name for name in ouroloop.__all__ if not name.startswith("__")]
-    public = {name: sandbox if name == "sandbox" else getattr(ouroloop, name) for name in names}
+    face = import_module("ouroloop")  # by name: `ouroloop` itself imports the face, which stands on the commands' own floor
+    names = [name for name in face.__all__ if not name.startswith("__")]
+    public = {name: sandbox if name == "sandbox" else getattr(face, name) for name in names}
     found = {name: port for name, port in vars(ports).items() if getattr(port, "_is_protocol", False) and _own(port)}
     parts = [HEAD, *(_section(*pair) for pair in public.items()), PORTS, *(_section(*pair) for pair in found.items())]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"

@@ -67,7 +67,7 @@ def floors() -> str:
     contracts = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
     parts = []
-    width = 900
+    width = 960
     for row, layer in enumerate(layers):
         names = [name.strip().removeprefix("ouroloop.") for name in layer.split("|")]
         wide = (width - 2 * EDGE - STEP * (len(names) - 1)) / len(names)
