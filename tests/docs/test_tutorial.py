@@ -21,7 +21,7 @@ SHELL = {"cd", "mkdir", "source"}
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_the_tutorial_can_be_followed(tmp_path: Path) -> None:
     ran = walk(TUTORIAL, tmp_path)
     commands = {shlex.split(command)[1] for command in ran}

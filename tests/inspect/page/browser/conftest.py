@@ -53,8 +53,15 @@ def page_server(*command: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    """A browser, which ends with the module: while Playwright is at work, nothing else in this thread can run an event loop."""
+def browser(chromium: str, served: Served) -> Iterator[Browser]:
+    """A browser, which begins after the run is made, and ends with the module."""
+    with launched(chromium) as found:
+        yield found
+
+
+@contextmanager
+def launched(chromium: str) -> Iterator[Browser]:
+    """Give a browser, and end it: while Playwright is at work, nothing else in this thread can run an event loop."""
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield found

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from PIL import Image
 
-from tests.inspect.page.browser.conftest import page_server
+from tests.inspect.page.browser.conftest import launched, page_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,13 @@ def demo() -> Iterator[str]:
     """The address of the recorded run."""
     with page_server("demo") as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """A browser of its own, since no run of the tests is shown."""
+    with launched(chromium) as found:
+        yield found
 
 
 @pytest.mark.slow
@@ -72,6 +79,7 @@ def show(page: Page, address: str) -> None:
         page.locator(".games").focus()
         for _ in range(3):
             page.keyboard.press("ArrowRight")
+        page.locator(".games").blur()  # its frame would be in the picture
         page.wait_for_timeout(200)
 
 
