@@ -10,7 +10,7 @@ LLAMA := .llama
 LLAMA_STAMP := $(LLAMA)/.installed-0.3.36
 MODELS ?=
 
-.PHONY: run test ablation leaderboard lint types layers check vllm llama models clean
+.PHONY: run test ablation leaderboard lint types layers check site pictures vllm llama models clean
 
 run: $(STAMP)
 	$(BIN)/ouroloop run recipes/quickstart.toml
@@ -38,6 +38,24 @@ types: $(STAMP)
 
 layers: $(STAMP)
 	$(BIN)/lint-imports
+
+# The docs as a site of plain files, in site/. The sources are laid out as in the repository, so that a link in them means the
+# same on a code host. A link or an anchor that does not exist fails the build.
+SITE_SOURCE := build/site-source
+SITE_PARTS := README.md ARCHITECTURE.md LICENSE docs examples recipes benchmarks
+
+site: $(STAMP)
+	rm -rf $(SITE_SOURCE) site
+	mkdir -p $(SITE_SOURCE)
+	tar cf - $(SITE_PARTS) | tar xf - -C $(SITE_SOURCE)
+	$(BIN)/zensical build --strict --clean
+
+# The pictures of the page in docs/pictures/, taken anew from the recorded run; this needs Chromium.
+pictures: $(STAMP)
+	OUROLOOP_SCREENSHOTS=build/pictures $(BIN)/python -m pytest -q tests/inspect/page/browser/test_pictures.py -k taken
+	cp build/pictures/page-*.png docs/pictures/
+	for name in loop floors; do $(BIN)/python -m ouroloop.inspect.pages.diagrams $$name > docs/pictures/$$name.svg; done
+	$(BIN)/python -m ouroloop.inspect.pages.cameras docs/pictures/cameras.png
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "ouroloop needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 3; }
@@ -73,4 +91,4 @@ models: $(STAMP) $(LLAMA_STAMP)
 	$(BIN)/ouroloop models --fetch $(MODELS)
 
 clean:
-	rm -rf $(VENV) $(VLLM) $(LLAMA) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) $(LLAMA) build site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

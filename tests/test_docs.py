@@ -37,7 +37,7 @@ def test_the_python_page_names_the_whole_public_api() -> None:
 def test_lines_of_prose_are_short() -> None:
     root = DOCS.parent
     folders = ("docs", "examples", "benchmarks")
-    pages = [root / "README.md", root / "ARCHITECTURE.md", *(page for name in folders for page in root.glob(f"{name}/*.md"))]
+    pages = [root / "README.md", root / "ARCHITECTURE.md", *(page for name in folders for page in root.glob(f"{name}/**/*.md"))]
     long = [
         f"{page.name}:{number}"
         for page in pages

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import ouroloop.envs.snake.toolkit as toolkit
 from ouroloop.envs.registry import TaskSettings, make_task
 from ouroloop.envs.snake.drawing.render import GLYPHS
-from ouroloop.inspect.pages import controllers, recipe, rewards
+from ouroloop.inspect.pages import cameras, controllers, diagrams, protocol, recipe, rewards, shipped
 from ouroloop.inspect.pages.meanings import KEYS, SAME, TABLES
+from ouroloop.protocols.messages import METHODS
 from ouroloop.rewards.language import parse
 from ouroloop.runs.phases.observe import KINDS, MODES
 from ouroloop.runs.recipe import Recipe, build_recipe
@@ -20,14 +23,46 @@ from ouroloop.sandbox.screen.static import static_screen
 from tests.agents.fixtures import play
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGES = [("recipe", recipe.reference), ("rewards", rewards.page), ("controllers", controllers.page)]
+PAGES = [
+    ("recipe > docs/recipe.md", recipe.reference),
+    ("rewards > docs/rewards.md", rewards.page),
+    ("controllers > docs/controllers.md", controllers.page),
+    ("protocol > docs/protocol.md", protocol.page),
+    ("shipped > docs/recipes.md", shipped.page),
+    ("diagrams loop > docs/pictures/loop.svg", diagrams.loop),
+    ("diagrams floors > docs/pictures/floors.svg", diagrams.floors),
+]
 
 
-@pytest.mark.parametrize(("name", "made"), PAGES)
-def test_a_page_is_what_the_generator_writes(name: str, made: object) -> None:
+@pytest.mark.parametrize(("command", "made"), PAGES)
+def test_a_page_is_what_the_generator_writes(command: str, made: object) -> None:
     assert callable(made)
-    again = f"run `python -m ouroloop.inspect.pages.{name} > docs/{name}.md`"
-    assert (DOCS / f"{name}.md").read_text() == made(), again
+    page = DOCS / command.partition(" > docs/")[2]
+    assert page.read_text() == made(), f"run `python -m ouroloop.inspect.pages.{command}`"
+
+
+def test_the_picture_of_cameras_shows_what_they_show() -> None:
+    kept = np.asarray(Image.open(DOCS / "pictures" / "cameras.png").convert("RGB")).astype(int)
+    made = np.asarray(cameras.picture()).astype(int)
+    again = "run `python -m ouroloop.inspect.pages.cameras docs/pictures/cameras.png`"
+    assert kept.shape == made.shape, again
+    assert np.abs(kept - made).mean() < 12, again  # it is kept in few colours
+
+
+def test_the_protocol_explains_every_record_that_it_names() -> None:
+    page = protocol.page()
+    heads = {line.removeprefix("### ").lower() for line in page.splitlines() if line.startswith("### ")}
+    linked = set(re.findall(r"\]\(#(\w+)\)", page))
+    assert linked <= heads
+    assert set(protocol.ASKED) == set(METHODS)
+    assert "| `count` | whole number |  | >= 1, <= 64 | the number of proposals. |" in page
+
+
+def test_every_recipe_that_ships_says_what_it_is_for() -> None:
+    page = shipped.page()
+    for file in shipped.FOLDER.rglob("*.toml"):
+        head = f"## [{file.relative_to(shipped.FOLDER).as_posix()}]"
+        assert len(page.partition(head)[2].partition("##")[0]) > 100, file
 
 
 def test_every_key_of_a_recipe_has_a_meaning_and_no_meaning_is_left_over() -> None:

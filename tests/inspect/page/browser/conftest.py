@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,12 +38,18 @@ def served(finished: Path, waiting: Path, tmp_path_factory: pytest.TempPathFacto
     """
     home = tmp_path_factory.mktemp("page") / "runs"
     shutil.copytree(finished, home / "micro-000")
-    command = [sys.executable, "-m", "ouroloop.cli", "ui", str(home), "--no-open"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    assert server.stdout is not None
-    address = server.stdout.readline().strip()
-    try:
+    with page_server("ui", str(home)) as address:
         yield Served(address.rstrip("/"), address, home)
+
+
+@contextmanager
+def page_server(*command: str) -> Iterator[str]:
+    """Start a command that serves the page; give its address, and end it."""
+    arguments = [sys.executable, "-m", "ouroloop.cli", *command, "--no-open"]
+    server = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert server.stdout is not None
+    try:
+        yield server.stdout.readline().strip()
     finally:
         server.terminate()
         server.wait(20)
@@ -50,7 +57,14 @@ def served(finished: Path, waiting: Path, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def browser(chromium: str, served: Served) -> Iterator[Browser]:
-    """A browser, which ends with the module: while Playwright is at work, nothing else in this thread can run an event loop."""
+    """A browser, which begins after the run is made, and ends with the module."""
+    with launched(chromium) as found:
+        yield found
+
+
+@contextmanager
+def launched(chromium: str) -> Iterator[Browser]:
+    """Give a browser, and end it: while Playwright is at work, nothing else in this thread can run an event loop."""
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield found

@@ -1,0 +1,1 @@
+"""Pages of docs/ about the face of the package, which are generated: its commands, and its Python names."""
