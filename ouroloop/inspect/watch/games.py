@@ -77,8 +77,10 @@ def watch_games(
         for game, seed in enumerate(seeds):
             for moment in moments(player, seed, game, lens):
                 screen.show(moment)
-                for keeper in (*frames, *([] if still is None else [still])):
-                    keeper.add(moment)
+                for one in frames:
+                    one.add(moment)
+                if still is not None:
+                    still.add(moment)
             cause = str(moment.cause)
             said = ending_of(task, cause)
             seen.append(Watched(game, moment.score, moment.steps, facts_of(task, moment), cause, said))
