@@ -85,7 +85,7 @@ WRONG = [
     ("show {run} --candidate r9", 2, "has no candidate 'r9'"),
     ("show {run} --candidate ''", 2, "has no candidate ''"),
     ("resume {dir}/folder", 2, "is not a run directory"),
-    ("resume {run} --set sft.steps=3", 2, "only budget.* can change"),
+    ("resume {run} --set sft.steps=3", 2, "only budget.* and approve can change"),
     ("resume {run} --set budget.foo=1", 2, "unknown key budget.foo"),
     ("resume {run} --set budget.rounds=true", 2, "budget.rounds: expected a number, found the truth value true"),
     ("list {dir}/empty", 2, "is no directory"),
@@ -179,7 +179,7 @@ def test_a_list_of_nothing_says_how_to_begin(
     monkeypatch.chdir(tmp_path)
     assert call(["list"]) == 0
     assert call(["list", str(tmp_path)]) == 0
-    assert capsys.readouterr().out.count("start one with `ouroloop run") == 2
+    assert " ".join(capsys.readouterr().out.split()).count("start one with `ouroloop run") == 2  # wherever lines break
 
 
 def test_a_level_of_the_log_that_is_none_is_refused(
