@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
@@ -20,17 +20,16 @@ from ouroloop.cli.options import FOLDER, SEED, folder_at
 from ouroloop.cli.snake_xl import snake_xl
 from ouroloop.protocols.errors import UsageError
 
-OWN = {"snake-xl": snake_xl}
-"""Benchmarks whose arguments are unlike those of the others, and which therefore are commands of their own."""
-
 
 class Bench(click.Command):
-    """`bench NAME`, which leaves some names to commands of their own."""
+    """`bench NAME`, which leaves the benchmarks whose arguments are unlike those of the others to commands of their own."""
+
+    own: ClassVar[dict[str, click.Command]] = {"snake-xl": snake_xl}
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> click.Context:
         """Return the context of this command, or of the one that the first argument names."""
-        if args and args[0] in OWN:
-            return OWN[args[0]].make_context(f"{info_name} {args[0]}", args[1:], parent=parent, **extra)
+        if args and args[0] in self.own:
+            return self.own[args[0]].make_context(f"{info_name} {args[0]}", args[1:], parent=parent, **extra)
         return super().make_context(info_name, args, parent=parent, **extra)
 
 

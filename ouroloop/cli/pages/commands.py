@@ -12,6 +12,7 @@ from typing import Final
 
 import click
 
+from ouroloop.cli.bench import Bench
 from ouroloop.cli.main import cli
 from ouroloop.inspect.pages.docstrings import wrapped
 from ouroloop.inspect.pages.markdown import table
@@ -29,13 +30,18 @@ def page() -> str:
     return HEAD + "".join(f"\n{part}\n" for part in _parts(cli, click.Context(cli, info_name="ouroloop")))
 
 
-def _parts(group: click.Group, context: click.Context) -> Iterator[str]:
-    for name in group.list_commands(context):
-        command = group.commands[name]
+def inside(command: click.Command) -> dict[str, click.Command]:
+    """Return the commands that a command leads to, by name."""
+    if isinstance(command, Bench):
+        return command.own
+    return dict(command.commands) if isinstance(command, click.Group) else {}
+
+
+def _parts(outer: click.Command, context: click.Context) -> Iterator[str]:
+    for name, command in sorted(inside(outer).items()):
         inner = click.Context(command, info_name=name, parent=context, max_content_width=100, terminal_width=100)
         yield _section(command, inner)
-        if isinstance(command, click.Group):
-            yield from _parts(command, inner)
+        yield from _parts(command, inner)
 
 
 def _section(command: click.Command, context: click.Context) -> str:
