@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ouroloop.inspect.outline import Outline
-from ouroloop.inspect.run import Report
 from ouroloop.ledger.sqlite import Ledger
 from ouroloop.protocols.errors import LedgerError
+from tests.runs.small_run import before_second_round, document, goes_on
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,11 +24,6 @@ def read(folder: Path) -> Outline:
         assert outline.update(ledger)
         assert not outline.update(ledger)
     return outline
-
-
-def document(folder: Path) -> dict[str, Any]:
-    with closing(Report(folder)) as report:
-        return report.document()
 
 
 def told(outline: Outline) -> dict[str, Any]:
@@ -100,17 +95,12 @@ def test_what_is_recorded_while_it_reads_is_counted_once(
 ) -> None:
     """A writer gets in between finding the last step and reading the steps."""
     copy = tmp_path / "run"
-    shutil.copytree(finished, copy)
-    with closing(sqlite3.connect(copy / "ledger.sqlite")) as db:
-        later = db.execute("SELECT * FROM steps WHERE key GLOB '2/*' ORDER BY seq").fetchall()
-        db.execute("DELETE FROM steps WHERE key GLOB '2/*'")
-        db.commit()
+    later = before_second_round(finished, copy)
     outline, last = Outline(copy), Ledger.last
 
     def late(ledger: Ledger) -> int:
         found = last(ledger)
-        for row in [later.pop(0) for _ in range(min(5, len(later)))]:
-            writer._db.execute("INSERT INTO steps VALUES (?,?,?,?,?,?,?)", row)
+        goes_on(writer, [later.pop(0) for _ in range(min(5, len(later)))])
         return found
 
     monkeypatch.setattr(Ledger, "last", late)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ouroloop.inspect.run import Report
+from ouroloop.ledger.sqlite import Ledger
 from ouroloop.runs.lifecycle import create, work
 from ouroloop.runs.progress import Quiet
 from ouroloop.runs.recipe import Recipe, build_recipe
@@ -56,6 +60,22 @@ def run_waiting(folder: Path, *overrides: str) -> Path:
     create(micro(*alone, "mode=bug_fix", "gate.games=160", "budget.rounds=1", *overrides), folder, Quiet(notes=False))
     assert work(folder, Quiet(notes=False)) in ("stopped", "done")
     return folder
+
+
+def before_second_round(run: Path, copy: Path) -> list[tuple[Any, ...]]:
+    """Copy a run as it was before its second round; return the steps that the copy lacks, for `goes_on`."""
+    shutil.copytree(run, copy)
+    with closing(sqlite3.connect(copy / "ledger.sqlite")) as db:
+        later = db.execute("SELECT * FROM steps WHERE key GLOB '2/*' ORDER BY seq").fetchall()
+        db.execute("DELETE FROM steps WHERE key GLOB '2/*'")
+        db.commit()
+    return later
+
+
+def goes_on(writer: Ledger, steps: list[tuple[Any, ...]]) -> None:
+    """Record steps as another run had them."""
+    for row in steps:
+        writer._db.execute("INSERT INTO steps VALUES (?,?,?,?,?,?,?)", row)
 
 
 def document(folder: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ouroloop.inspect.page.reading import KEPT, Reading
 from ouroloop.ledger.lock import locked
 from ouroloop.ledger.sqlite import Ledger
+from tests.runs.small_run import before_second_round, goes_on
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,17 +23,11 @@ def files(folder: Path) -> set[str]:
 
 def test_steps_that_come_while_a_run_works_are_seen(finished: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run"
-    shutil.copytree(finished, copy)
-    with closing(sqlite3.connect(copy / "ledger.sqlite")) as db:
-        later = db.execute("SELECT * FROM steps WHERE key GLOB '2/*' ORDER BY seq").fetchall()
-        db.execute("DELETE FROM steps WHERE key GLOB '2/*'")
-        db.commit()
-    reading = Reading()
+    later, reading = before_second_round(finished, copy), Reading()
     with locked(copy), closing(Ledger(copy / "ledger.sqlite")) as writer:
         with reading.open(copy) as opened:
             assert list(opened.outline.rounds) == [1]
-        for row in later:
-            writer._db.execute("INSERT INTO steps VALUES (?,?,?,?,?,?,?)", row)
+        goes_on(writer, later)
         with reading.open(copy) as opened:
             assert list(opened.outline.rounds) == [1, 2]
             assert opened.report.candidate("r2-patch1")["round"] == 2
@@ -78,10 +73,7 @@ def test_another_run_in_the_same_place_is_read_anew(finished: Path, tmp_path: Pa
     with reading.open(copy) as opened:
         assert len(opened.outline.rounds) == 2
     shutil.rmtree(copy)
-    shutil.copytree(finished, copy)
-    with closing(sqlite3.connect(copy / "ledger.sqlite")) as db:
-        db.execute("DELETE FROM steps WHERE key GLOB '2/*'")
-        db.commit()
+    before_second_round(finished, copy)
     with reading.open(copy) as opened:
         assert list(opened.outline.rounds) == [1]
     reading.close()

@@ -23,6 +23,7 @@ from ouroloop.inspect.run import Report
 from ouroloop.ledger.lock import locked
 from ouroloop.ledger.sqlite import Ledger
 from tests.inspect.page.browser.conftest import WAIT_MS
+from tests.runs.small_run import before_second_round, goes_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -295,10 +296,8 @@ def test_a_game_is_chosen_without_scripts(browser: Browser, served: Served) -> N
 def test_a_run_that_goes_on_is_followed(page: Page, served: Served, finished: Path) -> None:
     """The steps of its second round are recorded while the page is open, which is never loaded again."""
     copy = served.home / "live-000"
-    shutil.copytree(finished, copy)
+    later = before_second_round(finished, copy)
     with closing(sqlite3.connect(copy / "ledger.sqlite")) as db:
-        later = db.execute("SELECT * FROM steps WHERE key GLOB '2/*' ORDER BY seq").fetchall()
-        db.execute("DELETE FROM steps WHERE key GLOB '2/*'")
         db.execute("UPDATE meta SET value = 'running' WHERE key = 'status'")
         db.commit()
     with locked(copy), closing(Ledger(copy / "ledger.sqlite")) as writer:
@@ -306,8 +305,7 @@ def test_a_run_that_goes_on_is_followed(page: Page, served: Served, finished: Pa
         assert page.locator("#rounds tbody tr").count() == 1
         assert page.locator(".doing").count() == 1
         page.evaluate("window.kept = true")
-        for row in later:
-            writer._db.execute("INSERT INTO steps VALUES (?,?,?,?,?,?,?)", row)
+        goes_on(writer, later)
         page.wait_for_selector("#rounds tbody tr:nth-child(2)")
         page.wait_for_selector("#scores circle.mark >> nth=2")
     page.wait_for_selector(".status.stopped")  # nobody is at work in it any more
