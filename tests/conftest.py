@@ -22,8 +22,6 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 hypothesis.settings.register_profile("ouroloop", deadline=None)  # the first example may compile a kernel
 hypothesis.settings.load_profile("ouroloop")
-for name in ("COLUMNS", "LINES"):
-    os.environ.pop(name, None)  # pytest-xdist sets them for its processes, and what is printed would be wrapped
 REQUIRED = set(filter(None, os.environ.get("OUROLOOP_REQUIRE", "").split(",")))
 """Markers whose tests must run: with `docker` in it a missing daemon is a failure, not a skip."""
 ALL: Final = frozenset({"browser", "docker", "model", "vllm"})
