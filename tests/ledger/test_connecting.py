@@ -20,7 +20,7 @@ from ouroloop.protocols.errors import LedgerError, SurroundingsError
 
 ROWS = 40_000
 """Enough for a query after which SQLite looks at the clock."""
-LIMIT_S = 1.0
+LIMIT_S = 4.0
 FILL = f"""
 WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < {ROWS})
 INSERT INTO steps (key, method, params, result, at) SELECT 'k' || x, 'm', '1', '1', 7.0 FROM n;
