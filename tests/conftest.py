@@ -71,6 +71,13 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _no_safe_path() -> Iterator[None]:
+    """Take back what a command that runs in this process sets for its children, which then import nothing of ours."""
+    yield
+    os.environ.pop("PYTHONSAFEPATH", None)
+
+
 @pytest.fixture(scope="session")
 def task() -> SnakeTask:
     """Return Snake on a 6x6 board; tests must not change it."""
