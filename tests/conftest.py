@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,8 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 hypothesis.settings.register_profile("ouroloop", deadline=None)  # the first example may compile a kernel
 hypothesis.settings.load_profile("ouroloop")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell has what it runs in the background ignore Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 REQUIRED = set(filter(None, os.environ.get("OUROLOOP_REQUIRE", "").split(",")))
 """Markers whose tests must run: with `docker` in it a missing daemon is a failure, not a skip."""
 ALL: Final = frozenset({"browser", "docker", "model", "vllm"})
