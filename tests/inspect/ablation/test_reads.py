@@ -10,8 +10,8 @@ from tests.runs.small_run import micro, run_micro
 
 GAMES = ("gate.games=16", "gate.positions=16", "gate.search_games=8", "gate.attribution_games=8", "budget.rounds=1")
 EYES = ("eyes", "camera", "reader", "clip", "gemma", "vae", "fusion")
-HARMLESS = {"name", "threads", "halving", "sandbox_image"}
-"""They are looked at in every run, but decide nothing: a name, the speed, the stages of no training, the image of WASM."""
+HARMLESS = {"name", "threads", "halving", "sandbox_image", "approve"}
+"""They decide nothing here: a name, the speed, the stages of no training, the image of WASM, who is asked about a winner."""
 
 
 @pytest.mark.parametrize(
