@@ -25,7 +25,7 @@ leaderboard: $(STAMP)
 
 # Two processes side by side, since most tests leave a core idle; what the first one says follows at the end. With PYTEST_ARGS,
 # one process runs what they name.
-FIRST := tests/agents tests/bench tests/cli tests/docs tests/inspect
+FIRST := tests/agents tests/bench tests/cli tests/docs tests/inspect tests/perception
 
 test: $(STAMP)
 ifeq ($(strip $(PYTEST_ARGS)),)
