@@ -36,9 +36,9 @@ def approve(folder: Path, candidate: str | None, no: bool, instead: Path | None,
     from ouroloop.inspect.candidate.details import details
     from ouroloop.inspect.run import Report
     from ouroloop.ledger.steps.gate import unanswered
+    from ouroloop.runs.by_hand.approve import answer
+    from ouroloop.runs.by_hand.propose import offer
     from ouroloop.runs.lifecycle import recording
-    from ouroloop.runs.phases.approve import answer
-    from ouroloop.runs.proposers.by_hand import offer
     from ouroloop.runs.recipe import read_text
     from ouroloop.terminal import say, say_lines
 
@@ -88,8 +88,8 @@ def propose(folder: Path, again: str | None, patch: Path | None, reward: Path | 
     """
     from ouroloop.inspect.run import Report
     from ouroloop.ledger.store import Store
+    from ouroloop.runs.by_hand import propose as by_hand
     from ouroloop.runs.lifecycle import recording
-    from ouroloop.runs.proposers import by_hand
     from ouroloop.runs.recipe import read_text
     from ouroloop.terminal import say, say_lines
 

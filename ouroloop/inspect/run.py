@@ -33,9 +33,9 @@ from ouroloop.protocols.records import Build, RewardSpec
 from ouroloop.protocols.text import shell_word
 from ouroloop.runs import budget
 from ouroloop.runs.budget import prices, totals
+from ouroloop.runs.by_hand.propose import untaken
 from ouroloop.runs.context import rolled_back, spent
 from ouroloop.runs.phases.rollback import lineage
-from ouroloop.runs.proposers.by_hand import untaken
 from ouroloop.runs.proposers.credit import credit_by_proposer
 from ouroloop.runs.recipe import read_recipe
 

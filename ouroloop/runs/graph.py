@@ -18,9 +18,9 @@ from ouroloop.ledger.steps.times import ENDED, PhaseTime, note
 from ouroloop.runs.beginning.eyes import open_eyes
 from ouroloop.runs.beginning.sight import Tally
 from ouroloop.runs.budget import ROUNDS_DONE, prices, spending, spent_limit, spent_up
+from ouroloop.runs.by_hand.approve import Waits
 from ouroloop.runs.checkpoints import begun, checkpoints
 from ouroloop.runs.context import Run
-from ouroloop.runs.phases.approve import Waits
 from ouroloop.runs.phases.attribute import attribute
 from ouroloop.runs.phases.gate import gate
 from ouroloop.runs.phases.observe import decide, observe

@@ -24,9 +24,9 @@ from ouroloop.ledger.steps import gate as steps
 from ouroloop.protocols.errors import CandidateFault
 from ouroloop.protocols.records import Kind, Verdict
 from ouroloop.runs import seeds
+from ouroloop.runs.by_hand.approve import settled
 from ouroloop.runs.context import nine_decimals, spent
 from ouroloop.runs.phases.apply import apply
-from ouroloop.runs.phases.approve import settled
 from ouroloop.runs.phases.assemble import assembled, trained
 from ouroloop.runs.phases.order import order
 from ouroloop.runs.players import Player, close, lost, outcomes_of_accepted

@@ -31,10 +31,10 @@ from ouroloop.protocols.records import KINDS, Candidate, Kind, Mode, RewardSpec
 from ouroloop.protocols.secrets import redacted
 from ouroloop.protocols.text import plain_line
 from ouroloop.runs.asking import Answered, Asked, answered, ask, role_name
+from ouroloop.runs.by_hand.propose import untaken
 from ouroloop.runs.context import nine_decimals, rolled_back, transcripts
 from ouroloop.runs.executors.salience import features_of
 from ouroloop.runs.phases.observe import askable, critic, diagnosis, wanted
-from ouroloop.runs.proposers.by_hand import untaken
 from ouroloop.runs.proposers.credit import authors
 from ouroloop.runs.proposers.sharing import shares
 from ouroloop.runs.proposers.turns import turns

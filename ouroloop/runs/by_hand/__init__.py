@@ -1,0 +1,1 @@
+"""What users decide and propose themselves in a run."""
