@@ -70,7 +70,8 @@ def arguments(command: str) -> list[str]:
 
 def surroundings() -> dict[str, str]:
     """Return the environment of a reader: a terminal of 100 columns, and no browser."""
-    return {**os.environ, "COLUMNS": "100", "BROWSER": "true", "DISPLAY": "", "WAYLAND_DISPLAY": ""}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    return {**kept, "COLUMNS": "100", "BROWSER": "true", "DISPLAY": "", "WAYLAND_DISPLAY": ""}
 
 
 def compare(command: str, wanted: str, said: str) -> None:
