@@ -88,16 +88,11 @@ def watch(
     from ouroloop.inspect.watch.games import keep_gif, keep_mp4, watch_games
     from ouroloop.inspect.watch.lens import Lens
     from ouroloop.inspect.watch.still import Still, keep_png
-    from ouroloop.inspect.watch.video import MOST_SHOWN, require_video
+    from ouroloop.inspect.watch.video import MOST_SHOWN
     from ouroloop.inspect.watch.why import reasons_of, require_reasons
-    from ouroloop.protocols.seeds import game_seeds
 
     _check(gif, mp4, png, move, saliency)
-    if mp4 is not None:
-        require_video()
-    if exact and games is not None:
-        raise UsageError("--game names the very games to play, so --games changes nothing: leave one of them out")
-    seeds = exact or tuple(game_seeds(seed, "eval", 0, games or 1))
+    seeds = _seeds(seed, games, exact)
     frames, shots = None if gif is None else Frames(), None if mp4 is None else Frames(MOST_SHOWN)
     still = None if png is None and why is None else Still(move)
     methods = () if saliency is None else tuple(TITLES) if saliency == ALL else (saliency,)
@@ -156,11 +151,24 @@ def _tell(found: Found, *, as_json: bool) -> None:
             say(f"{made.file}: {made.frames} frames, {made.bytes / 1000:.0f} kB{left_out}")
 
 
+def _seeds(seed: int, games: int | None, exact: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the seeds of the games: those that are named, or the first ones that `eval` plays."""
+    from ouroloop.protocols.seeds import game_seeds
+
+    if exact and games is not None:
+        raise UsageError("--game names the very games to play, so --games changes nothing: leave one of them out")
+    return exact or tuple(game_seeds(seed, "eval", 0, games or 1))
+
+
 def _check(gif: Path | None, mp4: Path | None, png: Path | None, move: int | None, saliency: str | None) -> None:
-    """Refuse files that are folders, and options that would change nothing."""
+    """Refuse files that are folders or cannot be made here, and options that would change nothing."""
+    from ouroloop.inspect.watch.video import require_video
+
     for option, file in (("--gif", gif), ("--mp4", mp4), ("--png", png)):
         if file is not None:
             file_at(file, option)
+    if mp4 is not None:
+        require_video()
     if move is not None and png is None:
         raise UsageError(f"--move {move} without --png changes nothing: add --png FILE, or leave it out")
     if saliency == ALL and (png is None or gif is not None or mp4 is not None):
