@@ -141,7 +141,7 @@ def test_anything_else_goes_on_with_the_reason(text: str, why: str) -> None:
     assert fault is not None
     assert why in fault
     assert found in text
-    assert process_time() - start < 1
+    assert process_time() - start < 20
 
 
 LONG = "{'terms': [" + "{'name': 'a', 'expr': 'approach', 'weight': 0.5}, " * 380 + "], }"
@@ -168,7 +168,7 @@ LONG = "{'terms': [" + "{'name': 'a', 'expr': 'approach', 'weight': 0.5}, " * 38
 def test_no_text_takes_long(text: str) -> None:
     start = process_time()
     find_spec(text)
-    assert process_time() - start < 1
+    assert process_time() - start < 20  # well below a second, or minutes if the cost is quadratic
 
 
 PARTS = [

@@ -62,7 +62,7 @@ def test_a_line_of_blanks_is_read_at_once() -> None:
     text = f"x\n{' ' * 190_000}\ny"
     start = process_time()
     assert with_wish(text) == (text, None)
-    assert process_time() - start < 1
+    assert process_time() - start < 20  # well below a second, or minutes if the cost is quadratic
 
 
 def test_a_long_wish_is_cut() -> None:
