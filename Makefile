@@ -87,11 +87,15 @@ $(VLLM_STAMP):
 
 # llama.cpp's server, in an environment of its own, built for any processor with AVX2: a build for the processor at hand may use
 # instructions that a virtual machine names and forbids.
+# Its library of chat templates and its one for pictures, which Python's server does without, are more than half of what there
+# is to compile. The build forces the first one on, and the file that its project includes turns it off.
+LLAMA_LEAN = -DLLAVA_BUILD=OFF -DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/$(LLAMA)/lean.cmake
 llama: $(LLAMA_STAMP)
 
 $(LLAMA_STAMP):
 	$(PYTHON) -m venv $(LLAMA)
-	CMAKE_ARGS="-DGGML_NATIVE=OFF $(LLAMA_CMAKE_ARGS)" $(LLAMA)/bin/python -m pip install --disable-pip-version-check --quiet --no-cache-dir \
+	echo 'set(LLAMA_BUILD_COMMON OFF)' >$(LLAMA)/lean.cmake
+	CMAKE_ARGS="-DGGML_NATIVE=OFF $(LLAMA_LEAN) $(LLAMA_CMAKE_ARGS)" $(LLAMA)/bin/python -m pip install --disable-pip-version-check --quiet --no-cache-dir \
 		--no-binary llama-cpp-python 'llama-cpp-python[server]==$(LLAMA_STAMP:$(LLAMA)/.installed-%=%)'
 	$(LLAMA)/bin/python -c 'import llama_cpp'
 	touch $@
