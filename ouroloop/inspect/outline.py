@@ -8,9 +8,10 @@ The module is long because all parts of the outline are filled from one pass ove
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, pairwise
+from math import inf
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from ouroloop.ledger.steps import apply, gate, observe, propose, screen, start, watch
@@ -52,7 +53,7 @@ SCORED: Final = (start.SCORE.text, "manual/*/score", "*/watch/play", "*/watch/ag
 """The keys of those games."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """A candidate in a table.
 
@@ -223,9 +224,10 @@ class Outline:
         last = ledger.last()
         if last <= self._seen:
             return False
-        for step in ledger.steps(methods=READ, after=self._seen, upto=last):  # more may be recorded while we read
+        for step in ledger.steps(methods=READ, after=self._seen, upto=last, params=False):  # more may be recorded while we read
             self._reads[step.method](ledger, step)
-        games = (ledger.steps(pattern, (start.SCORE.method,), after=self._seen, upto=last) for pattern in SCORED)
+        scores = (start.SCORE.method,)
+        games = (ledger.steps(pattern, scores, after=self._seen, upto=last, params=False) for pattern in SCORED)
         for step in sorted(chain.from_iterable(games), key=lambda step: step.seq):
             self._played(ledger, step)
         self.games += ledger.total("played", PLAYING, self._seen, last)
@@ -235,10 +237,11 @@ class Outline:
 
     def _worked(self, ledger: Ledger, last: int) -> None:
         """Take the times of the new steps: an opening lasts until its last step; a step before all of them counts for none."""
-        openings = ledger.openings()
-        for at in ledger.moments(self._seen, last):
-            if place := bisect_right(openings, at):
-                self._lasted[place - 1] = max(at - openings[place - 1], self._lasted.get(place - 1, 0.0))
+        openings, moments = ledger.openings(), ledger.moments(self._seen, last)
+        for place, (opened, over) in enumerate(pairwise([*openings, inf])):
+            before = bisect_left(moments, over)
+            if before and moments[before - 1] >= opened:
+                self._lasted[place] = max(moments[before - 1] - opened, self._lasted.get(place, 0.0))
         self.wall_s = sum(self._lasted.values())
 
     def continues(self, ledger: Ledger) -> bool:
@@ -315,8 +318,7 @@ class Outline:
 
     def _screened(self, ledger: Ledger, step: Step) -> None:
         if (one := self.candidates.get(part(step.key, 2))) is not None and not step.failed:
-            passed = screen.SCREENED.of(ledger, step).outcome == "passed"
-            self.candidates[one.id] = replace(one, passed=passed)
+            one.passed = screen.SCREENED.of(ledger, step).outcome == "passed"
 
     def _staked(self, ledger: Ledger, step: Step) -> None:
         self.stakes.append(gate.spend(0, "patch").of(ledger, step))
@@ -339,16 +341,9 @@ class Outline:
     def _decide(self, id: str, found: Verdict, decision: Decision) -> None:
         """Note what is decided about a candidate, and by what evidence."""
         if (one := self.candidates.get(id)) is not None:
-            self.candidates[id] = replace(
-                one,
-                decision=decision,
-                layer=found.layer,
-                reason=found.reason,
-                effect=found.effect,
-                e_value=found.e_value,
-                alpha=found.alpha,
-                accepted=decision == "accepted",
-            )
+            one.decision, one.layer, one.reason = decision, found.layer, found.reason
+            one.effect, one.e_value, one.alpha = found.effect, found.e_value, found.alpha
+            one.accepted = decision == "accepted"
 
     def _applied(self, ledger: Ledger, step: Step) -> None:
         found = apply.apply(0, "").of(ledger, step)
@@ -368,7 +363,7 @@ class Outline:
         self.lineage = apply.standing_after(found, self.lineage)
         for id, reason in ((found.rolled_back, found.reason), *others):
             if (one := self.candidates.get(id)) is not None:
-                self.candidates[id] = replace(one, decision="rolled_back", layer="watch", reason=reason)
+                one.decision, one.layer, one.reason = "rolled_back", "watch", reason
 
     def _attributed(self, ledger: Ledger, step: Step) -> None:
         entry, found = self._round(round_of(step.key)), attribute(0).of(ledger, step)

@@ -66,8 +66,13 @@ class Connection(sqlite3.Connection):
         """Limit nothing any more: only this process writes the file."""
         self.set_progress_handler(None, 0)
 
-    def rows(self, sql: str, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    def rows(self, sql: str, values: tuple[Any, ...], size: int = 1) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a query. The time that the caller takes between two rows does not count.
+
+        Args:
+            sql: the query.
+            values: of its placeholders.
+            size: rows that are fetched at a time; more than one is for rows that cannot be large.
 
         Raises:
             sqlite3.OperationalError: SQLite refuses the query, or it takes too long (SQLITE_INTERRUPT).
@@ -78,11 +83,11 @@ class Connection(sqlite3.Connection):
         while True:
             begun = time.monotonic()
             self._end = begun + left
-            row = cursor.fetchone()
-            if row is None:
+            rows = cursor.fetchmany(size)
+            if not rows:
                 return
             left -= time.monotonic() - begun
-            yield row
+            yield from rows
 
 
 def connect(path: Path, mode: Mode) -> tuple[Connection, Callable[[], None]]:

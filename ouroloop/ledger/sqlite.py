@@ -27,6 +27,7 @@ from ouroloop.protocols.canonical import Json, JsonObject, canonical, content_ha
 from ouroloop.protocols.errors import LedgerError
 
 _STEP: Final = "SELECT seq, key, method, params, result, error FROM steps"
+_ANSWER: Final = _STEP.replace("params", "NULL")
 _TOTAL: Final = "SELECT COUNT(*) - COUNT(json_extract(result, ?)), TOTAL(json_extract(result, ?)) FROM steps"
 LAST: Final = (1 << 63) - 1
 """The greatest number that a step can have."""
@@ -73,8 +74,8 @@ class Step:
 
     @property
     def params(self) -> Json:
-        """The params."""
-        found: Json = self._value(0)
+        """The params. Raises LedgerError if the step was read without them."""
+        found: Json = self.ledger.value(self.texts[0], self.key)
         return found
 
     @property
@@ -138,7 +139,9 @@ class Ledger:
             return self._step(row)
         return None
 
-    def steps(self, pattern: str = "*", methods: Sequence[str] = (), after: int = 0, upto: int = LAST) -> Iterator[Step]:
+    def steps(
+        self, pattern: str = "*", methods: Sequence[str] = (), after: int = 0, upto: int = LAST, *, params: bool = True
+    ) -> Iterator[Step]:
         """Yield recorded steps in the order they were recorded.
 
         Args:
@@ -146,16 +149,18 @@ class Ledger:
             methods: only steps with these methods; all by default.
             after: only steps that were recorded after the one with this `seq`.
             upto: only steps up to the one with this `seq`.
+            params: read their params, too. Prompts are among them, most of what a long run records.
         """
+        step = _STEP if params else _ANSWER
         chosen = f"AND {{}}method IN ({', '.join('?' * len(methods))})" if methods else ""
         prefix = _LITERAL.match(pattern)
         if prefix is not None and prefix[0]:  # `+` keeps SQLite to the index of the keys, of which few begin so
             asked = (
-                f"{_STEP} WHERE key >= ? AND key < ? AND key GLOB ? AND +seq BETWEEN ? AND ? {chosen.format('+')} ORDER BY seq"
+                f"{step} WHERE key >= ? AND key < ? AND key GLOB ? AND +seq BETWEEN ? AND ? {chosen.format('+')} ORDER BY seq"
             )
             rows = self._read(asked, prefix[0], f"{prefix[0]}\U0010ffff", pattern, after + 1, upto, *methods)
         else:
-            asked = f"{_STEP} WHERE key GLOB ? AND seq BETWEEN ? AND ? {chosen.format('')} ORDER BY seq"
+            asked = f"{step} WHERE key GLOB ? AND seq BETWEEN ? AND ? {chosen.format('')} ORDER BY seq"
             rows = self._read(asked, pattern, after + 1, upto, *methods)
         return map(self._step, rows)
 
@@ -254,9 +259,10 @@ class Ledger:
         """Return the times at which the run was opened, in seconds since 1970, in order."""
         return sorted(self._time(row) for row in self._read("SELECT at FROM events WHERE name = 'run.opened'"))
 
-    def moments(self, after: int, upto: int) -> Iterator[float]:
-        """Yield the times of steps in seconds since 1970; `after` and `upto` are as for `steps`."""
-        return map(self._time, self._read("SELECT at FROM steps WHERE seq BETWEEN ? AND ?", after + 1, upto))
+    def moments(self, after: int, upto: int) -> list[float]:
+        """Return the times of steps in seconds since 1970, in order; `after` and `upto` are as for `steps`."""
+        rows = self._read("SELECT at FROM steps WHERE seq BETWEEN ? AND ?", after + 1, upto, size=1000)
+        return sorted(map(self._time, rows))
 
     def wall_s(self) -> float:
         """Return the seconds at work: the time from each opening of the run to its last step before the next opening."""
@@ -278,10 +284,10 @@ class Ledger:
             ]
         )
 
-    def _read(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+    def _read(self, sql: str, *values: Any, size: int = 1) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a query; whatever SQLite says against them becomes the project's error."""
         try:
-            for row in self._db.rows(sql, values):  # noqa: UP028  (`yield from` would close a cursor of a closed file)
+            for row in self._db.rows(sql, values, size):  # noqa: UP028  (`yield from` would close a cursor of a closed file)
                 yield row
         except SQLITE_ERRORS as error:
             raise of_sqlite(self.path, error) from error
