@@ -132,7 +132,9 @@ def test_pages_fit_and_are_searched_without_another_host(chromium: str, address:
                 page.goto(f"{address}/{path}")
                 fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
                 assert page.evaluate(fits), path
+            page.wait_for_load_state("networkidle")  # the shortcut is the script's
             page.keyboard.press("Control+k")
+            page.wait_for_selector("input:focus")  # until then, letters are shortcuts too, and `n` leads to the next page
             page.keyboard.type("sandboxes")
             page.wait_for_selector("a[href*='security.html']:visible")
             assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
