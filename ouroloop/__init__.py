@@ -13,6 +13,7 @@ One folder is one part of the architecture: `protocols` (records, ports, message
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from ouroloop.version import __version__
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from ouroloop.protocols.errors import OuroloopError
     from ouroloop.runs.recipe import Recipe
     from ouroloop.sandbox.choose import sandbox
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # TRL would tell its makers of every training
 
 __all__ = [
     "Comparison",

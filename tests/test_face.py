@@ -30,6 +30,15 @@ def test_importing_loads_nothing_but_the_version() -> None:
     assert in_a_fresh_process(code) == "['ouroloop', 'ouroloop.version']"
 
 
+def test_no_library_tells_its_makers_of_a_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import ouroloop; from huggingface_hub import constants; print(constants.HF_HUB_DISABLE_TELEMETRY)"
+    for setting, silent in ((None, "True"), ("0", "False")):
+        monkeypatch.delenv("HF_HUB_DISABLE_TELEMETRY", raising=False)
+        if setting is not None:
+            monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", setting)
+        assert in_a_fresh_process(code) == silent
+
+
 def test_comparing_loads_no_part_that_it_does_not_need() -> None:
     code = "import ouroloop, sys; ouroloop.compare([0.1]); print([m for m in HEAVY if m in sys.modules])"
     assert in_a_fresh_process(f"HEAVY = ['torch', 'numba', 'langgraph', 'pandas', 'pydantic', 'scipy']; {code}") == "[]"
