@@ -205,7 +205,7 @@ BENCHES: Final[dict[str, Benchmark]] = {
         sections=("nulls", "power", "races", "screen", "attribution", "credit", "rollback", "cost", "coverage"),
     ),
     "page": Benchmark(page, 5),
-    "perception": Benchmark(perception, 60, sections=("frames", "reader", "play", "latent", "clip", "gemma", "saliency")),
+    "perception": Benchmark(perception, 130, sections=("frames", "reader", "play", "latent", "clip", "gemma", "saliency")),
     "plan": Benchmark(plan, 2, timed=True, peers=True),
     "policy": Benchmark(
         policy,
